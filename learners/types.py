@@ -1,0 +1,91 @@
+"""Requests, progress and results of learners: plain values that travel as JSON. No torch here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoraSettings:
+    """How a LoRA update is trained (Hu et al. 2021, arXiv:2106.09685)."""
+
+    rank: int = 16
+    alpha: float = 32.0
+    dropout: float = 0.0
+    #: Names of the linear layers to adapt; "all-linear" is every one but the head.
+    target_modules: str | tuple[str, ...] = "all-linear"
+    epochs: float = 2.0
+    learning_rate: float = 2e-4  # peak, after the warm-up; decayed to 0
+    warmup_share: float = 0.1  # of all steps
+    weight_decay: float = 0.0
+    max_grad_norm: float = 1.0
+    tokens_per_step: int = 1024  # tokens of one optimiser step, packed
+    max_tokens: int = 1024  # a longer conversation is cut at a turn
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"  # of the frozen base
+    checkpoint_every_s: float = 120.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainRequest:
+    """Everything that one run depends on. The same request gives the same artifact."""
+
+    run: str
+    base: Path  # a folder in Hugging Face layout
+    base_digest: str
+    parent: Path | None  # adapter folder to go on from; None: from the base
+    data: Path  # JSON lines: {"id", "messages": [{"role", "content"}...], "origin": "new" | "replay"}
+    data_digest: str  # sha256 of that file
+    output: Path  # the artifact folder; must not exist before, is complete or absent after
+    method: str = "lora"
+    settings: LoraSettings = field(default_factory=LoraSettings)
+    seed: int = 0
+    device: str = "auto"
+    threads: int = 0  # 0: as torch decides
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """How far a run is. Sent about once a second."""
+
+    phase: Literal["loading", "encoding", "training", "writing"]
+    step: int
+    steps: int
+    loss: float | None  # per target token, smoothed
+    learning_rate: float | None
+    tokens: int  # real tokens processed so far
+    tokens_per_s: float
+    seconds_left: float | None
+    rss_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunResult:
+    """What a finished run left behind."""
+
+    run: str
+    artifact: Path
+    digest: str  # sha256 of the artifact's manifest.json, which lists every file's sha256 and size
+    steps: int
+    tokens: int
+    target_tokens: int
+    conversations: int
+    first_loss: float
+    last_loss: float
+    seconds: float
+    packages: Mapping[str, str]  # name -> version of what the run used
+    skipped: Mapping[str, int] = field(default_factory=dict)  # reason -> conversations left out
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Score:
+    """Loss of one conversation's assistant turns under one version."""
+
+    id: str
+    nll: float  # summed negative log-likelihood, nats
+    tokens: int  # target tokens; 0: nothing to score
+
+    @property
+    def loss(self) -> float:
+        """Nats per assistant token; NaN where there are none."""
+        return self.nll / self.tokens if self.tokens else float("nan")

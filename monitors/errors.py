@@ -1,0 +1,5 @@
+"""Errors that monitors raise."""
+
+
+class MonitorError(Exception):
+    """Root of all errors of monitors."""

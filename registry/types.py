@@ -1,0 +1,118 @@
+"""Versions, promotions and gate reports: immutable values that the stores keep."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from registry.names import VersionName
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OffsetRange:
+    """Records first..last (both included) of one partition."""
+
+    topic: str
+    partition: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lineage:
+    """What a version was made from; enough to rebuild its training set byte for byte."""
+
+    base: str  # the base model's name, for people
+    base_digest: str
+    parent: VersionName | None
+    method: str
+    settings: Mapping[str, object]
+    seed: int
+    packages: Mapping[str, str]
+    sources: tuple[OffsetRange, ...]
+    #: One ``(conversation id, sha256 of the record)`` for each conversation trained on, in training order.
+    records: tuple[tuple[str, str], ...]
+    data_digest: str  # sha256 of the training file
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Version:
+    """An immutable adapter, or the bare base model (``artifact`` is None). Its name is never reused."""
+
+    name: VersionName
+    run: str | None
+    artifact: str | None  # URL of the stored artifact
+    digest: str  # of the artifact's manifest; the base's digest for the bare base
+    size_bytes: int
+    lineage: Lineage
+    created_at: datetime
+
+
+class PromotionKind(StrEnum):
+    """How a version took over."""
+
+    BOOTSTRAP = "bootstrap"  # the first live version of a line
+    PROMOTION = "promotion"
+    ROLLBACK = "rollback"
+
+
+class GateVerdict(StrEnum):
+    """The gate's answer. Underpowered is INCONCLUSIVE, never a pass."""
+
+    PROMOTE = "promote"
+    REJECT = "reject"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SliceReport:
+    """The paired comparison on one slice of held-out conversations. Losses in nats per assistant token."""
+
+    name: str
+    role: str  # "target": must win; "protected": must not get worse by more than the margin
+    conversations: int
+    clusters: int
+    live_loss: float
+    candidate_loss: float
+    difference: float  # mean of candidate - live per conversation; negative is better
+    lower: float  # confidence bounds of the difference
+    upper: float
+    verdict: GateVerdict
+    needed: int  # further conversations for an answer; 0 when there is one
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GateReport:
+    """What the gate concluded about a candidate, with its numbers."""
+
+    verdict: GateVerdict
+    reason: str
+    alpha: float
+    look: int
+    slices: tuple[SliceReport, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Actor:
+    """Who did it: "daemon", or "operator" with a login name."""
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Promotion:
+    """One append-only entry: this version took over, from which, why, by whom."""
+
+    model_line: str
+    position: int  # 1 for the first entry of a line
+    kind: PromotionKind
+    version: VersionName
+    previous: VersionName | None
+    reason: str
+    by: Actor
+    at: datetime
+    forced: bool = False  # True where an operator overrode the gate
+    gate: GateReport | None = None
+    previous_digest: str = field(default="")  # digest of the entry before; "" for the first
