@@ -1,0 +1,73 @@
+"""What arrives on the topic, decoded: conversations, and feedback that comes later."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+JSON: TypeAlias = "str | int | float | bool | None | Sequence[JSON] | Mapping[str, JSON]"
+Role: TypeAlias = Literal["system", "user", "assistant"]
+Thumb: TypeAlias = Literal["up", "down"]
+
+#: Ratings go from 1 (worst) to 5 (best), fractions allowed.
+LOWEST_RATING, HIGHEST_RATING = 1.0, 5.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """One turn. Its content is never empty."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Feedback:
+    """What the user thought of a conversation. At least one of the three is there."""
+
+    thumb: Thumb | None = None
+    rating: float | None = None  # 1 (worst) to 5 (best)
+    correction: str | None = None  # what the assistant ought to have said
+
+    @property
+    def score(self) -> float | None:
+        """From -1 (worst) to 1 (best); None where nobody said.
+
+        The finest signal wins: a rating (3 is 0), else the thumb, else a correction, which
+        says by itself that the answer was wrong.
+        """
+        if self.rating is not None:
+            middle = (LOWEST_RATING + HIGHEST_RATING) / 2
+            return (self.rating - middle) / (HIGHEST_RATING - middle)
+        if self.thumb is not None:
+            return 1.0 if self.thumb == "up" else -1.0
+        return None if self.correction is None else -1.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Conversation:
+    """Messages of one user with one model, with at least one user turn."""
+
+    conversation_id: str
+    at: datetime  # aware, UTC
+    model_line: str | None = None
+    model_version: str | None = None  # the version that answered, where the producer named it
+    user_id: str | None = None
+    messages: tuple[Message, ...]
+    feedback: Feedback | None = None
+    #: The producer's own fields. Not hashed, not compared: what a conversation is, is above.
+    metadata: Mapping[str, JSON] = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FeedbackRecord:
+    """Feedback that arrived after its conversation."""
+
+    conversation_id: str
+    at: datetime  # aware, UTC
+    feedback: Feedback
+    user_id: str | None = None
+    model_line: str | None = None
+
+
+Record: TypeAlias = Conversation | FeedbackRecord
