@@ -1,0 +1,106 @@
+"""Reads stored conversations: by range, by side of the split, sampled."""
+
+import random
+from collections.abc import Sequence
+from typing import TypeVarTuple
+
+from sqlalchemy import Engine, RowMapping, Select, func, select
+
+from daemon.conversation import Message
+from daemon.facts import Coordinates, SeqRange, StoredConversation
+from daemon.ledger.database import reader
+from daemon.ledger.tables import conversations
+
+_Ts = TypeVarTuple("_Ts")
+
+
+class ConversationLedger:
+    """The conversations counted so far, in order of their seq."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._reads = reader(engine)
+
+    def last_seq(self) -> int:
+        """Return the newest conversation's seq; 0 where there is none."""
+        with self._reads.begin() as connection:
+            return connection.scalar(select(func.max(conversations.c.seq))) or 0
+
+    def between(self, span: SeqRange) -> list[StoredConversation]:
+        """Return all conversations of a range, both sides of the split."""
+        return self._read(
+            select(conversations)
+            .where(conversations.c.seq.between(span.first, span.last))
+            .order_by(conversations.c.seq)
+        )
+
+    def count(self, *, held_out: bool, since: int = 1, before: int | None = None) -> int:
+        """Count one side of the split from ``since`` on, and before ``before`` where given."""
+        query = _side(select(func.count()), held_out, since, before)
+        with self._reads.begin() as connection:
+            return connection.scalar(query) or 0
+
+    def newest(
+        self, limit: int, *, held_out: bool, since: int = 1, before: int | None = None
+    ) -> list[StoredConversation]:
+        """Return at most ``limit`` conversations of one side, the newest ones, oldest first."""
+        query = (
+            _side(select(conversations), held_out, since, before)
+            .order_by(conversations.c.seq.desc())
+            .limit(limit)
+        )
+        return self._read(query)[::-1]
+
+    def sample(
+        self, limit: int, *, held_out: bool, before: int, seed: int, since: int = 1
+    ) -> list[StoredConversation]:
+        """Return a uniform sample of one side before ``before``; the same seed and ledger give the same sample."""
+        with self._reads.begin() as connection:
+            seqs = connection.scalars(
+                _side(select(conversations.c.seq), held_out, since, before).order_by(conversations.c.seq)
+            ).all()
+        chosen = sorted(random.Random(seed).sample(list(seqs), min(limit, len(seqs))))  # noqa: S311 - not a secret
+        return self.by_seq(chosen)
+
+    def by_seq(self, seqs: Sequence[int]) -> list[StoredConversation]:
+        """Return these conversations, in order."""
+        found: list[StoredConversation] = []
+        for start in range(0, len(seqs), 500):  # databases bound the number of parameters
+            part = seqs[start : start + 500]
+            found += self._read(
+                select(conversations).where(conversations.c.seq.in_(part)).order_by(conversations.c.seq)
+            )
+        return found
+
+    def held_out_texts(self) -> frozenset[str]:
+        """Return the text digests of all held-out conversations."""
+        with self._reads.begin() as connection:
+            return frozenset(
+                connection.scalars(
+                    select(conversations.c.text_digest).where(conversations.c.held_out).distinct()
+                )
+            )
+
+    def _read(self, query: Select[*tuple[object, ...]]) -> list[StoredConversation]:
+        with self._reads.begin() as connection:
+            return [_stored(row) for row in connection.execute(query).mappings()]
+
+
+def _side(query: Select[*_Ts], held_out: bool, since: int, before: int | None) -> Select[*_Ts]:
+    query = query.where((conversations.c.held_out == held_out) & (conversations.c.seq >= since))
+    return query if before is None else query.where(conversations.c.seq < before)
+
+
+def _stored(row: RowMapping) -> StoredConversation:
+    return StoredConversation(
+        seq=row["seq"],
+        conversation_id=row["conversation_id"],
+        coordinates=Coordinates(topic=row["topic"], partition=row["partition"], offset=row["offset"]),
+        at=row["at"],
+        group=row["group_key"],
+        held_out=row["held_out"],
+        version=row["version"],
+        messages=tuple(Message(role=m["role"], content=m["content"]) for m in row["messages"]),
+        feedback=row["feedback"],
+        text_digest=row["text_digest"],
+        record_sha256=row["record_sha256"],
+    )

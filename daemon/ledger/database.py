@@ -1,0 +1,116 @@
+"""Opens the ledger: SQLite by default, any SQLAlchemy URL, migrated to the schema this program knows."""
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, insert, make_url, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import QueuePool
+
+from daemon.errors import LedgerError
+from daemon.ledger.tables import identity
+
+_MIGRATIONS = Path(__file__).parent.parent / "migrations"
+
+
+def open_ledger(url: str) -> Engine:
+    """Connect to the ledger and bring its schema up to date.
+
+    Raises LedgerError where it can't be reached, is damaged, or was written by a newer release.
+    """
+    engine = connect(url)
+    try:
+        with engine.begin() as connection:
+            _migrate(connection)
+    except SQLAlchemyError as error:
+        raise LedgerError(
+            f"the ledger {_shown(url)} can't be opened: {_root(error)}; check ledger_url"
+        ) from error
+    return engine
+
+
+def connect(url: str) -> Engine:
+    """Make an engine whose write transactions are taken at their start, so that none fails half-way."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(parsed, pool_pre_ping=True)
+    if parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(parsed, connect_args={"timeout": 10}, poolclass=QueuePool)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def reader(engine: Engine) -> Engine:
+    """The same ledger for reading: its transactions take no write lock."""
+    return engine.execution_options(retuned_read=True)
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # transactions are begun below, not by the driver
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    reads = connection.get_execution_options().get("retuned_read", False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _migrate(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.attributes["connection"] = connection
+    script = ScriptDirectory.from_config(config)
+    present = MigrationContext.configure(connection).get_current_revision()
+    if present == script.get_current_head():
+        return
+    if present is not None and present not in {revision.revision for revision in script.walk_revisions()}:
+        raise LedgerError(
+            f"the ledger has schema {present}, which this release does not know; run the release that wrote it, or newer"
+        )
+    command.upgrade(config, "head")
+
+
+def bind_identity(engine: Engine, facts: Mapping[str, str]) -> None:
+    """Write down what must never change under this ledger, or check it.
+
+    Raises LedgerError naming the fact that differs.
+    """
+    with engine.begin() as connection:
+        known: dict[str, str] = dict(
+            connection.execute(select(identity.c.name, identity.c.value)).tuples().all()
+        )
+        for name, value in facts.items():
+            if known.get(name, value) != value:
+                raise LedgerError(
+                    f"this ledger was made with {name} {known[name]}, the settings now say {value}; "
+                    "put the old one back, or start a new ledger"
+                )
+        missing: list[dict[str, Any]] = [{"name": n, "value": v} for n, v in facts.items() if n not in known]
+        if missing:
+            connection.execute(insert(identity), missing)
+
+
+def size_bytes(url: str) -> int:
+    """Bytes that an SQLite ledger takes on disk; 0 for a server's."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+        return 0
+    files: Iterable[Path] = (Path(parsed.database + suffix) for suffix in ("", "-wal", "-shm"))
+    return sum(file.stat().st_size for file in files if file.exists())
+
+
+def _root(error: SQLAlchemyError) -> str:
+    return str(getattr(error, "orig", None) or error).splitlines()[0]
+
+
+def _shown(url: str) -> str:
+    return make_url(url).render_as_string(hide_password=True)

@@ -1,0 +1,220 @@
+"""Counts records once: a batch's offsets and all its effects are one transaction."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from daemon.facts import Batch, BatchResult, Coordinates, DeadLetter, NewConversation, NewFeedback
+from daemon.ledger.database import reader
+from daemon.ledger.tables import conversations, dead_letters, feedback, positions
+from daemon.ledger.windows import close_full_windows
+
+
+class IntakeLedger:
+    """Where reading stopped, and what the records read so far have brought."""
+
+    def __init__(self, engine: Engine, *, window_size: int) -> None:
+        self._engine = engine
+        self._reads = reader(engine)
+        self._window_size = window_size
+
+    def next_offsets(self) -> dict[tuple[str, int], int]:
+        """Return the offset to read next of every (topic, partition) seen so far."""
+        with self._reads.begin() as connection:
+            rows = connection.execute(
+                select(positions.c.topic, positions.c.partition, positions.c.next_offset)
+            )
+            return {(topic, partition): offset for topic, partition, offset in rows}
+
+    def record(self, batch: Batch) -> BatchResult:
+        """Write a batch, all or nothing. Records below the stored offsets were counted before and are passed over."""
+        with self._engine.begin() as connection:
+            fresh = _Fresh(_positions(connection, batch))
+            letters = [letter for letter in batch.dead_letters if fresh.holds(letter.at)]
+            talks = [new for new in batch.conversations if fresh.holds(new.at)]
+            opinions = [new for new in batch.feedback if fresh.holds(new.at)]
+            added = _add_conversations(connection, talks, batch.received_at)
+            _add_feedback(connection, opinions)
+            _join_feedback(
+                connection,
+                [new.conversation_id for new in opinions]
+                + [new.conversation.conversation_id for new in added],
+            )
+            _add_dead_letters(connection, letters)
+            _advance(connection, batch)
+            closed = close_full_windows(connection, size=self._window_size, now=batch.received_at)
+        return BatchResult(
+            conversations=len(added),
+            held_out=sum(new.held_out for new in added),
+            feedback=len(opinions),
+            dead_letters=len(letters),
+            duplicates=len(talks) - len(added),
+            windows=closed,
+        )
+
+    def unpublished(self, limit: int) -> list[tuple[int, DeadLetter]]:
+        """Return dead letters that the dead-letter topic has not got yet, oldest first, with their ids."""
+        query = (
+            select(dead_letters)
+            .where(dead_letters.c.published_at.is_(None))
+            .order_by(dead_letters.c.id)
+            .limit(limit)
+        )
+        with self._reads.begin() as connection:
+            return [(row["id"], _dead_letter(row)) for row in connection.execute(query).mappings()]
+
+    def published(self, ids: Iterable[int], now: datetime) -> None:
+        """Note that the dead-letter topic has these."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                update(dead_letters).where(dead_letters.c.id.in_(list(ids))).values(published_at=now)
+            )
+
+
+class _Fresh:
+    """Tells records that were counted before from new ones."""
+
+    def __init__(self, stored: dict[tuple[str, int], int]) -> None:
+        self._stored = stored
+
+    def holds(self, at: Coordinates) -> bool:
+        return at.offset >= self._stored.get((at.topic, at.partition), 0)
+
+
+def _positions(connection: Connection, batch: Batch) -> dict[tuple[str, int], int]:
+    topics = {topic for topic, _ in batch.next_offsets}
+    query = select(positions.c.topic, positions.c.partition, positions.c.next_offset).where(
+        positions.c.topic.in_(topics)
+    )
+    return {(topic, partition): offset for topic, partition, offset in connection.execute(query)}
+
+
+def _advance(connection: Connection, batch: Batch) -> None:
+    stored = _positions(connection, batch)
+    for (topic, partition), offset in batch.next_offsets.items():
+        values = {"next_offset": offset, "updated_at": batch.received_at}
+        if (topic, partition) not in stored:
+            connection.execute(insert(positions).values(topic=topic, partition=partition, **values))
+        elif offset > stored[topic, partition]:
+            where = (positions.c.topic == topic) & (positions.c.partition == partition)
+            connection.execute(update(positions).where(where).values(**values))
+
+
+def _add_conversations(
+    connection: Connection, found: Sequence[NewConversation], received_at: datetime
+) -> list[NewConversation]:
+    """Insert those whose id is new; the first record of an id wins."""
+    first: dict[str, NewConversation] = {}
+    for new in found:
+        first.setdefault(new.conversation.conversation_id, new)
+    if not first:
+        return []
+    known = set(
+        connection.scalars(
+            select(conversations.c.conversation_id).where(conversations.c.conversation_id.in_(list(first)))
+        )
+    )
+    added = [new for id_, new in first.items() if id_ not in known]
+    if added:
+        connection.execute(insert(conversations), [_conversation_row(new, received_at) for new in added])
+    return added
+
+
+def _conversation_row(new: NewConversation, received_at: datetime) -> dict[str, object]:
+    talk = new.conversation
+    return {
+        "conversation_id": talk.conversation_id,
+        "topic": new.at.topic,
+        "partition": new.at.partition,
+        "offset": new.at.offset,
+        "at": talk.at,
+        "received_at": received_at,
+        "user_hash": new.user_hash,
+        "group_key": new.group,
+        "held_out": new.held_out,
+        "version": talk.model_version,
+        "messages": [{"role": message.role, "content": message.content} for message in talk.messages],
+        "metadata": dict(talk.metadata),
+        "feedback": talk.feedback.score if talk.feedback else None,
+        "text_digest": new.text_digest,
+        "record_sha256": new.record_sha256,
+    }
+
+
+def _add_feedback(connection: Connection, opinions: Sequence[NewFeedback]) -> None:
+    rows = [
+        {
+            "topic": new.at.topic,
+            "partition": new.at.partition,
+            "offset": new.at.offset,
+            "conversation_id": new.conversation_id,
+            "at": new.when,
+            "thumb": new.feedback.thumb,
+            "rating": new.feedback.rating,
+            "correction": new.feedback.correction,
+            "score": new.feedback.score,
+        }
+        for new in opinions
+    ]
+    if rows:
+        connection.execute(insert(feedback), rows)
+
+
+def _join_feedback(connection: Connection, ids: Sequence[str]) -> None:
+    """Give conversations the newest feedback that names them, whichever of the two came first."""
+    newest = (
+        select(feedback.c.score)
+        .where(feedback.c.conversation_id == conversations.c.conversation_id)
+        .order_by(feedback.c.at.desc(), feedback.c.offset.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    named = (
+        set(connection.scalars(select(feedback.c.conversation_id).where(feedback.c.conversation_id.in_(ids))))
+        if ids
+        else set()
+    )
+    if named:
+        connection.execute(
+            update(conversations).where(conversations.c.conversation_id.in_(named)).values(feedback=newest)
+        )
+
+
+def _add_dead_letters(connection: Connection, letters: Sequence[DeadLetter]) -> None:
+    rows = [
+        {
+            "topic": letter.at.topic,
+            "partition": letter.at.partition,
+            "offset": letter.at.offset,
+            "reason": letter.reason,
+            "field": letter.field,
+            "message": letter.message,
+            "key": letter.key,
+            "value": letter.value,
+            "at": letter.when,
+        }
+        for letter in letters
+    ]
+    if rows:
+        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+        connection.execute(dialect.insert(dead_letters).on_conflict_do_nothing(), rows)
+
+
+def _dead_letter(row: RowMapping) -> DeadLetter:
+    return DeadLetter(
+        at=Coordinates(topic=row["topic"], partition=row["partition"], offset=row["offset"]),
+        reason=row["reason"],
+        field=row["field"],
+        message=row["message"],
+        key=row["key"],
+        value=row["value"],
+        when=row["at"],
+    )
+
+
+def count_dead_letters(connection: Connection) -> dict[str, int]:
+    """Count the dead letters by reason."""
+    query = select(dead_letters.c.reason, func.count()).group_by(dead_letters.c.reason)
+    return dict(connection.execute(query).tuples().all())

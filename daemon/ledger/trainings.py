@@ -1,0 +1,162 @@
+"""Keeps decisions, operators' requests, runs and scores."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from sqlalchemy import Engine, RowMapping, func, insert, select, update
+
+from daemon.facts import Action, Decision, Run, RunState, Trigger
+from daemon.ledger.database import reader
+from daemon.ledger.tables import decisions, runs, scores, train_requests
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class TrainWish:
+    """An operator asked for a training."""
+
+    id: int
+    at: datetime
+    by: str
+    reason: str
+
+
+class TrainingLedger:
+    """What was decided, and what became of it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._reads = reader(engine)
+
+    # --- requests
+
+    def ask(self, *, by: str, reason: str, now: datetime) -> int:
+        """Note that an operator wants a training; return the request's id."""
+        with self._engine.begin() as connection:
+            return int(
+                connection.scalar(
+                    insert(train_requests).values(at=now, by=by, reason=reason).returning(train_requests.c.id)
+                )
+                or 0
+            )
+
+    def open_wish(self) -> TrainWish | None:
+        """Return the newest request that no decision has answered."""
+        query = (
+            select(train_requests)
+            .where(train_requests.c.taken_at.is_(None))
+            .order_by(train_requests.c.id.desc())
+            .limit(1)
+        )
+        with self._reads.begin() as connection:
+            row = connection.execute(query).mappings().first()
+            return TrainWish(id=row["id"], at=row["at"], by=row["by"], reason=row["reason"]) if row else None
+
+    # --- decisions
+
+    def decide(self, decision: Decision, *, answers: TrainWish | None = None) -> Decision:
+        """Write a decision, and with it that the request it answers (and older ones) are answered."""
+        values = dataclasses.asdict(decision)
+        del values["id"]
+        with self._engine.begin() as connection:
+            id_ = connection.scalar(insert(decisions).values(**values).returning(decisions.c.id))
+            if answers is not None:
+                where = (train_requests.c.id <= answers.id) & train_requests.c.taken_at.is_(None)
+                connection.execute(update(train_requests).where(where).values(taken_at=decision.at))
+        return dataclasses.replace(decision, id=id_)
+
+    def decision(self, id_: int) -> Decision | None:
+        """Return one decision."""
+        with self._reads.begin() as connection:
+            row = connection.execute(select(decisions).where(decisions.c.id == id_)).mappings().first()
+            return _decision(row) if row else None
+
+    def recent_decisions(self, limit: int) -> list[Decision]:
+        """Return the newest decisions, newest first."""
+        query = select(decisions).order_by(decisions.c.id.desc()).limit(limit)
+        with self._reads.begin() as connection:
+            return [_decision(row) for row in connection.execute(query).mappings()]
+
+    # --- runs
+
+    def start_run(self, run: Run) -> None:
+        """Write that a run begins."""
+        with self._engine.begin() as connection:
+            connection.execute(insert(runs).values(**dataclasses.asdict(run)))
+
+    def next_run_number(self) -> int:
+        """Return the number of the next run."""
+        with self._reads.begin() as connection:
+            return (connection.scalar(select(func.count()).select_from(runs)) or 0) + 1
+
+    def note_progress(self, run_id: str, progress: Mapping[str, object]) -> None:
+        """Write how far a run is."""
+        with self._engine.begin() as connection:
+            connection.execute(update(runs).where(runs.c.id == run_id).values(progress=dict(progress)))
+
+    def end_run(
+        self,
+        run_id: str,
+        state: RunState,
+        *,
+        now: datetime,
+        result: Mapping[str, object] | None = None,
+        error: str | None = None,
+    ) -> None:
+        """Write how a run ended. A run that has ended stays as it is."""
+        where = (runs.c.id == run_id) & (runs.c.state == RunState.RUNNING)
+        values = {"state": state, "ended_at": now, "result": dict(result) if result else None, "error": error}
+        with self._engine.begin() as connection:
+            connection.execute(update(runs).where(where).values(**values))
+
+    def run(self, run_id: str) -> Run | None:
+        """Return one run."""
+        with self._reads.begin() as connection:
+            row = connection.execute(select(runs).where(runs.c.id == run_id)).mappings().first()
+            return _run(row) if row else None
+
+    def running(self) -> Run | None:
+        """Return the run that goes on, or was going on when the daemon stopped."""
+        with self._reads.begin() as connection:
+            row = connection.execute(select(runs).where(runs.c.state == RunState.RUNNING)).mappings().first()
+            return _run(row) if row else None
+
+    def recent_runs(self, limit: int) -> list[Run]:
+        """Return the newest runs, newest first."""
+        query = select(runs).order_by(runs.c.started_at.desc(), runs.c.id.desc()).limit(limit)
+        with self._reads.begin() as connection:
+            return [_run(row) for row in connection.execute(query).mappings()]
+
+    def learned_until(self) -> int:
+        """Return the newest conversation that a finished run has learned from; 0 where there is none."""
+        query = select(func.max(runs.c.until_seq)).where(runs.c.state == RunState.FINISHED)
+        with self._reads.begin() as connection:
+            return connection.scalar(query) or 0
+
+    # --- scores
+
+    def scores(self, version: str, seqs: Iterable[int]) -> dict[int, tuple[float, int]]:
+        """Return (nll, tokens) of a version for those of the conversations that were scored before."""
+        wanted = set(seqs)
+        query = select(scores.c.seq, scores.c.nll, scores.c.tokens).where(scores.c.version == version)
+        with self._reads.begin() as connection:
+            return {seq: (nll, tokens) for seq, nll, tokens in connection.execute(query) if seq in wanted}
+
+    def add_scores(self, version: str, found: Mapping[int, tuple[float, int]]) -> None:
+        """Keep scores of a version."""
+        rows = [
+            {"version": version, "seq": seq, "nll": nll, "tokens": tokens}
+            for seq, (nll, tokens) in found.items()
+        ]
+        if rows:
+            with self._engine.begin() as connection:
+                connection.execute(insert(scores), rows)
+
+
+def _decision(row: RowMapping) -> Decision:
+    trigger = Trigger(row["trigger"]) if row["trigger"] else None
+    return Decision(**{**row, "trigger": trigger, "action": Action(row["action"])})
+
+
+def _run(row: RowMapping) -> Run:
+    return Run(**{**row, "state": RunState(row["state"])})

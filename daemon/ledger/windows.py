@@ -1,0 +1,290 @@
+"""Keeps references, windows and what the monitors said of them."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, update
+
+from daemon.facts import Alarm, ClosedWindow, SeqRange, StoredReference
+from daemon.ledger.database import reader
+from daemon.ledger.tables import conversations, references, verdicts, windows
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VerdictRow:
+    """One monitor's verdict, as kept."""
+
+    window: int
+    monitor: str
+    finding: str
+    score: float | None
+    threshold: float | None
+    reason: str
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    triggers: bool  # whether this monitor alone may raise the alarm
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JudgedWindow:
+    """A window with what was found in it."""
+
+    window: ClosedWindow
+    finding: str
+    judged_at: datetime
+    reference_id: int
+    explanation: Mapping[str, object] | None
+    verdicts: tuple[VerdictRow, ...]
+
+
+class WindowLedger:
+    """References and windows. Windows never overlap each other or the reference they are judged against."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._reads = reader(engine)
+
+    # --- references
+
+    def reference(self) -> StoredReference | None:
+        """Return the newest reference, filled or not."""
+        with self._reads.begin() as connection:
+            return newest_reference(connection)
+
+    def start_reference(self, version: str, *, size: int, after_seq: int, now: datetime) -> StoredReference:
+        """Begin a reference for a version: the newest ``size`` conversations after ``after_seq``, now or once there are."""
+        with self._engine.begin() as connection:
+            values = {"version": version, "size": size, "after_seq": after_seq, "created_at": now}
+            connection.execute(insert(references).values(**values))
+            fill_reference(connection, newest_first=True)
+            return _existing(newest_reference(connection))
+
+    def restore_reference(self, version: str, now: datetime) -> StoredReference | None:
+        """Make the last reference of an earlier version the newest again; None where it never had one."""
+        query = (
+            select(references)
+            .where(references.c.version == version)
+            .order_by(references.c.id.desc())
+            .limit(1)
+        )
+        with self._engine.begin() as connection:
+            row = connection.execute(query).mappings().first()
+            if row is None:
+                return None
+            copied = {name: row[name] for name in ("version", "size", "after_seq", "first_seq", "last_seq")}
+            connection.execute(insert(references).values(**copied, created_at=now))
+            return newest_reference(connection)
+
+    # --- windows
+
+    def close_aged_window(self, *, max_age_s: float, min_size: int, now: datetime) -> ClosedWindow | None:
+        """Close the open window early where its oldest conversation has waited too long."""
+        with self._engine.begin() as connection:
+            start = window_start(connection)
+            if start is None:
+                return None
+            query = select(
+                func.count(),
+                func.min(conversations.c.received_at),
+                func.min(conversations.c.seq),
+                func.max(conversations.c.seq),
+            ).where(conversations.c.seq > start)
+            count, oldest, first, last = connection.execute(query).one()
+            if count < min_size or oldest is None or now - oldest < timedelta(seconds=max_age_s):
+                return None
+            return _close(connection, SeqRange(first=first, last=last), now)
+
+    def next_to_judge(self) -> ClosedWindow | None:
+        """Return the oldest window without verdicts."""
+        query = select(windows).where(windows.c.judged_at.is_(None)).order_by(windows.c.number).limit(1)
+        with self._reads.begin() as connection:
+            row = connection.execute(query).mappings().first()
+            return _window(row) if row else None
+
+    def record_judgement(
+        self,
+        window: ClosedWindow,
+        rows: Sequence[VerdictRow],
+        *,
+        finding: str,
+        reference_id: int,
+        explanation: Mapping[str, object] | None,
+        now: datetime,
+    ) -> None:
+        """Write what all monitors said of a window."""
+        with self._engine.begin() as connection:
+            values = {
+                "finding": finding,
+                "reference_id": reference_id,
+                "explanation": explanation,
+                "judged_at": now,
+            }
+            connection.execute(update(windows).where(windows.c.number == window.number).values(**values))
+            connection.execute(insert(verdicts), [_verdict_values(row) for row in rows])
+
+    def judged(self, *, limit: int, drift_only: bool = False) -> list[JudgedWindow]:
+        """Return judged windows, newest first."""
+        query = (
+            select(windows)
+            .where(windows.c.judged_at.is_not(None))
+            .order_by(windows.c.number.desc())
+            .limit(limit)
+        )
+        if drift_only:
+            query = query.where(windows.c.finding == "drift")
+        with self._reads.begin() as connection:
+            rows = connection.execute(query).mappings().all()
+            found = _verdicts(connection, [row["number"] for row in rows])
+        return [_judged(row, found) for row in rows]
+
+    def window(self, number: int) -> JudgedWindow | None:
+        """Return one judged window."""
+        query = select(windows).where((windows.c.number == number) & windows.c.judged_at.is_not(None))
+        with self._reads.begin() as connection:
+            row = connection.execute(query).mappings().first()
+            return _judged(row, _verdicts(connection, [number])) if row else None
+
+    def alarm(self, *, after_seq: int) -> Alarm | None:
+        """Return the first drift that was found against the current reference in conversations after ``after_seq``."""
+        with self._reads.begin() as connection:
+            reference = newest_reference(connection)
+            if reference is None:
+                return None
+            query = (
+                select(windows)
+                .where(
+                    (windows.c.finding == "drift")
+                    & (windows.c.reference_id == reference.id)
+                    & (windows.c.last_seq > after_seq)
+                )
+                .order_by(windows.c.number)
+                .limit(1)
+            )
+            row = connection.execute(query).mappings().first()
+            if row is None:
+                return None
+            reasons = [
+                v.reason
+                for v in _verdicts(connection, [row["number"]])[row["number"]]
+                if v.finding == "drift" and v.triggers
+            ]
+        return Alarm(
+            window=row["number"],
+            first_seq=row["first_seq"],
+            reason="; ".join(reasons) or "drift",
+            at=row["judged_at"],
+        )
+
+
+def newest_reference(connection: Connection) -> StoredReference | None:
+    """Return the reference that windows are judged against from now on."""
+    row = connection.execute(select(references).order_by(references.c.id.desc()).limit(1)).mappings().first()
+    if row is None:
+        return None
+    filled = None if row["last_seq"] is None else SeqRange(first=row["first_seq"], last=row["last_seq"])
+    return StoredReference(
+        id=row["id"], version=row["version"], size=row["size"], after_seq=row["after_seq"], range=filled
+    )
+
+
+def fill_reference(connection: Connection, *, newest_first: bool = False) -> None:
+    """Fix the conversations of an unfilled reference once there are enough of them."""
+    reference = newest_reference(connection)
+    if reference is None or reference.range is not None:
+        return
+    order = conversations.c.seq.desc() if newest_first else conversations.c.seq
+    query = (
+        select(conversations.c.seq)
+        .where(conversations.c.seq > reference.after_seq)
+        .order_by(order)
+        .limit(reference.size)
+    )
+    found = connection.scalars(query).all()
+    if len(found) == reference.size:
+        values = {"first_seq": min(found), "last_seq": max(found)}
+        connection.execute(update(references).where(references.c.id == reference.id).values(**values))
+
+
+def window_start(connection: Connection) -> int | None:
+    """Return the last conversation before the open window; None while the reference is not filled."""
+    reference = newest_reference(connection)
+    if reference is None or reference.range is None:
+        return None
+    last = connection.scalar(select(func.max(windows.c.last_seq))) or 0
+    return max(last, reference.range.last)
+
+
+def close_full_windows(connection: Connection, *, size: int, now: datetime) -> int:
+    """Fill the reference where needed, then close every window that has ``size`` conversations; return how many."""
+    fill_reference(connection)
+    start = window_start(connection)
+    if start is None:
+        return 0
+    seqs = connection.scalars(
+        select(conversations.c.seq).where(conversations.c.seq > start).order_by(conversations.c.seq)
+    ).all()
+    full = [seqs[i : i + size] for i in range(0, len(seqs) - size + 1, size)]
+    for members in full:
+        _close(connection, SeqRange(first=members[0], last=members[-1]), now)
+    return len(full)
+
+
+def _close(connection: Connection, span: SeqRange, now: datetime) -> ClosedWindow:
+    number = (connection.scalar(select(func.max(windows.c.number))) or 0) + 1
+    connection.execute(
+        insert(windows).values(number=number, first_seq=span.first, last_seq=span.last, closed_at=now)
+    )
+    return ClosedWindow(number=number, range=span, closed_at=now)
+
+
+def _window(row: RowMapping) -> ClosedWindow:
+    return ClosedWindow(
+        number=row["number"],
+        range=SeqRange(first=row["first_seq"], last=row["last_seq"]),
+        closed_at=row["closed_at"],
+    )
+
+
+def _judged(row: RowMapping, found: Mapping[int, list[VerdictRow]]) -> JudgedWindow:
+    return JudgedWindow(
+        window=_window(row),
+        finding=row["finding"],
+        judged_at=row["judged_at"],
+        reference_id=row["reference_id"],
+        explanation=row["explanation"],
+        verdicts=tuple(found.get(row["number"], ())),
+    )
+
+
+def _verdicts(connection: Connection, numbers: Iterable[int]) -> dict[int, list[VerdictRow]]:
+    query = (
+        select(verdicts)
+        .where(verdicts.c.window.in_(list(numbers)))
+        .order_by(verdicts.c.window, verdicts.c.monitor)
+    )
+    found: dict[int, list[VerdictRow]] = {}
+    for row in connection.execute(query).mappings():
+        found.setdefault(row["window"], []).append(VerdictRow(**row))
+    return found
+
+
+def _verdict_values(row: VerdictRow) -> dict[str, object]:
+    def finite(value: float | None) -> float | None:
+        return value if value is not None and math.isfinite(value) else None
+
+    return {
+        "window": row.window,
+        "monitor": row.monitor,
+        "finding": row.finding,
+        "score": finite(row.score),
+        "threshold": finite(row.threshold),
+        "reason": row.reason,
+        "numbers": {name: value for name, value in row.numbers.items() if math.isfinite(value)},
+        "triggers": row.triggers,
+    }
+
+
+def _existing(reference: StoredReference | None) -> StoredReference:
+    assert reference is not None  # noqa: S101 - written in the same transaction
+    return reference

@@ -1,0 +1,256 @@
+"""What can be set in ``retuned.yaml``: every field with its unit, default and what changing it costs."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+_Share = Annotated[float, Field(ge=0, le=1)]
+_Positive = Annotated[int, Field(ge=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class KafkaSection(_Section):
+    """The stream of conversations."""
+
+    bootstrap_servers: tuple[str, ...] = Field(("localhost:9092",), min_length=1)
+    """host:port of some brokers; more than one keeps the start-up safe when one is down."""
+    topic: str = Field("conversations", pattern=r"^[a-zA-Z0-9._-]{1,249}$")
+    """Topic to read conversations and feedback from."""
+    dead_letter_topic: str = Field("conversations.dead", pattern=r"^[a-zA-Z0-9._-]{1,249}$")
+    """Topic that unusable records go to, with reason and coordinates."""
+    group_id: str = Field("retuned", min_length=1)
+    """Consumer group. Replicas of one model line share it; two model lines need two."""
+    session_timeout_ms: int = Field(10_000, ge=500)
+    """Milliseconds until a silent member is replaced. Smaller: faster takeover, more false rebalances."""
+    heartbeat_interval_ms: int = Field(3_000, ge=100)
+    """Milliseconds between heartbeats; at most a third of the session time-out."""
+    max_poll_records: _Positive = 500
+    """Records a poll returns at most, and a ledger transaction holds. Larger: faster, more memory."""
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """How to talk to the broker. Use SSL or SASL_SSL wherever the network isn't your own."""
+    ssl_cafile: Path | None = None
+    """PEM file of the authority that signed the broker's certificate."""
+    ssl_certfile: Path | None = None
+    """PEM file of the client's certificate, for mutual TLS."""
+    ssl_keyfile: Path | None = None
+    """PEM file of the client's private key, for mutual TLS."""
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    """SASL mechanism; needed with SASL_* protocols."""
+    sasl_username: str | None = None
+    """SASL user name."""
+    sasl_password: SecretStr | None = None
+    """SASL password. Better: sasl_password_file, or RETUNED_KAFKA_SASL_PASSWORD_FILE."""
+    sasl_password_file: Path | None = None
+    """File that holds the SASL password (a mounted secret)."""
+
+    @model_validator(mode="after")
+    def _sasl_is_complete(self) -> "KafkaSection":
+        if self.security_protocol.startswith("SASL") and not (
+            self.sasl_mechanism and self.sasl_username and (self.sasl_password or self.sasl_password_file)
+        ):
+            raise ValueError(
+                f"{self.security_protocol} needs sasl_mechanism, sasl_username and sasl_password_file (or sasl_password)"
+            )
+        if self.heartbeat_interval_ms * 3 > self.session_timeout_ms:
+            raise ValueError("heartbeat_interval_ms must be at most a third of session_timeout_ms")
+        return self
+
+
+class ModelSection(_Section):
+    """The base model that is kept tuned."""
+
+    base: str = Field(min_length=1)
+    """Folder in Hugging Face layout, or a hub name that is already in the local cache."""
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:[0-9]+)?)$")
+    """Where to train and score: auto (a GPU where there is one), cpu, cuda or cuda:N."""
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Number format of the frozen base. auto: bfloat16 where the hardware computes it, about twice as fast."""
+    threads: int = Field(0, ge=0)
+    """CPU threads of a child process; 0: as many as there are cores."""
+
+
+class LimitsSection(_Section):
+    """What a record may look like. A record beyond it is a dead letter."""
+
+    record_bytes: _Positive = 1_048_576
+    """Bytes of one record, checked before it is parsed."""
+    messages: _Positive = 200
+    """Messages of one conversation."""
+    message_chars: _Positive = 32_000
+    """Characters of one message."""
+
+
+class HoldoutSection(_Section):
+    """Conversations that are never trained on; versions are judged on them."""
+
+    share: float = Field(0.1, gt=0, lt=0.9)
+    """Share of users held out. Larger: surer gates sooner, less to learn from."""
+    key_file: Path | None = None
+    """File with the key of the hash that splits users; made in state_dir when unset. Changing it is refused,
+    as conversations would change sides."""
+
+
+class WindowsSection(_Section):
+    """Runs of conversations that monitors judge."""
+
+    size: int = Field(100, ge=20)
+    """Conversations in a window. Larger: finer changes are seen, later."""
+    max_age_s: float = Field(3_600, gt=0)
+    """Seconds after which a window is closed early, if it has min_size conversations."""
+    min_size: int = Field(50, ge=10)
+    """Conversations below which a window is never closed."""
+    reference_size: int = Field(500, ge=50)
+    """Conversations that later windows are compared with. They should span a daily and weekly cycle."""
+
+
+class MonitorsSection(_Section):
+    """How drift is judged."""
+
+    conversations_between_false_alarms: int = Field(20_000, ge=100)
+    """The one number to choose: how rare false alarms are. Larger: fewer of them, later detection."""
+    seed: int = 0
+    """Seed of the permutation tests."""
+
+
+class PolicySection(_Section):
+    """When to train."""
+
+    on_drift: bool = True
+    """Train after a drift alarm."""
+    after_conversations: _Positive | None = None
+    """Train after that many new conversations, drift or not. Unset: never for this reason."""
+    schedule: str | None = None
+    """Train at these times: five cron fields, UTC, such as "0 3 * * 1". Unset: never for this reason."""
+    min_new_conversations: _Positive = 300
+    """New conversations to learn from before a training starts. Fewer: sooner, and gates stay inconclusive."""
+    max_new_conversations: _Positive = 5_000
+    """New conversations that one training takes at most, the newest first. Bounds its time."""
+    cooldown_s: float = Field(3_600, ge=0)
+    """Seconds between the end of a training and the next that nobody asked for."""
+
+    @field_validator("schedule")
+    @classmethod
+    def _five_fields(cls, value: str | None) -> str | None:
+        if value is not None:
+            from daemon.schedule import Schedule
+
+            Schedule(value)
+        return value
+
+
+class LearningSection(_Section):
+    """How an update is trained."""
+
+    method: Literal["lora"] = "lora"
+    """Learning method."""
+    rank: int = Field(16, ge=1, le=512)
+    """Rank of the LoRA update. Larger: learns more, forgets more, larger artifacts."""
+    alpha: float = Field(32.0, gt=0)
+    """LoRA scale is alpha / rank."""
+    dropout: float = Field(0.0, ge=0, lt=1)
+    """Dropout in the LoRA layers."""
+    epochs: float = Field(2.0, gt=0, le=100)
+    """Passes over the data."""
+    learning_rate: float = Field(2e-4, gt=0, lt=1)
+    """Peak learning rate; warmed up and decayed to 0. The largest lever: at 1e-3 old skills go."""
+    warmup_share: _Share = 0.1
+    """Share of the steps in which the learning rate rises."""
+    weight_decay: float = Field(0.0, ge=0)
+    """AdamW weight decay."""
+    max_grad_norm: float = Field(1.0, gt=0)
+    """Gradients are clipped to this norm."""
+    tokens_per_step: _Positive = 1_024
+    """Tokens in an optimiser step. Larger: steadier, fewer steps."""
+    max_tokens: int = Field(1_024, ge=32)
+    """Tokens of a conversation; longer ones are cut at a turn."""
+    replay_share: float = Field(0.1, ge=0, le=4)
+    """Past conversations mixed in, as a share of the new ones. 0 forgets; 0.1 protects known topics."""
+    seed: int = 0
+    """Seed of the training."""
+    timeout_s: float = Field(6 * 3_600, gt=0)
+    """Seconds after which a training is stopped."""
+
+
+class GateSection(_Section):
+    """What a candidate must show on held-out conversations."""
+
+    alpha: float = Field(0.05, gt=0, lt=0.5)
+    """Chance of letting a candidate pass that is no better, or worse by the margin."""
+    margin: float = Field(0.02, gt=0)
+    """Nats per token that a candidate may be worse on old conversations."""
+    min_gain: float = Field(0.0, ge=0)
+    """Nats per token that a candidate must be better on new conversations."""
+    max_looks: _Positive = 3
+    """Times an inconclusive candidate is judged again with more data."""
+    max_conversations: int = Field(400, ge=20)
+    """Held-out conversations scored per slice. Larger: surer, slower."""
+
+
+class ReleaseSection(_Section):
+    """What happens to a candidate that passed."""
+
+    automatic: bool = True
+    """Promote by itself. false: wait for `retuned promote`."""
+    keep_loaded: int = Field(2, ge=1)
+    """Versions that the scorer keeps in memory, the live one included."""
+
+
+class HttpSection(_Section):
+    """Metrics and health."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on; 0.0.0.0 in a container."""
+    port: int = Field(9464, ge=0, le=65_535)
+    """Port; 0 picks a free one."""
+
+
+class LoggingSection(_Section):
+    """What is logged. Conversation text never is."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Least severe level that is logged."""
+    format: Literal["auto", "text", "json"] = "auto"
+    """auto: text on a terminal, else JSON lines."""
+
+
+class Settings(_Section):
+    """One model line's daemon."""
+
+    model_line: str = Field("chat", pattern=r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")
+    """Name of the model line: lowercase letters, digits, dashes."""
+    state_dir: Path = Path(".state")
+    """Folder for the ledger, artifacts, keys and work files, unless set otherwise."""
+    ledger_url: str | None = None
+    """SQLAlchemy URL of the ledger. Unset: SQLite in state_dir."""
+    artifacts_url: str | None = None
+    """fsspec URL of the artifact store (file://, s3://, ...). Unset: a folder in state_dir."""
+    target_dir: Path | None = None
+    """Folder whose live.json names the live version, for the server. Unset: state_dir/target."""
+    model: ModelSection
+    """The base model that is kept tuned."""
+    kafka: KafkaSection = KafkaSection()
+    """The stream of conversations."""
+    limits: LimitsSection = LimitsSection()
+    """What a record may look like."""
+    holdout: HoldoutSection = HoldoutSection()
+    """Conversations that are never trained on."""
+    windows: WindowsSection = WindowsSection()
+    """Runs of conversations that monitors judge."""
+    monitors: MonitorsSection = MonitorsSection()
+    """How drift is judged."""
+    policy: PolicySection = PolicySection()
+    """When to train."""
+    learning: LearningSection = LearningSection()
+    """How an update is trained."""
+    gate: GateSection = GateSection()
+    """What a candidate must show."""
+    release: ReleaseSection = ReleaseSection()
+    """What happens to a candidate that passed."""
+    http: HttpSection = HttpSection()
+    """Metrics and health."""
+    logging: LoggingSection = LoggingSection()
+    """What is logged."""

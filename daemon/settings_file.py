@@ -1,0 +1,204 @@
+"""Reads ``retuned.yaml`` and the environment once, and reports every mistake together."""
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+from pydantic import BaseModel, SecretStr, ValidationError
+
+from daemon.errors import DaemonError
+from daemon.settings import Settings
+
+#: Environment variables for addresses and secrets, and the field each one overrides.
+ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
+    "RETUNED_MODEL_LINE": ("model_line",),
+    "RETUNED_STATE_DIR": ("state_dir",),
+    "RETUNED_LEDGER_URL": ("ledger_url",),
+    "RETUNED_ARTIFACTS_URL": ("artifacts_url",),
+    "RETUNED_TARGET_DIR": ("target_dir",),
+    "RETUNED_MODEL_BASE": ("model", "base"),
+    "RETUNED_KAFKA_BOOTSTRAP_SERVERS": ("kafka", "bootstrap_servers"),
+    "RETUNED_KAFKA_SASL_USERNAME": ("kafka", "sasl_username"),
+    "RETUNED_KAFKA_SASL_PASSWORD": ("kafka", "sasl_password"),
+    "RETUNED_KAFKA_SASL_PASSWORD_FILE": ("kafka", "sasl_password_file"),
+    "RETUNED_HOLDOUT_KEY_FILE": ("holdout", "key_file"),
+    "RETUNED_HTTP_HOST": ("http", "host"),
+    "RETUNED_HTTP_PORT": ("http", "port"),
+}
+DEFAULT_FILE = Path("retuned.yaml")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mistake:
+    """One thing that is wrong in the settings."""
+
+    path: str  # such as policy.cooldown_s; "" for the file as a whole
+    problem: str
+    source: str  # retuned.yaml:12, or the environment variable
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.path + ': ' if self.path else ''}{self.problem}"
+
+
+class SettingsError(DaemonError):
+    """The settings can't be used. ``mistakes`` holds all that is wrong, not only the first."""
+
+    def __init__(self, mistakes: tuple[Mistake, ...]) -> None:
+        super().__init__("\n".join(str(mistake) for mistake in mistakes))
+        self.mistakes = mistakes
+
+
+def settings_path(given: Path | None, environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the settings file to use: as given, else RETUNED_CONFIG, else ./retuned.yaml."""
+    return given or Path(environ.get("RETUNED_CONFIG", str(DEFAULT_FILE)))
+
+
+def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read the file, lay the environment over it, check everything.
+
+    Raises SettingsError with every mistake, each with its place and what was expected.
+    """
+    document = _read(path)
+    values = cast("dict[str, Any]", yaml.safe_load(document) or {})
+    if not isinstance(values, dict):
+        raise SettingsError((Mistake(path="", problem="must be a mapping of settings", source=str(path)),))
+    origins = _overlay(values, environ)
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        lines = _lines(yaml.compose(document, Loader=yaml.SafeLoader))
+        raise SettingsError(tuple(_mistakes(error, path, lines, origins))) from error
+
+
+def _read(path: Path) -> str:
+    try:
+        document = path.read_text(encoding="utf-8")
+        yaml.safe_load(document)
+    except FileNotFoundError as error:
+        problem = "no such file; write one (see `retuned config schema`), or name it with --config or RETUNED_CONFIG"
+        raise SettingsError((Mistake(path="", problem=problem, source=str(path)),)) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            (Mistake(path="", problem=f"can't be read: {error}", source=str(path)),)
+        ) from error
+    except yaml.YAMLError as error:
+        raise SettingsError((Mistake(path="", problem=f"is not YAML: {error}", source=str(path)),)) from error
+    return document
+
+
+def _overlay(values: dict[str, Any], environ: Mapping[str, str]) -> dict[tuple[str, ...], str]:
+    """Put environment values into ``values``; return which variable set which field."""
+    origins = {}
+    for variable, field in ENVIRONMENT.items():
+        if variable not in environ:
+            continue
+        section = values
+        for part in field[:-1]:
+            if not isinstance(section.get(part), dict):
+                section[part] = {}
+            section = section[part]
+        text = environ[variable]
+        section[field[-1]] = text.split(",") if field[-1] == "bootstrap_servers" else text
+        origins[field] = variable
+    return origins
+
+
+def _mistakes(
+    error: ValidationError,
+    path: Path,
+    lines: Mapping[tuple[str, ...], int],
+    origins: Mapping[tuple[str, ...], str],
+) -> Iterator[Mistake]:
+    for detail in error.errors(include_url=False, include_input=False):
+        place = tuple(str(part) for part in detail["loc"])
+        problem = detail["msg"].removeprefix("Value error, ")
+        if detail["type"] == "extra_forbidden":
+            problem = "there is no such setting" + _suggestion(place)
+        elif detail["type"] == "missing":
+            problem = "is needed: " + (_describe(place) or "no default")
+        source = origins.get(place) or f"{path}:{_line(place, lines)}"
+        yield Mistake(path=".".join(place), problem=problem, source=source)
+
+
+def _line(place: tuple[str, ...], lines: Mapping[tuple[str, ...], int]) -> int:
+    while place and place not in lines:
+        place = place[:-1]
+    return lines.get(place, 1)
+
+
+def _lines(node: yaml.Node | None, place: tuple[str, ...] = ()) -> dict[tuple[str, ...], int]:
+    """Map each setting in the document to its line."""
+    found: dict[tuple[str, ...], int] = {}
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            here = (*place, str(key.value))
+            found[here] = key.start_mark.line + 1
+            found |= _lines(value, here)
+    return found
+
+
+def _section_of(place: tuple[str, ...]) -> type[BaseModel] | None:
+    model: type[BaseModel] = Settings
+    for part in place[:-1]:
+        field = model.model_fields.get(part)
+        if field is None or not (
+            isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+        ):
+            return None
+        model = field.annotation
+    return model
+
+
+def _suggestion(place: tuple[str, ...]) -> str:
+    section = _section_of(place)
+    if section is None:
+        return ""
+    near = difflib.get_close_matches(place[-1], section.model_fields, n=1)
+    return f"; did you mean {near[0]}?" if near else f"; there are {', '.join(section.model_fields)}"
+
+
+def _describe(place: tuple[str, ...]) -> str:
+    section = _section_of(place)
+    field = section.model_fields.get(place[-1]) if section else None
+    return (field.description or "") if field else ""
+
+
+def dump(settings: Settings, *, comments: bool = False) -> str:
+    """Return the settings as YAML, secrets hidden, with every field explained where asked for."""
+    return "\n".join(_dump(settings, indent="", comments=comments)) + "\n"
+
+
+def _dump(section: BaseModel, *, indent: str, comments: bool) -> Iterator[str]:
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        if comments and field.description:
+            yield from (f"{indent}# {line.strip()}" for line in field.description.splitlines())
+        if isinstance(value, BaseModel):
+            yield f"{indent}{name}:"
+            yield from _dump(value, indent=indent + "  ", comments=comments)
+        else:
+            plain = str(value) if isinstance(value, Path | SecretStr) else value
+            plain = list(plain) if isinstance(plain, tuple) else plain
+            text = yaml.safe_dump(plain, allow_unicode=True, default_flow_style=True, width=1_000)
+            yield f"{indent}{name}: {text.removesuffix(chr(10)).removesuffix('...').strip()}"
+
+
+def read_secret(value: SecretStr | None, file: Path | None) -> str | None:
+    """Return a secret from its setting, or from the file that holds it.
+
+    Raises SettingsError when the file can't be read.
+    """
+    if value is not None:
+        return value.get_secret_value()
+    if file is None:
+        return None
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise SettingsError(
+            (Mistake(path="", problem=f"the secret can't be read: {error}", source=str(file)),)
+        ) from error
