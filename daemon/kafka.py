@@ -1,0 +1,426 @@
+"""Kafka through kafka-python. No other file imports it."""
+
+import contextlib
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer  # type: ignore[import-untyped]
+from kafka import TopicPartition as ClientPartition
+from kafka import errors as kafka_errors
+from kafka.consumer.subscription_state import ConsumerRebalanceListener  # type: ignore[import-untyped]
+from kafka.net.compat import KafkaNetClient  # type: ignore[import-untyped]
+from kafka.structs import OffsetAndMetadata  # type: ignore[import-untyped]
+
+from daemon.kafka_settings import KafkaSettings
+from daemon.streams import BrokerUnreachable, Headers, OffsetLost, RawRecord, StartOffsets, TopicPartition
+
+_log = logging.getLogger(__name__)
+
+#: The newest protocol that the client knows. Each connection comes down to what its broker speaks;
+#: without it the constructors would wait for a broker.
+_NEWEST_API = (4, 3)
+_RECONNECT_MAX_MS = 2_000
+#: One wait inside poll. Newly assigned partitions are placed between two waits.
+_SLICE_S = 0.1
+#: A new leader may report an end before our position for as long as its followers need to catch up.
+_BEYOND_END_GRACE_S = 2.0
+#: Sending waits this long for a topic's partitions; a flush overruns its time-out by no more.
+_METADATA_TIMEOUT_MS = 1_000
+#: The broker limits the size of a record, not the client.
+_MAX_REQUEST_BYTES = 64 * 2**20
+_DELIVERY_TIMEOUT_MS = 30_000
+
+
+class KafkaSource:
+    """A RecordSource over a consumer group.
+
+    Nothing is connected before the first poll. Offsets never reset by themselves. Not thread-safe:
+    all calls come from one thread.
+    """
+
+    def __init__(self, settings: KafkaSettings, *, start_offsets: StartOffsets) -> None:
+        self._settings = settings
+        self._start_offsets = start_offsets
+        self._client: KafkaNetClient | None = None
+        self._consumer: KafkaConsumer | None = None
+        self._unplaced: set[ClientPartition] = set()
+        self._beyond_end_since: dict[ClientPartition, float] = {}
+        self._trouble = _Trouble("reading from Kafka")
+
+    def poll(self, timeout_s: float, max_records: int | None = None) -> list[RawRecord]:
+        """See RecordSource."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            wait_s = max(0.0, min(deadline - time.monotonic(), _SLICE_S))
+            records = self._poll_slice(wait_s, max_records or self._settings.max_poll_records)
+            if records or time.monotonic() >= deadline:
+                return records
+
+    def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """See RecordSource. Fire and forget; a failure is logged."""
+        if self._consumer is None or not offsets:
+            return
+        positions = {
+            ClientPartition(*source): OffsetAndMetadata(offset, "", -1) for source, offset in offsets.items()
+        }
+        try:
+            self._consumer.commit_async(positions, callback=_log_commit)
+        except kafka_errors.KafkaError as error:
+            _log.warning("offsets for lag tools were not committed: %s", error)
+
+    def lag(self) -> dict[TopicPartition, int] | None:
+        """See RecordSource. A partition appears with its first answer."""
+        if self._consumer is None or not self.connected:
+            return None
+        ends = {part: self._consumer.highwater(part) for part in self._consumer.assignment() - self._unplaced}
+        lags = {
+            TopicPartition(*part): max(0, end - position)
+            for part, end in ends.items()
+            if end is not None and (position := self._position(part)) is not None
+        }
+        return lags or None
+
+    @property
+    def connected(self) -> bool:
+        """See RecordSource."""
+        client = self._client
+        return client is not None and any(
+            client.connected(broker.node_id) for broker in client.cluster.brokers()
+        )
+
+    def close(self, timeout_s: float) -> None:
+        """See RecordSource."""
+        consumer, self._consumer, self._client = self._consumer, None, None
+        if consumer is not None:
+            with contextlib.suppress(kafka_errors.KafkaError):
+                consumer.close(autocommit=False, timeout_ms=timeout_s * 1000)
+
+    def _poll_slice(self, wait_s: float, max_records: int) -> list[RawRecord]:
+        consumer = self._open()
+        try:
+            batches = consumer.poll(timeout_ms=wait_s * 1000, max_records=max_records)
+        except kafka_errors.OffsetOutOfRangeError as error:
+            raise self._lost(*next(iter(error.args[0].items()))) from error
+        except kafka_errors.LogTruncationError as error:
+            part = next(iter(error.divergent_offsets))
+            raise self._lost(part, self._position(part) or 0) from error
+        except kafka_errors.KafkaError as error:
+            self._trouble.note(error)
+            time.sleep(wait_s)  # errors come at once, and again
+            return []
+        self._place_assigned(consumer)
+        if not batches:
+            self._refuse_beyond_end(consumer)
+            return []
+        self._trouble.over()
+        return [_raw(record) for batch in batches.values() for record in batch]
+
+    def _open(self) -> KafkaConsumer:
+        if self._consumer is None:
+            settings = self._settings
+            self._consumer = KafkaConsumer(
+                **_connection(settings),
+                kafka_client=self._make_client,
+                group_id=settings.group_id,
+                enable_auto_commit=False,
+                auto_offset_reset="none",
+                allow_auto_create_topics=False,
+                session_timeout_ms=settings.session_timeout_ms,
+                heartbeat_interval_ms=settings.heartbeat_interval_ms,
+                max_poll_records=settings.max_poll_records,
+                metrics_enabled=False,
+            )
+            self._consumer.subscribe([settings.topic], listener=_HoldBack(self._hold_back))
+        return self._consumer
+
+    def _make_client(self, **configs: object) -> KafkaNetClient:
+        self._client = KafkaNetClient(**configs)
+        return self._client
+
+    def _hold_back(self, assigned: Iterable[ClientPartition]) -> None:
+        """Keep new partitions from being fetched until they are placed.
+
+        Runs on the client's thread while ours waits in poll: too early to ask the ledger.
+        """
+        if self._consumer is not None:
+            self._unplaced = set(assigned)
+            self._beyond_end_since.clear()
+            if self._unplaced:
+                self._consumer.pause(*self._unplaced)
+                self._consumer.seek_to_beginning(*self._unplaced)
+
+    def _place_assigned(self, consumer: KafkaConsumer) -> None:
+        if not self._unplaced:
+            return
+        starts = self._start_offsets([TopicPartition(*part) for part in self._unplaced])
+        for source, offset in starts.items():
+            consumer.seek(ClientPartition(*source), offset)
+        consumer.resume(*self._unplaced)
+        _log.info("partitions assigned: %s", sorted(self._unplaced), extra={"action": "assign"})
+        self._unplaced = set()
+
+    def _refuse_beyond_end(self, consumer: KafkaConsumer) -> None:
+        """Raise OffsetLost where the topic ends before our position.
+
+        A broker need not say so: it may wait with us until the topic has grown past our position.
+        """
+        now = time.monotonic()
+        for part in consumer.assignment() - self._unplaced:
+            end, position = consumer.highwater(part), self._position(part)
+            if end is None or position is None or position <= end:
+                self._beyond_end_since.pop(part, None)
+            elif now - self._beyond_end_since.setdefault(part, now) >= _BEYOND_END_GRACE_S:
+                raise self._lost(part, position)
+
+    def _position(self, part: ClientPartition) -> int | None:
+        if self._consumer is None:
+            return None
+        with contextlib.suppress(kafka_errors.KafkaError):
+            position: int | None = self._consumer.position(part, timeout_ms=0)
+            return position
+        return None
+
+    def _lost(self, part: ClientPartition, offset: int) -> OffsetLost:
+        first = end = None
+        if self._consumer is not None:
+            end = self._consumer.highwater(part)
+            with contextlib.suppress(kafka_errors.KafkaError):
+                first = self._consumer.beginning_offsets([part], timeout_ms=_METADATA_TIMEOUT_MS)[part]
+        return OffsetLost(TopicPartition(*part), offset, (first, end))
+
+
+class _HoldBack(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Tells the source which partitions it was given."""
+
+    def __init__(self, hold_back: Callable[[Iterable[ClientPartition]], None]) -> None:
+        self._hold_back = hold_back
+
+    def on_partitions_revoked(self, revoked: Iterable[ClientPartition]) -> None:
+        """Nothing to save: the ledger already has the offsets."""
+
+    def on_partitions_assigned(self, assigned: Iterable[ClientPartition]) -> None:
+        """Hold all of them back."""
+        self._hold_back(assigned)
+
+
+class _Delivery(Protocol):
+    """The client's future of one record."""
+
+    is_done: bool
+
+    def get(self, timeout: float) -> object: ...
+
+
+@dataclass(slots=True)
+class _Letter:
+    """A queued record. ``delivery`` is the client's future; None: not handed to the client."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes]]
+    delivery: "_Delivery | None" = None
+
+
+class KafkaSink:
+    """A RecordSink over an idempotent producer. Nothing is connected before the first flush."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
+        self._producer: KafkaProducer | None = None
+        self._queue: deque[_Letter] = deque()
+        self._trouble = _Trouble("writing to Kafka")
+
+    def send(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers = ()) -> None:
+        """See RecordSink."""
+        self._queue.append(_Letter(topic, key, value, list(headers)))
+
+    def flush(self, timeout_s: float) -> bool:
+        """See RecordSink. Takes up to a second more where a topic's partitions are unknown."""
+        deadline = time.monotonic() + timeout_s
+        try:
+            self._hand_over(deadline)
+            while self._queue:
+                self._await_first(max(0.0, deadline - time.monotonic()))
+        except kafka_errors.KafkaTimeoutError as error:
+            self._trouble.note(error)
+        except kafka_errors.KafkaError as error:
+            # A producer may never recover from some errors (a broker that forgot it); a new one does.
+            self._trouble.note(error)
+            self._discard_producer(0.0)
+        else:
+            self._trouble.over()
+        return not self._queue
+
+    def close(self, timeout_s: float) -> bool:
+        """See RecordSink."""
+        deadline = time.monotonic() + timeout_s
+        delivered = not self._queue or self.flush(timeout_s / 2)
+        self._discard_producer(max(0.1, deadline - time.monotonic()))
+        return delivered
+
+    def _hand_over(self, deadline: float) -> None:
+        for letter in self._queue:
+            if letter.delivery is None:
+                if time.monotonic() > deadline:
+                    raise kafka_errors.KafkaTimeoutError("no time left to hand over")
+                letter.delivery = self._open().send(
+                    letter.topic, key=letter.key, value=letter.value, headers=letter.headers
+                )
+
+    def _await_first(self, timeout_s: float) -> None:
+        letter = self._queue[0]
+        if letter.delivery is not None:
+            try:
+                letter.delivery.get(timeout=timeout_s)
+            except kafka_errors.KafkaError:
+                if letter.delivery.is_done:
+                    letter.delivery = None  # refused: it goes again
+                raise
+        self._queue.popleft()
+
+    def _open(self) -> KafkaProducer:
+        if self._producer is None:
+            self._producer = KafkaProducer(
+                **_connection(self._settings),
+                acks="all",
+                max_block_ms=_METADATA_TIMEOUT_MS,
+                delivery_timeout_ms=_DELIVERY_TIMEOUT_MS,
+                max_request_size=_MAX_REQUEST_BYTES,
+                allow_auto_create_topics=False,
+                metrics_enabled=False,
+            )
+        return self._producer
+
+    def _discard_producer(self, timeout_s: float) -> None:
+        producer, self._producer = self._producer, None
+        for letter in self._queue:
+            letter.delivery = None
+        if producer is not None:
+            # With a record that can't be delivered, close() gives up before it has freed anything.
+            producer._sender.force_close()  # noqa: SLF001
+            with contextlib.suppress(kafka_errors.KafkaError):
+                producer.close(timeout=timeout_s)
+
+
+def check_broker(settings: KafkaSettings, *, timeout_s: float = 5.0) -> int:
+    """Count the cluster's brokers. Raises BrokerUnreachable."""
+    with _admin(settings, timeout_s) as admin:
+        return len(admin.describe_cluster()["brokers"])
+
+
+def topic_partitions(settings: KafkaSettings, topic: str, *, timeout_s: float = 5.0) -> int | None:
+    """Count a topic's partitions; None if there is no such topic. Raises BrokerUnreachable."""
+    with _admin(settings, timeout_s) as admin:
+        found = admin.describe_topics([topic])[0]
+        return None if found["error_code"] else len(found["partitions"])
+
+
+def topic_exists(settings: KafkaSettings, topic: str, *, timeout_s: float = 5.0) -> bool:
+    """Tell whether the broker has a topic. Raises BrokerUnreachable."""
+    return topic_partitions(settings, topic, timeout_s=timeout_s) is not None
+
+
+def create_topic(settings: KafkaSettings, topic: str, *, partitions: int, timeout_s: float = 5.0) -> bool:
+    """Create a topic with the broker's default replication; False if it exists already.
+
+    Raises BrokerUnreachable.
+    """
+    with _admin(settings, timeout_s) as admin:
+        try:
+            admin.create_topics({topic: {"num_partitions": partitions}}, timeout_ms=int(timeout_s * 1000))
+        except kafka_errors.TopicAlreadyExistsError:
+            return False
+        return True
+
+
+@contextlib.contextmanager
+def _admin(settings: KafkaSettings, timeout_s: float) -> Iterator[KafkaAdminClient]:
+    client: KafkaNetClient | None = None
+
+    def make_client(**configs: object) -> KafkaNetClient:
+        nonlocal client
+        client = KafkaNetClient(**configs)
+        return client
+
+    try:
+        yield KafkaAdminClient(
+            **_connection(settings), kafka_client=make_client, bootstrap_timeout_ms=timeout_s * 1000
+        )
+    except kafka_errors.KafkaError as error:
+        servers = ", ".join(settings.bootstrap_servers)
+        raise BrokerUnreachable(
+            f"no use of the broker at {servers} within {timeout_s:g} s ({error}); check the address, that the "
+            f"broker runs, and security_protocol {settings.security_protocol} with its credentials"
+        ) from error
+    finally:
+        if client is not None:  # also where the constructor failed
+            client.close()
+
+
+def _connection(settings: KafkaSettings) -> dict[str, object]:
+    return {
+        "bootstrap_servers": list(settings.bootstrap_servers),
+        "client_id": settings.client_id,
+        "api_version": _NEWEST_API,
+        "request_timeout_ms": settings.request_timeout_ms,
+        "reconnect_backoff_max_ms": _RECONNECT_MAX_MS,
+        "security_protocol": settings.security_protocol,
+        "ssl_cafile": settings.ssl_cafile,
+        "ssl_certfile": settings.ssl_certfile,
+        "ssl_keyfile": settings.ssl_keyfile,
+        "sasl_mechanism": settings.sasl_mechanism,
+        "sasl_plain_username": settings.sasl_username,
+        "sasl_plain_password": settings.sasl_password,
+    }
+
+
+class _Trouble:
+    """Logs a failure once, not at every attempt."""
+
+    def __init__(self, doing: str) -> None:
+        self._doing = doing
+        self._last: type[Exception] | None = None
+
+    def note(self, error: Exception) -> None:
+        if type(error) is not self._last:
+            _log.warning("%s fails and is tried again: %s", self._doing, error)
+            self._last = type(error)
+
+    def over(self) -> None:
+        if self._last is not None:
+            _log.info("%s works again", self._doing)
+            self._last = None
+
+
+def _log_commit(_offsets: object, outcome: object) -> None:
+    if isinstance(outcome, Exception):
+        _log.warning("offsets for lag tools were not committed: %s", outcome)
+
+
+class _ClientRecord(Protocol):
+    """A record as the client hands it out."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+def _raw(record: _ClientRecord) -> RawRecord:
+    return RawRecord(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        timestamp_ms=record.timestamp,
+        key=record.key,
+        value=record.value,
+        headers=tuple(record.headers),
+    )

@@ -1,0 +1,31 @@
+"""How to reach Kafka, as plain values. Importing this loads no Kafka client."""
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+SecurityProtocol: TypeAlias = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+SaslMechanism: TypeAlias = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KafkaSettings:
+    """Brokers, topics, group and credentials. Its repr doesn't show the password."""
+
+    bootstrap_servers: tuple[str, ...]  # "host:port"; any one that answers is enough
+    topic: str
+    dead_letter_topic: str
+    group_id: str
+    client_id: str = "retuned"
+    #: A member that is silent for this long loses its partitions. Smaller: a crash is noticed sooner;
+    #: larger: a busy machine keeps its partitions. Some brokers make a joining member wait half of it.
+    session_timeout_ms: int = 45_000
+    heartbeat_interval_ms: int = 3_000  # at most a third of the session time-out
+    request_timeout_ms: int = 10_000  # how long one request may take before its connection is given up
+    max_poll_records: int = 500
+    security_protocol: SecurityProtocol = "PLAINTEXT"
+    ssl_cafile: str | None = None
+    ssl_certfile: str | None = None
+    ssl_keyfile: str | None = None
+    sasl_mechanism: SaslMechanism | None = None
+    sasl_username: str | None = None
+    sasl_password: str | None = field(default=None, repr=False)
