@@ -1,0 +1,95 @@
+"""Fixes at intake, by a keyed hash, who is held out; nothing a version is judged on is ever trained on."""
+
+import hashlib
+import hmac
+import os
+import secrets
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+
+from daemon.conversation import Message
+from daemon.errors import DaemonError
+
+_BUCKETS = 1_000_000
+
+
+class BadHoldoutKey(DaemonError):
+    """The holdout key can't be read, or is too short to keep user ids secret."""
+
+
+class Holdout:
+    """Splits users (or, where unknown, conversations) into held out and trainable.
+
+    The side depends on the key and the id alone: in any order, after any restart, on any replica. User ids leave
+    this class only as keyed hashes, so that the ledger can't be joined with other data.
+    """
+
+    def __init__(self, key: bytes, *, share: float) -> None:
+        if len(key) < 16:
+            raise BadHoldoutKey(
+                f"the holdout key has {len(key)} bytes; use 16 or more (`head -c 32 /dev/urandom`)"
+            )
+        self._key = key
+        self._share = share
+
+    @property
+    def fingerprint(self) -> str:
+        """Identifies key and share without telling the key."""
+        return f"{self._hash('fingerprint', '')[:16]}/{self._share:g}"
+
+    def user_hash(self, user_id: str) -> str:
+        """Return the pseudonym of a user: 32 hexadecimal digits."""
+        return self._hash("user", user_id)[:32]
+
+    def group(self, user_id: str | None, conversation_id: str) -> str:
+        """Return what this conversation depends on: its user, else itself."""
+        return (
+            self.user_hash(user_id)
+            if user_id is not None
+            else self._hash("conversation", conversation_id)[:32]
+        )
+
+    def holds_out(self, group: str) -> bool:
+        """Say on which side a group is."""
+        return int(self._hash("side", group)[:16], 16) % _BUCKETS < self._share * _BUCKETS
+
+    def _hash(self, purpose: str, text: str) -> str:
+        return hmac.new(self._key, f"{purpose}\0{text}".encode(), hashlib.sha256).hexdigest()
+
+
+def read_key(file: Path | None, *, state_dir: Path) -> bytes:
+    """Return the key in ``file``, or the one in the state folder, made at the first start.
+
+    Raises BadHoldoutKey.
+    """
+    path = file or state_dir / "holdout.key"
+    if file is None and not path.exists():
+        _create_key(path)
+    try:
+        return path.read_bytes().strip()
+    except OSError as error:
+        raise BadHoldoutKey(
+            f"the holdout key {path} can't be read: {error.strerror}; check holdout.key_file"
+        ) from error
+
+
+def _create_key(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:  # another process was first; its key counts
+        return
+    with os.fdopen(descriptor, "w") as opened:
+        opened.write(secrets.token_hex(32))
+        opened.flush()
+        os.fsync(descriptor)
+
+
+def text_digest(messages: Iterable[Message]) -> str:
+    """Return a digest that is equal for conversations of the same words, whatever their case, width and spacing."""
+    digest = hashlib.sha256()
+    for message in messages:
+        words = " ".join(unicodedata.normalize("NFKC", message.content).casefold().split())
+        digest.update(f"{message.role}\0{words}\0".encode())
+    return digest.hexdigest()

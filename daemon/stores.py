@@ -1,0 +1,70 @@
+"""Opens everything durable that the settings name: ledger, registry, artifacts, target. Commands and the loop share it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from daemon.holdout import Holdout, read_key
+from daemon.ledger.conversations import ConversationLedger
+from daemon.ledger.database import bind_identity, open_ledger
+from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.trainings import TrainingLedger
+from daemon.ledger.windows import WindowLedger
+from daemon.settings import Settings
+from registry.artifacts import ArtifactStore, FsspecArtifactStore
+from registry.directory_target import DirectoryTarget
+from registry.sql import SqlStore
+from registry.store import Store
+from registry.targets import Target
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stores:
+    """One model line's durable state."""
+
+    engine: Engine
+    intake: IntakeLedger
+    conversations: ConversationLedger
+    windows: WindowLedger
+    trainings: TrainingLedger
+    versions: Store
+    artifacts: ArtifactStore
+    target: Target
+    holdout: Holdout
+
+
+def ledger_url(settings: Settings) -> str:
+    """Return the ledger's URL: as set, else SQLite in the state folder."""
+    return settings.ledger_url or f"sqlite:///{(settings.state_dir / 'ledger.db').absolute()}"
+
+
+def artifacts_url(settings: Settings) -> str:
+    """Return the artifact store's URL: as set, else a folder in the state folder."""
+    return settings.artifacts_url or (settings.state_dir / "artifacts").absolute().as_uri()
+
+
+def target_dir(settings: Settings) -> Path:
+    """Return the folder whose live.json names the live version."""
+    return settings.target_dir or settings.state_dir / "target"
+
+
+def open_stores(settings: Settings) -> Stores:
+    """Open the stores, bringing the ledger's schema up to date.
+
+    Raises LedgerError where the ledger can't be used or belongs to another model line or holdout key.
+    """
+    holdout = Holdout(read_key(settings.holdout.key_file, state_dir=settings.state_dir), share=settings.holdout.share)
+    engine = open_ledger(ledger_url(settings))
+    bind_identity(engine, {"model_line": settings.model_line, "holdout": holdout.fingerprint})
+    return Stores(
+        engine=engine,
+        intake=IntakeLedger(engine, window_size=settings.windows.size),
+        conversations=ConversationLedger(engine),
+        windows=WindowLedger(engine),
+        trainings=TrainingLedger(engine),
+        versions=SqlStore(engine),
+        artifacts=FsspecArtifactStore(artifacts_url(settings), cache=settings.state_dir / "cache"),
+        target=DirectoryTarget(target_dir(settings)),
+        holdout=holdout,
+    )
