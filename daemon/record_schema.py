@@ -1,0 +1,13 @@
+"""The JSON Schema of the conversation topic's records."""
+
+from importlib.resources import files
+
+import orjson
+
+from daemon.conversation import JSON
+
+
+def record_schema() -> dict[str, JSON]:
+    """Load the schema (draft 2020-12). The decoder takes what it accepts, within the limits it names."""
+    schema: dict[str, JSON] = orjson.loads(files("daemon").joinpath("schema/record.schema.json").read_bytes())
+    return schema
