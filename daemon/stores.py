@@ -54,7 +54,9 @@ def open_stores(settings: Settings) -> Stores:
 
     Raises LedgerError where the ledger can't be used or belongs to another model line or holdout key.
     """
-    holdout = Holdout(read_key(settings.holdout.key_file, state_dir=settings.state_dir), share=settings.holdout.share)
+    holdout = Holdout(
+        read_key(settings.holdout.key_file, state_dir=settings.state_dir), share=settings.holdout.share
+    )
     engine = open_ledger(ledger_url(settings))
     bind_identity(engine, {"model_line": settings.model_line, "holdout": holdout.fingerprint})
     return Stores(

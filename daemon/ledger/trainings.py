@@ -77,6 +77,11 @@ class TrainingLedger:
         with self._reads.begin() as connection:
             return [_decision(row) for row in connection.execute(query).mappings()]
 
+    def last_window_decided(self) -> int:
+        """Return the newest window that a decision was made on; 0 where there is none."""
+        with self._reads.begin() as connection:
+            return connection.scalar(select(func.max(decisions.c.window))) or 0
+
     # --- runs
 
     def start_run(self, run: Run) -> None:
@@ -132,6 +137,12 @@ class TrainingLedger:
         query = select(func.max(runs.c.until_seq)).where(runs.c.state == RunState.FINISHED)
         with self._reads.begin() as connection:
             return connection.scalar(query) or 0
+
+    def last_ended(self) -> datetime | None:
+        """Return when the last run ended, however it did."""
+        with self._reads.begin() as connection:
+            ended: datetime | None = connection.scalar(select(func.max(runs.c.ended_at)))
+            return ended
 
     # --- scores
 

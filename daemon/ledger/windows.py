@@ -138,6 +138,13 @@ class WindowLedger:
             found = _verdicts(connection, [row["number"] for row in rows])
         return [_judged(row, found) for row in rows]
 
+    def newest_judged(self) -> int | None:
+        """Return the number of the newest judged window."""
+        with self._reads.begin() as connection:
+            return connection.scalar(
+                select(func.max(windows.c.number)).where(windows.c.judged_at.is_not(None))
+            )
+
     def window(self, number: int) -> JudgedWindow | None:
         """Return one judged window."""
         query = select(windows).where((windows.c.number == number) & windows.c.judged_at.is_not(None))

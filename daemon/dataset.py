@@ -1,0 +1,95 @@
+"""Puts together what a run learns from: the new conversations, and replay of the past against forgetting."""
+
+import hashlib
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from daemon.errors import NotEnoughData
+from daemon.facts import SeqRange, StoredConversation
+from daemon.ledger.conversations import ConversationLedger
+from registry.types import OffsetRange
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatasetSettings:
+    """How much of what goes in."""
+
+    max_new: int
+    replay_share: float  # replayed conversations for each new one
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dataset:
+    """A training file and where each of its lines came from."""
+
+    path: Path
+    digest: str  # sha256 of the file
+    new: int
+    replay: int
+    span: SeqRange  # of the new ones
+    sources: tuple[OffsetRange, ...]
+    records: tuple[tuple[str, str], ...]  # (conversation id, sha256 of the record), in order
+
+
+def build(ledger: ConversationLedger, *, since_seq: int, settings: DatasetSettings, path: Path) -> Dataset:
+    """Write the training file for conversations from ``since_seq`` on.
+
+    The same ledger and arguments give the same bytes. Held-out conversations are left out, and so is whatever has
+    the words of one; of several with the same words one is kept.
+
+    Raises NotEnoughData.
+    """
+    held_out = ledger.held_out_texts()
+    new = _distinct(ledger.newest(settings.max_new, held_out=False, since=since_seq), held_out)
+    if not new:
+        raise NotEnoughData(
+            f"no conversation since {since_seq} may be trained on; wait for more, or lower holdout.share"
+        )
+    wanted = round(len(new) * settings.replay_share)
+    # Twice as many are drawn as are wanted, as some will say the same.
+    past = ledger.sample(2 * wanted, held_out=False, before=since_seq, seed=settings.seed)
+    replay = _distinct(past, held_out | {talk.text_digest for talk in new})[:wanted]
+    lines = [_line(talk, "new") for talk in new] + [_line(talk, "replay") for talk in replay]
+    content = b"".join(lines)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    used = [*new, *replay]
+    return Dataset(
+        path=path,
+        digest=hashlib.sha256(content).hexdigest(),
+        new=len(new),
+        replay=len(replay),
+        span=SeqRange(first=new[0].seq, last=new[-1].seq),
+        sources=offset_ranges(used),
+        records=tuple((talk.conversation_id, talk.record_sha256) for talk in used),
+    )
+
+
+def offset_ranges(talks: Iterable[StoredConversation]) -> tuple[OffsetRange, ...]:
+    """Return the records as runs of adjacent offsets, by topic and partition."""
+    places = sorted((t.coordinates.topic, t.coordinates.partition, t.coordinates.offset) for t in talks)
+    runs = itertools.groupby(enumerate(places), key=lambda item: (item[1][:2], item[1][2] - item[0]))
+    return tuple(
+        OffsetRange(topic=topic, partition=partition, first=members[0][1][2], last=members[-1][1][2])
+        for ((topic, partition), _), members in ((key, list(group)) for key, group in runs)
+    )
+
+
+def _distinct(talks: Sequence[StoredConversation], excluded: Iterable[str]) -> list[StoredConversation]:
+    seen = set(excluded)
+    kept = []
+    for talk in talks:
+        if talk.text_digest not in seen:
+            seen.add(talk.text_digest)
+            kept.append(talk)
+    return kept
+
+
+def _line(talk: StoredConversation, origin: str) -> bytes:
+    messages = [{"role": message.role, "content": message.content} for message in talk.messages]
+    return orjson.dumps({"id": talk.conversation_id, "messages": messages, "origin": origin}) + b"\n"

@@ -1,0 +1,106 @@
+"""Scores a candidate and the live version on held-out conversations, and asks the gate."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from daemon.facts import StoredConversation
+from daemon.ledger.conversations import ConversationLedger
+from daemon.ledger.trainings import TrainingLedger
+from daemon.loaded import LoadedVersions
+from learners.types import Score
+from registry.gate import GateSettings, Pair, SliceData, judge
+from registry.types import GateReport, GateVerdict, Version
+
+NEW, OLD = "new conversations", "old conversations"
+_ROLES = {NEW: "target", OLD: "protected"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HeldOut:
+    """The held-out conversations of the slices that the gate compares, newest data first in mind: what the
+    candidate should have learned, and a sample of everything before it.
+    """
+
+    ledger: ConversationLedger
+    limit: int  # conversations a slice
+    seed: int
+
+    def slices(self, since_seq: int) -> dict[str, list[StoredConversation]]:
+        """Return the conversations of each slice for a candidate that learned from ``since_seq`` on."""
+        return {
+            NEW: self.ledger.newest(self.limit, held_out=True, since=since_seq),
+            OLD: self.ledger.sample(self.limit, held_out=True, before=since_seq, seed=self.seed),
+        }
+
+    def sizes(self, since_seq: int) -> dict[str, int]:
+        """Return how many conversations ``slices`` would give now."""
+        counts = {
+            NEW: self.ledger.count(held_out=True, since=since_seq),
+            OLD: self.ledger.count(held_out=True, before=since_seq),
+        }
+        return {name: min(count, self.limit) for name, count in counts.items()}
+
+
+def worth_another_look(last: GateReport, sizes: Mapping[str, int], *, max_looks: int) -> bool:
+    """Say whether an inconclusive gate has what it asked for: every undecided slice its further conversations."""
+    if last.verdict is not GateVerdict.INCONCLUSIVE or last.look >= max_looks:
+        return False
+    undecided = [found for found in last.slices if found.verdict is GateVerdict.INCONCLUSIVE]
+    return all(sizes.get(found.name, 0) >= found.conversations + max(1, found.needed) for found in undecided)
+
+
+class Comparison:
+    """One look of the gate at one candidate: scoring goes on in the scorer while the loop turns."""
+
+    def __init__(
+        self,
+        candidate: Version,
+        live: Version,
+        slices: Mapping[str, Sequence[StoredConversation]],
+        *,
+        look: int,
+        ledger: TrainingLedger,
+        loaded: LoadedVersions,
+    ) -> None:
+        """Start scoring what was not scored before."""
+        self.candidate = candidate
+        self.live = live
+        self._slices = slices
+        self._look = look
+        self._ledger = ledger
+        self._pending = [(version, self._score(version, loaded)) for version in (live, candidate)]
+
+    def done(self) -> bool:
+        """Whether all scores are there, or scoring failed."""
+        return all(future.done() for _, future in self._pending)
+
+    def conclude(self, settings: GateSettings) -> GateReport:
+        """Keep the scores and judge. Raises what the scorer raised."""
+        for version, future in self._pending:
+            by_id = {str(talk.seq): talk.seq for talks in self._slices.values() for talk in talks}
+            found = {by_id[score.id]: (score.nll, score.tokens) for score in future.result()}
+            self._ledger.add_scores(str(version.name), found)
+        data = [self._slice(name, talks) for name, talks in self._slices.items() if talks]
+        return judge(data, settings, look=self._look)
+
+    def _score(self, version: Version, loaded: LoadedVersions) -> Future[list[Score]]:
+        talks = {talk.seq: talk for talks in self._slices.values() for talk in talks}
+        known = self._ledger.scores(str(version.name), talks)
+        return loaded.score(version, [talk for seq, talk in talks.items() if seq not in known])
+
+    def _slice(self, name: str, talks: Sequence[StoredConversation]) -> SliceData:
+        live = self._ledger.scores(str(self.live.name), [talk.seq for talk in talks])
+        candidate = self._ledger.scores(str(self.candidate.name), [talk.seq for talk in talks])
+        pairs = [
+            Pair(
+                id=talk.conversation_id,
+                group=talk.group,
+                live_nll=live[talk.seq][0],
+                candidate_nll=candidate[talk.seq][0],
+                tokens=live[talk.seq][1],
+            )
+            for talk in talks
+            if live[talk.seq][1] > 0
+        ]
+        return SliceData(name=name, role=_ROLES[name], pairs=tuple(pairs))

@@ -1,0 +1,100 @@
+"""Runs the monitors in a process of their own: they are heavy to import and must not delay the intake."""
+
+import multiprocessing
+import signal
+import time
+from multiprocessing.connection import Connection
+
+from daemon.errors import DaemonError
+from monitors.suite import Judgement, MonitorSettings, judge
+from monitors.types import Reference, Window
+
+
+class JudgeDied(DaemonError):
+    """The judging process ended before it answered."""
+
+
+class JudgeProcess:
+    """Judges one window at a time, in a process that is replaced when it dies."""
+
+    def __init__(self) -> None:
+        self._context = multiprocessing.get_context("spawn")
+        self._process: multiprocessing.process.BaseProcess | None = None
+        self._pipe: Connection | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process id while it runs."""
+        return self._process.pid if self._process is not None and self._process.is_alive() else None
+
+    def start(self) -> None:
+        """Start the process ahead of the first window, so that handing over a window does not wait for it."""
+        if self._process is None or not self._process.is_alive():
+            self._start()
+
+    def submit(self, window: Window, reference: Reference, settings: MonitorSettings) -> None:
+        """Start judging. The answer comes from ``poll``; submit again only after that."""
+        self.start()
+        try:
+            self._require_pipe().send((window, reference, settings))
+        except OSError:
+            return  # it died just now; poll says so
+
+    def poll(self) -> tuple[Judgement, float] | None:
+        """Return the judgement and its seconds, None while there is none yet.
+
+        Raises JudgeDied.
+        """
+        pipe = self._require_pipe()
+        try:
+            if pipe.poll():
+                answer: tuple[Judgement, float] = pipe.recv()
+                return answer
+        except (EOFError, OSError) as error:
+            code = self._reap(5)
+            raise JudgeDied(f"exit status {code}") from error
+        return None
+
+    def stop(self, timeout_s: float) -> None:
+        """End the process, whatever it does."""
+        if self._process is not None:
+            self._process.terminate()
+            self._reap(timeout_s)
+
+    def _start(self) -> None:
+        self._reap(0.0)
+        self._pipe, far = self._context.Pipe()
+        self._process = self._context.Process(target=_serve, args=(far,), name="retuned-judge", daemon=True)
+        self._process.start()
+        far.close()
+
+    def _require_pipe(self) -> Connection:
+        if self._pipe is None:
+            raise JudgeDied("it is not running")
+        return self._pipe
+
+    def _reap(self, timeout_s: float) -> int | None:
+        if self._process is None:
+            return None
+        self._process.join(timeout_s)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+        code = self._process.exitcode
+        self._process.close()
+        if self._pipe is not None:
+            self._pipe.close()
+        self._process, self._pipe = None, None
+        return code
+
+
+def _serve(pipe: Connection) -> None:
+    """Answer until the parent hangs up. Ctrl-C in a terminal is the parent's to handle."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    while True:
+        try:
+            window, reference, settings = pipe.recv()
+        except (EOFError, OSError):
+            return
+        started = time.monotonic()
+        pipe.send((judge(window, reference, settings), time.monotonic() - started))

@@ -1,0 +1,93 @@
+"""Turns what a run left into a version of the registry."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+
+from daemon.clock import Clock
+from daemon.requests import PlannedRun
+from learners.types import RunResult
+from registry.artifacts import ArtifactStore
+from registry.names import VersionName
+from registry.store import Store
+from registry.transitions import bootstrap
+from registry.types import Actor, Lineage, Version
+
+DAEMON = Actor(kind="daemon", name="retuned")
+
+
+def register_base(store: Store, *, model_line: str, base: str, base_digest: str, clock: Clock) -> None:
+    """Make the bare base version 0 and live, once in a line's life."""
+    history = store.history(model_line)
+    if history.live is not None:
+        return
+    name = VersionName(model_line, 0)
+    if name not in _names(store.versions(model_line)):
+        store.add_version(
+            Version(
+                name=name,
+                run=None,
+                artifact=None,
+                digest=base_digest,
+                size_bytes=0,
+                lineage=_base_lineage(base, base_digest),
+                created_at=clock(),
+            )
+        )
+    entry = bootstrap(history, name, reason="the base model, before any training", by=DAEMON, now=clock())
+    store.append(entry, expected=history.position)
+
+
+def register_run(
+    store: Store,
+    artifacts: ArtifactStore,
+    planned: PlannedRun,
+    result: RunResult,
+    *,
+    model_line: str,
+    base: str,
+    clock: Clock,
+) -> Version:
+    """Store a run's artifact and make it a version; a run that was registered before keeps its version."""
+    for version in store.versions(model_line):
+        if version.run == result.run:
+            return version
+    name = VersionName(model_line, store.next_number(model_line))
+    stored = artifacts.put(result.artifact, name)
+    version = Version(
+        name=name,
+        run=result.run,
+        artifact=stored.url,
+        digest=stored.digest,
+        size_bytes=stored.size_bytes,
+        lineage=_lineage(planned, result, base),
+        created_at=clock(),
+    )
+    store.add_version(version)
+    return version
+
+
+def _names(versions: Iterable[Version]) -> set[VersionName]:
+    return {version.name for version in versions}
+
+
+def _lineage(planned: PlannedRun, result: RunResult, base: str) -> Lineage:
+    request, dataset = planned.request, planned.dataset
+    return Lineage(
+        base=base,
+        base_digest=request.base_digest,
+        parent=VersionName.parse(planned.parent) if planned.parent else None,
+        method=request.method,
+        settings=asdict(request.settings),
+        seed=request.seed,
+        packages=dict(result.packages),
+        sources=dataset.sources,
+        records=dataset.records,
+        data_digest=dataset.digest,
+    )
+
+
+def _base_lineage(base: str, base_digest: str) -> Lineage:
+    return Lineage(
+        base=base, base_digest=base_digest, parent=None, method="none", settings={}, seed=0, packages={},
+        sources=(), records=(), data_digest="",
+    )  # fmt: skip

@@ -1,0 +1,62 @@
+"""Measures what the daemon uses up."""
+
+import shutil
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import psutil
+
+from daemon.clock import Clock
+from daemon.metrics import Child, Metrics
+
+_EVERY = timedelta(seconds=5)
+
+
+class HousekeepingStage:
+    """Shows sizes and memory in the metrics, every few seconds."""
+
+    name = "housekeeping"
+
+    def __init__(
+        self,
+        *,
+        state_dir: Path,
+        ledger_size: Callable[[], int],
+        artifacts_size: Callable[[], int],
+        children: Mapping[Child, Callable[[], int | None]],
+        metrics: Metrics,
+        clock: Clock,
+    ) -> None:
+        self._state_dir = state_dir
+        self._ledger_size = ledger_size
+        self._artifacts_size = artifacts_size
+        self._children = children
+        self._metrics = metrics.process
+        self._clock = clock
+        self._next: datetime | None = None
+
+    def step(self) -> None:
+        """Measure, if it is time."""
+        now = self._clock()
+        # A clock that was set back must not stop the measuring.
+        if self._next is not None and self._next - _EVERY <= now < self._next:
+            return
+        self._next = now + _EVERY
+        self._metrics.ledger_size.set(self._ledger_size())
+        self._metrics.artifacts_size.set(self._artifacts_size())
+        self._metrics.disk_free.set(shutil.disk_usage(self._state_dir).free)
+        memory = {child: _resident_bytes(pid()) for child, pid in self._children.items()}
+        self._metrics.child_memory.replace({(child,): value for child, value in memory.items() if value is not None})
+
+    def close(self, timeout_s: float) -> None:
+        """Nothing to let go of."""
+
+
+def _resident_bytes(pid: int | None) -> float | None:
+    if pid is None:
+        return None
+    try:
+        return float(psutil.Process(pid).memory_info().rss)
+    except psutil.NoSuchProcess:
+        return None

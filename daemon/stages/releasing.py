@@ -1,0 +1,213 @@
+"""Takes candidates through the gate and keeps everything in line with the promotion log."""
+
+import logging
+from collections.abc import Callable
+
+from daemon.clock import Clock
+from daemon.gatekeeping import Comparison, HeldOut, worth_another_look
+from daemon.ledger.trainings import TrainingLedger
+from daemon.ledger.windows import WindowLedger
+from daemon.loaded import LoadedVersions
+from daemon.metrics import Metrics
+from daemon.registering import DAEMON
+from learners.errors import LearnerError
+from registry.gate import GateSettings
+from registry.history import History
+from registry.store import Conflict, Store
+from registry.transitions import promote
+from registry.types import GateReport, GateVerdict, PromotionKind, Version
+
+_log = logging.getLogger(__name__)
+
+
+class ReleasingStage:
+    """Judges the newest candidate and promotes it if it passes.
+
+    What is live is whatever the promotion log says, whoever wrote it: when the log has moved, by this stage or by
+    an operator's command, the target, the reference and the metrics follow.
+    """
+
+    name = "releasing"
+
+    def __init__(
+        self,
+        store: Store,
+        windows: WindowLedger,
+        trainings: TrainingLedger,
+        loaded: LoadedVersions,
+        held_out: HeldOut,
+        *,
+        model_line: str,
+        put_live: Callable[[], object],
+        gate: GateSettings,
+        automatic: bool,
+        reference_size: int,
+        metrics: Metrics,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._windows = windows
+        self._trainings = trainings
+        self._loaded = loaded
+        self._held_out = held_out
+        self._model_line = model_line
+        self._put_live = put_live
+        self._gate = gate
+        self._automatic = automatic
+        self._reference_size = reference_size
+        self._metrics = metrics
+        self._clock = clock
+        self._seen = 0  # promotion entries that were followed
+        self._comparison: Comparison | None = None
+
+    @property
+    def busy(self) -> str | None:
+        """The candidate that is being judged or waits for more data, for people."""
+        if self._comparison is not None:
+            return f"the gate on {self._comparison.candidate.name}"
+        candidate, reports = self._candidate(self._store.history(self._model_line))
+        if candidate is not None and (not reports or (undecided(reports, self._gate) and self._automatic)):
+            return f"the gate on {candidate.name}"
+        return None
+
+    def step(self) -> None:
+        """Follow the log, then go on with the candidate at the gate."""
+        history = self._store.history(self._model_line)
+        if history.position > self._seen:
+            self._follow(history)
+        self._loaded.step()
+        if self._comparison is None:
+            self._comparison = self._next_comparison(history)
+        elif self._comparison.done():
+            comparison, self._comparison = self._comparison, None
+            self._conclude(comparison)
+
+    def close(self, timeout_s: float) -> None:
+        """End the scorer."""
+        self._loaded.close(timeout_s)
+
+    def _follow(self, history: History) -> None:
+        first_look = self._seen == 0
+        for entry in history.entries[self._seen :]:
+            if not first_look:
+                self._metrics.release.promoted(entry)
+        self._seen = history.position
+        last = history.entries[-1]
+        self._put_live()
+        self._metrics.release.live_is(last.version)
+        self._metrics.release.versions.set(len(self._store.versions(self._model_line)))
+        self._keep_reference(str(last.version), last.kind)
+        _log.info(
+            "%s is live: %s",
+            last.version,
+            last.reason,
+            extra={"action": last.kind.value, "version": str(last.version)},
+        )
+
+    def _keep_reference(self, version: str, kind: PromotionKind) -> None:
+        """See to it that windows are compared with what the live version is known to handle."""
+        reference = self._windows.reference()
+        if reference is not None and reference.version == version:
+            return
+        now = self._clock()
+        if kind is PromotionKind.ROLLBACK and self._windows.restore_reference(version, now) is not None:
+            return
+        since = self._learned_from(version)
+        self._windows.start_reference(version, size=self._reference_size, after_seq=since - 1, now=now)
+
+    def _learned_from(self, version: str) -> int:
+        for known in self._store.versions(self._model_line):
+            if str(known.name) == version and known.run is not None:
+                run = self._trainings.run(known.run)
+                return run.since_seq if run else 1
+        return 1
+
+    def _candidate(self, history: History) -> tuple[Version | None, list[GateReport]]:
+        """Return the newest version, if it was never live, and what the gate has said of it so far."""
+        versions = self._store.versions(self._model_line)
+        newest = versions[-1] if versions else None
+        if (
+            newest is None
+            or newest.run is None
+            or any(entry.version == newest.name for entry in history.entries)
+        ):
+            return None, []
+        return newest, list(self._store.gate_reports(newest.name))
+
+    def _next_comparison(self, history: History) -> Comparison | None:
+        candidate, reports = self._candidate(history)
+        if candidate is None or history.live is None or not self._loaded.ready:
+            return None
+        since = self._learned_from(str(candidate.name))
+        if reports and not worth_another_look(
+            reports[-1], self._held_out.sizes(since), max_looks=self._gate.max_looks
+        ):
+            return None
+        live = self._store.version(history.live)
+        _log.info(
+            "%s is at the gate", candidate.name, extra={"action": "gate", "version": str(candidate.name)}
+        )
+        return Comparison(
+            candidate,
+            live,
+            self._held_out.slices(since),
+            look=len(reports) + 1,
+            ledger=self._trainings,
+            loaded=self._loaded,
+        )
+
+    def _conclude(self, comparison: Comparison) -> None:
+        name = comparison.candidate.name
+        try:
+            report = comparison.conclude(self._gate)
+        except LearnerError as error:
+            _log.error(
+                "scoring %s failed, it is tried again: %s",
+                name,
+                error,
+                extra={"action": "gate", "version": str(name)},
+            )
+            self._loaded.failed(error)
+            return
+        self._store.add_gate_report(name, report, at=self._clock())
+        self._metrics.release.judged(report)
+        _log.info(
+            "gate on %s: %s: %s",
+            name,
+            report.verdict,
+            report.reason,
+            extra={"action": "gate", "version": str(name)},
+        )
+        if report.verdict is GateVerdict.PROMOTE and self._automatic:
+            self._promote(comparison, report)
+
+    def _promote(self, comparison: Comparison, report: GateReport) -> None:
+        history = self._store.history(self._model_line)
+        if history.live != comparison.live.name:
+            _log.warning(
+                "%s passed against %s, but %s is live now; it is not promoted by itself",
+                comparison.candidate.name, comparison.live.name, history.live, extra={"action": "promotion"},
+            )  # fmt: skip
+            return
+        entry = promote(
+            history,
+            version=comparison.candidate.name,
+            gate=report,
+            force=False,
+            reason=report.reason,
+            by=DAEMON,
+            now=self._clock(),
+        )
+        try:
+            self._store.append(entry, expected=history.position)
+        except Conflict:
+            _log.warning(
+                "the promotion log moved meanwhile; %s stays a candidate",
+                entry.version,
+                extra={"action": "promotion"},
+            )
+
+
+def undecided(reports: list[GateReport], gate: GateSettings) -> bool:
+    """Say whether the gate wants another look."""
+    return reports[-1].verdict is GateVerdict.INCONCLUSIVE and reports[-1].look < gate.max_looks

@@ -1,0 +1,172 @@
+"""Keeps at most one training going."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from daemon.clock import Clock
+from daemon.errors import NotEnoughData
+from daemon.facts import Decision, Run, RunState
+from daemon.ledger.trainings import TrainingLedger
+from daemon.metrics import Metrics
+from daemon.requests import PlannedRun, from_json, to_json
+from learners.training_process import Failure, TrainingProcess
+from learners.types import Progress, RunResult, TrainRequest
+
+_log = logging.getLogger(__name__)
+
+
+class Planner(Protocol):
+    """Puts the data and settings of a run together. Raises NotEnoughData."""
+
+    def __call__(self, run_id: str, *, since_seq: int, folder: Path) -> PlannedRun: ...
+
+
+class TrainingStage:
+    """Starts the training that was decided on, follows it, and hands on what it leaves.
+
+    A decision that arrives meanwhile waits in a single slot, where the newest wins: drift goes on being watched
+    during a run, and a queue of stale trainings can never build up behind it. A run that the daemon's end cut
+    short goes on from its checkpoint after the next start.
+    """
+
+    name = "training"
+
+    def __init__(
+        self,
+        ledger: TrainingLedger,
+        *,
+        plan: Planner,
+        start: Callable[[TrainRequest, Path], TrainingProcess],
+        register: Callable[[PlannedRun, RunResult], object],
+        runs_dir: Path,
+        timeout: timedelta,
+        metrics: Metrics,
+        clock: Clock,
+    ) -> None:
+        self._ledger = ledger
+        self._plan = plan
+        self._start_child = start
+        self._register = register
+        self._runs_dir = runs_dir
+        self._timeout = timeout
+        self._metrics = metrics
+        self._clock = clock
+        self._slot: Decision | None = None
+        self._current: tuple[Run, PlannedRun, TrainingProcess] | None = None
+        self._resume()
+
+    @property
+    def busy(self) -> str | None:
+        """What goes on, for people; None when a training could start at once."""
+        if self._current is not None:
+            return f"run {self._current[0].id}"
+        return None if self._slot is None else "a training that was decided on"
+
+    @property
+    def pid(self) -> int | None:
+        """The training child's process id while it runs."""
+        return self._current[2].pid if self._current else None
+
+    def offer(self, decision: Decision) -> None:
+        """Take a decision to train; it replaces one that still waits."""
+        if self._slot is not None:
+            _log.info(
+                "decision %s replaces decision %s", decision.id, self._slot.id, extra={"action": "train"}
+            )
+        self._slot = decision
+
+    def step(self) -> None:
+        """Follow the run that goes on, or start the one that waits."""
+        if self._current is not None:
+            self._follow(*self._current)
+        elif self._slot is not None:
+            decision, self._slot = self._slot, None
+            self._begin(decision)
+
+    def close(self, timeout_s: float) -> None:
+        """Stop the child. Its run stays open in the ledger and goes on after the next start."""
+        if self._current is not None:
+            self._current[2].stop(timeout_s)
+
+    def _begin(self, decision: Decision) -> None:
+        now = self._clock()
+        run_id = f"r{self._ledger.next_run_number()}"
+        try:
+            planned = self._plan(run_id, since_seq=decision.since_seq, folder=self._runs_dir / run_id)
+        except NotEnoughData as error:
+            _log.warning("no training: %s", error, extra={"action": "train", "run": run_id})
+            return
+        run = Run(
+            id=run_id,
+            decision_id=decision.id or 0,
+            state=RunState.RUNNING,
+            request=to_json(planned),
+            started_at=now,
+            since_seq=decision.since_seq,
+            until_seq=planned.dataset.span.last,
+        )
+        self._ledger.start_run(run)
+        self._launch(run, planned)
+
+    def _resume(self) -> None:
+        run = self._ledger.running()
+        if run is not None:
+            _log.info("goes on with run %s", run.id, extra={"action": "train", "run": run.id})
+            self._launch(run, from_json(run.request))
+
+    def _launch(self, run: Run, planned: PlannedRun) -> None:
+        child = self._start_child(planned.request, self._runs_dir / run.id)
+        self._current = (run, planned, child)
+        _log.info(
+            "run %s learns from %s new and %s replayed conversations",
+            run.id, planned.dataset.new, planned.dataset.replay,
+            extra={"action": "train", "run": run.id},
+        )  # fmt: skip
+
+    def _follow(self, run: Run, planned: PlannedRun, child: TrainingProcess) -> None:
+        events = child.poll()
+        if latest := [event for event in events if isinstance(event, Progress)][-1:]:
+            self._metrics.training.run_is_at(latest[0])
+            self._ledger.note_progress(run.id, asdict(latest[0]))
+        for event in events:
+            if isinstance(event, RunResult):
+                self._register(planned, event)
+                self._end(run, RunState.FINISHED, result=event)
+            elif isinstance(event, Failure):
+                self._end(
+                    run,
+                    RunState.CANCELLED if event.error == "Cancelled" else RunState.FAILED,
+                    error=f"{event.error}: {event.message}",
+                )
+        if self._current is not None and self._clock() - run.started_at > self._timeout:
+            child.stop(5)
+            self._end(
+                run,
+                RunState.FAILED,
+                error=f"took longer than {self._timeout}; raise learning.timeout_s or lower policy.max_new_conversations",
+            )
+
+    def _end(
+        self, run: Run, state: RunState, *, result: RunResult | None = None, error: str | None = None
+    ) -> None:
+        now: datetime = self._clock()
+        self._ledger.end_run(
+            run.id, state, now=now, result=_result_json(result) if result else None, error=error
+        )
+        self._metrics.training.runs(state.value).inc()
+        self._metrics.training.duration.observe((now - run.started_at).total_seconds())
+        self._metrics.training.no_run()
+        _log.log(
+            logging.INFO if state is RunState.FINISHED else logging.ERROR,
+            "run %s %s%s", run.id, state, f": {error}" if error else "",
+            extra={"action": "train", "run": run.id},
+        )  # fmt: skip
+        self._current = None
+
+
+def _result_json(result: RunResult) -> dict[str, object]:
+    return {**asdict(result), "artifact": str(result.artifact)}

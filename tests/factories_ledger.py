@@ -1,0 +1,94 @@
+"""Facts for tests of the daemon, with sensible values for whatever a test does not care about."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from daemon.conversation import Conversation, Feedback, Message
+from daemon.facts import Batch, Coordinates, DeadLetter, NewConversation, NewFeedback
+from daemon.holdout import text_digest
+from daemon.ledger.database import connect
+from daemon.ledger.tables import metadata
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+TOPIC = "conversations"
+
+
+def a_ledger(folder: Path) -> Engine:
+    """An empty SQLite ledger."""
+    engine = connect(f"sqlite:///{folder / 'ledger.db'}")
+    metadata.create_all(engine)
+    return engine
+
+
+def a_talk(
+    offset: int,
+    *,
+    name: str | None = None,
+    text: str | None = None,
+    held_out: bool = False,
+    user: str | None = None,
+    feedback: Feedback | None = None,
+) -> NewConversation:
+    """A conversation at this offset."""
+    messages = (
+        Message(role="user", content=text or f"question {offset}"),
+        Message(role="assistant", content=f"answer to {text or offset}"),
+    )
+    name = name or f"c{offset}"
+    return NewConversation(
+        conversation=Conversation(conversation_id=name, at=NOW, messages=messages, feedback=feedback),
+        at=Coordinates(topic=TOPIC, partition=0, offset=offset),
+        user_hash=user,
+        group=user or name,
+        held_out=held_out,
+        text_digest=text_digest(messages),
+        record_sha256=f"{offset:064x}",
+    )
+
+
+def a_feedback(offset: int, conversation_id: str, *, thumb: str = "up", at: datetime = NOW) -> NewFeedback:
+    """A thumb that came as a record of its own."""
+    return NewFeedback(
+        conversation_id=conversation_id,
+        at=Coordinates(topic=TOPIC, partition=0, offset=offset),
+        when=at,
+        feedback=Feedback(thumb="up" if thumb == "up" else "down"),
+    )
+
+
+def a_dead_letter(offset: int) -> DeadLetter:
+    """A record that was not JSON."""
+    at = Coordinates(topic=TOPIC, partition=0, offset=offset)
+    return DeadLetter(
+        at=at, reason="not_json", field="", message="no JSON", key=None, value=b"\xff", when=NOW
+    )
+
+
+def a_batch(
+    talks: Iterable[NewConversation] = (),
+    *,
+    feedback: Iterable[NewFeedback] = (),
+    dead_letters: Iterable[DeadLetter] = (),
+    at: datetime = NOW,
+) -> Batch:
+    """A batch that moves the offset behind its last record."""
+    talks, feedback, dead_letters = tuple(talks), tuple(feedback), tuple(dead_letters)
+    offsets = [record.at.offset for records in (talks, feedback, dead_letters) for record in records]
+    return Batch(
+        conversations=talks,
+        feedback=feedback,
+        dead_letters=dead_letters,
+        next_offsets={(TOPIC, 0): max(offsets) + 1},
+        received_at=at,
+    )
+
+
+def talks(first: int, count: int, *, held_out_every: int = 0) -> list[NewConversation]:
+    """Conversations at adjacent offsets; every so many is held out."""
+    return [
+        a_talk(offset, held_out=bool(held_out_every) and offset % held_out_every == 0)
+        for offset in range(first, first + count)
+    ]

@@ -1,0 +1,141 @@
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from daemon.conversation import Feedback
+from daemon.facts import Batch, SeqRange
+from daemon.ledger.conversations import ConversationLedger
+from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.windows import WindowLedger
+from tests.factories_ledger import NOW, TOPIC, a_batch, a_dead_letter, a_feedback, a_ledger, a_talk, talks
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Engine:
+    return a_ledger(tmp_path)
+
+
+@pytest.fixture
+def intake(engine: Engine) -> IntakeLedger:
+    return IntakeLedger(engine, window_size=20)
+
+
+def feedback_of(engine: Engine, seq: int) -> float | None:
+    return ConversationLedger(engine).between(SeqRange(first=seq, last=seq))[0].feedback
+
+
+def test_a_batch_and_its_offset_are_written_together(intake: IntakeLedger) -> None:
+    result = intake.record(a_batch(talks(0, 5, held_out_every=2), dead_letters=[a_dead_letter(5)]))
+
+    assert (result.conversations, result.held_out, result.dead_letters) == (5, 3, 1)
+    assert intake.next_offsets() == {(TOPIC, 0): 6}
+
+
+def test_a_batch_that_fails_half_way_leaves_nothing(intake: IntakeLedger, engine: Engine) -> None:
+    broken = replace(a_talk(1), group=None)  # type: ignore[arg-type]
+
+    with pytest.raises(Exception, match="NOT NULL"):
+        intake.record(a_batch([a_talk(0), broken]))
+
+    assert intake.next_offsets() == {}
+    assert ConversationLedger(engine).last_seq() == 0
+
+
+def test_records_delivered_again_change_nothing(intake: IntakeLedger, engine: Engine) -> None:
+    batch = a_batch(talks(0, 5), feedback=[a_feedback(5, "c1")], dead_letters=[a_dead_letter(6)])
+    intake.record(batch)
+
+    again = intake.record(batch)
+
+    assert (again.conversations, again.feedback, again.dead_letters, again.duplicates) == (0, 0, 0, 0)
+    assert ConversationLedger(engine).last_seq() == 5
+
+
+def test_a_batch_that_overlaps_an_earlier_one_adds_only_what_is_new(intake: IntakeLedger) -> None:
+    intake.record(a_batch(talks(0, 5)))
+
+    assert intake.record(a_batch(talks(3, 5))).conversations == 3
+    assert intake.next_offsets() == {(TOPIC, 0): 8}
+
+
+def test_an_offset_never_goes_back(intake: IntakeLedger) -> None:
+    intake.record(a_batch(talks(0, 5)))
+    intake.record(Batch(next_offsets={(TOPIC, 0): 2}, received_at=NOW))
+
+    assert intake.next_offsets() == {(TOPIC, 0): 5}
+
+
+def test_of_two_records_with_one_conversation_id_the_first_counts(
+    intake: IntakeLedger, engine: Engine
+) -> None:
+    first, second = a_talk(0, name="same", text="first"), a_talk(1, name="same", text="second")
+
+    result = intake.record(a_batch([first, second]))
+
+    assert (result.conversations, result.duplicates) == (1, 1)
+    assert ConversationLedger(engine).between(SeqRange(first=1, last=9))[0].messages[0].content == "first"
+
+
+def test_feedback_joins_its_conversation_whichever_came_first(intake: IntakeLedger, engine: Engine) -> None:
+    intake.record(a_batch([a_talk(0, name="before")], feedback=[a_feedback(1, "after", thumb="down")]))
+    intake.record(a_batch([a_talk(2, name="after")], feedback=[a_feedback(3, "before", thumb="up")]))
+
+    assert feedback_of(engine, 1) == 1.0
+    assert feedback_of(engine, 2) == -1.0
+
+
+def test_the_newest_feedback_counts_even_when_it_comes_out_of_order(
+    intake: IntakeLedger, engine: Engine
+) -> None:
+    later, earlier = NOW + timedelta(hours=2), NOW + timedelta(hours=1)
+    intake.record(a_batch([a_talk(0)], feedback=[a_feedback(1, "c0", thumb="up", at=later)]))
+    intake.record(a_batch(feedback=[a_feedback(2, "c0", thumb="down", at=earlier)]))
+
+    assert feedback_of(engine, 1) == 1.0
+
+
+def test_feedback_inside_a_conversation_stays_without_a_later_one(
+    intake: IntakeLedger, engine: Engine
+) -> None:
+    intake.record(a_batch([a_talk(0, feedback=Feedback(rating=5.0))]))
+
+    assert feedback_of(engine, 1) == 1.0
+
+
+def test_dead_letters_wait_until_they_are_published(intake: IntakeLedger) -> None:
+    letter = a_dead_letter(0)
+    intake.record(a_batch(dead_letters=[letter]))
+    [(id_, waiting)] = intake.unpublished(10)
+
+    intake.published([id_], NOW)
+
+    assert waiting == letter
+    assert intake.unpublished(10) == []
+
+
+def test_windows_start_after_the_reference_and_never_overlap(intake: IntakeLedger, engine: Engine) -> None:
+    windows = WindowLedger(engine)
+    windows.start_reference("chat-v0", size=30, after_seq=0, now=NOW)
+
+    closed = [intake.record(a_batch(talks(start, 15))).windows for start in range(0, 90, 15)]
+
+    reference = windows.reference()
+    assert reference is not None
+    assert reference.range == SeqRange(first=1, last=30)
+    assert closed == [0, 0, 0, 1, 1, 1]
+    first = windows.next_to_judge()
+    assert first is not None
+    assert first.range == SeqRange(first=31, last=50)
+
+
+def test_one_batch_may_fill_the_reference_and_close_windows(intake: IntakeLedger, engine: Engine) -> None:
+    WindowLedger(engine).start_reference("chat-v0", size=30, after_seq=0, now=NOW)
+
+    assert intake.record(a_batch(talks(0, 95))).windows == 3
+
+
+def test_no_window_closes_without_a_reference(intake: IntakeLedger) -> None:
+    assert intake.record(a_batch(talks(0, 100))).windows == 0

@@ -1,0 +1,132 @@
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from daemon.facts import SeqRange
+from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.windows import VerdictRow, WindowLedger
+from tests.factories_ledger import NOW, a_batch, a_ledger, talks
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Engine:
+    engine = a_ledger(tmp_path)
+    WindowLedger(engine).start_reference("chat-v0", size=10, after_seq=0, now=NOW)
+    return engine
+
+
+@pytest.fixture
+def windows(engine: Engine) -> WindowLedger:
+    return WindowLedger(engine)
+
+
+def read(engine: Engine, first: int, count: int) -> None:
+    IntakeLedger(engine, window_size=20).record(a_batch(talks(first, count)))
+
+
+def judge_next(windows: WindowLedger, finding: str) -> int:
+    window, reference = windows.next_to_judge(), windows.reference()
+    assert window is not None
+    assert reference is not None
+    row = VerdictRow(
+        window=window.number, monitor="mmd", finding=finding, score=float("nan"), threshold=0.1, reason=f"it is {finding}",
+        numbers={"p": 0.5, "bad": float("inf")}, triggers=True,
+    )  # fmt: skip
+    windows.record_judgement(
+        window, [row], finding=finding, reference_id=reference.id, explanation={"words": ["天气"]}, now=NOW
+    )
+    return window.number
+
+
+def test_windows_are_judged_in_order_and_once(engine: Engine, windows: WindowLedger) -> None:
+    read(engine, 0, 50)
+
+    assert [judge_next(windows, "stable"), judge_next(windows, "drift")] == [1, 2]
+    assert windows.next_to_judge() is None
+    assert [found.finding for found in windows.judged(limit=5)] == ["drift", "stable"]
+    assert [found.window.number for found in windows.judged(limit=5, drift_only=True)] == [2]
+
+
+def test_numbers_that_json_lacks_are_left_out(engine: Engine, windows: WindowLedger) -> None:
+    read(engine, 0, 30)
+    judge_next(windows, "stable")
+
+    found = windows.window(1)
+
+    assert found is not None
+    assert found.verdicts[0].score is None
+    assert found.verdicts[0].numbers == {"p": 0.5}
+    assert found.explanation == {"words": ["天气"]}
+
+
+def test_the_alarm_names_where_the_change_began(engine: Engine, windows: WindowLedger) -> None:
+    read(engine, 0, 90)
+    for finding in ("stable", "drift", "drift"):
+        judge_next(windows, finding)
+
+    alarm = windows.alarm(after_seq=0)
+
+    assert alarm is not None
+    assert (alarm.window, alarm.first_seq, alarm.reason) == (2, 31, "it is drift")
+
+
+def test_drift_that_a_training_has_seen_is_no_alarm(engine: Engine, windows: WindowLedger) -> None:
+    read(engine, 0, 50)
+    judge_next(windows, "drift")
+
+    assert windows.alarm(after_seq=30) is None
+
+
+def test_a_new_reference_ends_the_alarm(engine: Engine, windows: WindowLedger) -> None:
+    read(engine, 0, 50)
+    judge_next(windows, "drift")
+
+    windows.start_reference("chat-v1", size=10, after_seq=10, now=NOW)
+
+    assert windows.alarm(after_seq=0) is None
+
+
+def test_a_new_reference_takes_the_newest_conversations(engine: Engine, windows: WindowLedger) -> None:
+    read(engine, 0, 50)
+
+    assert windows.start_reference("chat-v1", size=10, after_seq=10, now=NOW).range == SeqRange(
+        first=41, last=50
+    )
+
+
+def test_a_reference_without_enough_conversations_waits_for_them(
+    engine: Engine, windows: WindowLedger
+) -> None:
+    read(engine, 0, 15)
+    assert windows.start_reference("chat-v1", size=10, after_seq=10, now=NOW).range is None
+
+    read(engine, 15, 40)
+
+    reference = windows.reference()
+    assert reference is not None
+    assert reference.range == SeqRange(first=11, last=20)
+
+
+def test_an_earlier_versions_reference_comes_back_with_it(engine: Engine, windows: WindowLedger) -> None:
+    read(engine, 0, 50)
+    windows.start_reference("chat-v1", size=10, after_seq=10, now=NOW)
+
+    back = windows.restore_reference("chat-v0", NOW)
+
+    assert back is not None
+    assert (back.version, back.range) == ("chat-v0", SeqRange(first=1, last=10))
+    assert windows.restore_reference("chat-v9", NOW) is None
+
+
+def test_a_window_closes_early_when_it_waited_too_long(engine: Engine, windows: WindowLedger) -> None:
+    read(engine, 0, 22)
+    later = NOW + timedelta(seconds=60)
+
+    assert windows.close_aged_window(max_age_s=61, min_size=10, now=later) is None
+    assert windows.close_aged_window(max_age_s=60, min_size=13, now=later) is None
+    closed = windows.close_aged_window(max_age_s=60, min_size=12, now=later)
+
+    assert closed is not None
+    assert closed.range == SeqRange(first=11, last=22)

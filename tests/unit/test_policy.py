@@ -1,0 +1,100 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from daemon.facts import Action, Alarm, Decision, Trigger
+from daemon.policy import PolicySettings, Situation, decide
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+SETTINGS = PolicySettings(
+    on_drift=True, after_conversations=None, min_new_conversations=100, cooldown=timedelta(hours=1)
+)
+ALARM = Alarm(window=7, first_seq=701, reason="the words changed", at=NOW)
+QUIET = Situation(
+    now=NOW, window=9, alarm=None, fresh_since_alarm=0, learned_until=500, fresh_since_learned=400
+)
+DRIFTED = replace(QUIET, alarm=ALARM, fresh_since_alarm=150)
+
+
+def decided(situation: Situation, settings: PolicySettings = SETTINGS) -> tuple[Trigger | None, Action]:
+    decision = decide(situation, settings)
+    return decision.trigger, decision.action
+
+
+def test_no_reason_to_train_is_a_recorded_decision() -> None:
+    decision = decide(QUIET, SETTINGS)
+
+    assert decision == Decision(
+        at=NOW,
+        trigger=None,
+        action=Action.NONE,
+        reason="no drift and no other reason to train",
+        since_seq=501,
+        window=9,
+    )
+
+
+def test_drift_with_enough_data_trains_on_what_came_since_the_change() -> None:
+    decision = decide(DRIFTED, SETTINGS)
+
+    assert (decision.trigger, decision.action, decision.since_seq) == (Trigger.DRIFT, Action.TRAIN, 701)
+    assert "window 7" in decision.reason
+    assert "the words changed" in decision.reason
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"fresh_since_alarm": 99}, "99 of 100 new conversations"),
+        ({"busy": "run r3"}, "waits for run r3"),
+        ({"last_ended": NOW - timedelta(minutes=59)}, "cooldown: 60 s left"),
+    ],
+)
+def test_drift_waits_and_says_for_what(change: dict[str, object], why: str) -> None:
+    decision = decide(replace(DRIFTED, **change), SETTINGS)  # type: ignore[arg-type]
+
+    assert decision.action is Action.WAIT
+    assert why in decision.reason
+
+
+def test_the_cooldown_ends() -> None:
+    assert decided(replace(DRIFTED, last_ended=NOW - timedelta(hours=1))) == (Trigger.DRIFT, Action.TRAIN)
+
+
+def test_drift_does_not_train_where_that_is_switched_off() -> None:
+    assert decided(DRIFTED, replace(SETTINGS, on_drift=False)) == (Trigger.DRIFT, Action.NONE)
+
+
+def test_an_operators_wish_overrules_cooldown_and_minimum() -> None:
+    situation = replace(
+        QUIET, wish="new prices", wished_by="ada", fresh_since_learned=1, last_ended=NOW, busy="run r3"
+    )
+
+    decision = decide(situation, SETTINGS)
+
+    assert (decision.trigger, decision.action, decision.requested_by) == (Trigger.MANUAL, Action.TRAIN, "ada")
+
+
+def test_an_operators_wish_is_refused_where_there_is_nothing_to_learn_from() -> None:
+    assert decided(replace(QUIET, wish="now", fresh_since_learned=0)) == (Trigger.MANUAL, Action.NONE)
+
+
+def test_a_wish_during_an_alarm_learns_from_the_change_on() -> None:
+    assert decide(replace(DRIFTED, wish="now"), SETTINGS).since_seq == 701
+
+
+def test_volume_trains_from_the_wanted_number_on() -> None:
+    settings = replace(SETTINGS, after_conversations=400)
+
+    assert decided(QUIET, settings) == (Trigger.VOLUME, Action.TRAIN)
+    assert decided(replace(QUIET, fresh_since_learned=399), settings) == (None, Action.NONE)
+
+
+def test_a_scheduled_training_without_data_is_skipped() -> None:
+    assert decided(replace(QUIET, scheduled=True)) == (Trigger.SCHEDULE, Action.TRAIN)
+    assert decided(replace(QUIET, scheduled=True, fresh_since_learned=3)) == (Trigger.SCHEDULE, Action.NONE)
+
+
+def test_drift_goes_before_the_schedule() -> None:
+    assert decided(replace(DRIFTED, scheduled=True)) == (Trigger.DRIFT, Action.TRAIN)

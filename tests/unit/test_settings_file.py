@@ -1,0 +1,114 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from daemon.settings import Settings
+from daemon.settings_file import ENVIRONMENT, SettingsError, dump, load, read_secret, settings_path
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "retuned.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_smallest_file_names_the_base_model(tmp_path: Path) -> None:
+    settings = load(written(tmp_path, "model: {base: models/chat}"), {})
+
+    assert settings.model.base == "models/chat"
+    assert settings.windows.size == 100
+
+
+def test_every_mistake_is_reported_at_once_with_its_line_and_remedy(tmp_path: Path) -> None:
+    path = written(
+        tmp_path, "model_line: Bad Line\npolicy:\n  cooldown: 3\n  schedule: every day\nwindows: {size: x}\n"
+    )
+
+    with pytest.raises(SettingsError) as caught:
+        load(path, {"RETUNED_HTTP_PORT": "99999"})
+
+    found = {mistake.path: str(mistake) for mistake in caught.value.mistakes}
+    assert set(found) == {
+        "model_line",
+        "policy.cooldown",
+        "policy.schedule",
+        "windows.size",
+        "model",
+        "http.port",
+    }
+    assert (
+        f"{path}:3: policy.cooldown: there is no such setting; did you mean cooldown_s?"
+        == found["policy.cooldown"]
+    )
+    assert found["http.port"].startswith("RETUNED_HTTP_PORT: ")
+    assert found["windows.size"].startswith(f"{path}:5: ")
+
+
+def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
+    path = written(tmp_path, "model: {base: a}\nkafka: {topic: talks}")
+
+    settings = load(path, {"RETUNED_MODEL_BASE": "b", "RETUNED_KAFKA_BOOTSTRAP_SERVERS": "k1:9092,k2:9092"})
+
+    assert settings.model.base == "b"
+    assert settings.kafka.bootstrap_servers == ("k1:9092", "k2:9092")
+    assert settings.kafka.topic == "talks"
+
+
+def test_every_variable_names_a_field_that_exists() -> None:
+    schema = Settings.model_json_schema()
+    for variable, (first, *rest) in ENVIRONMENT.items():
+        field = schema["properties"][first]
+        for name in rest:
+            field = schema["$defs"][field["$ref"].rsplit("/", 1)[1]]["properties"][name]
+        assert field, variable
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [("- 1\n", "must be a mapping"), ("a: [\n", "is not YAML"), ("", "is needed: The base model")],
+)
+def test_a_file_that_is_no_settings_is_refused(tmp_path: Path, text: str, problem: str) -> None:
+    with pytest.raises(SettingsError, match=problem):
+        load(written(tmp_path, text), {})
+
+
+def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="retuned config schema"):
+        load(tmp_path / "none.yaml", {})
+
+
+def test_what_is_dumped_reads_back_equal_and_every_field_is_explained(tmp_path: Path) -> None:
+    settings = load(written(tmp_path, "model: {base: a}\nkafka: {ssl_cafile: /ca.pem}"), {})
+
+    text = dump(settings, comments=True)
+
+    assert Settings.model_validate(yaml.safe_load(text)) == settings
+    fields = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
+    lines = text.splitlines()
+    assert all(lines[lines.index(field) - 1].lstrip().startswith("#") for field in fields)
+
+
+def test_secrets_do_not_show(tmp_path: Path) -> None:
+    path = written(tmp_path, "model: {base: a}\nkafka: {sasl_password: hunter2}")
+
+    assert "hunter2" not in dump(load(path, {}))
+
+
+def test_sasl_must_be_complete(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="needs sasl_mechanism, sasl_username"):
+        load(written(tmp_path, "model: {base: a}\nkafka: {security_protocol: SASL_SSL}"), {})
+
+
+def test_a_secret_is_read_from_its_file(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("hunter2\n", encoding="utf-8")
+
+    assert read_secret(None, tmp_path / "password") == "hunter2"
+    with pytest.raises(SettingsError, match="the secret can't be read"):
+        read_secret(None, tmp_path / "none")
+
+
+def test_the_file_is_the_one_given_else_the_environments_else_the_default() -> None:
+    assert settings_path(Path("x.yaml"), {"RETUNED_CONFIG": "y.yaml"}) == Path("x.yaml")
+    assert settings_path(None, {"RETUNED_CONFIG": "y.yaml"}) == Path("y.yaml")
+    assert settings_path(None, {}) == Path("retuned.yaml")
