@@ -1,0 +1,31 @@
+"""How a dead letter looks on its topic: the original bytes, and why and where from in the headers."""
+
+from daemon.facts import DeadLetter
+
+#: Brokers take about 1 MiB a record by default, headers included.
+MAX_VALUE_BYTES = 1_000_000
+
+
+def encode(letter: DeadLetter) -> tuple[bytes, bytes | None, list[tuple[str, bytes]]]:
+    """Return the key, the value and the headers of a dead letter.
+
+    The key is ``topic/partition/offset`` of the record, so a letter that was sent twice has one
+    key. The value is the record's, byte for byte; one that no broker would take is cut, and
+    ``retuned.size`` tells its full length.
+    """
+    at = letter.at
+    headers = {
+        "retuned.reason": str(letter.reason),
+        "retuned.field": letter.field,
+        "retuned.message": letter.message,
+        "retuned.topic": at.topic,
+        "retuned.partition": str(at.partition),
+        "retuned.offset": str(at.offset),
+        "retuned.time": letter.when.isoformat(),
+        "retuned.size": str(len(letter.value or b"")),
+    }
+    encoded = [(name, text.encode()) for name, text in headers.items()]
+    if letter.key is not None:
+        encoded.append(("retuned.key", letter.key))
+    value = None if letter.value is None else letter.value[:MAX_VALUE_BYTES]
+    return f"{at.topic}/{at.partition}/{at.offset}".encode(), value, encoded
