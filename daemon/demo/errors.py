@@ -1,0 +1,23 @@
+"""Why a demo could not go on; each says what to do next."""
+
+from daemon.errors import DaemonError
+
+
+class DemoError(DaemonError):
+    """Root of all errors of the demo."""
+
+
+class BadOptions(DemoError):
+    """The options contradict each other, or name what is not there."""
+
+
+class NotEnoughConversations(DemoError):
+    """The data are too few for drift to be found and learned from."""
+
+
+class StartFailed(DemoError):
+    """A part of the demo did not come up."""
+
+
+class OutOfTime(DemoError):
+    """Something that ought to have happened did not, in the time that was left."""

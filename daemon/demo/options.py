@@ -1,0 +1,53 @@
+"""What can be chosen about a demo."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from daemon.demo.errors import BadOptions
+
+#: Names of the regimes where the demo's own data sets are replayed.
+DEFAULT_REGIMES = ("chit-chat", "knowledge questions")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DemoOptions:
+    """The choices of whoever starts a demo; the defaults are what ``make demo`` runs.
+
+    Raises BadOptions.
+    """
+
+    data: Path | None = None  # a conversation file; None: the demo's own two data sets
+    regimes: str | None = None  # "a,b" of the file's domains, several joined with "+": "movies+music,flights"
+    model: str | None = None  # a folder or a hub name; None: SmolLM2-135M-Instruct from its wheel
+    workdir: Path | None = None  # where everything is kept; None: a fresh folder under the temporary one
+    report: Path = Path("demo-report.json")
+    seed: int = 0  # of the order of conversations, the holdout, the training, the choice of questions
+    rate: float = 30.0  # conversations replayed a second
+    timeout_s: float = 1_500.0  # from start to finish; what has not happened by then has failed
+    cache: Path = Path(".cache")  # keeps the converted model for the next demo
+
+    def __post_init__(self) -> None:
+        if (self.data is None) != (self.regimes is None):
+            raise BadOptions("--data FILE and --regimes A,B belong together; give both or neither")
+        if self.rate <= 0 or self.timeout_s <= 0:
+            raise BadOptions("--rate and --timeout must be above 0")
+
+    @property
+    def domains(self) -> tuple[frozenset[str], frozenset[str]] | None:
+        """The domains of the first and of the second regime; None: the demo's own data sets.
+
+        Raises BadOptions.
+        """
+        return None if self.regimes is None else _domains(self.regimes)
+
+
+def _domains(text: str) -> tuple[frozenset[str], frozenset[str]]:
+    sides = [frozenset(name.strip() for name in side.split("+") if name.strip()) for side in text.split(",")]
+    if len(sides) != 2 or not all(sides):
+        raise BadOptions(
+            f"--regimes {text!r} must name two regimes, such as movies,flights or movies+music,flights+buses"
+        )
+    first, second = sides
+    if both := sorted(first & second):
+        raise BadOptions(f"--regimes {text!r}: {', '.join(both)} is on both sides, so nothing would change")
+    return first, second
