@@ -10,12 +10,14 @@ import time
 from types import TracebackType
 from typing import IO, Self
 
+from daemon.errors import DaemonError
+
 _START_TIMEOUT_S = 20.0
 _STOP_TIMEOUT_S = 5.0
 _ATTEMPTS = 3  # somebody else may take the free port before the broker does
 
 
-class LocalBrokerError(Exception):
+class LocalBrokerError(DaemonError):
     """The local broker could not be started."""
 
 

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeAlias
 
+from daemon.errors import DaemonError
+
 
 class TopicPartition(NamedTuple):
     """One partition of one topic."""
@@ -33,7 +35,7 @@ class RawRecord:
         return TopicPartition(self.topic, self.partition)
 
 
-class StreamError(Exception):
+class StreamError(DaemonError):
     """Root of all errors of sources and sinks."""
 
 

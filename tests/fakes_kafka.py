@@ -1,0 +1,100 @@
+"""A broker in memory: it keeps the promises of RecordSource and RecordSink."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+from daemon.streams import Headers, OffsetLost, RawRecord, StartOffsets, TopicPartition
+
+
+class FakeBroker:
+    """Topics as lists. ``up`` turns it off and on."""
+
+    def __init__(self, *, partitions: int = 1) -> None:
+        self.up = True
+        self.partitions = partitions
+        self.logs: dict[TopicPartition, list[RawRecord]] = defaultdict(list)
+
+    def append(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers = ()) -> RawRecord:
+        source = TopicPartition(topic, sum(key or b"") % self.partitions)
+        record = RawRecord(
+            topic=topic,
+            partition=source.partition,
+            offset=len(self.logs[source]),
+            timestamp_ms=1_795_521_540_000,
+            key=key,
+            value=value,
+            headers=tuple(headers),
+        )
+        self.logs[source].append(record)
+        return record
+
+    def values(self, topic: str) -> list[bytes | None]:
+        return [record.value for source, log in self.logs.items() if source.topic == topic for record in log]
+
+
+class FakeSource:
+    """A RecordSource that is the only member of its group."""
+
+    def __init__(self, broker: FakeBroker, topic: str, *, start_offsets: StartOffsets) -> None:
+        self._broker = broker
+        self._topic = topic
+        self._start_offsets = start_offsets
+        self._next: dict[TopicPartition, int] = {}
+        self.committed: dict[TopicPartition, int] = {}
+        self.closed = False
+
+    def rebalance(self) -> None:
+        """Take all partitions away; the next poll gives them back."""
+        self._next.clear()
+
+    def poll(self, timeout_s: float, max_records: int | None = None) -> list[RawRecord]:
+        if not self._broker.up:
+            return []
+        if not self._next:
+            assigned = [TopicPartition(self._topic, number) for number in range(self._broker.partitions)]
+            self._next = dict.fromkeys(assigned, 0) | dict(self._start_offsets(assigned))
+        polled: list[RawRecord] = []
+        for source, offset in self._next.items():
+            log = self._broker.logs[source]
+            if offset > len(log):
+                raise OffsetLost(source, offset, (0, len(log)))
+            taken = log[offset:][: (max_records or 500) - len(polled)]
+            self._next[source] += len(taken)
+            polled += taken
+        return polled
+
+    def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+        self.committed |= offsets
+
+    def lag(self) -> dict[TopicPartition, int] | None:
+        if not self._broker.up or not self._next:
+            return None
+        return {source: len(self._broker.logs[source]) - offset for source, offset in self._next.items()}
+
+    @property
+    def connected(self) -> bool:
+        return self._broker.up and bool(self._next)
+
+    def close(self, timeout_s: float) -> None:
+        self.closed = True
+
+
+class FakeSink:
+    """A RecordSink into a FakeBroker."""
+
+    def __init__(self, broker: FakeBroker) -> None:
+        self._broker = broker
+        self._queue: list[tuple[str, bytes | None, bytes | None, Headers]] = []
+
+    def send(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers = ()) -> None:
+        self._queue.append((topic, key, value, headers))
+
+    def flush(self, timeout_s: float) -> bool:
+        if self._broker.up:
+            for letter in self._queue:
+                self._broker.append(*letter)
+            self._queue.clear()
+        return not self._queue
+
+    def close(self, timeout_s: float) -> bool:
+        return self.flush(timeout_s)
