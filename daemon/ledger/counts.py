@@ -1,0 +1,136 @@
+"""Counts what the ledger holds, cheaply enough to be asked twice a second."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, Engine, RowMapping, func, select
+
+from daemon.facts import RunState, StoredReference
+from daemon.ledger.database import reader
+from daemon.ledger.intake import count_dead_letters
+from daemon.ledger.tables import conversations, dead_letters, feedback, positions, runs, windows
+from daemon.ledger.windows import newest_reference, window_start
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Position:
+    """How far one partition is read."""
+
+    topic: str
+    partition: int
+    next_offset: int
+    updated_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IntakeCounts:
+    """What the stream has brought so far."""
+
+    positions: tuple[Position, ...]
+    conversations: int
+    held_out: int  # of the conversations
+    feedback: int  # records of their own; feedback inside a conversation is not among them
+    dead_letters: Mapping[str, int]  # by reason
+    dead_letters_waiting: int  # not yet in the dead-letter topic
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WindowCounts:
+    """How far the windows are."""
+
+    closed: int
+    waiting: int  # closed and not judged yet
+    open: int  # conversations in the window that is not closed yet
+    reference: StoredReference | None
+    collected: int  # conversations of the reference so far
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunSummary:
+    """A run without its request, which is large."""
+
+    id: str
+    decision_id: int
+    state: RunState
+    started_at: datetime
+    ended_at: datetime | None
+    progress: Mapping[str, object] | None
+    error: str | None
+
+
+class LedgerCounts:
+    """Figures of the ledger. Each method reads one consistent moment."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._reads = reader(engine)
+
+    def intake(self) -> IntakeCounts:
+        """Count what was read."""
+        with self._reads.begin() as connection:
+            rows = connection.execute(
+                select(positions).order_by(positions.c.topic, positions.c.partition)
+            ).mappings()
+            by_side = select(conversations.c.held_out, func.count()).group_by(conversations.c.held_out)
+            sides: dict[bool, int] = dict(connection.execute(by_side).tuples().all())
+            return IntakeCounts(
+                positions=tuple(Position(**row) for row in rows),
+                conversations=sum(sides.values()),
+                held_out=sides.get(True, 0),
+                feedback=connection.scalar(select(func.count()).select_from(feedback)) or 0,
+                dead_letters=count_dead_letters(connection),
+                dead_letters_waiting=connection.scalar(
+                    select(func.count()).where(dead_letters.c.published_at.is_(None))
+                )
+                or 0,
+            )
+
+    def windows(self) -> WindowCounts:
+        """Count the windows, and the conversations of the open one and of the reference."""
+        with self._reads.begin() as connection:
+            closed = connection.scalar(select(func.count()).select_from(windows)) or 0
+            judged = connection.scalar(select(func.count()).where(windows.c.judged_at.is_not(None))) or 0
+            start = window_start(connection)
+            reference = newest_reference(connection)
+            return WindowCounts(
+                closed=closed,
+                waiting=closed - judged,
+                open=0 if start is None else _count_after(connection, start),
+                reference=reference,
+                collected=_collected(connection, reference),
+            )
+
+    def newest_run(self) -> RunSummary | None:
+        """Return the newest run, whether it goes on or has ended."""
+        query = (
+            select(
+                runs.c.id,
+                runs.c.decision_id,
+                runs.c.state,
+                runs.c.started_at,
+                runs.c.ended_at,
+                runs.c.progress,
+                runs.c.error,
+            )
+            .order_by(runs.c.started_at.desc(), runs.c.id.desc())
+            .limit(1)
+        )
+        with self._reads.begin() as connection:
+            row = connection.execute(query).mappings().first()
+            return _summary(row) if row else None
+
+
+def _count_after(connection: Connection, seq: int) -> int:
+    return connection.scalar(select(func.count()).where(conversations.c.seq > seq)) or 0
+
+
+def _collected(connection: Connection, reference: StoredReference | None) -> int:
+    if reference is None:
+        return 0
+    if reference.range is not None:
+        return reference.size
+    return min(reference.size, _count_after(connection, reference.after_seq))
+
+
+def _summary(row: RowMapping) -> RunSummary:
+    return RunSummary(**{**row, "state": RunState(row["state"])})

@@ -1,0 +1,74 @@
+"""Where a model line stands at this moment, from the ledger and the registry alone."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from daemon.facts import Alarm, Decision
+from daemon.ledger.counts import IntakeCounts, LedgerCounts, RunSummary, WindowCounts
+from daemon.ledger.trainings import TrainWish
+from daemon.ledger.windows import JudgedWindow
+from daemon.settings import Settings
+from daemon.stores import Stores
+from registry.history import History
+from registry.names import VersionName
+from registry.types import GateReport, Promotion
+
+_WINDOWS_SHOWN = 12
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Candidate:
+    """The newest version where it was never live, and what the gate has said of it so far."""
+
+    name: VersionName
+    report: GateReport | None  # the last one; None: the gate has not answered yet
+    looks: int
+    #: The comparison is still to be made, or undecided with looks left.
+    open: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Overview:
+    """All that ``retuned status`` shows. Plain values; asking again costs a few milliseconds."""
+
+    model_line: str
+    at: datetime
+    live: Promotion | None  # the entry by which the live version took over; None before the first start
+    intake: IntakeCounts
+    windows: WindowCounts
+    judged: tuple[JudgedWindow, ...]  # the last ones, newest first
+    alarm: Alarm | None  # drift that no training has answered
+    wish: TrainWish | None  # an operator's request that no decision has answered
+    decision: Decision | None  # the last one
+    run: RunSummary | None  # the newest one, whether it goes on or has ended
+    candidate: Candidate | None
+
+
+def overview(stores: Stores, settings: Settings, now: datetime) -> Overview:
+    """Look at everything once."""
+    counts = LedgerCounts(stores.engine)
+    history = stores.versions.history(settings.model_line)
+    return Overview(
+        model_line=settings.model_line,
+        at=now,
+        live=history.entries[-1] if history.entries else None,
+        intake=counts.intake(),
+        windows=counts.windows(),
+        judged=tuple(stores.windows.judged(limit=_WINDOWS_SHOWN)),
+        alarm=stores.windows.alarm(after_seq=stores.trainings.learned_until()),
+        wish=stores.trainings.open_wish(),
+        decision=next(iter(stores.trainings.recent_decisions(1)), None),
+        run=counts.newest_run(),
+        candidate=_candidate(stores, history, settings),
+    )
+
+
+def _candidate(stores: Stores, history: History, settings: Settings) -> Candidate | None:
+    number = stores.versions.next_number(settings.model_line) - 1
+    name = VersionName(settings.model_line, number) if number > 0 else None
+    if name is None or any(entry.version == name for entry in history.entries):
+        return None
+    reports = stores.versions.gate_reports(name)
+    last = reports[-1] if reports else None
+    undecided = last is None or (last.verdict == "inconclusive" and last.look < settings.gate.max_looks)
+    return Candidate(name=name, report=last, looks=len(reports), open=undecided)
