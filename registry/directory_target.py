@@ -1,0 +1,70 @@
+"""A folder whose live.json names the live version, for any server that watches files."""
+
+import json
+import os
+import tempfile
+from datetime import datetime
+from pathlib import Path
+
+from registry.errors import RegistryError
+from registry.names import VersionName
+from registry.types import Version
+
+POINTER = "live.json"
+
+
+class BadPointer(RegistryError):
+    """live.json can't be read. Delete it; the daemon writes it anew from the promotion log."""
+
+
+class DirectoryTarget:
+    """Keeps live.json: {"version", "artifact", "digest", "base", "since"}.
+
+    The file is replaced in one step, so that a reader sees the old one or the new one and nothing between.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def serve(self, version: Version, artifact: Path | None, *, now: datetime) -> None:
+        """Point at a version."""
+        pointer = {
+            "version": str(version.name),
+            "artifact": None if artifact is None else str(artifact.absolute()),
+            "digest": version.digest,
+            "base": version.lineage.base,
+            "since": now.isoformat(),
+        }
+        self._folder.mkdir(parents=True, exist_ok=True)
+        _replace(self._folder / POINTER, json.dumps(pointer, indent=2, ensure_ascii=False) + "\n")
+
+    def current(self) -> VersionName | None:
+        """Return the version pointed at. Raises BadPointer."""
+        path = self._folder / POINTER
+        try:
+            return VersionName.parse(json.loads(path.read_text(encoding="utf-8"))["version"])
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError, RegistryError) as error:
+            raise BadPointer(
+                f"{path} can't be read ({error!r}); delete it, the daemon writes it anew"
+            ) from error
+
+
+def _replace(path: Path, text: str) -> None:
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+            opened.write(text)
+            opened.flush()
+            os.fsync(descriptor)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,138 @@
+"""The store in a database, through SQLAlchemy."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, Engine, func, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from registry.codec import (
+    promotion_from_json,
+    promotion_to_json,
+    report_from_json,
+    report_to_json,
+    version_from_json,
+    version_to_json,
+)
+from registry.history import History
+from registry.names import VersionName
+from registry.store import Conflict, VersionExists, VersionNotFound
+from registry.tables import gate_reports, promotions, versions
+from registry.types import GateReport, Promotion, Version
+
+
+class SqlStore:
+    """Keeps each fact as one JSON document, keyed so that the database refuses a second one in its place."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def add_version(self, version: Version) -> None:
+        """Add a version. Raises VersionExists."""
+        row = {
+            "model_line": version.name.line,
+            "number": version.name.number,
+            "document": version_to_json(version),
+        }
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(insert(versions), row)
+        except IntegrityError as error:
+            raise VersionExists(f"{version.name} exists already; a version is never replaced") from error
+
+    def version(self, name: VersionName) -> Version:
+        """Return a version. Raises VersionNotFound."""
+        with self._engine.connect() as connection:
+            _require(connection, name)
+            where = (versions.c.model_line == name.line) & (versions.c.number == name.number)
+            return version_from_json(connection.scalars(select(versions.c.document).where(where)).one())
+
+    def versions(self, model_line: str) -> Sequence[Version]:
+        """Return all versions of a line, the newest last."""
+        query = (
+            select(versions.c.document).where(versions.c.model_line == model_line).order_by(versions.c.number)
+        )
+        with self._engine.connect() as connection:
+            return [version_from_json(document) for document in connection.scalars(query)]
+
+    def next_number(self, model_line: str) -> int:
+        """Return the number that the line's next version gets."""
+        with self._engine.connect() as connection:
+            newest = connection.scalar(
+                select(func.max(versions.c.number)).where(versions.c.model_line == model_line)
+            )
+        return 0 if newest is None else newest + 1
+
+    def append(self, entry: Promotion, *, expected: int) -> None:
+        """Add an entry to the log, if the log still ends at ``expected``. Raises Conflict, VersionNotFound."""
+        row = {
+            "model_line": entry.model_line,
+            "position": entry.position,
+            "number": entry.version.number,
+            "document": promotion_to_json(entry),
+        }
+        try:
+            with self._engine.begin() as connection:
+                _require(connection, entry.version)
+                log = _history(connection, entry.model_line)
+                if (log.position, log.head) != (
+                    expected,
+                    entry.previous_digest,
+                ) or entry.position != expected + 1:
+                    raise Conflict(
+                        f"the log of {entry.model_line} is at {log.position}, not {expected}: somebody was first; look and try again"
+                    )
+                connection.execute(insert(promotions), row)
+        except IntegrityError as error:
+            raise Conflict(
+                f"somebody wrote entry {entry.position} of {entry.model_line} first; look and try again"
+            ) from error
+
+    def history(self, model_line: str) -> History:
+        """Return the whole log of a line."""
+        with self._engine.connect() as connection:
+            return _history(connection, model_line)
+
+    def add_gate_report(self, version: VersionName, report: GateReport, *, at: datetime) -> None:
+        """Add the gate's next report on a version. Raises VersionNotFound, Conflict."""
+        row = {
+            "model_line": version.line,
+            "number": version.number,
+            "look": report.look,
+            "at": at.astimezone(UTC).isoformat(timespec="microseconds"),
+            "document": report_to_json(report),
+        }
+        try:
+            with self._engine.begin() as connection:
+                _require(connection, version)
+                connection.execute(insert(gate_reports), row)
+        except IntegrityError as error:
+            raise Conflict(f"look {report.look} at {version} is in the log already") from error
+
+    def gate_reports(self, version: VersionName) -> Sequence[GateReport]:
+        """Return the gate's reports on a version, in order of their looks."""
+        where = (gate_reports.c.model_line == version.line) & (gate_reports.c.number == version.number)
+        with self._engine.connect() as connection:
+            found = connection.scalars(
+                select(gate_reports.c.document).where(where).order_by(gate_reports.c.look)
+            )
+            return [report_from_json(document) for document in found]
+
+
+def _history(connection: Connection, model_line: str) -> History:
+    query = (
+        select(promotions.c.document)
+        .where(promotions.c.model_line == model_line)
+        .order_by(promotions.c.position)
+    )
+    entries = tuple(promotion_from_json(document) for document in connection.scalars(query))
+    return History(model_line=model_line, entries=entries)
+
+
+def _require(connection: Connection, name: VersionName) -> None:
+    known = connection.scalars(
+        select(versions.c.number).where(versions.c.model_line == name.line).order_by(versions.c.number)
+    ).all()
+    if name.number not in known:
+        there = ", ".join(f"v{number}" for number in known[-10:]) or "none"
+        raise VersionNotFound(f"there is no {name}; versions of {name.line}: {there}")

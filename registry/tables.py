@@ -1,0 +1,50 @@
+"""Tables of the registry. They live in the daemon's ledger, beside its own."""
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    ForeignKeyConstraint,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+)
+
+metadata = MetaData()
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("model_line", String(63), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("document", JSON, nullable=False),
+    PrimaryKeyConstraint("model_line", "number", name="versions_once"),
+)
+
+promotions = Table(
+    "promotions",
+    metadata,
+    Column("model_line", String(63), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("document", JSON, nullable=False),
+    PrimaryKeyConstraint("model_line", "position", name="promotions_once"),
+    ForeignKeyConstraint(
+        ["model_line", "number"], ["versions.model_line", "versions.number"], name="promotions_version"
+    ),
+)
+
+gate_reports = Table(
+    "gate_reports",
+    metadata,
+    Column("model_line", String(63), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("look", Integer, nullable=False),
+    Column("at", String(32), nullable=False),
+    Column("document", JSON, nullable=False),
+    PrimaryKeyConstraint("model_line", "number", "look", name="gate_reports_once"),
+    ForeignKeyConstraint(
+        ["model_line", "number"], ["versions.model_line", "versions.number"], name="gate_reports_version"
+    ),
+)
