@@ -1,6 +1,5 @@
 """Turns what a run left into a version of the registry."""
 
-from collections.abc import Iterable
 from dataclasses import asdict
 
 from daemon.clock import Clock
@@ -21,7 +20,7 @@ def register_base(store: Store, *, model_line: str, base: str, base_digest: str,
     if history.live is not None:
         return
     name = VersionName(model_line, 0)
-    if name not in _names(store.versions(model_line)):
+    if store.next_number(model_line) == 0:
         store.add_version(
             Version(
                 name=name,
@@ -64,10 +63,6 @@ def register_run(
     )
     store.add_version(version)
     return version
-
-
-def _names(versions: Iterable[Version]) -> set[VersionName]:
-    return {version.name for version in versions}
 
 
 def _lineage(planned: PlannedRun, result: RunResult, base: str) -> Lineage:

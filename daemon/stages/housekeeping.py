@@ -47,7 +47,9 @@ class HousekeepingStage:
         self._metrics.artifacts_size.set(self._artifacts_size())
         self._metrics.disk_free.set(shutil.disk_usage(self._state_dir).free)
         memory = {child: _resident_bytes(pid()) for child, pid in self._children.items()}
-        self._metrics.child_memory.replace({(child,): value for child, value in memory.items() if value is not None})
+        self._metrics.child_memory.replace(
+            {(child,): value for child, value in memory.items() if value is not None}
+        )
 
     def close(self, timeout_s: float) -> None:
         """Nothing to let go of."""

@@ -13,6 +13,7 @@ from daemon.registering import DAEMON
 from learners.errors import LearnerError
 from registry.gate import GateSettings
 from registry.history import History
+from registry.names import VersionName
 from registry.store import Conflict, Store
 from registry.transitions import promote
 from registry.types import GateReport, GateVerdict, PromotionKind, Version
@@ -58,6 +59,7 @@ class ReleasingStage:
         self._metrics = metrics
         self._clock = clock
         self._seen = 0  # promotion entries that were followed
+        self._newest: Version | None = None
         self._comparison: Comparison | None = None
 
     @property
@@ -95,8 +97,8 @@ class ReleasingStage:
         last = history.entries[-1]
         self._put_live()
         self._metrics.release.live_is(last.version)
-        self._metrics.release.versions.set(len(self._store.versions(self._model_line)))
-        self._keep_reference(str(last.version), last.kind)
+        self._metrics.release.versions.set(self._store.next_number(self._model_line))
+        self._keep_reference(last.version, last.kind)
         _log.info(
             "%s is live: %s",
             last.version,
@@ -104,23 +106,21 @@ class ReleasingStage:
             extra={"action": last.kind.value, "version": str(last.version)},
         )
 
-    def _keep_reference(self, version: str, kind: PromotionKind) -> None:
+    def _keep_reference(self, version: VersionName, kind: PromotionKind) -> None:
         """See to it that windows are compared with what the live version is known to handle."""
         reference = self._windows.reference()
-        if reference is not None and reference.version == version:
+        if reference is not None and reference.version == str(version):
             return
         now = self._clock()
-        if kind is PromotionKind.ROLLBACK and self._windows.restore_reference(version, now) is not None:
+        if kind is PromotionKind.ROLLBACK and self._windows.restore_reference(str(version), now) is not None:
             return
-        since = self._learned_from(version)
-        self._windows.start_reference(version, size=self._reference_size, after_seq=since - 1, now=now)
+        since = self._learned_from(self._store.version(version))
+        self._windows.start_reference(str(version), size=self._reference_size, after_seq=since - 1, now=now)
 
-    def _learned_from(self, version: str) -> int:
-        for known in self._store.versions(self._model_line):
-            if str(known.name) == version and known.run is not None:
-                run = self._trainings.run(known.run)
-                return run.since_seq if run else 1
-        return 1
+    def _learned_from(self, version: Version) -> int:
+        """Return the first conversation that was new to a version; 1 for the base."""
+        run = self._trainings.run(version.run) if version.run is not None else None
+        return run.since_seq if run else 1
 
     def _candidate(self, history: History) -> tuple[Version | None, list[GateReport]]:
         """Return the newest version, if it was never live, and what the gate has said of it so far."""
@@ -138,7 +138,7 @@ class ReleasingStage:
         candidate, reports = self._candidate(history)
         if candidate is None or history.live is None or not self._loaded.ready:
             return None
-        since = self._learned_from(str(candidate.name))
+        since = self._learned_from(candidate)
         if reports and not worth_another_look(
             reports[-1], self._held_out.sizes(since), max_looks=self._gate.max_looks
         ):
@@ -191,9 +191,8 @@ class ReleasingStage:
             return
         entry = promote(
             history,
-            version=comparison.candidate.name,
+            comparison.candidate.name,
             gate=report,
-            force=False,
             reason=report.reason,
             by=DAEMON,
             now=self._clock(),
