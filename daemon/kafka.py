@@ -3,20 +3,24 @@
 import contextlib
 import logging
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer  # type: ignore[import-untyped]
-from kafka import TopicPartition as ClientPartition
-from kafka import errors as kafka_errors
-from kafka.consumer.subscription_state import ConsumerRebalanceListener  # type: ignore[import-untyped]
-from kafka.net.compat import KafkaNetClient  # type: ignore[import-untyped]
-from kafka.structs import OffsetAndMetadata  # type: ignore[import-untyped]
-
 from daemon.kafka_settings import KafkaSettings
 from daemon.streams import BrokerUnreachable, Headers, OffsetLost, RawRecord, StartOffsets, TopicPartition
+
+with warnings.catch_warnings():
+    # The client reads its schemas with functions that Python 3.11 and 3.12 deprecate.
+    warnings.filterwarnings("ignore", "(read|open)_text is deprecated", DeprecationWarning)
+    from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer  # type: ignore[import-untyped]
+    from kafka import TopicPartition as ClientPartition
+    from kafka import errors as kafka_errors
+    from kafka.consumer.subscription_state import ConsumerRebalanceListener  # type: ignore[import-untyped]
+    from kafka.net.compat import KafkaNetClient  # type: ignore[import-untyped]
+    from kafka.structs import OffsetAndMetadata  # type: ignore[import-untyped]
 
 _log = logging.getLogger(__name__)
 
