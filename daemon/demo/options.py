@@ -5,9 +5,6 @@ from pathlib import Path
 
 from daemon.demo.errors import BadOptions
 
-#: Names of the regimes where the demo's own data sets are replayed.
-DEFAULT_REGIMES = ("chit-chat", "knowledge questions")
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DemoOptions:
@@ -23,6 +20,7 @@ class DemoOptions:
     report: Path = Path("demo-report.json")
     seed: int = 0  # of the order of conversations, the holdout, the training, the choice of questions
     rate: float = 30.0  # conversations replayed a second
+    max_chars: int = 1_000  # of a conversation; longer ones are left out, which bounds the demo's time
     timeout_s: float = 1_500.0  # from start to finish; what has not happened by then has failed
     cache: Path = Path(".cache")  # keeps the converted model for the next demo
 

@@ -1,0 +1,114 @@
+"""What the demo replays: conversations of one regime, then those of another."""
+
+import random
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from daemon.conversation import Conversation
+from daemon.conversation_file import FileConversation, read_conversations
+from daemon.decoding import Limits
+from daemon.demo.errors import BadOptions
+from daemon.demo.options import DemoOptions
+from daemon.demo.sizes import Sizes, fit
+from daemon.demo_data import chit_chat, knowledge_questions
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Regime:
+    """Conversations about the same things, in the order in which they are replayed."""
+
+    name: str
+    source: str
+    conversations: tuple[Conversation, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """The stream of a demo: ``first`` is what the model is used to, then comes ``second``."""
+
+    first: Regime
+    second: Regime
+    sizes: Sizes
+
+    @property
+    def stream(self) -> tuple[Conversation, ...]:
+        """All conversations, in order."""
+        return self.first.conversations + self.second.conversations
+
+
+def choose(options: DemoOptions, *, now: datetime) -> Change:
+    """Load the two regimes and take as many conversations of each as the demo needs, shuffled by the seed.
+
+    Raises BadOptions, NotEnoughConversations, DemoDataMissing, ConversationFileError.
+    """
+    if options.data is None or options.domains is None:
+        first, second = _own_data(options.seed)
+    else:
+        first, second = _of_file(options.data, options.domains, options.seed, now)
+    return cut(first, second, max_chars=options.max_chars)
+
+
+def cut(first: Regime, second: Regime, *, max_chars: int) -> Change:
+    """Leave out long conversations, for the demo's time, and of the rest take what fits.
+
+    Raises NotEnoughConversations.
+    """
+    short = [
+        [talk for talk in regime.conversations if _usable(talk, max_chars)] for regime in (first, second)
+    ]
+    sizes = fit(*(len(talks) for talks in short))
+    return Change(
+        first=_with(first, short[0][: sizes.before]),
+        second=_with(second, short[1][: sizes.after]),
+        sizes=sizes,
+    )
+
+
+def _own_data(seed: int) -> tuple[Regime, Regime]:
+    return (
+        Regime(
+            name="chit-chat",
+            source="chitchat-dataset (human conversations)",
+            conversations=tuple(chit_chat(order="shuffled", seed=seed)),
+        ),
+        Regime(
+            name="knowledge questions",
+            source="chatterbot-corpus (English)",
+            conversations=tuple(knowledge_questions(seed)),
+        ),
+    )
+
+
+def _of_file(
+    path: Path, domains: tuple[frozenset[str], frozenset[str]], seed: int, now: datetime
+) -> tuple[Regime, Regime]:
+    lines = list(read_conversations(path, limits=Limits(), received_at=now))
+    there = Counter(line.regime for line in lines if line.regime is not None)
+    if missing := sorted(frozenset().union(*domains) - there.keys()):
+        known = ", ".join(f"{name} ({count})" for name, count in there.most_common()) or "none at all"
+        raise BadOptions(f"{path} has no domain {', '.join(missing)}; there are: {known}")
+    first, second = (
+        Regime(name="+".join(sorted(side)), source=path.name, conversations=_shuffled(lines, side, seed))
+        for side in domains
+    )
+    return first, second
+
+
+def _shuffled(
+    lines: Sequence[FileConversation], domains: frozenset[str], seed: int
+) -> tuple[Conversation, ...]:
+    talks = [line.conversation for line in lines if line.regime in domains]
+    random.Random(seed).shuffle(talks)  # noqa: S311 - not a secret
+    return tuple(talks)
+
+
+def _usable(talk: Conversation, max_chars: int) -> bool:
+    answered = any(message.role == "assistant" for message in talk.messages)
+    return answered and sum(len(message.content) for message in talk.messages) <= max_chars
+
+
+def _with(regime: Regime, talks: Iterable[Conversation]) -> Regime:
+    return Regime(name=regime.name, source=regime.source, conversations=tuple(talks))
