@@ -9,7 +9,7 @@ from daemon.clock import Clock
 from daemon.facts import StoredConversation
 from daemon.metrics import Metrics
 from learners.scorer_process import ScorerProcess
-from learners.types import Score
+from learners.types import Conversation, Message, Score
 from registry.artifacts import ArtifactStore
 from registry.types import Version
 
@@ -67,7 +67,7 @@ class LoadedVersions:
     def score(self, version: Version, talks: Sequence[StoredConversation]) -> Future[list[Score]]:
         """Score conversations, named by their seq, under a version."""
         adapter = self._load(version)
-        return self._scorer.score(adapter, [(str(talk.seq), talk.messages) for talk in talks])
+        return self._scorer.score(adapter, [_conversation(talk) for talk in talks])
 
     def failed(self, error: Exception) -> None:
         """Take note that scoring failed: a scorer in doubt is replaced."""
@@ -90,3 +90,8 @@ class LoadedVersions:
         while len(self._names) > self._keep:
             self._scorer.unload(self._names.pop(0))
         return name
+
+
+def _conversation(talk: StoredConversation) -> Conversation:
+    messages = tuple(Message(role=message.role, content=message.content) for message in talk.messages)
+    return Conversation(id=str(talk.seq), messages=messages)

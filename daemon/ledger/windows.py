@@ -140,10 +140,10 @@ class WindowLedger:
 
     def newest_judged(self) -> int | None:
         """Return the number of the newest judged window."""
+        query = select(func.max(windows.c.number)).where(windows.c.judged_at.is_not(None))
         with self._reads.begin() as connection:
-            return connection.scalar(
-                select(func.max(windows.c.number)).where(windows.c.judged_at.is_not(None))
-            )
+            number: int | None = connection.scalar(query)
+            return number
 
     def window(self, number: int) -> JudgedWindow | None:
         """Return one judged window."""

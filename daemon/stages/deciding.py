@@ -1,6 +1,7 @@
 """Decides, at every occasion, whether to train, and writes the decision down."""
 
 import logging
+from collections.abc import Callable
 from datetime import datetime
 
 from daemon.clock import Clock
@@ -31,6 +32,7 @@ class DecidingStage:
         trainings: TrainingLedger,
         training: TrainingStage,
         *,
+        busy: Callable[[], str | None],
         settings: PolicySettings,
         schedule: Schedule | None,
         metrics: Metrics,
@@ -40,6 +42,7 @@ class DecidingStage:
         self._conversations = conversations
         self._trainings = trainings
         self._training = training
+        self._busy = busy
         self._settings = settings
         self._schedule = schedule
         self._metrics = metrics
@@ -85,7 +88,7 @@ class DecidingStage:
             wish=wish.reason if wish else None,
             wished_by=wish.by if wish else None,
             scheduled=scheduled,
-            busy=self._training.busy,
+            busy=self._busy(),
             last_ended=self._trainings.last_ended(),
         )
 
