@@ -241,7 +241,7 @@ def _releasing(
             ledger=stores.conversations, limit=settings.gate.max_conversations, seed=settings.learning.seed
         ),
         model_line=settings.model_line,
-        put_live=lambda: put_live(stores, settings.model_line, now=utc_now()),
+        put_live=lambda: put_live(stores, model_line=settings.model_line, clock=utc_now),
         gate=gate_settings(settings),
         automatic=settings.release.automatic,
         reference_size=settings.windows.reference_size,
