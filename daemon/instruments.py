@@ -1,0 +1,115 @@
+"""Typed instruments over prometheus-client, which is imported nowhere else."""
+
+import itertools
+from collections.abc import Iterable, Mapping
+from typing import Generic, NamedTuple, TypeVar, TypeVarTuple
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+
+__all__ = ["Counter", "Declare", "Entry", "Family", "Gauge", "Histogram", "Readings"]
+
+_OPENMETRICS = "application/openmetrics-text"
+
+Kind = TypeVar("Kind", bound=MetricWrapperBase)
+Labels = TypeVarTuple("Labels")
+
+
+class Entry(NamedTuple):
+    """One line of the catalogue."""
+
+    name: str  # as Prometheus shows it; a histogram's without _bucket, _sum and _count
+    type: str
+    unit: str  # "" for a plain count
+    labels: tuple[str, ...]
+    help: str
+
+
+class Family(Generic[Kind, *Labels]):
+    """One series for each combination of label values: ``verdicts("words", Finding.DRIFT).inc()``."""
+
+    def __init__(self, parent: Kind) -> None:
+        self._parent = parent
+
+    def __call__(self, *values: *Labels) -> Kind:
+        """The series with these label values, in the declared order."""
+        return self._parent.labels(*values)
+
+
+class Readings(Collector, Generic[*Labels]):
+    """A gauge whose series are replaced all at once: what is no longer said is gone from the next scrape."""
+
+    def __init__(self, entry: Entry) -> None:
+        self._entry = entry
+        self._values: dict[tuple[str, ...], float] = {}
+
+    def replace(self, values: Mapping[tuple[*Labels], float]) -> None:
+        """From now on show exactly these series. The one of a gauge without labels has the key ``()``."""
+        self._values = {tuple(map(str, key)): value for key, value in values.items()}
+
+    def collect(self) -> Iterable[Metric]:
+        """What Prometheus is shown."""
+        family = GaugeMetricFamily(
+            self._entry.name, self._entry.help, labels=self._entry.labels, unit=self._entry.unit
+        )
+        for key, value in self._values.items():
+            family.add_metric(key, value)
+        yield family
+
+
+class _Shown(Collector):
+    """What is served: all but the ``_created`` series, which would nearly double the number of series."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+
+    def collect(self) -> Iterable[Metric]:
+        """What Prometheus is shown."""
+        for metric in self._registry.collect():
+            metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
+            yield metric
+
+
+class Declare:
+    """Makes metrics on a registry of their own and enters each in the catalogue."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry(auto_describe=True)
+        ProcessCollector(registry=self._registry)  # process_*: this process's memory, CPU and open files
+        self._shown = _Shown(self._registry)
+        self.entries: list[Entry] = []
+
+    def counter(self, name: str, meaning: str, **labels: Iterable[object]) -> Counter:
+        """Labels come with their values where those are known: their series start at 0, so none is missed."""
+        self.entries.append(Entry(name, "counter", "", tuple(labels), meaning))
+        counter = Counter(name, meaning, tuple(labels), registry=self._registry)
+        for values in itertools.product(*labels.values()) if labels else ():
+            counter.labels(*values)
+        return counter
+
+    def gauge(self, name: str, meaning: str, *labels: str, unit: str = "") -> Gauge:
+        self.entries.append(Entry(name, "gauge", unit, labels, meaning))
+        return Gauge(name, meaning, labels, unit=unit, registry=self._registry)
+
+    def readings(self, name: str, meaning: str, *labels: str, unit: str = "") -> Readings[*Labels]:
+        self.entries.append(Entry(name, "gauge", unit, labels, meaning))
+        readings: Readings[*Labels] = Readings(self.entries[-1])
+        self._registry.register(readings)
+        return readings
+
+    def seconds(self, name: str, meaning: str, buckets: tuple[float, ...]) -> Histogram:
+        self.entries.append(Entry(name, "histogram", "seconds", (), meaning))
+        return Histogram(name, meaning, unit="seconds", buckets=buckets, registry=self._registry)
+
+    def exposition(self, accept_header: str) -> tuple[str, bytes]:
+        """The content type and the text of all metrics: OpenMetrics for who accepts it, else Prometheus' own."""
+        # The library's own choice copies words of the request into the answer.
+        if _OPENMETRICS in accept_header:
+            text = generate_openmetrics(self._shown, version="1.0.0")  # type: ignore[no-untyped-call]
+            return f"{_OPENMETRICS}; version=1.0.0; charset=utf-8", text
+        return CONTENT_TYPE_PLAIN_0_0_4, generate_latest(self._shown)
