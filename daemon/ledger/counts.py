@@ -72,7 +72,7 @@ class LedgerCounts:
                 select(positions).order_by(positions.c.topic, positions.c.partition)
             ).mappings()
             by_side = select(conversations.c.held_out, func.count()).group_by(conversations.c.held_out)
-            sides: dict[bool, int] = dict(connection.execute(by_side).tuples().all())
+            sides: dict[bool, int] = dict(connection.execute(by_side).all())
             return IntakeCounts(
                 positions=tuple(Position(**row) for row in rows),
                 conversations=sum(sides.values()),

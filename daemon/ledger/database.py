@@ -85,9 +85,8 @@ def bind_identity(engine: Engine, facts: Mapping[str, str]) -> None:
     Raises LedgerError naming the fact that differs.
     """
     with engine.begin() as connection:
-        known: dict[str, str] = dict(
-            connection.execute(select(identity.c.name, identity.c.value)).tuples().all()
-        )
+        rows = connection.execute(select(identity.c.name, identity.c.value))
+        known = dict(rows.all())
         for name, value in facts.items():
             if known.get(name, value) != value:
                 raise LedgerError(

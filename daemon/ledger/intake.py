@@ -217,4 +217,4 @@ def _dead_letter(row: RowMapping) -> DeadLetter:
 def count_dead_letters(connection: Connection) -> dict[str, int]:
     """Count the dead letters by reason."""
     query = select(dead_letters.c.reason, func.count()).group_by(dead_letters.c.reason)
-    return dict(connection.execute(query).tuples().all())
+    return dict(connection.execute(query).all())
