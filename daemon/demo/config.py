@@ -1,0 +1,64 @@
+"""Writes the ``retuned.yaml`` of a demo: what differs from the defaults, and why."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import yaml
+
+from daemon.demo.sizes import HOLDOUT_SHARE, Sizes
+from daemon.settings import Settings
+from daemon.settings_file import load
+
+_Plain: TypeAlias = "str | int | float | bool | list[str] | dict[str, _Plain]"
+
+CONFIG_FILE = "retuned.yaml"
+_HEADER = """\
+# Settings of a `retuned demo`. What isn't here has its default; `retuned config show` shows everything.
+# Windows, reference and minimum are smaller than in production, and nothing cools down, so that the whole
+# loop can be seen in minutes.
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """Where one demo keeps its files, and where its parts listen."""
+
+    folder: Path
+    bootstrap: str  # host:port of the broker
+    http_port: int
+    base: Path  # the base model
+
+    @property
+    def config(self) -> Path:
+        """The settings file."""
+        return self.folder / CONFIG_FILE
+
+
+def write_config(place: Place, sizes: Sizes, *, seed: int) -> Settings:
+    """Write the settings file and the holdout key; return the settings as the daemon will read them."""
+    key = place.folder / "holdout.key"
+    key.write_text(f"not a secret, so that a second demo holds out the same conversations: {seed}\n")
+    body = yaml.safe_dump(_values(place, sizes, key, seed), sort_keys=False, allow_unicode=True)
+    place.config.write_text(_HEADER + body, encoding="utf-8")
+    return load(place.config, environ={})
+
+
+def _values(place: Place, sizes: Sizes, key: Path, seed: int) -> dict[str, _Plain]:
+    return {
+        "model_line": "demo",
+        "state_dir": str(place.folder / "state"),
+        "model": {"base": str(place.base)},
+        "kafka": {"bootstrap_servers": [place.bootstrap], "topic": "conversations"},
+        "http": {"port": place.http_port},
+        "holdout": {"share": HOLDOUT_SHARE, "key_file": str(key)},
+        "windows": {
+            "size": sizes.window,
+            "reference_size": sizes.reference,
+            "min_size": min(50, sizes.window),
+        },
+        "monitors": {"seed": seed},
+        "policy": {"min_new_conversations": sizes.min_new, "cooldown_s": 0.0},
+        "learning": {"max_tokens": 512, "seed": seed},
+        "gate": {"max_conversations": 120},
+    }

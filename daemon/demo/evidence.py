@@ -1,0 +1,224 @@
+"""What a demo can show for itself: plain values, read back from where the daemon wrote them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from daemon.facts import Action, RunState, SeqRange
+from daemon.ledger.counts import LedgerCounts
+from daemon.ledger.windows import JudgedWindow, VerdictRow
+from daemon.settings import Settings
+from daemon.stores import Stores
+from registry.types import GateReport, PromotionKind
+
+_ALL = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WindowFact:
+    """One judged window. Conversations are numbered in the ledger's order, from 1."""
+
+    number: int
+    first: int
+    last: int
+    finding: str
+    score: float | None  # of the monitor that may raise the alarm
+    threshold: float | None
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StreamFact:
+    """What was sent, and what became of it."""
+
+    sent: int
+    counted: int
+    held_out: int
+    dead_letters: int
+    change_at: int | None  # number of the first conversation after the change; None: it never arrived
+    windows: tuple[WindowFact, ...]  # oldest first
+
+    @property
+    def false_alarms(self) -> tuple[WindowFact, ...]:
+        """Windows that drifted although everything in them came before the change."""
+        return tuple(
+            w
+            for w in self.windows
+            if w.finding == "drift" and (self.change_at is None or w.last < self.change_at)
+        )
+
+    @property
+    def stable_before(self) -> int:
+        """Windows that were found stable and lie wholly before the change."""
+        change = self.change_at or 0
+        return sum(w.finding == "stable" and w.last < change for w in self.windows)
+
+    @property
+    def alarm(self) -> WindowFact | None:
+        """The first window that drifted and has conversations from after the change."""
+        change = self.change_at
+        found = (w for w in self.windows if change is not None and w.finding == "drift" and w.last >= change)
+        return next(found, None)
+
+    @property
+    def delay(self) -> int | None:
+        """Conversations from the first after the change to the one that completed the alarm."""
+        return None if self.alarm is None or self.change_at is None else self.alarm.last - self.change_at + 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DecisionFact:
+    """One decision, with its reason."""
+
+    action: Action
+    trigger: str | None
+    window: int | None
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingFact:
+    """The run that the alarm led to."""
+
+    run: str
+    state: RunState
+    seconds: float | None
+    result: dict[str, object]
+    error: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PromotionFact:
+    """One entry of the promotion log."""
+
+    kind: PromotionKind
+    version: str
+    previous: str | None
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoopFacts:
+    """What the daemon did by itself, up to the promotion."""
+
+    stream: StreamFact
+    decisions: tuple[DecisionFact, ...]
+    training: TrainingFact | None
+    candidate: str | None
+    gate: GateReport | None
+    promotions: tuple[PromotionFact, ...]
+
+    @property
+    def promoted(self) -> PromotionFact | None:
+        """The daemon's promotion."""
+        return next((p for p in self.promotions if p.kind is PromotionKind.PROMOTION), None)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AnswerFact:
+    """One held-out question under two versions."""
+
+    conversation_id: str
+    question: str
+    reference: str  # what was answered in the data
+    base: str
+    live: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RollbackFact:
+    """What the operator's command did."""
+
+    command: str
+    exit_status: int
+    output: str
+    away_from: str
+    live_pointer: str | None  # the version that live.json names afterwards
+    live_history: str | None  # ... that the promotion log names
+    live_metrics: str | None  # ... that the metrics name
+    command_s: float
+    pointer_s: float | None  # from the command's start until live.json named another version
+    metrics_s: float | None  # ... until the daemon's metrics did
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StopFact:
+    """How the daemon stopped."""
+
+    seconds: float
+    exit_status: int
+
+
+def read_stream(stores: Stores, *, sent: int, new_ids: Iterable[str]) -> StreamFact:
+    """Read from the ledger what became of the stream; ``new_ids`` are the conversations after the change."""
+    new = frozenset(new_ids)
+    talks = stores.conversations.between(SeqRange(first=1, last=_ALL))
+    judged = reversed(stores.windows.judged(limit=_ALL))
+    return StreamFact(
+        sent=sent,
+        counted=len(talks),
+        held_out=sum(talk.held_out for talk in talks),
+        dead_letters=sum(LedgerCounts(stores.engine).intake().dead_letters.values()),
+        change_at=next((talk.seq for talk in talks if talk.conversation_id in new), None),
+        windows=tuple(window_fact(window) for window in judged),
+    )
+
+
+def window_fact(judged: JudgedWindow) -> WindowFact:
+    """Say what was found in a window, with the numbers of the monitor that decided it."""
+    telling = telling_verdict(judged)
+    return WindowFact(
+        number=judged.window.number,
+        first=judged.window.range.first,
+        last=judged.window.range.last,
+        finding=judged.finding,
+        score=telling.score if telling else None,
+        threshold=telling.threshold if telling else None,
+        reason=telling.reason if telling else "",
+    )
+
+
+def telling_verdict(judged: JudgedWindow) -> VerdictRow | None:
+    """Return the verdict that stands for a window: of the monitors that may raise the alarm, the most alarmed."""
+    triggering = [row for row in judged.verdicts if row.triggers and row.score is not None and row.threshold]
+    return max(triggering, key=lambda row: (row.score or 0.0) / (row.threshold or 1.0), default=None)
+
+
+def read_loop(stores: Stores, settings: Settings, stream: StreamFact) -> LoopFacts:
+    """Read from ledger and registry what the daemon made of the stream."""
+    line = settings.model_line
+    versions = [version for version in stores.versions.versions(line) if version.run is not None]
+    newest = versions[-1] if versions else None
+    reports = stores.versions.gate_reports(newest.name) if newest else ()
+    decisions = reversed(stores.trainings.recent_decisions(_ALL))
+    return LoopFacts(
+        stream=stream,
+        decisions=tuple(
+            DecisionFact(action=d.action, trigger=d.trigger, window=d.window, reason=d.reason)
+            for d in decisions
+        ),
+        training=_training(stores),
+        candidate=str(newest.name) if newest else None,
+        gate=reports[-1] if reports else None,
+        promotions=tuple(
+            PromotionFact(
+                kind=entry.kind,
+                version=str(entry.version),
+                previous=str(entry.previous) if entry.previous else None,
+                by=f"{entry.by.kind} {entry.by.name}",
+                reason=entry.reason,
+            )
+            for entry in stores.versions.history(line).entries
+        ),
+    )
+
+
+def _training(stores: Stores) -> TrainingFact | None:
+    runs = stores.trainings.recent_runs(1)
+    if not runs:
+        return None
+    run = runs[0]
+    took = (run.ended_at - run.started_at).total_seconds() if run.ended_at else None
+    return TrainingFact(
+        run=run.id, state=run.state, seconds=took, result=dict(run.result or {}), error=run.error
+    )

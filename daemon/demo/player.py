@@ -1,0 +1,83 @@
+"""Replays the demo's conversations into the topic, in the background."""
+
+import threading
+import time
+from collections.abc import Sequence
+
+from daemon.clock import utc_now
+from daemon.conversation import Conversation
+from daemon.demo.errors import DemoError
+from daemon.kafka import KafkaSink
+from daemon.kafka_settings import KafkaSettings
+from daemon.replay import replay
+from daemon.streams import StreamError
+
+_CLOSE_TIMEOUT_S = 5.0
+
+
+class ReplayFailed(DemoError):
+    """The conversations did not all reach the topic."""
+
+
+class _Interrupted(Exception):
+    """The demo ends before the stream does."""
+
+
+class Player:
+    """One thread that sends conversations at a steady pace, each at the time at which it is sent."""
+
+    def __init__(self, conversations: Sequence[Conversation], kafka: KafkaSettings, *, rate: float) -> None:
+        self._conversations = conversations
+        self._kafka = kafka
+        self._rate = rate
+        self._stop = threading.Event()
+        self._acknowledged = 0
+        self._failure: StreamError | None = None
+        self._thread = threading.Thread(target=self._play, name="replay", daemon=True)
+
+    def start(self) -> None:
+        """Begin to send."""
+        self._thread.start()
+
+    @property
+    def sent(self) -> int:
+        """Conversations that the broker has acknowledged."""
+        return self._acknowledged
+
+    def check(self) -> None:
+        """Raise ReplayFailed if sending failed."""
+        if self._failure is not None:
+            raise ReplayFailed(f"the replay stopped: {self._failure}") from self._failure
+
+    def stop(self) -> None:
+        """End the thread, whether all was sent or not."""
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _play(self) -> None:
+        sink = KafkaSink(self._kafka)
+        try:
+            replay(
+                self._conversations,
+                sink,
+                self._kafka.topic,
+                rate=self._rate,
+                clock=time.monotonic,
+                sleep=self._pause,
+                now=utc_now,
+                on_progress=self._note,
+            )
+        except StreamError as failure:
+            self._failure = failure
+        except _Interrupted:
+            pass
+        finally:
+            sink.close(_CLOSE_TIMEOUT_S)
+
+    def _pause(self, seconds: float) -> None:
+        if self._stop.wait(seconds):
+            raise _Interrupted
+
+    def _note(self, acknowledged: int) -> None:
+        self._acknowledged = acknowledged
