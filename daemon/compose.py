@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
@@ -11,7 +12,7 @@ from types import FrameType
 
 from daemon.clock import utc_now
 from daemon.gatekeeping import HeldOut
-from daemon.health import Health
+from daemon.health import Component, Health
 from daemon.http_server import HttpServer
 from daemon.judge_process import JudgeProcess
 from daemon.kafka import KafkaSink, KafkaSource
@@ -33,6 +34,7 @@ from daemon.stages.housekeeping import HousekeepingStage
 from daemon.stages.intake import IntakeStage
 from daemon.stages.judging import JudgingStage
 from daemon.stages.releasing import ReleasingStage
+from daemon.stages.reporting import ReportingStage
 from daemon.stages.stage import Stage
 from daemon.stages.training import TrainingStage
 from daemon.stores import Stores, ledger_url, open_stores
@@ -74,9 +76,9 @@ def run_daemon(settings: Settings) -> int:
         base_digest=digest,
         clock=utc_now,
     )
-    health = Health(clock=utc_now)
+    health = Health(clock=time.monotonic, components=(Component.BROKER, Component.SCORER))
     with _stopped_by_signals() as stop, HttpServer(settings.http.host, settings.http.port, metrics, health):
-        stages = _stages(settings, stores, metrics, base, digest)
+        stages = _stages(settings, stores, metrics, health, base, digest)
         _log.info(
             "%s is running", settings.model_line, extra={"action": "start", "model_line": settings.model_line}
         )
@@ -101,7 +103,9 @@ def _stopped_by_signals() -> Iterator[Event]:
             signal.signal(number, handler)
 
 
-def _stages(settings: Settings, stores: Stores, metrics: Metrics, base: Path, digest: str) -> list[Stage]:
+def _stages(
+    settings: Settings, stores: Stores, metrics: Metrics, health: Health, base: Path, digest: str
+) -> list[Stage]:
     """Build the stages, in the order in which facts flow through them."""
     intake = _intake(settings, stores, metrics)
     judge = JudgeProcess()
@@ -152,6 +156,13 @@ def _stages(settings: Settings, stores: Stores, metrics: Metrics, base: Path, di
             },
             metrics=metrics,
             clock=utc_now,
+        ),
+        ReportingStage(
+            health,
+            {
+                Component.BROKER: lambda: None if intake.connected else "no broker answers",
+                Component.SCORER: lambda: None if loaded.ready else "the scorer is not running",
+            },
         ),
     ]
 
