@@ -74,8 +74,8 @@ class SliceReport:
     clusters: int
     live_loss: float
     candidate_loss: float
-    difference: float  # mean of candidate - live per conversation; negative is better
-    lower: float  # confidence bounds of the difference
+    difference: float  # candidate - live; negative is better
+    lower: float  # one-sided confidence bounds of the difference; infinite where nothing is known
     upper: float
     verdict: GateVerdict
     needed: int  # further conversations for an answer; 0 when there is one
