@@ -4,6 +4,7 @@ import multiprocessing
 import signal
 import time
 from multiprocessing.connection import Connection
+from typing import Protocol
 
 from daemon.errors import DaemonError
 from monitors.suite import Judgement, MonitorSettings, judge
@@ -12,6 +13,18 @@ from monitors.types import Reference, Window
 
 class JudgeDied(DaemonError):
     """The judging process ended before it answered."""
+
+
+class Judge(Protocol):
+    """Judges one window at a time, beside the loop. ``JudgeProcess`` says what each call promises."""
+
+    def start(self) -> None: ...
+
+    def submit(self, window: Window, reference: Reference, settings: MonitorSettings) -> None: ...
+
+    def poll(self) -> tuple[Judgement, float] | None: ...
+
+    def stop(self, timeout_s: float) -> None: ...
 
 
 class JudgeProcess:

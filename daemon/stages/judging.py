@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from daemon.clock import Clock
 from daemon.facts import ClosedWindow, SeqRange, StoredConversation, StoredReference
-from daemon.judge_process import JudgeDied, JudgeProcess
+from daemon.judge_process import Judge, JudgeDied
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
 from daemon.metrics import Metrics
@@ -28,7 +28,7 @@ class JudgingStage:
         self,
         windows: WindowLedger,
         conversations: ConversationLedger,
-        judge: JudgeProcess,
+        judge: Judge,
         *,
         model_line: str,
         settings: MonitorSettings,

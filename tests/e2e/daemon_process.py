@@ -1,0 +1,99 @@
+"""A real daemon in a process of its own, for tests."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tests.helpers import eventually
+
+
+class DaemonProcess:
+    """``retuned run`` and the commands that an operator types, on one settings file."""
+
+    def __init__(self, config: Path, *, http_port: int) -> None:
+        self._config = config
+        self._port = http_port
+        self._log = config.parent / "daemon.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Self:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(self._command("run"), stdout=log, stderr=log, env=_environment())
+        eventually(self.ready, deadline_s=60)
+        return self
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        print(self.log())  # shown where the test failed
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None
+        return self._process
+
+    def log(self) -> str:
+        return self._log.read_text(encoding="utf-8") if self._log.exists() else ""
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(10)
+
+    def stop(self, within_s: float = 20) -> int:
+        """SIGTERM; returns the exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(within_s)
+
+    def retuned(self, *arguments: str, expect: int = 0) -> Any:
+        """Run a command with --json and return what it printed."""
+        done = subprocess.run(
+            self._command(*arguments, "--json"),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env=_environment(),
+            check=False,
+        )
+        assert done.returncode == expect, (
+            f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}\n{self.log()}"
+        )
+        return json.loads(done.stdout)
+
+    def get(self, path: str) -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=5) as answer:
+            return str(answer.read().decode())
+
+    def ready(self) -> bool:
+        assert self.process.poll() is None, self.log()
+        try:
+            self.get("/readyz")
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return False
+        return True
+
+    def metric(self, series: str) -> float | None:
+        """The value of one series, named as in the exposition."""
+        for line in self.get("/metrics").splitlines():
+            if line.startswith(series + " "):
+                return float(line.rsplit(" ", 1)[1])
+        return None
+
+    def _command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "daemon.cli", "--config", str(self._config), *arguments]
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "2", "PYTHONWARNINGS": "default"}

@@ -1,0 +1,39 @@
+"""Two invented topics that a tiny model learns in seconds: small talk in English, then shop questions in Chinese."""
+
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from daemon.conversation import Conversation, Message
+
+_PEOPLE = ("Ada", "Bob", "Chen", "Dora", "Emil", "Fatima", "Goro", "Hana")
+_THINGS = ("weather", "train", "garden", "music", "coffee", "book", "dog", "game")
+_GOODS = ("手机", "电脑", "耳机", "相机", "手表", "键盘", "背包", "雨伞")
+_WISHES = ("退货", "发货", "保修", "发票", "优惠", "换颜色", "取消订单", "修改地址")
+
+
+def small_talk(count: int, *, seed: int) -> Iterator[Conversation]:
+    """English, about nothing in particular."""
+    chance = random.Random(seed)
+    for number in range(count):
+        who, what, other = chance.choice(_PEOPLE), chance.choice(_THINGS), chance.choice(_THINGS)
+        yield _talk(
+            f"talk-{number}",
+            f"Hello, I am {who}. How do you like the {what} number {number}?",
+            f"Hello {who}, I like the {what}. And the {other}.",
+        )
+
+
+def shop_questions(count: int, *, seed: int) -> Iterator[Conversation]:
+    """Chinese, about orders."""
+    chance = random.Random(seed)
+    for number in range(count):
+        goods, wish = chance.choice(_GOODS), chance.choice(_WISHES)
+        yield _talk(
+            f"shop-{number}", f"我买的{goods}订单{number}怎么{wish}？", f"您好，{goods}可以{wish}，请稍等。"
+        )
+
+
+def _talk(name: str, question: str, answer: str) -> Conversation:
+    messages = (Message(role="user", content=question), Message(role="assistant", content=answer))
+    return Conversation(conversation_id=name, at=datetime(2026, 11, 24, tzinfo=UTC), messages=messages)

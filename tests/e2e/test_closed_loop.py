@@ -1,0 +1,168 @@
+"""The whole loop with a real broker, a real daemon and a tiny model: drift, training, gate, promotion, rollback."""
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from daemon.broker import LocalBroker
+from daemon.kafka import KafkaSink, create_topic
+from daemon.kafka_settings import KafkaSettings
+from daemon.replay import encode_record
+from tests.e2e.daemon_process import DaemonProcess
+from tests.e2e.regimes import shop_questions, small_talk
+from tests.helpers import eventually
+
+pytestmark = pytest.mark.timeout(240)
+
+SETTINGS: dict[str, Any] = {
+    "model_line": "tiny",
+    "model": {"device": "cpu", "threads": 2},
+    "kafka": {"session_timeout_ms": 1_200, "heartbeat_interval_ms": 400},
+    "holdout": {"share": 0.25},
+    "windows": {"size": 50, "min_size": 20, "reference_size": 150},
+    "policy": {"min_new_conversations": 150, "cooldown_s": 0},
+    "learning": {"rank": 8, "learning_rate": 5e-3, "epochs": 4, "replay_share": 0.3},
+    "gate": {"max_conversations": 60},
+}
+STABLE, CHANGED = 300, 320
+STABLE_VERDICTS = 'retuned_verdicts_total{finding="stable",monitor="mmd"}'
+
+
+class Stream:
+    """The topic that the daemon reads, and a way to write to it."""
+
+    def __init__(self, broker: LocalBroker, topic: str) -> None:
+        self.settings = KafkaSettings(
+            bootstrap_servers=(broker.bootstrap,),
+            topic=topic,
+            dead_letter_topic=f"{topic}.dead",
+            group_id=topic,
+        )
+        create_topic(self.settings, topic, partitions=2)
+        create_topic(self.settings, self.settings.dead_letter_topic, partitions=1)
+
+    def send(self, *values: bytes) -> None:
+        sink = KafkaSink(self.settings)
+        for number, value in enumerate(values):
+            sink.send(self.settings.topic, str(number).encode(), value)
+        assert sink.flush(20)
+        sink.close(5)
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Made in a process of its own, so that no torch stays in this one."""
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    code = f"from pathlib import Path; from tests.tiny_model import make_tiny_model; make_tiny_model(Path({str(folder)!r}))"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    return folder
+
+
+@pytest.fixture
+def stream(broker: LocalBroker) -> Stream:
+    return Stream(broker, f"e2e-{time.monotonic_ns()}")
+
+
+@pytest.fixture
+def daemon(stream: Stream, broker: LocalBroker, tiny_model: Path, tmp_path: Path) -> Iterator[DaemonProcess]:
+    port = _free_port()
+    settings = {
+        **SETTINGS,
+        "state_dir": str(tmp_path / "state"),
+        "model": {**SETTINGS["model"], "base": str(tiny_model)},
+        "kafka": {
+            **SETTINGS["kafka"],
+            "bootstrap_servers": [broker.bootstrap],
+            "topic": stream.settings.topic,
+            "dead_letter_topic": stream.settings.dead_letter_topic,
+            "group_id": stream.settings.group_id,
+        },
+        "http": {"port": port},
+    }
+    config = tmp_path / "retuned.yaml"
+    config.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    with DaemonProcess(config, http_port=port) as running:
+        yield running
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_drift_is_learned_promoted_and_rolled_back(
+    daemon: DaemonProcess, stream: Stream, tmp_path: Path
+) -> None:
+    stream.send(*(encode_record(talk) for talk in small_talk(STABLE, seed=1)), b"not json")
+    eventually(lambda: (daemon.metric(STABLE_VERDICTS) or 0) >= 3, deadline_s=90)
+    assert all(window["finding"] == "stable" for window in daemon.retuned("status")["judged"])
+
+    stream.send(*(encode_record(talk) for talk in shop_questions(CHANGED, seed=2)))
+    eventually(lambda: daemon.metric('retuned_live_version_number{model_line="tiny"}') == 1, deadline_s=150)
+
+    pointer = json.loads((tmp_path / "state" / "target" / "live.json").read_text(encoding="utf-8"))
+    assert pointer["version"] == "tiny-v1"
+    assert (Path(pointer["artifact"]) / "adapter_model.safetensors").is_file()
+    [version] = [found for found in daemon.retuned("versions")["versions"] if found["name"] == "tiny-v1"]
+    assert version["run"] == "r1"
+    why = json.dumps(daemon.retuned("why"), ensure_ascii=False)
+    assert "drift" in why
+    assert "nats per token" in why
+    assert daemon.metric('retuned_live_version_info{model_line="tiny",version="tiny-v1"}') == 1
+    assert daemon.metric("retuned_dead_letters_published_total") == 1
+
+    daemon.retuned("rollback", "-m", "the answers are too short")
+
+    assert _live(daemon) == "tiny-v0"
+    assert (
+        json.loads((tmp_path / "state" / "target" / "live.json").read_text(encoding="utf-8"))["artifact"]
+        is None
+    )
+    series = 'retuned_live_version_info{model_line="tiny",version="tiny-v0"}'
+    eventually(lambda: daemon.metric(series) == 1, deadline_s=10)
+    refused = daemon.retuned("rollback", "-m", "further back", expect=1)
+    assert "nothing was live before it" in refused["error"]["message"]
+    assert daemon.stop() == 0
+
+
+def test_the_daemon_stops_within_20_seconds_while_it_trains(
+    daemon: DaemonProcess, stream: Stream, tmp_path: Path
+) -> None:
+    stream.send(*(encode_record(talk) for talk in small_talk(STABLE, seed=1)))
+    eventually(lambda: _counted(daemon) == STABLE, deadline_s=60)
+    daemon.retuned("train", "-m", "to see it stop")
+    eventually(lambda: daemon.retuned("status")["run"] is not None, deadline_s=30)
+
+    assert daemon.stop(within_s=20) == 0
+
+    daemon.start()
+    eventually(lambda: (daemon.retuned("status")["run"] or {}).get("state") == "finished", deadline_s=90)
+    assert daemon.stop() == 0
+
+
+def test_a_killed_daemon_counts_every_record_once(daemon: DaemonProcess, stream: Stream) -> None:
+    talks = [encode_record(talk) for talk in small_talk(400, seed=3)]
+    for first in range(0, 400, 100):
+        stream.send(*talks[first : first + 100])
+        daemon.kill()
+        daemon.start()
+
+    eventually(lambda: _counted(daemon) == 400, deadline_s=60)
+    assert daemon.stop() == 0
+
+
+def _live(daemon: DaemonProcess) -> str:
+    return str(daemon.retuned("status")["live"]["version"])
+
+
+def _counted(daemon: DaemonProcess) -> int:
+    return int(daemon.retuned("status")["intake"]["conversations"])

@@ -1,0 +1,62 @@
+"""The judging child for real: Evidently in a process of its own."""
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from daemon.judge_process import JudgeDied, JudgeProcess
+from monitors.suite import Judgement, MonitorSettings
+from monitors.types import Finding, Reference, Window
+from tests.factories_monitors import a_reference, a_window, made_of
+from tests.helpers import eventually
+
+SETTINGS = MonitorSettings(monitors=("mmd",))
+
+
+@pytest.fixture
+def judge() -> Iterator[JudgeProcess]:
+    process = JudgeProcess()
+    yield process
+    process.stop(5)
+
+
+def a_question() -> tuple[Window, Reference]:
+    return a_window(made_of(["天气", "今天", "你好"], 60, seed=1)), a_reference(
+        made_of(["price", "order", "where"], 120, seed=2)
+    )
+
+
+def answer(judge: JudgeProcess) -> Judgement:
+    return eventually(judge.poll, 60)[0]  # type: ignore[index]
+
+
+def test_a_window_is_judged_in_another_process(judge: JudgeProcess) -> None:
+    judge.submit(*a_question(), SETTINGS)
+
+    judgement = answer(judge)
+
+    assert judge.pid not in (None, os.getpid())
+    assert [verdict.finding for verdict in judgement.verdicts] == [Finding.DRIFT]
+    assert judgement.explanation is not None
+
+
+def test_a_judge_that_is_killed_says_so_and_judges_again(judge: JudgeProcess) -> None:
+    judge.submit(*a_question(), SETTINGS)
+    assert judge.pid is not None
+    os.kill(judge.pid, signal.SIGKILL)
+
+    with pytest.raises(JudgeDied, match="exit status -9"):
+        eventually(judge.poll, 20)
+
+    judge.submit(*a_question(), SETTINGS)
+    assert answer(judge).verdicts[0].finding is Finding.DRIFT
+
+
+def test_a_judge_at_work_stops_at_once(judge: JudgeProcess) -> None:
+    judge.submit(*a_question(), SETTINGS)
+
+    judge.stop(2)
+
+    assert judge.pid is None
