@@ -60,6 +60,7 @@ class Verdict:
     monitor: str
     window_id: str
     finding: Finding
+    #: Larger is more certain, with every monitor; above the threshold is drift.
     score: float
     threshold: float
     #: One sentence, reused as it stands in the log, the alert and the promotion record.
@@ -74,7 +75,7 @@ class Change:
 
     aspect: str  # "word" or "descriptor"
     name: str
-    reference: float  # the word's share of the text's words, or the descriptor's mean
+    reference: float  # the word's share of the words (once a conversation), or the descriptor's mean
     window: float
     score: float  # z-score of the difference; positive: more in the window
 
@@ -87,7 +88,7 @@ class Explanation:
     changes: tuple[Change, ...]
     #: Ids of the window's samples that are most typical of the change.
     examples: tuple[str, ...]
-    #: Estimated share of the window that the reference doesn't cover, 0 to 1.
+    #: Share of the window that the reference doesn't cover, 0 to 1: at least so much, with 90% confidence.
     share_new: float
 
 

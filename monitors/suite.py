@@ -1,0 +1,108 @@
+"""Judges a window with every monitor, and explains it when the one that may trigger says drift.
+
+Importing this is light; judging loads Evidently, which takes seconds: judge in a process of its own.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from monitors.evidence import Minimum, inconclusive
+from monitors.types import Explanation, Finding, Monitor, Reference, Verdict, Window
+
+MONITORS = ("mmd", "columns", "text_domain")
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MonitorSettings:
+    """How windows are judged. Plain values: they cross to the judging process."""
+
+    #: How rare false alarms are, while nothing changes. Larger: fewer of them, later detection.
+    conversations_between_false_alarms: int = 20_000
+    #: Permutations at least; more are drawn where the false-alarm rate needs them. Larger: finer p-values, slower.
+    permutations: int = 1_999
+    seed: int = 0
+    #: Least evidence for a verdict. Larger: no verdict on small windows.
+    minimum: Minimum = field(default_factory=Minimum)
+    #: Which monitors run, of MONITORS.
+    monitors: tuple[str, ...] = MONITORS
+    #: Which may start a training. With one, the false-alarm rate of all together is the declared one.
+    triggers: tuple[str, ...] = ("mmd",)
+    #: Words, descriptors and examples in an explanation at most.
+    explanation_limit: int = 12
+
+    def __post_init__(self) -> None:
+        unknown = {*self.monitors, *self.triggers} - {*MONITORS}
+        if unknown:
+            raise ValueError(
+                f"no such monitor: {', '.join(sorted(unknown))}; there are {', '.join(MONITORS)}"
+            )
+        if not {*self.triggers} <= {*self.monitors}:
+            raise ValueError("a monitor that may trigger must be among those that run")
+        if self.conversations_between_false_alarms < 1:
+            raise ValueError("conversations_between_false_alarms must be at least 1")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judgement:
+    """What all monitors concluded about a window, and what changed if a triggering one said drift."""
+
+    verdicts: tuple[Verdict, ...]
+    explanation: Explanation | None
+
+
+def judge(window: Window, reference: Reference, settings: MonitorSettings) -> Judgement:
+    """Judge a window. A monitor that fails gives INCONCLUSIVE with the reason, and the others still speak."""
+    verdicts = tuple(_verdict(name, window, reference, settings) for name in settings.monitors)
+    drifted = any(v.finding is Finding.DRIFT and v.monitor in settings.triggers for v in verdicts)
+    return Judgement(
+        verdicts=verdicts, explanation=_explanation(window, reference, settings) if drifted else None
+    )
+
+
+def build(name: str, settings: MonitorSettings) -> Monitor:
+    """Return the monitor of that name. Loads Evidently."""
+    rate = settings.conversations_between_false_alarms
+    if name == "mmd":
+        from monitors.mmd import TextDiscrepancyMonitor
+
+        return TextDiscrepancyMonitor(
+            conversations_between_false_alarms=rate,
+            permutations=settings.permutations,
+            seed=settings.seed,
+            minimum=settings.minimum,
+        )
+    if name == "columns":
+        from monitors.columns import ColumnsMonitor
+
+        return ColumnsMonitor(conversations_between_false_alarms=rate, minimum=settings.minimum)
+    from monitors.text_domain import TextDomainMonitor
+
+    return TextDomainMonitor(conversations_between_false_alarms=rate, minimum=settings.minimum)
+
+
+def _verdict(name: str, window: Window, reference: Reference, settings: MonitorSettings) -> Verdict:
+    found = _or_reason(lambda: build(name, settings).judge(window, reference))
+    return inconclusive(name, window, f"the monitor failed: {found}") if isinstance(found, str) else found
+
+
+def _explanation(window: Window, reference: Reference, settings: MonitorSettings) -> Explanation | None:
+    from monitors.explain import explain
+
+    found = _or_reason(
+        lambda: explain(window, reference, limit=settings.explanation_limit, seed=settings.seed)
+    )
+    return None if isinstance(found, str) else found
+
+
+def _or_reason(action: Callable[[], _T]) -> _T | str:
+    """Return what the action returns, or why it failed: one failure must not silence the others."""
+    try:
+        return action()
+    except Exception as error:  # noqa: BLE001  whatever it was, the others speak
+        _log.exception("judging failed")
+        return f"{type(error).__name__}: {error}"

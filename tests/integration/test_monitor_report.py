@@ -1,0 +1,74 @@
+"""Evidently's report and our verdicts show the same numbers."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from monitors.columns import ColumnsMonitor, descriptor_columns
+from monitors.engine import run
+from monitors.errors import NothingToReport
+from monitors.mmd import TextDiscrepancyMonitor
+from monitors.report import html_report
+from monitors.suite import MonitorSettings
+from monitors.text_discrepancy import text_columns
+from monitors.types import Finding
+from tests.factories_monitors import a_reference, a_sample, a_window, made_of
+
+TEA, BANK = ["tea", "leaf", "pot", "cup"], ["loan", "fee", "bank", "card"]
+
+
+@pytest.mark.parametrize(("words", "status"), [(TEA, "SUCCESS"), (BANK, "FAIL")])
+def test_the_report_has_the_verdict_s_score_threshold_and_outcome(words: list[str], status: str) -> None:
+    window, reference = a_window(made_of(words, 50, seed=1)), a_reference(made_of(TEA, 200, seed=2))
+    monitor = TextDiscrepancyMonitor()
+    verdict = monitor.judge(window, reference)
+
+    report = run(
+        [monitor.metric(window)],
+        window=text_columns(window.samples),
+        reference=text_columns(reference.samples),
+    ).dict()
+
+    (metric,), (test,) = report["metrics"], report["tests"]
+    assert metric["value"] == verdict.score
+    assert test["metric_config"]["params"]["tests"][0]["threshold"] == verdict.threshold
+    assert test["status"].value == status
+    assert (verdict.finding is Finding.DRIFT) == (status == "FAIL")
+
+
+def test_the_report_has_each_column_s_p_value() -> None:
+    window, reference = a_window(made_of(BANK, 50, seed=1)), a_reference(made_of(TEA, 200, seed=2))
+    past, current = descriptor_columns(reference.samples), descriptor_columns(window.samples)
+    monitor = ColumnsMonitor()
+    verdict = monitor.judge(window, reference)
+
+    report = run(monitor.metrics(window, current, past), window=current, reference=past).dict()
+
+    shown = {f"p_{m['config']['column']}": m["value"] for m in report["metrics"]}
+    assert shown == verdict.numbers
+
+
+def test_the_html_report_shows_the_score_and_needs_no_network(tmp_path: Path) -> None:
+    window, reference = a_window(made_of(BANK, 50, seed=1)), a_reference(made_of(TEA, 200, seed=2))
+    verdict = TextDiscrepancyMonitor().judge(window, reference)
+
+    html_report(window, reference, tmp_path / "report.html", MonitorSettings())
+
+    html = (tmp_path / "report.html").read_text("utf-8")
+    assert f"{verdict.score:.3f}" in html
+    assert re.findall(r'<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)\s*=\s*"?(?:https?:)?//', html) == []
+
+
+def test_the_html_report_is_written_for_chinese_and_for_users_who_return(tmp_path: Path) -> None:
+    window = [a_sample(f"w{i}", "退款，订单", group=f"u{i // 3}") for i in range(60)]
+    reference = [a_sample(f"r{i}", "泡茶，绿茶", group=f"u{i // 3}") for i in range(200)]
+
+    html_report(a_window(window), a_reference(reference), tmp_path / "report.html", MonitorSettings())
+
+    assert (tmp_path / "report.html").stat().st_size > 100_000
+
+
+def test_nothing_to_compare_is_said_by_name(tmp_path: Path) -> None:
+    with pytest.raises(NothingToReport, match="wait for more conversations"):
+        html_report(a_window([]), a_reference([]), tmp_path / "report.html", MonitorSettings())

@@ -1,0 +1,72 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from monitors.descriptors import describe
+from monitors.texts import words
+from monitors.types import Sample, Turn
+from tests.factories_monitors import a_sample
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Don't panic, OK?", ["don't", "panic", "ok"]),
+        ("退款政策", ["退款", "款政", "政策", "退款政", "款政策"]),
+        ("什么是ai", ["什么", "么是", "什么是", "ai"]),
+        ("好", ["好"]),
+        ("ＡＩ２０２６", ["ai"]),
+        ("", []),
+        ("123 !?", []),
+    ],
+)
+def test_words_are_cut_in_any_script(text: str, expected: list[str]) -> None:
+    assert words(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "script", "language"),
+    [
+        ("How do I get my money back?", "LATIN", "en"),
+        ("什么是人工智能？", "HAN", "zh"),
+        ("Привет, как дела?", "CYRILLIC", "ru"),
+        ("lol", "LATIN", "unknown"),
+        ("", "none", "unknown"),
+    ],
+)
+def test_script_and_language_are_told_where_the_text_is_long_enough(
+    text: str, script: str, language: str
+) -> None:
+    row = describe([a_sample("1", text)]).iloc[0]
+
+    assert (row.script, row.language) == (script, language)
+
+
+def test_a_conversation_is_described_in_numbers() -> None:
+    turns = (
+        ("user", "多少钱？"),
+        ("assistant", "十元"),
+        ("user", "多少钱？"),
+        ("assistant", "十元"),
+        ("user", ""),
+    )
+    sample = Sample(
+        id="1",
+        group="g",
+        at=datetime(2026, 1, 1, tzinfo=UTC),
+        turns=tuple(Turn(role=role, content=content) for role, content in turns),
+        feedback=-1.0,
+    )
+
+    row = describe([sample]).iloc[0]
+
+    assert row.turns == 5
+    assert row.reply_characters == 5
+    assert row.question_share == pytest.approx(2 / 3)
+    assert row.non_letter_share == pytest.approx(2 / 8)
+    assert row.repeated_share == pytest.approx(2 / 3)
+    assert row.feedback == -1
+
+
+def test_feedback_that_nobody_gave_is_missing() -> None:
+    assert describe([a_sample("1", "hi")]).feedback.isna().all()
