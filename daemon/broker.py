@@ -57,6 +57,8 @@ class LocalBroker:
         Raises LocalBrokerMissing, LocalBrokerError.
         """
         program = _program()
+        if self._wanted_port and not _is_free(self._wanted_port):
+            raise LocalBrokerError(f"port {self._wanted_port} is taken; stop what uses it, or choose another")
         words = ""
         for _ in range(1 if self._wanted_port else _ATTEMPTS):
             self._port = self._wanted_port or _free_port()
@@ -127,6 +129,16 @@ def _accepts(process: subprocess.Popen[bytes], port: int) -> bool:
         else:
             return process.poll() is None
     return False
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def _free_port() -> int:

@@ -161,8 +161,9 @@ class KafkaSource:
         if not self._unplaced:
             return
         starts = self._start_offsets([TopicPartition(*part) for part in self._unplaced])
-        for source, offset in starts.items():
-            consumer.seek(ClientPartition(*source), offset)
+        for part in self._unplaced:
+            if (offset := starts.get(TopicPartition(*part))) is not None:
+                consumer.seek(part, offset)
         consumer.resume(*self._unplaced)
         _log.info("partitions assigned: %s", sorted(self._unplaced), extra={"action": "assign"})
         self._unplaced = set()

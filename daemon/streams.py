@@ -62,7 +62,7 @@ class BrokerUnreachable(StreamError):
 
 
 #: Given the partitions that were just assigned, says which record each goes on from: the ledger's
-#: offsets. A partition that isn't in the answer starts at its earliest record.
+#: offsets. A partition that isn't in the answer starts at its earliest record; others are ignored.
 StartOffsets: TypeAlias = Callable[[Iterable[TopicPartition]], Mapping[TopicPartition, int]]
 
 

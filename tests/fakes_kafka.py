@@ -52,7 +52,8 @@ class FakeSource:
             return []
         if not self._next:
             assigned = [TopicPartition(self._topic, number) for number in range(self._broker.partitions)]
-            self._next = dict.fromkeys(assigned, 0) | dict(self._start_offsets(assigned))
+            starts = self._start_offsets(assigned)
+            self._next = {source: starts.get(source, 0) for source in assigned}
         polled: list[RawRecord] = []
         for source, offset in self._next.items():
             log = self._broker.logs[source]

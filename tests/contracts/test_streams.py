@@ -86,8 +86,8 @@ def broker() -> Iterator[LocalBroker]:
 
 
 @pytest.fixture(params=["fake", "kafka"])
-def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    made: World = FakeWorld() if request.param == "fake" else KafkaWorld(request.getfixturevalue("broker"))
+def world(request: pytest.FixtureRequest, broker: LocalBroker) -> Iterator[World]:
+    made: World = FakeWorld() if request.param == "fake" else KafkaWorld(broker)
     yield made
     for opened in made.opened:
         opened.close(2)
@@ -134,6 +134,12 @@ def test_each_partition_starts_where_it_was_told_to_and_others_at_the_beginning(
 
     first = {record.source.partition: record.offset for record in reversed(records)}
     assert first == {0: 0, 1: 3}
+
+
+def test_start_offsets_of_other_partitions_are_ignored(world: World) -> None:
+    world.filled(10)
+
+    assert len(polled(world.source({1: 3, 7: 99}), 7)) == 7
 
 
 def test_the_start_offset_may_be_the_end(world: World) -> None:

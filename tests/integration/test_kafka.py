@@ -1,0 +1,317 @@
+"""What only a real broker can show: groups, brokers that die, come late or forget."""
+
+import gc
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+import pytest
+
+from daemon.broker import LocalBroker
+from daemon.kafka import KafkaSink, KafkaSource, check_broker, create_topic, topic_exists, topic_partitions
+from daemon.kafka_settings import KafkaSettings
+from daemon.streams import BrokerUnreachable, OffsetLost, RawRecord, TopicPartition
+from tests.factories_intake import kafka_settings
+
+# The client forgets to close the socket of a connection that was refused; the collector does it.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+
+
+@pytest.fixture
+def own_broker() -> Iterator[LocalBroker]:
+    """A broker that the test may kill."""
+    with LocalBroker() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left_behind() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    wait_until(lambda: set(threading.enumerate()) <= before)
+    gc.collect()
+
+
+def wait_until(condition: Callable[[], bool], *, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def took(action: Callable[[], object]) -> float:
+    start = time.monotonic()
+    action()
+    return time.monotonic() - start
+
+
+def fill(settings: KafkaSettings, *values: bytes) -> None:
+    sink = KafkaSink(settings)
+    for value in values:
+        sink.send(settings.topic, value, value)
+    assert sink.close(10)
+
+
+def source_of(settings: KafkaSettings, **starts: int) -> KafkaSource:
+    offsets = {TopicPartition(settings.topic, int(name[1:])): offset for name, offset in starts.items()}
+    return KafkaSource(settings, start_offsets=lambda _: offsets)
+
+
+def polled(source: KafkaSource, count: int) -> list[RawRecord]:
+    records: list[RawRecord] = []
+    wait_until(lambda: len(records_of(source, records)) >= count)
+    return records
+
+
+def records_of(source: KafkaSource, records: list[RawRecord]) -> list[RawRecord]:
+    records += source.poll(0.2)
+    return records
+
+
+def test_a_topic_is_made_once(broker: LocalBroker, topic: str) -> None:
+    settings = kafka_settings(broker.bootstrap, topic)
+
+    assert not topic_exists(settings, topic)
+    assert create_topic(settings, topic, partitions=3)
+    assert not create_topic(settings, topic, partitions=3)
+    assert topic_partitions(settings, topic) == 3
+    assert check_broker(settings) == 1
+
+
+def test_a_broker_that_is_not_there_is_named_in_time() -> None:
+    settings = kafka_settings("127.0.0.1:1", "t")
+
+    with pytest.raises(BrokerUnreachable, match=r"127\.0\.0\.1:1.*check the address"):
+        check_broker(settings, timeout_s=0.5)
+
+
+class Member:
+    """One member of a group, reading on a thread of its own into a ledger."""
+
+    def __init__(self, settings: KafkaSettings, ledger: "Ledger") -> None:
+        self.assigned: set[TopicPartition] = set()
+        self._settings = settings
+        self._ledger = ledger
+        self._leave = threading.Event()
+        self._thread = threading.Thread(target=self._read)
+        self._thread.start()
+
+    def leave(self) -> None:
+        self._leave.set()
+        self._thread.join(10)
+
+    def _read(self) -> None:
+        source = KafkaSource(self._settings, start_offsets=self._starts)
+        while not self._leave.is_set():
+            self._ledger.record(source.poll(0.1))
+        source.close(2)
+
+    def _starts(self, assigned: Iterable[TopicPartition]) -> Mapping[TopicPartition, int]:
+        self.assigned = set(assigned)
+        return self._ledger.offsets
+
+
+class Ledger:
+    """Counts each record once: what it already has it refuses, what would leave a gap is an error."""
+
+    def __init__(self) -> None:
+        self.offsets: dict[TopicPartition, int] = {}
+        self.gaps: list[RawRecord] = []
+        self._lock = threading.Lock()
+
+    def record(self, records: list[RawRecord]) -> None:
+        with self._lock:
+            for record in records:
+                expected = self.offsets.get(record.source, 0)
+                if record.offset > expected:
+                    self.gaps.append(record)
+                self.offsets[record.source] = max(expected, record.offset + 1)
+
+
+def test_two_members_share_the_partitions_until_one_leaves(broker: LocalBroker, topic: str) -> None:
+    settings = kafka_settings(broker.bootstrap, topic)
+    create_topic(settings, topic, partitions=2)
+    both = {TopicPartition(topic, 0), TopicPartition(topic, 1)}
+    one = Member(settings, Ledger())
+    wait_until(lambda: one.assigned == both)
+    other = Member(settings, Ledger())
+    try:
+        wait_until(lambda: len(one.assigned) == 1 and one.assigned | other.assigned == both, seconds=40)
+        other.leave()
+        wait_until(lambda: one.assigned == both, seconds=40)
+    finally:
+        one.leave()
+        other.leave()
+
+
+def test_members_that_come_and_go_leave_no_gap(broker: LocalBroker, topic: str) -> None:
+    settings = kafka_settings(broker.bootstrap, topic)
+    create_topic(settings, topic, partitions=2)
+    ledger = Ledger()
+    one = Member(settings, ledger)
+    fill(settings, *[b"%d" % number for number in range(500)])
+    wait_until(lambda: sum(ledger.offsets.values()) == 500)
+    other = Member(settings, ledger)
+    try:
+        wait_until(lambda: bool(other.assigned), seconds=40)
+        fill(settings, *[b"%d" % number for number in range(500)])
+        wait_until(lambda: sum(ledger.offsets.values()) == 1000, seconds=40)
+        one.leave()
+        fill(settings, *[b"%d" % number for number in range(500)])
+        wait_until(lambda: sum(ledger.offsets.values()) == 1500, seconds=40)
+        assert ledger.gaps == []
+    finally:
+        one.leave()
+        other.leave()
+
+
+def test_a_dead_broker_makes_polls_empty_and_closing_quick(own_broker: LocalBroker, topic: str) -> None:
+    settings = kafka_settings(own_broker.bootstrap, topic)
+    create_topic(settings, topic, partitions=1)
+    fill(settings, b"1")
+    source = source_of(settings)
+    polled(source, 1)
+
+    own_broker.kill()
+
+    assert took(lambda: source.poll(0.5)) < 1
+    assert source.poll(0.1) == []
+    assert not source.connected
+    assert source.lag() is None
+    assert took(lambda: source.commit({TopicPartition(topic, 0): 1})) < 0.5
+    assert took(lambda: source.close(3)) < 5
+
+
+def test_a_frozen_broker_makes_polls_empty_and_closing_quick(own_broker: LocalBroker, topic: str) -> None:
+    settings = kafka_settings(own_broker.bootstrap, topic)
+    create_topic(settings, topic, partitions=1)
+    fill(settings, b"1")
+    source = source_of(settings)
+    polled(source, 1)
+    process = own_broker._process
+    assert process is not None
+
+    os.kill(process.pid, signal.SIGSTOP)
+
+    assert took(lambda: source.poll(0.5)) < 1.5
+    assert took(lambda: source.commit({TopicPartition(topic, 0): 1})) < 0.5
+    assert took(lambda: source.close(2)) < 5
+    own_broker.kill()  # it can't be asked to stop
+
+
+def test_reading_starts_when_the_broker_comes_up(topic: str) -> None:
+    late = LocalBroker()
+    with late:
+        port = late.port
+    settings = kafka_settings(f"127.0.0.1:{port}", topic)
+    source = source_of(settings)
+    try:
+        assert took(lambda: source.poll(0.3)) < 1
+        with LocalBroker(port=port):
+            create_topic(settings, topic, partitions=1)
+            fill(settings, b"1", b"2")
+            assert [record.value for record in polled(source, 2)] == [b"1", b"2"]
+            source.close(2)
+    finally:
+        source.close(2)
+
+
+def test_what_a_dead_broker_did_not_take_is_delivered_to_the_next(
+    own_broker: LocalBroker, topic: str
+) -> None:
+    settings = kafka_settings(own_broker.bootstrap, topic)
+    create_topic(settings, topic, partitions=1)
+    fill(settings, b"0")
+    sink = KafkaSink(settings)
+    sink.send(topic, None, b"0")
+    assert sink.flush(10)
+
+    own_broker.kill()
+    sink.send(topic, None, b"1")
+    assert took(lambda: sink.flush(0.5)) < 2
+
+    with LocalBroker(port=own_broker.port):
+        create_topic(settings, topic, partitions=1)
+        wait_until(lambda: sink.flush(1), seconds=45)
+        source = source_of(settings)
+        assert polled(source, 1)[0].value == b"1"
+        source.close(2)
+        sink.close(2)
+
+
+def test_closing_a_sink_with_a_dead_broker_is_quick_and_admits_the_loss(
+    own_broker: LocalBroker, topic: str
+) -> None:
+    settings = kafka_settings(own_broker.bootstrap, topic)
+    create_topic(settings, topic, partitions=1)
+    sink = KafkaSink(settings)
+    sink.send(topic, None, b"0")
+    assert sink.flush(10)
+    own_broker.kill()
+    sink.send(topic, None, b"1")
+
+    start = time.monotonic()
+
+    assert not sink.close(2)
+    assert time.monotonic() - start < 5
+
+
+def test_an_offset_beyond_the_end_is_refused_by_name(broker: LocalBroker, topic: str) -> None:
+    settings = kafka_settings(broker.bootstrap, topic)
+    create_topic(settings, topic, partitions=1)
+    fill(settings, b"1", b"2")
+    source = source_of(settings, p0=1000)
+    try:
+        with pytest.raises(
+            OffsetLost, match=rf"{topic}/0: offset 1000 is not in the topic, which has 0 to 2"
+        ) as lost:
+            wait_until(lambda: source.poll(0.2) != [])
+    finally:
+        source.close(2)
+
+    assert (lost.value.source, lost.value.offset) == (TopicPartition(topic, 0), 1000)
+
+
+def test_a_topic_that_was_made_anew_is_refused_rather_than_skipped(
+    own_broker: LocalBroker, topic: str
+) -> None:
+    settings = kafka_settings(own_broker.bootstrap, topic)
+    create_topic(settings, topic, partitions=1)
+    fill(settings, *[b"%d" % number for number in range(20)])
+    source = source_of(settings, p0=0)
+    polled(source, 20)
+    source.close(2)
+
+    own_broker.kill()
+    with LocalBroker(port=own_broker.port):
+        create_topic(settings, topic, partitions=1)
+        fill(settings, b"new")
+        again = source_of(settings, p0=20)
+        with pytest.raises(OffsetLost):
+            wait_until(lambda: again.poll(0.2) != [])
+        again.close(2)
+
+
+def test_whatever_the_start_offsets_raise_comes_out_of_poll(broker: LocalBroker, topic: str) -> None:
+    settings = kafka_settings(broker.bootstrap, topic)
+    create_topic(settings, topic, partitions=1)
+
+    def ledger_is_gone(_: object) -> dict[TopicPartition, int]:
+        raise RuntimeError("the ledger is gone")
+
+    source = KafkaSource(settings, start_offsets=ledger_is_gone)
+    try:
+        with pytest.raises(RuntimeError, match="the ledger is gone"):
+            wait_until(lambda: source.poll(0.2) != [])
+    finally:
+        source.close(2)
+
+
+def test_the_password_does_not_show() -> None:
+    settings = KafkaSettings(
+        bootstrap_servers=("b:1",), topic="t", dead_letter_topic="d", group_id="g", sasl_password="hush"
+    )
+
+    assert "hush" not in repr(settings)
