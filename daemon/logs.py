@@ -1,0 +1,87 @@
+"""Sets up logging: lines for people on a terminal, JSON lines for machines elsewhere.
+
+A record says who it is about through ``extra``: ``action``, ``model_line``, ``run`` and ``version``. No other
+extra is written, so that a conversation can't reach the log that way.
+"""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Literal, TextIO, TypeAlias
+
+Level: TypeAlias = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+Format: TypeAlias = Literal["auto", "text", "json"]
+
+IDENTITY = ("action", "model_line", "run", "version")
+_OURS = ("daemon", "monitors", "learners", "registry")
+_MAX_MESSAGE_CHARS = 4_000
+
+
+def configure_logging(level: Level, format: Format, *, stream: TextIO | None = None) -> None:  # noqa: A002
+    """Log to ``stream`` (stderr) from ``level`` on, Python's warnings included. A second call replaces the first.
+
+    Libraries are heard from WARNING on, whatever the level: at DEBUG, Kafka's would log whole conversations.
+    """
+    stream = stream or sys.stderr
+    text = format == "text" or (format == "auto" and stream.isatty())
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(TextFormatter() if text else JsonFormatter())
+    root = logging.getLogger()
+    for old in root.handlers[:]:
+        root.removeHandler(old)
+    root.addHandler(handler)
+    root.setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
+    for package in _OURS:
+        logging.getLogger(package).setLevel(level)
+    logging.captureWarnings(True)
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: ``ts``, ``level``, ``logger``, ``message``, the identity and ``exception``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = {
+            "ts": _timestamp(record),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": _message(record),
+            **_identity(record),
+        }
+        if record.exc_info:
+            fields["exception"] = self.formatException(record.exc_info)
+        return json.dumps(fields, ensure_ascii=False)
+
+
+class TextFormatter(logging.Formatter):
+    """One line for people; a traceback follows on lines of its own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        identity = " ".join(f"{name}={_printable(value)}" for name, value in _identity(record).items())
+        line = f"{_timestamp(record)} {record.levelname:<7} {record.name}: {_printable(_message(record))}"
+        if identity:
+            line += f"  [{identity}]"
+        if record.exc_info:
+            line += "\n" + self.formatException(record.exc_info)
+        return line
+
+
+def _timestamp(record: logging.LogRecord) -> str:
+    moment = datetime.fromtimestamp(record.created, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _message(record: logging.LogRecord) -> str:
+    message = record.getMessage()
+    return message if len(message) <= _MAX_MESSAGE_CHARS else message[: _MAX_MESSAGE_CHARS - 1] + "…"
+
+
+def _identity(record: logging.LogRecord) -> dict[str, str]:
+    return {name: str(value) for name in IDENTITY if (value := getattr(record, name, None)) is not None}
+
+
+def _printable(text: str) -> str:
+    """Escape line ends and terminal codes, with which a message could pass for another one."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text
+    )

@@ -1,0 +1,62 @@
+"""No test may leave anything running."""
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+
+import psutil
+import pytest
+
+#: Started by multiprocessing at its first use, and meant to live as long as the interpreter.
+_LASTS = "multiprocessing.resource_tracker"
+_GRACE_S = 3.0
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_running() -> Iterator[None]:
+    """Fail the test that leaves a non-daemon thread, a child process or a listening socket behind.
+
+    What fixtures of a wider scope hold was there before, and is no leak of the test.
+    """
+    before = _running()
+    yield
+    end = time.monotonic() + _GRACE_S
+    while (left := _running().keys() - before) and time.monotonic() < end:
+        time.sleep(0.01)  # what was told to end may need a moment
+    if left:
+        pytest.fail("the test left running: " + ", ".join(sorted(_running().get(key, key) for key in left)))
+
+
+def _running() -> Mapping[str, str]:
+    """Everything that could leak, with a description."""
+    return {**_threads(), **_children(), **_listeners()}
+
+
+def _threads() -> Mapping[str, str]:
+    return {
+        f"thread {thread.ident}": f"thread {thread.name!r}"
+        for thread in threading.enumerate()
+        if not thread.daemon
+    }
+
+
+def _children() -> Mapping[str, str]:
+    found = {}
+    for child in psutil.Process().children(recursive=True):
+        try:
+            command = " ".join(child.cmdline())
+        except psutil.ZombieProcess:
+            command = "(ended, but nobody waited for it)"
+        except psutil.NoSuchProcess:
+            continue
+        if _LASTS not in command:
+            found[f"child {child.pid}"] = f"child {child.pid} {command}"
+    return found
+
+
+def _listeners() -> Mapping[str, str]:
+    return {
+        f"listener {connection.laddr}": f"listener on {connection.laddr.ip}:{connection.laddr.port}"
+        for connection in psutil.Process().net_connections(kind="tcp")
+        if connection.status == psutil.CONN_LISTEN
+    }

@@ -1,0 +1,110 @@
+"""Metrics as a busy daemon shows them."""
+
+from datetime import UTC, datetime
+
+from daemon.bad_record import Reason
+from daemon.facts import Action, RunState, Trigger
+from daemon.metrics import Metrics
+from learners.types import Progress
+from monitors.types import Finding, Verdict
+from registry.names import VersionName
+from registry.types import Actor, GateReport, GateVerdict, Promotion, PromotionKind, SliceReport
+
+
+def a_progress(
+    *, step: int = 5, steps: int = 20, loss: float | None = 2.5, seconds_left: float | None = 60.0
+) -> Progress:
+    return Progress(
+        phase="training",
+        step=step,
+        steps=steps,
+        loss=loss,
+        learning_rate=1e-4,
+        tokens=5_000,
+        tokens_per_s=400.0,
+        seconds_left=seconds_left,
+        rss_bytes=10**9,
+    )
+
+
+def a_verdict(*, monitor: str = "words", finding: Finding = Finding.DRIFT, score: float = 0.9) -> Verdict:
+    return Verdict(
+        monitor=monitor, window_id="w-1", finding=finding, score=score, threshold=0.5, reason="new words"
+    )
+
+
+def a_slice(name: str, *, role: str, difference: float) -> SliceReport:
+    return SliceReport(
+        name=name,
+        role=role,
+        conversations=100,
+        clusters=80,
+        live_loss=3.0,
+        candidate_loss=3.0 + difference,
+        difference=difference,
+        lower=difference - 0.1,
+        upper=difference + 0.1,
+        verdict=GateVerdict.PROMOTE,
+        needed=0,
+        reason="better",
+    )
+
+
+def a_gate_report(*slices: SliceReport, verdict: GateVerdict = GateVerdict.PROMOTE) -> GateReport:
+    return GateReport(verdict=verdict, reason="better", alpha=0.05, look=1, slices=slices)
+
+
+def a_promotion(
+    *,
+    number: int = 1,
+    kind: PromotionKind = PromotionKind.PROMOTION,
+    actor: str = "daemon",
+) -> Promotion:
+    return Promotion(
+        model_line="chat",
+        position=2,
+        kind=kind,
+        version=VersionName("chat", number),
+        previous=VersionName("chat", 0),
+        reason="better",
+        by=Actor(kind=actor, name="ann"),
+        at=datetime(2026, 11, 24, tzinfo=UTC),
+    )
+
+
+def busy_metrics() -> Metrics:
+    """Every metric of the catalogue with a series."""
+    metrics = Metrics()
+    _fill_intake(metrics)
+    metrics.drift.judged(a_verdict())
+    metrics.drift.windows_closed.inc()
+    metrics.drift.windows_waiting.set(1)
+    metrics.drift.errors("words").inc()
+    metrics.drift.judging.observe(2.0)
+    metrics.drift.decisions(Trigger.DRIFT, Action.TRAIN).inc()
+    metrics.training.runs(RunState.FINISHED).inc()
+    metrics.training.duration.observe(172.0)
+    metrics.training.run_is_at(a_progress())
+    metrics.release.judged(a_gate_report(a_slice("new", role="target", difference=-0.5)))
+    metrics.release.versions.set(2)
+    metrics.release.promoted(a_promotion())
+    metrics.process.ledger_size.set(10_000)
+    metrics.process.artifacts_size.set(20_000)
+    metrics.process.disk_free.set(10**10)
+    metrics.process.child_memory.replace({("scorer",): 7e8})
+    metrics.process.child_restarts("scorer").inc()
+    metrics.process.iteration.observe(0.01)
+    return metrics
+
+
+def _fill_intake(metrics: Metrics) -> None:
+    intake = metrics.intake
+    intake.records("conversation").inc(90)
+    intake.conversations("train").inc(80)
+    intake.rejected(Reason.NOT_JSON).inc()
+    intake.dead_letters.inc()
+    intake.dead_letters_waiting.set(1)
+    intake.lag.replace({(0,): 12, (1,): 0})
+    intake.last_record_at.set(1_795_481_234.5)
+    intake.broker_connected.set(1)
+    intake.batch.observe(0.02)
