@@ -136,7 +136,7 @@ def _stages(
             stores.windows,
             stores.conversations,
             stores.trainings,
-            training,
+            training.offer,
             busy=lambda: training.busy or releasing.busy,
             settings=policy_settings(settings),
             schedule=Schedule(settings.policy.schedule) if settings.policy.schedule else None,

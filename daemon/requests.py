@@ -1,14 +1,16 @@
 """Writes and reads training requests: what the ledger keeps of a run, enough to start it again."""
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from daemon.dataset import Dataset
 from daemon.facts import SeqRange
-from learners.types import LoraSettings, TrainRequest
+from learners.codec import request_from_json, request_to_json
+from learners.types import TrainRequest
 from registry.types import OffsetRange
 
 
@@ -21,21 +23,21 @@ class PlannedRun:
     parent: str | None  # name of the version that training goes on from; None: the bare base
 
 
-def to_json(planned: PlannedRun) -> dict[str, object]:
+def to_json(planned: PlannedRun) -> dict[str, Any]:
     """Return plain JSON values."""
-    return cast("dict[str, object]", _plain(dataclasses.asdict(planned)))
+    dataset = {**dataclasses.asdict(planned.dataset), "path": str(planned.dataset.path)}
+    return {
+        "request": json.loads(request_to_json(planned.request)),
+        "dataset": dataset,
+        "parent": planned.parent,
+    }
 
 
 def from_json(document: Mapping[str, Any]) -> PlannedRun:
     """Read what ``to_json`` wrote."""
-    request, dataset = dict(document["request"]), dict(document["dataset"])
-    settings = dict(request.pop("settings"))
-    if isinstance(settings["target_modules"], list):
-        settings["target_modules"] = tuple(settings["target_modules"])
-    for name in ("base", "parent", "data", "output"):
-        request[name] = None if request[name] is None else Path(request[name])
+    dataset = document["dataset"]
     return PlannedRun(
-        request=TrainRequest(**request, settings=LoraSettings(**settings)),
+        request=request_from_json(json.dumps(document["request"])),
         dataset=Dataset(
             **{
                 **dataset,
@@ -47,11 +49,3 @@ def from_json(document: Mapping[str, Any]) -> PlannedRun:
         ),
         parent=document["parent"],
     )
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, dict):
-        return {name: _plain(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    return str(value) if isinstance(value, Path) else value

@@ -12,7 +12,6 @@ from daemon.ledger.windows import WindowLedger
 from daemon.metrics import Metrics
 from daemon.policy import PolicySettings, Situation, decide
 from daemon.schedule import Schedule
-from daemon.stages.training import TrainingStage
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +29,7 @@ class DecidingStage:
         windows: WindowLedger,
         conversations: ConversationLedger,
         trainings: TrainingLedger,
-        training: TrainingStage,
+        offer: Callable[[Decision], None],
         *,
         busy: Callable[[], str | None],
         settings: PolicySettings,
@@ -41,7 +40,7 @@ class DecidingStage:
         self._windows = windows
         self._conversations = conversations
         self._trainings = trainings
-        self._training = training
+        self._offer = offer
         self._busy = busy
         self._settings = settings
         self._schedule = schedule
@@ -67,7 +66,7 @@ class DecidingStage:
             self._due = self._schedule.next_after(now)
         self._tell(decision)
         if decision.action is Action.TRAIN:
-            self._training.offer(decision)
+            self._offer(decision)
 
     def close(self, timeout_s: float) -> None:
         """Nothing to let go of."""

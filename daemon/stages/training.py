@@ -13,8 +13,7 @@ from daemon.facts import Decision, Run, RunState
 from daemon.ledger.trainings import TrainingLedger
 from daemon.metrics import Metrics
 from daemon.requests import PlannedRun, from_json, to_json
-from learners.training_process import Failure, TrainingProcess
-from learners.types import Progress, RunResult, TrainRequest
+from learners.types import Event, Failure, Progress, RunResult, TrainRequest
 
 _log = logging.getLogger(__name__)
 
@@ -23,6 +22,21 @@ class Planner(Protocol):
     """Puts the data and settings of a run together. Raises NotEnoughData."""
 
     def __call__(self, run_id: str, *, since_seq: int, folder: Path) -> PlannedRun: ...
+
+
+class Child(Protocol):
+    """A training that goes on in a process of its own."""
+
+    @property
+    def pid(self) -> int | None: ...
+
+    def poll(self) -> list[Event]:
+        """Return what it has said since the last call; never waits. The last event is a RunResult or a Failure."""
+        ...
+
+    def stop(self, timeout_s: float) -> None:
+        """End it, whatever it does."""
+        ...
 
 
 class TrainingStage:
@@ -40,7 +54,7 @@ class TrainingStage:
         ledger: TrainingLedger,
         *,
         plan: Planner,
-        start: Callable[[TrainRequest, Path], TrainingProcess],
+        start: Callable[[TrainRequest, Path], Child],
         register: Callable[[PlannedRun, RunResult], object],
         runs_dir: Path,
         timeout: timedelta,
@@ -56,7 +70,7 @@ class TrainingStage:
         self._metrics = metrics
         self._clock = clock
         self._slot: Decision | None = None
-        self._current: tuple[Run, PlannedRun, TrainingProcess] | None = None
+        self._current: tuple[Run, PlannedRun, Child] | None = None
         self._resume()
 
     @property
@@ -127,7 +141,7 @@ class TrainingStage:
             extra={"action": "train", "run": run.id},
         )  # fmt: skip
 
-    def _follow(self, run: Run, planned: PlannedRun, child: TrainingProcess) -> None:
+    def _follow(self, run: Run, planned: PlannedRun, child: Child) -> None:
         events = child.poll()
         if latest := [event for event in events if isinstance(event, Progress)][-1:]:
             self._metrics.training.run_is_at(latest[0])
@@ -157,7 +171,7 @@ class TrainingStage:
         self._ledger.end_run(
             run.id, state, now=now, result=_result_json(result) if result else None, error=error
         )
-        self._metrics.training.runs(state.value).inc()
+        self._metrics.training.runs(state).inc()
         self._metrics.training.duration.observe((now - run.started_at).total_seconds())
         self._metrics.training.no_run()
         _log.log(

@@ -38,7 +38,7 @@ class DaemonProcess:
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             self._process.wait()
-        print(self.log())  # shown where the test failed
+        sys.stdout.write(self.log())  # shown where the test failed
 
     @property
     def process(self) -> subprocess.Popen[bytes]:
