@@ -100,10 +100,14 @@ def _completion(record: Object, limits: Limits, received_at: datetime) -> Conver
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         raise BadRecord(Reason.BAD_FIELD, "response.choices", "must be a list of at least one object")
     answer = _object(choices[0], "message", "response.choices[0].")
+    if answer.get("role", "assistant") != "assistant":
+        raise BadRecord(Reason.BAD_FIELD, "response.choices[0].message.role", "must be assistant")
     turns = [
         *_turns(request["messages"], "request.messages", limits),
         _message({"role": "assistant"} | answer, "response.choices[0].message", limits),
     ]
+    asked = fields.optional_name(request, "model", limits, "request.")
+    answered = fields.optional_name(response, "model", limits, "response.")
     left = {
         "request": {key: value for key, value in request.items() if key not in _REQUEST_FIELDS},
         "response": {key: value for key, value in response.items() if key not in _RESPONSE_FIELDS},
@@ -113,8 +117,7 @@ def _completion(record: Object, limits: Limits, received_at: datetime) -> Conver
         conversation_id=fields.name(response, "id", limits, "response."),
         at=fields.time(response, "created", limits, received_at, "response."),
         model_line=fields.optional_name(record, "model_line", limits),
-        model_version=fields.optional_name(response, "model", limits, "response.")
-        or fields.optional_name(request, "model", limits, "request."),
+        model_version=answered or asked,
         user_id=fields.optional_name(request, "user", limits, "request."),
         messages=_in_alternation(turns, "request.messages"),
         feedback=fields.feedback(record.get("feedback"), limits),

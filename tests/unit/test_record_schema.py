@@ -76,7 +76,8 @@ completions = st.fixed_dictionaries(
                     st.fixed_dictionaries(
                         {
                             "message": st.fixed_dictionaries(
-                                {"content": contents}, optional={"role": st.just("assistant")}
+                                {"content": contents},
+                                optional={"role": st.sampled_from(["assistant", "assistant", "user"])},
                             )
                         }
                     ),
