@@ -3,17 +3,43 @@
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Protocol
 
 from daemon.facts import StoredConversation
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.trainings import TrainingLedger
-from daemon.loaded import LoadedVersions
+from learners.errors import LearnerError
 from learners.types import Score
 from registry.gate import GateSettings, Pair, SliceData, judge
 from registry.types import GateReport, GateVerdict, Version
 
 NEW, OLD = "new conversations", "old conversations"
 _ROLES = {NEW: "target", OLD: "protected"}
+
+
+class VersionScorer(Protocol):
+    """Scores conversations under versions, beside the loop."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can score now."""
+        ...
+
+    def step(self) -> None:
+        """Look after itself."""
+        ...
+
+    def score(self, version: Version, talks: Sequence[StoredConversation]) -> Future[list[Score]]:
+        """Score conversations, named by their seq. The future raises LearnerError where scoring failed."""
+        ...
+
+    def failed(self, error: Exception) -> None:
+        """Take note that scoring failed."""
+        ...
+
+    def close(self, timeout_s: float) -> None:
+        """End it, whatever it does."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,7 +87,7 @@ class Comparison:
         *,
         look: int,
         ledger: TrainingLedger,
-        loaded: LoadedVersions,
+        loaded: VersionScorer,
     ) -> None:
         """Start scoring what was not scored before."""
         self.candidate = candidate
@@ -84,7 +110,16 @@ class Comparison:
         data = [self._slice(name, talks) for name, talks in self._slices.items() if talks]
         return judge(data, settings, look=self._look)
 
-    def _score(self, version: Version, loaded: LoadedVersions) -> Future[list[Score]]:
+    def refuse(self, error: LearnerError, settings: GateSettings) -> GateReport:
+        """Reject a candidate that can't be scored at all, whatever the reason."""
+        return GateReport(
+            verdict=GateVerdict.REJECT,
+            reason=f"{self.candidate.name} can't be scored: {error}",
+            alpha=settings.alpha,
+            look=self._look,
+        )
+
+    def _score(self, version: Version, loaded: VersionScorer) -> Future[list[Score]]:
         talks = {talk.seq: talk for talks in self._slices.values() for talk in talks}
         known = self._ledger.scores(str(version.name), talks)
         return loaded.score(version, [talk for seq, talk in talks.items() if seq not in known])

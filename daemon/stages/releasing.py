@@ -4,10 +4,9 @@ import logging
 from collections.abc import Callable
 
 from daemon.clock import Clock
-from daemon.gatekeeping import Comparison, HeldOut, worth_another_look
+from daemon.gatekeeping import Comparison, HeldOut, VersionScorer, worth_another_look
 from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.windows import WindowLedger
-from daemon.loaded import LoadedVersions
 from daemon.metrics import Metrics
 from daemon.registering import DAEMON
 from learners.errors import LearnerError
@@ -35,7 +34,7 @@ class ReleasingStage:
         store: Store,
         windows: WindowLedger,
         trainings: TrainingLedger,
-        loaded: LoadedVersions,
+        loaded: VersionScorer,
         held_out: HeldOut,
         *,
         model_line: str,
@@ -161,14 +160,10 @@ class ReleasingStage:
         try:
             report = comparison.conclude(self._gate)
         except LearnerError as error:
-            _log.error(
-                "scoring %s failed, it is tried again: %s",
-                name,
-                error,
-                extra={"action": "gate", "version": str(name)},
-            )
-            self._loaded.failed(error)
-            return
+            if not error.permanent:
+                self._loaded.failed(error)
+                return
+            report = comparison.refuse(error, self._gate)
         self._store.add_gate_report(name, report, at=self._clock())
         self._metrics.release.judged(report)
         _log.info(
