@@ -1,0 +1,225 @@
+"""Rules of the whole project that no other tool checks."""
+
+import ast
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatch
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import required_program
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("daemon", "monitors", "learners", "registry")
+TOP_LEVEL = {
+    *PACKAGES,
+    *("deploy", "tests"),
+    *(
+        "pyproject.toml",
+        "constraints.txt",
+        "Makefile",
+        "README.md",
+        "ARCHITECTURE.md",
+        "CHANGELOG.md",
+        "LICENSE",
+    ),
+}
+
+#: Where a library may be imported.
+IMPORTS = {
+    "kafka": ["daemon/kafka.py"],
+    "prometheus_client": ["daemon/instruments.py"],
+    "sqlalchemy": [
+        "registry/sql.py",
+        "registry/tables.py",
+        "daemon/ledger/*",
+        "daemon/migrations/*",
+        "daemon/stores.py",  # opens the stores
+        "daemon/checkup/stores.py",  # `doctor` tells people what the library's errors mean, without opening a store
+        "daemon/commands/session.py",  # likewise, for the other commands
+    ],
+    "pickle": [],
+    "cloudpickle": [],
+    "dill": [],
+    "marshal": [],
+    "shelve": [],
+}
+#: Where a function or variable may be named, called or not.
+NAMES = {
+    "os.environ": [
+        "daemon/settings_file.py",  # reads the settings
+        "daemon/demo/children.py",  # the rest only hand the environment on to child processes
+        "learners/child.py",
+        "learners/model.py",
+    ],
+    "os.getenv": [],
+    "os.system": [],
+    "os.popen": [],
+    "time.sleep": [
+        "daemon/kafka.py",  # errors of a poll come at once, and again
+        "daemon/broker.py",  # waits for a child that can't say when it is ready
+        "daemon/demo/*",  # watches another process
+        "daemon/commands/*",  # likewise, and paces the replay
+    ],
+    "torch.load": [],
+    "eval": [],
+    "exec": [],
+}
+#: Arguments that nobody may pass.
+ARGUMENTS = {("trust_remote_code", True), ("shell", True), ("weights_only", False)}
+
+
+@cache
+def modules() -> dict[str, ast.Module]:
+    """The code of the four packages, by path."""
+    paths = (path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py")))
+    return {path.relative_to(ROOT).as_posix(): ast.parse(path.read_text("utf-8")) for path in paths}
+
+
+def offenders(allowed: list[str], lines: Callable[[ast.Module], Iterator[int]]) -> list[str]:
+    """``file:line`` of what was found outside of the allowed files."""
+    return [
+        f"{path}:{line}"
+        for path, tree in modules().items()
+        if not any(fnmatch(path, pattern) for pattern in allowed)
+        for line in lines(tree)
+    ]
+
+
+def imports_of(library: str) -> Callable[[ast.Module], Iterator[int]]:
+    def lines(tree: ast.Module) -> Iterator[int]:
+        for node in ast.walk(tree):
+            names: list[str] = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            if any(name.split(".")[0] == library for name in names):
+                yield node.lineno  # type: ignore[attr-defined]
+
+    return lines
+
+
+def uses_of(name: str) -> Callable[[ast.Module], Iterator[int]]:
+    """Find ``name``, also where it was imported from its module by itself."""
+    module, _, last = name.rpartition(".")
+
+    def lines(tree: ast.Module) -> Iterator[int]:
+        for node in ast.walk(tree):
+            named = isinstance(node, ast.Attribute | ast.Name) and ast.unparse(node) == name
+            brought = (
+                isinstance(node, ast.ImportFrom)
+                and node.module == module
+                and any(alias.name == last for alias in node.names)
+            )
+            if named or brought:
+                yield node.lineno  # type: ignore[attr-defined]
+
+    return lines
+
+
+def forbidden_arguments(tree: ast.Module) -> Iterator[int]:
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.keyword)
+            and isinstance(node.value, ast.Constant)
+            and (node.arg, node.value.value) in ARGUMENTS
+        ):
+            yield node.lineno
+
+
+@pytest.mark.parametrize("library", IMPORTS)
+def test_a_library_is_imported_only_where_it_belongs(library: str) -> None:
+    assert offenders(IMPORTS[library], imports_of(library)) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_is_used_only_where_it_belongs(name: str) -> None:
+    assert offenders(NAMES[name], uses_of(name)) == []
+
+
+def test_no_dangerous_argument_is_passed() -> None:
+    assert offenders([], forbidden_arguments) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "lines"),
+    [
+        ("import os\nos.environ['A']", [2]),
+        ("from os import environ", [1]),
+        ("import os\nx = os.path", []),
+    ],
+)
+def test_the_scan_for_names_finds_them(code: str, lines: list[int]) -> None:
+    assert list(uses_of("os.environ")(ast.parse(code))) == lines
+
+
+def test_the_scan_for_names_lets_methods_be() -> None:
+    assert list(uses_of("eval")(ast.parse("model.eval()\neval('1')"))) == [2]
+
+
+def test_the_scan_for_imports_finds_them_anywhere() -> None:
+    code = "import kafka.errors\ndef f():\n    from kafka import KafkaConsumer\nimport daemon.kafka"
+
+    assert list(imports_of("kafka")(ast.parse(code))) == [1, 3]
+
+
+def test_the_scan_for_arguments_finds_them() -> None:
+    code = "run('x', shell=True)\nload(trust_remote_code=False)\nload(trust_remote_code=True)"
+
+    assert list(forbidden_arguments(ast.parse(code))) == [1, 3]
+
+
+def test_every_module_says_what_it_is() -> None:
+    silent = [path for path, tree in modules().items() if tree.body and not ast.get_docstring(tree)]
+
+    assert silent == []
+
+
+def test_the_top_level_holds_what_it_should() -> None:
+    git = required_program("git", "install git")
+    listed = subprocess.run([git, "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode != 0:
+        pytest.skip("this is not a git checkout")
+    entries = {line.split("/")[0] for line in listed.stdout.splitlines()}
+
+    assert {entry for entry in entries if not entry.startswith(".")} <= TOP_LEVEL
+
+
+def test_the_wheel_holds_the_four_packages_and_the_command() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+    assert set(project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]) == set(PACKAGES)
+    assert set(project["tool"]["importlinter"]["root_packages"]) == set(PACKAGES)
+    assert project["project"]["scripts"] == {"retuned": "daemon.cli:main"}
+
+
+def test_warnings_are_errors_and_types_are_strict() -> None:
+    tool = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+
+    assert tool["pytest"]["ini_options"]["filterwarnings"][0] == "error"
+    assert tool["mypy"]["strict"] is True
+
+
+def test_every_package_is_typed_for_its_users() -> None:
+    assert [package for package in PACKAGES if not (ROOT / package / "py.typed").exists()] == []
+
+
+@pytest.mark.parametrize("target", ["demo", "test", "check", "bench"])
+def test_make_installs_before_it_does_anything(target: str) -> None:
+    assert f"\n{target}: install\n" in (ROOT / "Makefile").read_text()
+
+
+def test_the_command_line_starts_without_the_heavy_libraries() -> None:
+    heavy = "{'torch', 'transformers', 'peft', 'evidently', 'sklearn', 'pandas', 'sqlalchemy', 'kafka'}"
+    code = f"import sys, daemon.cli; print(sorted({heavy} & set(sys.modules)))"
+
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert loaded.stdout == "[]\n"
