@@ -69,13 +69,13 @@ class TrainingLedger:
         """Return one decision."""
         with self._reads.begin() as connection:
             row = connection.execute(select(decisions).where(decisions.c.id == id_)).mappings().first()
-            return _decision(row) if row else None
+            return decision_of(row) if row else None
 
     def recent_decisions(self, limit: int) -> list[Decision]:
         """Return the newest decisions, newest first."""
         query = select(decisions).order_by(decisions.c.id.desc()).limit(limit)
         with self._reads.begin() as connection:
-            return [_decision(row) for row in connection.execute(query).mappings()]
+            return [decision_of(row) for row in connection.execute(query).mappings()]
 
     def last_window_decided(self) -> int:
         """Return the newest window that a decision was made on; 0 where there is none."""
@@ -164,7 +164,8 @@ class TrainingLedger:
                 connection.execute(insert(scores), rows)
 
 
-def _decision(row: RowMapping) -> Decision:
+def decision_of(row: RowMapping) -> Decision:
+    """Read a row of the decisions."""
     trigger = Trigger(row["trigger"]) if row["trigger"] else None
     return Decision(**{**row, "trigger": trigger, "action": Action(row["action"])})
 

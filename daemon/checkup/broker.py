@@ -1,0 +1,37 @@
+"""Looks at the broker and its topics."""
+
+import logging
+from collections.abc import Iterator
+
+from daemon.checkup.check import Check, ill, well
+from daemon.kafka import check_broker, create_topic, topic_partitions
+from daemon.settings import Settings
+from daemon.streams import BrokerUnreachable
+from daemon.translate import kafka_settings
+
+_TIMEOUT_S = 3.0
+#: Partitions of a topic made here. More can be added later; taking some away can't be done.
+_PARTITIONS = 1
+
+
+def check_stream(settings: Settings, *, create_topics: bool) -> Iterator[Check]:
+    """Look for the broker, then for both topics; make those that are missing where asked to."""
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # the checks say it better
+    kafka = kafka_settings(settings)
+    try:
+        brokers = check_broker(kafka, timeout_s=_TIMEOUT_S)
+        yield well(
+            "broker", f"{', '.join(kafka.bootstrap_servers)} answers; brokers in the cluster: {brokers}"
+        )
+        for subject, topic in (("topic", kafka.topic), ("dead-letter topic", kafka.dead_letter_topic)):
+            partitions = topic_partitions(kafka, topic, timeout_s=_TIMEOUT_S)
+            if partitions is None and create_topics:
+                create_topic(kafka, topic, partitions=_PARTITIONS, timeout_s=_TIMEOUT_S)
+                yield well(subject, f"{topic} was missing and is made; partitions: {_PARTITIONS}")
+            elif partitions is None:
+                remedy = "create it, or let `retuned doctor --create-topics` do it"
+                yield ill(subject, f"there is no topic {topic}", remedy)
+            else:
+                yield well(subject, f"{topic} is there; partitions: {partitions}")
+    except BrokerUnreachable as error:
+        yield ill("broker", str(error), "mend kafka.bootstrap_servers in the settings, or start the broker")

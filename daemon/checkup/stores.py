@@ -1,0 +1,98 @@
+"""Looks at the ledger, the promotion log, the artifacts and the target."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from sqlalchemy import Engine, make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from daemon.checkup.check import Check, ill, well
+from daemon.errors import DaemonError
+from daemon.settings import Settings
+from daemon.stores import Stores, ledger_url, open_stores
+from daemon.views.versions import checked_history
+from registry.artifacts import BadArtifact
+from registry.directory_target import BadPointer
+from registry.types import Version
+
+_BACKUP = "stop the daemon and restore the ledger from a backup"
+
+
+def check_stores(settings: Settings) -> Iterator[Check]:
+    """Look at everything durable; the rest is passed over where the ledger can't be opened."""
+    url = make_url(ledger_url(settings))
+    if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
+        yield well("ledger", f"{url.database} is not there yet; the first start of `retuned run` makes it")
+        return
+    try:
+        stores = open_stores(settings)
+    except (DaemonError, SQLAlchemyError, sqlite3.Error, OSError) as error:
+        yield ill("ledger", str(error), "mend what the message names, or " + _BACKUP)
+        return
+    try:
+        yield _ledger(stores.engine)
+        log = _log(stores, settings)
+        yield log
+        if log.ok:
+            yield from _artifacts(stores, settings)
+            yield _target(stores, settings)
+    except SQLAlchemyError as error:
+        yield ill("ledger", f"it can't be read: {error}".splitlines()[0], _BACKUP)
+    finally:
+        stores.engine.dispose()
+
+
+def _ledger(engine: Engine) -> Check:
+    shown = engine.url.render_as_string(hide_password=True)
+    if engine.dialect.name != "sqlite":
+        return well("ledger", f"{shown} opens")
+    with engine.connect() as connection:
+        found = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA quick_check(5)")]
+    if found == ["ok"]:
+        return well("ledger", f"{shown} opens and is whole")
+    return ill("ledger", f"{shown} is damaged: {'; '.join(found)}", _BACKUP)
+
+
+def _log(stores: Stores, settings: Settings) -> Check:
+    history = checked_history(stores, settings.model_line)
+    if history.problem is not None:
+        return ill("promotion log", history.problem, _BACKUP)
+    return well(
+        "promotion log",
+        f"{len(history.entries)} entries, each follows from the one before; live is {history.live}",
+    )
+
+
+def _artifacts(stores: Stores, settings: Settings) -> Iterator[Check]:
+    """Check the files of the versions that may be served next: those that led to the live one, and the newest."""
+    history = stores.versions.history(settings.model_line)
+    newest = stores.versions.versions(settings.model_line)[-1:]
+    needed = {version.name: version for version in newest}
+    needed |= {name: stores.versions.version(name) for name in history.line[-2:]}
+    for version in (needed[name] for name in sorted(needed)):
+        if version.artifact is not None:
+            yield _artifact(stores, version)
+
+
+def _artifact(stores: Stores, version: Version) -> Check:
+    subject = f"artifact of {version.name}"
+    try:
+        stores.artifacts.fetch(version.artifact or "", version.digest)
+    except (BadArtifact, OSError) as error:
+        remedy = f"restore {version.artifact} from a backup, or promote another version"
+        return ill(subject, str(error), remedy)
+    return well(subject, f"every file is as its digest says ({version.digest[:12]})")
+
+
+def _target(stores: Stores, settings: Settings) -> Check:
+    live = stores.versions.history(settings.model_line).live
+    try:
+        served = stores.target.current()
+    except BadPointer as error:
+        return ill("target", str(error), "delete the file; `retuned run` writes it anew")
+    if served != live:
+        return ill(
+            "target", f"it serves {served}, the log says {live}", "start `retuned run`, which moves it"
+        )
+    return well("target", f"it serves {served}" if served else "nothing is served yet")

@@ -1,0 +1,120 @@
+"""Commands that change something: promote, rollback, train."""
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from daemon.commands.session import Json, opened, operator, present, read_settings
+
+if TYPE_CHECKING:
+    from daemon.probe import DaemonHealth
+    from daemon.settings import Settings
+    from daemon.stores import Stores
+    from registry.types import Promotion
+
+_VERSION = typer.Argument(metavar="VERSION", help="Such as support-bot-v7, or short: v7.", show_default=False)
+_REASON = typer.Option("-m", "--reason", help="Why, for those who read the log later.", show_default=False)
+
+
+def promote(
+    context: typer.Context,
+    version: Annotated[str, _VERSION],
+    *,
+    reason: Annotated[str, _REASON] = "",
+    force: Annotated[
+        bool, typer.Option("--force", help="Overrule the gate; recorded as forced, needs a reason.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Put a version live that the gate let through."""
+    from daemon.clock import utc_now
+    from daemon.release import promote_version
+    from registry.names import VersionName
+
+    settings = read_settings(context)
+    name = VersionName.parse(version, line=settings.model_line)
+
+    def change(stores: "Stores") -> "Promotion":
+        return promote_version(stores, name, reason=reason, force=force, by=operator(), clock=utc_now)
+
+    _change(settings, change, as_json=as_json)
+
+
+def rollback(
+    context: typer.Context,
+    version: Annotated[str | None, _VERSION] = None,
+    *,
+    reason: Annotated[str, _REASON],
+    as_json: Json = False,
+) -> None:
+    """Return to the version before the live one, or to VERSION, at once."""
+    from daemon.clock import utc_now
+    from daemon.release import roll_back_version
+    from registry.names import VersionName
+
+    settings = read_settings(context)
+    line = settings.model_line
+    to = VersionName.parse(version, line=line) if version else None
+
+    def change(stores: "Stores") -> "Promotion":
+        return roll_back_version(stores, model_line=line, to=to, reason=reason, by=operator(), clock=utc_now)
+
+    _change(settings, change, as_json=as_json)
+
+
+def train(
+    context: typer.Context,
+    *,
+    reason: Annotated[str, _REASON],
+    as_json: Json = False,
+) -> None:
+    """Ask the daemon for a training."""
+    from daemon.clock import utc_now
+    from daemon.probe import probe
+
+    settings = read_settings(context)
+    with opened(settings) as stores:
+        request = stores.trainings.ask(by=operator().name, reason=reason, now=utc_now())
+    health = probe(settings.http)
+    next_ = (
+        "the daemon decides at its next turn; see `retuned status`"
+        if health.running
+        else f"no daemon answers at {health.url}, so nobody decides on it before `retuned run`"
+    )
+    result = {"request": request, "reason": reason, "daemon": health, "next": next_}
+    present(result, lambda: f"request {request} is noted; {next_}", as_json=as_json)
+
+
+def _change(settings: "Settings", change: "Callable[[Stores], Promotion]", *, as_json: bool) -> None:
+    """Make a transition and say what came of it."""
+    from daemon.probe import probe
+    from registry.types import PromotionKind
+
+    with opened(settings) as stores:
+        started = time.monotonic()
+        entry = change(stores)
+        seconds = time.monotonic() - started
+    health = probe(settings.http)
+    next_ = _next(entry, health, back=entry.kind is PromotionKind.ROLLBACK)
+    result = {"promotion": entry, "seconds": round(seconds, 3), "daemon": health, "next": next_}
+    forced = " (forced past the gate)" if entry.forced else ""
+    present(
+        result,
+        lambda: f"{entry.previous} -> {entry.version} is live{forced}, in {seconds:.2f} s\n{next_}",
+        as_json=as_json,
+    )
+
+
+def _next(entry: "Promotion", health: "DaemonHealth", *, back: bool) -> str:
+    """Say what happens now."""
+    known = f"the reference that {entry.version} had" if back else f"what {entry.version} learned"
+    follows = (
+        f"The daemon follows at its next turn: windows are compared with {known}."
+        if health.running
+        else f"No daemon answers at {health.url}; the next start compares windows with {known}."
+    )
+    if back and entry.previous is not None:
+        return f"{follows} {entry.previous} stays in the registry: `retuned why v{entry.previous.number}`."
+    return f"{follows} `retuned rollback -m ...` takes it back."

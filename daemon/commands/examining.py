@@ -1,0 +1,37 @@
+"""The command that looks for what is broken: doctor."""
+
+from typing import Annotated
+
+import typer
+
+from daemon.commands.session import Json, present, read_settings
+
+
+def doctor(
+    context: typer.Context,
+    *,
+    create_topics: Annotated[
+        bool, typer.Option("--create-topics", help="Make topics that are missing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Check broker, topics, ledger, artifacts, model, disk, key and port, and say how to mend each."""
+    from daemon.checkup.broker import check_stream
+    from daemon.checkup.machine import check_disk, check_holdout_key, check_http
+    from daemon.checkup.model import check_model
+    from daemon.checkup.stores import check_stores
+    from daemon.screens.checkup import checkup_screen
+
+    settings = read_settings(context)
+    checks = [
+        *check_stream(settings, create_topics=create_topics),
+        *check_stores(settings),
+        check_model(settings),
+        check_disk(settings),
+        check_holdout_key(settings),
+        check_http(settings),
+    ]
+    ok = all(check.ok for check in checks)
+    present({"ok": ok, "checks": checks}, lambda: checkup_screen(checks), as_json=as_json)
+    if not ok:
+        raise typer.Exit(1)

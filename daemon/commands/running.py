@@ -1,0 +1,115 @@
+"""Commands that run for a while: run, demo, replay."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from daemon.commands.session import Json, console, present, read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from daemon.settings import Settings
+
+
+def run(context: typer.Context) -> None:
+    """Keep the model line tuned, until told to stop (SIGTERM)."""
+    settings = read_settings(context)
+    from daemon.compose import run_daemon
+
+    raise typer.Exit(run_daemon(settings))
+
+
+def replay(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="Conversations as JSON lines, plain or gzipped.")],
+    *,
+    rate: Annotated[float, typer.Option(help="Conversations a second.", min=0.001)] = 10.0,
+    topic: Annotated[str | None, typer.Option(help="Topic to write to; kafka.topic unless given.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Send the conversations of a file to the topic, as if they happened now."""
+    settings = read_settings(context)
+    topic = topic or settings.kafka.topic
+    total = _count(settings, file)
+    started = time.monotonic()
+    sent = _send(settings, file, topic, rate=rate, total=total, quiet=as_json)
+    seconds = round(time.monotonic() - started, 3)
+    present(
+        {"file": file, "topic": topic, "sent": sent, "seconds": seconds},
+        lambda: f"{sent} conversations of {file} are in {topic}, after {seconds:.1f} s",
+        as_json=as_json,
+    )
+
+
+def _count(settings: "Settings", file: Path) -> int:
+    """Read a file to its end, so that a bad line is found before anything is sent."""
+    from daemon.clock import utc_now
+    from daemon.conversation_file import read_conversations
+    from daemon.translate import limits
+
+    return sum(1 for _ in read_conversations(file, limits=limits(settings), received_at=utc_now()))
+
+
+def _send(settings: "Settings", file: Path, topic: str, *, rate: float, total: int, quiet: bool) -> int:
+    from rich.progress import Progress
+
+    from daemon.clock import utc_now
+    from daemon.conversation_file import read_conversations
+    from daemon.kafka import KafkaSink
+    from daemon.replay import replay as send_all
+    from daemon.translate import kafka_settings, limits
+
+    found = read_conversations(file, limits=limits(settings), received_at=utc_now())
+    sink = KafkaSink(kafka_settings(settings))
+    try:
+        with Progress(console=console(), disable=quiet) as bar:
+            task = bar.add_task(f"to {topic}", total=total)
+            on_progress: Callable[[int], None] = lambda sent: bar.update(task, completed=sent)  # noqa: E731
+            return send_all(
+                (line.conversation for line in found),
+                sink,
+                topic,
+                rate=rate,
+                clock=time.monotonic,
+                sleep=time.sleep,
+                now=utc_now,
+                on_progress=on_progress,
+            )
+    finally:
+        sink.close(2.0)
+
+
+def demo(
+    *,
+    data: Annotated[
+        Path | None, typer.Option(help="A conversation file to use instead of the demo's own data.")
+    ] = None,
+    regimes: Annotated[
+        str | None,
+        typer.Option(help='Domains of that file before and after the change: "movies+music,flights".'),
+    ] = None,
+    report: Annotated[Path, typer.Option(help="Where the results go.")] = Path("demo-report.json"),
+    workdir: Annotated[
+        Path | None, typer.Option(help="Keep everything in this folder; else in a new one.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="A model's folder or hub name; else SmolLM2-135M-Instruct.")
+    ] = None,
+    rate: Annotated[float, typer.Option(help="Conversations a second.")] = 30.0,
+    timeout: Annotated[float, typer.Option(help="Seconds that the whole demo may take.")] = 1_500.0,
+    seed: Annotated[
+        int, typer.Option(help="Orders the conversations, splits the users, starts the training.")
+    ] = 0,
+) -> None:
+    """Show the closed loop on this machine: drift, training, gate, promotion, rollback."""
+    from daemon.demo.main import run_demo
+    from daemon.demo.options import DemoOptions
+
+    options = DemoOptions(
+        data=data, regimes=regimes, model=model, workdir=workdir, report=report, seed=seed, rate=rate,
+        timeout_s=timeout,
+    )  # fmt: skip
+    raise typer.Exit(run_demo(options))

@@ -1,0 +1,102 @@
+"""What every command needs: its settings, its stores, and a place to print to."""
+
+import getpass
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from daemon.errors import LedgerError
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+    from daemon.settings import Settings
+    from daemon.stores import Stores
+    from registry.types import Actor
+
+Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+#: Where output does not go to a terminal, lines may be as long as those of a wide one.
+_WIDTH_WITHOUT_TERMINAL = 160
+
+
+def read_settings(context: typer.Context) -> "Settings":
+    """Read the settings file that --config, RETUNED_CONFIG or the folder names. Raises SettingsError."""
+    from daemon.settings_file import load
+
+    return load(settings_file(context))
+
+
+def settings_file(context: typer.Context) -> Path:
+    """Return which settings file is used."""
+    from daemon.settings_file import settings_path
+
+    return settings_path(context.find_root().obj)
+
+
+@contextmanager
+def opened(settings: "Settings") -> Iterator["Stores"]:
+    """Open the stores of a line that was started before. Raises LedgerError."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from daemon.stores import open_stores
+
+    refuse_missing_ledger(settings)
+    stores = open_stores(settings)
+    try:
+        yield stores
+    except SQLAlchemyError as error:
+        cause = str(getattr(error, "orig", None) or error).splitlines()[0]
+        raise LedgerError(f"the ledger can't be used: {cause}; see what `retuned doctor` finds") from error
+    finally:
+        stores.engine.dispose()
+
+
+def refuse_missing_ledger(settings: "Settings") -> None:
+    """Keep a command that was typed in the wrong folder from making an empty ledger there. Raises LedgerError."""
+    from sqlalchemy import make_url
+
+    from daemon.stores import ledger_url
+
+    url = make_url(ledger_url(settings))
+    if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
+        raise LedgerError(
+            f"there is no ledger at {url.database}, so {settings.model_line} was never started here; "
+            "start it with `retuned run`, or check --config and state_dir"
+        )
+
+
+def operator() -> "Actor":
+    """Say who types."""
+    from registry.types import Actor
+
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # a container's user often has no name
+        name = f"uid {os.getuid()}"
+    return Actor(kind="operator", name=name)
+
+
+def present(value: object, screen: "Callable[[], RenderableType]", *, as_json: bool) -> None:
+    """Print a view: as one JSON document, or as people read it."""
+    if as_json:
+        from daemon.plain import plain
+
+        typer.echo(json.dumps(plain(value), ensure_ascii=False, indent=2))
+    else:
+        console().print(screen())
+
+
+def console() -> "Console":
+    """Return the terminal. Nothing in a text is taken for markup: words of conversations are shown as they are."""
+    from rich.console import Console
+
+    made = Console(markup=False, emoji=False, highlight=False)
+    if not made.is_terminal:
+        made.width = _WIDTH_WITHOUT_TERMINAL
+    return made

@@ -1,0 +1,70 @@
+"""Commands about the settings: config check, show, schema."""
+
+import json
+import re
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from daemon.commands.session import Json, present, read_settings, settings_file
+
+if TYPE_CHECKING:
+    from daemon.settings import Settings
+
+config = typer.Typer(help="Check, show or explain the settings.", no_args_is_help=True)
+_PASSWORD_IN_URL = re.compile(r"(?<=://)([^/@:]*):[^/@]*@")
+
+
+@config.command()
+def check(context: typer.Context, *, as_json: Json = False) -> None:
+    """Check the settings file and the environment, and name every mistake with its place."""
+    file = settings_file(context)
+    settings = read_settings(context)
+    present(
+        {"file": file, "model_line": settings.model_line, "mistakes": []},
+        lambda: f"{file}: no mistakes; it keeps {settings.model_line} tuned",
+        as_json=as_json,
+    )
+
+
+@config.command()
+def show(
+    context: typer.Context,
+    *,
+    comments: Annotated[bool, typer.Option("--comments", help="Explain every setting.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show the settings in effect, defaults and environment included, secrets hidden."""
+    from daemon.settings_file import dump
+
+    settings = _without_passwords(read_settings(context))
+    if as_json:
+        typer.echo(json.dumps(settings.model_dump(mode="json"), ensure_ascii=False, indent=2))
+    else:
+        typer.echo(dump(settings, comments=comments), nl=False)
+
+
+@config.command()
+def schema(
+    *,
+    yaml: Annotated[
+        bool, typer.Option("--yaml", help="A complete settings file with comments instead.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Print the JSON Schema of the settings, for editors."""
+    from daemon.settings import ModelSection, Settings
+    from daemon.settings_file import dump
+
+    if yaml and not as_json:
+        example = Settings(model=ModelSection(base="/models/my-chat-model"))
+        typer.echo(dump(example, comments=True), nl=False)
+    else:
+        typer.echo(json.dumps(Settings.model_json_schema(), ensure_ascii=False, indent=2))
+
+
+def _without_passwords(settings: "Settings") -> "Settings":
+    """Hide passwords that are inside URLs; secrets of their own are hidden by their type."""
+    urls = {"ledger_url": settings.ledger_url, "artifacts_url": settings.artifacts_url}
+    hidden = {name: url and _PASSWORD_IN_URL.sub(r"\1:***@", url) for name, url in urls.items()}
+    return settings.model_copy(update=hidden)

@@ -1,0 +1,42 @@
+"""Finds what led to what: the windows behind a decision, the decisions about one drift."""
+
+from sqlalchemy import Engine, select
+
+from daemon.facts import Decision
+from daemon.ledger.database import reader
+from daemon.ledger.tables import decisions, windows
+from daemon.ledger.trainings import decision_of
+from daemon.ledger.windows import JudgedWindow, WindowLedger
+
+
+class ReasonLedger:
+    """Follows the references between facts backwards."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._reads = reader(engine)
+        self._windows = WindowLedger(engine)
+
+    def alarm_behind(self, decision: Decision) -> JudgedWindow | None:
+        """Return the window in which the drift began that a decision was about."""
+        query = select(windows.c.number).where(
+            (windows.c.first_seq == decision.since_seq) & (windows.c.finding == "drift")
+        )
+        with self._reads.begin() as connection:
+            number = connection.scalar(query)
+        return None if number is None else self._windows.window(number)
+
+    def earlier_answers(self, decision: Decision, limit: int) -> tuple[Decision, ...]:
+        """Return the decisions before this one on the same matter, the oldest first: what it waited for."""
+        query = (
+            select(decisions)
+            .where(
+                (decisions.c.id < decision.id)
+                & (decisions.c.since_seq == decision.since_seq)
+                & (decisions.c.trigger == decision.trigger)
+            )
+            .order_by(decisions.c.id.desc())
+            .limit(limit)
+        )
+        with self._reads.begin() as connection:
+            found = [decision_of(row) for row in connection.execute(query).mappings()]
+        return tuple(reversed(found))

@@ -1,0 +1,31 @@
+"""Turns the daemon's values into plain JSON values."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import Enum
+from pathlib import Path
+
+from registry.names import VersionName
+
+
+def plain(value: object) -> object:
+    """Return what JSON knows: times as ISO-8601 UTC, names as text, numbers that JSON lacks as null."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type | VersionName):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(name): plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(inner) for inner in value]
+    return _scalar(value)
+
+
+def _scalar(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return str(value) if isinstance(value, VersionName | Path) else value

@@ -1,0 +1,67 @@
+"""Asks a daemon that may be running how it is, through its HTTP port."""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from daemon.settings import HttpSection
+
+_LAG = "retuned_consumer_lag_records"
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - what the daemon listens on, not we
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DaemonHealth:
+    """What the daemon answered."""
+
+    url: str
+    running: bool  # it answered; False: it does not run, or can't be reached from here
+    ready: bool = False
+    problems: Mapping[str, str] = field(default_factory=dict)  # why it isn't ready, by component
+    lag: int | None = None  # records not read yet; None where unknown
+
+
+def probe(http: HttpSection, *, timeout_s: float = 0.5) -> DaemonHealth:
+    """Ask the daemon of these settings. Never fails, and takes at most about twice ``timeout_s``."""
+    url = f"http://{_EVERYWHERE.get(http.host, http.host)}:{http.port}"
+    answer = _get(f"{url}/readyz", timeout_s)
+    if answer is None:
+        return DaemonHealth(url=url, running=False)
+    status, body = answer
+    metrics = _get(f"{url}/metrics", timeout_s)
+    return DaemonHealth(
+        url=url,
+        running=True,
+        ready=status == 200,
+        problems=_problems(body),
+        lag=_lag(metrics[1]) if metrics else None,
+    )
+
+
+def _get(url: str, timeout_s: float) -> tuple[int, str] | None:
+    try:
+        with urllib.request.urlopen(url, timeout=timeout_s) as response:  # noqa: S310 - http:// by construction
+            return response.status, response.read().decode(errors="replace")
+    except urllib.error.HTTPError as refused:
+        with refused:
+            return refused.code, refused.read().decode(errors="replace")
+    except (OSError, ValueError):
+        return None
+
+
+def _problems(body: str) -> dict[str, str]:
+    try:
+        found = json.loads(body).get("problems", {})
+        return {str(name): str(problem) for name, problem in found.items()}
+    except (ValueError, AttributeError):
+        return {}
+
+
+def _lag(exposition: str) -> int | None:
+    lines = [line for line in exposition.splitlines() if line.startswith(_LAG)]
+    try:
+        return sum(int(float(line.rsplit(" ", 1)[1])) for line in lines) if lines else None
+    except ValueError:
+        return None

@@ -1,0 +1,1 @@
+"""How views look on a terminal. Nothing is read here: a view goes in, something that rich can print comes out."""

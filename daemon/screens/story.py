@@ -1,0 +1,122 @@
+"""The tree of reasons: from drift to promotion, and what happened since."""
+
+from rich.text import Text
+from rich.tree import Tree
+
+from daemon.facts import Decision
+from daemon.screens.versions import gate_screen
+from daemon.screens.words import coloured, figure, lasting, moment, printable, source_lines
+from daemon.views.story import DriftFound, Lately, Learned, Story
+from registry.types import Promotion
+
+_WORDS_SHOWN = 10
+
+
+def story_tree(told: Story) -> Tree:
+    """Show why a version exists and is, or was, live."""
+    tree = Tree(Text.assemble("why ", (str(told.version), "bold"), " (live)" if told.live else " (not live)"))
+    if told.base:
+        tree.add("it is the bare base model: no training, no gate")
+    if told.drift is not None:
+        _add_drift(tree, told.drift)
+    if told.decision is not None:
+        _add_decision(tree, told.decision, told.waited)
+    if told.run is not None:
+        _add_run(tree, told.run)
+    for report in told.gate:
+        tree.add(gate_screen(report))
+    if not told.gate and not told.base:
+        tree.add("gate: has not judged it yet")
+    for entry in told.promotions:
+        tree.add(_entry(entry))
+    if not told.promotions:
+        tree.add(
+            f"promotion: none; it was never live. `retuned promote v{told.version.number}` would ask for it"
+        )
+    for entry in told.replaced_by:
+        tree.add(Text.assemble("replaced: ", _entry(entry)))
+    return tree
+
+
+def lately_tree(told: Lately) -> Tree:
+    """Show what was decided lately, and what is in the way."""
+    tree = Tree("lately")
+    for sentence in told.obstacles:
+        tree.add(Text(sentence, style="yellow"))
+    for spell in told.spells:
+        times = f"{spell.count} times since {moment(spell.since)}, last " if spell.count > 1 else ""
+        what = f"{spell.trigger}: " if spell.trigger else ""
+        tree.add(
+            Text.assemble(
+                what, coloured(spell.action), f" {times}{moment(spell.last.at)}: {spell.last.reason}"
+            )
+        )
+    if not told.spells:
+        tree.add("no decision was made yet: none is due before a window was judged or somebody asked")
+    return tree
+
+
+def _add_drift(tree: Tree, drift: DriftFound) -> None:
+    found, window = drift.window, drift.window.window
+    branch = tree.add(
+        Text.assemble(
+            coloured("drift"),
+            f" in window {window.number} (conversations {window.range.first} to {window.range.last}), "
+            f"judged {moment(found.judged_at)}",
+        )
+    )
+    for verdict in found.verdicts:
+        score = f" {figure(verdict.score)} (threshold {figure(verdict.threshold)}): "
+        branch.add(Text.assemble(f"{verdict.monitor} ", coloured(verdict.finding), score, verdict.reason))
+    if drift.explanation is None:
+        return
+    branch.add(f"about {drift.explanation.share_new:.0%} of the window is new")
+    for aspect, title in (("word", "words"), ("descriptor", "descriptors")):
+        changes = [change for change in drift.explanation.changes if change.aspect == aspect][:_WORDS_SHOWN]
+        if changes:
+            branch.add(
+                f"{title}: "
+                + ", ".join(
+                    f"{printable(c.name)} {figure(c.reference)} -> {figure(c.window)}" for c in changes
+                )
+            )
+    if drift.explanation.examples:
+        branch.add("typical conversations: " + ", ".join(map(printable, drift.explanation.examples)))
+
+
+def _add_decision(tree: Tree, decision: Decision, waited: tuple[Decision, ...]) -> None:
+    by = f", asked for by {decision.requested_by}" if decision.requested_by else ""
+    branch = tree.add(
+        Text.assemble(
+            "decision: ", coloured(decision.action), f" at {moment(decision.at)}{by}: {decision.reason}"
+        )
+    )
+    for earlier in waited:
+        branch.add(
+            Text.assemble(f"before, {moment(earlier.at)}: ", coloured(earlier.action), f" {earlier.reason}")
+        )
+
+
+def _add_run(tree: Tree, run: Learned) -> None:
+    took = f" after {lasting((run.ended_at - run.started_at).total_seconds())}" if run.ended_at else ""
+    branch = tree.add(
+        Text.assemble(f"run {run.id}: ", coloured(run.state), f"{took}, began {moment(run.started_at)}")
+    )
+    branch.add(
+        f"data: {run.new} new conversations ({run.span.first} to {run.span.last}) and {run.replay} replayed from the past"
+    )
+    for line in source_lines(run.sources):
+        branch.add(line)
+    if run.result is not None:
+        losses = (run.result.get("first_loss"), run.result.get("last_loss"))
+        first, last = (figure(loss if isinstance(loss, float) else None) for loss in losses)
+        branch.add(f"loss {first} -> {last} over {run.result.get('steps')} steps")
+    if run.error:
+        branch.add(Text(run.error, style="red"))
+
+
+def _entry(entry: Promotion) -> Text:
+    forced = ", forced past the gate" if entry.forced else ""
+    return Text.assemble(
+        f"{entry.kind}: {entry.version} at {moment(entry.at)} by {entry.by.kind} {entry.by.name}{forced}: {entry.reason}"
+    )

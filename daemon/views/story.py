@@ -1,0 +1,214 @@
+"""Why a version exists and is live: the chain from drift to promotion. And why nothing happened since."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+from daemon.facts import Action, Decision, Run, RunState, SeqRange, Trigger
+from daemon.ledger.reasons import ReasonLedger
+from daemon.ledger.windows import JudgedWindow
+from daemon.overview import Overview
+from daemon.requests import from_json
+from daemon.stores import Stores
+from monitors.types import Change, Explanation
+from registry.names import VersionName
+from registry.types import GateReport, OffsetRange, Promotion, Version
+
+_ANSWERS_SHOWN = 5
+_DECISIONS_READ = 200
+_SPELLS_SHOWN = 8
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DriftFound:
+    """The window in which a change was found, and what changed."""
+
+    window: JudgedWindow
+    explanation: Explanation | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Learned:
+    """A run and its data."""
+
+    id: str
+    state: RunState
+    started_at: datetime
+    ended_at: datetime | None
+    error: str | None
+    new: int
+    replay: int
+    span: SeqRange  # of the new conversations
+    sources: tuple[OffsetRange, ...]
+    result: Mapping[str, object] | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Story:
+    """How a version came about, link by link; a link that does not exist is None or empty."""
+
+    version: VersionName
+    live: bool
+    base: bool
+    drift: DriftFound | None
+    waited: tuple[Decision, ...]  # decisions on the same matter before the one to train
+    decision: Decision | None
+    run: Learned | None
+    gate: tuple[GateReport, ...]
+    promotions: tuple[Promotion, ...]  # entries that put it live
+    replaced_by: tuple[Promotion, ...]  # entries that put another in its place
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Spell:
+    """Decisions in a row that came to the same."""
+
+    trigger: Trigger | None
+    action: Action
+    count: int
+    since: datetime
+    last: Decision
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lately:
+    """What was decided lately, and what is in the way."""
+
+    spells: tuple[Spell, ...]  # the newest first
+    obstacles: tuple[str, ...]  # each a sentence
+
+
+def story(stores: Stores, name: VersionName) -> Story:
+    """Follow a version back to what caused it. Raises VersionNotFound."""
+    version = stores.versions.version(name)
+    entries = stores.versions.history(name.line).entries
+    run = stores.trainings.run(version.run) if version.run else None
+    decision = stores.trainings.decision(run.decision_id) if run else None
+    reasons = ReasonLedger(stores.engine)
+    alarm = reasons.alarm_behind(decision) if decision else None
+    return Story(
+        version=name,
+        live=bool(entries) and entries[-1].version == name,
+        base=version.artifact is None,
+        drift=DriftFound(window=alarm, explanation=_explanation(alarm)) if alarm else None,
+        waited=reasons.earlier_answers(decision, _ANSWERS_SHOWN) if decision else (),
+        decision=decision,
+        run=_learned(run, version) if run else None,
+        gate=tuple(stores.versions.gate_reports(name)),
+        promotions=tuple(entry for entry in entries if entry.version == name),
+        replaced_by=tuple(entry for entry in entries if entry.previous == name),
+    )
+
+
+def lately(stores: Stores, seen: Overview, *, automatic: bool) -> Lately:
+    """Say what was decided lately and why nothing more happened."""
+    recent = stores.trainings.recent_decisions(_DECISIONS_READ)
+    return Lately(
+        spells=tuple(spells(recent)[:_SPELLS_SHOWN]), obstacles=tuple(_obstacles(seen, automatic=automatic))
+    )
+
+
+def spells(decisions: Sequence[Decision]) -> list[Spell]:
+    """Join decisions (the newest first) that came to the same one after the other."""
+    found: list[Spell] = []
+    for decision in decisions:
+        if found and (found[-1].trigger, found[-1].action) == (decision.trigger, decision.action):
+            last = found.pop()
+            found.append(
+                Spell(
+                    trigger=last.trigger,
+                    action=last.action,
+                    count=last.count + 1,
+                    since=decision.at,
+                    last=last.last,
+                )
+            )
+        else:
+            found.append(
+                Spell(
+                    trigger=decision.trigger,
+                    action=decision.action,
+                    count=1,
+                    since=decision.at,
+                    last=decision,
+                )
+            )
+    return found
+
+
+def _obstacles(seen: Overview, *, automatic: bool) -> list[str]:
+    """Name what stands between now and the next version."""
+    found = []
+    reference = seen.windows.reference
+    if reference is not None and reference.range is None:
+        found.append(
+            f"no window can be judged yet: the reference has {seen.windows.collected} of {reference.size} conversations"
+        )
+    if seen.windows.waiting:
+        found.append(f"closed windows that wait to be judged: {seen.windows.waiting}")
+    if seen.wish is not None:
+        found.append(f"the request of {seen.wish.by} ({seen.wish.reason}) waits for the daemon's decision")
+    if seen.run is not None and seen.run.state is RunState.RUNNING:
+        found.append(f"run {seen.run.id} goes on")
+    elif seen.run is not None and seen.run.state is RunState.FAILED:
+        found.append(f"the last run, {seen.run.id}, failed: {seen.run.error}")
+    return found + _at_the_gate(seen, automatic=automatic)
+
+
+def _at_the_gate(seen: Overview, *, automatic: bool) -> list[str]:
+    candidate = seen.candidate
+    if candidate is None:
+        return []
+    report = candidate.report
+    if report is None:
+        return [f"{candidate.name} waits for the gate's first answer"]
+    if report.verdict == "promote" and not automatic:
+        return [f"{candidate.name} passed the gate and waits for `retuned promote v{candidate.name.number}`"]
+    needs = [
+        f"{found.name} needs {found.needed} more held-out conversations"
+        for found in report.slices
+        if found.needed
+    ]
+    more = f" ({'; '.join(needs)})" if needs and candidate.open else ""
+    return [f"the gate said {report.verdict} to {candidate.name}: {report.reason}{more}"]
+
+
+def _learned(run: Run, version: Version) -> Learned:
+    dataset = from_json(run.request).dataset
+    return Learned(
+        id=run.id,
+        state=run.state,
+        started_at=run.started_at,
+        ended_at=run.ended_at,
+        error=run.error,
+        new=dataset.new,
+        replay=dataset.replay,
+        span=dataset.span,
+        sources=version.lineage.sources,
+        result=run.result,
+    )
+
+
+def _explanation(window: JudgedWindow) -> Explanation | None:
+    """Read what the judging stage wrote."""
+    if window.explanation is None:
+        return None
+    document = dict(window.explanation)
+    changes = cast("Sequence[Mapping[str, str | float]]", document.pop("changes"))
+    examples = cast("Sequence[str]", document.pop("examples"))
+    return Explanation(
+        window_id=str(document["window_id"]),
+        changes=tuple(
+            Change(
+                aspect=str(change["aspect"]),
+                name=str(change["name"]),
+                reference=float(change["reference"]),
+                window=float(change["window"]),
+                score=float(change["score"]),
+            )
+            for change in changes
+        ),
+        examples=tuple(examples),
+        share_new=float(cast("float", document["share_new"])),
+    )
