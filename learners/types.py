@@ -3,7 +3,25 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
+
+Role: TypeAlias = Literal["system", "user", "assistant"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """One turn of a conversation. Its content is never empty."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Conversation:
+    """What a learner learns from and a scorer scores: who said what, in order."""
+
+    id: str
+    messages: tuple[Message, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,7 +38,7 @@ class LoraSettings:
     warmup_share: float = 0.1  # of all steps
     weight_decay: float = 0.0
     max_grad_norm: float = 1.0
-    tokens_per_step: int = 1024  # tokens of one optimiser step, packed
+    tokens_per_step: int = 1024  # tokens of one optimiser step, in packed rows of at most 512
     max_tokens: int = 1024  # a longer conversation is cut at a turn
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"  # of the frozen base
     checkpoint_every_s: float = 120.0
@@ -75,6 +93,18 @@ class RunResult:
     seconds: float
     packages: Mapping[str, str]  # name -> version of what the run used
     skipped: Mapping[str, int] = field(default_factory=dict)  # reason -> conversations left out
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failure:
+    """Why a run ended without an artifact."""
+
+    error: str  # name of the error's class, such as "Diverged"
+    message: str
+    permanent: bool  # True: the same request fails again
+
+
+Event: TypeAlias = Progress | RunResult | Failure
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

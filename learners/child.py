@@ -1,0 +1,109 @@
+"""A child process from the parent's side: started, listened to and ended without ever blocking. No torch here."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+from learners.errors import ChildDied
+
+_TAIL = 2000  # bytes of stderr that an error quotes
+#: Children neither ask the network nor multiply threads that are counted elsewhere.
+_ENVIRONMENT = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+
+
+class Child:
+    """``python -m MODULE ARGUMENTS`` whose stdout lines go to ``on_line``, and whose end goes to ``on_end``.
+
+    Both are called in a reader thread; ``on_end`` once, last, and with what to say if the child owes an answer. stderr goes to a file, so that a chatty child
+    costs no memory; stdin stays open until ``stop``, so that a child can notice its parent's death.
+    """
+
+    def __init__(
+        self,
+        module: str,
+        arguments: Sequence[str],
+        *,
+        log: Path,
+        on_line: Callable[[str], None],
+        on_end: Callable[[ChildDied], None],
+    ) -> None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        self._log = log
+        with log.open("wb") as stderr:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", module, *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                env={**os.environ, **_ENVIRONMENT},  # the caller's own, passed on: no setting is read here
+            )
+        self._on_line = on_line
+        self._on_end = on_end
+        self._reader = threading.Thread(target=self._read, name=f"{module}-reader", daemon=True)
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    @property
+    def stdin(self) -> IO[bytes]:
+        assert self._process.stdin is not None  # noqa: S101 (asked for above)
+        return self._process.stdin
+
+    @property
+    def rss_bytes(self) -> int:
+        """Its memory; 0 once it has ended."""
+        try:
+            return int(psutil.Process(self.pid).memory_info().rss)
+        except psutil.Error:
+            return 0
+
+    def _died(self) -> ChildDied:
+        code = self._process.wait()
+        how = f"signal {-code}" if code < 0 else f"exit code {code}"
+        hint = " (out of memory?)" if code == -9 else ""
+        return ChildDied(
+            f"the child process ended with {how}{hint}; its last words: {self._last_words() or 'none'}"
+        )
+
+    def terminate(self) -> None:
+        """Asks it to end."""
+        if self.alive:
+            self._process.terminate()
+
+    def stop(self, timeout_s: float) -> None:
+        """Ends it: asked first, killed after ``timeout_s``. Nothing of it is left after."""
+        self.terminate()
+        try:
+            self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._reader.join()
+        with contextlib.suppress(BrokenPipeError):  # what was still to be said has nobody to hear it
+            self.stdin.close()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None  # noqa: S101 (asked for above)
+        with self._process.stdout as stdout:
+            for line in stdout:
+                self._on_line(line.decode("utf-8", "replace"))
+        self._process.wait()
+        self._on_end(self._died())
+
+    def _last_words(self) -> str:
+        with self._log.open("rb") as log:
+            log.seek(max(0, self._log.stat().st_size - _TAIL))
+            return log.read().decode("utf-8", "replace").strip()

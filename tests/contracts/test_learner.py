@@ -1,0 +1,219 @@
+"""What every learner promises. A new method is one more parameter."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from learners.checkpoint import partial_folder
+from learners.errors import BadAdapter, BadRequest, Cancelled, Diverged
+from learners.methods import METHODS, Learner
+from learners.types import Progress
+from tests.factories_learners import a_conversation, a_request, quick_settings, some_conversations
+from tests.tiny_model import make_tiny_model
+
+
+@pytest.fixture(params=sorted(METHODS))
+def learn(request: pytest.FixtureRequest) -> Learner:
+    return METHODS[request.param]
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_model(tmp_path_factory.mktemp("tiny"))
+
+
+class StopAfter:
+    """Says stop at the n-th question."""
+
+    def __init__(self, questions: int) -> None:
+        self._left = questions
+
+    def __call__(self) -> bool:
+        self._left -= 1
+        return self._left < 0
+
+
+def quietly(_: Progress) -> None:
+    """Nobody listens."""
+
+
+def never() -> bool:
+    return False
+
+
+def test_the_same_request_gives_the_same_digest_wherever_it_is_written(
+    learn: Learner, base: Path, tmp_path: Path
+) -> None:
+    first = learn(a_request(tmp_path / "a", base), quietly, never)
+    second = learn(a_request(tmp_path / "b", base, run="r2"), quietly, never)
+
+    assert first.digest == second.digest
+
+
+def test_another_seed_gives_another_digest(learn: Learner, base: Path, tmp_path: Path) -> None:
+    first = learn(a_request(tmp_path / "a", base), quietly, never)
+    second = learn(a_request(tmp_path / "b", base, seed=1), quietly, never)
+
+    assert first.digest != second.digest
+
+
+def test_loss_falls_on_what_can_be_memorised(learn: Learner, base: Path, tmp_path: Path) -> None:
+    settings = quick_settings(epochs=30.0)
+
+    result = learn(a_request(tmp_path, base, settings=settings), quietly, never)
+
+    assert result.last_loss < result.first_loss / 3
+
+
+def test_a_resumed_run_equals_an_unbroken_one(learn: Learner, base: Path, tmp_path: Path) -> None:
+    settings = quick_settings(dropout=0.2)
+    unbroken = learn(a_request(tmp_path / "a", base, settings=settings), quietly, never)
+    broken = a_request(tmp_path / "b", base, settings=settings)
+    with pytest.raises(Cancelled):
+        learn(broken, quietly, StopAfter(6))
+    steps: list[int] = []
+
+    resumed = learn(broken, lambda progress: steps.append(progress.step), never)
+
+    assert max(steps) > 0, "it began anew"
+    assert min(step for step in steps if step) > 1, "it began anew"
+    assert resumed.digest == unbroken.digest
+    assert resumed.steps == unbroken.steps
+
+
+def test_a_checkpoint_of_another_request_is_not_gone_on_from(
+    learn: Learner, base: Path, tmp_path: Path
+) -> None:
+    fresh = learn(a_request(tmp_path / "a", base, seed=1), quietly, never)
+    with pytest.raises(Cancelled):
+        learn(a_request(tmp_path / "b", base), quietly, StopAfter(6))
+
+    other = learn(a_request(tmp_path / "b", base, seed=1), quietly, never)
+
+    assert other.digest == fresh.digest
+
+
+def test_a_damaged_checkpoint_means_starting_over(learn: Learner, base: Path, tmp_path: Path) -> None:
+    whole = learn(a_request(tmp_path / "a", base), quietly, never)
+    broken = a_request(tmp_path / "b", base)
+    with pytest.raises(Cancelled):
+        learn(broken, quietly, StopAfter(6))
+    (checkpoint,) = partial_folder(broken.output).iterdir()
+    checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+
+    assert learn(broken, quietly, never).digest == whole.digest
+
+
+def test_a_finished_run_leaves_its_artifact_and_nothing_beside(
+    learn: Learner, base: Path, tmp_path: Path
+) -> None:
+    request = a_request(tmp_path, base)
+
+    result = learn(request, quietly, never)
+
+    assert result.artifact == request.output
+    assert {entry.name for entry in tmp_path.iterdir()} == {"data.jsonl", "artifact"}
+
+
+@pytest.mark.parametrize("questions", [0, 1, 2, 5])
+def test_a_cancelled_run_leaves_no_artifact(
+    learn: Learner, base: Path, tmp_path: Path, questions: int
+) -> None:
+    request = a_request(tmp_path, base)
+
+    with pytest.raises(Cancelled):
+        learn(request, quietly, StopAfter(questions))
+
+    assert not request.output.exists()
+
+
+def test_a_run_that_diverged_leaves_nothing(learn: Learner, base: Path, tmp_path: Path) -> None:
+    settings = quick_settings(learning_rate=1e30, warmup_share=0.0, max_grad_norm=1e30)
+    request = a_request(tmp_path, base, settings=settings)
+
+    with pytest.raises(Diverged, match="lower learning_rate"):
+        learn(request, quietly, never)
+
+    assert {entry.name for entry in tmp_path.iterdir()} == {"data.jsonl"}
+
+
+def test_a_run_goes_on_from_its_parent(learn: Learner, base: Path, tmp_path: Path) -> None:
+    parent = learn(a_request(tmp_path / "a", base, settings=quick_settings(epochs=20.0)), quietly, never)
+
+    child = learn(a_request(tmp_path / "b", base, parent=parent.artifact), quietly, never)
+
+    assert child.first_loss < parent.first_loss / 2
+
+
+def test_a_parent_of_another_rank_is_refused(learn: Learner, base: Path, tmp_path: Path) -> None:
+    parent = learn(a_request(tmp_path / "a", base, settings=quick_settings(rank=4)), quietly, never)
+
+    with pytest.raises(BadAdapter, match="rank 4"):
+        learn(a_request(tmp_path / "b", base, parent=parent.artifact), quietly, never)
+
+
+def test_data_that_was_changed_is_refused(learn: Learner, base: Path, tmp_path: Path) -> None:
+    request = a_request(tmp_path, base)
+    request.data.write_text(request.data.read_text() + "\n")
+
+    with pytest.raises(BadRequest, match="changed since"):
+        learn(request, quietly, never)
+
+
+def test_another_base_is_refused(learn: Learner, base: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadRequest, match="another model"):
+        learn(a_request(tmp_path, base, base_digest="0" * 64), quietly, never)
+
+
+def test_an_artifact_is_never_overwritten(learn: Learner, base: Path, tmp_path: Path) -> None:
+    request = a_request(tmp_path, base)
+    learn(request, quietly, never)
+
+    with pytest.raises(BadRequest, match="never overwritten"):
+        learn(request, quietly, never)
+
+
+@pytest.mark.parametrize("name", ["epochs", "learning_rate", "tokens_per_step", "rank"])
+def test_settings_out_of_range_are_refused(learn: Learner, base: Path, tmp_path: Path, name: str) -> None:
+    request = a_request(tmp_path, base)
+    broken = replace(request, settings=replace(request.settings, **{name: 0}))  # type: ignore[arg-type]
+
+    with pytest.raises(BadRequest, match=name):
+        learn(broken, quietly, never)
+
+
+def test_what_cannot_be_learnt_from_is_counted_by_reason(learn: Learner, base: Path, tmp_path: Path) -> None:
+    conversations = [*some_conversations(), a_conversation("lonely", "Is anybody there?")]
+
+    result = learn(a_request(tmp_path, base, conversations=conversations), quietly, never)
+
+    assert result.conversations == 20
+    assert result.skipped == {"no assistant turn": 1}
+
+
+def test_nothing_to_learn_from_is_refused(learn: Learner, base: Path, tmp_path: Path) -> None:
+    request = a_request(tmp_path, base, conversations=[a_conversation("lonely", "Is anybody there?")])
+
+    with pytest.raises(BadRequest, match="nothing to learn from"):
+        learn(request, quietly, never)
+
+
+def test_the_record_of_a_run_has_neither_places_nor_times(learn: Learner, base: Path, tmp_path: Path) -> None:
+    result = learn(a_request(tmp_path, base), quietly, never)
+
+    record = (result.artifact / "run.json").read_text()
+
+    assert str(tmp_path) not in record
+    assert not {"seconds", "run", "output"} & set(json.loads(record))
+
+
+def test_progress_names_each_phase_and_counts_tokens(learn: Learner, base: Path, tmp_path: Path) -> None:
+    heard: list[Progress] = []
+
+    result = learn(a_request(tmp_path, base), heard.append, never)
+
+    assert [p.phase for p in heard if p.phase != "training"] == ["loading", "encoding", "writing"]
+    assert heard[-1].tokens == result.tokens > 0
+    assert heard[-1].steps == heard[-1].step == result.steps
