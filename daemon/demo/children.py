@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from daemon.demo.errors import StartFailed
-from daemon.demo.probe import ready
+from daemon.probe import probe
+from daemon.settings import HttpSection
 
 _KILL_AFTER_S = 30.0
 _LAST_WORDS = 1_500  # characters of a log
@@ -58,9 +59,9 @@ class Stopped:
 class DaemonProcess:
     """``retuned run`` as its own process."""
 
-    def __init__(self, config: Path, log: Path, *, http_port: int) -> None:
+    def __init__(self, config: Path, log: Path, http: HttpSection) -> None:
         self.log = log
-        self._port = http_port
+        self._http = http
         self._process = spawn(["-m", "daemon.cli", "run", "--config", str(config)], log)
 
     @property
@@ -80,7 +81,7 @@ class DaemonProcess:
                 f"the daemon ended with status {self._process.returncode}; its log {self.log} ends:\n"
                 + last_words(self.log)
             )
-        return ready(self._port)
+        return probe(self._http).ready
 
     def stop(self) -> Stopped:
         """Ask it to stop, as an init system does, and see how long it takes."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from daemon.facts import Action, RunState, SeqRange
 from daemon.ledger.counts import LedgerCounts
@@ -24,6 +25,7 @@ class WindowFact:
     score: float | None  # of the monitor that may raise the alarm
     threshold: float | None
     reason: str
+    judged_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,6 +37,7 @@ class StreamFact:
     held_out: int
     dead_letters: int
     change_at: int | None  # number of the first conversation after the change; None: it never arrived
+    changed_at: datetime | None  # when that one was sent
     windows: tuple[WindowFact, ...]  # oldest first
 
     @property
@@ -64,6 +67,13 @@ class StreamFact:
         """Conversations from the first after the change to the one that completed the alarm."""
         return None if self.alarm is None or self.change_at is None else self.alarm.last - self.change_at + 1
 
+    @property
+    def delay_s(self) -> float | None:
+        """Seconds from the first conversation after the change to the alarm."""
+        if self.alarm is None or self.changed_at is None:
+            return None
+        return (self.alarm.judged_at - self.changed_at).total_seconds()
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DecisionFact:
@@ -82,6 +92,7 @@ class TrainingFact:
     run: str
     state: RunState
     seconds: float | None
+    ended_at: datetime | None
     result: dict[str, object]
     error: str | None
 
@@ -94,6 +105,7 @@ class PromotionFact:
     version: str
     previous: str | None
     by: str
+    at: datetime
     reason: str
 
 
@@ -112,6 +124,13 @@ class LoopFacts:
     def promoted(self) -> PromotionFact | None:
         """The daemon's promotion."""
         return next((p for p in self.promotions if p.kind is PromotionKind.PROMOTION), None)
+
+    @property
+    def gate_s(self) -> float | None:
+        """Seconds from the end of the training to the promotion."""
+        if self.promoted is None or self.training is None or self.training.ended_at is None:
+            return None
+        return (self.promoted.at - self.training.ended_at).total_seconds()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -154,12 +173,14 @@ def read_stream(stores: Stores, *, sent: int, new_ids: Iterable[str]) -> StreamF
     new = frozenset(new_ids)
     talks = stores.conversations.between(SeqRange(first=1, last=_ALL))
     judged = reversed(stores.windows.judged(limit=_ALL))
+    change = next((talk for talk in talks if talk.conversation_id in new), None)
     return StreamFact(
         sent=sent,
         counted=len(talks),
         held_out=sum(talk.held_out for talk in talks),
         dead_letters=sum(LedgerCounts(stores.engine).intake().dead_letters.values()),
-        change_at=next((talk.seq for talk in talks if talk.conversation_id in new), None),
+        change_at=change.seq if change else None,
+        changed_at=change.at if change else None,
         windows=tuple(window_fact(window) for window in judged),
     )
 
@@ -175,6 +196,7 @@ def window_fact(judged: JudgedWindow) -> WindowFact:
         score=telling.score if telling else None,
         threshold=telling.threshold if telling else None,
         reason=telling.reason if telling else "",
+        judged_at=judged.judged_at,
     )
 
 
@@ -206,6 +228,7 @@ def read_loop(stores: Stores, settings: Settings, stream: StreamFact) -> LoopFac
                 version=str(entry.version),
                 previous=str(entry.previous) if entry.previous else None,
                 by=f"{entry.by.kind} {entry.by.name}",
+                at=entry.at,
                 reason=entry.reason,
             )
             for entry in stores.versions.history(line).entries
@@ -220,5 +243,10 @@ def _training(stores: Stores) -> TrainingFact | None:
     run = runs[0]
     took = (run.ended_at - run.started_at).total_seconds() if run.ended_at else None
     return TrainingFact(
-        run=run.id, state=run.state, seconds=took, result=dict(run.result or {}), error=run.error
+        run=run.id,
+        state=run.state,
+        seconds=took,
+        ended_at=run.ended_at,
+        result=dict(run.result or {}),
+        error=run.error,
     )

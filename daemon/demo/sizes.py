@@ -48,7 +48,6 @@ def fit(first: int, second: int) -> Sizes:
     need = (_REFERENCE_WINDOWS + _FEWEST_STABLE_WINDOWS) * smallest + smallest // 3
     need_new = _FEWEST_NEW_WINDOWS * smallest - smallest // 3
     raise NotEnoughConversations(
-        f"there are {first} usable conversations before the change and {second} after it; the demo needs "
-        f"{need} and {need_new}. Choose larger regimes (several domains joined with +), or allow longer "
-        "conversations with --max-chars"
+        f"there are {first} usable conversations before the change and {second} after it, and the demo needs "
+        f"{need} and {need_new}; long ones are left out. Choose larger regimes: several domains joined with +"
     )

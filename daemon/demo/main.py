@@ -1,0 +1,87 @@
+"""Runs a demo and says whether all of it really happened."""
+
+from datetime import datetime
+
+from rich.console import Console
+from rich.text import Text
+
+from daemon.broker import LocalBrokerError
+from daemon.clock import utc_now
+from daemon.demo.checks import check_all, failed
+from daemon.demo.options import DemoOptions
+from daemon.demo.report import Outcome, write
+from daemon.demo.story import Story
+from daemon.demo.summary import summary
+from daemon.demo.timeline import Kind
+from daemon.demo.view import View
+from daemon.errors import DaemonError
+from daemon.streams import StreamError
+from learners.errors import LearnerError
+from registry.errors import RegistryError
+
+_INTERRUPTED = 130  # as shells report SIGINT
+
+
+def run_demo(options: DemoOptions, *, console: Console | None = None) -> int:
+    """Show the closed loop once; return 0 only if every check passed.
+
+    What a demo found out is in ``options.report`` afterwards, also when it failed. An interrupted one leaves nothing.
+    Raises BadOptions.
+    """
+    view = View(console or Console())
+    started_at, problem = utc_now(), None
+    story = Story(options, view)
+    try:
+        with view:
+            story.run()
+    except KeyboardInterrupt:
+        story.forget()
+        view.tell("interrupted; everything was stopped", Kind.BAD)
+        return _INTERRUPTED
+    except (DaemonError, LearnerError, RegistryError, StreamError, LocalBrokerError) as error:
+        problem = str(error)
+    outcome = _outcome(story, started_at, problem)
+    write(outcome, options.report)
+    _conclude(outcome, story, view)
+    return 0 if outcome.passed else 1
+
+
+def _outcome(story: Story, started_at: datetime, problem: str | None) -> Outcome:
+    margin = story.settings.gate.margin if story.settings else 0.0
+    return Outcome(
+        started_at=started_at,
+        options=story.options,
+        change=story.change,
+        findings=story.findings,
+        checks=check_all(story.findings, margin=margin),
+        problem=problem,
+        seconds=story.durations(),
+        settings=story.config_text,
+    )
+
+
+def _conclude(outcome: Outcome, story: Story, view: View) -> None:
+    view.heading("What happened")
+    view.show(summary(outcome))
+    view.show(Text(""))
+    for line in closing_words(outcome, story):
+        view.show(line)
+
+
+def closing_words(outcome: Outcome, story: Story) -> list[Text]:
+    """Say how it went and where to look next."""
+    if outcome.passed:
+        return [
+            Text(
+                f"All {len(outcome.checks)} checks passed. Report: {outcome.options.report}",
+                style="bold green",
+            ),
+            Text(f"Everything is kept in {story.folder}; look around, for example:"),
+            Text(f"  retuned why --config {story.folder / 'retuned.yaml'}"),
+            Text(f"  retuned history --config {story.folder / 'retuned.yaml'}"),
+        ]
+    lines = [Text(f"FAILED: {outcome.problem}", style="bold red")] if outcome.problem else []
+    lines += [
+        Text(f"FAILED: {check.name}: {check.evidence}", style="bold red") for check in failed(outcome.checks)
+    ]
+    return [*lines, Text(f"Logs: {story.logs}. Report: {outcome.options.report}")]

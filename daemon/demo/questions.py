@@ -1,0 +1,47 @@
+"""Chooses questions that no version has trained on: by the seed, never by how good an answer is. Pure."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from daemon.conversation import Conversation, Message
+from daemon.holdout import Holdout
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Question:
+    """A held-out conversation up to its last answer."""
+
+    conversation_id: str
+    prompt: tuple[Message, ...]  # ends with a user's turn
+    reference: str  # what was answered then
+
+    @property
+    def text(self) -> str:
+        """What the user said last."""
+        return self.prompt[-1].content
+
+
+def choose_questions(
+    talks: Sequence[Conversation], holdout: Holdout, *, seed: int, count: int
+) -> tuple[Question, ...]:
+    """Draw ``count`` held-out conversations, or all where there are fewer."""
+    held_out = [
+        question
+        for talk in talks
+        if holdout.holds_out(holdout.group(talk.user_id, talk.conversation_id))
+        and (question := _question(talk)) is not None
+    ]
+    return tuple(random.Random(seed).sample(held_out, min(count, len(held_out))))  # noqa: S311 - not a secret
+
+
+def _question(talk: Conversation) -> Question | None:
+    """Cut a conversation before its last answer; None where no user's turn precedes one."""
+    for place in range(len(talk.messages) - 1, 0, -1):
+        if talk.messages[place].role == "assistant" and talk.messages[place - 1].role == "user":
+            return Question(
+                conversation_id=talk.conversation_id,
+                prompt=talk.messages[:place],
+                reference=talk.messages[place].content,
+            )
+    return None

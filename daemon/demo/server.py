@@ -1,0 +1,76 @@
+"""A small server for the demo: answers as whatever version live.json names, and as the base for comparison."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from daemon.conversation import Message as Turn
+from daemon.demo.evidence import AnswerFact
+from daemon.demo.questions import Question
+from learners.scorer_process import ScorerProcess
+from learners.types import Message
+
+_TOKENS = 64
+_TIMEOUT_S = 120.0
+_STOP_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What a version said."""
+
+    version: str
+    text: str
+
+
+class DemoServer:
+    """One child with the base model; adapters are loaded when live.json first names them. Answers are greedy."""
+
+    def __init__(self, base: Path, target: Path) -> None:
+        self._scorer = ScorerProcess(base, device="auto", threads=0)
+        self._pointer = target / "live.json"
+        self._loaded: set[str] = set()
+
+    def __enter__(self) -> Self:
+        self._scorer.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._scorer.stop(_STOP_TIMEOUT_S)
+
+    def compare(self, questions: Sequence[Question]) -> tuple[tuple[AnswerFact, ...], str]:
+        """Ask the base and the live version the same; return the answers and who is live."""
+        facts, live = [], ""
+        for question in questions:
+            answer = self.live(question)
+            live = answer.version
+            facts.append(
+                AnswerFact(
+                    conversation_id=question.conversation_id,
+                    question=question.text,
+                    reference=question.reference,
+                    base=self._generate(None, question.prompt),
+                    live=answer.text,
+                )
+            )
+        return tuple(facts), live
+
+    def live(self, question: Question) -> Answer:
+        """Ask the version that live.json names at this moment."""
+        named = json.loads(self._pointer.read_text(encoding="utf-8"))
+        version, artifact = str(named["version"]), named["artifact"]
+        if artifact is None:
+            return Answer(version=version, text=self._generate(None, question.prompt))
+        if version not in self._loaded:
+            self._scorer.load(version, Path(artifact)).result(_TIMEOUT_S)
+            self._loaded.add(version)
+        return Answer(version=version, text=self._generate(version, question.prompt))
+
+    def _generate(self, adapter: str | None, prompt: Sequence[Turn]) -> str:
+        messages = tuple(Message(role=turn.role, content=turn.content) for turn in prompt)
+        return self._scorer.generate(adapter, messages, max_tokens=_TOKENS).result(_TIMEOUT_S)

@@ -1,0 +1,123 @@
+"""Watches the daemon until it has promoted a version, or until it is clear that it won't."""
+
+import time
+from collections.abc import Mapping
+
+from daemon.clock import utc_now
+from daemon.conversation import Conversation
+from daemon.demo.children import DaemonProcess
+from daemon.demo.errors import OutOfTime, StartFailed
+from daemon.demo.player import Player
+from daemon.demo.timeline import Kind, Seen, observe
+from daemon.demo.view import Picture, View
+from daemon.facts import Action, RunState
+from daemon.overview import Overview, overview
+from daemon.probe import probe
+from daemon.settings import Settings
+from daemon.stores import Stores
+from registry.types import GateVerdict, PromotionKind
+
+_EVERY_S = 0.5
+
+
+class Watch:
+    """Looks twice a second, tells what is new and shows where everything stands."""
+
+    def __init__(
+        self,
+        stores: Stores,
+        settings: Settings,
+        view: View,
+        *,
+        conversations: Mapping[str, Conversation],
+        new_ids: frozenset[str],
+    ) -> None:
+        self._stores = stores
+        self._settings = settings
+        self._view = view
+        self._conversations = conversations
+        self._before_change = len(conversations) - len(new_ids)
+        self._change_told = False
+        self._seen = Seen()
+
+    def look(self, player: Player) -> Overview:
+        """Look once."""
+        now = overview(self._stores, self._settings, utc_now())
+        if not self._change_told and now.intake.conversations > self._before_change:
+            self._change_told = True
+            self._view.tell(
+                f"the topic changes at conversation {self._before_change + 1}; nobody tells the daemon",
+                Kind.WORK,
+            )
+        self._seen, events = observe(self._seen, now, self._conversations)
+        for event in events:
+            self._view.event(event)
+        self._view.picture(
+            Picture(
+                phase=phase(now),
+                elapsed_s=self._view.elapsed_s,
+                sent=player.sent,
+                total=len(self._conversations),
+                lag=probe(self._settings.http).lag,
+                overview=now,
+                windows=self._seen.windows,
+            )
+        )
+        return now
+
+    def until_promoted(self, player: Player, daemon: DaemonProcess, *, deadline: float) -> str | None:
+        """Watch until all is consumed and a version was promoted; return why it won't be, None if it was.
+
+        ``deadline`` is on the monotonic clock. Raises OutOfTime, ReplayFailed, StartFailed.
+        """
+        total = len(self._conversations)
+        while True:
+            player.check()
+            now = self.look(player)
+            used_up = now.intake.conversations >= total
+            if used_up and now.live is not None and now.live.kind is PromotionKind.PROMOTION:
+                return None
+            if (why := dead_end(now, used_up=used_up)) is not None:
+                return why
+            if not daemon.alive:
+                raise StartFailed(f"the daemon ended by itself; see {daemon.log}")
+            if time.monotonic() > deadline:
+                raise OutOfTime(f"no version was promoted in time; when it ran out: {phase(now)}")
+            time.sleep(_EVERY_S)
+
+
+def phase(now: Overview) -> str:
+    """Say what the daemon is busy with."""
+    if now.run is not None and now.run.state is RunState.RUNNING:
+        return "training on the new conversations"
+    if now.candidate is not None and now.candidate.open:
+        return f"scoring {now.candidate.name} and the live version on held-out conversations"
+    if now.alarm is not None:
+        return "drift was found; collecting new conversations to learn from"
+    if now.live is not None and now.live.kind is PromotionKind.PROMOTION:
+        return f"{now.live.version} is live"
+    if now.windows.reference is None or now.windows.reference.range is None:
+        return "collecting the reference"
+    return "watching for drift"
+
+
+def dead_end(now: Overview, *, used_up: bool) -> str | None:
+    """Say why there will be no promotion any more; ``used_up``: every conversation was consumed."""
+    if now.run is not None and now.run.state in {RunState.FAILED, RunState.CANCELLED}:
+        return f"the training {now.run.state}: {now.run.error}"
+    if now.candidate is not None and now.candidate.report is not None:
+        report = now.candidate.report
+        hopeless = not now.candidate.open and report.verdict is not GateVerdict.PROMOTE
+        if hopeless or (used_up and report.verdict is GateVerdict.INCONCLUSIVE):
+            return f"the gate did not let {now.candidate.name} pass: {report.reason}"
+    if used_up and now.run is None and _decided_on_everything(now):
+        return f"the conversations are used up: {now.decision.reason if now.decision else 'no decision'}"
+    return None
+
+
+def _decided_on_everything(now: Overview) -> bool:
+    """Whether the last window was judged and decided on, and not for a training."""
+    if now.windows.waiting or not now.judged or now.decision is None:
+        return False
+    decided = now.decision.window == now.judged[0].window.number
+    return decided and now.decision.action is not Action.TRAIN
