@@ -18,6 +18,7 @@ from statistics import NormalDist
 
 from registry.clustered import ClusteredMean, clustered_mean
 from registry.errors import RegistryError
+from registry.names import VersionName
 from registry.types import GateReport, GateVerdict, SliceReport
 
 TARGET, PROTECTED = "target", "protected"
@@ -79,10 +80,12 @@ class GateSettings:
             raise BadGateSettings(f"gate: {'; '.join(broken)}")
 
 
-def judge(slices: Sequence[SliceData], settings: GateSettings, *, look: int) -> GateReport:
+def judge(
+    slices: Sequence[SliceData], settings: GateSettings, *, look: int, against: VersionName | None = None
+) -> GateReport:
     """Compare candidate and live version on all slices and answer promote, reject or inconclusive.
 
-    ``look`` counts from 1. An answer needs at least one target slice: without, there is nothing to win, and the
+    ``look`` counts from 1; ``against`` names the live version, for the report. An answer needs at least one target slice: without, there is nothing to win, and the
     gate is inconclusive. Raises BadPairs, NoLooksLeft.
     """
     if not 1 <= look <= settings.max_looks:
@@ -96,7 +99,9 @@ def judge(slices: Sequence[SliceData], settings: GateSettings, *, look: int) -> 
         reason = "there are no held-out conversations of what is new yet"
     if verdict is GateVerdict.INCONCLUSIVE and look == settings.max_looks:
         reason += f"; this was the last of {look} looks, a new candidate is needed"
-    return GateReport(verdict=verdict, reason=reason, alpha=settings.alpha, look=look, slices=reports)
+    return GateReport(
+        verdict=verdict, reason=reason, alpha=settings.alpha, look=look, slices=reports, against=against
+    )
 
 
 def _check(slices: Sequence[SliceData]) -> None:

@@ -11,7 +11,7 @@ from registry.types import Promotion, PromotionKind
 
 
 class BrokenChain(RegistryError):
-    """The log was altered: an entry does not follow from the one before. Restore the ledger from a backup."""
+    """An entry of the log does not follow from the one before: the log was altered. Restore the ledger from a backup."""
 
 
 def entry_digest(entry: Promotion) -> str:
@@ -42,14 +42,18 @@ class History:
         """The versions that led to the live one, which is the last.
 
         A promotion adds its version; a rollback cuts the line back to its version. So two rollbacks in a row walk
-        two versions back and never bounce between the same pair.
+        two versions back and never bounce between the same pair. Raises BrokenChain.
         """
         line: list[VersionName] = []
         for entry in self.entries:
             if entry.kind is PromotionKind.ROLLBACK:
                 while line and line[-1] != entry.version:
                     line.pop()
-                line = line or [entry.version]
+                if not line:
+                    raise BrokenChain(
+                        f"{self.model_line}: entry {entry.position} returns to {entry.version}, which was not live "
+                        "before; restore a backup of the ledger"
+                    )
             else:
                 line.append(entry.version)
         return tuple(line)
@@ -60,16 +64,30 @@ class History:
         return self.entries[-1].version if self.entries else None
 
 
+def check_next(history: History, entry: Promotion) -> None:
+    """Check that an entry can follow a history. Raises BrokenChain naming the position and what is wrong."""
+    line = history.line
+    wrong = {
+        "belongs to another model line": {entry.model_line, entry.version.line} != {history.model_line},
+        "is missing or out of place": entry.position != history.position + 1,
+        "does not carry the digest of the one before": entry.previous_digest != history.head,
+        "names another version before it": entry.previous != history.live,
+        "starts a line that has begun": entry.kind is PromotionKind.BOOTSTRAP and bool(line),
+        "goes on with a line that has not begun": entry.kind is not PromotionKind.BOOTSTRAP and not line,
+        "puts live what is live": entry.version == history.live,
+        "returns to a version that was not live before": entry.kind is PromotionKind.ROLLBACK
+        and entry.version not in line[:-1],
+    }
+    if found := [what for what, is_so in wrong.items() if is_so]:
+        raise BrokenChain(
+            f"{history.model_line}: entry {history.position + 1} {found[0]}; restore a backup of the ledger"
+        )
+
+
 def verify(history: History) -> None:
-    """Check positions, predecessors and digests of the whole log. Raises BrokenChain naming the position."""
-    digest, previous = "", None
-    for position, entry in enumerate(history.entries, start=1):
-        if entry.position != position or entry.model_line != history.model_line:
-            raise BrokenChain(
-                f"{history.model_line}: entry {position} is missing or out of place; restore a backup"
-            )
-        if entry.previous != previous or entry.previous_digest != digest:
-            raise BrokenChain(
-                f"{history.model_line}: entry {position} does not follow from the one before; restore a backup"
-            )
-        digest, previous = entry_digest(entry), entry.version
+    """Check the whole log, entry by entry. Raises BrokenChain naming the first position that is wrong.
+
+    A log whose newest entries were cut off, or whose last one alone was altered, can't be told from a whole one.
+    """
+    for position, entry in enumerate(history.entries):
+        check_next(History(model_line=history.model_line, entries=history.entries[:position]), entry)

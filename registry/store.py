@@ -47,7 +47,8 @@ class Store(Protocol):
     def append(self, entry: Promotion, *, expected: int) -> None:
         """Add an entry to the log, if the log still ends at position ``expected``.
 
-        Raises Conflict, also where the entry does not follow from the last one, and VersionNotFound.
+        Raises Conflict where another writer was first, BrokenChain where the entry does not follow from the last
+        one, and VersionNotFound.
         """
         ...
 

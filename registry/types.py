@@ -91,6 +91,8 @@ class GateReport:
     alpha: float
     look: int
     slices: tuple[SliceReport, ...] = ()
+    #: The live version it was compared with. A pass says nothing about another one.
+    against: VersionName | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

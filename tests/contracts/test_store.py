@@ -1,0 +1,346 @@
+"""What every Store promises. A new store is one more entry of STORES."""
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from datetime import timedelta, timezone
+from pathlib import Path
+from threading import Barrier, Thread
+
+import pytest
+from sqlalchemy import Engine, create_engine, event, text
+
+from registry.documents import BadDocument
+from registry.history import BrokenChain, entry_digest, verify
+from registry.sql import SqlStore
+from registry.store import Conflict, Store, VersionExists, VersionNotFound
+from registry.tables import metadata
+from registry.types import GateVerdict, Promotion
+from tests.factories_registry import LINE, NOW, a_history, a_report, a_step, a_version, v
+from tests.fakes_registry import MemoryStore
+
+
+@contextmanager
+def engine_on(folder: Path) -> Iterator[Engine]:
+    engine = create_engine(f"sqlite:///{folder / 'registry.db'}")
+    try:
+        metadata.create_all(engine)
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def in_memory(_: Path) -> Iterator[Store]:
+    yield MemoryStore()
+
+
+@contextmanager
+def in_sqlite(folder: Path) -> Iterator[Store]:
+    with engine_on(folder) as engine:
+        yield SqlStore(engine)
+
+
+STORES: dict[str, Callable[[Path], AbstractContextManager[Store]]] = {
+    "memory": in_memory,
+    "sqlite": in_sqlite,
+}
+
+
+@pytest.fixture(params=STORES)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    with STORES[request.param](tmp_path) as opened:
+        yield opened
+
+
+def with_versions(store: Store, *numbers: int) -> Store:
+    for number in numbers:
+        store.add_version(a_version(number))
+    return store
+
+
+def promoted(store: Store, *steps: str) -> None:
+    """Append what steps such as "0", "3", "back" lead to."""
+    for step in steps:
+        history = store.history(LINE)
+        store.append(a_step(history, step), expected=history.position)
+
+
+def test_a_version_is_read_as_it_was_added(store: Store) -> None:
+    version = a_version(3)
+    store.add_version(version)
+
+    assert store.version(v(3)) == version
+    assert list(store.versions(LINE)) == [version]
+
+
+def test_the_bare_base_is_a_version(store: Store) -> None:
+    store.add_version(a_version(0))
+
+    assert store.version(v(0)) == a_version(0)
+
+
+def test_a_time_is_the_same_moment_whatever_zone_it_was_given_in(store: Store) -> None:
+    version = replace(a_version(3), created_at=NOW.astimezone(timezone(timedelta(hours=8))))
+    store.add_version(version)
+
+    assert store.version(v(3)).created_at == NOW
+
+
+def test_a_name_is_never_reused(store: Store) -> None:
+    store.add_version(a_version(3))
+
+    with pytest.raises(VersionExists, match="support-bot-v3"):
+        store.add_version(replace(a_version(3), digest="f" * 64))
+    assert store.version(v(3)) == a_version(3)
+
+
+def test_a_missing_version_is_named_with_what_there_is(store: Store) -> None:
+    with_versions(store, 0, 1)
+
+    with pytest.raises(VersionNotFound, match=r"support-bot-v7.*v0, v1"):
+        store.version(v(7))
+
+
+def test_versions_come_in_order_of_their_numbers(store: Store) -> None:
+    with_versions(store, 10, 2, 9)
+
+    assert [version.name.number for version in store.versions(LINE)] == [2, 9, 10]
+
+
+def test_numbers_begin_at_0_and_go_on_after_the_highest(store: Store) -> None:
+    assert store.next_number(LINE) == 0
+
+    with_versions(store, 0, 10)
+
+    assert store.next_number(LINE) == 11
+
+
+def test_a_line_does_not_see_anothers_versions(store: Store) -> None:
+    store.add_version(a_version(4, line="other"))
+
+    assert list(store.versions(LINE)) == []
+    assert store.next_number(LINE) == 0
+
+
+def test_a_new_line_has_an_empty_history(store: Store) -> None:
+    assert store.history(LINE).entries == ()
+    assert store.history(LINE).live is None
+
+
+def test_the_log_is_read_as_it_was_written(store: Store) -> None:
+    with_versions(store, 0, 1, 2)
+    promoted(store, "0", "1", "2", "back")
+
+    assert store.history(LINE) == a_history("0", "1", "2", "back")
+    assert store.history(LINE).live == v(1)
+    verify(store.history(LINE))
+
+
+def test_digests_survive_the_store(store: Store) -> None:
+    with_versions(store, 0, 1)
+    promoted(store, "0", "1")
+
+    written = [entry_digest(entry) for entry in a_history("0", "1").entries]
+    assert [entry_digest(entry) for entry in store.history(LINE).entries] == written
+
+
+def test_second_writer_at_the_same_position_is_refused(store: Store) -> None:
+    with_versions(store, 0, 1, 2)
+    promoted(store, "0")
+    seen = store.history(LINE)
+    store.append(a_step(seen, "1"), expected=1)
+
+    with pytest.raises(Conflict):
+        store.append(a_step(seen, "2"), expected=1)
+    assert store.history(LINE) == a_history("0", "1")
+
+
+def test_a_writer_ahead_of_the_log_is_refused(store: Store) -> None:
+    with_versions(store, 0, 1)
+
+    with pytest.raises(Conflict):
+        store.append(a_step(a_history("0"), "1"), expected=1)
+
+
+def test_an_entry_with_another_past_is_refused(store: Store) -> None:
+    with_versions(store, 0, 1)
+    promoted(store, "0")
+    entry = replace(a_step(store.history(LINE), "1"), previous_digest="0" * 64)
+
+    with pytest.raises(BrokenChain, match="entry 2"):
+        store.append(entry, expected=1)
+    assert store.history(LINE).position == 1
+
+
+def test_an_entry_at_another_position_than_the_next_is_refused(store: Store) -> None:
+    with_versions(store, 0, 1)
+    promoted(store, "0")
+    entry = replace(a_step(store.history(LINE), "1"), position=5)
+
+    with pytest.raises(BrokenChain):
+        store.append(entry, expected=1)
+
+
+def test_a_version_that_is_not_registered_is_never_live(store: Store) -> None:
+    with_versions(store, 0)
+    promoted(store, "0")
+
+    with pytest.raises(VersionNotFound, match="support-bot-v1"):
+        store.append(a_step(store.history(LINE), "1"), expected=1)
+    assert store.history(LINE).live == v(0)
+
+
+def test_lines_have_logs_of_their_own(store: Store) -> None:
+    with_versions(store, 0)
+    store.add_version(a_version(0, line="other"))
+    promoted(store, "0")
+    store.append(a_history("0", line="other").entries[0], expected=0)
+
+    assert store.history("other").live == v(0, "other")
+    assert store.history(LINE).position == 1
+
+
+def test_gate_reports_come_in_order_of_their_looks(store: Store) -> None:
+    with_versions(store, 1)
+    looks = [a_report(GateVerdict.INCONCLUSIVE), a_report(GateVerdict.INCONCLUSIVE, look=2), a_report(look=3)]
+    for report in looks:
+        store.add_gate_report(v(1), report, at=NOW)
+
+    assert list(store.gate_reports(v(1))) == looks
+
+
+def test_a_report_with_infinite_bounds_survives(store: Store) -> None:
+    with_versions(store, 1)
+    found = replace(a_report().slices[0], lower=-math.inf, upper=math.inf)
+    report = replace(a_report(), slices=(found,), against=v(0))
+    store.add_gate_report(v(1), report, at=NOW)
+
+    assert list(store.gate_reports(v(1))) == [report]
+
+
+def test_a_look_is_recorded_once(store: Store) -> None:
+    with_versions(store, 1)
+    store.add_gate_report(v(1), a_report(GateVerdict.REJECT), at=NOW)
+
+    with pytest.raises(Conflict, match="look 1"):
+        store.add_gate_report(v(1), a_report(), at=NOW)
+    assert store.gate_reports(v(1))[-1].verdict is GateVerdict.REJECT
+
+
+def test_reports_on_a_version_that_is_not_registered_are_refused(store: Store) -> None:
+    with pytest.raises(VersionNotFound):
+        store.add_gate_report(v(1), a_report(), at=NOW)
+
+
+def test_a_version_without_reports_has_none(store: Store) -> None:
+    with_versions(store, 1, 2)
+    store.add_gate_report(v(2), a_report(), at=NOW)
+
+    assert list(store.gate_reports(v(1))) == []
+
+
+# What a database adds: it outlives the process, is shared, and may be damaged.
+
+
+def test_everything_outlives_the_process(tmp_path: Path) -> None:
+    with in_sqlite(tmp_path) as store:
+        with_versions(store, 0, 1)
+        promoted(store, "0", "1")
+        store.add_gate_report(v(1), a_report(), at=NOW)
+
+    with in_sqlite(tmp_path) as again:
+        assert list(again.versions(LINE)) == [a_version(0), a_version(1)]
+        assert again.history(LINE) == a_history("0", "1")
+        assert list(again.gate_reports(v(1))) == [a_report()]
+
+
+def test_a_version_that_another_process_added_is_seen(tmp_path: Path) -> None:
+    with in_sqlite(tmp_path) as ours, in_sqlite(tmp_path) as theirs:
+        with_versions(ours, 0)
+        assert len(ours.versions(LINE)) == 1
+        with_versions(theirs, 1)
+
+        assert list(ours.versions(LINE)) == [a_version(0), a_version(1)]
+
+
+def test_of_two_writers_at_once_exactly_one_is_let_through(tmp_path: Path) -> None:
+    with in_sqlite(tmp_path) as store, in_sqlite(tmp_path) as other:
+        with_versions(store, 0, 1, 2)
+        promoted(store, "0")
+        for _ in range(10):
+            history = store.history(LINE)
+            entry = a_step(history, "1" if history.live != v(1) else "2")
+            outcomes = race(
+                {store: entry, other: replace(entry, reason="另一个人先到")}, expected=history.position
+            )
+
+            assert sorted(outcomes) == ["conflict", "written"]
+            assert store.history(LINE).position == history.position + 1
+        verify(store.history(LINE))
+
+
+def race(entries: dict[Store, Promotion], *, expected: int) -> list[str]:
+    """Let each store append its entry, all at the same moment; return how each fared."""
+    start = Barrier(len(entries), timeout=30)
+    outcomes: list[str] = []
+
+    def write(store: Store, entry: Promotion) -> None:
+        start.wait()
+        try:
+            store.append(entry, expected=expected)
+            outcomes.append("written")
+        except Conflict:
+            outcomes.append("conflict")
+
+    threads = [Thread(target=write, args=each) for each in entries.items()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    return outcomes
+
+
+def test_the_key_decides_between_writers_that_both_looked_before_either_wrote(tmp_path: Path) -> None:
+    with engine_on(tmp_path) as engine, in_sqlite(tmp_path) as first:
+        second = SqlStore(engine)
+        with_versions(second, 0, 1, 2)
+        promoted(second, "0")
+        history = second.history(LINE)
+
+        def overtake(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+            if statement.startswith("INSERT INTO promotions"):
+                first.append(a_step(history, "1"), expected=1)
+
+        event.listen(engine, "before_cursor_execute", overtake)
+        with pytest.raises(Conflict):
+            second.append(a_step(history, "2"), expected=1)
+
+        assert first.history(LINE) == a_history("0", "1")
+
+
+def test_a_damaged_document_is_refused_where_it_is_read(tmp_path: Path) -> None:
+    with engine_on(tmp_path) as engine:
+        with_versions(SqlStore(engine), 3)
+        with engine.begin() as connection:
+            connection.execute(text('update versions set document = \'{"name": "support-bot-v3"}\''))
+
+        with pytest.raises(BadDocument, match="run is missing"):
+            SqlStore(engine).version(v(3))
+
+
+def test_an_altered_entry_breaks_the_chain(tmp_path: Path) -> None:
+    with engine_on(tmp_path) as engine:
+        store = SqlStore(engine)
+        with_versions(store, 0, 1, 2)
+        promoted(store, "0", "1", "2")
+        with engine.begin() as connection:
+            connection.execute(
+                text(
+                    "update promotions set document = replace(document, 'better', 'worse') where position = 2"
+                )
+            )
+
+        with pytest.raises(BrokenChain, match="entry 3"):
+            verify(store.history(LINE))

@@ -1,0 +1,59 @@
+"""A registry in memory, for tests that need one and no database."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from registry.history import History, check_next
+from registry.names import VersionName
+from registry.store import Conflict, VersionExists, VersionNotFound
+from registry.types import GateReport, Promotion, Version
+
+
+class MemoryStore:
+    """Keeps the Store's promises, save surviving a crash and several writers at once."""
+
+    def __init__(self) -> None:
+        self._versions: dict[VersionName, Version] = {}
+        self._entries: dict[str, tuple[Promotion, ...]] = {}
+        self._reports: dict[VersionName, dict[int, GateReport]] = {}
+
+    def add_version(self, version: Version) -> None:
+        if version.name in self._versions:
+            raise VersionExists(str(version.name))
+        self._versions[version.name] = version
+
+    def version(self, name: VersionName) -> Version:
+        self._require(name)
+        return self._versions[name]
+
+    def versions(self, model_line: str) -> Sequence[Version]:
+        return [self._versions[name] for name in sorted(self._versions) if name.line == model_line]
+
+    def next_number(self, model_line: str) -> int:
+        return max((version.name.number for version in self.versions(model_line)), default=-1) + 1
+
+    def append(self, entry: Promotion, *, expected: int) -> None:
+        self._require(entry.version)
+        history = self.history(entry.model_line)
+        if history.position != expected:
+            raise Conflict(f"at {history.position}, not {expected}")
+        check_next(history, entry)
+        self._entries[entry.model_line] = (*history.entries, entry)
+
+    def history(self, model_line: str) -> History:
+        return History(model_line=model_line, entries=self._entries.get(model_line, ()))
+
+    def add_gate_report(self, version: VersionName, report: GateReport, *, at: datetime) -> None:
+        self._require(version)
+        reports = self._reports.setdefault(version, {})
+        if report.look in reports:
+            raise Conflict(f"look {report.look} is there already")
+        reports[report.look] = report
+
+    def gate_reports(self, version: VersionName) -> Sequence[GateReport]:
+        return [report for _, report in sorted(self._reports.get(version, {}).items())]
+
+    def _require(self, name: VersionName) -> None:
+        if name not in self._versions:
+            known = ", ".join(f"v{version.name.number}" for version in self.versions(name.line))
+            raise VersionNotFound(f"there is no {name}; there are: {known or 'none'}")
