@@ -7,3 +7,7 @@ class MonitorError(Exception):
 
 class NothingToReport(MonitorError):
     """There is nothing to compare. Wait for more conversations."""
+
+
+class InvalidSettings(MonitorError, ValueError):
+    """The settings contradict themselves. The message names the setting and what it may be."""

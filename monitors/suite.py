@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from monitors.errors import InvalidSettings
 from monitors.evidence import Minimum, inconclusive
 from monitors.types import Explanation, Finding, Monitor, Reference, Verdict, Window
 
@@ -38,13 +39,13 @@ class MonitorSettings:
     def __post_init__(self) -> None:
         unknown = {*self.monitors, *self.triggers} - {*MONITORS}
         if unknown:
-            raise ValueError(
+            raise InvalidSettings(
                 f"no such monitor: {', '.join(sorted(unknown))}; there are {', '.join(MONITORS)}"
             )
         if not {*self.triggers} <= {*self.monitors}:
-            raise ValueError("a monitor that may trigger must be among those that run")
+            raise InvalidSettings("triggers must be among monitors: one that does not run can't trigger")
         if self.conversations_between_false_alarms < 1:
-            raise ValueError("conversations_between_false_alarms must be at least 1")
+            raise InvalidSettings("conversations_between_false_alarms must be at least 1")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,4 +1,4 @@
-"""An Evidently metric: how far apart two texts columns are, by a permutation test that moves users as one."""
+"""An Evidently metric: how far apart a window's texts are from the reference's, users taken as a whole."""
 
 import numpy as np
 import pandas as pd

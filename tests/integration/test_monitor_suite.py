@@ -5,6 +5,7 @@ import pickle
 import pytest
 
 from monitors import suite
+from monitors.errors import InvalidSettings
 from monitors.suite import MonitorSettings, judge
 from monitors.types import Finding, Monitor, Reference, Verdict, Window
 from tests.factories_monitors import a_reference, a_window, made_of
@@ -80,10 +81,10 @@ def test_settings_and_judgement_cross_to_another_process() -> None:
     ("wrong", "said"),
     [
         ({"monitors": ("mmd", "psychic")}, "no such monitor: psychic"),
-        ({"monitors": ("columns",)}, "must be among those that run"),
+        ({"monitors": ("columns",)}, "triggers must be among monitors"),
         ({"conversations_between_false_alarms": 0}, "at least 1"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, object], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(InvalidSettings, match=said):
         MonitorSettings(**wrong)  # type: ignore[arg-type]
