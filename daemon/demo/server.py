@@ -73,4 +73,4 @@ class DemoServer:
 
     def _generate(self, adapter: str | None, prompt: Sequence[Turn]) -> str:
         messages = tuple(Message(role=turn.role, content=turn.content) for turn in prompt)
-        return self._scorer.generate(adapter, messages, max_tokens=_TOKENS).result(_TIMEOUT_S)
+        return self._scorer.generate(adapter, messages, max_new_tokens=_TOKENS).result(_TIMEOUT_S)

@@ -143,7 +143,10 @@ def _decision(seen: Seen, now: Overview, _: _Texts) -> _Step:
     if decision.action is Action.NONE and decision.trigger is None:
         return seen, []  # nothing asked for a training
     kind = Kind.WORK if decision.action is Action.TRAIN else Kind.WAIT
-    return seen, [Event(kind=kind, text=f"decision: {decision.action}: {decision.reason}")]
+    news = (
+        decision.reason.rsplit("; ", 1)[-1] if seen.alarmed else decision.reason
+    )  # the alarm was told already
+    return seen, [Event(kind=kind, text=f"decision: {decision.action}: {news}")]
 
 
 def _run(seen: Seen, now: Overview, _: _Texts) -> _Step:

@@ -81,9 +81,9 @@ class View:
     def event(self, event: Event) -> None:
         """Print something that happened, with its time."""
         line = Text.assemble((f"{clock_text(self.elapsed_s):>8}  ", "dim"), (event.text, _STYLES[event.kind]))
-        self._console.print(_hanging(line))
+        self._print(line, _INDENT)
         for detail in event.details:
-            self._console.print(_hanging(Text(" " * _INDENT + "· " + detail, style="dim"), extra=2))
+            self._print(Text(" " * _INDENT + "· " + detail, style="dim"), _INDENT + 2)
 
     def tell(self, text: str, kind: Kind = Kind.NEUTRAL) -> None:
         """Print a sentence, with its time."""
@@ -91,7 +91,10 @@ class View:
 
     def show(self, renderable: RenderableType) -> None:
         """Print something as it is."""
-        self._console.print(renderable)
+        self._console.print(renderable, soft_wrap=isinstance(renderable, Text))
+
+    def _print(self, line: Text, indent: int) -> None:
+        self._console.print(_hanging(line, indent, self._console), soft_wrap=True)
 
     def picture(self, picture: Picture) -> None:
         """Show where everything stands."""
@@ -201,14 +204,11 @@ def _bar(done: int, total: int) -> ProgressBar:
     return ProgressBar(total=max(1, total), completed=done, width=_BAR_WIDTH)
 
 
-def _hanging(line: Text, *, extra: int = 0) -> RenderableType:
-    """Wrap long lines under their beginning, not under the time."""
-    prefix, rest = line[: _INDENT + extra], line[_INDENT + extra :]
-    grid = Table.grid()
-    grid.add_column(no_wrap=True, width=_INDENT + extra)
-    grid.add_column(overflow="fold")
-    grid.add_row(prefix, rest)
-    return grid
+def _hanging(line: Text, indent: int, console: Console) -> Text:
+    """Wrap a long line under its beginning, not under its time."""
+    prefix, rest = line[:indent], line[indent:]
+    wrapped = rest.wrap(console, max(20, console.width - indent))
+    return Text("\n" + " " * indent).join([Text.assemble(prefix, wrapped[0]), *wrapped[1:]])
 
 
 def _int(values: Mapping[str, object], name: str) -> int:

@@ -165,3 +165,11 @@ def test_a_pass_is_told_once_though_candidate_and_promotion_both_carry_it() -> N
     _, events = told(seen, an_overview(live=a_promotion(2, PromotionKind.PROMOTION, 1)))
 
     assert texts(events).count("the gate on demo-v1: promote") == 1
+
+
+def test_after_the_alarm_a_decision_does_not_repeat_it() -> None:
+    decision = replace(a_decision(2), reason="drift since window 6 (words changed; much); waits for run r1")
+
+    _, (event,) = told(replace(Seen(), alarmed=True), an_overview(decision=decision))
+
+    assert event.text == "decision: wait: waits for run r1"
