@@ -75,8 +75,10 @@ class ChatEncoder:
                 f"the chat template can't render a question and its answer: {error}"
             ) from error
         tokens = self._tokenise(text, spans)
-        if not tokens[_ends(tokens, spans)[-1] - 1].control:
+        last = tokens[_ends(tokens, spans)[-1] - 1]
+        if not last.control:
             raise UnusableModel("the chat template doesn't end the assistant's turn with a special token")
+        self.end_of_turn = last.id
 
     def encode(self, id_: str, messages: Sequence[Message], *, max_tokens: int) -> Encoded | Skipped:
         """Ids of the conversation up to its last assistant turn that ends within ``max_tokens``."""

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import IO
 
 import psutil
@@ -21,8 +20,8 @@ _ENVIRONMENT = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "TOKENIZERS_
 class Child:
     """``python -m MODULE ARGUMENTS`` whose stdout lines go to ``on_line``, and whose end goes to ``on_end``.
 
-    Both are called in a reader thread; ``on_end`` once, last, and with what to say if the child owes an answer. stderr goes to a file, so that a chatty child
-    costs no memory; stdin stays open until ``stop``, so that a child can notice its parent's death.
+    Both are called in a reader thread; ``on_end`` once, last, and with what to say if the child owes an answer. stderr goes to ``log``, a file opened for
+    reading too and closed in the end; stdin stays open until ``stop``, so that a child can notice its parent's death.
     """
 
     def __init__(
@@ -30,20 +29,18 @@ class Child:
         module: str,
         arguments: Sequence[str],
         *,
-        log: Path,
+        log: IO[bytes],
         on_line: Callable[[str], None],
         on_end: Callable[[ChildDied], None],
     ) -> None:
-        log.parent.mkdir(parents=True, exist_ok=True)
         self._log = log
-        with log.open("wb") as stderr:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                env={**os.environ, **_ENVIRONMENT},  # the caller's own, passed on: no setting is read here
-            )
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env={**os.environ, **_ENVIRONMENT},  # the caller's own, passed on: no setting is read here
+        )
         self._on_line = on_line
         self._on_end = on_end
         self._reader = threading.Thread(target=self._read, name=f"{module}-reader", daemon=True)
@@ -104,6 +101,6 @@ class Child:
         self._on_end(self._died())
 
     def _last_words(self) -> str:
-        with self._log.open("rb") as log:
-            log.seek(max(0, self._log.stat().st_size - _TAIL))
+        with self._log as log:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - _TAIL))
             return log.read().decode("utf-8", "replace").strip()

@@ -29,7 +29,23 @@ class Cancelled(LearnerError):
     permanent = False
 
 
+class UnknownAdapter(LearnerError):
+    """No adapter of that name is loaded; load it first."""
+
+
+class NameTaken(LearnerError):
+    """Another adapter was loaded under that name; names are never used twice."""
+
+
 class ChildDied(LearnerError):
     """A child process ended without an answer (killed, out of memory, crashed)."""
 
     permanent = False
+
+
+def error_named(name: str, message: str) -> LearnerError:
+    """The error that a child process told of. A name that isn't one of ours becomes part of the message."""
+    kind = globals().get(name)
+    if isinstance(kind, type) and issubclass(kind, LearnerError):
+        return kind(message)
+    return LearnerError(f"{name}: {message}")

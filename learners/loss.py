@@ -9,16 +9,21 @@ from learners.attention import PACKED, attention_for
 from learners.packing import PackedRow
 
 
+def mixed_precision(model: PreTrainedModel | PeftModel) -> torch.autocast:
+    """Makes float32 adapters on a bfloat16 base multiply in bfloat16; nothing on a float32 base."""
+    dtype = model.get_input_embeddings().weight.dtype
+    return torch.autocast(model.device.type, torch.bfloat16, enabled=dtype == torch.bfloat16)
+
+
 def token_losses(model: PreTrainedModel | PeftModel, row: PackedRow) -> torch.Tensor:
     """Negative log-likelihood of each target token of the row, in nats, float32; shape (targets,).
 
-    The head, a large share of a small model's work, is computed for the target tokens only. Float32 adapters
-    on a bfloat16 base multiply in bfloat16. PyTorch's attention keeps the conversations apart by itself: where
+    The head, a large share of a small model's work, is computed for the target tokens only. PyTorch's attention keeps the conversations apart by itself: where
     there is neither a mask nor a cache, transformers builds one wherever positions start again.
     """
-    device, dtype = model.device, model.get_input_embeddings().weight.dtype
+    device = model.device
     extra = {"segments": row.segments} if attention_for(model.config, device) == PACKED else {}
-    with torch.autocast(device.type, torch.bfloat16, enabled=dtype == torch.bfloat16):
+    with mixed_precision(model):
         output = model(
             input_ids=row.ids.to(device),
             position_ids=row.positions.to(device),

@@ -7,6 +7,9 @@ import torch
 
 from learners.chat import Encoded
 
+#: Longer rows are slower on CPUs (caches), and take more memory everywhere.
+ROW_TOKENS = 512
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PackedRow:

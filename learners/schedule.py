@@ -4,10 +4,7 @@ import math
 import random
 from collections.abc import Sequence
 
-from learners.packing import pack
-
-#: Longer rows are slower on CPUs (caches), and take more memory everywhere.
-_ROW_TOKENS = 512
+from learners.packing import ROW_TOKENS, pack
 
 Row = list[int]  # indices of conversations
 Step = list[Row]
@@ -18,7 +15,7 @@ def plan_steps(lengths: Sequence[int], *, epochs: float, tokens_per_step: int, s
 
     Of a broken epoch, such as the last of 1.5, the first steps are taken.
     """
-    rows_per_step = max(1, math.ceil(tokens_per_step / _ROW_TOKENS))
+    rows_per_step = max(1, math.ceil(tokens_per_step / ROW_TOKENS))
     steps: list[Step] = []
     for epoch in range(math.ceil(epochs)):
         generator = random.Random(f"{seed}/{epoch}")  # noqa: S311 (reproducible, not secret)

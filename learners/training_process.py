@@ -27,7 +27,7 @@ class TrainingProcess:
         self._child = Child(
             "learners.worker",
             [str(file), "--stop-with-stdin"],
-            log=self._work_dir / "worker.log",
+            log=(self._work_dir / "worker.log").open("w+b"),
             on_line=self._heard,
             on_end=self._ended,
         )

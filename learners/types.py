@@ -119,3 +119,11 @@ class Score:
     def loss(self) -> float:
         """Nats per assistant token; NaN where there are none."""
         return self.nll / self.tokens if self.tokens else float("nan")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScorerStats:
+    """What a scorer holds."""
+
+    rss_bytes: int
+    adapters: tuple[str, ...]

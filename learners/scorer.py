@@ -1,0 +1,130 @@
+"""Holds a base and adapters, scores and generates: ``python -m learners.scorer BASE DEVICE THREADS DTYPE MAX_TOKENS``.
+
+Requests are JSON lines on stdin, {"id", "op", ...}; the end of stdin ends the process. Answers are JSON lines on
+stdout: {"id", "done", "of"} while scoring, then {"id", "result"} or {"id", "error", "message"}. An error in one
+request leaves the process as it was. Where the base can't be loaded, one line {"error", "message"} says why.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import cast
+
+import psutil
+
+from learners.codec import conversation_from_json, message_from_json
+from learners.errors import BadRequest, LearnerError
+from learners.jsonlines import Lines
+from learners.types import ScorerStats
+
+Request = Mapping[str, object]
+
+
+def main(arguments: list[str]) -> int:
+    """Serves requests until stdin ends."""
+    if len(arguments) != 5:
+        sys.stderr.write("usage: python -m learners.scorer BASE DEVICE THREADS DTYPE MAX_TOKENS\n")
+        return 2
+    base, device, threads, dtype, max_tokens = arguments
+    lines = Lines()
+    try:
+        scorer = _Scorer(Path(base), device, int(threads), dtype, int(max_tokens), lines)
+        for line in sys.stdin.buffer:
+            _serve(scorer, json.loads(line), lines)
+    except LearnerError as error:
+        lines.write(json.dumps({"error": type(error).__name__, "message": str(error)}))
+        return 1
+    except BrokenPipeError:
+        return 1  # the parent is gone
+    return 0
+
+
+def _serve(scorer: "_Scorer", request: Request, lines: Lines) -> None:
+    id_ = request["id"]
+    try:
+        answer: dict[str, object] = {"id": id_, "result": scorer.answer(request)}
+    except (LearnerError, RuntimeError) as error:  # torch's, such as out of memory, are RuntimeErrors
+        answer = {"id": id_, "error": type(error).__name__, "message": str(error)}
+    lines.write(json.dumps(answer))
+
+
+class _Scorer:
+    """What each operation does. torch is imported here, not with the module."""
+
+    def __init__(
+        self, base: Path, device: str, threads: int, dtype: str, max_tokens: int, lines: Lines
+    ) -> None:
+        from learners.adapters import Adapters
+        from learners.chat import ChatEncoder
+        from learners.model import (
+            DtypeName,
+            choose_device,
+            choose_dtype,
+            load_base,
+            load_tokenizer,
+            prepare_torch,
+        )
+
+        prepare_torch(threads)
+        place = choose_device(device)
+        self._tokenizer = load_tokenizer(base)
+        self._encoder = ChatEncoder(self._tokenizer)
+        self._adapters = Adapters(load_base(base, choose_dtype(cast(DtypeName, dtype), place), place))
+        self._max_tokens = max_tokens
+        self._lines = lines
+        self._operations: dict[object, Callable[[Request], object]] = {
+            "load": self._load,
+            "unload": self._unload,
+            "score": self._score,
+            "generate": self._generate,
+            "stats": self._stats,
+        }
+
+    def answer(self, request: Request) -> object:
+        """The result of one request. Raises a LearnerError that says what is wrong with it."""
+        operation = self._operations.get(request.get("op"))
+        if operation is None:
+            raise BadRequest(f"op must be one of {', '.join(map(str, self._operations))}")
+        return operation(request)
+
+    def _load(self, request: Request) -> None:
+        self._adapters.load(str(request["name"]), Path(str(request["path"])))
+
+    def _unload(self, request: Request) -> None:
+        self._adapters.unload(str(request["name"]))
+
+    def _score(self, request: Request) -> object:
+        from learners.scoring import score
+
+        def tell(done: int, of: int) -> None:
+            self._lines.write(json.dumps({"id": request["id"], "done": done, "of": of}))
+
+        conversations = [
+            conversation_from_json(talk) for talk in cast(list[object], request["conversations"])
+        ]
+        with self._adapters.using(cast(str | None, request["adapter"])) as model:
+            scores = score(model, self._encoder, conversations, max_tokens=self._max_tokens, on_progress=tell)
+        return [asdict(result) for result in scores]
+
+    def _generate(self, request: Request) -> str:
+        from learners.scoring import generate
+
+        messages = [message_from_json(message) for message in cast(list[object], request["messages"])]
+        with self._adapters.using(cast(str | None, request["adapter"])) as model:
+            return generate(
+                model,
+                self._tokenizer,
+                self._encoder,
+                messages,
+                max_new_tokens=cast(int, request["max_new_tokens"]),
+            )
+
+    def _stats(self, _: Request) -> object:
+        stats = ScorerStats(rss_bytes=psutil.Process().memory_info().rss, adapters=self._adapters.names)
+        return asdict(stats)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
