@@ -1,32 +1,21 @@
 """Keeps artifacts where fsspec reaches: written once, whole or not at all, checked whenever they are read."""
 
-import hashlib
-import json
-import re
+import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol, cast
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from registry.errors import RegistryError
+from registry.manifest import MANIFEST, BadArtifact, Manifest, NoArtifact, WrongDigest, parse, read_folder
 from registry.names import VersionName
 
-MANIFEST = "manifest.json"
-_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
-_CHUNK = 1 << 20
-
-
-class BadArtifact(RegistryError):
-    """The artifact's files are not what its manifest, or its version, says they are."""
-
-
-class ArtifactExists(RegistryError):
-    """Another artifact is stored under the version's name. Artifacts are never replaced."""
+__all__ = ["ArtifactStore", "BadArtifact", "FsspecArtifactStore", "StoredArtifact"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,14 +28,28 @@ class StoredArtifact:
 
 
 class ArtifactStore(Protocol):
-    """Keeps immutable artifact folders under their versions' names."""
+    """Keeps immutable artifact folders.
+
+    Every method may raise OSError where the store can't be reached; the same call may succeed later.
+    """
 
     def put(self, folder: Path, name: VersionName) -> StoredArtifact:
-        """Store a folder. Storing the same again changes nothing. Raises BadArtifact, ArtifactExists."""
+        """Store a version's artifact folder, after checking it. Raises BadArtifact.
+
+        What is stored is never written over: the same folder again changes nothing, another one under the same name
+        gets a place of its own. An artifact that was not stored to its end does not exist.
+        """
         ...
 
     def fetch(self, url: str, digest: str) -> Path:
-        """Return a local folder with the artifact, every file checked. Raises BadArtifact."""
+        """Return a local folder with the artifact, every file checked. It must not be written to.
+
+        Raises BadArtifact.
+        """
+        ...
+
+    def verify(self, url: str, digest: str) -> None:
+        """Check every file where it is stored. Raises BadArtifact."""
         ...
 
     def size_bytes(self) -> int:
@@ -54,117 +57,111 @@ class ArtifactStore(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
-    sha256: str
-    size: int
-
-
 class FsspecArtifactStore:
-    """A folder of any file system that fsspec knows.
+    """A folder of any file system that fsspec knows: ``<url>/<version>/<digest>/<files>``.
 
-    The manifest is written last: an artifact without one does not exist, which holds on object stores too, where
-    nothing can be renamed in one step.
+    The manifest is put in its place last, in one step: an artifact without one does not exist. That holds on a local
+    disk and on object stores, where a folder can't be renamed in one step. The digest in the path keeps two writers
+    of one name apart, and a run that died half-way out of the next one's way.
     """
 
     def __init__(self, url: str, *, cache: Path) -> None:
         """``cache`` is where copies go of what is not on a local disk."""
-        self._fs, self._root = fsspec.core.url_to_fs(url)
+        # Listings are never cached: other processes write here, too.
+        self._fs, self._root = fsspec.core.url_to_fs(url, use_listings_cache=False)
         self._cache = cache
 
     def put(self, folder: Path, name: VersionName) -> StoredArtifact:
-        """Store a folder. Raises BadArtifact, ArtifactExists."""
-        manifest, files = _read_manifest(
-            (folder / MANIFEST).read_bytes() if (folder / MANIFEST).is_file() else None, folder
-        )
-        _check_folder(folder, files)
-        place = f"{self._root}/{name}"
-        digest = hashlib.sha256(manifest).hexdigest()
-        if self._fs.exists(f"{place}/{MANIFEST}"):
-            stored = hashlib.sha256(self._fs.cat_file(f"{place}/{MANIFEST}")).hexdigest()
-            if stored != digest:
-                raise ArtifactExists(
-                    f"{name} is stored already with digest {stored[:12]}, this one is {digest[:12]}"
-                )
-        else:
-            self._fs.makedirs(place, exist_ok=True)
-            for file in files:
-                self._fs.put_file(str(folder / file), f"{place}/{file}")
-            self._fs.pipe_file(f"{place}/{MANIFEST}", manifest)
-        size = sum(file.size for file in files.values()) + len(manifest)
-        return StoredArtifact(url=self._fs.unstrip_protocol(place), digest=digest, size_bytes=size)
+        """Store a version's artifact folder. Raises BadArtifact."""
+        manifest = read_folder(folder)
+        place = f"{self._root}/{name}/{manifest.digest}"
+        if not self._fs.exists(f"{place}/{MANIFEST}"):
+            self._upload(folder, manifest, place)
+        url = self._fs.unstrip_protocol(place)
+        return StoredArtifact(url=url, digest=manifest.digest, size_bytes=manifest.size_bytes)
 
     def fetch(self, url: str, digest: str) -> Path:
         """Return a local folder with the artifact, every file checked. Raises BadArtifact."""
-        fs, place = fsspec.core.url_to_fs(url)
+        fs, place = fsspec.core.url_to_fs(url, use_listings_cache=False)
         if isinstance(fs, LocalFileSystem):
-            return check_artifact(Path(place), digest)
+            return _checked(Path(place), digest)
         cached = self._cache / digest
-        if not cached.exists():
-            self._download(fs, place, cached)
-        return check_artifact(cached, digest)
+        with suppress(BadArtifact):  # not there yet, or damaged: the store has the last word
+            return _checked(cached, digest)
+        return self._download(fs, place, digest, cached)
+
+    def verify(self, url: str, digest: str) -> None:
+        """Check every file where it is stored. Raises BadArtifact."""
+        fs, place = fsspec.core.url_to_fs(url, use_listings_cache=False)
+        manifest = _manifest(fs, place, digest)
+        names = [str(path).rstrip("/").rsplit("/", 1)[-1] for path in fs.ls(place, detail=False)]
+        manifest.check(names, lambda name: cast("BinaryIO", fs.open(f"{place}/{name}", "rb")), where=place)
 
     def size_bytes(self) -> int:
         """Return the size of everything stored."""
         return int(self._fs.du(self._root)) if self._fs.exists(self._root) else 0
 
-    def _download(self, fs: fsspec.AbstractFileSystem, place: str, cached: Path) -> None:
+    def _upload(self, folder: Path, manifest: Manifest, place: str) -> None:
+        self._fs.makedirs(place, exist_ok=True)
+        for name in manifest.files:
+            self._fs.put_file(str(folder / name), f"{place}/{name}")
+        # Beside the place, not in it: whatever a crash leaves behind must not be taken for a file of the artifact.
+        temporary = f"{place}.{uuid.uuid4().hex}"
+        self._fs.pipe_file(temporary, manifest.content)
+        if isinstance(self._fs, LocalFileSystem):
+            _sync(*(Path(place) / name for name in manifest.files), Path(temporary), Path(place))
+        self._fs.mv(temporary, f"{place}/{MANIFEST}")
+        if isinstance(self._fs, LocalFileSystem):
+            _sync(Path(place), Path(place).parent)
+
+    def _download(self, fs: fsspec.AbstractFileSystem, place: str, digest: str, cached: Path) -> Path:
+        manifest = _manifest(fs, place, digest)
         self._cache.mkdir(parents=True, exist_ok=True)
-        manifest = fs.cat_file(f"{place}/{MANIFEST}") if fs.exists(f"{place}/{MANIFEST}") else None
-        content, files = _read_manifest(manifest, place)
         with tempfile.TemporaryDirectory(dir=self._cache) as temporary:
-            folder = Path(temporary) / "artifact"
+            folder = Path(temporary) / digest
             folder.mkdir()
-            for file in files:
-                fs.get_file(f"{place}/{file}", str(folder / file))
-            (folder / MANIFEST).write_bytes(content)
-            shutil.move(folder, cached)
+            for name in manifest.files:
+                with suppress(FileNotFoundError):  # the check below names it
+                    fs.get_file(f"{place}/{name}", str(folder / name))
+            (folder / MANIFEST).write_bytes(manifest.content)
+            _checked(folder, digest)
+            try:
+                folder.rename(cached)
+            except OSError:  # there is one: another process's, or a damaged one
+                with suppress(BadArtifact):
+                    return _checked(cached, digest)
+                shutil.rmtree(cached)
+                folder.rename(cached)
+        return cached
 
 
-def check_artifact(folder: Path, digest: str) -> Path:
-    """Check a local artifact folder against a version's digest, file by file; return it. Raises BadArtifact."""
-    manifest, files = _read_manifest(
-        (folder / MANIFEST).read_bytes() if (folder / MANIFEST).is_file() else None, folder
-    )
-    found = hashlib.sha256(manifest).hexdigest()
+def _checked(folder: Path, digest: str) -> Path:
+    found = read_folder(folder).digest
     if found != digest:
-        raise BadArtifact(
-            f"{folder} has digest {found[:12]}, its version says {digest[:12]}; restore it from a backup"
+        raise WrongDigest(
+            f"{folder} has digest {found[:12]}, its version names {digest[:12]}; restore a backup"
         )
-    _check_folder(folder, files)
     return folder
 
 
-def _read_manifest(content: bytes | None, place: Path | str) -> tuple[bytes, Mapping[str, _File]]:
-    if content is None:
-        raise BadArtifact(f"{place} has no {MANIFEST}: it is no artifact, or was not written to its end")
+def _manifest(fs: fsspec.AbstractFileSystem, place: str, digest: str) -> Manifest:
     try:
-        listed = json.loads(content)["files"]
-        files = {name: _File(entry["sha256"], int(entry["size"])) for name, entry in listed.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadArtifact(f"{place}/{MANIFEST} can't be read: {error!r}") from error
-    for name in files:
-        if not _FILE_NAME.fullmatch(name) or name == MANIFEST:
-            raise BadArtifact(f"{place}/{MANIFEST} lists {name!r}, which is no plain file name")
-    return content, files
+        content = bytes(fs.cat_file(f"{place}/{MANIFEST}"))
+    except FileNotFoundError as error:
+        raise NoArtifact(f"{place} has no {MANIFEST}: nothing was stored there, or not to its end") from error
+    manifest = parse(content, where=place)
+    if manifest.digest != digest:
+        raise WrongDigest(
+            f"{place} has digest {manifest.digest[:12]}, its version names {digest[:12]}; restore a backup"
+        )
+    return manifest
 
 
-def _check_folder(folder: Path, files: Mapping[str, _File]) -> None:
-    present = {path.name for path in folder.iterdir()} - {MANIFEST}
-    if present != set(files):
-        different = ", ".join(sorted(present ^ set(files)))
-        raise BadArtifact(f"{folder} does not hold exactly what its manifest lists: {different}")
-    for name, file in files.items():
-        path = folder / name
-        if (
-            path.is_symlink()
-            or not path.is_file()
-            or path.stat().st_size != file.size
-            or _sha256(path) != file.sha256
-        ):
-            raise BadArtifact(f"{path} was altered: it is not what the manifest lists")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+def _sync(*paths: Path) -> None:
+    """See to it that files and folders survive a power cut."""
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -10,7 +10,7 @@ from scipy.stats import binom
 from registry.gate import GateSettings, Pair, SliceData, judge
 from registry.types import GateReport, GateVerdict
 
-TRIALS = 1000
+TRIALS = 600
 #: Conversations a user has, drawn from: one each, a few each, and a handful of users who talk most of the time.
 ACTIVITY: dict[str, Callable[[np.random.Generator], int]] = {
     "one each": lambda _: 1,

@@ -1,0 +1,332 @@
+"""What every ArtifactStore promises. A new store, or another file system, is one more entry of STORES."""
+
+import hashlib
+import json
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Barrier, Thread
+
+import fsspec
+import pytest
+
+from registry.artifacts import ArtifactStore, FsspecArtifactStore, StoredArtifact
+from registry.manifest import (
+    AlteredFile,
+    BadArtifact,
+    BadManifest,
+    MissingFile,
+    NoArtifact,
+    UnlistedFile,
+    WrongDigest,
+)
+from tests.factories_registry import an_artifact, v
+
+WEIGHTS = "adapter_model.safetensors"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A store, and a way past it to what it keeps."""
+
+    store: ArtifactStore
+    url: str
+
+    def path_of(self, stored: StoredArtifact, name: str) -> tuple[fsspec.AbstractFileSystem, str]:
+        fs, path = fsspec.core.url_to_fs(stored.url)
+        return fs, f"{path}/{name}"
+
+    def write(self, stored: StoredArtifact, name: str, content: bytes) -> None:
+        fs, path = self.path_of(stored, name)
+        fs.pipe_file(path, content)
+
+    def remove(self, stored: StoredArtifact, name: str) -> None:
+        fs, path = self.path_of(stored, name)
+        fs.rm_file(path)
+
+
+def on_disk(folder: Path) -> str:
+    return f"file://{folder / '模型 store'}"
+
+
+def in_memory(_: Path) -> str:
+    return f"memory://{uuid.uuid4().hex}/artifacts"
+
+
+STORES: dict[str, Callable[[Path], str]] = {"file": on_disk, "memory": in_memory}
+
+
+@pytest.fixture(params=STORES)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    url = STORES[request.param](tmp_path)
+    yield Place(store=FsspecArtifactStore(url, cache=tmp_path / "cache"), url=url)
+    fs, root = fsspec.core.url_to_fs(url)
+    if fs.exists(root):
+        fs.rm(root, recursive=True)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return an_artifact(tmp_path / "run" / "artifact")[0]
+
+
+def digest_of(folder: Path) -> str:
+    return hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_an_artifact_comes_back_as_it_was_stored(place: Place, folder: Path) -> None:
+    stored = place.store.put(folder, v(3))
+
+    assert stored.digest == digest_of(folder)
+    assert contents(place.store.fetch(stored.url, stored.digest)) == contents(folder)
+    place.store.verify(stored.url, stored.digest)
+
+
+def test_its_size_is_that_of_all_its_files(place: Place, folder: Path) -> None:
+    stored = place.store.put(folder, v(3))
+
+    assert stored.size_bytes == sum(len(content) for content in contents(folder).values())
+    assert place.store.size_bytes() == stored.size_bytes
+
+
+def test_an_empty_store_has_no_size(place: Place) -> None:
+    assert place.store.size_bytes() == 0
+
+
+def test_an_artifact_outlives_the_folder_it_came_from(place: Place, folder: Path) -> None:
+    expected = contents(folder)
+    stored = place.store.put(folder, v(3))
+    shutil.rmtree(folder)
+
+    assert contents(place.store.fetch(stored.url, stored.digest)) == expected
+
+
+def test_storing_the_same_again_changes_nothing(place: Place, folder: Path) -> None:
+    first = place.store.put(folder, v(3))
+
+    assert place.store.put(folder, v(3)) == first
+    assert place.store.size_bytes() == first.size_bytes
+
+
+def test_another_artifact_under_the_same_name_leaves_the_first_alone(
+    place: Place, folder: Path, tmp_path: Path
+) -> None:
+    """A run that died between storing and registering must not stand in the way of the next."""
+    other, _ = an_artifact(tmp_path / "other", {WEIGHTS: b"other weights"})
+    first, second = place.store.put(folder, v(3)), place.store.put(other, v(3))
+
+    assert contents(place.store.fetch(first.url, first.digest)) == contents(folder)
+    assert contents(place.store.fetch(second.url, second.digest)) == contents(other)
+
+
+def test_an_artifact_that_was_not_stored_to_its_end_does_not_exist(place: Place, folder: Path) -> None:
+    stored = place.store.put(folder, v(3))
+    place.remove(stored, "manifest.json")
+
+    with pytest.raises(NoArtifact):
+        place.store.fetch(stored.url, stored.digest)
+    with pytest.raises(NoArtifact):
+        place.store.verify(stored.url, stored.digest)
+
+
+def test_storing_goes_on_where_it_was_broken_off(place: Place, folder: Path) -> None:
+    stored = place.store.put(folder, v(3))
+    place.remove(stored, "manifest.json")
+    place.write(stored, WEIGHTS, b"half")
+
+    assert place.store.put(folder, v(3)) == stored
+    assert contents(place.store.fetch(stored.url, stored.digest)) == contents(folder)
+
+
+@pytest.mark.parametrize("content", [b"weightx" * 100, b"weights" * 99, b""])
+def test_an_altered_file_is_refused(place: Place, folder: Path, content: bytes) -> None:
+    stored = place.store.put(folder, v(3))
+    place.write(stored, WEIGHTS, content)
+
+    with pytest.raises(AlteredFile, match=WEIGHTS):
+        place.store.fetch(stored.url, stored.digest)
+    with pytest.raises(AlteredFile, match=WEIGHTS):
+        place.store.verify(stored.url, stored.digest)
+
+
+def test_a_file_that_is_gone_is_named(place: Place, folder: Path) -> None:
+    stored = place.store.put(folder, v(3))
+    place.remove(stored, WEIGHTS)
+
+    with pytest.raises(MissingFile, match=WEIGHTS):
+        place.store.fetch(stored.url, stored.digest)
+    with pytest.raises(MissingFile, match=WEIGHTS):
+        place.store.verify(stored.url, stored.digest)
+
+
+def test_a_file_that_came_later_is_refused(place: Place, folder: Path) -> None:
+    stored = place.store.put(folder, v(3))
+    place.write(stored, "modeling.py", b"import os")
+
+    with pytest.raises(UnlistedFile, match=r"modeling\.py"):
+        place.store.verify(stored.url, stored.digest)
+
+
+def test_another_manifest_than_the_versions_is_refused(place: Place, folder: Path, tmp_path: Path) -> None:
+    other, _ = an_artifact(tmp_path / "other", {WEIGHTS: b"other weights"})
+    stored = place.store.put(folder, v(3))
+    for name, content in contents(other).items():
+        place.write(stored, name, content)
+    place.remove(stored, "adapter_config.json")
+
+    with pytest.raises(WrongDigest, match=stored.digest[:12]):
+        place.store.fetch(stored.url, stored.digest)
+    with pytest.raises(WrongDigest):
+        place.store.verify(stored.url, stored.digest)
+
+
+def test_writers_at_once_do_not_disturb_each_other(place: Place, folder: Path, tmp_path: Path) -> None:
+    other, _ = an_artifact(tmp_path / "other", {WEIGHTS: b"other weights"})
+    start = Barrier(4, timeout=30)
+    stored: list[StoredArtifact] = []
+
+    def write(source: Path) -> None:
+        start.wait()
+        stored.append(FsspecArtifactStore(place.url, cache=tmp_path / "cache").put(source, v(3)))
+
+    threads = [Thread(target=write, args=(source,)) for source in (folder, other, folder, other)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert {each.digest for each in stored} == {digest_of(folder), digest_of(other)}
+    for each in stored:
+        place.store.verify(each.url, each.digest)
+
+
+# What is refused before anything is stored.
+
+
+def spoil(folder: Path, change: Callable[[Path], object]) -> Path:
+    change(folder)
+    return folder
+
+
+def with_manifest(document: object) -> Callable[[Path], object]:
+    return lambda folder: (folder / "manifest.json").write_text(json.dumps(document))
+
+
+def listing(name: str, fact: object = None) -> object:
+    fact = fact if fact is not None else {"sha256": "0" * 64, "size": 1}
+    return {"format": 1, "files": {name: fact}}
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        (lambda folder: (folder / "manifest.json").unlink(), NoArtifact),
+        (lambda folder: (folder / WEIGHTS).unlink(), MissingFile),
+        (lambda folder: (folder / WEIGHTS).write_bytes(b"x"), AlteredFile),
+        (lambda folder: (folder / "extra.bin").write_bytes(b"x"), UnlistedFile),
+        (lambda folder: (folder / ".hidden").write_bytes(b"x"), UnlistedFile),
+        (lambda folder: (folder / "sub").mkdir(), UnlistedFile),
+        (lambda folder: (folder / "link").symlink_to(folder / WEIGHTS), UnlistedFile),
+        (lambda folder: (folder / "manifest.json").write_bytes(b"\xff{"), BadManifest),
+        (with_manifest([]), BadManifest),
+        (with_manifest({"format": 1, "files": {}}), BadManifest),
+        (with_manifest({"format": 2, "files": {"a": {"sha256": "0" * 64, "size": 1}}}), BadManifest),
+        (with_manifest({"files": {"a": {"sha256": "0" * 64, "size": 1}}}), BadManifest),
+        (with_manifest(listing("../escape")), BadManifest),
+        (with_manifest(listing("/etc/passwd")), BadManifest),
+        (with_manifest(listing("a\\b")), BadManifest),
+        (with_manifest(listing("..")), BadManifest),
+        (with_manifest(listing("")), BadManifest),
+        (with_manifest(listing("manifest.json")), BadManifest),
+        (with_manifest(listing("a", {"sha256": "xyz", "size": 1})), BadManifest),
+        (with_manifest(listing("a", {"sha256": "0" * 64, "size": -1})), BadManifest),
+        (with_manifest(listing("a", {"sha256": "0" * 64})), BadManifest),
+        (with_manifest(listing("a", {"sha256": "0" * 64, "size": 1, "mode": 7})), BadManifest),
+    ],
+)
+def test_a_folder_that_is_no_whole_artifact_is_not_stored(
+    place: Place, folder: Path, change: Callable[[Path], object], error: type[BadArtifact]
+) -> None:
+    with pytest.raises(error):
+        place.store.put(spoil(folder, change), v(3))
+    assert place.store.size_bytes() == 0
+
+
+# Where they differ: a local store hands out its own folder, a remote one a copy.
+
+
+def test_a_local_artifact_is_not_copied(tmp_path: Path, folder: Path) -> None:
+    store = FsspecArtifactStore(on_disk(tmp_path), cache=tmp_path / "cache")
+    stored = store.put(folder, v(3))
+
+    assert store.fetch(stored.url, stored.digest).is_relative_to(tmp_path / "模型 store")
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_plain_path_is_a_store(tmp_path: Path, folder: Path) -> None:
+    store = FsspecArtifactStore(str(tmp_path / "100% 店"), cache=tmp_path / "cache")
+    stored = store.put(folder, v(3))
+
+    assert store.fetch(stored.url, stored.digest).is_relative_to(tmp_path / "100% 店")
+
+
+def test_a_remote_artifact_is_copied_once(tmp_path: Path, folder: Path) -> None:
+    store = FsspecArtifactStore(in_memory(tmp_path), cache=tmp_path / "cache")
+    stored = store.put(folder, v(3))
+    copy = store.fetch(stored.url, stored.digest)
+    made = copy.stat().st_ino
+
+    assert store.fetch(stored.url, stored.digest) == copy
+    assert copy.stat().st_ino == made
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == [stored.digest]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda copy: (copy / WEIGHTS).write_bytes(b"x"),
+        lambda copy: (copy / WEIGHTS).unlink(),
+        lambda copy: (copy / "manifest.json").unlink(),
+    ],
+)
+def test_a_damaged_copy_is_made_anew(tmp_path: Path, folder: Path, damage: Callable[[Path], object]) -> None:
+    store = FsspecArtifactStore(in_memory(tmp_path), cache=tmp_path / "cache")
+    stored = store.put(folder, v(3))
+    damage(store.fetch(stored.url, stored.digest))
+
+    assert contents(store.fetch(stored.url, stored.digest)) == contents(folder)
+
+
+def test_a_damaged_remote_artifact_leaves_no_copy(tmp_path: Path, folder: Path) -> None:
+    store = FsspecArtifactStore(in_memory(tmp_path), cache=tmp_path / "cache")
+    stored = store.put(folder, v(3))
+    Place(store=store, url="").write(stored, WEIGHTS, b"x")
+
+    with pytest.raises(AlteredFile):
+        store.fetch(stored.url, stored.digest)
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_readers_at_once_share_one_copy(tmp_path: Path, folder: Path) -> None:
+    url = in_memory(tmp_path)
+    stored = FsspecArtifactStore(url, cache=tmp_path / "cache").put(folder, v(3))
+    start, fetched = Barrier(4, timeout=30), []
+
+    def read() -> None:
+        start.wait()
+        store = FsspecArtifactStore(url, cache=tmp_path / "cache")
+        fetched.append(contents(store.fetch(stored.url, stored.digest)))
+
+    threads = [Thread(target=read) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert fetched == [contents(folder)] * 4
