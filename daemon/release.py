@@ -45,7 +45,7 @@ def promote_version(
     gate = reports[-1] if reports else None
 
     def decide(history: History) -> Promotion:
-        why = reason or (gate.reason if gate else "")
+        why = reason or ("" if gate is None or force else gate.reason)
         return promote(history, version.name, gate=gate, reason=why, by=by, now=clock(), force=force)
 
     return _change(stores, decide, model_line=name.line, clock=clock)

@@ -1,25 +1,22 @@
 """A model line with a past, for tests of what operators see and do: each step writes what the daemon would write."""
 
-import hashlib
-import json
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from daemon.dataset import DatasetSettings, build
 from daemon.facts import Action, Decision, Run, RunState, SeqRange, Trigger
-from daemon.ledger.database import open_ledger
-from daemon.ledger.tables import metadata as ledger_metadata
 from daemon.ledger.windows import VerdictRow
 from daemon.registering import DAEMON, register_base, register_run
 from daemon.release import put_live
 from daemon.requests import PlannedRun, to_json
 from daemon.settings import Settings
 from daemon.settings_file import dump
-from daemon.stores import Stores, ledger_url, open_stores
+from daemon.stores import Stores, open_stores
+from learners.artifact import write_artifact
 from learners.types import Progress, RunResult, TrainRequest
 from registry.names import VersionName
-from registry.tables import metadata as registry_metadata
 from registry.transitions import promote
 from registry.types import GateReport, GateVerdict, SliceReport, Version
 from tests.factories_ledger import a_batch, a_dead_letter, talks
@@ -130,8 +127,10 @@ class Line:
     def finish_run(self, run: Run) -> Version:
         """What a run that went well leaves behind."""
         planned = self.planned[run.id]
+        output = planned.request.output
+        digest = write_artifact(output, {"adapter_model.safetensors": run.id.encode()})
         result = RunResult(
-            run=run.id, artifact=an_artifact(planned.request.output, run.id), digest="", steps=40, tokens=40_000,
+            run=run.id, artifact=output, digest=digest, steps=40, tokens=40_000,
             target_tokens=20_000, conversations=54, first_loss=2.4, last_loss=1.8, seconds=100.0,
             packages={"torch": "2.13.0", "peft": "0.21.2"},
         )  # fmt: skip
@@ -160,6 +159,12 @@ class Line:
         entry = promote(history, name, gate=report, reason=report.reason, by=DAEMON, now=self.clock())
         self.stores.versions.append(entry, expected=history.position)
         put_live(self.stores, model_line=LINE, clock=self.clock)
+
+    def damage(self, name: VersionName) -> None:
+        """Alter the stored weights of a version."""
+        url = self.stores.versions.version(name).artifact
+        assert url is not None
+        (Path(urlsplit(url).path) / "adapter_model.safetensors").write_bytes(b"other")
 
     def drift(self) -> Decision:
         """A stable window, one with drift, another with drift; waiting for data, then the decision to train."""
@@ -194,10 +199,6 @@ def a_line(folder: Path, **changes: object) -> Line:
     settings = line_settings(folder, **changes)
     config = folder / "retuned.yaml"
     config.write_text(dump(settings), encoding="utf-8")
-    engine = open_ledger(ledger_url(settings))
-    ledger_metadata.create_all(engine)
-    registry_metadata.create_all(engine)
-    engine.dispose()
     line = Line(config=config, settings=settings, stores=open_stores(settings))
     register_base(
         line.stores.versions,
@@ -228,16 +229,6 @@ def line_settings(folder: Path, **changes: object) -> Settings:
         "http": {"port": 1},
     }
     return Settings.model_validate(values | changes)
-
-
-def an_artifact(folder: Path, content: str) -> Path:
-    """A folder with a manifest, as learners leave it."""
-    folder.mkdir(parents=True)
-    data = content.encode()
-    (folder / "adapter_model.safetensors").write_bytes(data)
-    entry = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
-    (folder / "manifest.json").write_text(json.dumps({"files": {"adapter_model.safetensors": entry}}))
-    return folder
 
 
 def a_gate_report(verdict: GateVerdict = GateVerdict.PROMOTE, *, look: int = 1) -> GateReport:

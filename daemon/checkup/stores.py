@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from daemon.checkup.check import Check, ill, well
 from daemon.errors import DaemonError
+from daemon.ledger.database import reader
 from daemon.settings import Settings
 from daemon.stores import Stores, ledger_url, open_stores
 from daemon.views.versions import checked_history
@@ -47,7 +48,7 @@ def _ledger(engine: Engine) -> Check:
     shown = engine.url.render_as_string(hide_password=True)
     if engine.dialect.name != "sqlite":
         return well("ledger", f"{shown} opens")
-    with engine.connect() as connection:
+    with reader(engine).connect() as connection:
         found = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA quick_check(5)")]
     if found == ["ok"]:
         return well("ledger", f"{shown} opens and is whole")
@@ -78,7 +79,7 @@ def _artifacts(stores: Stores, settings: Settings) -> Iterator[Check]:
 def _artifact(stores: Stores, version: Version) -> Check:
     subject = f"artifact of {version.name}"
     try:
-        stores.artifacts.fetch(version.artifact or "", version.digest)
+        stores.artifacts.verify(version.artifact or "", version.digest)
     except (BadArtifact, OSError) as error:
         remedy = f"restore {version.artifact} from a backup, or promote another version"
         return ill(subject, str(error), remedy)

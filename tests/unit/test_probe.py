@@ -1,0 +1,65 @@
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+
+from daemon.probe import probe
+from daemon.settings import HttpSection
+
+
+@contextmanager
+def a_daemon(answers: dict[str, tuple[int, str]]) -> Iterator[HttpSection]:
+    """A server with these answers by path."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, body = answers.get(self.path, (404, ""))
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield HttpSection(host="0.0.0.0", port=server.server_port)  # noqa: S104 - as a container sets it
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_a_port_where_nobody_answers_is_a_daemon_that_does_not_run() -> None:
+    health = probe(HttpSection(port=1))
+
+    assert (health.running, health.url) == (False, "http://127.0.0.1:1")
+
+
+def test_a_ready_daemon_tells_its_lag_over_all_partitions() -> None:
+    metrics = (
+        "# HELP retuned_consumer_lag_records Records.\n"
+        'retuned_consumer_lag_records{partition="0"} 12.0\nretuned_consumer_lag_records{partition="1"} 3.0\n'
+    )
+    with a_daemon(
+        {"/readyz": (200, '{"status": "ready", "problems": {}}'), "/metrics": (200, metrics)}
+    ) as http:
+        health = probe(http, timeout_s=5)
+
+    assert (health.running, health.ready, health.problems, health.lag) == (True, True, {}, 15)
+
+
+def test_a_daemon_that_is_not_ready_says_why() -> None:
+    body = json.dumps({"status": "not ready", "problems": {"broker": "no broker answers"}})
+    with a_daemon({"/readyz": (503, body)}) as http:
+        health = probe(http, timeout_s=5)
+
+    assert (health.running, health.ready, health.lag) == (True, False, None)
+    assert health.problems == {"broker": "no broker answers"}
+
+
+def test_another_program_at_the_port_is_no_ready_daemon() -> None:
+    with a_daemon({"/readyz": (404, "<html>")}) as http:
+        assert not probe(http, timeout_s=5).ready
