@@ -9,13 +9,13 @@ from pathlib import Path
 from threading import Barrier, Thread
 
 import pytest
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import Engine, create_engine, event, select, update
 
 from registry.documents import BadDocument
 from registry.history import BrokenChain, entry_digest, verify
 from registry.sql import SqlStore
 from registry.store import Conflict, Store, VersionExists, VersionNotFound
-from registry.tables import metadata
+from registry.tables import metadata, promotions, versions
 from registry.types import GateVerdict, Promotion
 from tests.factories_registry import LINE, NOW, a_history, a_report, a_step, a_version, v
 from tests.fakes_registry import MemoryStore
@@ -324,7 +324,7 @@ def test_a_damaged_document_is_refused_where_it_is_read(tmp_path: Path) -> None:
     with engine_on(tmp_path) as engine:
         with_versions(SqlStore(engine), 3)
         with engine.begin() as connection:
-            connection.execute(text('update versions set document = \'{"name": "support-bot-v3"}\''))
+            connection.execute(update(versions).values(document={"name": "support-bot-v3"}))
 
         with pytest.raises(BadDocument, match="run is missing"):
             SqlStore(engine).version(v(3))
@@ -336,10 +336,10 @@ def test_an_altered_entry_breaks_the_chain(tmp_path: Path) -> None:
         with_versions(store, 0, 1, 2)
         promoted(store, "0", "1", "2")
         with engine.begin() as connection:
+            second = promotions.c.position == 2
+            document = connection.scalars(select(promotions.c.document).where(second)).one()
             connection.execute(
-                text(
-                    "update promotions set document = replace(document, 'better', 'worse') where position = 2"
-                )
+                update(promotions).where(second).values(document={**document, "reason": "worse"})
             )
 
         with pytest.raises(BrokenChain, match="entry 3"):
