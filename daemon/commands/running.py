@@ -99,6 +99,7 @@ def demo(
         str | None, typer.Option(help="A model's folder or hub name; else SmolLM2-135M-Instruct.")
     ] = None,
     rate: Annotated[float, typer.Option(help="Conversations a second.")] = 30.0,
+    max_chars: Annotated[int, typer.Option(help="Leave out conversations with more characters.")] = 1_000,
     timeout: Annotated[float, typer.Option(help="Seconds that the whole demo may take.")] = 1_500.0,
     seed: Annotated[
         int, typer.Option(help="Orders the conversations, splits the users, starts the training.")
@@ -110,6 +111,6 @@ def demo(
 
     options = DemoOptions(
         data=data, regimes=regimes, model=model, workdir=workdir, report=report, seed=seed, rate=rate,
-        timeout_s=timeout,
+        max_chars=max_chars, timeout_s=timeout,
     )  # fmt: skip
     raise typer.Exit(run_demo(options))

@@ -186,3 +186,10 @@ def test_every_command_answers_for_people(tmp_path: Path, command: tuple[str, ..
 
     assert answer.exit_code == 0
     assert shown in answer.stdout
+
+
+def test_a_demo_with_half_of_its_data_is_bad_usage() -> None:
+    answer = typed("demo", "--data", "talks.jsonl")
+
+    assert answer.exit_code == 2
+    assert "--regimes" in answer.stderr

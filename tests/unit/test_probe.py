@@ -4,6 +4,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 
+import pytest
+
 from daemon.probe import probe
 from daemon.settings import HttpSection
 
@@ -63,3 +65,9 @@ def test_a_daemon_that_is_not_ready_says_why() -> None:
 def test_another_program_at_the_port_is_no_ready_daemon() -> None:
     with a_daemon({"/readyz": (404, "<html>")}) as http:
         assert not probe(http, timeout_s=5).ready
+
+
+def test_a_proxy_is_not_asked_about_a_daemon_that_is_near(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    with a_daemon({"/readyz": (200, "{}")}) as http:
+        assert probe(http, timeout_s=5).ready
