@@ -236,7 +236,13 @@ def _releasing(
     settings: Settings, stores: Stores, metrics: Metrics, base: Path
 ) -> tuple[ReleasingStage, LoadedVersions]:
     def start() -> ScorerProcess:
-        scorer = ScorerProcess(base, device=settings.model.device, threads=settings.model.threads)
+        scorer = ScorerProcess(
+            base,
+            device=settings.model.device,
+            threads=settings.model.threads,
+            dtype=settings.model.dtype,
+            max_tokens=settings.learning.max_tokens,
+        )
         scorer.start()
         return scorer
 

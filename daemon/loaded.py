@@ -38,7 +38,7 @@ class LoadedVersions:
         self._metrics = metrics
         self._clock = clock
         self._scorer = start()
-        self._names: list[str] = []  # least recently used first
+        self._loads: dict[str, Future[None]] = {}  # by name, least recently used first
         self._restart_at: datetime | None = None
 
     @property
@@ -62,12 +62,15 @@ class LoadedVersions:
             self._restart_at = None
             self._metrics.process.child_restarts("scorer").inc()
             self._scorer.stop(1)
-            self._scorer, self._names = self._start(), []
+            self._scorer, self._loads = self._start(), {}
 
     def score(self, version: Version, talks: Sequence[StoredConversation]) -> Future[list[Score]]:
         """Score conversations, named by their seq, under a version."""
-        adapter = self._load(version)
-        return self._scorer.score(adapter, [_conversation(talk) for talk in talks])
+        load = self._load(version)
+        scores = self._scorer.score(
+            str(version.name) if load else None, [_conversation(talk) for talk in talks]
+        )
+        return scores if load is None else _after(load, scores)
 
     def failed(self, error: Exception) -> None:
         """Take note that scoring failed: a scorer in doubt is replaced."""
@@ -78,18 +81,38 @@ class LoadedVersions:
         """End the scorer."""
         self._scorer.stop(timeout_s)
 
-    def _load(self, version: Version) -> str | None:
+    def _load(self, version: Version) -> Future[None] | None:
+        """Load a version's adapter unless it is there; None for the bare base, which always is."""
         if version.artifact is None:
             return None
         name = str(version.name)
-        if name in self._names:
-            self._names.remove(name)
+        load = self._loads.pop(name, None)
+        if load is None or (load.done() and load.exception() is not None):
+            load = self._scorer.load(name, self._artifacts.fetch(version.artifact, version.digest))
+        self._loads[name] = load
+        while len(self._loads) > self._keep:
+            oldest = next(iter(self._loads))
+            del self._loads[oldest]
+            self._scorer.unload(oldest)
+        return load
+
+
+def _after(load: Future[None], scores: Future[list[Score]]) -> Future[list[Score]]:
+    """Return the scores; where loading failed, with its reason rather than with what followed from it.
+
+    The scorer takes its calls one after the other, so a load is done when a later call is.
+    """
+    outcome: Future[list[Score]] = Future()
+
+    def settle(_: Future[list[Score]]) -> None:
+        error = load.exception() or scores.exception()
+        if error is not None:
+            outcome.set_exception(error)
         else:
-            self._scorer.load(name, self._artifacts.fetch(version.artifact, version.digest))
-        self._names.append(name)
-        while len(self._names) > self._keep:
-            self._scorer.unload(self._names.pop(0))
-        return name
+            outcome.set_result(scores.result())
+
+    scores.add_done_callback(settle)
+    return outcome
 
 
 def _conversation(talk: StoredConversation) -> Conversation:

@@ -58,7 +58,7 @@ class DaemonProcess:
         return self.process.wait(within_s)
 
     def retuned(self, *arguments: str, expect: int = 0) -> Any:
-        """Run a command with --json and return what it printed."""
+        """Run a command with --json and return the document it gave: its answer, or its refusal."""
         done = subprocess.run(
             self._command(*arguments, "--json"),
             capture_output=True,
@@ -70,7 +70,7 @@ class DaemonProcess:
         assert done.returncode == expect, (
             f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}\n{self.log()}"
         )
-        return json.loads(done.stdout)
+        return json.loads(done.stdout if expect == 0 else done.stderr)
 
     def get(self, path: str) -> str:
         with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=5) as answer:
