@@ -86,7 +86,7 @@ def _read_config(file: Path, linears: Linears) -> AdapterConfig:
         raise BadAdapter(f"{file} is missing or larger than {_LARGEST_CONFIG} bytes")
     try:
         values = json.loads(file.read_bytes())
-    except ValueError as error:
+    except (RecursionError, ValueError) as error:
         raise BadAdapter(f"{file} is not JSON: {error}") from error
     if not isinstance(values, dict) or set(values) != {*_FIXED, *_FREE}:
         differing = sorted(set(values) ^ {*_FIXED, *_FREE}) if isinstance(values, dict) else ["everything"]
@@ -113,7 +113,11 @@ def _is_number(value: object) -> bool:
 
 def _targets(file: Path, values: object, linears: Linears) -> tuple[str, ...]:
     known = {name.rpartition(".")[2] for name in linears}
-    if not isinstance(values, list) or not values or any(value not in known for value in values):
+    if (
+        not isinstance(values, list)
+        or not values
+        or not all(isinstance(value, str) and value in known for value in values)
+    ):
         raise BadAdapter(
             f"{file}: target_modules must be a list of linear layers of the base: {sorted(known)}"
         )
@@ -132,7 +136,7 @@ def _check_header(file: Path, shapes: Mapping[str, tuple[int, int]]) -> None:
             header = json.loads(stream.read(size))
             header.pop("__metadata__", None)
             found = {name: (entry["dtype"], tuple(entry["shape"])) for name, entry in header.items()}
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
             raise BadAdapter(f"{file} has no readable header: {error!r}") from error
     for name in sorted({*found, *shapes}):
         if name not in found or name not in shapes:

@@ -52,7 +52,7 @@ def verify_artifact(folder: Path) -> str:
         files = {
             name: (entry["sha256"], entry["size"]) for name, entry in json.loads(content)["files"].items()
         }
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise BadAdapter(f"{manifest} can't be read: {error!r}") from error
     present = {entry.name for entry in folder.iterdir()} - {MANIFEST}
     if present != set(files):

@@ -12,7 +12,7 @@ from learners.errors import BadRequest, UnusableModel
 from learners.types import Message
 
 #: Templates that print today's date would make the same request give another artifact tomorrow.
-_DATE = "26 Jul 2024"
+_SAME_DATE = "{% macro strftime_now(format) %}26 Jul 2024{% endmacro %}"
 _PROBE = (Message(role="user", content="Hi"), Message(role="assistant", content="Yes"))
 
 
@@ -68,6 +68,7 @@ class ChatEncoder:
         self._special = {id_ for id_, token in tokenizer.added_tokens_decoder.items() if token.special}
         if not tokenizer.chat_template:
             raise UnusableModel("the tokenizer has no chat template; use an instruction-tuned model")
+        self._template = _SAME_DATE + tokenizer.get_chat_template()
         try:
             text, spans = self._render(_PROBE)
         except (TemplateError, TypeError, ValueError, _Rewritten) as error:
@@ -125,7 +126,7 @@ class ChatEncoder:
                 [{"role": m.role, "content": c} for m, c in zip(messages, contents, strict=True)],
                 tokenize=False,
                 add_generation_prompt=add_generation_prompt,
-                strftime_now=lambda _: _DATE,
+                chat_template=self._template,
             )
             if not isinstance(text, str):
                 raise _Rewritten("it renders no text")
