@@ -1,5 +1,6 @@
 """Scores a candidate and the live version on held-out conversations, and asks the gate."""
 
+import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -11,7 +12,8 @@ from daemon.ledger.trainings import TrainingLedger
 from learners.errors import LearnerError
 from learners.types import Score
 from registry.gate import GateSettings, Pair, SliceData, judge
-from registry.types import GateReport, GateVerdict, Version
+from registry.names import VersionName
+from registry.types import GateReport, GateVerdict, SliceReport, Version
 
 NEW, OLD = "new conversations", "old conversations"
 _ROLES = {NEW: "target", OLD: "protected"}
@@ -68,12 +70,28 @@ class HeldOut:
         return {name: min(count, self.limit) for name, count in counts.items()}
 
 
-def worth_another_look(last: GateReport, sizes: Mapping[str, int], *, max_looks: int) -> bool:
-    """Say whether an inconclusive gate has what it asked for: every undecided slice its further conversations."""
+def waits_for_data(last: GateReport, *, max_looks: int, limit: int) -> bool:
+    """Say whether an undecided gate can still be answered by conversations to come.
+
+    Only what is new goes on growing, and no slice grows beyond ``limit``.
+    """
     if last.verdict is not GateVerdict.INCONCLUSIVE or last.look >= max_looks:
         return False
-    undecided = [found for found in last.slices if found.verdict is GateVerdict.INCONCLUSIVE]
-    return all(sizes.get(found.name, 0) >= found.conversations + max(1, found.needed) for found in undecided)
+    return all(found.role == "target" and _wanted(found) <= limit for found in _undecided(last))
+
+
+def worth_another_look(last: GateReport, sizes: Mapping[str, int], *, max_looks: int, limit: int) -> bool:
+    """Say whether an undecided gate has what it asked for: every undecided slice its further conversations."""
+    enough = all(sizes.get(found.name, 0) >= _wanted(found) for found in _undecided(last))
+    return enough and waits_for_data(last, max_looks=max_looks, limit=limit)
+
+
+def _undecided(report: GateReport) -> list[SliceReport]:
+    return [found for found in report.slices if found.verdict is GateVerdict.INCONCLUSIVE]
+
+
+def _wanted(found: SliceReport) -> int:
+    return found.conversations + max(1, found.needed)
 
 
 class Comparison:
@@ -95,6 +113,7 @@ class Comparison:
         self._slices = slices
         self._look = look
         self._ledger = ledger
+        self._known: dict[VersionName, dict[int, tuple[float, int]]] = {}
         self._pending = [(version, self._score(version, loaded)) for version in (live, candidate)]
 
     def done(self) -> bool:
@@ -104,11 +123,12 @@ class Comparison:
     def conclude(self, settings: GateSettings) -> GateReport:
         """Keep the scores and judge. Raises what the scorer raised."""
         for version, future in self._pending:
-            by_id = {str(talk.seq): talk.seq for talks in self._slices.values() for talk in talks}
-            found = {by_id[score.id]: (score.nll, score.tokens) for score in future.result()}
-            self._ledger.add_scores(str(version.name), found)
-        data = [self._slice(name, talks) for name, talks in self._slices.items() if talks]
-        return judge(data, settings, look=self._look)
+            found = {int(score.id): (score.nll, score.tokens) for score in future.result()}
+            finite = {seq: score for seq, score in found.items() if math.isfinite(score[0])}
+            self._ledger.add_scores(str(version.name), finite)
+            self._known[version.name] |= found
+        slices = [self._slice(name, talks) for name, talks in self._slices.items() if talks or name == NEW]
+        return judge(slices, settings, look=self._look, against=self.live.name)
 
     def refuse(self, error: LearnerError, settings: GateSettings) -> GateReport:
         """Reject a candidate that can't be scored at all, whatever the reason."""
@@ -121,12 +141,11 @@ class Comparison:
 
     def _score(self, version: Version, loaded: VersionScorer) -> Future[list[Score]]:
         talks = {talk.seq: talk for talks in self._slices.values() for talk in talks}
-        known = self._ledger.scores(str(version.name), talks)
+        known = self._known[version.name] = self._ledger.scores(str(version.name), talks)
         return loaded.score(version, [talk for seq, talk in talks.items() if seq not in known])
 
     def _slice(self, name: str, talks: Sequence[StoredConversation]) -> SliceData:
-        live = self._ledger.scores(str(self.live.name), [talk.seq for talk in talks])
-        candidate = self._ledger.scores(str(self.candidate.name), [talk.seq for talk in talks])
+        live, candidate = self._known[self.live.name], self._known[self.candidate.name]
         pairs = [
             Pair(
                 id=talk.conversation_id,

@@ -30,6 +30,7 @@ class Plan:
 
     def __call__(self, run_id: str, *, since_seq: int, folder: Path) -> PlannedRun:
         """Write the training file and return the whole request. Raises NotEnoughData."""
+        until_seq = self.conversations.last_seq()
         dataset = build(
             self.conversations, since_seq=since_seq, settings=self.data, path=folder / "data.jsonl"
         )
@@ -52,4 +53,9 @@ class Plan:
             device=self.device,
             threads=self.threads,
         )
-        return PlannedRun(request=request, dataset=dataset, parent=str(live) if adapter and live else None)
+        return PlannedRun(
+            request=request,
+            dataset=dataset,
+            parent=str(live) if adapter and live else None,
+            until_seq=until_seq,
+        )

@@ -21,6 +21,7 @@ class PlannedRun:
     request: TrainRequest
     dataset: Dataset
     parent: str | None  # name of the version that training goes on from; None: the bare base
+    until_seq: int  # the newest conversation when it was planned, held out or not
 
 
 def to_json(planned: PlannedRun) -> dict[str, Any]:
@@ -30,6 +31,7 @@ def to_json(planned: PlannedRun) -> dict[str, Any]:
         "request": json.loads(request_to_json(planned.request)),
         "dataset": dataset,
         "parent": planned.parent,
+        "until_seq": planned.until_seq,
     }
 
 
@@ -48,4 +50,5 @@ def from_json(document: Mapping[str, Any]) -> PlannedRun:
             }
         ),
         parent=document["parent"],
+        until_seq=document["until_seq"],
     )

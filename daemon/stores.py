@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 
 from daemon.holdout import Holdout, read_key
 from daemon.ledger.conversations import ConversationLedger
-from daemon.ledger.database import bind_identity, open_ledger
+from daemon.ledger.database import bind_identity, open_ledger, reader
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.windows import WindowLedger
@@ -41,7 +41,7 @@ def ledger_url(settings: Settings) -> str:
 
 def artifacts_url(settings: Settings) -> str:
     """Return the artifact store's URL: as set, else a folder in the state folder."""
-    return settings.artifacts_url or (settings.state_dir / "artifacts").absolute().as_uri()
+    return settings.artifacts_url or f"file://{(settings.state_dir / 'artifacts').absolute()}"
 
 
 def target_dir(settings: Settings) -> Path:
@@ -65,7 +65,7 @@ def open_stores(settings: Settings) -> Stores:
         conversations=ConversationLedger(engine),
         windows=WindowLedger(engine),
         trainings=TrainingLedger(engine),
-        versions=SqlStore(engine),
+        versions=SqlStore(engine, reads=reader(engine)),
         artifacts=FsspecArtifactStore(artifacts_url(settings), cache=settings.state_dir / "cache"),
         target=DirectoryTarget(target_dir(settings)),
         holdout=holdout,

@@ -24,8 +24,10 @@ from registry.types import GateReport, Promotion, Version
 class SqlStore:
     """Keeps each fact as one JSON document, keyed so that the database refuses a second one in its place."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, reads: Engine | None = None) -> None:
+        """``reads`` is the same database for reading only, where reading there takes fewer locks."""
         self._engine = engine
+        self._reads = reads or engine
         #: Versions never change, and the list of what one learned from is long: each is read once.
         self._read: dict[VersionName, Version] = {}
 
@@ -44,13 +46,13 @@ class SqlStore:
 
     def version(self, name: VersionName) -> Version:
         """Return a version. Raises VersionNotFound."""
-        with self._engine.connect() as connection:
+        with self._reads.connect() as connection:
             _require(connection, name)
             return self._load(connection, name)
 
     def versions(self, model_line: str) -> Sequence[Version]:
         """Return all versions of a line, the newest last."""
-        with self._engine.connect() as connection:
+        with self._reads.connect() as connection:
             names = [VersionName(model_line, number) for number in _numbers(connection, model_line)]
             return [self._load(connection, name) for name in names]
 
@@ -63,7 +65,7 @@ class SqlStore:
 
     def next_number(self, model_line: str) -> int:
         """Return the number that the line's next version gets."""
-        with self._engine.connect() as connection:
+        with self._reads.connect() as connection:
             newest = connection.scalar(
                 select(func.max(versions.c.number)).where(versions.c.model_line == model_line)
             )
@@ -96,7 +98,7 @@ class SqlStore:
 
     def history(self, model_line: str) -> History:
         """Return the whole log of a line."""
-        with self._engine.connect() as connection:
+        with self._reads.connect() as connection:
             return _history(connection, model_line)
 
     def add_gate_report(self, version: VersionName, report: GateReport, *, at: datetime) -> None:
@@ -118,7 +120,7 @@ class SqlStore:
     def gate_reports(self, version: VersionName) -> Sequence[GateReport]:
         """Return the gate's reports on a version, in order of their looks."""
         where = (gate_reports.c.model_line == version.line) & (gate_reports.c.number == version.number)
-        with self._engine.connect() as connection:
+        with self._reads.connect() as connection:
             found = connection.scalars(
                 select(gate_reports.c.document).where(where).order_by(gate_reports.c.look)
             )

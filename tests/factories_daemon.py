@@ -111,10 +111,15 @@ class Line:
             run=run_id, base=Path(self.settings.model.base), base_digest="b" * 64, parent=None, data=dataset.path,
             data_digest=dataset.digest, output=folder / "artifact",
         )  # fmt: skip
-        self.planned[run_id] = planned = PlannedRun(request=request, dataset=dataset, parent=None)
+        self.planned[run_id] = planned = PlannedRun(
+            request=request,
+            dataset=dataset,
+            parent=None,
+            until_seq=self.stores.conversations.last_seq(),
+        )
         run = Run(
             id=run_id, decision_id=decision.id, state=RunState.RUNNING, request=to_json(planned),
-            started_at=self.clock(), since_seq=decision.since_seq, until_seq=dataset.span.last,
+            started_at=self.clock(), since_seq=decision.since_seq, until_seq=planned.until_seq,
         )  # fmt: skip
         self.stores.trainings.start_run(run)
         progress = Progress(

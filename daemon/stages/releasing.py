@@ -4,12 +4,13 @@ import logging
 from collections.abc import Callable
 
 from daemon.clock import Clock
-from daemon.gatekeeping import Comparison, HeldOut, VersionScorer, worth_another_look
+from daemon.gatekeeping import Comparison, HeldOut, VersionScorer, waits_for_data, worth_another_look
 from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.windows import WindowLedger
 from daemon.metrics import Metrics
 from daemon.registering import DAEMON
 from learners.errors import LearnerError
+from registry.errors import RegistryError
 from registry.gate import GateSettings
 from registry.history import History
 from registry.names import VersionName
@@ -58,6 +59,7 @@ class ReleasingStage:
         self._metrics = metrics
         self._clock = clock
         self._seen = 0  # promotion entries that were followed
+        self._trouble = ""  # why the last could not be followed, said once
         self._newest: Version | None = None
         self._comparison: Comparison | None = None
 
@@ -67,7 +69,7 @@ class ReleasingStage:
         if self._comparison is not None:
             return f"the gate on {self._comparison.candidate.name}"
         candidate, reports = self._candidate(self._store.history(self._model_line))
-        if candidate is not None and (not reports or (undecided(reports, self._gate) and self._automatic)):
+        if candidate is not None and (not reports or self._waits(reports[-1])):
             return f"the gate on {candidate.name}"
         return None
 
@@ -83,21 +85,30 @@ class ReleasingStage:
             comparison, self._comparison = self._comparison, None
             self._conclude(comparison)
 
+    def _waits(self, report: GateReport) -> bool:
+        return waits_for_data(report, max_looks=self._gate.max_looks, limit=self._held_out.limit)
+
     def close(self, timeout_s: float) -> None:
         """End the scorer."""
         self._loaded.close(timeout_s)
 
     def _follow(self, history: History) -> None:
-        first_look = self._seen == 0
+        """Do what the log says. Where the artifact can't be had now, the target stays, and it is tried again."""
+        try:
+            self._put_live()
+        except (OSError, RegistryError) as error:
+            if str(error) != self._trouble:
+                _log.error("the target stays as it is: %s", error, extra={"action": "serve"})
+            self._trouble = str(error)
+            return
+        last, started = history.entries[-1], self._seen == 0
         for entry in history.entries[self._seen :]:
-            if not first_look:
+            if not started:
                 self._metrics.release.promoted(entry)
-        self._seen = history.position
-        last = history.entries[-1]
-        self._put_live()
+        self._seen, self._trouble = history.position, ""
+        self._keep_reference(last.version, last.kind)
         self._metrics.release.live_is(last.version)
         self._metrics.release.versions.set(self._store.next_number(self._model_line))
-        self._keep_reference(last.version, last.kind)
         _log.info(
             "%s is live: %s",
             last.version,
@@ -139,7 +150,10 @@ class ReleasingStage:
             return None
         since = self._learned_from(candidate)
         if reports and not worth_another_look(
-            reports[-1], self._held_out.sizes(since), max_looks=self._gate.max_looks
+            reports[-1],
+            self._held_out.sizes(since),
+            max_looks=self._gate.max_looks,
+            limit=self._held_out.limit,
         ):
             return None
         live = self._store.version(history.live)
@@ -200,8 +214,3 @@ class ReleasingStage:
                 entry.version,
                 extra={"action": "promotion"},
             )
-
-
-def undecided(reports: list[GateReport], gate: GateSettings) -> bool:
-    """Say whether the gate wants another look."""
-    return reports[-1].verdict is GateVerdict.INCONCLUSIVE and reports[-1].look < gate.max_looks

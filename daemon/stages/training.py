@@ -121,7 +121,7 @@ class TrainingStage:
             request=to_json(planned),
             started_at=now,
             since_seq=decision.since_seq,
-            until_seq=planned.dataset.span.last,
+            until_seq=planned.until_seq,
         )
         self._ledger.start_run(run)
         self._launch(run, planned)

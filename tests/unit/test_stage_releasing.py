@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from daemon.facts import Action, Decision, Run, RunState, SeqRange, StoredConversation, Trigger
-from daemon.gatekeeping import NEW, OLD, HeldOut, worth_another_look
+from daemon.gatekeeping import NEW, OLD, HeldOut, waits_for_data, worth_another_look
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.trainings import TrainingLedger
@@ -76,6 +76,7 @@ class World:
         self.trainings = TrainingLedger(self.engine)
         self.loaded = FakeLoaded()
         self.served: list[VersionName | None] = []
+        self.down = False
         self.metrics = Metrics()
         self.store.add_version(a_version(0))
         self.store.append(
@@ -85,12 +86,17 @@ class World:
         self.stage = ReleasingStage(
             self.store, self.windows, self.trainings, self.loaded,
             HeldOut(ledger=ConversationLedger(self.engine), limit=100, seed=0),
-            model_line=LINE, put_live=lambda: self.served.append(self.store.history(LINE).live),
+            model_line=LINE, put_live=self.put_live,
             gate=GateSettings(min_clusters=10), automatic=automatic, reference_size=20,
             metrics=self.metrics, clock=lambda: NOW,
         )  # fmt: skip
         self.stage.step()
         IntakeLedger(self.engine, window_size=20).record(a_batch(talks(0, 120, held_out_every=2)))
+
+    def put_live(self) -> None:
+        if self.down:
+            raise OSError("no route")
+        self.served.append(self.store.history(LINE).live)
 
     def finish_run(self, number: int = 1, since: int = 61) -> None:
         decision = self.trainings.decide(
@@ -294,4 +300,36 @@ def a_report(
 def test_an_undecided_gate_looks_again_when_it_has_what_it_asked_for(
     report: GateReport, there_are: int, again: bool
 ) -> None:
-    assert worth_another_look(report, {NEW: there_are}, max_looks=3) is again
+    assert worth_another_look(report, {NEW: there_are}, max_looks=3, limit=1_000) is again
+
+
+@pytest.mark.parametrize(
+    ("report", "waits"),
+    [
+        (a_report(needed=10), True),
+        (a_report(needed=80), False),  # more than a slice may have
+        (a_report(look=3), False),
+        (a_report(verdict=GateVerdict.PROMOTE), False),
+    ],
+)
+def test_an_undecided_gate_is_waited_for_only_where_data_can_decide_it(
+    report: GateReport, waits: bool
+) -> None:
+    assert waits_for_data(report, max_looks=3, limit=100) is waits
+
+
+def test_a_target_that_can_not_be_switched_now_is_tried_again(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.down = True
+    world.finish_run()
+    world.turn(6)
+    reference = world.windows.reference()
+    assert reference is not None
+    assert (world.live, reference.version) == (1, "chat-v0")
+    assert caplog.text.count("the target stays as it is: no route") == 1
+
+    world.down = False
+    world.turn(1)
+
+    assert world.served[-1] == VersionName(LINE, 1)

@@ -76,7 +76,9 @@ class World:
             run=run_id, base=Path("base"), base_digest="b", parent=None, data=dataset.path,
             data_digest=dataset.digest, output=folder / "artifact",
         )  # fmt: skip
-        return PlannedRun(request=request, dataset=dataset, parent=None)
+        return PlannedRun(
+            request=request, dataset=dataset, parent=None, until_seq=self.conversations.last_seq()
+        )
 
     def launch(self, request: TrainRequest, folder: Path) -> FakeChild:
         self.children.append(FakeChild(request))
