@@ -13,8 +13,13 @@ import psutil
 from learners.errors import ChildDied
 
 _TAIL = 2000  # bytes of stderr that an error quotes
-#: Children neither ask the network nor multiply threads that are counted elsewhere.
-_ENVIRONMENT = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+#: Children don't ask the network, don't multiply threads that are counted elsewhere, and are reproducible.
+_ENVIRONMENT = {
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # cuBLAS is deterministic only with it
+}
 
 
 class Child:
@@ -94,11 +99,16 @@ class Child:
 
     def _read(self) -> None:
         assert self._process.stdout is not None  # noqa: S101 (asked for above)
-        with self._process.stdout as stdout:
-            for line in stdout:
-                self._on_line(line.decode("utf-8", "replace"))
-        self._process.wait()
-        self._on_end(self._died())
+        try:
+            with self._process.stdout as stdout:
+                for line in stdout:
+                    self._on_line(line.decode("utf-8", "replace"))
+        except Exception:
+            self._process.kill()  # a child that nobody hears any more must not live on
+            raise
+        finally:
+            self._process.wait()
+            self._on_end(self._died())
 
     def _last_words(self) -> str:
         with self._log as log:

@@ -1,6 +1,5 @@
 """Loads the base model and its tokenizer: local files, safetensors and no code of theirs, ever."""
 
-import os
 from pathlib import Path
 from typing import Literal
 
@@ -21,7 +20,6 @@ def prepare_torch(threads: int) -> None:
     if threads:
         torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with it
     torch.use_deterministic_algorithms(True)
     deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # costs a tenth of the time
 

@@ -177,7 +177,7 @@ def test_a_template_that_prints_the_date_prints_the_same_one_every_day(
     ("template", "complaint"),
     [
         (None, "no chat template"),
-        ("{{ messages[0]['content'] }}", "can't render"),
+        ("{{ messages[0]['content'] }}", "leaves out"),
         ("{% for m in messages %}{{ m['role'] + ': ' + m['content'] + '\n' }}{% endfor %}", "doesn't end"),
         ("{{ raise_exception('no') }}", "can't render"),
         ("{% for", "can't render"),

@@ -207,3 +207,17 @@ def test_a_base_that_cannot_be_loaded_is_named_in_every_call(tmp_path: Path) -> 
     with pytest.raises(UnusableModel, match=tmp_path.name):
         process.stats().result(SECONDS)
     process.stop(1)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_listener_that_fails_fails_the_calls_instead_of_leaving_them_waiting(base: Path) -> None:
+    def fail(done: int, of: int) -> None:
+        raise ZeroDivisionError
+
+    process = ScorerProcess(base, device="cpu", threads=1)
+    process.start()
+    try:
+        with pytest.raises(ChildDied):
+            process.score(None, some_conversations(5), on_progress=fail).result(SECONDS)
+    finally:
+        process.stop(1)
