@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from daemon.demo.errors import StartFailed
+from daemon.demo.errors import DaemonEnded
 from daemon.probe import probe
 from daemon.settings import HttpSection
 
@@ -78,13 +78,17 @@ class DaemonProcess:
         """Whether it runs."""
         return self._process.poll() is None
 
-    def ready(self) -> bool:
-        """Whether it says that all of its parts work. Raises StartFailed where it has ended."""
+    def check(self) -> None:
+        """Raise DaemonEnded, with its last words, where it runs no more."""
         if not self.alive:
-            raise StartFailed(
-                f"the daemon ended with status {self._process.returncode}; its log {self.log} ends:\n"
-                + last_words(self.log)
+            status = self._process.returncode
+            raise DaemonEnded(
+                f"the daemon ended by itself with status {status}; its log {self.log} ends:\n{last_words(self.log)}"
             )
+
+    def ready(self) -> bool:
+        """Whether it says that all of its parts work. Raises DaemonEnded."""
+        self.check()
         return probe(self._http).ready
 
     def stop(self) -> Stopped:

@@ -19,5 +19,9 @@ class StartFailed(DemoError):
     """A part of the demo did not come up."""
 
 
+class DaemonEnded(DemoError):
+    """The daemon ended although nobody asked it to."""
+
+
 class OutOfTime(DemoError):
     """Something that ought to have happened did not, in the time that was left."""

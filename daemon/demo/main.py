@@ -81,7 +81,8 @@ def closing_words(outcome: Outcome, story: Story) -> list[Text]:
             Text(f"  retuned history --config {story.folder / 'retuned.yaml'}"),
         ]
     lines = [Text(f"FAILED: {outcome.problem}", style="bold red")] if outcome.problem else []
-    lines += [
-        Text(f"FAILED: {check.name}: {check.evidence}", style="bold red") for check in failed(outcome.checks)
-    ]
+    missed = failed(outcome.checks)
+    if missed:
+        names = ", ".join(f"“{check.name}”" for check in missed)
+        lines.append(Text(f"{len(missed)} of {len(outcome.checks)} checks failed: {names}", style="bold red"))
     return [*lines, Text(f"Logs: {story.logs}. Report: {outcome.options.report}")]

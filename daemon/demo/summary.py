@@ -95,9 +95,8 @@ def _times(seconds: Mapping[str, float]) -> Table:
 def _checks(checks: tuple[Check, ...]) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for check in checks:
         mark = Text("✓", style="green") if check.passed else Text("✗", style="bold red")
-        table.add_row(mark, check.name, Text(check.evidence, style="dim"))
+        table.add_row(mark, Text.assemble(check.name, (f": {check.evidence}", "dim")))
     return table

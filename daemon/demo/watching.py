@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from daemon.clock import utc_now
 from daemon.conversation import Conversation
 from daemon.demo.children import DaemonProcess
-from daemon.demo.errors import OutOfTime, StartFailed
+from daemon.demo.errors import OutOfTime
 from daemon.demo.player import Player
 from daemon.demo.timeline import Kind, Seen, observe
 from daemon.demo.view import Picture, View
@@ -68,19 +68,18 @@ class Watch:
     def until_promoted(self, player: Player, daemon: DaemonProcess, *, deadline: float) -> str | None:
         """Watch until all is consumed and a version was promoted; return why it won't be, None if it was.
 
-        ``deadline`` is on the monotonic clock. Raises OutOfTime, ReplayFailed, StartFailed.
+        ``deadline`` is on the monotonic clock. Raises OutOfTime, ReplayFailed, DaemonEnded.
         """
         total = len(self._conversations)
         while True:
             player.check()
+            daemon.check()
             now = self.look(player)
             used_up = now.intake.conversations >= total
             if used_up and now.live is not None and now.live.kind is PromotionKind.PROMOTION:
                 return None
             if (why := dead_end(now, used_up=used_up)) is not None:
                 return why
-            if not daemon.alive:
-                raise StartFailed(f"the daemon ended by itself; see {daemon.log}")
             if time.monotonic() > deadline:
                 raise OutOfTime(f"no version was promoted in time; when it ran out: {phase(now)}")
             time.sleep(_EVERY_S)
