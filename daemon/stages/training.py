@@ -1,6 +1,7 @@
 """Keeps at most one training going."""
 
 import logging
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -130,7 +131,10 @@ class TrainingStage:
         run = self._ledger.running()
         if run is not None:
             _log.info("goes on with run %s", run.id, extra={"action": "train", "run": run.id})
-            self._launch(run, from_json(run.request))
+            planned = from_json(run.request)
+            # One that was finished and not yet written down is made again: the same request, the same artifact.
+            shutil.rmtree(planned.request.output, ignore_errors=True)
+            self._launch(run, planned)
 
     def _launch(self, run: Run, planned: PlannedRun) -> None:
         child = self._start_child(planned.request, self._runs_dir / run.id)

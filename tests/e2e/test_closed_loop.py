@@ -73,6 +73,12 @@ def stream(broker: LocalBroker) -> Stream:
 
 @pytest.fixture
 def daemon(stream: Stream, broker: LocalBroker, tiny_model: Path, tmp_path: Path) -> Iterator[DaemonProcess]:
+    with a_daemon(stream, broker, tiny_model, tmp_path) as running:
+        yield running
+
+
+def a_daemon(stream: Stream, broker: LocalBroker, tiny_model: Path, tmp_path: Path) -> DaemonProcess:
+    """Start it with ``with``."""
     port = _free_port()
     settings = {
         **SETTINGS,
@@ -89,8 +95,7 @@ def daemon(stream: Stream, broker: LocalBroker, tiny_model: Path, tmp_path: Path
     }
     config = tmp_path / "retuned.yaml"
     config.write_text(yaml.safe_dump(settings), encoding="utf-8")
-    with DaemonProcess(config, http_port=port) as running:
-        yield running
+    return DaemonProcess(config, http_port=port)
 
 
 def _free_port() -> int:
@@ -146,6 +151,15 @@ def test_the_daemon_stops_within_20_seconds_while_it_trains(
     daemon.start()
     eventually(lambda: (status(daemon)["run"] or {}).get("state") == "finished", deadline_s=90)
     assert daemon.stop() == 0
+
+
+def test_the_daemon_stops_within_20_seconds_when_the_broker_is_gone(tiny_model: Path, tmp_path: Path) -> None:
+    with LocalBroker() as broker, a_daemon(Stream(broker, "gone"), broker, tiny_model, tmp_path) as daemon:
+        broker.kill()
+        eventually(lambda: daemon.metric("retuned_broker_connected") == 0, deadline_s=30)
+        assert not daemon.ready()
+
+        assert daemon.stop(within_s=20) == 0
 
 
 def test_a_killed_daemon_counts_every_record_once(daemon: DaemonProcess, stream: Stream) -> None:

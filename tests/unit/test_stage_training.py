@@ -198,6 +198,18 @@ def test_a_run_cut_short_goes_on_with_the_same_request_after_a_restart(world: Wo
     assert world.stage.busy == "run r1"
 
 
+def test_an_artifact_that_was_never_registered_is_made_again(world: World) -> None:
+    world.offer()
+    world.stage.step()
+    output = world.children[0].request.output
+    output.mkdir(parents=True)
+    world.stage.close(1)
+
+    world.stage = world.start()
+
+    assert not output.exists()
+
+
 def test_a_decision_without_data_leaves_no_run(world: World, caplog: pytest.LogCaptureFixture) -> None:
     world.offer(since=21)
 

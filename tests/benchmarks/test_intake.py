@@ -1,0 +1,119 @@
+"""Intake with everything that makes it safe, against a bare loop that only polls and parses."""
+
+import time
+from pathlib import Path
+
+import orjson
+import pytest
+
+from daemon.broker import LocalBroker
+from daemon.clock import utc_now
+from daemon.conversation import Conversation, Message
+from daemon.decoding import Limits, decode
+from daemon.holdout import Holdout
+from daemon.kafka import KafkaSink, KafkaSource, create_topic
+from daemon.kafka_settings import KafkaSettings
+from daemon.ledger.conversations import ConversationLedger
+from daemon.ledger.database import open_ledger
+from daemon.ledger.intake import IntakeLedger
+from daemon.metrics import Metrics
+from daemon.replay import encode_record
+from daemon.stages.intake import IntakeStage
+from tests.benchmarks.figures import show, tell
+
+RECORDS = 20_000
+
+
+def a_record(number: int) -> bytes:
+    """About 700 bytes."""
+    messages = tuple(
+        Message(
+            role="user" if turn % 2 == 0 else "assistant",
+            content=f"turn {turn} of {number}: " + "how does it go? " * 7,
+        )
+        for turn in range(4)
+    )
+    return encode_record(
+        Conversation(
+            conversation_id=f"c{number}", at=utc_now(), user_id=f"u{number % 999}", messages=messages
+        )
+    )
+
+
+@pytest.fixture(scope="module")
+def filled(broker: LocalBroker) -> KafkaSettings:
+    settings = KafkaSettings(
+        bootstrap_servers=(broker.bootstrap,), topic="bench", dead_letter_topic="bench.dead", group_id="bench",
+        session_timeout_ms=6_000, heartbeat_interval_ms=400,
+    )  # fmt: skip
+    create_topic(settings, "bench", partitions=1)
+    sink = KafkaSink(settings)
+    for number in range(RECORDS):
+        sink.send("bench", None, a_record(number))
+    assert sink.flush(60)
+    sink.close(5)
+    return settings
+
+
+def bare_rate(settings: KafkaSettings) -> float:
+    """Records a second of poll and orjson.loads: nothing checked, nothing kept."""
+    from kafka import KafkaConsumer  # type: ignore[import-untyped]
+
+    consumer = KafkaConsumer(
+        settings.topic,
+        bootstrap_servers=settings.bootstrap_servers,
+        group_id=None,
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+    )
+    seen, started = 0, 0.0
+    while seen < RECORDS:
+        for records in consumer.poll(200).values():
+            started = started or time.monotonic()
+            for record in records:
+                orjson.loads(record.value)
+            seen += len(records)
+    seconds = time.monotonic() - started
+    consumer.close()
+    return RECORDS / seconds
+
+
+def our_rate(settings: KafkaSettings, folder: Path) -> float:
+    """Records a second through decoding, holdout split and ledger, offsets included."""
+    engine = open_ledger(f"sqlite:///{folder / 'ledger.db'}")
+    conversations = ConversationLedger(engine)
+    source = KafkaSource(settings, start_offsets=lambda _: {})
+    stage = IntakeStage(
+        source, IntakeLedger(engine, window_size=100), model_line="chat", holdout=Holdout(b"k" * 32, share=0.1),
+        limits=Limits(), metrics=Metrics(), clock=utc_now, poll_s=0.2,
+    )  # fmt: skip
+    while conversations.last_seq() == 0:
+        stage.step()
+    started, before = time.monotonic(), conversations.last_seq()
+    while conversations.last_seq() < RECORDS:
+        stage.step()
+    rate = (RECORDS - before) / (time.monotonic() - started)
+    stage.close(5)
+    return rate
+
+
+@pytest.mark.filterwarnings(
+    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::DeprecationWarning"
+)
+def test_intake(filled: KafkaSettings, tmp_path: Path) -> None:
+    ours, bare = our_rate(filled, tmp_path), bare_rate(filled)
+
+    assert show("intake", ours=ours, peer=bare, unit="records/s", peer_is="kafka-python poll + orjson") > 0
+
+
+def test_decoding() -> None:
+    values, limits, now = [a_record(number) for number in range(5_000)], Limits(), utc_now()
+    seconds = []
+    for value in values:
+        started = time.perf_counter()
+        decode(value, limits=limits, received_at=now)
+        seconds.append(time.perf_counter() - started)
+
+    p99 = sorted(seconds)[int(0.99 * len(seconds))]
+    tell(f"decoding a record of {len(values[0])} bytes, p99", p99 * 1e6, "µs")
+    assert p99 < 1e-3

@@ -1,0 +1,103 @@
+"""Training and scoring of a real small model, against the loop that people write first."""
+
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from peft import PeftModel
+
+from daemon.demo.base_model import prepare_base
+from daemon.demo_data import chit_chat, knowledge_questions
+from learners.chat import ChatEncoder, Encoded
+from learners.lora import adapter_config, attach, linears_of
+from learners.loss import mixed_precision, token_losses
+from learners.model import choose_dtype, load_base, load_tokenizer, prepare_torch
+from learners.packing import ROW_TOKENS, pack, packed_row
+from learners.types import LoraSettings, Message
+from tests.benchmarks.figures import show
+
+TALKS, PADDED_BATCH = 48, 4
+_CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return prepare_base(
+        None, cache=Path(".cache"), log=tmp_path_factory.mktemp("base") / "log", tell=lambda _: None
+    )
+
+
+@pytest.fixture(scope="module")
+def encoded(base: Path) -> list[Encoded]:
+    """Questions and chit-chat, of very different lengths, as they come."""
+    encoder = ChatEncoder(load_tokenizer(base))
+    talks = [*knowledge_questions(0)[: TALKS * 2 // 3], *chit_chat(TALKS // 3, order="shuffled", seed=0)]
+    random.Random(0).shuffle(talks)
+    messages = [tuple(Message(role=m.role, content=m.content) for m in talk.messages) for talk in talks]
+    found = [encoder.encode(str(n), said, max_tokens=ROW_TOKENS) for n, said in enumerate(messages)]
+    return [talk for talk in found if isinstance(talk, Encoded)]
+
+
+@pytest.fixture(scope="module")
+def model(base: Path) -> PeftModel:
+    prepare_torch(0)
+    loaded = load_base(base, choose_dtype("auto", _CPU), _CPU)
+    linears = linears_of(loaded)
+    return attach(loaded, adapter_config(LoraSettings(), linears), linears).train()
+
+
+def packed_losses(model: PeftModel, encoded: list[Encoded]) -> Iterator[torch.Tensor]:
+    """One loss a row, as training computes it."""
+    for row in pack([len(talk.ids) for talk in encoded], ROW_TOKENS):
+        yield token_losses(model, packed_row([encoded[index] for index in row])).mean()
+
+
+def padded_losses(model: PeftModel, encoded: list[Encoded]) -> Iterator[torch.Tensor]:
+    """One loss a batch of four, padded to the longest, head and loss left to transformers."""
+    for first in range(0, len(encoded), PADDED_BATCH):
+        batch = encoded[first : first + PADDED_BATCH]
+        width = max(len(talk.ids) for talk in batch)
+        ids, labels = torch.zeros(len(batch), width, dtype=torch.long), torch.full((len(batch), width), -100)
+        mask = torch.zeros(len(batch), width, dtype=torch.long)
+        for place, talk in enumerate(batch):
+            length = len(talk.ids)
+            ids[place, :length] = torch.tensor(talk.ids)
+            mask[place, :length] = 1
+            labels[place, :length] = torch.where(torch.tensor(talk.targets), ids[place, :length], -100)
+        # The packed rows' own attention needs to be told where conversations end; a batch uses PyTorch's.
+        with mixed_precision(model):
+            yield model(input_ids=ids, attention_mask=mask, labels=labels, use_cache=False).loss
+
+
+def seconds(losses: Iterator[torch.Tensor], *, train: bool) -> float:
+    started = time.monotonic()
+    with torch.set_grad_enabled(train):
+        for loss in losses:
+            if train:
+                loss.backward()  # type: ignore[no-untyped-call]
+    return time.monotonic() - started
+
+
+@pytest.mark.parametrize("train", [True, False], ids=["training", "scoring"])
+@pytest.mark.timeout(900)
+def test_tokens_a_second(model: PeftModel, encoded: list[Encoded], train: bool) -> None:
+    tokens = sum(len(talk.ids) for talk in encoded)
+    seconds(packed_losses(model, encoded[:8]), train=train)  # warms up
+
+    ours = tokens / seconds(packed_losses(model, encoded), train=train)
+    padded = tokens / seconds(padded_losses(model, encoded), train=train)
+
+    what = "training" if train else "scoring"
+    assert (
+        show(
+            what,
+            ours=ours,
+            peer=padded,
+            unit="tokens/s",
+            peer_is=f"padded batches of {PADDED_BATCH}, full head",
+        )
+        > 0
+    )
