@@ -54,14 +54,22 @@ class Judgement:
 
     verdicts: tuple[Verdict, ...]
     explanation: Explanation | None
+    #: Names of monitors that failed; their verdicts are INCONCLUSIVE and say why.
+    failed: tuple[str, ...] = ()
 
 
 def judge(window: Window, reference: Reference, settings: MonitorSettings) -> Judgement:
     """Judge a window. A monitor that fails gives INCONCLUSIVE with the reason, and the others still speak."""
-    verdicts = tuple(_verdict(name, window, reference, settings) for name in settings.monitors)
+    found = {name: _or_reason(_asked(name, window, reference, settings)) for name in settings.monitors}
+    verdicts = tuple(
+        inconclusive(name, window, f"the monitor failed: {said}") if isinstance(said, str) else said
+        for name, said in found.items()
+    )
     drifted = any(v.finding is Finding.DRIFT and v.monitor in settings.triggers for v in verdicts)
     return Judgement(
-        verdicts=verdicts, explanation=_explanation(window, reference, settings) if drifted else None
+        verdicts=verdicts,
+        explanation=_explanation(window, reference, settings) if drifted else None,
+        failed=tuple(name for name, said in found.items() if isinstance(said, str)),
     )
 
 
@@ -86,9 +94,10 @@ def build(name: str, settings: MonitorSettings) -> Monitor:
     return TextDomainMonitor(conversations_between_false_alarms=rate, minimum=settings.minimum)
 
 
-def _verdict(name: str, window: Window, reference: Reference, settings: MonitorSettings) -> Verdict:
-    found = _or_reason(lambda: build(name, settings).judge(window, reference))
-    return inconclusive(name, window, f"the monitor failed: {found}") if isinstance(found, str) else found
+def _asked(
+    name: str, window: Window, reference: Reference, settings: MonitorSettings
+) -> Callable[[], Verdict]:
+    return lambda: build(name, settings).judge(window, reference)
 
 
 def _explanation(window: Window, reference: Reference, settings: MonitorSettings) -> Explanation | None:

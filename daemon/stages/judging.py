@@ -108,7 +108,9 @@ class JudgingStage:
             monitor="process", window_id=str(window.number), finding=Finding.INCONCLUSIVE, score=0.0, threshold=0.0,
             reason=f"the judging process died {self._attempts} times: {died}",
         )  # fmt: skip
-        self._write(window, reference, Judgement(verdicts=(verdict,), explanation=None))
+        self._write(
+            window, reference, Judgement(verdicts=(verdict,), explanation=None, failed=(verdict.monitor,))
+        )
 
     def _write(self, window: ClosedWindow, reference: StoredReference, judgement: Judgement) -> None:
         rows = [_row(window, verdict, self._settings) for verdict in judgement.verdicts]
@@ -121,6 +123,8 @@ class JudgingStage:
             explanation=asdict(judgement.explanation) if judgement.explanation else None,
             now=self._clock(),
         )
+        for monitor in judgement.failed:
+            self._metrics.drift.errors(monitor).inc()
         for verdict in judgement.verdicts:
             self._metrics.drift.judged(verdict)
             _log.info(

@@ -64,9 +64,10 @@ class World:
         self.windows = WindowLedger(self.engine)
         self.windows.start_reference("chat-v0", size=10, after_seq=0, now=NOW)
         self.judge = FakeJudge()
+        self.metrics = Metrics()
         self.stage = JudgingStage(
             self.windows, ConversationLedger(self.engine), self.judge, model_line="chat", settings=MonitorSettings(),
-            max_age_s=60, min_size=10, metrics=Metrics(), clock=lambda: NOW,
+            max_age_s=60, min_size=10, metrics=self.metrics, clock=lambda: NOW,
         )  # fmt: skip
 
     def read(self, first: int, count: int) -> None:
@@ -140,6 +141,7 @@ def test_a_window_that_kills_the_judge_is_inconclusive_and_does_not_block_the_ne
     second, first = world.turn(12)
 
     assert (first.finding, second.finding) == ("inconclusive", "stable")
+    assert b'retuned_monitor_errors_total{monitor="process"} 1.0' in world.metrics.exposition("")[1]
     assert "died 3 times" in first.verdicts[0].reason
 
 
