@@ -19,7 +19,13 @@ class Loop:
     """
 
     def __init__(
-        self, stages: Sequence[Stage], *, stop: Event, beat: Callable[[], None], metrics: Metrics, close_within_s: float
+        self,
+        stages: Sequence[Stage],
+        *,
+        stop: Event,
+        beat: Callable[[], None],
+        metrics: Metrics,
+        close_within_s: float,
     ) -> None:
         self._stages = stages
         self._stop = stop
