@@ -44,7 +44,11 @@ class Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            env={**os.environ, **_ENVIRONMENT},  # the caller's own, passed on: no setting is read here
+            env={
+                **_DEFAULTS,
+                **os.environ,
+                **_ENVIRONMENT,
+            },  # the caller's own, passed on: no setting is read here
         )
         self._on_line = on_line
         self._on_end = on_end
