@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from daemon.demo.evidence import AnswerFact, LoopFacts, RollbackFact, StopFact, StreamFact
 from daemon.facts import RunState
-from registry.types import GateVerdict, SliceReport
+from registry.types import GateReport, GateVerdict, SliceReport
 
 QUESTIONS = 3
 STABLE_WINDOWS = 3
@@ -88,7 +88,7 @@ def _learning_checks(loop: LoopFacts, margin: float) -> tuple[Check, ...]:
         Check(
             name="the gate let the candidate pass",
             passed=gate is not None and gate.verdict is GateVerdict.PROMOTE,
-            evidence=gate.reason if gate else "the gate gave no answer",
+            evidence=_gate_words(gate),
         ),
         _slice_check("better on new conversations", slices, role="target", below=0.0),
         _slice_check("not worse on old conversations", slices, role="protected", below=margin),
@@ -99,6 +99,15 @@ def _learning_checks(loop: LoopFacts, margin: float) -> tuple[Check, ...]:
             if promoted
             else "no promotion",
         ),
+    )
+
+
+def _gate_words(gate: GateReport | None) -> str:
+    """Say what the gate answered; the numbers of a pass are evidence of the next two checks."""
+    if gate is None:
+        return "the gate gave no answer"
+    return f"{gate.verdict} at look {gate.look}" + (
+        "" if gate.verdict is GateVerdict.PROMOTE else f": {gate.reason}"
     )
 
 

@@ -32,7 +32,8 @@ def choose_questions(
         if holdout.holds_out(holdout.group(talk.user_id, talk.conversation_id))
         and (question := _question(talk)) is not None
     ]
-    return tuple(random.Random(seed).sample(held_out, min(count, len(held_out))))  # noqa: S311 - not a secret
+    draw = random.Random(f"questions {seed}")  # noqa: S311 - not a secret
+    return tuple(draw.sample(held_out, min(count, len(held_out))))
 
 
 def _question(talk: Conversation) -> Question | None:

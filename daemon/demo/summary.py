@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from rich.box import SIMPLE
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -70,9 +71,11 @@ def _happened(loop: LoopFacts, rollback: RollbackFact | None) -> Table:
 
 
 def _losses(slices: tuple[SliceReport, ...]) -> Table:
-    table = Table(title="held-out loss, nats per assistant token", title_justify="left", title_style="bold")
-    for heading in ("", "before", "after", "difference", "bounds", "conversations"):
-        table.add_column(heading, justify="left" if not heading else "right", no_wrap=True)
+    table = Table(
+        title="held-out loss, nats per assistant token", title_justify="left", title_style="bold", box=SIMPLE
+    )
+    for heading in ("", "before", "after", "difference", "bounds", "on"):
+        table.add_column(heading, justify="right" if heading else "left", no_wrap=True)
     for found in slices:
         table.add_row(
             found.name,

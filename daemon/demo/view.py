@@ -28,7 +28,7 @@ _STYLES = {
 }
 _BARS = "▁▂▃▄▅▆▇█"
 _SPARKS = 24
-_PLAIN_EVERY_S = 5.0
+_PLAIN_EVERY_S = 10.0
 _BAR_WIDTH = 30
 _INDENT = 10
 

@@ -89,15 +89,15 @@ def test_the_sparkline_rises_with_the_score_and_drift_is_red() -> None:
     assert [str(span.style) for span in spark.spans] == ["green", "green", "bold red", "bold red"]
 
 
-def test_a_log_gets_the_picture_as_a_line_every_five_seconds() -> None:
+def test_a_log_gets_the_picture_as_a_line_every_ten_seconds() -> None:
     clock, console = Clock(), a_console()
     with View(console, clock) as view:
-        for _ in range(12):
+        for _ in range(22):
             clock.now += 1
             view.picture(a_picture(sent=int(clock.now)))
 
     lines = [line for line in output(console).splitlines() if line.strip()]
-    assert [line.split("…")[0].strip() for line in lines] == ["0:05", "0:10"]
+    assert [line.split("…")[0].strip() for line in lines] == ["0:10", "0:20"]
 
 
 def test_a_log_does_not_repeat_itself() -> None:
