@@ -13,6 +13,9 @@ import psutil
 from learners.errors import ChildDied
 
 _TAIL = 2000  # bytes of stderr that an error quotes
+#: Threads that wait let go of their cores, as the daemon's children share them: on two busy cores a training step
+#: took 92 s with spinning threads and 2.8 s with sleeping ones. The caller's own choice goes first.
+_DEFAULTS = {"OMP_WAIT_POLICY": "PASSIVE"}
 #: Children don't ask the network, don't multiply threads that are counted elsewhere, and are reproducible.
 _ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
@@ -44,11 +47,8 @@ class Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            env={
-                **_DEFAULTS,
-                **os.environ,
-                **_ENVIRONMENT,
-            },  # the caller's own, passed on: no setting is read here
+            # The caller's own, passed on: no setting is read here.
+            env={**_DEFAULTS, **os.environ, **_ENVIRONMENT},
         )
         self._on_line = on_line
         self._on_end = on_end
