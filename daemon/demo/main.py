@@ -9,6 +9,7 @@ from daemon.broker import LocalBrokerError
 from daemon.clock import utc_now
 from daemon.demo.checks import check_all, failed
 from daemon.demo.options import DemoOptions
+from daemon.demo.regimes import choose
 from daemon.demo.report import Outcome, write
 from daemon.demo.story import Story
 from daemon.demo.summary import summary
@@ -26,11 +27,11 @@ def run_demo(options: DemoOptions, *, console: Console | None = None) -> int:
     """Show the closed loop once; return 0 only if every check passed.
 
     What a demo found out is in ``options.report`` afterwards, also when it failed. An interrupted one leaves nothing.
-    Raises BadOptions.
+    Raises, before anything was started, BadOptions, NotEnoughConversations, DemoDataMissing, ConversationFileError.
     """
     view = View(console or Console())
     started_at, problem = utc_now(), None
-    story = Story(options, view)
+    story = Story(options, choose(options, now=started_at), view)
     try:
         with view:
             story.run()

@@ -51,7 +51,7 @@ class Outcome:
 
     started_at: datetime
     options: DemoOptions
-    change: Change | None
+    change: Change
     findings: Findings
     checks: tuple[Check, ...]
     problem: str | None
@@ -130,15 +130,11 @@ def _processor() -> str:
 
 
 def _stream(outcome: Outcome) -> dict[str, object]:
-    loop, change = outcome.findings.loop, outcome.change
-    planned: dict[str, object] = {}
-    if change is not None:
-        for name, regime in (("first", change.first), ("second", change.second)):
-            planned[name] = {
-                "name": regime.name,
-                "source": regime.source,
-                "conversations": len(regime.conversations),
-            }
+    loop = outcome.findings.loop
+    planned: dict[str, object] = {
+        side: {"name": regime.name, "source": regime.source, "conversations": len(regime.conversations)}
+        for side, regime in (("first", outcome.change.first), ("second", outcome.change.second))
+    }
     if loop is None:
         return planned
     stream = loop.stream

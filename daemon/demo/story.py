@@ -11,7 +11,6 @@ from pathlib import Path
 from rich.text import Text
 
 from daemon.broker import LocalBroker
-from daemon.clock import utc_now
 from daemon.demo import summary
 from daemon.demo.base_model import NAME, prepare_base
 from daemon.demo.checks import QUESTIONS, Findings
@@ -23,7 +22,7 @@ from daemon.demo.options import DemoOptions
 from daemon.demo.player import Player
 from daemon.demo.probe import free_port
 from daemon.demo.questions import choose_questions
-from daemon.demo.regimes import Change, choose
+from daemon.demo.regimes import Change
 from daemon.demo.rollback import roll_back
 from daemon.demo.server import DemoServer
 from daemon.demo.timeline import Kind
@@ -41,13 +40,13 @@ _EVERY_S = 0.2
 class Story:
     """One demo. ``findings`` and ``seconds`` hold what is known so far, also when a step fails."""
 
-    def __init__(self, options: DemoOptions, view: View) -> None:
+    def __init__(self, options: DemoOptions, change: Change, view: View) -> None:
         self.options = options
+        self.change = change
         self.view = view
         self.folder = _folder(options.workdir)
         self.findings = Findings()
         self.seconds: dict[str, float] = {}
-        self.change: Change | None = None
         self.settings: Settings | None = None
         self._deadline = time.monotonic() + options.timeout_s
 
@@ -59,12 +58,12 @@ class Story:
     def run(self) -> None:
         """Tell the whole story. Raises what a step raises; whatever was started has ended by then."""
         with ExitStack() as running:
-            place, change = self._prepare(running)
-            settings, daemon = self._start(running, place, change)
+            place = self._prepare(running)
+            settings, daemon = self._start(running, place)
             stores = open_stores(settings)
             running.callback(stores.engine.dispose)
-            if self._loop(running, stores, settings, daemon, change):
-                self._ask(running, stores, settings, place, change)
+            if self._loop(running, stores, settings, daemon):
+                self._ask(running, stores, settings, place)
             self._stop(daemon)
 
     @property
@@ -95,10 +94,9 @@ class Story:
         if self.options.workdir is None:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _prepare(self, running: ExitStack) -> tuple[Place, Change]:
+    def _prepare(self, running: ExitStack) -> Place:
         self.view.heading("Conversations, model and broker")
-        self.change = change = choose(self.options, now=utc_now())
-        for regime in (change.first, change.second):
+        for regime in (self.change.first, self.change.second):
             self.view.tell(f"{len(regime.conversations)} × {regime.name}, shuffled, from {regime.source}")
         with self._timed("model"):
             base = prepare_base(
@@ -110,11 +108,11 @@ class Story:
         self.view.tell(f"model: {self.options.model or NAME}, in {base}")
         broker = running.enter_context(LocalBroker())
         self.view.tell(f"a Kafka-compatible broker listens on {broker.bootstrap}")
-        return Place(folder=self.folder, bootstrap=broker.bootstrap, http_port=free_port(), base=base), change
+        return Place(folder=self.folder, bootstrap=broker.bootstrap, http_port=free_port(), base=base)
 
-    def _start(self, running: ExitStack, place: Place, change: Change) -> tuple[Settings, DaemonProcess]:
+    def _start(self, running: ExitStack, place: Place) -> tuple[Settings, DaemonProcess]:
         self.view.heading("The daemon starts")
-        self.settings = settings = write_config(place, change.sizes, seed=self.options.seed)
+        self.settings = settings = write_config(place, self.change.sizes, seed=self.options.seed)
         self.view.show(Text(place.config.read_text(encoding="utf-8"), style="dim"))
         kafka = kafka_settings(settings)
         for topic in (kafka.topic, kafka.dead_letter_topic):
@@ -133,15 +131,13 @@ class Story:
         self.view.tell(f"ready; metrics on http://127.0.0.1:{place.http_port}/metrics", Kind.GOOD)
         return settings, daemon
 
-    def _loop(
-        self, running: ExitStack, stores: Stores, settings: Settings, daemon: DaemonProcess, change: Change
-    ) -> bool:
+    def _loop(self, running: ExitStack, stores: Stores, settings: Settings, daemon: DaemonProcess) -> bool:
         """Replay, and watch until the daemon has promoted a version; return whether it has."""
         self.view.heading("Real conversations arrive")
-        player = Player(change.stream, kafka_settings(settings), rate=self.options.rate)
+        player = Player(self.change.stream, kafka_settings(settings), rate=self.options.rate)
         running.callback(player.stop)
-        new_ids = frozenset(talk.conversation_id for talk in change.second.conversations)
-        texts = {talk.conversation_id: talk for talk in change.stream}
+        new_ids = frozenset(talk.conversation_id for talk in self.change.second.conversations)
+        texts = {talk.conversation_id: talk for talk in self.change.stream}
         watch = Watch(stores, settings, self.view, conversations=texts, new_ids=new_ids)
         player.start()
         try:
@@ -154,13 +150,11 @@ class Story:
             self.view.tell(problem, Kind.BAD)
         return problem is None
 
-    def _ask(
-        self, running: ExitStack, stores: Stores, settings: Settings, place: Place, change: Change
-    ) -> None:
+    def _ask(self, running: ExitStack, stores: Stores, settings: Settings, place: Place) -> None:
         """Ask both versions, roll back, and ask whoever is live then."""
         self.view.heading("Three held-out questions, to the base and to the live version")
         questions = choose_questions(
-            change.second.conversations, stores.holdout, seed=self.options.seed, count=QUESTIONS
+            self.change.second.conversations, stores.holdout, seed=self.options.seed, count=QUESTIONS
         )
         server = running.enter_context(DemoServer(place.base, target_dir(settings)))
         with self._timed("questions"):
