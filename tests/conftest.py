@@ -1,5 +1,6 @@
 """No test may leave anything running."""
 
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
