@@ -18,6 +18,7 @@ from daemon.demo.evidence import (
 )
 from daemon.facts import (
     Action,
+    Alarm,
     ClosedWindow,
     Decision,
     RunState,
@@ -293,6 +294,7 @@ def an_overview(
     run: RunSummary | None = None,
     candidate: Candidate | None = None,
     live: Promotion | None = None,
+    alarm: Alarm | None = None,
 ) -> Overview:
     """``judged`` is oldest first."""
     return Overview(
@@ -311,7 +313,7 @@ def an_overview(
             closed=len(judged) + waiting, waiting=waiting, open=0, reference=reference, collected=0
         ),
         judged=tuple(reversed(judged)),
-        alarm=None,
+        alarm=alarm,
         wish=None,
         decision=decision,
         run=run,

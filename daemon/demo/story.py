@@ -144,6 +144,7 @@ class Story:
             with self._timed("loop"):
                 problem = watch.until_promoted(player, daemon, deadline=self._deadline)
         finally:
+            self.view.clear()
             stream = read_stream(stores, sent=player.sent, new_ids=new_ids)
             self.findings = replace(self.findings, loop=read_loop(stores, settings, stream))
         if problem is not None:

@@ -93,6 +93,11 @@ class View:
         """Print something as it is."""
         self._console.print(renderable, soft_wrap=isinstance(renderable, Text))
 
+    def clear(self) -> None:
+        """Take the picture away: what follows has its own words."""
+        if self._live.is_started:
+            self._live.update(Text(""), refresh=True)
+
     def _print(self, line: Text, indent: int) -> None:
         self._console.print(_hanging(line, indent, self._console), soft_wrap=True)
 

@@ -91,10 +91,10 @@ def phase(now: Overview) -> str:
         return "training on the new conversations"
     if now.candidate is not None and now.candidate.open:
         return f"scoring {now.candidate.name} and the live version on held-out conversations"
-    if now.alarm is not None:
-        return "drift was found; collecting new conversations to learn from"
     if now.live is not None and now.live.kind is PromotionKind.PROMOTION:
         return f"{now.live.version} is live"
+    if now.alarm is not None:
+        return "drift was found; collecting new conversations to learn from"
     if now.windows.reference is None or now.windows.reference.range is None:
         return "collecting the reference"
     return "watching for drift"

@@ -3,10 +3,11 @@
 import pytest
 
 from daemon.demo.watching import dead_end, phase
-from daemon.facts import Action, RunState
+from daemon.facts import Action, Alarm, RunState
 from daemon.overview import Overview
 from registry.types import GateVerdict, PromotionKind
 from tests.factories_demo import (
+    NOON,
     a_candidate,
     a_decision,
     a_gate_report,
@@ -18,6 +19,7 @@ from tests.factories_demo import (
 )
 
 pytestmark = pytest.mark.unit
+ALARM = Alarm(window=6, first_seq=901, reason="words changed", at=NOON)
 UNDECIDED = a_gate_report(verdict=GateVerdict.INCONCLUSIVE)
 
 
@@ -77,6 +79,8 @@ def test_used_up_conversations_are_the_end_once_the_last_window_is_decided_on() 
             an_overview(candidate=a_candidate()),
             "scoring demo-v1 and the live version on held-out conversations",
         ),
+        (an_overview(alarm=ALARM), "drift was found; collecting new conversations to learn from"),
+        (an_overview(alarm=ALARM, live=a_promotion(2, PromotionKind.PROMOTION, 1)), "demo-v1 is live"),
         (an_overview(live=a_promotion(2, PromotionKind.PROMOTION, 1)), "demo-v1 is live"),
     ],
 )
