@@ -91,7 +91,7 @@ def test_warnings_are_logged(out: io.StringIO) -> None:
         warnings.simplefilter("always")
         warnings.warn("old way", DeprecationWarning, stacklevel=1)
 
-    message = only_line(out)["message"]  # statsmodels, once imported, lays warnings out in its own way
+    message = only_line(out)["message"]  # plotly, once imported, lays warnings out in its own way
     assert "DeprecationWarning" in message
     assert "old way" in message
 
