@@ -167,7 +167,7 @@ def _without_numbers(data: SliceData, settings: GateSettings, verdict: GateVerdi
 
 
 def _compare(data: SliceData, settings: GateSettings) -> SliceReport:
-    threshold = -settings.min_gain if data.role == TARGET else settings.margin
+    threshold = 0.0 - settings.min_gain if data.role == TARGET else settings.margin
     level = settings.alpha / settings.max_looks
     tokens = [pair.tokens for pair in data.pairs]
     differences = [(pair.candidate_nll - pair.live_nll) / pair.tokens for pair in data.pairs]

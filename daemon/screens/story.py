@@ -7,6 +7,7 @@ from daemon.facts import Decision
 from daemon.screens.versions import gate_screen
 from daemon.screens.words import coloured, figure, lasting, moment, printable, source_lines
 from daemon.views.story import DriftFound, Lately, Learned, Story
+from monitors.types import Change
 from registry.types import Promotion
 
 _WORDS_SHOWN = 10
@@ -77,11 +78,16 @@ def _add_drift(tree: Tree, drift: DriftFound) -> None:
             branch.add(
                 f"{title}: "
                 + ", ".join(
-                    f"{printable(c.name)} {figure(c.reference)} -> {figure(c.window)}" for c in changes
+                    f"{printable(c.name)} {_level(c, c.reference)} -> {_level(c, c.window)}" for c in changes
                 )
             )
     if drift.explanation.examples:
         branch.add("typical conversations: " + ", ".join(map(printable, drift.explanation.examples)))
+
+
+def _level(change: Change, value: float) -> str:
+    """A word's share of all words, or a descriptor's mean."""
+    return f"{value:.2%}" if change.aspect == "word" else figure(value)
 
 
 def _add_decision(tree: Tree, decision: Decision, waited: tuple[Decision, ...]) -> None:
