@@ -54,7 +54,6 @@ NAMES = {
         "daemon/settings_file.py",  # reads the settings
         "daemon/demo/children.py",  # the rest only hand the environment on to child processes
         "learners/child.py",
-        "learners/model.py",
     ],
     "os.getenv": [],
     "os.system": [],
