@@ -3,7 +3,7 @@
 import logging
 import signal
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -21,7 +21,7 @@ from daemon.ledger.intake import IntakeLedger
 from daemon.loaded import LoadedVersions
 from daemon.logs import configure_logging
 from daemon.loop import Loop
-from daemon.metrics import Metrics
+from daemon.metrics import Child, Metrics
 from daemon.planning import Plan
 from daemon.registering import register_base, register_run
 from daemon.release import put_live
@@ -107,64 +107,78 @@ def _stages(
     settings: Settings, stores: Stores, metrics: Metrics, health: Health, base: Path, digest: str
 ) -> list[Stage]:
     """Build the stages, in the order in which facts flow through them."""
-    intake = _intake(settings, stores, metrics)
-    judge = JudgeProcess()
+    intake, judge = _intake(settings, stores, metrics), JudgeProcess()
     releasing, loaded = _releasing(settings, stores, metrics, base)
     training = _training(settings, stores, metrics, base, digest)
+    children: dict[Child, Callable[[], int | None]] = {
+        "judge": lambda: judge.pid,
+        "trainer": lambda: training.pid,
+        "scorer": lambda: loaded.pid,
+    }
+    probes: dict[Component, Callable[[], str | None]] = {
+        Component.BROKER: lambda: None if intake.connected else "no broker answers",
+        Component.SCORER: lambda: None if loaded.ready else "the scorer is not running",
+    }
     return [
         intake,
-        DeadLetterStage(
-            stores.intake,
-            KafkaSink(kafka_settings(settings)),
-            topic=settings.kafka.dead_letter_topic,
-            connected=lambda: intake.connected,
-            metrics=metrics,
-            clock=utc_now,
-        ),
-        JudgingStage(
-            stores.windows,
-            stores.conversations,
-            judge,
-            model_line=settings.model_line,
-            settings=monitor_settings(settings),
-            max_age_s=settings.windows.max_age_s,
-            min_size=settings.windows.min_size,
-            metrics=metrics,
-            clock=utc_now,
-        ),
-        DecidingStage(
-            stores.windows,
-            stores.conversations,
-            stores.trainings,
-            training.offer,
-            busy=lambda: training.busy or releasing.busy,
-            settings=policy_settings(settings),
-            schedule=Schedule(settings.policy.schedule) if settings.policy.schedule else None,
-            metrics=metrics,
-            clock=utc_now,
-        ),
+        _dead_letters(settings, stores, metrics, intake),
+        _judging(settings, stores, metrics, judge),
+        _deciding(settings, stores, metrics, training, releasing),
         training,
         releasing,
         HousekeepingStage(
             state_dir=settings.state_dir,
             ledger_size=lambda: size_bytes(ledger_url(settings)),
             artifacts_size=stores.artifacts.size_bytes,
-            children={
-                "judge": lambda: judge.pid,
-                "trainer": lambda: training.pid,
-                "scorer": lambda: loaded.pid,
-            },
+            children=children,
             metrics=metrics,
             clock=utc_now,
         ),
-        ReportingStage(
-            health,
-            {
-                Component.BROKER: lambda: None if intake.connected else "no broker answers",
-                Component.SCORER: lambda: None if loaded.ready else "the scorer is not running",
-            },
-        ),
+        ReportingStage(health, probes),
     ]
+
+
+def _dead_letters(
+    settings: Settings, stores: Stores, metrics: Metrics, intake: IntakeStage
+) -> DeadLetterStage:
+    return DeadLetterStage(
+        stores.intake,
+        KafkaSink(kafka_settings(settings)),
+        topic=settings.kafka.dead_letter_topic,
+        connected=lambda: intake.connected,
+        metrics=metrics,
+        clock=utc_now,
+    )
+
+
+def _judging(settings: Settings, stores: Stores, metrics: Metrics, judge: JudgeProcess) -> JudgingStage:
+    return JudgingStage(
+        stores.windows,
+        stores.conversations,
+        judge,
+        model_line=settings.model_line,
+        settings=monitor_settings(settings),
+        max_age_s=settings.windows.max_age_s,
+        min_size=settings.windows.min_size,
+        metrics=metrics,
+        clock=utc_now,
+    )
+
+
+def _deciding(
+    settings: Settings, stores: Stores, metrics: Metrics, training: TrainingStage, releasing: ReleasingStage
+) -> DecidingStage:
+    return DecidingStage(
+        stores.windows,
+        stores.conversations,
+        stores.trainings,
+        training.offer,
+        busy=lambda: training.busy or releasing.busy,
+        settings=policy_settings(settings),
+        schedule=Schedule(settings.policy.schedule) if settings.policy.schedule else None,
+        metrics=metrics,
+        clock=utc_now,
+    )
 
 
 def _intake(settings: Settings, stores: Stores, metrics: Metrics) -> IntakeStage:

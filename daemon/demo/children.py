@@ -18,13 +18,9 @@ _LAST_WORDS = 1_500  # characters of a log
 
 
 def offline(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the environment for children: no settings of another daemon, and nothing is downloaded.
-
-    Threads that wait for each other let go of their cores. Spinning, which is the default, made a training step
-    thirty times as slow while the cores had other work too.
-    """
+    """Return the environment for children: no settings of another daemon, and nothing is downloaded."""
     kept = {name: value for name, value in environ.items() if not name.startswith("RETUNED_")}
-    return {"OMP_WAIT_POLICY": "PASSIVE"} | kept | {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+    return kept | {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 
 
 def spawn(arguments: Sequence[str], log: Path, *, keep_stdout: bool = False) -> subprocess.Popen[str]:

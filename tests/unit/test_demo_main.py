@@ -61,10 +61,6 @@ def test_children_download_nothing_and_take_no_settings_of_another_daemon() -> N
     assert "RETUNED_STATE_DIR" not in environ
 
 
-def test_an_operators_own_wait_policy_is_kept() -> None:
-    assert offline({"OMP_WAIT_POLICY": "ACTIVE"})["OMP_WAIT_POLICY"] == "ACTIVE"
-
-
 def test_the_last_words_of_a_log_are_its_end(tmp_path: Path) -> None:
     log = tmp_path / "daemon.log"
     assert last_words(log) == ""
