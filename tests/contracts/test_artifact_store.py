@@ -7,10 +7,11 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Barrier, Thread
+from threading import Barrier, Lock, Thread
 
 import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from registry.artifacts import ArtifactStore, FsspecArtifactStore, StoredArtifact
 from registry.manifest import (
@@ -313,6 +314,23 @@ def test_a_damaged_remote_artifact_leaves_no_copy(tmp_path: Path, folder: Path) 
     assert list((tmp_path / "cache").iterdir()) == []
 
 
+@pytest.fixture
+def one_read_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file in fsspec's memory has one reading position, which readers at once would share; real stores don't."""
+    turn = Lock()
+
+    def in_turn(read: Callable[..., object]) -> Callable[..., object]:
+        def reads(*arguments: object, **options: object) -> object:
+            with turn:
+                return read(*arguments, **options)
+
+        return reads
+
+    for name in ("get_file", "cat_file"):
+        monkeypatch.setattr(MemoryFileSystem, name, in_turn(getattr(MemoryFileSystem, name)))
+
+
+@pytest.mark.usefixtures("one_read_at_a_time")
 def test_readers_at_once_share_one_copy(tmp_path: Path, folder: Path) -> None:
     url = in_memory(tmp_path)
     stored = FsspecArtifactStore(url, cache=tmp_path / "cache").put(folder, v(3))
