@@ -131,10 +131,10 @@ class Comparison:
         return judge(slices, settings, look=self._look, against=self.live.name)
 
     def refuse(self, error: LearnerError, settings: GateSettings) -> GateReport:
-        """Reject a candidate that can't be scored at all, whatever the reason."""
+        """Reject a candidate because it, or the live version, can't be scored at all."""
         return GateReport(
             verdict=GateVerdict.REJECT,
-            reason=f"{self.candidate.name} can't be scored: {error}",
+            reason=f"{self.candidate.name} and {self.live.name} can't be compared: {error}",
             alpha=settings.alpha,
             look=self._look,
         )

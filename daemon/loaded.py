@@ -4,17 +4,38 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from daemon.clock import Clock
 from daemon.facts import StoredConversation
 from daemon.metrics import Metrics
-from learners.scorer_process import ScorerProcess
+from learners.errors import BadAdapter, LearnerError
+from learners.scorer_process import Scorer
 from learners.types import Conversation, Message, Score
 from registry.artifacts import ArtifactStore
+from registry.manifest import BadArtifact
 from registry.types import Version
 
 _log = logging.getLogger(__name__)
 _PAUSE = timedelta(seconds=10)
+
+
+class ArtifactUnreachable(LearnerError):
+    """The artifact store does not answer; it is tried again."""
+
+    permanent = False
+
+
+class RunningScorer(Scorer, Protocol):
+    """A scorer in a process of its own."""
+
+    @property
+    def alive(self) -> bool: ...
+
+    @property
+    def pid(self) -> int | None: ...
+
+    def stop(self, timeout_s: float) -> None: ...
 
 
 class LoadedVersions:
@@ -25,7 +46,7 @@ class LoadedVersions:
 
     def __init__(
         self,
-        start: Callable[[], ScorerProcess],
+        start: Callable[[], RunningScorer],
         artifacts: ArtifactStore,
         *,
         keep: int,
@@ -66,7 +87,12 @@ class LoadedVersions:
 
     def score(self, version: Version, talks: Sequence[StoredConversation]) -> Future[list[Score]]:
         """Score conversations, named by their seq, under a version."""
-        load = self._load(version)
+        try:
+            load = self._load(version)
+        except BadArtifact as error:
+            return _failed(BadAdapter(str(error)))
+        except OSError as error:
+            return _failed(ArtifactUnreachable(f"{version.artifact} can't be read now: {error}"))
         scores = self._scorer.score(
             str(version.name) if load else None, [_conversation(talk) for talk in talks]
         )
@@ -95,6 +121,12 @@ class LoadedVersions:
             del self._loads[oldest]
             self._scorer.unload(oldest)
         return load
+
+
+def _failed(error: LearnerError) -> Future[list[Score]]:
+    outcome: Future[list[Score]] = Future()
+    outcome.set_exception(error)
+    return outcome
 
 
 def _after(load: Future[None], scores: Future[list[Score]]) -> Future[list[Score]]:

@@ -29,7 +29,7 @@ class Plan:
     threads: int
 
     def __call__(self, run_id: str, *, since_seq: int, folder: Path) -> PlannedRun:
-        """Write the training file and return the whole request. Raises NotEnoughData."""
+        """Write the training file and return the whole request. Raises NotEnoughData, BadArtifact, OSError."""
         until_seq = self.conversations.last_seq()
         dataset = build(
             self.conversations, since_seq=since_seq, settings=self.data, path=folder / "data.jsonl"

@@ -15,12 +15,13 @@ from daemon.ledger.trainings import TrainingLedger
 from daemon.metrics import Metrics
 from daemon.requests import PlannedRun, from_json, to_json
 from learners.types import Event, Failure, Progress, RunResult, TrainRequest
+from registry.errors import RegistryError
 
 _log = logging.getLogger(__name__)
 
 
 class Planner(Protocol):
-    """Puts the data and settings of a run together. Raises NotEnoughData."""
+    """Puts data, settings and parent of a run together. Raises NotEnoughData, RegistryError, OSError."""
 
     def __call__(self, run_id: str, *, since_seq: int, folder: Path) -> PlannedRun: ...
 
@@ -112,7 +113,7 @@ class TrainingStage:
         run_id = f"r{self._ledger.next_run_number()}"
         try:
             planned = self._plan(run_id, since_seq=decision.since_seq, folder=self._runs_dir / run_id)
-        except NotEnoughData as error:
+        except (NotEnoughData, RegistryError, OSError) as error:
             _log.warning("no training: %s", error, extra={"action": "train", "run": run_id})
             return
         run = Run(
