@@ -79,7 +79,7 @@ def _read(path: Path) -> str:
         document = path.read_text(encoding="utf-8")
         yaml.safe_load(document)
     except FileNotFoundError as error:
-        problem = "no such file; write one (see `retuned config schema`), or name it with --config or RETUNED_CONFIG"
+        problem = "no such file; make one with `retuned config schema --yaml`, or name it with --config or RETUNED_CONFIG"
         raise SettingsError((Mistake(path="", problem=problem, source=str(path)),)) from error
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(
