@@ -46,8 +46,10 @@ class VersionScorer(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HeldOut:
-    """The held-out conversations of the slices that the gate compares, newest data first in mind: what the
-    candidate should have learned, and a sample of everything before it.
+    """The held-out conversations that the gate compares on: what the candidate should have learned, and what came before.
+
+    Left out are those whose words a trainable conversation said earlier, as a version may have learned them by
+    heart, and those that are known to have no reply to score.
     """
 
     ledger: ConversationLedger
@@ -57,15 +59,17 @@ class HeldOut:
     def slices(self, since_seq: int) -> dict[str, list[StoredConversation]]:
         """Return the conversations of each slice for a candidate that learned from ``since_seq`` on."""
         return {
-            NEW: self.ledger.newest(self.limit, held_out=True, since=since_seq),
-            OLD: self.ledger.sample(self.limit, held_out=True, before=since_seq, seed=self.seed),
+            NEW: self.ledger.newest(self.limit, held_out=True, judgeable=True, since=since_seq),
+            OLD: self.ledger.sample(
+                self.limit, held_out=True, judgeable=True, before=since_seq, seed=self.seed
+            ),
         }
 
     def sizes(self, since_seq: int) -> dict[str, int]:
         """Return how many conversations ``slices`` would give now."""
         counts = {
-            NEW: self.ledger.count(held_out=True, since=since_seq),
-            OLD: self.ledger.count(held_out=True, before=since_seq),
+            NEW: self.ledger.count(held_out=True, judgeable=True, since=since_seq),
+            OLD: self.ledger.count(held_out=True, judgeable=True, before=since_seq),
         }
         return {name: min(count, self.limit) for name, count in counts.items()}
 

@@ -37,7 +37,7 @@ def decide(situation: Situation, settings: PolicySettings) -> Decision:
     """Decide by the strongest trigger: an operator's wish, drift, the schedule, the volume."""
     if situation.wish is not None:
         return _on_wish(situation)
-    if situation.alarm is not None:
+    if situation.alarm is not None and settings.on_drift:
         return _on_drift(situation, situation.alarm, settings)
     if situation.scheduled:
         return _on_occasion(situation, Trigger.SCHEDULE, "the scheduled time has come", settings)
@@ -45,6 +45,8 @@ def decide(situation: Situation, settings: PolicySettings) -> Decision:
     if wanted is not None and situation.fresh_since_learned >= wanted:
         reason = f"{situation.fresh_since_learned} new conversations, {wanted} wanted"
         return _on_occasion(situation, Trigger.VOLUME, reason, settings)
+    if situation.alarm is not None:
+        return _drift_is_off(situation, situation.alarm)
     return _answer(situation, None, Action.NONE, "no drift and no other reason to train")
 
 
@@ -64,16 +66,13 @@ def _on_wish(situation: Situation) -> Decision:
 
 def _on_drift(situation: Situation, alarm: Alarm, settings: PolicySettings) -> Decision:
     reason = f"drift since window {alarm.window} ({alarm.reason})"
-    if not settings.on_drift:
-        return _answer(
-            situation,
-            Trigger.DRIFT,
-            Action.NONE,
-            f"{reason}, but policy.on_drift is off",
-            since=alarm.first_seq,
-        )
     action, more = _readiness(situation, situation.fresh_since_alarm, settings)
     return _answer(situation, Trigger.DRIFT, action, f"{reason}; {more}", since=alarm.first_seq)
+
+
+def _drift_is_off(situation: Situation, alarm: Alarm) -> Decision:
+    reason = f"drift since window {alarm.window} ({alarm.reason}), but policy.on_drift is off"
+    return _answer(situation, Trigger.DRIFT, Action.NONE, reason, since=alarm.first_seq)
 
 
 def _on_occasion(situation: Situation, trigger: Trigger, reason: str, settings: PolicySettings) -> Decision:

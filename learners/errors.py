@@ -43,9 +43,15 @@ class ChildDied(LearnerError):
     permanent = False
 
 
+class ChildTrouble(LearnerError):
+    """A child process failed for a reason that is not the request's, such as too little memory."""
+
+    permanent = False
+
+
 def error_named(name: str, message: str) -> LearnerError:
     """The error that a child process told of. A name that isn't one of ours becomes part of the message."""
     kind = globals().get(name)
     if isinstance(kind, type) and issubclass(kind, LearnerError):
         return kind(message)
-    return LearnerError(f"{name}: {message}")
+    return ChildTrouble(f"{name}: {message}")

@@ -4,18 +4,22 @@ import random
 from collections.abc import Sequence
 from typing import TypeVarTuple
 
-from sqlalchemy import Engine, RowMapping, Select, func, select
+from sqlalchemy import ColumnElement, Engine, RowMapping, Select, exists, func, select
 
 from daemon.conversation import Message
 from daemon.facts import Coordinates, SeqRange, StoredConversation
 from daemon.ledger.database import reader
-from daemon.ledger.tables import conversations
+from daemon.ledger.tables import conversations, scores
 
 _Ts = TypeVarTuple("_Ts")
 
 
 class ConversationLedger:
-    """The conversations counted so far, in order of their seq."""
+    """The conversations counted so far, in order of their seq.
+
+    ``judgeable`` leaves out what a version can't be judged on: words that a trainable conversation said earlier, and
+    conversations in which scoring found no reply.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._reads = reader(engine)
@@ -33,30 +37,40 @@ class ConversationLedger:
             .order_by(conversations.c.seq)
         )
 
-    def count(self, *, held_out: bool, since: int = 1, before: int | None = None) -> int:
+    def count(
+        self, *, held_out: bool, judgeable: bool = False, since: int = 1, before: int | None = None
+    ) -> int:
         """Count one side of the split from ``since`` on, and before ``before`` where given."""
-        query = _side(select(func.count()), held_out, since, before)
+        query = _side(select(func.count()), held_out, judgeable, since, before)
         with self._reads.begin() as connection:
             return connection.scalar(query) or 0
 
     def newest(
-        self, limit: int, *, held_out: bool, since: int = 1, before: int | None = None
+        self,
+        limit: int,
+        *,
+        held_out: bool,
+        judgeable: bool = False,
+        since: int = 1,
+        before: int | None = None,
     ) -> list[StoredConversation]:
         """Return at most ``limit`` conversations of one side, the newest ones, oldest first."""
         query = (
-            _side(select(conversations), held_out, since, before)
+            _side(select(conversations), held_out, judgeable, since, before)
             .order_by(conversations.c.seq.desc())
             .limit(limit)
         )
         return self._read(query)[::-1]
 
     def sample(
-        self, limit: int, *, held_out: bool, before: int, seed: int, since: int = 1
+        self, limit: int, *, held_out: bool, judgeable: bool = False, before: int, seed: int, since: int = 1
     ) -> list[StoredConversation]:
         """Return a uniform sample of one side before ``before``; the same seed and ledger give the same sample."""
         with self._reads.begin() as connection:
             seqs = connection.scalars(
-                _side(select(conversations.c.seq), held_out, since, before).order_by(conversations.c.seq)
+                _side(select(conversations.c.seq), held_out, judgeable, since, before).order_by(
+                    conversations.c.seq
+                )
             ).all()
         chosen = sorted(random.Random(seed).sample(list(seqs), min(limit, len(seqs))))  # noqa: S311 - not a secret
         return self.by_seq(chosen)
@@ -85,9 +99,25 @@ class ConversationLedger:
             return [_stored(row) for row in connection.execute(query).mappings()]
 
 
-def _side(query: Select[*_Ts], held_out: bool, since: int, before: int | None) -> Select[*_Ts]:
+def _side(
+    query: Select[*_Ts], held_out: bool, judgeable: bool, since: int, before: int | None
+) -> Select[*_Ts]:
     query = query.where((conversations.c.held_out == held_out) & (conversations.c.seq >= since))
-    return query if before is None else query.where(conversations.c.seq < before)
+    if before is not None:
+        query = query.where(conversations.c.seq < before)
+    return query.where(~_said_before() & ~_without_reply()) if judgeable else query
+
+
+def _said_before() -> ColumnElement[bool]:
+    """Whether a trainable conversation said the same words earlier."""
+    twin = conversations.alias()
+    same = twin.c.text_digest == conversations.c.text_digest
+    return exists().where(same & twin.c.held_out.is_(False) & (twin.c.seq < conversations.c.seq))
+
+
+def _without_reply() -> ColumnElement[bool]:
+    """Whether scoring it found nothing to score."""
+    return exists().where((scores.c.seq == conversations.c.seq) & (scores.c.tokens == 0))
 
 
 def _stored(row: RowMapping) -> StoredConversation:

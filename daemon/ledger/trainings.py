@@ -71,6 +71,18 @@ class TrainingLedger:
             row = connection.execute(select(decisions).where(decisions.c.id == id_)).mappings().first()
             return decision_of(row) if row else None
 
+    def open_decision(self) -> Decision | None:
+        """Return the newest decision to train, where neither it nor a later one has led to a run."""
+        answered = select(func.coalesce(func.max(runs.c.decision_id), 0)).scalar_subquery()
+        where = (decisions.c.action == Action.TRAIN) & (decisions.c.id > answered)
+        with self._reads.begin() as connection:
+            row = (
+                connection.execute(select(decisions).where(where).order_by(decisions.c.id.desc()))
+                .mappings()
+                .first()
+            )
+            return decision_of(row) if row else None
+
     def recent_decisions(self, limit: int) -> list[Decision]:
         """Return the newest decisions, newest first."""
         query = select(decisions).order_by(decisions.c.id.desc()).limit(limit)

@@ -1,5 +1,6 @@
 """Measures what the daemon uses up."""
 
+import contextlib
 import shutil
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -44,7 +45,8 @@ class HousekeepingStage:
             return
         self._next = now + _EVERY
         self._metrics.ledger_size.set(self._ledger_size())
-        self._metrics.artifacts_size.set(self._artifacts_size())
+        with contextlib.suppress(OSError):  # a store that does not answer now; the last figure stays
+            self._metrics.artifacts_size.set(self._artifacts_size())
         self._metrics.disk_free.set(shutil.disk_usage(self._state_dir).free)
         memory = {child: _resident_bytes(pid()) for child, pid in self._children.items()}
         self._metrics.child_memory.replace(

@@ -19,6 +19,7 @@ from registry.transitions import promote
 from registry.types import GateReport, GateVerdict, PromotionKind, Version
 
 _log = logging.getLogger(__name__)
+_ATTEMPTS = 5
 
 
 class ReleasingStage:
@@ -59,6 +60,7 @@ class ReleasingStage:
         self._metrics = metrics
         self._clock = clock
         self._seen = 0  # promotion entries that were followed
+        self._failures = 0  # of the scorer in a row, on the candidate at the gate
         self._trouble = ""  # why the last could not be followed, said once
         self._newest: Version | None = None
         self._comparison: Comparison | None = None
@@ -148,6 +150,10 @@ class ReleasingStage:
         candidate, reports = self._candidate(history)
         if candidate is None or history.live is None or not self._loaded.ready:
             return None
+        if reports and reports[-1].verdict is GateVerdict.PROMOTE:
+            if self._automatic and reports[-1].against == history.live:
+                self._promote(candidate, reports[-1], history)
+            return None
         since = self._learned_from(candidate)
         if reports and not worth_another_look(
             reports[-1],
@@ -174,10 +180,12 @@ class ReleasingStage:
         try:
             report = comparison.conclude(self._gate)
         except LearnerError as error:
-            if not error.permanent:
+            self._failures += 1
+            if not error.permanent and self._failures < _ATTEMPTS:
                 self._loaded.failed(error)
                 return
             report = comparison.refuse(error, self._gate)
+        self._failures = 0
         self._store.add_gate_report(name, report, at=self._clock())
         self._metrics.release.judged(report)
         _log.info(
@@ -187,24 +195,10 @@ class ReleasingStage:
             report.reason,
             extra={"action": "gate", "version": str(name)},
         )
-        if report.verdict is GateVerdict.PROMOTE and self._automatic:
-            self._promote(comparison, report)
 
-    def _promote(self, comparison: Comparison, report: GateReport) -> None:
-        history = self._store.history(self._model_line)
-        if history.live != comparison.live.name:
-            _log.warning(
-                "%s passed against %s, but %s is live now; it is not promoted by itself",
-                comparison.candidate.name, comparison.live.name, history.live, extra={"action": "promotion"},
-            )  # fmt: skip
-            return
+    def _promote(self, candidate: Version, report: GateReport, history: History) -> None:
         entry = promote(
-            history,
-            comparison.candidate.name,
-            gate=report,
-            reason=report.reason,
-            by=DAEMON,
-            now=self._clock(),
+            history, candidate.name, gate=report, reason=report.reason, by=DAEMON, now=self._clock()
         )
         try:
             self._store.append(entry, expected=history.position)

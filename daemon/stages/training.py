@@ -71,8 +71,11 @@ class TrainingStage:
         self._timeout = timeout
         self._metrics = metrics
         self._clock = clock
-        self._slot: Decision | None = None
+        self._slot = ledger.open_decision()
         self._current: tuple[Run, PlannedRun, Child] | None = None
+        self._result: RunResult | None = None  # of the current run, once it is finished
+        self._trouble = ""  # why it could not be registered yet, said once
+        self._launched_at = clock()
         self._resume()
 
     @property
@@ -139,7 +142,7 @@ class TrainingStage:
 
     def _launch(self, run: Run, planned: PlannedRun) -> None:
         child = self._start_child(planned.request, self._runs_dir / run.id)
-        self._current = (run, planned, child)
+        self._current, self._launched_at = (run, planned, child), self._clock()
         _log.info(
             "run %s learns from %s new and %s replayed conversations",
             run.id, planned.dataset.new, planned.dataset.replay,
@@ -153,21 +156,34 @@ class TrainingStage:
             self._ledger.note_progress(run.id, asdict(latest[0]))
         for event in events:
             if isinstance(event, RunResult):
-                self._register(planned, event)
-                self._end(run, RunState.FINISHED, result=event)
+                self._result = event
             elif isinstance(event, Failure):
-                self._end(
-                    run,
-                    RunState.CANCELLED if event.error == "Cancelled" else RunState.FAILED,
-                    error=f"{event.error}: {event.message}",
-                )
-        if self._current is not None and self._clock() - run.started_at > self._timeout:
+                state = RunState.CANCELLED if event.error == "Cancelled" else RunState.FAILED
+                self._end(run, state, error=f"{event.error}: {event.message}")
+        if self._result is not None:
+            self._keep(run, planned, self._result)
+        elif self._current is not None and self._clock() - self._launched_at > self._timeout:
             child.stop(5)
             self._end(
                 run,
                 RunState.FAILED,
                 error=f"took longer than {self._timeout}; raise learning.timeout_s or lower policy.max_new_conversations",
             )
+
+    def _keep(self, run: Run, planned: PlannedRun, result: RunResult) -> None:
+        """Register what a run left; where the artifact store does not answer, try again at the next step."""
+        try:
+            self._register(planned, result)
+        except OSError as error:
+            if str(error) != self._trouble:
+                _log.error(
+                    "run %s waits for the artifact store: %s", run.id, error, extra={"action": "train"}
+                )
+            self._trouble = str(error)
+        except RegistryError as error:
+            self._end(run, RunState.FAILED, error=f"{type(error).__name__}: {error}")
+        else:
+            self._end(run, RunState.FINISHED, result=result)
 
     def _end(
         self, run: Run, state: RunState, *, result: RunResult | None = None, error: str | None = None
@@ -184,7 +200,7 @@ class TrainingStage:
             "run %s %s%s", run.id, state, f": {error}" if error else "",
             extra={"action": "train", "run": run.id},
         )  # fmt: skip
-        self._current = None
+        self._current, self._result, self._trouble = None, None, ""
 
 
 def _result_json(result: RunResult) -> dict[str, object]:

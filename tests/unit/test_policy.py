@@ -98,3 +98,10 @@ def test_a_scheduled_training_without_data_is_skipped() -> None:
 
 def test_drift_goes_before_the_schedule() -> None:
     assert decided(replace(DRIFTED, scheduled=True)) == (Trigger.DRIFT, Action.TRAIN)
+
+
+def test_drift_that_is_switched_off_does_not_hold_back_the_schedule_or_the_volume() -> None:
+    off = replace(SETTINGS, on_drift=False, after_conversations=400)
+
+    assert decided(replace(DRIFTED, scheduled=True), off) == (Trigger.SCHEDULE, Action.TRAIN)
+    assert decided(DRIFTED, off) == (Trigger.VOLUME, Action.TRAIN)

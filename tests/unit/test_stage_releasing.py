@@ -20,7 +20,7 @@ from registry.sql import SqlStore
 from registry.tables import metadata as registry_metadata
 from registry.transitions import bootstrap, promote, roll_back
 from registry.types import Actor, GateReport, GateVerdict, Lineage, SliceReport, Version
-from tests.factories_ledger import NOW, a_batch, a_ledger, talks
+from tests.factories_ledger import NOW, a_batch, a_ledger, a_talk, talks
 
 LINE = "chat"
 ADA = Actor(kind="operator", name="ada")
@@ -34,6 +34,7 @@ class FakeLoaded:
         self.loss = {0: 3.0, 1: 2.5, 2: 2.4}
         self.on_old: dict[int, float] = {}
         self.error: Exception | None = None
+        self.always: Exception | None = None
         self.scored: list[tuple[str, int]] = []
         self.replaced = 0
         self.change_from = 61
@@ -49,8 +50,8 @@ class FakeLoaded:
     def score(self, version: Version, talks: Sequence[StoredConversation]) -> Future[list[Score]]:
         future: Future[list[Score]] = Future()
         self.scored.append((str(version.name), len(talks)))
-        if self.error is not None:
-            future.set_exception(self.error)
+        if error := self.always or self.error:
+            future.set_exception(error)
         else:
             future.set_result(
                 [Score(id=str(t.seq), nll=10 * self._per_token(version, t), tokens=10) for t in talks]
@@ -78,6 +79,7 @@ class World:
         self.served: list[VersionName | None] = []
         self.down = False
         self.metrics = Metrics()
+        self.held_out = HeldOut(ledger=ConversationLedger(self.engine), limit=100, seed=0)
         self.store.add_version(a_version(0))
         self.store.append(
             bootstrap(self.store.history(LINE), VersionName(LINE, 0), reason="base", by=ADA, now=NOW),
@@ -85,7 +87,7 @@ class World:
         )
         self.stage = ReleasingStage(
             self.store, self.windows, self.trainings, self.loaded,
-            HeldOut(ledger=ConversationLedger(self.engine), limit=100, seed=0),
+            self.held_out,
             model_line=LINE, put_live=self.put_live,
             gate=GateSettings(min_clusters=10), automatic=automatic, reference_size=20,
             metrics=self.metrics, clock=lambda: NOW,
@@ -116,7 +118,7 @@ class World:
         )
         self.store.add_version(a_version(number))
 
-    def turn(self, times: int = 3) -> None:
+    def turn(self, times: int = 4) -> None:
         for _ in range(times):
             self.stage.step()
 
@@ -333,3 +335,50 @@ def test_a_target_that_can_not_be_switched_now_is_tried_again(
     world.turn(1)
 
     assert world.served[-1] == VersionName(LINE, 1)
+
+
+def test_a_pass_that_was_written_before_a_crash_is_acted_on_after_it(tmp_path: Path) -> None:
+    world = World(tmp_path, automatic=False)  # stands for a daemon that died between report and promotion
+    world.finish_run()
+    world.turn()
+    assert world.live == 0
+
+    world.stage._automatic = True
+    world.turn(2)
+
+    assert world.live == 1
+
+
+def test_a_candidate_that_always_kills_the_scorer_is_rejected_in_the_end(world: World) -> None:
+    world.loaded.always = ChildDied("killed")
+    world.finish_run()
+
+    world.turn(20)
+
+    assert [report.verdict for report in world.reports(1)] == [GateVerdict.REJECT]
+    assert world.loaded.replaced == 4
+
+
+def test_words_that_may_have_been_learned_by_heart_are_not_judged_on(world: World) -> None:
+    intake = IntakeLedger(world.engine, window_size=20)
+    twins = [
+        a_talk(120, text="faq"),
+        a_talk(121, text="FAQ ", held_out=True),
+        a_talk(122, text="new", held_out=True),
+    ]
+    intake.record(a_batch(twins))
+
+    found = world.held_out.slices(121)[NEW]
+
+    assert [talk.conversation_id for talk in found] == ["c122"]
+    assert world.held_out.sizes(121)[NEW] == 1
+
+
+def test_conversations_without_a_reply_to_score_do_not_count_as_evidence(world: World) -> None:
+    before = world.held_out.sizes(61)[NEW]
+    talk = world.held_out.slices(61)[NEW][0]
+
+    world.trainings.add_scores("chat-v0", {talk.seq: (0.0, 0)})
+
+    assert world.held_out.sizes(61)[NEW] == before - 1
+    assert talk not in world.held_out.slices(61)[NEW]

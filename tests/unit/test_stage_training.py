@@ -13,6 +13,7 @@ from daemon.metrics import Metrics
 from daemon.requests import PlannedRun, from_json, to_json
 from daemon.stages.training import TrainingStage
 from learners.types import Event, Failure, Progress, RunResult, TrainRequest
+from registry.errors import RegistryError
 from tests.factories_ledger import NOW, a_batch, a_ledger, talks
 
 PROGRESS = Progress(
@@ -58,6 +59,7 @@ class World:
         self.now = NOW
         self.children: list[FakeChild] = []
         self.registered: list[str] = []
+        self.store_error: Exception | None = None
         self.stage = self.start()
 
     def start(self) -> TrainingStage:
@@ -85,6 +87,8 @@ class World:
         return self.children[-1]
 
     def register(self, planned: PlannedRun, result: RunResult) -> None:
+        if self.store_error is not None:
+            raise self.store_error
         self.registered.append(result.run)
 
     def offer(self, since: int = 11) -> None:
@@ -223,3 +227,59 @@ def test_a_planned_run_reads_back_equal(world: World) -> None:
     planned = world.plan("r1", since_seq=11, folder=world.folder)
 
     assert from_json(to_json(planned)) == planned
+
+
+def test_a_finished_run_waits_for_an_artifact_store_that_does_not_answer(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.offer()
+    world.stage.step()
+    world.store_error = TimeoutError("no route")
+    world.children[0].says = [a_result("r1")]
+    for _ in range(3):
+        world.stage.step()
+    assert world.run("r1").state is RunState.RUNNING
+    assert caplog.text.count("waits for the artifact store") == 1
+
+    world.store_error = None
+    world.stage.step()
+
+    assert world.run("r1").state is RunState.FINISHED
+    assert world.registered == ["r1"]
+
+
+def test_a_result_that_the_registry_refuses_fails_the_run(world: World) -> None:
+    world.offer()
+    world.stage.step()
+    world.store_error = RegistryError("not what its manifest says")
+    world.children[0].says = [a_result("r1")]
+
+    world.stage.step()
+
+    assert world.run("r1").state is RunState.FAILED
+
+
+def test_time_that_the_daemon_was_down_does_not_count_against_a_run(world: World) -> None:
+    world.offer()
+    world.stage.step()
+    world.stage.close(1)
+    world.now += timedelta(hours=13)
+
+    world.stage = world.start()
+    world.stage.step()
+
+    assert world.run("r1").state is RunState.RUNNING
+
+
+def test_a_decision_that_waited_when_the_daemon_stopped_is_not_lost(world: World) -> None:
+    world.offer(since=1)
+    world.stage.step()
+    world.offer(since=9)
+    world.stage.close(1)
+
+    world.stage = world.start()
+    world.children[-1].says = [a_result("r1")]
+    world.stage.step()
+    world.stage.step()
+
+    assert world.run("r2").since_seq == 9
