@@ -62,7 +62,6 @@ class ReleasingStage:
         self._seen = 0  # promotion entries that were followed
         self._failures = 0  # of the scorer in a row, on the candidate at the gate
         self._trouble = ""  # why the last could not be followed, said once
-        self._newest: Version | None = None
         self._comparison: Comparison | None = None
 
     @property
