@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 
 from daemon.errors import NotEnoughData
-from daemon.facts import SeqRange, StoredConversation
+from daemon.facts import SeqRange, StoredConversation, TrainingRecord
 from daemon.ledger.conversations import ConversationLedger
 from registry.types import OffsetRange
 
@@ -33,7 +33,9 @@ class Dataset:
     replay: int
     span: SeqRange  # of the new ones
     sources: tuple[OffsetRange, ...]
-    records: tuple[tuple[str, str], ...]  # (conversation id, sha256 of the record), in order
+    records: tuple[
+        TrainingRecord, ...
+    ]  # one for each line, in order; the ledger keeps them in a table of their own
 
 
 def build(ledger: ConversationLedger, *, since_seq: int, settings: DatasetSettings, path: Path) -> Dataset:
@@ -54,19 +56,18 @@ def build(ledger: ConversationLedger, *, since_seq: int, settings: DatasetSettin
     # Twice as many are drawn as are wanted, as some will say the same.
     past = ledger.sample(2 * wanted, held_out=False, before=since_seq, seed=settings.seed)
     replay = _distinct(past, held_out | {talk.text_digest for talk in new})[:wanted]
-    lines = [_line(talk, "new") for talk in new] + [_line(talk, "replay") for talk in replay]
-    content = b"".join(lines)
+    used = [*((talk, "new") for talk in new), *((talk, "replay") for talk in replay)]
+    content = b"".join(training_line(talk, origin) for talk, origin in used)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
-    used = [*new, *replay]
     return Dataset(
         path=path,
         digest=hashlib.sha256(content).hexdigest(),
         new=len(new),
         replay=len(replay),
         span=SeqRange(first=new[0].seq, last=new[-1].seq),
-        sources=offset_ranges(used),
-        records=tuple((talk.conversation_id, talk.record_sha256) for talk in used),
+        sources=offset_ranges(talk for talk, _ in used),
+        records=tuple(_record(talk, origin) for talk, origin in used),
     )
 
 
@@ -90,6 +91,17 @@ def _distinct(talks: Sequence[StoredConversation], excluded: Iterable[str]) -> l
     return kept
 
 
-def _line(talk: StoredConversation, origin: str) -> bytes:
+def _record(talk: StoredConversation, origin: str) -> TrainingRecord:
+    return TrainingRecord(
+        at=talk.coordinates,
+        sha256=talk.record_sha256,
+        origin=origin,
+        group=talk.group,
+        conversation_hash=talk.conversation_hash,
+    )
+
+
+def training_line(talk: StoredConversation, origin: str) -> bytes:
+    """Return a conversation as one line of a training file."""
     messages = [{"role": message.role, "content": message.content} for message in talk.messages]
     return orjson.dumps({"id": talk.conversation_id, "messages": messages, "origin": origin}) + b"\n"

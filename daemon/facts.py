@@ -25,9 +25,12 @@ class NewConversation:
     at: Coordinates
     user_hash: str | None
     group: str  # conversations of one group depend on each other: the user's hash, else the conversation's
+    conversation_hash: str  # keyed hash of the id
     held_out: bool
     text_digest: str  # equal for conversations with the same words
     record_sha256: str
+    source: str | None = None  # who produced it
+    sketch: bytes | None = None  # MinHash of its words
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,6 +64,7 @@ class Batch:
     feedback: tuple[NewFeedback, ...] = ()
     dead_letters: tuple[DeadLetter, ...] = ()
     next_offsets: Mapping[tuple[str, int], int] = field(default_factory=dict)  # (topic, partition) -> offset
+    topic_ids: Mapping[str, str] = field(default_factory=dict)  # of the topics whose broker tells one
     received_at: datetime
 
 
@@ -91,6 +95,21 @@ class StoredConversation:
     feedback: float | None
     text_digest: str
     record_sha256: str
+    conversation_hash: str
+    source: str | None = None
+    sketch: bytes | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingRecord:
+    """One conversation that a run learned from."""
+
+    at: Coordinates
+    sha256: str | None  # of the record; None once it is erased
+    origin: str  # new or replay
+    group: str
+    conversation_hash: str
+    erased: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

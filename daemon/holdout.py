@@ -42,13 +42,13 @@ class Holdout:
         """Return the pseudonym of a user: 32 hexadecimal digits."""
         return self._hash("user", user_id)[:32]
 
+    def conversation_hash(self, conversation_id: str) -> str:
+        """Return the pseudonym of a conversation: 32 hexadecimal digits."""
+        return self._hash("conversation", conversation_id)[:32]
+
     def group(self, user_id: str | None, conversation_id: str) -> str:
         """Return what this conversation depends on: its user, else itself."""
-        return (
-            self.user_hash(user_id)
-            if user_id is not None
-            else self._hash("conversation", conversation_id)[:32]
-        )
+        return self.user_hash(user_id) if user_id is not None else self.conversation_hash(conversation_id)
 
     def holds_out(self, group: str) -> bool:
         """Say on which side a group is."""

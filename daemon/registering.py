@@ -76,7 +76,7 @@ def _lineage(planned: PlannedRun, result: RunResult, base: str) -> Lineage:
         seed=request.seed,
         packages=dict(result.packages),
         sources=dataset.sources,
-        records=dataset.records,
+        conversations=len(dataset.records),
         data_digest=dataset.digest,
     )
 
@@ -84,5 +84,5 @@ def _lineage(planned: PlannedRun, result: RunResult, base: str) -> Lineage:
 def _base_lineage(base: str, base_digest: str) -> Lineage:
     return Lineage(
         base=base, base_digest=base_digest, parent=None, method="none", settings={}, seed=0, packages={},
-        sources=(), records=(), data_digest="",
+        sources=(), conversations=0, data_digest="",
     )  # fmt: skip

@@ -2,13 +2,13 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from daemon.dataset import Dataset
-from daemon.facts import SeqRange
+from daemon.facts import SeqRange, TrainingRecord
 from learners.codec import request_from_json, request_to_json
 from learners.types import TrainRequest
 from registry.types import OffsetRange
@@ -25,8 +25,10 @@ class PlannedRun:
 
 
 def to_json(planned: PlannedRun) -> dict[str, Any]:
-    """Return plain JSON values."""
-    dataset = {**dataclasses.asdict(planned.dataset), "path": str(planned.dataset.path)}
+    """Return plain JSON values. The list of records is left out: the ledger keeps it in a table of its own."""
+    dataset = dataclasses.asdict(dataclasses.replace(planned.dataset, records=()))
+    dataset = {**dataset, "path": str(planned.dataset.path)}
+    del dataset["records"]
     return {
         "request": json.loads(request_to_json(planned.request)),
         "dataset": dataset,
@@ -35,8 +37,8 @@ def to_json(planned: PlannedRun) -> dict[str, Any]:
     }
 
 
-def from_json(document: Mapping[str, Any]) -> PlannedRun:
-    """Read what ``to_json`` wrote."""
+def from_json(document: Mapping[str, Any], *, records: Iterable[TrainingRecord] = ()) -> PlannedRun:
+    """Read what ``to_json`` wrote, with the run's list of records where the reader needs it."""
     dataset = document["dataset"]
     return PlannedRun(
         request=request_from_json(json.dumps(document["request"])),
@@ -46,7 +48,7 @@ def from_json(document: Mapping[str, Any]) -> PlannedRun:
                 "path": Path(dataset["path"]),
                 "span": SeqRange(**dataset["span"]),
                 "sources": tuple(OffsetRange(**source) for source in dataset["sources"]),
-                "records": tuple((id_, digest) for id_, digest in dataset["records"]),
+                "records": tuple(records),
             }
         ),
         parent=document["parent"],

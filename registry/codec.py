@@ -124,7 +124,7 @@ def _lineage(document: object) -> Lineage:
         seed=fields.whole("seed"),
         packages=fields.texts("packages"),
         sources=tuple(_offsets(item, where) for item, where in fields.items("sources")),
-        records=tuple(_record(item, where) for item, where in fields.items("records")),
+        conversations=fields.whole("conversations"),
         data_digest=fields.text("data_digest"),
     )
     fields.end()
@@ -141,13 +141,6 @@ def _offsets(document: object, where: str) -> OffsetRange:
     )
     fields.end()
     return found
-
-
-def _record(item: object, where: str) -> tuple[str, str]:
-    match item:
-        case [str(id_), str(digest)]:
-            return id_, digest
-    raise BadDocument(f"{where}: expected a conversation's id and its record's sha256")
 
 
 def _plain(value: object, where: str) -> object:

@@ -20,7 +20,7 @@ class OffsetRange:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lineage:
-    """What a version was made from; enough to rebuild its training set byte for byte."""
+    """What a version was made from; with the run's list of records, enough to rebuild its training set byte for byte."""
 
     base: str  # the base model's name, for people
     base_digest: str
@@ -30,8 +30,7 @@ class Lineage:
     seed: int
     packages: Mapping[str, str]
     sources: tuple[OffsetRange, ...]
-    #: One ``(conversation id, sha256 of the record)`` for each conversation trained on, in training order.
-    records: tuple[tuple[str, str], ...]
+    conversations: int  # trained on; the run's record tells which
     data_digest: str  # sha256 of the training file
 
 

@@ -43,6 +43,7 @@ def a_talk(
         at=Coordinates(topic=TOPIC, partition=0, offset=offset),
         user_hash=user,
         group=user or name,
+        conversation_hash=f"hash of {name}",
         held_out=held_out,
         text_digest=text_digest(messages),
         record_sha256=f"{offset:064x}",

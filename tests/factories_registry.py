@@ -40,7 +40,7 @@ def a_lineage(*, parent: int | None = None) -> Lineage:
         seed=7,
         packages={"torch": "2.13.0"},
         sources=(OffsetRange(topic="conversations", partition=0, first=0, last=99),),
-        records=(("c1", "1" * 64), ("会话2", "2" * 64)),
+        conversations=100,
         data_digest="d" * 64,
     )
 

@@ -133,4 +133,7 @@ def _stored(row: RowMapping) -> StoredConversation:
         feedback=row["feedback"],
         text_digest=row["text_digest"],
         record_sha256=row["record_sha256"],
+        conversation_hash=row["conversation_hash"],
+        source=row["source"],
+        sketch=row["sketch"],
     )

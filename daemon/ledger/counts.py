@@ -20,6 +20,7 @@ class Position:
     topic: str
     partition: int
     next_offset: int
+    topic_id: str | None  # of the topic that was read; None where its broker tells none
     updated_at: datetime
 
 

@@ -1,7 +1,9 @@
 """Opens the ledger: SQLite by default, any SQLAlchemy URL, migrated to the schema this program knows."""
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,18 @@ def connect(url: str) -> Engine:
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+@contextmanager
+def write(engine: Engine, step: str) -> Iterator[Connection]:
+    """One write transaction, all or nothing.
+
+    ``step`` names it in the audit events around its commit (``sys.addaudithook``), where tests let faults strike.
+    """
+    with engine.begin() as connection:
+        yield connection
+        sys.audit("retuned.step", step, "before")
+    sys.audit("retuned.step", step, "after")
 
 
 def reader(engine: Engine) -> Engine:

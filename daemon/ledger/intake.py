@@ -1,13 +1,15 @@
 """Counts records once: a batch's offsets and all its effects are one transaction."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from types import ModuleType
 
 from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from daemon.facts import Batch, BatchResult, Coordinates, DeadLetter, NewConversation, NewFeedback
-from daemon.ledger.database import reader
+from daemon.ledger.database import reader, write
 from daemon.ledger.tables import conversations, dead_letters, feedback, positions
 from daemon.ledger.windows import close_full_windows
 
@@ -30,13 +32,14 @@ class IntakeLedger:
 
     def record(self, batch: Batch) -> BatchResult:
         """Write a batch, all or nothing. Records below the stored offsets were counted before and are passed over."""
-        with self._engine.begin() as connection:
+        with write(self._engine, "intake") as connection:
+            _one_at_a_time(connection)
             fresh = _Fresh(_positions(connection, batch))
             letters = [letter for letter in batch.dead_letters if fresh.holds(letter.at)]
             talks = [new for new in batch.conversations if fresh.holds(new.at)]
             opinions = [new for new in batch.feedback if fresh.holds(new.at)]
             added = _add_conversations(connection, talks, batch.received_at)
-            _add_feedback(connection, opinions)
+            _add_feedback(connection, opinions, batch.received_at)
             _join_feedback(
                 connection,
                 [new.conversation_id for new in opinions]
@@ -67,10 +70,23 @@ class IntakeLedger:
 
     def published(self, ids: Iterable[int], now: datetime) -> None:
         """Note that the dead-letter topic has these."""
-        with self._engine.begin() as connection:
+        with write(self._engine, "deadletter.published") as connection:
             connection.execute(
                 update(dead_letters).where(dead_letters.c.id.in_(list(ids))).values(published_at=now)
             )
+
+
+#: Any number that nothing else on the database server uses for an advisory lock.
+_INTAKE_LOCK = 0x72657475
+
+
+def _one_at_a_time(connection: Connection) -> None:
+    """Let intake transactions commit in the order of their seqs, so that windows close over all that came before.
+
+    SQLite has one writer anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_INTAKE_LOCK)))
 
 
 class _Fresh:
@@ -94,7 +110,11 @@ def _positions(connection: Connection, batch: Batch) -> dict[tuple[str, int], in
 def _advance(connection: Connection, batch: Batch) -> None:
     stored = _positions(connection, batch)
     for (topic, partition), offset in batch.next_offsets.items():
-        values = {"next_offset": offset, "updated_at": batch.received_at}
+        values = {
+            "next_offset": offset,
+            "topic_id": batch.topic_ids.get(topic),
+            "updated_at": batch.received_at,
+        }
         if (topic, partition) not in stored:
             connection.execute(insert(positions).values(topic=topic, partition=partition, **values))
         elif offset > stored[topic, partition]:
@@ -140,12 +160,18 @@ def _conversation_row(new: NewConversation, received_at: datetime) -> dict[str, 
         "feedback": talk.feedback.score if talk.feedback else None,
         "text_digest": new.text_digest,
         "record_sha256": new.record_sha256,
+        "conversation_hash": new.conversation_hash,
+        "source": new.source,
+        "sketch": new.sketch,
     }
 
 
-def _add_feedback(connection: Connection, opinions: Sequence[NewFeedback]) -> None:
+def _add_feedback(connection: Connection, opinions: Sequence[NewFeedback], received_at: datetime) -> None:
+    """Insert feedback; the same said again about the same conversation and moment is one."""
     rows = [
         {
+            "digest": feedback_digest(new),
+            "received_at": received_at,
             "topic": new.at.topic,
             "partition": new.at.partition,
             "offset": new.at.offset,
@@ -159,7 +185,14 @@ def _add_feedback(connection: Connection, opinions: Sequence[NewFeedback]) -> No
         for new in opinions
     ]
     if rows:
-        connection.execute(insert(feedback), rows)
+        connection.execute(_dialect(connection).insert(feedback).on_conflict_do_nothing(), rows)
+
+
+def feedback_digest(new: NewFeedback) -> str:
+    """Return a digest of what was said about which conversation and when."""
+    said = new.feedback
+    facts = (new.conversation_id, new.when.isoformat(), said.thumb, said.rating, said.correction)
+    return hashlib.sha256(repr(facts).encode()).hexdigest()
 
 
 def _join_feedback(connection: Connection, ids: Sequence[str]) -> None:
@@ -193,13 +226,19 @@ def _add_dead_letters(connection: Connection, letters: Sequence[DeadLetter]) -> 
             "message": letter.message,
             "key": letter.key,
             "value": letter.value,
+            "digest": None if letter.value is None else hashlib.sha256(letter.value).hexdigest(),
+            "size": len(letter.value or b""),
             "at": letter.when,
         }
         for letter in letters
     ]
     if rows:
-        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-        connection.execute(dialect.insert(dead_letters).on_conflict_do_nothing(), rows)
+        connection.execute(insert(dead_letters), rows)
+
+
+def _dialect(connection: Connection) -> ModuleType:
+    """Return where the database's own INSERT with ON CONFLICT is."""
+    return postgresql if connection.dialect.name == "postgresql" else sqlite
 
 
 def _dead_letter(row: RowMapping) -> DeadLetter:

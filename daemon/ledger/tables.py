@@ -18,7 +18,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    UniqueConstraint,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -60,6 +59,9 @@ positions = Table(
     Column("topic", String(249), primary_key=True),
     Column("partition", Integer, primary_key=True),
     Column("next_offset", BigInteger, nullable=False),
+    Column(
+        "topic_id", String(64)
+    ),  # the topic's own id, where the broker has one: another id is another topic
     Column("updated_at", UtcTime, nullable=False),
 )
 
@@ -82,6 +84,9 @@ conversations = Table(
     Column("feedback", Float),
     Column("text_digest", String(64), nullable=False),
     Column("record_sha256", String(64), nullable=False),
+    Column("conversation_hash", String(64), nullable=False),  # keyed hash of the id
+    Column("source", Text),  # who produced it: tenant, channel, application
+    Column("sketch", LargeBinary),  # MinHash of its words
     Index("conversations_by_split", "held_out", "seq"),
     Index("conversations_by_text", "text_digest"),
     sqlite_autoincrement=True,
@@ -90,11 +95,13 @@ conversations = Table(
 feedback = Table(
     "feedback",
     metadata,
-    Column("topic", String(249), primary_key=True),
-    Column("partition", Integer, primary_key=True),
-    Column("offset", BigInteger, primary_key=True),
+    Column("digest", String(64), primary_key=True),  # of what was said about which conversation and when
+    Column("topic", String(249), nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("offset", BigInteger, nullable=False),
     Column("conversation_id", Text, nullable=False, index=True),
     Column("at", UtcTime, nullable=False),
+    Column("received_at", UtcTime, nullable=False),
     Column("thumb", String(8)),
     Column("rating", Float),
     Column("correction", Text),
@@ -112,10 +119,12 @@ dead_letters = Table(
     Column("field", Text, nullable=False),
     Column("message", Text, nullable=False),
     Column("key", LargeBinary),
-    Column("value", LargeBinary),
+    Column("value", LargeBinary),  # empty where only the digest is kept
+    Column("digest", String(64)),  # sha256 of the value
+    Column("size", Integer, nullable=False),  # bytes of the value
     Column("at", UtcTime, nullable=False),
     Column("published_at", UtcTime, index=True),
-    UniqueConstraint("topic", "partition", "offset", name="dead_letters_once"),
+    Column("requeued_at", UtcTime),
 )
 
 references = Table(
@@ -203,4 +212,92 @@ scores = Table(
     Column("seq", BigInteger, ForeignKey("conversations.seq"), primary_key=True),
     Column("nll", Float, nullable=False),
     Column("tokens", Integer, nullable=False),
+)
+
+#: What each run learned from, in the order of its training file.
+training_records = Table(
+    "training_records",
+    metadata,
+    Column("run", Text, ForeignKey("runs.id"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("topic", String(249), nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("sha256", String(64)),  # of the record; empty once it is erased
+    Column("origin", String(16), nullable=False),  # new or replay
+    Column("group_key", String(64), nullable=False, index=True),
+    Column("conversation_hash", String(64), nullable=False, index=True),
+    Column("erased", Boolean, nullable=False),
+)
+
+#: Who decides, trains and promotes. Every change of hands raises the fencing number.
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("holder", Text),  # empty: free
+    Column("fence", BigInteger, nullable=False),
+    Column("beat", BigInteger, nullable=False),  # raised by each renewal
+)
+
+#: Why intake does not go on by itself, until an operator clears it.
+halts = Table(
+    "halts",
+    metadata,
+    Column("id", _Seq, primary_key=True, autoincrement=True),
+    Column("kind", String(32), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("topic", String(249)),
+    Column("partition", Integer),
+    Column("at", UtcTime, nullable=False),
+    Column("cleared_at", UtcTime),
+    Column("cleared_by", Text),
+    Column("why", Text),
+)
+
+#: Offsets that an operator set.
+offset_changes = Table(
+    "offset_changes",
+    metadata,
+    Column("id", _Seq, primary_key=True, autoincrement=True),
+    Column("topic", String(249), nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("before", BigInteger),
+    Column("after", BigInteger, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("why", Text, nullable=False),
+)
+
+#: The log of what was forgotten; each entry has the digest of the one before.
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("id", _Seq, primary_key=True, autoincrement=True),
+    Column("kind", String(16), nullable=False),  # user or conversation
+    Column("subject", String(64), nullable=False),  # keyed hash
+    Column("at", UtcTime, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("removed", JSON, nullable=False),  # counts by what was removed
+    Column("tainted", JSON, nullable=False),  # names of versions
+    Column("previous_digest", String(64), nullable=False),
+    Column("digest", String(64), nullable=False),
+)
+
+#: Records of these users and conversations are dropped when they come again.
+tombstones = Table(
+    "tombstones",
+    metadata,
+    Column("subject", String(64), primary_key=True),  # keyed hash of a user or a conversation
+    Column("erasure_id", BigInteger, ForeignKey("erasures.id"), nullable=False),
+)
+
+#: Versions that learned from what was forgotten, by themselves or through a parent.
+taints = Table(
+    "taints",
+    metadata,
+    Column("version", Text, primary_key=True),
+    Column("erasure_id", BigInteger, ForeignKey("erasures.id"), primary_key=True),
+    Column("records", Integer, nullable=False),  # that it learned from by itself; 0: through a parent
 )

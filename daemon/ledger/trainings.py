@@ -1,14 +1,14 @@
 """Keeps decisions, operators' requests, runs and scores."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Engine, RowMapping, func, insert, select, update
 
-from daemon.facts import Action, Decision, Run, RunState, Trigger
-from daemon.ledger.database import reader
-from daemon.ledger.tables import decisions, runs, scores, train_requests
+from daemon.facts import Action, Coordinates, Decision, Run, RunState, TrainingRecord, Trigger
+from daemon.ledger.database import reader, write
+from daemon.ledger.tables import decisions, runs, scores, train_requests, training_records
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,7 +32,7 @@ class TrainingLedger:
 
     def ask(self, *, by: str, reason: str, now: datetime) -> int:
         """Note that an operator wants a training; return the request's id."""
-        with self._engine.begin() as connection:
+        with write(self._engine, "wish") as connection:
             return int(
                 connection.scalar(
                     insert(train_requests).values(at=now, by=by, reason=reason).returning(train_requests.c.id)
@@ -58,7 +58,7 @@ class TrainingLedger:
         """Write a decision, and with it that the request it answers (and older ones) are answered."""
         values = dataclasses.asdict(decision)
         del values["id"]
-        with self._engine.begin() as connection:
+        with write(self._engine, "decision") as connection:
             id_ = connection.scalar(insert(decisions).values(**values).returning(decisions.c.id))
             if answers is not None:
                 where = (train_requests.c.id <= answers.id) & train_requests.c.taken_at.is_(None)
@@ -96,10 +96,23 @@ class TrainingLedger:
 
     # --- runs
 
-    def start_run(self, run: Run) -> None:
-        """Write that a run begins."""
-        with self._engine.begin() as connection:
+    def start_run(self, run: Run, records: Sequence[TrainingRecord] = ()) -> None:
+        """Write that a run begins, and what it learns from."""
+        with write(self._engine, "run.start") as connection:
             connection.execute(insert(runs).values(**dataclasses.asdict(run)))
+            if records:
+                rows = [_record_row(run.id, position, record) for position, record in enumerate(records)]
+                connection.execute(insert(training_records), rows)
+
+    def training_records(self, run_id: str) -> tuple[TrainingRecord, ...]:
+        """Return what a run learned from, in the order of its training file."""
+        query = (
+            select(training_records)
+            .where(training_records.c.run == run_id)
+            .order_by(training_records.c.position)
+        )
+        with self._reads.begin() as connection:
+            return tuple(_training_record(row) for row in connection.execute(query).mappings())
 
     def next_run_number(self) -> int:
         """Return the number of the next run."""
@@ -108,7 +121,7 @@ class TrainingLedger:
 
     def note_progress(self, run_id: str, progress: Mapping[str, object]) -> None:
         """Write how far a run is."""
-        with self._engine.begin() as connection:
+        with write(self._engine, "run.progress") as connection:
             connection.execute(update(runs).where(runs.c.id == run_id).values(progress=dict(progress)))
 
     def end_run(
@@ -123,7 +136,7 @@ class TrainingLedger:
         """Write how a run ended. A run that has ended stays as it is."""
         where = (runs.c.id == run_id) & (runs.c.state == RunState.RUNNING)
         values = {"state": state, "ended_at": now, "result": dict(result) if result else None, "error": error}
-        with self._engine.begin() as connection:
+        with write(self._engine, "run.end") as connection:
             connection.execute(update(runs).where(where).values(**values))
 
     def run(self, run_id: str) -> Run | None:
@@ -172,7 +185,7 @@ class TrainingLedger:
             for seq, (nll, tokens) in found.items()
         ]
         if rows:
-            with self._engine.begin() as connection:
+            with write(self._engine, "scores") as connection:
                 connection.execute(insert(scores), rows)
 
 
@@ -180,6 +193,32 @@ def decision_of(row: RowMapping) -> Decision:
     """Read a row of the decisions."""
     trigger = Trigger(row["trigger"]) if row["trigger"] else None
     return Decision(**{**row, "trigger": trigger, "action": Action(row["action"])})
+
+
+def _record_row(run_id: str, position: int, record: TrainingRecord) -> dict[str, object]:
+    return {
+        "run": run_id,
+        "position": position,
+        "topic": record.at.topic,
+        "partition": record.at.partition,
+        "offset": record.at.offset,
+        "sha256": record.sha256,
+        "origin": record.origin,
+        "group_key": record.group,
+        "conversation_hash": record.conversation_hash,
+        "erased": record.erased,
+    }
+
+
+def _training_record(row: RowMapping) -> TrainingRecord:
+    return TrainingRecord(
+        at=Coordinates(topic=row["topic"], partition=row["partition"], offset=row["offset"]),
+        sha256=row["sha256"],
+        origin=row["origin"],
+        group=row["group_key"],
+        conversation_hash=row["conversation_hash"],
+        erased=row["erased"],
+    )
 
 
 def _run(row: RowMapping) -> Run:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, update
 
 from daemon.facts import Alarm, ClosedWindow, SeqRange, StoredReference
-from daemon.ledger.database import reader
+from daemon.ledger.database import reader, write
 from daemon.ledger.tables import conversations, references, verdicts, windows
 
 
@@ -54,7 +54,7 @@ class WindowLedger:
 
     def start_reference(self, version: str, *, size: int, after_seq: int, now: datetime) -> StoredReference:
         """Begin a reference for a version: the newest ``size`` conversations after ``after_seq``, now or once there are."""
-        with self._engine.begin() as connection:
+        with write(self._engine, "reference") as connection:
             values = {"version": version, "size": size, "after_seq": after_seq, "created_at": now}
             connection.execute(insert(references).values(**values))
             fill_reference(connection, newest_first=True)
@@ -68,7 +68,7 @@ class WindowLedger:
             .order_by(references.c.id.desc())
             .limit(1)
         )
-        with self._engine.begin() as connection:
+        with write(self._engine, "reference.restore") as connection:
             row = connection.execute(query).mappings().first()
             if row is None:
                 return None
@@ -80,7 +80,7 @@ class WindowLedger:
 
     def close_aged_window(self, *, max_age_s: float, min_size: int, now: datetime) -> ClosedWindow | None:
         """Close the open window early where its oldest conversation has waited too long."""
-        with self._engine.begin() as connection:
+        with write(self._engine, "window.close") as connection:
             start = window_start(connection)
             if start is None:
                 return None
@@ -113,7 +113,7 @@ class WindowLedger:
         now: datetime,
     ) -> None:
         """Write what all monitors said of a window."""
-        with self._engine.begin() as connection:
+        with write(self._engine, "judgement") as connection:
             values = {
                 "finding": finding,
                 "reference_id": reference_id,

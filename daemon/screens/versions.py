@@ -47,7 +47,7 @@ def version_screen(details: VersionDetails) -> RenderableType:
         ("packages", _pairs(lineage.packages.items())),
         (
             "learned from",
-            f"{len(lineage.records)} conversations, data digest {lineage.data_digest[:_DIGEST_SHOWN]}",
+            f"{lineage.conversations} conversations, data digest {lineage.data_digest[:_DIGEST_SHOWN]}",
         ),
         *(("", line) for line in source_lines(lineage.sources)),
     ]

@@ -1,18 +1,17 @@
 """Reads records and counts each once."""
 
-import hashlib
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 
 from daemon.clock import Clock
-from daemon.conversation import Conversation, FeedbackRecord
-from daemon.decoding import BadRecord, Limits, decode
-from daemon.facts import Batch, BatchResult, Coordinates, DeadLetter, NewConversation, NewFeedback
-from daemon.holdout import Holdout, text_digest
+from daemon.decoding import Limits
+from daemon.facts import Batch, BatchResult
+from daemon.holdout import Holdout
 from daemon.ledger.intake import IntakeLedger
 from daemon.metrics import Metrics
-from daemon.streams import RawRecord, RecordSource, TopicPartition
+from daemon.sorting import Sorter
+from daemon.streams import RecordSource, TopicPartition
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +38,7 @@ class IntakeStage:
     ) -> None:
         self._source = source
         self._ledger = ledger
-        self._sorter = _Sorter(model_line=model_line, holdout=holdout, limits=limits, metrics=metrics)
+        self._sorter = Sorter(model_line=model_line, holdout=holdout, limits=limits, metrics=metrics)
         self._metrics = metrics
         self._clock = clock
         self._poll_s = poll_s
@@ -83,67 +82,6 @@ class IntakeStage:
                 letter.at.topic, letter.at.partition, letter.at.offset, letter.reason, letter.field,
                 extra={"action": "dead_letter"},
             )  # fmt: skip
-
-
-class _Sorter:
-    """Decodes records and puts each where it belongs."""
-
-    def __init__(self, *, model_line: str, holdout: Holdout, limits: Limits, metrics: Metrics) -> None:
-        self._model_line = model_line
-        self._holdout = holdout
-        self._limits = limits
-        self._metrics = metrics
-
-    def sort(self, records: Iterable[RawRecord], now: datetime) -> Batch:
-        talks: list[NewConversation] = []
-        opinions: list[NewFeedback] = []
-        letters: list[DeadLetter] = []
-        next_offsets: dict[tuple[str, int], int] = {}
-        for raw in records:
-            next_offsets[raw.topic, raw.partition] = raw.offset + 1
-            at = Coordinates(topic=raw.topic, partition=raw.partition, offset=raw.offset)
-            try:
-                record = decode(raw.value, limits=self._limits, received_at=now)
-            except BadRecord as bad:
-                letters.append(_dead_letter(raw, at, bad, now))
-                continue
-            if record.model_line not in (None, self._model_line):
-                self._metrics.intake.records("other_line").inc()
-            elif isinstance(record, FeedbackRecord):
-                opinions.append(_feedback(record, at))
-            else:
-                talks.append(self._conversation(record, raw, at))
-        return Batch(
-            conversations=tuple(talks),
-            feedback=tuple(opinions),
-            dead_letters=tuple(letters),
-            next_offsets=next_offsets,
-            received_at=now,
-        )
-
-    def _conversation(self, record: Conversation, raw: RawRecord, at: Coordinates) -> NewConversation:
-        group = self._holdout.group(record.user_id, record.conversation_id)
-        return NewConversation(
-            conversation=record,
-            at=at,
-            user_hash=group if record.user_id is not None else None,
-            group=group,
-            held_out=self._holdout.holds_out(group),
-            text_digest=text_digest(record.messages),
-            record_sha256=hashlib.sha256(raw.value or b"").hexdigest(),
-        )
-
-
-def _feedback(record: FeedbackRecord, at: Coordinates) -> NewFeedback:
-    return NewFeedback(
-        conversation_id=record.conversation_id, at=at, when=record.at, feedback=record.feedback
-    )
-
-
-def _dead_letter(raw: RawRecord, at: Coordinates, bad: BadRecord, now: datetime) -> DeadLetter:
-    return DeadLetter(
-        at=at, reason=bad.reason, field=bad.field, message=str(bad), key=raw.key, value=raw.value, when=now
-    )
 
 
 def _lag_by_partition(lag: Mapping[TopicPartition, int] | None) -> dict[tuple[int], float]:

@@ -128,14 +128,14 @@ class TrainingStage:
             since_seq=decision.since_seq,
             until_seq=planned.until_seq,
         )
-        self._ledger.start_run(run)
+        self._ledger.start_run(run, planned.dataset.records)
         self._launch(run, planned)
 
     def _resume(self) -> None:
         run = self._ledger.running()
         if run is not None:
             _log.info("goes on with run %s", run.id, extra={"action": "train", "run": run.id})
-            planned = from_json(run.request)
+            planned = from_json(run.request, records=self._ledger.training_records(run.id))
             # One that was finished and not yet written down is made again: the same request, the same artifact.
             shutil.rmtree(planned.request.output, ignore_errors=True)
             self._launch(run, planned)

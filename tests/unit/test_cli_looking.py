@@ -71,7 +71,7 @@ def test_show_names_the_whole_training_set(line: Line) -> None:
 
     details = type_to(line, "show", "support-bot-v1", "--json").document
 
-    assert len(details["version"]["lineage"]["records"]) == 39
+    assert details["version"]["lineage"]["conversations"] == 39
     assert details["version"]["lineage"]["packages"]["torch"] == "2.13.0"
     assert details["gate_reports"][0]["slices"][0]["name"] == "new conversations"
 

@@ -92,7 +92,7 @@ def test_the_same_ledger_gives_the_same_bytes_with_sources_that_name_them(engine
 
     assert one == other
     assert one.digest == hashlib.sha256(one.path.read_bytes()).hexdigest()
-    assert [id_ for id_, _ in one.records] == [line["id"] for line in lines]
+    assert [f"c{record.at.offset}" for record in one.records] == [line["id"] for line in lines]
     covered = [n for s in one.sources for n in range(s.first, s.last + 1)]
     assert sorted(covered) == sorted(int(str(line["id"])[1:]) for line in lines)
 

@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 from daemon.conversation import Feedback
 from daemon.facts import Batch, SeqRange
 from daemon.ledger.conversations import ConversationLedger
+from daemon.ledger.counts import LedgerCounts
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.windows import WindowLedger
 from tests.factories_ledger import NOW, TOPIC, a_batch, a_dead_letter, a_feedback, a_ledger, a_talk, talks
@@ -139,3 +140,18 @@ def test_one_batch_may_fill_the_reference_and_close_windows(intake: IntakeLedger
 
 def test_no_window_closes_without_a_reference(intake: IntakeLedger) -> None:
     assert intake.record(a_batch(talks(0, 100))).windows == 0
+
+
+def test_the_same_feedback_sent_twice_is_one(intake: IntakeLedger, engine: Engine) -> None:
+    intake.record(a_batch([a_talk(0)], feedback=[a_feedback(1, "c0")]))
+
+    intake.record(a_batch(feedback=[a_feedback(2, "c0")]))
+
+    assert LedgerCounts(engine).intake().feedback == 1
+    assert feedback_of(engine, 1) == 1.0
+
+
+def test_the_topics_own_id_is_kept_with_the_offset(intake: IntakeLedger, engine: Engine) -> None:
+    intake.record(replace(a_batch([a_talk(0)]), topic_ids={TOPIC: "id-1"}))
+
+    assert LedgerCounts(engine).intake().positions[0].topic_id == "id-1"

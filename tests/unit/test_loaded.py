@@ -112,6 +112,7 @@ TALK = StoredConversation(
     seq=7, conversation_id="c7", coordinates=Coordinates(topic="t", partition=0, offset=7), at=NOW, group="g",
     held_out=True, version=None, messages=(Message(role="user", content="你好"),), feedback=None, text_digest="",
     record_sha256="",
+    conversation_hash="h",
 )  # fmt: skip
 
 

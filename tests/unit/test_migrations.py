@@ -1,13 +1,23 @@
+import json
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import MetaData, text
 
+import daemon.migrations
 from daemon.errors import LedgerError
-from daemon.ledger.database import bind_identity, open_ledger
+from daemon.facts import Coordinates, TrainingRecord
+from daemon.ledger.counts import LedgerCounts
+from daemon.ledger.database import bind_identity, connect, open_ledger
+from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.tables import metadata
+from daemon.ledger.trainings import TrainingLedger
+from registry.names import VersionName
+from registry.sql import SqlStore
 from registry.tables import metadata as registry_metadata
 
 
@@ -21,6 +31,55 @@ def test_the_migrations_make_the_tables_that_the_program_uses(tmp_path: Path) ->
         differences = compare_metadata(MigrationContext.configure(connection), wanted)
 
     assert differences == []
+
+
+def test_a_ledger_of_the_first_release_keeps_its_facts(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    an_old_ledger(url)
+
+    engine = open_ledger(url)
+
+    assert TrainingLedger(engine).training_records("r1") == (
+        TrainingRecord(
+            at=Coordinates(topic="t", partition=0, offset=4), sha256="a" * 64, origin="new", group="g1",
+            conversation_hash="g1",
+        ),
+    )  # fmt: skip
+    assert SqlStore(engine).version(VersionName("chat", 1)).lineage.conversations == 1
+    assert [letter.value for _, letter in IntakeLedger(engine, window_size=20).unpublished(5)] == [b"x"]
+    assert LedgerCounts(engine).intake().feedback == 1
+
+
+def an_old_ledger(url: str) -> None:
+    """A conversation, feedback on it, a dead letter, and a version that learned from it, as release 0.1 wrote them."""
+    engine = connect(url)
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(Path(daemon.migrations.__file__).parent))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for statement in OLD:
+            connection.exec_driver_sql(statement)
+    engine.dispose()
+
+
+LINEAGE: dict[str, object] = {
+    "base": "b", "base_digest": "d", "parent": None, "method": "lora", "settings": {}, "seed": 0, "packages": {},
+    "sources": [], "records": [["c1", "a" * 64]], "data_digest": "e",
+}  # fmt: skip
+VERSION = {
+    "name": "chat-v1", "run": "r1", "artifact": None, "digest": "d", "size_bytes": 0, "lineage": LINEAGE,
+    "created_at": "2026-11-24T12:00:00+00:00",
+}  # fmt: skip
+REQUEST = {"dataset": {"new": 1, "records": [["c1", "a" * 64]]}}
+OLD = (
+    "INSERT INTO conversations VALUES (1, 'c1', 't', 0, 4, 0, 0, NULL, 'g1', 0, NULL, '[]', '{}', 1.0, 'x', 'y')",
+    "INSERT INTO feedback VALUES ('t', 0, 5, 'c1', 0, 'up', NULL, NULL, 1.0)",
+    "INSERT INTO dead_letters VALUES (1, 't', 0, 6, 'not_json', '', 'no', NULL, x'78', 0, NULL)",
+    "INSERT INTO decisions VALUES (1, 0, 'manual', 'train', 'why', 1, NULL, 'me')",
+    f"INSERT INTO runs VALUES ('r1', 1, 'finished', '{json.dumps(REQUEST)}', 0, 1, 1, NULL, NULL, NULL, NULL)",  # noqa: S608
+    f"INSERT INTO versions VALUES ('chat', 1, '{json.dumps(VERSION)}')",  # noqa: S608
+)
 
 
 def test_opening_again_changes_nothing(tmp_path: Path) -> None:

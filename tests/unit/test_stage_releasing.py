@@ -135,7 +135,7 @@ class World:
 def a_version(number: int) -> Version:
     lineage = Lineage(
         base="base", base_digest="b", parent=None, method="lora", settings={}, seed=0, packages={}, sources=(),
-        records=(), data_digest="",
+        conversations=0, data_digest="",
     )  # fmt: skip
     return Version(
         name=VersionName(LINE, number), run=f"r{number}" if number else None, artifact=f"file:///v{number}" if number else None,

@@ -226,7 +226,19 @@ def test_a_decision_without_data_leaves_no_run(world: World, caplog: pytest.LogC
 def test_a_planned_run_reads_back_equal(world: World) -> None:
     planned = world.plan("r1", since_seq=11, folder=world.folder)
 
-    assert from_json(to_json(planned)) == planned
+    read = from_json(to_json(planned), records=planned.dataset.records)
+
+    assert read == planned
+
+
+def test_the_ledger_keeps_what_a_run_learns_from(world: World) -> None:
+    world.offer()
+    world.stage.step()
+
+    kept = world.ledger.training_records("r1")
+
+    assert {record.origin for record in kept} == {"new", "replay"}
+    assert kept == world.plan("r1", since_seq=11, folder=world.folder).dataset.records
 
 
 def test_a_finished_run_waits_for_an_artifact_store_that_does_not_answer(

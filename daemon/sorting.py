@@ -1,0 +1,75 @@
+"""Puts each record where it belongs: conversations, feedback, dead letters."""
+
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime
+
+from daemon.conversation import Conversation, FeedbackRecord
+from daemon.decoding import BadRecord, Limits, decode
+from daemon.facts import Batch, Coordinates, DeadLetter, NewConversation, NewFeedback
+from daemon.holdout import Holdout, text_digest
+from daemon.metrics import Metrics
+from daemon.streams import RawRecord
+
+
+class Sorter:
+    """Makes a batch of what a poll brought. What it returns depends on the records and the settings alone."""
+
+    def __init__(self, *, model_line: str, holdout: Holdout, limits: Limits, metrics: Metrics) -> None:
+        self._model_line = model_line
+        self._holdout = holdout
+        self._limits = limits
+        self._metrics = metrics
+
+    def sort(self, records: Iterable[RawRecord], now: datetime) -> Batch:
+        """Decode each record and put it where it belongs."""
+        talks: list[NewConversation] = []
+        opinions: list[NewFeedback] = []
+        letters: list[DeadLetter] = []
+        next_offsets: dict[tuple[str, int], int] = {}
+        for raw in records:
+            next_offsets[raw.topic, raw.partition] = raw.offset + 1
+            at = Coordinates(topic=raw.topic, partition=raw.partition, offset=raw.offset)
+            try:
+                record = decode(raw.value, limits=self._limits, received_at=now)
+            except BadRecord as bad:
+                letters.append(_dead_letter(raw, at, bad, now))
+                continue
+            if record.model_line not in (None, self._model_line):
+                self._metrics.intake.records("other_line").inc()
+            elif isinstance(record, FeedbackRecord):
+                opinions.append(_feedback(record, at))
+            else:
+                talks.append(self._conversation(record, raw, at))
+        return Batch(
+            conversations=tuple(talks),
+            feedback=tuple(opinions),
+            dead_letters=tuple(letters),
+            next_offsets=next_offsets,
+            received_at=now,
+        )
+
+    def _conversation(self, record: Conversation, raw: RawRecord, at: Coordinates) -> NewConversation:
+        group = self._holdout.group(record.user_id, record.conversation_id)
+        return NewConversation(
+            conversation=record,
+            at=at,
+            user_hash=group if record.user_id is not None else None,
+            group=group,
+            conversation_hash=self._holdout.conversation_hash(record.conversation_id),
+            held_out=self._holdout.holds_out(group),
+            text_digest=text_digest(record.messages),
+            record_sha256=hashlib.sha256(raw.value or b"").hexdigest(),
+        )
+
+
+def _feedback(record: FeedbackRecord, at: Coordinates) -> NewFeedback:
+    return NewFeedback(
+        conversation_id=record.conversation_id, at=at, when=record.at, feedback=record.feedback
+    )
+
+
+def _dead_letter(raw: RawRecord, at: Coordinates, bad: BadRecord, now: datetime) -> DeadLetter:
+    return DeadLetter(
+        at=at, reason=bad.reason, field=bad.field, message=str(bad), key=raw.key, value=raw.value, when=now
+    )
