@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import cast
 
 import orjson
@@ -189,12 +189,16 @@ def _joined_parts(parts: list[JSON], at: str) -> str:
 
 def _in_alternation(turns: Iterable[Message], at: str) -> tuple[Message, ...]:
     """Join turns of one role in a row. Raises BadRecord where system turns don't lead or nobody asks."""
-    joined = tuple(
-        Message(role=role, content="\n".join(turn.content for turn in run))
-        for role, run in groupby(turns, key=lambda turn: turn.role)
-    )
-    if any(turn.role == "system" for turn in joined[1:]):
+    joined = tuple(turns)
+    roles = [turn.role for turn in joined]
+    if any(role == before for role, before in pairwise(roles)):
+        joined = tuple(
+            Message(role=role, content="\n".join(turn.content for turn in run))
+            for role, run in groupby(joined, key=lambda turn: turn.role)
+        )
+        roles = [turn.role for turn in joined]
+    if "system" in roles[1:]:
         raise BadRecord(Reason.BAD_TURNS, at, "has a system turn after the conversation began")
-    if not any(turn.role == "user" for turn in joined):
+    if "user" not in roles:
         raise BadRecord(Reason.BAD_TURNS, at, "has no user turn")
     return joined

@@ -28,7 +28,7 @@ class KafkaSection(_Section):
     """Milliseconds until a silent member is replaced. Smaller: faster takeover, more false rebalances."""
     heartbeat_interval_ms: int = Field(3_000, ge=100)
     """Milliseconds between heartbeats; at most a third of the session time-out."""
-    max_poll_records: _Positive = 500
+    max_poll_records: _Positive = 2_000
     """Records a poll returns at most, and a ledger transaction holds. Larger: faster, more memory."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     """How to talk to the broker. Use SSL or SASL_SSL wherever the network isn't your own."""

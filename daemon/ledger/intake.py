@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, upd
 from sqlalchemy.dialects import postgresql, sqlite
 
 from daemon.facts import Batch, BatchResult, Coordinates, DeadLetter, NewConversation, NewFeedback
+from daemon.ledger.conversation_rows import ADD_CONVERSATION, conversation_row
 from daemon.ledger.database import reader, write
 from daemon.ledger.tables import conversations, dead_letters, feedback, positions
 from daemon.ledger.windows import close_full_windows
@@ -138,32 +139,8 @@ def _add_conversations(
     )
     added = [new for id_, new in first.items() if id_ not in known]
     if added:
-        connection.execute(insert(conversations), [_conversation_row(new, received_at) for new in added])
+        connection.execute(ADD_CONVERSATION, [conversation_row(new, received_at) for new in added])
     return added
-
-
-def _conversation_row(new: NewConversation, received_at: datetime) -> dict[str, object]:
-    talk = new.conversation
-    return {
-        "conversation_id": talk.conversation_id,
-        "topic": new.at.topic,
-        "partition": new.at.partition,
-        "offset": new.at.offset,
-        "at": talk.at,
-        "received_at": received_at,
-        "user_hash": new.user_hash,
-        "group_key": new.group,
-        "held_out": new.held_out,
-        "version": talk.model_version,
-        "messages": [{"role": message.role, "content": message.content} for message in talk.messages],
-        "metadata": dict(talk.metadata),
-        "feedback": talk.feedback.score if talk.feedback else None,
-        "text_digest": new.text_digest,
-        "record_sha256": new.record_sha256,
-        "conversation_hash": new.conversation_hash,
-        "source": new.source,
-        "sketch": new.sketch,
-    }
 
 
 def _add_feedback(connection: Connection, opinions: Sequence[NewFeedback], received_at: datetime) -> None:

@@ -27,6 +27,15 @@ metadata = MetaData()
 _Seq = BigInteger().with_variant(Integer, "sqlite")
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def microseconds(moment: datetime) -> int:
+    """Return microseconds since 1970 UTC, exactly."""
+    since = moment - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
 class UtcTime(TypeDecorator[datetime]):
     """A moment, kept as microseconds since 1970 UTC: equal and ordered alike in every database."""
 
@@ -35,10 +44,7 @@ class UtcTime(TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
         """Turn an aware datetime into microseconds."""
-        if value is None:
-            return None
-        whole = value.astimezone(UTC)
-        return int(whole.replace(microsecond=0).timestamp()) * 1_000_000 + whole.microsecond
+        return None if value is None else microseconds(value)
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """Turn microseconds into an aware datetime."""
