@@ -15,6 +15,11 @@ class Reason(StrEnum):
     BAD_TURNS = "bad_turns"  # messages in an order that is no conversation
     UNSUPPORTED = "unsupported"  # tool calls, images: learning from the text alone would teach to invent
     OVER_LIMIT = "over_limit"  # too many messages, too long a message, too far in the future
+    BURST = "burst"  # one user sent more than anybody says: set aside, so that it moves neither windows nor training
+
+
+#: Set aside by choice; they say nothing about whether the producer and we understand each other.
+NOT_COUNTED = frozenset({Reason.BURST})
 
 
 class BadRecord(Exception):

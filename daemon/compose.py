@@ -76,9 +76,9 @@ def run_daemon(settings: Settings) -> int:
         base_digest=digest,
         clock=utc_now,
     )
-    health = Health(clock=time.monotonic, components=(Component.BROKER, Component.SCORER))
+    health = Health(clock=time.monotonic, components=(Component.BROKER, Component.INTAKE, Component.SCORER))
     with _stopped_by_signals() as stop, HttpServer(settings.http.host, settings.http.port, metrics, health):
-        stages = _stages(settings, stores, metrics, health, base, digest)
+        stages = _stages(settings, stores, metrics, health, base, digest, wait=stop.wait)
         _log.info(
             "%s is running", settings.model_line, extra={"action": "start", "model_line": settings.model_line}
         )
@@ -104,10 +104,17 @@ def _stopped_by_signals() -> Iterator[Event]:
 
 
 def _stages(
-    settings: Settings, stores: Stores, metrics: Metrics, health: Health, base: Path, digest: str
+    settings: Settings,
+    stores: Stores,
+    metrics: Metrics,
+    health: Health,
+    base: Path,
+    digest: str,
+    *,
+    wait: Callable[[float], object],
 ) -> list[Stage]:
-    """Build the stages, in the order in which facts flow through them."""
-    intake, judge = _intake(settings, stores, metrics), JudgeProcess()
+    """Build the stages, in the order in which facts flow through them. ``wait`` ends early when told to stop."""
+    intake, judge = _intake(settings, stores, metrics, wait), JudgeProcess()
     releasing, loaded = _releasing(settings, stores, metrics, base)
     training = _training(settings, stores, metrics, base, digest)
     children: dict[Child, Callable[[], int | None]] = {
@@ -116,7 +123,8 @@ def _stages(
         "scorer": lambda: loaded.pid,
     }
     probes: dict[Component, Callable[[], str | None]] = {
-        Component.BROKER: lambda: None if intake.connected else "no broker answers",
+        Component.BROKER: lambda: None if intake.connected or intake.halted else "no broker answers",
+        Component.INTAKE: lambda: intake.halted,
         Component.SCORER: lambda: None if loaded.ready else "the scorer is not running",
     }
     return [
@@ -142,10 +150,10 @@ def _dead_letters(
     settings: Settings, stores: Stores, metrics: Metrics, intake: IntakeStage
 ) -> DeadLetterStage:
     return DeadLetterStage(
-        stores.intake,
+        stores.dead_letters,
         KafkaSink(kafka_settings(settings)),
         topic=settings.kafka.dead_letter_topic,
-        connected=lambda: intake.connected,
+        connected=lambda: intake.connected or intake.halted is not None,
         metrics=metrics,
         clock=utc_now,
     )
@@ -181,16 +189,21 @@ def _deciding(
     )
 
 
-def _intake(settings: Settings, stores: Stores, metrics: Metrics) -> IntakeStage:
+def _intake(
+    settings: Settings, stores: Stores, metrics: Metrics, wait: Callable[[float], object]
+) -> IntakeStage:
     return IntakeStage(
         KafkaSource(kafka_settings(settings), start_offsets=_ledger_offsets(stores.intake)),
         stores.intake,
+        stores.halts,
         model_line=settings.model_line,
         holdout=stores.holdout,
         limits=limits(settings),
+        keep_bytes=settings.dead_letters.keep == "bytes",
         metrics=metrics,
         clock=utc_now,
         poll_s=_POLL_S,
+        wait=wait,
     )
 
 

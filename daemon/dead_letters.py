@@ -11,7 +11,7 @@ def encode(letter: DeadLetter) -> tuple[bytes, bytes | None, list[tuple[str, byt
 
     The key is ``topic/partition/offset`` of the record, so a letter that was sent twice has one
     key. The value is the record's, byte for byte; one that no broker would take is cut, and
-    ``retuned.size`` tells its full length.
+    ``retuned.size`` tells its full length. Where the settings keep digests only, the value is empty.
     """
     at = letter.at
     headers = {
@@ -22,7 +22,8 @@ def encode(letter: DeadLetter) -> tuple[bytes, bytes | None, list[tuple[str, byt
         "retuned.partition": str(at.partition),
         "retuned.offset": str(at.offset),
         "retuned.time": letter.when.isoformat(),
-        "retuned.size": str(len(letter.value or b"")),
+        "retuned.size": str(letter.size),
+        "retuned.sha256": letter.digest or "",
     }
     encoded = [(name, text.encode()) for name, text in headers.items()]
     if letter.key is not None:

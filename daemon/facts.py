@@ -45,7 +45,7 @@ class NewFeedback:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeadLetter:
-    """A record that can't be used, with its original bytes."""
+    """A record that can't be used, with its original bytes, or their digest where the settings say so."""
 
     at: Coordinates
     reason: str
@@ -54,6 +54,18 @@ class DeadLetter:
     key: bytes | None
     value: bytes | None
     when: datetime
+    digest: str | None = None  # sha256 of the record's value; None where it had none
+    size: int = 0  # bytes of the record's value
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredDeadLetter:
+    """A dead letter in the ledger."""
+
+    id: int
+    letter: DeadLetter
+    published_at: datetime | None
+    requeued_at: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,9 +80,47 @@ class Batch:
     received_at: datetime
 
 
+class HaltKind(StrEnum):
+    """Why intake may not go on by itself."""
+
+    OFFSET_LOST = "offset_lost"  # the record to go on from is not in the topic
+    TOPIC_RECREATED = "topic_recreated"  # another topic has taken the name
+    FETCH_STALLED = "fetch_stalled"  # there are records, and none can be had
+    DEAD_LETTERS = "dead_letters"  # more than may be set aside
+    OPERATOR = "operator"  # somebody asked for it
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Halt:
+    """Intake waits for an operator; recorded, so that it outlives restarts and holds for every replica."""
+
+    kind: HaltKind
+    reason: str
+    at: datetime
+    topic: str | None = None  # and partition: where it got stuck, if it is one place
+    partition: int | None = None
+    id: int | None = None  # given by the ledger
+    cleared_at: datetime | None = None
+    cleared_by: str | None = None
+    why: str | None = None  # the operator's reason to go on
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OffsetChange:
+    """An operator set where a partition is read on from."""
+
+    topic: str
+    partition: int
+    before: int | None
+    after: int
+    at: datetime
+    by: str
+    why: str
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BatchResult:
-    """What a batch changed."""
+    """What a batch changed. With ``refused`` it changed nothing: intake was halted meanwhile."""
 
     conversations: int
     held_out: int
@@ -78,6 +128,8 @@ class BatchResult:
     dead_letters: int
     duplicates: int
     windows: int
+    halt: Halt | None = None  # that its dead letters brought about
+    refused: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,7 +4,7 @@ from importlib.metadata import version as installed_version
 from typing import Literal, TypeAlias, get_args
 
 from daemon.bad_record import Reason
-from daemon.facts import Action, RunState, Trigger
+from daemon.facts import Action, HaltKind, RunState, Trigger
 from daemon.instruments import Counter, Declare, Entry, Family, Gauge, Readings
 from learners.types import Progress
 from monitors.types import Finding, Verdict
@@ -64,6 +64,9 @@ class IntakeMetrics:
         )
         self.broker_connected = declare.gauge(
             "retuned_broker_connected", "1 while the broker answers, else 0."
+        )
+        self.halted: Readings[HaltKind] = declare.readings(
+            "retuned_intake_halted", "1 while intake waits for an operator, by reason, else 0.", "reason"
         )
         self.batch = declare.seconds(
             "retuned_intake_batch_seconds", "Time to decode and store one batch of records.", _UP_TO_SECONDS

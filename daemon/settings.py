@@ -84,6 +84,19 @@ class LimitsSection(_Section):
     """Characters of one message."""
 
 
+class DeadLettersSection(_Section):
+    """Records that can't be used."""
+
+    keep: Literal["bytes", "digest"] = "bytes"
+    """bytes: kept as they came, so that they can be put back; they may hold personal data. digest: only their sha256."""
+    max_share: float = Field(0.5, gt=0, le=1)
+    """Share of the latest records beyond which intake halts rather than drain the topic into the dead letters."""
+    among: int = Field(1_000, ge=10)
+    """How many of the latest records that share is of. Larger: slower to halt, steadier."""
+    max_run: int = Field(100, ge=1)
+    """Dead letters in a row at which intake halts; fewer dead letters than that never halt it."""
+
+
 class HoldoutSection(_Section):
     """Conversations that are never trained on; versions are judged on them."""
 
@@ -236,6 +249,8 @@ class Settings(_Section):
     """The stream of conversations."""
     limits: LimitsSection = LimitsSection()
     """What a record may look like."""
+    dead_letters: DeadLettersSection = DeadLettersSection()
+    """Records that can't be used."""
     holdout: HoldoutSection = HoldoutSection()
     """Conversations that are never trained on."""
     windows: WindowsSection = WindowsSection()

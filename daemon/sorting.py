@@ -15,7 +15,11 @@ from daemon.streams import RawRecord
 class Sorter:
     """Makes a batch of what a poll brought. What it returns depends on the records and the settings alone."""
 
-    def __init__(self, *, model_line: str, holdout: Holdout, limits: Limits, metrics: Metrics) -> None:
+    def __init__(
+        self, *, model_line: str, holdout: Holdout, limits: Limits, metrics: Metrics, keep_bytes: bool = True
+    ) -> None:
+        """``keep_bytes``: whether a dead letter keeps the record's key and value, or their digest only."""
+        self._keep_bytes = keep_bytes
         self._model_line = model_line
         self._holdout = holdout
         self._limits = limits
@@ -33,7 +37,7 @@ class Sorter:
             try:
                 record = decode(raw.value, limits=self._limits, received_at=now)
             except BadRecord as bad:
-                letters.append(_dead_letter(raw, at, bad, now))
+                letters.append(self._dead_letter(raw, at, bad, now))
                 continue
             if record.model_line not in (None, self._model_line):
                 self._metrics.intake.records("other_line").inc()
@@ -62,14 +66,21 @@ class Sorter:
             record_sha256=hashlib.sha256(raw.value or b"").hexdigest(),
         )
 
+    def _dead_letter(self, raw: RawRecord, at: Coordinates, bad: BadRecord, now: datetime) -> DeadLetter:
+        return DeadLetter(
+            at=at,
+            reason=bad.reason,
+            field=bad.field,
+            message=str(bad),
+            key=raw.key if self._keep_bytes else None,
+            value=raw.value if self._keep_bytes else None,
+            when=now,
+            digest=None if raw.value is None else hashlib.sha256(raw.value).hexdigest(),
+            size=len(raw.value or b""),
+        )
+
 
 def _feedback(record: FeedbackRecord, at: Coordinates) -> NewFeedback:
     return NewFeedback(
         conversation_id=record.conversation_id, at=at, when=record.at, feedback=record.feedback
-    )
-
-
-def _dead_letter(raw: RawRecord, at: Coordinates, bad: BadRecord, now: datetime) -> DeadLetter:
-    return DeadLetter(
-        at=at, reason=bad.reason, field=bad.field, message=str(bad), key=raw.key, value=raw.value, when=now
     )

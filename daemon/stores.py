@@ -8,10 +8,13 @@ from sqlalchemy import Engine
 from daemon.holdout import Holdout, read_key
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.database import bind_identity, open_ledger, reader
+from daemon.ledger.dead_letters import DeadLetterLedger
+from daemon.ledger.halts import HaltLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.windows import WindowLedger
 from daemon.settings import Settings
+from daemon.translate import ceiling
 from registry.artifacts import ArtifactStore, FsspecArtifactStore
 from registry.directory_target import DirectoryTarget
 from registry.sql import SqlStore
@@ -25,6 +28,8 @@ class Stores:
 
     engine: Engine
     intake: IntakeLedger
+    halts: HaltLedger
+    dead_letters: DeadLetterLedger
     conversations: ConversationLedger
     windows: WindowLedger
     trainings: TrainingLedger
@@ -61,7 +66,9 @@ def open_stores(settings: Settings) -> Stores:
     bind_identity(engine, {"model_line": settings.model_line, "holdout": holdout.fingerprint})
     return Stores(
         engine=engine,
-        intake=IntakeLedger(engine, window_size=settings.windows.size),
+        intake=IntakeLedger(engine, window_size=settings.windows.size, ceiling=ceiling(settings)),
+        halts=HaltLedger(engine),
+        dead_letters=DeadLetterLedger(engine),
         conversations=ConversationLedger(engine),
         windows=WindowLedger(engine),
         trainings=TrainingLedger(engine),

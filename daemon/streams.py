@@ -39,22 +39,59 @@ class StreamError(DaemonError):
     """Root of all errors of sources and sinks."""
 
 
-class OffsetLost(StreamError):
-    """The record to go on from is not in the topic: it expired, or the topic was made anew.
+class IntakeMustHalt(StreamError):
+    """Going on by itself could skip records or read them twice, so an operator decides."""
 
-    Going on by itself could skip records or read them twice, so an operator decides.
-    """
+    def __init__(self, source: TopicPartition, offset: int, problem: str, remedy: str) -> None:
+        super().__init__(f"{source.topic}/{source.partition}: {problem}. {remedy}")
+        self.source = source
+        self.offset = offset  # that was to be read next
+
+
+class OffsetLost(IntakeMustHalt):
+    """The record to go on from is not in the topic: it expired, or the topic was made anew."""
 
     def __init__(self, source: TopicPartition, offset: int, available: tuple[int | None, int | None]) -> None:
         first, end = ("unknown" if bound is None else str(bound) for bound in available)
         super().__init__(
-            f"{source.topic}/{source.partition}: offset {offset} is not in the topic, which has {first} to {end} "
-            "(end excluded). If records expired, accept the gap by setting this partition's offset in the ledger to "
-            "the first one; if the topic was made anew, set it to 0; then start again"
+            source,
+            offset,
+            f"offset {offset} is not in the topic, which has {first} to {end} (end excluded)",
+            f"If records expired, accept the gap: `{_seek(source, available[0])}`; if the topic was made anew, read "
+            f"it from its start: `{_seek(source, 0)}`",
         )
-        self.source = source
-        self.offset = offset
         self.available = available
+
+
+class TopicRecreated(IntakeMustHalt):
+    """Another topic has taken the name: its offsets mean other records."""
+
+    def __init__(self, source: TopicPartition, offset: int, *, known: str, found: str) -> None:
+        super().__init__(
+            source,
+            offset,
+            f"the topic was made anew: {offset} is an offset of topic id {known}, and the topic now has id {found}",
+            f"Read the new one from its start: `{_seek(source, 0)}`",
+        )
+        self.known = known
+        self.found = found
+
+
+class FetchStalled(IntakeMustHalt):
+    """There are records from this offset on, and none of them can be had."""
+
+    def __init__(self, source: TopicPartition, offset: int, problem: str) -> None:
+        super().__init__(
+            source,
+            offset,
+            problem,
+            f"Read on behind it: `{_seek(source, offset + 1)}`, or raise the limit and "
+            "`retuned intake resume -m REASON`",
+        )
+
+
+def _seek(source: TopicPartition, offset: int | None) -> str:
+    return f"retuned intake seek {source.topic}/{source.partition} {'OFFSET' if offset is None else offset} -m REASON"
 
 
 class BrokerUnreachable(StreamError):
@@ -78,7 +115,8 @@ class RecordSource(Protocol):
     def poll(self, timeout_s: float, max_records: int | None = None) -> list[RawRecord]:
         """Return what has arrived, after at most ``timeout_s``; nothing while no broker answers.
 
-        Raises OffsetLost, and whatever the start offsets raise.
+        Raises IntakeMustHalt, and whatever the start offsets raise. It may be polled again once it is closed: it then
+        joins its group anew.
         """
         ...
 

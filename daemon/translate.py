@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from daemon.ceiling import Ceiling
 from daemon.dataset import DatasetSettings
 from daemon.decoding import Limits
 from daemon.kafka_settings import KafkaSettings
@@ -97,3 +98,9 @@ def gate_settings(settings: Settings) -> GateSettings:
     return GateSettings(
         alpha=section.alpha, margin=section.margin, min_gain=section.min_gain, max_looks=section.max_looks
     )
+
+
+def ceiling(settings: Settings) -> Ceiling:
+    """Return how many records may be dead letters."""
+    section = settings.dead_letters
+    return Ceiling(share=section.max_share, records=section.among, run=section.max_run)

@@ -1,5 +1,6 @@
 """Facts for tests of the daemon, with sensible values for whatever a test does not care about."""
 
+import hashlib
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,8 +65,9 @@ def a_dead_letter(offset: int) -> DeadLetter:
     """A record that was not JSON."""
     at = Coordinates(topic=TOPIC, partition=0, offset=offset)
     return DeadLetter(
-        at=at, reason="not_json", field="", message="no JSON", key=None, value=b"\xff", when=NOW
-    )
+        at=at, reason="not_json", field="", message="no JSON", key=None, value=b"\xff", when=NOW,
+        digest=hashlib.sha256(b"\xff").hexdigest(), size=1,
+    )  # fmt: skip
 
 
 def a_batch(

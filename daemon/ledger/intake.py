@@ -1,25 +1,39 @@
 """Counts records once: a batch's offsets and all its effects are one transaction."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from types import ModuleType
 
-from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, update
+from sqlalchemy import Connection, Engine, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from daemon.facts import Batch, BatchResult, Coordinates, DeadLetter, NewConversation, NewFeedback
+from daemon.ceiling import Ceiling, crossed
+from daemon.facts import (
+    Batch,
+    BatchResult,
+    Coordinates,
+    Halt,
+    HaltKind,
+    NewConversation,
+    NewFeedback,
+)
 from daemon.ledger.conversation_rows import ADD_CONVERSATION, conversation_row
 from daemon.ledger.database import reader, write
-from daemon.ledger.tables import conversations, dead_letters, feedback, positions
+from daemon.ledger.dead_letters import add_dead_letters
+from daemon.ledger.halts import begin_halt, last_cleared, open_halt
+from daemon.ledger.outcomes import commonest_reason, latest_outcomes
+from daemon.ledger.tables import conversations, feedback, positions
 from daemon.ledger.windows import close_full_windows
 
 
 class IntakeLedger:
     """Where reading stopped, and what the records read so far have brought."""
 
-    def __init__(self, engine: Engine, *, window_size: int) -> None:
+    def __init__(self, engine: Engine, *, window_size: int, ceiling: Ceiling | None = None) -> None:
+        """``ceiling`` bounds the dead letters, beyond which intake is halted; without it there is no bound."""
         self._engine = engine
+        self._ceiling = ceiling
         self._reads = reader(engine)
         self._window_size = window_size
 
@@ -32,9 +46,14 @@ class IntakeLedger:
             return {(topic, partition): offset for topic, partition, offset in rows}
 
     def record(self, batch: Batch) -> BatchResult:
-        """Write a batch, all or nothing. Records below the stored offsets were counted before and are passed over."""
+        """Write a batch, all or nothing. Records below the stored offsets were counted before and are passed over.
+
+        While intake is halted nothing is written, and the batch has to be read again afterwards.
+        """
         with write(self._engine, "intake") as connection:
             _one_at_a_time(connection)
+            if open_halt(connection) is not None:
+                return _REFUSED
             fresh = _Fresh(_positions(connection, batch))
             letters = [letter for letter in batch.dead_letters if fresh.holds(letter.at)]
             talks = [new for new in batch.conversations if fresh.holds(new.at)]
@@ -46,9 +65,10 @@ class IntakeLedger:
                 [new.conversation_id for new in opinions]
                 + [new.conversation.conversation_id for new in added],
             )
-            _add_dead_letters(connection, letters)
+            add_dead_letters(connection, letters)
             _advance(connection, batch)
             closed = close_full_windows(connection, size=self._window_size, now=batch.received_at)
+            halt = self._halt(connection, batch.received_at) if letters else None
         return BatchResult(
             conversations=len(added),
             held_out=sum(new.held_out for new in added),
@@ -56,25 +76,20 @@ class IntakeLedger:
             dead_letters=len(letters),
             duplicates=len(talks) - len(added),
             windows=closed,
+            halt=halt,
         )
 
-    def unpublished(self, limit: int) -> list[tuple[int, DeadLetter]]:
-        """Return dead letters that the dead-letter topic has not got yet, oldest first, with their ids."""
-        query = (
-            select(dead_letters)
-            .where(dead_letters.c.published_at.is_(None))
-            .order_by(dead_letters.c.id)
-            .limit(limit)
-        )
-        with self._reads.begin() as connection:
-            return [(row["id"], _dead_letter(row)) for row in connection.execute(query).mappings()]
-
-    def published(self, ids: Iterable[int], now: datetime) -> None:
-        """Note that the dead-letter topic has these."""
-        with write(self._engine, "deadletter.published") as connection:
-            connection.execute(
-                update(dead_letters).where(dead_letters.c.id.in_(list(ids))).values(published_at=now)
-            )
+    def _halt(self, connection: Connection, now: datetime) -> Halt | None:
+        """Halt intake where too much of what came lately can't be used."""
+        if self._ceiling is None:
+            return None
+        since = last_cleared(connection, HaltKind.DEAD_LETTERS)
+        lately = latest_outcomes(connection, limit=self._ceiling.records, since=since)
+        reason = crossed(lately, self._ceiling)
+        if reason is None:
+            return None
+        told = f"{reason}; mostly {commonest_reason(connection, limit=self._ceiling.records)}. {_REMEDY}"
+        return begin_halt(connection, Halt(kind=HaltKind.DEAD_LETTERS, reason=told, at=now))
 
 
 #: Any number that nothing else on the database server uses for an advisory lock.
@@ -88,6 +103,15 @@ def _one_at_a_time(connection: Connection) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(_INTAKE_LOCK)))
+
+
+_REMEDY = (
+    "See `retuned deadletters list`; mend the producer or the limits, then `retuned intake resume -m REASON` and "
+    "`retuned deadletters requeue`"
+)
+_REFUSED = BatchResult(
+    conversations=0, held_out=0, feedback=0, dead_letters=0, duplicates=0, windows=0, refused=True
+)
 
 
 class _Fresh:
@@ -192,45 +216,6 @@ def _join_feedback(connection: Connection, ids: Sequence[str]) -> None:
         )
 
 
-def _add_dead_letters(connection: Connection, letters: Sequence[DeadLetter]) -> None:
-    rows = [
-        {
-            "topic": letter.at.topic,
-            "partition": letter.at.partition,
-            "offset": letter.at.offset,
-            "reason": letter.reason,
-            "field": letter.field,
-            "message": letter.message,
-            "key": letter.key,
-            "value": letter.value,
-            "digest": None if letter.value is None else hashlib.sha256(letter.value).hexdigest(),
-            "size": len(letter.value or b""),
-            "at": letter.when,
-        }
-        for letter in letters
-    ]
-    if rows:
-        connection.execute(insert(dead_letters), rows)
-
-
 def _dialect(connection: Connection) -> ModuleType:
     """Return where the database's own INSERT with ON CONFLICT is."""
     return postgresql if connection.dialect.name == "postgresql" else sqlite
-
-
-def _dead_letter(row: RowMapping) -> DeadLetter:
-    return DeadLetter(
-        at=Coordinates(topic=row["topic"], partition=row["partition"], offset=row["offset"]),
-        reason=row["reason"],
-        field=row["field"],
-        message=row["message"],
-        key=row["key"],
-        value=row["value"],
-        when=row["at"],
-    )
-
-
-def count_dead_letters(connection: Connection) -> dict[str, int]:
-    """Count the dead letters by reason."""
-    query = select(dead_letters.c.reason, func.count()).group_by(dead_letters.c.reason)
-    return dict(connection.execute(query).all())

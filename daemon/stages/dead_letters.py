@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from daemon.clock import Clock
 from daemon.dead_letters import encode
-from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.metrics import Metrics
 from daemon.streams import RecordSink
 
@@ -21,7 +21,7 @@ class DeadLetterStage:
 
     def __init__(
         self,
-        ledger: IntakeLedger,
+        ledger: DeadLetterLedger,
         sink: RecordSink,
         *,
         topic: str,
@@ -44,9 +44,9 @@ class DeadLetterStage:
         if not self._sent:
             letters = self._ledger.unpublished(_BATCH)
             self._metrics.intake.dead_letters_waiting.set(len(letters))
-            for _, letter in letters:
-                self._sink.send(self._topic, *encode(letter))
-            self._sent = [id_ for id_, _ in letters]
+            for stored in letters:
+                self._sink.send(self._topic, *encode(stored.letter))
+            self._sent = [stored.id for stored in letters]
         if self._sent and self._sink.flush(_FLUSH_S):
             self._ledger.published(self._sent, self._clock())
             self._metrics.intake.dead_letters.inc(len(self._sent))

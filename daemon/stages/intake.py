@@ -1,19 +1,22 @@
 """Reads records and counts each once."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from daemon.clock import Clock
 from daemon.decoding import Limits
-from daemon.facts import Batch, BatchResult
+from daemon.facts import Batch, BatchResult, Halt, HaltKind
+from daemon.halting import halt_of
 from daemon.holdout import Holdout
+from daemon.ledger.halts import HaltLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.metrics import Metrics
 from daemon.sorting import Sorter
-from daemon.streams import RecordSource, TopicPartition
+from daemon.streams import IntakeMustHalt, RecordSource, TopicPartition
 
 _log = logging.getLogger(__name__)
+_LEAVE_S = 2.0
 
 
 class IntakeStage:
@@ -28,17 +31,26 @@ class IntakeStage:
         self,
         source: RecordSource,
         ledger: IntakeLedger,
+        halts: HaltLedger,
         *,
         model_line: str,
         holdout: Holdout,
         limits: Limits,
+        keep_bytes: bool = True,
         metrics: Metrics,
         clock: Clock,
         poll_s: float,
+        wait: Callable[[float], object],
     ) -> None:
+        """``wait`` paces the loop while intake is halted."""
         self._source = source
         self._ledger = ledger
-        self._sorter = Sorter(model_line=model_line, holdout=holdout, limits=limits, metrics=metrics)
+        self._halts = halts
+        self._wait = wait
+        self._halted: Halt | None = None
+        self._sorter = Sorter(
+            model_line=model_line, holdout=holdout, limits=limits, keep_bytes=keep_bytes, metrics=metrics
+        )
         self._metrics = metrics
         self._clock = clock
         self._poll_s = poll_s
@@ -48,9 +60,21 @@ class IntakeStage:
         """Whether the broker answers."""
         return self._source.connected
 
+    @property
+    def halted(self) -> str | None:
+        """Why intake waits for an operator; None while it does not."""
+        return None if self._halted is None else self._halted.reason
+
     def step(self) -> None:
         """Read one batch at most; wait for it a moment, which paces the whole loop."""
-        records = self._source.poll(self._poll_s)
+        if self._waits_for_operator():
+            self._wait(self._poll_s)
+            return
+        try:
+            records = self._source.poll(self._poll_s)
+        except IntakeMustHalt as error:
+            self._halts.halt(halt_of(error, self._clock()))
+            return
         self._metrics.intake.broker_connected.set(self._source.connected)
         self._metrics.intake.lag.replace(_lag_by_partition(self._source.lag()))
         if not records:
@@ -59,12 +83,28 @@ class IntakeStage:
         with self._metrics.intake.batch.time():
             batch = self._sorter.sort(records, now)
             result = self._ledger.record(batch)
+        if result.refused:
+            return
         self._source.commit({TopicPartition(*at): offset for at, offset in batch.next_offsets.items()})
         self._count(result, batch, now)
 
     def close(self, timeout_s: float) -> None:
         """Leave the consumer group."""
         self._source.close(timeout_s)
+
+    def _waits_for_operator(self) -> bool:
+        """Follow the ledger's halt. The group is left meanwhile: a member that doesn't poll would be put out anyway."""
+        halt, before = self._halts.current(), self._halted
+        self._halted = halt
+        if halt is not None and before is None:
+            self._source.close(_LEAVE_S)
+            _log.error("intake halts: %s", halt.reason, extra={"action": "halt"})
+        elif halt is None and before is not None:
+            _log.info("intake goes on", extra={"action": "resume"})
+        self._metrics.intake.halted.replace(
+            {(kind,): float(halt is not None and halt.kind is kind) for kind in HaltKind}
+        )
+        return halt is not None
 
     def _count(self, result: BatchResult, batch: Batch, now: datetime) -> None:
         metrics = self._metrics.intake

@@ -15,6 +15,7 @@ from daemon.kafka import KafkaSink, KafkaSource, create_topic
 from daemon.kafka_settings import KafkaSettings
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.database import open_ledger
+from daemon.ledger.halts import HaltLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.metrics import Metrics
 from daemon.replay import encode_record
@@ -84,8 +85,8 @@ def our_rate(settings: KafkaSettings, folder: Path) -> float:
     conversations = ConversationLedger(engine)
     source = KafkaSource(settings, start_offsets=lambda _: {})
     stage = IntakeStage(
-        source, IntakeLedger(engine, window_size=100), model_line="chat", holdout=Holdout(b"k" * 32, share=0.1),
-        limits=Limits(), metrics=Metrics(), clock=utc_now, poll_s=0.2,
+        source, IntakeLedger(engine, window_size=100), HaltLedger(engine), model_line="chat", holdout=Holdout(b"k" * 32, share=0.1),
+        limits=Limits(), metrics=Metrics(), clock=utc_now, poll_s=0.2, wait=lambda _: None,
     )  # fmt: skip
     while conversations.last_seq() == 0:
         stage.step()

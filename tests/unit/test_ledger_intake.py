@@ -9,6 +9,7 @@ from daemon.conversation import Feedback
 from daemon.facts import Batch, SeqRange
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.counts import LedgerCounts
+from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.windows import WindowLedger
 from tests.factories_ledger import NOW, TOPIC, a_batch, a_dead_letter, a_feedback, a_ledger, a_talk, talks
@@ -106,15 +107,15 @@ def test_feedback_inside_a_conversation_stays_without_a_later_one(
     assert feedback_of(engine, 1) == 1.0
 
 
-def test_dead_letters_wait_until_they_are_published(intake: IntakeLedger) -> None:
-    letter = a_dead_letter(0)
+def test_dead_letters_wait_until_they_are_published(intake: IntakeLedger, engine: Engine) -> None:
+    letter, kept = a_dead_letter(0), DeadLetterLedger(engine)
     intake.record(a_batch(dead_letters=[letter]))
-    [(id_, waiting)] = intake.unpublished(10)
+    [waiting] = kept.unpublished(10)
 
-    intake.published([id_], NOW)
+    kept.published([waiting.id], NOW)
 
-    assert waiting == letter
-    assert intake.unpublished(10) == []
+    assert waiting.letter == letter
+    assert kept.unpublished(10) == []
 
 
 def test_windows_start_after_the_reference_and_never_overlap(intake: IntakeLedger, engine: Engine) -> None:

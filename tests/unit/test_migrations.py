@@ -13,7 +13,7 @@ from daemon.errors import LedgerError
 from daemon.facts import Coordinates, TrainingRecord
 from daemon.ledger.counts import LedgerCounts
 from daemon.ledger.database import bind_identity, connect, open_ledger
-from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.tables import metadata
 from daemon.ledger.trainings import TrainingLedger
 from registry.names import VersionName
@@ -46,7 +46,7 @@ def test_a_ledger_of_the_first_release_keeps_its_facts(tmp_path: Path) -> None:
         ),
     )  # fmt: skip
     assert SqlStore(engine).version(VersionName("chat", 1)).lineage.conversations == 1
-    assert [letter.value for _, letter in IntakeLedger(engine, window_size=20).unpublished(5)] == [b"x"]
+    assert [stored.letter.value for stored in DeadLetterLedger(engine).unpublished(5)] == [b"x"]
     assert LedgerCounts(engine).intake().feedback == 1
 
 

@@ -1,3 +1,4 @@
+import hashlib
 import json
 from pathlib import Path
 
@@ -5,9 +6,11 @@ import pytest
 
 from daemon.conversation import Message
 from daemon.decoding import Limits
-from daemon.facts import SeqRange
+from daemon.facts import Halt, HaltKind, OffsetChange, SeqRange
 from daemon.holdout import Holdout, text_digest
 from daemon.ledger.conversations import ConversationLedger
+from daemon.ledger.dead_letters import DeadLetterLedger
+from daemon.ledger.halts import HaltLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.metrics import Metrics
 from daemon.stages.dead_letters import DeadLetterStage
@@ -22,10 +25,13 @@ TOPIC, DEAD = "conversations", "conversations.dead"
 class World:
     """A broker with one topic, a ledger, and the stages between them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, keep_bytes: bool = True) -> None:
+        self.keep_bytes = keep_bytes
         self.broker = FakeBroker()
         self.engine = a_ledger(folder)
         self.ledger = IntakeLedger(self.engine, window_size=20)
+        self.halts = HaltLedger(self.engine)
+        self.letters = DeadLetterLedger(self.engine)
         self.metrics = Metrics()
         self.restart()
 
@@ -39,11 +45,11 @@ class World:
             },
         )
         self.intake = IntakeStage(
-            self.source, self.ledger, model_line="chat", holdout=Holdout(b"k" * 32, share=0.5), limits=Limits(),
-            metrics=self.metrics, clock=lambda: NOW, poll_s=0.0,
+            self.source, self.ledger, self.halts, model_line="chat", holdout=Holdout(b"k" * 32, share=0.5), limits=Limits(), keep_bytes=self.keep_bytes,
+            metrics=self.metrics, clock=lambda: NOW, poll_s=0.0, wait=lambda _: None,
         )  # fmt: skip
         self.dead_letters = DeadLetterStage(
-            self.ledger, FakeSink(self.broker), topic=DEAD, connected=lambda: self.intake.connected,
+            self.letters, FakeSink(self.broker), topic=DEAD, connected=lambda: self.intake.connected,
             metrics=self.metrics, clock=lambda: NOW,
         )  # fmt: skip
 
@@ -90,7 +96,7 @@ def test_a_bad_record_goes_to_its_topic_with_its_bytes_and_the_stream_goes_on(wo
 
     assert world.stored() == ["b"]
     assert world.broker.values(DEAD) == [b"\xffnot json"]
-    assert world.ledger.unpublished(10) == []
+    assert world.letters.unpublished(10) == []
 
 
 def test_a_dead_letter_waits_while_the_broker_is_gone(world: World) -> None:
@@ -98,7 +104,7 @@ def test_a_dead_letter_waits_while_the_broker_is_gone(world: World) -> None:
     world.intake.step()
     world.broker.up = False
     world.turn()
-    assert len(world.ledger.unpublished(10)) == 1
+    assert len(world.letters.unpublished(10)) == 1
 
     world.broker.up = True
     world.turn()
@@ -146,3 +152,49 @@ def test_a_broker_that_is_gone_changes_nothing_and_shows(world: World) -> None:
 
     assert world.stored() == []
     assert b"retuned_broker_connected 0.0" in world.metrics.exposition("")[1]
+
+
+def test_a_lost_offset_halts_intake_until_an_operator_has_set_another(world: World) -> None:
+    world.send(a_record("a"))
+    world.turn()
+    world.broker.logs.clear()
+    world.restart()
+
+    world.turn()
+    world.turn()
+
+    assert world.intake.halted is not None
+    assert "retuned intake seek conversations/0 0" in world.intake.halted
+    assert world.source.closed
+
+    world.halts.seek(
+        OffsetChange(topic=TOPIC, partition=0, before=None, after=0, at=NOW, by="ada", why="made anew")
+    )
+    world.source.rebalance()
+    world.send(a_record("b"))
+    world.turn()
+
+    assert world.intake.halted is None
+    assert world.stored() == ["a", "b"]
+
+
+def test_a_halt_of_another_replica_stops_this_one(world: World) -> None:
+    world.send(a_record("a"))
+    world.halts.halt(Halt(kind=HaltKind.OPERATOR, reason="wait", at=NOW))
+
+    world.turn()
+
+    assert world.intake.halted == "wait"
+    assert world.stored() == []
+
+
+def test_dead_letters_keep_only_their_digest_where_that_is_set(tmp_path: Path) -> None:
+    world = World(tmp_path, keep_bytes=False)
+    world.send(b"my card is 4111")
+
+    world.turn()
+
+    [stored] = world.letters.newest(10)
+    assert (stored.letter.value, stored.letter.size) == (None, 15)
+    assert stored.letter.digest == hashlib.sha256(b"my card is 4111").hexdigest()
+    assert world.broker.values(DEAD) == [None]

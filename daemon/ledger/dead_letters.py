@@ -1,0 +1,120 @@
+"""Keeps records that can't be used until operators have seen to them."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, update
+
+from daemon.errors import DaemonError
+from daemon.facts import Coordinates, DeadLetter, StoredDeadLetter
+from daemon.ledger.database import reader, write
+from daemon.ledger.tables import dead_letters
+
+
+class NoSuchDeadLetter(DaemonError):
+    """There is no dead letter of this number."""
+
+
+class DeadLetterLedger:
+    """Dead letters in the order in which they came."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._reads = reader(engine)
+
+    def unpublished(self, limit: int) -> list[StoredDeadLetter]:
+        """Return those that the dead-letter topic has not got yet, oldest first."""
+        query = select(dead_letters).where(dead_letters.c.published_at.is_(None))
+        with self._reads.begin() as connection:
+            rows = connection.execute(query.order_by(dead_letters.c.id).limit(limit)).mappings()
+            return [_stored(row) for row in rows]
+
+    def published(self, ids: Iterable[int], now: datetime) -> None:
+        """Note that the dead-letter topic has these."""
+        with write(self._engine, "deadletter.published") as connection:
+            which = dead_letters.c.id.in_(list(ids))
+            connection.execute(update(dead_letters).where(which).values(published_at=now))
+
+    def newest(
+        self,
+        limit: int,
+        *,
+        reason: str | None = None,
+        before: int | None = None,
+        requeued: bool | None = None,
+    ) -> list[StoredDeadLetter]:
+        """Return the newest, newest first: of one reason, older than number ``before``, requeued or not."""
+        query = select(dead_letters).order_by(dead_letters.c.id.desc()).limit(limit)
+        if reason is not None:
+            query = query.where(dead_letters.c.reason == reason)
+        if before is not None:
+            query = query.where(dead_letters.c.id < before)
+        if requeued is not None:
+            done = dead_letters.c.requeued_at.is_not(None)
+            query = query.where(done if requeued else ~done)
+        with self._reads.begin() as connection:
+            return [_stored(row) for row in connection.execute(query).mappings()]
+
+    def letter(self, id_: int) -> StoredDeadLetter:
+        """Return one. Raises NoSuchDeadLetter."""
+        with self._reads.begin() as connection:
+            row = connection.execute(select(dead_letters).where(dead_letters.c.id == id_)).mappings().first()
+        if row is None:
+            raise NoSuchDeadLetter(f"there is no dead letter {id_}; see `retuned deadletters list`")
+        return _stored(row)
+
+    def requeued(self, ids: Sequence[int], now: datetime) -> None:
+        """Note that these were put back on the topic."""
+        with write(self._engine, "deadletter.requeued") as connection:
+            which = dead_letters.c.id.in_(ids)
+            connection.execute(update(dead_letters).where(which).values(requeued_at=now))
+
+    def by_reason(self) -> dict[str, int]:
+        """Count them by reason."""
+        with self._reads.begin() as connection:
+            return count_dead_letters(connection)
+
+
+def add_dead_letters(connection: Connection, letters: Sequence[DeadLetter]) -> None:
+    """Keep records that can't be used."""
+    rows = [
+        {
+            "topic": letter.at.topic,
+            "partition": letter.at.partition,
+            "offset": letter.at.offset,
+            "reason": letter.reason,
+            "field": letter.field,
+            "message": letter.message,
+            "key": letter.key,
+            "value": letter.value,
+            "digest": letter.digest,
+            "size": letter.size,
+            "at": letter.when,
+        }
+        for letter in letters
+    ]
+    if rows:
+        connection.execute(insert(dead_letters), rows)
+
+
+def count_dead_letters(connection: Connection) -> dict[str, int]:
+    """Count the dead letters by reason."""
+    query = select(dead_letters.c.reason, func.count()).group_by(dead_letters.c.reason)
+    return dict(connection.execute(query).all())
+
+
+def _stored(row: RowMapping) -> StoredDeadLetter:
+    letter = DeadLetter(
+        at=Coordinates(topic=row["topic"], partition=row["partition"], offset=row["offset"]),
+        reason=row["reason"],
+        field=row["field"],
+        message=row["message"],
+        key=row["key"],
+        value=row["value"],
+        when=row["at"],
+        digest=row["digest"],
+        size=row["size"],
+    )
+    return StoredDeadLetter(
+        id=row["id"], letter=letter, published_at=row["published_at"], requeued_at=row["requeued_at"]
+    )

@@ -1,0 +1,28 @@
+"""How far the stream is read, and what stands in its way."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from daemon.facts import Halt, OffsetChange
+from daemon.ledger.counts import LedgerCounts, Position
+from daemon.stores import Stores
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StreamView:
+    """Positions by partition, halts and changed offsets, the newest first."""
+
+    positions: Sequence[Position]
+    halt: Halt | None
+    halts: Sequence[Halt]
+    offset_changes: Sequence[OffsetChange]
+
+
+def stream_view(stores: Stores, *, shown: int) -> StreamView:
+    """Read it all, at most ``shown`` of what is past."""
+    return StreamView(
+        positions=LedgerCounts(stores.engine).intake().positions,
+        halt=stores.halts.current(),
+        halts=stores.halts.recent(shown),
+        offset_changes=stores.halts.changes(shown),
+    )

@@ -1,0 +1,34 @@
+import pytest
+
+from daemon.ceiling import Ceiling, crossed
+
+DEAD, KEPT = True, False
+CEILING = Ceiling(share=0.5, records=100, run=20)
+
+
+@pytest.mark.parametrize(
+    "outcomes",
+    [
+        [],
+        [DEAD] * 19,
+        [DEAD] * 19 + [KEPT] + [DEAD] * 10 + [KEPT] * 70,
+        [DEAD, KEPT] * 50,
+        [KEPT] * 1000,
+        [KEPT] * 100 + [DEAD] * 1000,  # long ago
+    ],
+)
+def test_below_the_ceiling_intake_goes_on(outcomes: list[bool]) -> None:
+    assert crossed(outcomes, CEILING) is None
+
+
+def test_a_run_of_dead_letters_crosses_it() -> None:
+    assert (
+        crossed([DEAD] * 20 + [KEPT] * 80, CEILING)
+        == "the last 20 records in a row can't be used (ceiling: 20)"
+    )
+
+
+def test_too_large_a_share_crosses_it() -> None:
+    reason = crossed([KEPT, DEAD, DEAD] * 40, CEILING)
+
+    assert reason == "66 of the last 100 records can't be used (ceiling: 50%)"
