@@ -38,7 +38,7 @@ from daemon.stages.reporting import ReportingStage
 from daemon.stages.stage import Stage
 from daemon.stages.training import TrainingStage
 from daemon.stores import Stores, ledger_url, open_stores
-from daemon.streams import StartOffsets, TopicPartition
+from daemon.streams import Start, StartOffsets, TopicPartition
 from daemon.translate import (
     dataset_settings,
     gate_settings,
@@ -208,8 +208,8 @@ def _intake(
 
 
 def _ledger_offsets(ledger: IntakeLedger) -> StartOffsets:
-    def offsets(assigned: Iterable[TopicPartition]) -> Mapping[TopicPartition, int]:
-        known = ledger.next_offsets()
+    def offsets(assigned: Iterable[TopicPartition]) -> Mapping[TopicPartition, Start]:
+        known = ledger.starts()
         return {source: known[source] for source in assigned if source in known}
 
     return offsets

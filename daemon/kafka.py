@@ -10,7 +10,16 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from daemon.kafka_settings import KafkaSettings
-from daemon.streams import BrokerUnreachable, Headers, OffsetLost, RawRecord, StartOffsets, TopicPartition
+from daemon.streams import (
+    BrokerUnreachable,
+    FetchStalled,
+    Headers,
+    OffsetLost,
+    RawRecord,
+    StartOffsets,
+    TopicPartition,
+    TopicRecreated,
+)
 
 with warnings.catch_warnings():
     # The client reads its schemas with functions that Python 3.11 and 3.12 deprecate.
@@ -34,6 +43,9 @@ _SLICE_S = 0.1
 _BEYOND_END_GRACE_S = 2.0
 #: Sending waits this long for a topic's partitions; a flush overruns its time-out by no more.
 _METADATA_TIMEOUT_MS = 1_000
+#: A topic that was made anew while we read it is noticed after this long, where the broker does not say so itself.
+#: What was read of the new one until then is read again after the operator's seek, and counted once.
+_METADATA_MAX_AGE_MS = 5_000
 #: The broker limits the size of a record, not the client.
 _MAX_REQUEST_BYTES = 64 * 2**20
 _DELIVERY_TIMEOUT_MS = 30_000
@@ -53,6 +65,8 @@ class KafkaSource:
         self._consumer: KafkaConsumer | None = None
         self._unplaced: set[ClientPartition] = set()
         self._beyond_end_since: dict[ClientPartition, float] = {}
+        self._counted_in: dict[str, str] = {}  # topic -> id of the topic that its offsets belong to
+        self._progress = _Progress(settings.stalled_after_s)
         self._trouble = _Trouble("reading from Kafka")
 
     def poll(self, timeout_s: float, max_records: int | None = None) -> list[RawRecord]:
@@ -63,6 +77,11 @@ class KafkaSource:
             records = self._poll_slice(wait_s, max_records or self._settings.max_poll_records)
             if records or time.monotonic() >= deadline:
                 return records
+
+    def topic_id(self, topic: str) -> str | None:
+        """See RecordSource. As of the client's last look at the cluster."""
+        found = None if self._client is None else self._client.cluster.topic_id(topic)
+        return None if found is None or not found.int else str(found)
 
     def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
         """See RecordSource. Fire and forget; a failure is logged."""
@@ -99,6 +118,8 @@ class KafkaSource:
     def close(self, timeout_s: float) -> None:
         """See RecordSource."""
         consumer, self._consumer, self._client = self._consumer, None, None
+        self._counted_in.clear()
+        self._progress.start_over()
         if consumer is not None:
             with contextlib.suppress(kafka_errors.KafkaError):
                 consumer.close(autocommit=False, timeout_ms=timeout_s * 1000)
@@ -117,8 +138,10 @@ class KafkaSource:
             time.sleep(wait_s)  # errors come at once, and again
             return []
         self._place_assigned(consumer)
+        self._refuse_other_topic(consumer)
         if not batches:
             self._refuse_beyond_end(consumer)
+            self._refuse_stalled(consumer, wait_s)
             return []
         self._trouble.over()
         return [_raw(record) for batch in batches.values() for record in batch]
@@ -137,6 +160,7 @@ class KafkaSource:
                 heartbeat_interval_ms=settings.heartbeat_interval_ms,
                 max_poll_records=settings.max_poll_records,
                 metrics_enabled=False,
+                metadata_max_age_ms=_METADATA_MAX_AGE_MS,
             )
             self._consumer.subscribe([settings.topic], listener=_HoldBack(self._hold_back))
         return self._consumer
@@ -162,11 +186,38 @@ class KafkaSource:
             return
         starts = self._start_offsets([TopicPartition(*part) for part in self._unplaced])
         for part in self._unplaced:
-            if (offset := starts.get(TopicPartition(*part))) is not None:
-                consumer.seek(part, offset)
+            if (start := starts.get(TopicPartition(*part))) is not None:
+                consumer.seek(part, start.offset)
+                if start.topic_id is not None:
+                    self._counted_in[part.topic] = start.topic_id
         consumer.resume(*self._unplaced)
         _log.info("partitions assigned: %s", sorted(self._unplaced), extra={"action": "assign"})
         self._unplaced = set()
+
+    def _refuse_other_topic(self, consumer: KafkaConsumer) -> None:
+        """Raise TopicRecreated where another topic has taken the name since the offsets were counted."""
+        for part in consumer.assignment() - self._unplaced:
+            found = self.topic_id(part.topic)
+            known = self._counted_in.setdefault(part.topic, found) if found else None
+            if known != found:
+                offset = self._position(part) or 0
+                raise TopicRecreated(TopicPartition(*part), offset, known=known or "", found=found or "")
+
+    def _refuse_stalled(self, consumer: KafkaConsumer, waited_s: float) -> None:
+        """Raise FetchStalled where records wait and none has come for as long as the settings bear."""
+        if not self.connected:
+            self._progress.start_over()
+            return
+        for part in consumer.assignment() - self._unplaced:
+            end, position = consumer.highwater(part), self._position(part)
+            if position is not None and self._progress.stalled(part, position, end, waited_s):
+                behind = "its end is unknown" if end is None else f"the topic has records up to {end}"
+                raise FetchStalled(
+                    TopicPartition(*part),
+                    position,
+                    f"nothing has come from offset {position} on in {self._settings.stalled_after_s:g} s of polling, "
+                    f"though the broker is connected and {behind}: a record batch may be too large to fetch",
+                )
 
     def _refuse_beyond_end(self, consumer: KafkaConsumer) -> None:
         """Raise OffsetLost where the topic ends before our position.
@@ -196,6 +247,26 @@ class KafkaSource:
             with contextlib.suppress(kafka_errors.KafkaError):
                 first = self._consumer.beginning_offsets([part], timeout_ms=_METADATA_TIMEOUT_MS)[part]
         return OffsetLost(TopicPartition(*part), offset, (first, end))
+
+
+class _Progress:
+    """Notices partitions that stand still although they have records.
+
+    Only time spent polling counts: a consumer that was busy elsewhere is slow, not stalled.
+    """
+
+    def __init__(self, stalled_after_s: float) -> None:
+        self._stalled_after_s = stalled_after_s
+        self._at: dict[ClientPartition, tuple[int, float]] = {}  # position, seconds polled there in vain
+
+    def start_over(self) -> None:
+        self._at.clear()
+
+    def stalled(self, part: ClientPartition, position: int, end: int | None, waited_s: float) -> bool:
+        before, seconds = self._at.get(part, (position, 0.0))
+        idle = end is not None and position >= end
+        self._at[part] = (position, 0.0 if idle or position != before else seconds + waited_s)
+        return self._at[part][1] >= self._stalled_after_s
 
 
 class _HoldBack(ConsumerRebalanceListener):  # type: ignore[misc]

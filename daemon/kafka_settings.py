@@ -22,6 +22,7 @@ class KafkaSettings:
     heartbeat_interval_ms: int = 3_000  # at most a third of the session time-out
     request_timeout_ms: int = 10_000  # how long one request may take before its connection is given up
     max_poll_records: int = 500
+    stalled_after_s: float = 60.0  # of polling in vain while there are records
     security_protocol: SecurityProtocol = "PLAINTEXT"
     ssl_cafile: str | None = None
     ssl_certfile: str | None = None

@@ -30,6 +30,8 @@ class KafkaSection(_Section):
     """Milliseconds between heartbeats; at most a third of the session time-out."""
     max_poll_records: _Positive = 2_000
     """Records a poll returns at most, and a ledger transaction holds. Larger: faster, more memory."""
+    stalled_after_s: float = Field(60.0, gt=0)
+    """Seconds of polling without a record, though there are some, after which intake halts and says so."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     """How to talk to the broker. Use SSL or SASL_SSL wherever the network isn't your own."""
     ssl_cafile: Path | None = None

@@ -98,9 +98,16 @@ class BrokerUnreachable(StreamError):
     """No broker answered in time, or it refused us."""
 
 
+class Start(NamedTuple):
+    """Which record a partition goes on from, and which topic that offset was counted in."""
+
+    offset: int
+    topic_id: str | None = None  # None: unknown; whatever topic has the name is taken for the same
+
+
 #: Given the partitions that were just assigned, says which record each goes on from: the ledger's
 #: offsets. A partition that isn't in the answer starts at its earliest record; others are ignored.
-StartOffsets: TypeAlias = Callable[[Iterable[TopicPartition]], Mapping[TopicPartition, int]]
+StartOffsets: TypeAlias = Callable[[Iterable[TopicPartition]], Mapping[TopicPartition, Start]]
 
 
 class RecordSource(Protocol):
@@ -118,6 +125,10 @@ class RecordSource(Protocol):
         Raises IntakeMustHalt, and whatever the start offsets raise. It may be polled again once it is closed: it then
         joins its group anew.
         """
+        ...
+
+    def topic_id(self, topic: str) -> str | None:
+        """Return the topic's own id, another for each topic of a name; None where the broker tells none."""
         ...
 
     def commit(self, offsets: Mapping[TopicPartition, int]) -> None:

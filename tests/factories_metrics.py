@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from daemon.bad_record import Reason
-from daemon.facts import Action, RunState, Trigger
+from daemon.facts import Action, HaltKind, RunState, Trigger
 from daemon.metrics import Metrics
 from learners.types import Progress
 from monitors.types import Finding, Verdict
@@ -107,4 +107,5 @@ def _fill_intake(metrics: Metrics) -> None:
     intake.lag.replace({(0,): 12, (1,): 0})
     intake.last_record_at.set(1_795_481_234.5)
     intake.broker_connected.set(1)
+    intake.halted.replace({(HaltKind.OFFSET_LOST,): 0})
     intake.batch.observe(0.02)

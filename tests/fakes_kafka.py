@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping
 
-from daemon.streams import Headers, OffsetLost, RawRecord, StartOffsets, TopicPartition
+from daemon.streams import Headers, OffsetLost, RawRecord, Start, StartOffsets, TopicPartition, TopicRecreated
 
 
 class FakeBroker:
@@ -12,6 +12,7 @@ class FakeBroker:
     def __init__(self, *, partitions: int = 1) -> None:
         self.up = True
         self.partitions = partitions
+        self.topic_ids: dict[str, str] = {}
         self.logs: dict[TopicPartition, list[RawRecord]] = defaultdict(list)
 
     def append(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers = ()) -> RawRecord:
@@ -53,7 +54,9 @@ class FakeSource:
         if not self._next:
             assigned = [TopicPartition(self._topic, number) for number in range(self._broker.partitions)]
             starts = self._start_offsets(assigned)
-            self._next = {source: starts.get(source, 0) for source in assigned}
+            for source, start in starts.items():
+                self._refuse_other_topic(source, start)
+            self._next = {source: starts.get(source, Start(0)).offset for source in assigned}
         polled: list[RawRecord] = []
         for source, offset in self._next.items():
             log = self._broker.logs[source]
@@ -63,6 +66,14 @@ class FakeSource:
             self._next[source] += len(taken)
             polled += taken
         return polled
+
+    def topic_id(self, topic: str) -> str | None:
+        return self._broker.topic_ids.get(topic)
+
+    def _refuse_other_topic(self, source: TopicPartition, start: Start) -> None:
+        found = self.topic_id(source.topic)
+        if None not in (start.topic_id, found) and start.topic_id != found:
+            raise TopicRecreated(source, start.offset, known=start.topic_id or "", found=found or "")
 
     def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
         self.committed |= offsets
@@ -77,6 +88,7 @@ class FakeSource:
         return self._broker.up and bool(self._next)
 
     def close(self, timeout_s: float) -> None:
+        self._next.clear()
         self.closed = True
 
 

@@ -25,6 +25,7 @@ from daemon.ledger.halts import begin_halt, last_cleared, open_halt
 from daemon.ledger.outcomes import commonest_reason, latest_outcomes
 from daemon.ledger.tables import conversations, feedback, positions
 from daemon.ledger.windows import close_full_windows
+from daemon.streams import Start, TopicPartition
 
 
 class IntakeLedger:
@@ -44,6 +45,12 @@ class IntakeLedger:
                 select(positions.c.topic, positions.c.partition, positions.c.next_offset)
             )
             return {(topic, partition): offset for topic, partition, offset in rows}
+
+    def starts(self) -> dict[TopicPartition, Start]:
+        """Return where each partition seen so far is read on from."""
+        columns = (positions.c.topic, positions.c.partition, positions.c.next_offset, positions.c.topic_id)
+        with self._reads.begin() as connection:
+            return {TopicPartition(*row[:2]): Start(*row[2:]) for row in connection.execute(select(*columns))}
 
     def record(self, batch: Batch) -> BatchResult:
         """Write a batch, all or nothing. Records below the stored offsets were counted before and are passed over.

@@ -1,7 +1,8 @@
 """Reads records and counts each once."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from daemon.clock import Clock
@@ -13,7 +14,7 @@ from daemon.ledger.halts import HaltLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.metrics import Metrics
 from daemon.sorting import Sorter
-from daemon.streams import IntakeMustHalt, RecordSource, TopicPartition
+from daemon.streams import IntakeMustHalt, RawRecord, RecordSource, TopicPartition
 
 _log = logging.getLogger(__name__)
 _LEAVE_S = 2.0
@@ -81,7 +82,7 @@ class IntakeStage:
             return
         now = self._clock()
         with self._metrics.intake.batch.time():
-            batch = self._sorter.sort(records, now)
+            batch = replace(self._sorter.sort(records, now), topic_ids=self._topic_ids(records))
             result = self._ledger.record(batch)
         if result.refused:
             return
@@ -91,6 +92,10 @@ class IntakeStage:
     def close(self, timeout_s: float) -> None:
         """Leave the consumer group."""
         self._source.close(timeout_s)
+
+    def _topic_ids(self, records: Sequence[RawRecord]) -> dict[str, str]:
+        found = {topic: self._source.topic_id(topic) for topic in {record.topic for record in records}}
+        return {topic: topic_id for topic, topic_id in found.items() if topic_id is not None}
 
     def _waits_for_operator(self) -> bool:
         """Follow the ledger's halt. The group is left meanwhile: a member that doesn't poll would be put out anyway."""

@@ -9,7 +9,7 @@ import pytest
 
 from daemon.broker import LocalBroker
 from daemon.kafka import KafkaSink, KafkaSource, create_topic
-from daemon.streams import RawRecord, RecordSink, RecordSource, StartOffsets, TopicPartition
+from daemon.streams import RawRecord, RecordSink, RecordSource, Start, StartOffsets, TopicPartition
 from tests.factories_intake import kafka_settings
 from tests.fakes_kafka import FakeBroker, FakeSink, FakeSource
 
@@ -32,7 +32,9 @@ class World:
 
     def source(self, starts: Mapping[int, int] | None = None) -> RecordSource:
         """A source that starts at these offsets by partition."""
-        offsets = {TopicPartition(self.topic, number): offset for number, offset in (starts or {}).items()}
+        offsets = {
+            TopicPartition(self.topic, number): Start(offset) for number, offset in (starts or {}).items()
+        }
         source = self.new_source(lambda _: offsets)
         self.opened.append(source)
         return source

@@ -10,9 +10,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import pytest
 
 from daemon.broker import LocalBroker
-from daemon.kafka import KafkaSink, KafkaSource, check_broker, create_topic, topic_exists, topic_partitions
+from daemon.kafka import (
+    KafkaSink,
+    KafkaSource,
+    _admin,
+    check_broker,
+    create_topic,
+    topic_exists,
+    topic_partitions,
+)
 from daemon.kafka_settings import KafkaSettings
-from daemon.streams import BrokerUnreachable, OffsetLost, RawRecord, TopicPartition
+from daemon.streams import BrokerUnreachable, OffsetLost, RawRecord, Start, TopicPartition, TopicRecreated
 from tests.factories_intake import kafka_settings
 
 # The client forgets to close the socket of a connection that was refused; the collector does it.
@@ -55,7 +63,9 @@ def fill(settings: KafkaSettings, *values: bytes) -> None:
 
 
 def source_of(settings: KafkaSettings, **starts: int) -> KafkaSource:
-    offsets = {TopicPartition(settings.topic, int(name[1:])): offset for name, offset in starts.items()}
+    offsets = {
+        TopicPartition(settings.topic, int(name[1:])): Start(offset) for name, offset in starts.items()
+    }
     return KafkaSource(settings, start_offsets=lambda _: offsets)
 
 
@@ -108,9 +118,9 @@ class Member:
             self._ledger.record(source.poll(0.1))
         source.close(2)
 
-    def _starts(self, assigned: Iterable[TopicPartition]) -> Mapping[TopicPartition, int]:
+    def _starts(self, assigned: Iterable[TopicPartition]) -> Mapping[TopicPartition, Start]:
         self.assigned = set(assigned)
-        return self._ledger.offsets
+        return {source: Start(offset) for source, offset in self._ledger.offsets.items()}
 
 
 class Ledger:
@@ -294,11 +304,58 @@ def test_a_topic_that_was_made_anew_is_refused_rather_than_skipped(
         again.close(2)
 
 
+def made_anew(settings: KafkaSettings) -> None:
+    """Delete the topic and create another of its name."""
+    with _admin(settings, 5) as admin:
+        admin.delete_topics([settings.topic])
+    create_topic(settings, settings.topic, partitions=1)
+
+
+def test_a_topic_of_another_id_is_refused_although_it_has_the_offset(broker: LocalBroker, topic: str) -> None:
+    settings = kafka_settings(broker.bootstrap, topic)
+    create_topic(settings, topic, partitions=1)
+    fill(settings, b"old 1", b"old 2")
+    before = source_of(settings)
+    polled(before, 2)
+    known = before.topic_id(topic)
+    before.close(2)
+    made_anew(settings)
+    fill(settings, *[b"%d" % number for number in range(9)])
+
+    starts = {TopicPartition(topic, 0): Start(2, known)}
+    after = KafkaSource(settings, start_offsets=lambda _: starts)
+    try:
+        with pytest.raises(TopicRecreated, match=f"offset of topic id {known}") as refused:
+            wait_until(lambda: after.poll(0.2) != [])
+    finally:
+        after.close(2)
+    assert refused.value.found not in (None, known)
+
+
+def test_a_topic_made_anew_while_it_is_read_is_refused_within_seconds(
+    broker: LocalBroker, topic: str
+) -> None:
+    settings = kafka_settings(broker.bootstrap, topic)
+    create_topic(settings, topic, partitions=1)
+    fill(settings, b"old 1", b"old 2")
+    source = source_of(settings)
+    polled(source, 2)
+
+    made_anew(settings)
+    fill(settings, *[b"%d" % number for number in range(9)])
+
+    try:
+        with pytest.raises(TopicRecreated):
+            wait_until(lambda: bool(source.poll(0.2)) and False, seconds=20)
+    finally:
+        source.close(2)
+
+
 def test_whatever_the_start_offsets_raise_comes_out_of_poll(broker: LocalBroker, topic: str) -> None:
     settings = kafka_settings(broker.bootstrap, topic)
     create_topic(settings, topic, partitions=1)
 
-    def ledger_is_gone(_: object) -> dict[TopicPartition, int]:
+    def ledger_is_gone(_: object) -> dict[TopicPartition, Start]:
         raise RuntimeError("the ledger is gone")
 
     source = KafkaSource(settings, start_offsets=ledger_is_gone)

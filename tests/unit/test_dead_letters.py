@@ -13,6 +13,8 @@ def a_dead_letter(value: bytes | None = b"\xff{", key: bytes | None = b"u-1") ->
         key=key,
         value=value,
         when=NOW,
+        digest="d" * 64,
+        size=len(value or b""),
     )
 
 
@@ -34,6 +36,7 @@ def test_its_headers_say_why_where_and_when() -> None:
         "retuned.offset": b"7",
         "retuned.time": b"2026-11-24T12:00:00+00:00",
         "retuned.size": b"2",
+        "retuned.sha256": b"d" * 64,
         "retuned.key": b"u-1",
     }
 

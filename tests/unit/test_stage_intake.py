@@ -40,9 +40,7 @@ class World:
         self.source = FakeSource(
             self.broker,
             TOPIC,
-            start_offsets=lambda _: {
-                TopicPartition(*at): offset for at, offset in self.ledger.next_offsets().items()
-            },
+            start_offsets=lambda _: self.ledger.starts(),
         )
         self.intake = IntakeStage(
             self.source, self.ledger, self.halts, model_line="chat", holdout=Holdout(b"k" * 32, share=0.5), limits=Limits(), keep_bytes=self.keep_bytes,
@@ -198,3 +196,20 @@ def test_dead_letters_keep_only_their_digest_where_that_is_set(tmp_path: Path) -
     assert (stored.letter.value, stored.letter.size) == (None, 15)
     assert stored.letter.digest == hashlib.sha256(b"my card is 4111").hexdigest()
     assert world.broker.values(DEAD) == [None]
+
+
+def test_a_topic_that_was_made_anew_halts_intake(world: World) -> None:
+    world.broker.topic_ids[TOPIC] = "id-1"
+    world.send(a_record("a"))
+    world.turn()
+    world.broker.topic_ids[TOPIC] = "id-2"
+    world.restart()
+
+    world.turn()
+    world.turn()
+
+    assert world.intake.halted is not None
+    assert "made anew: 1 is an offset of topic id id-1, and the topic now has id id-2" in world.intake.halted
+    current = world.halts.current()
+    assert current is not None
+    assert current.kind is HaltKind.TOPIC_RECREATED
