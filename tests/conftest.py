@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 import psutil
 import pytest
 
+from tests.postgres_server import PostgresServer, running_postgres
+
 #: Started by multiprocessing at its first use, and meant to live as long as the interpreter.
 _LASTS = "multiprocessing.resource_tracker"
 _GRACE_S = 3.0
@@ -26,6 +28,13 @@ def nothing_is_left_running() -> Iterator[None]:
         time.sleep(0.01)  # what was told to end may need a moment
     if left:
         pytest.fail("the test left running: " + ", ".join(sorted(_running().get(key, key) for key in left)))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """PostgreSQL, started once for all tests that ask for it."""
+    with running_postgres() as server:
+        yield server
 
 
 @pytest.fixture(autouse=True)

@@ -11,13 +11,15 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, insert, make_url, select
+from sqlalchemy import Connection, Engine, create_engine, event, func, insert, make_url, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from daemon.errors import LedgerError
 from daemon.ledger.tables import identity
 
+#: Any number that nothing else on the database server uses for an advisory lock.
+_MIGRATION_LOCK = 0x72657474
 _MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
 
@@ -29,8 +31,13 @@ def open_ledger(url: str) -> Engine:
     engine = connect(url)
     try:
         with engine.begin() as connection:
+            _one_migration_at_a_time(connection)
             _migrate(connection)
+    except LedgerError:
+        engine.dispose()
+        raise
     except SQLAlchemyError as error:
+        engine.dispose()
         raise LedgerError(
             f"the ledger {_shown(url)} can't be opened: {_root(error)}; check ledger_url"
         ) from error
@@ -76,6 +83,12 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     reads = connection.get_execution_options().get("retuned_read", False)
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _one_migration_at_a_time(connection: Connection) -> None:
+    """Let replicas that start together find the schema as the first of them leaves it. SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
 
 
 def _migrate(connection: Connection) -> None:

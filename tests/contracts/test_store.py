@@ -1,8 +1,8 @@
 """What every Store promises. A new store is one more entry of STORES."""
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import timedelta, timezone
 from pathlib import Path
@@ -19,11 +19,12 @@ from registry.tables import metadata, promotions, versions
 from registry.types import GateVerdict, Promotion
 from tests.factories_registry import LINE, NOW, a_history, a_report, a_step, a_version, v
 from tests.fakes_registry import MemoryStore
+from tests.postgres_server import PostgresServer
 
 
 @contextmanager
-def engine_on(folder: Path) -> Iterator[Engine]:
-    engine = create_engine(f"sqlite:///{folder / 'registry.db'}")
+def engine_on(database: str) -> Iterator[Engine]:
+    engine = create_engine(database)
     try:
         metadata.create_all(engine)
         yield engine
@@ -32,26 +33,25 @@ def engine_on(folder: Path) -> Iterator[Engine]:
 
 
 @contextmanager
-def in_memory(_: Path) -> Iterator[Store]:
-    yield MemoryStore()
-
-
-@contextmanager
-def in_sqlite(folder: Path) -> Iterator[Store]:
-    with engine_on(folder) as engine:
+def in_database(database: str) -> Iterator[Store]:
+    with engine_on(database) as engine:
         yield SqlStore(engine)
 
 
-STORES: dict[str, Callable[[Path], AbstractContextManager[Store]]] = {
-    "memory": in_memory,
-    "sqlite": in_sqlite,
-}
+STORES = ("memory", "sqlite", "postgresql")
 
 
 @pytest.fixture(params=STORES)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    with STORES[request.param](tmp_path) as opened:
-        yield opened
+    if request.param == "memory":
+        yield MemoryStore()
+        return
+    with ExitStack() as opened:
+        database = f"sqlite:///{tmp_path / 'registry.db'}"
+        if request.param == "postgresql":
+            server: PostgresServer = request.getfixturevalue("postgres")
+            database = opened.enter_context(server.database())
+        yield opened.enter_context(in_database(database))
 
 
 def with_versions(store: Store, *numbers: int) -> Store:
@@ -244,20 +244,20 @@ def test_a_version_without_reports_has_none(store: Store) -> None:
 # What a database adds: it outlives the process, is shared, and may be damaged.
 
 
-def test_everything_outlives_the_process(tmp_path: Path) -> None:
-    with in_sqlite(tmp_path) as store:
+def test_everything_outlives_the_process(database: str) -> None:
+    with in_database(database) as store:
         with_versions(store, 0, 1)
         promoted(store, "0", "1")
         store.add_gate_report(v(1), a_report(), at=NOW)
 
-    with in_sqlite(tmp_path) as again:
+    with in_database(database) as again:
         assert list(again.versions(LINE)) == [a_version(0), a_version(1)]
         assert again.history(LINE) == a_history("0", "1")
         assert list(again.gate_reports(v(1))) == [a_report()]
 
 
-def test_a_version_that_another_process_added_is_seen(tmp_path: Path) -> None:
-    with in_sqlite(tmp_path) as ours, in_sqlite(tmp_path) as theirs:
+def test_a_version_that_another_process_added_is_seen(database: str) -> None:
+    with in_database(database) as ours, in_database(database) as theirs:
         with_versions(ours, 0)
         assert len(ours.versions(LINE)) == 1
         with_versions(theirs, 1)
@@ -265,8 +265,8 @@ def test_a_version_that_another_process_added_is_seen(tmp_path: Path) -> None:
         assert list(ours.versions(LINE)) == [a_version(0), a_version(1)]
 
 
-def test_of_two_writers_at_once_exactly_one_is_let_through(tmp_path: Path) -> None:
-    with in_sqlite(tmp_path) as store, in_sqlite(tmp_path) as other:
+def test_of_two_writers_at_once_exactly_one_is_let_through(database: str) -> None:
+    with in_database(database) as store, in_database(database) as other:
         with_versions(store, 0, 1, 2)
         promoted(store, "0")
         for _ in range(10):
@@ -302,8 +302,8 @@ def race(entries: dict[Store, Promotion], *, expected: int) -> list[str]:
     return outcomes
 
 
-def test_the_key_decides_between_writers_that_both_looked_before_either_wrote(tmp_path: Path) -> None:
-    with engine_on(tmp_path) as engine, in_sqlite(tmp_path) as first:
+def test_the_key_decides_between_writers_that_both_looked_before_either_wrote(database: str) -> None:
+    with engine_on(database) as engine, in_database(database) as first:
         second = SqlStore(engine)
         with_versions(second, 0, 1, 2)
         promoted(second, "0")
@@ -320,8 +320,8 @@ def test_the_key_decides_between_writers_that_both_looked_before_either_wrote(tm
         assert first.history(LINE) == a_history("0", "1")
 
 
-def test_a_damaged_document_is_refused_where_it_is_read(tmp_path: Path) -> None:
-    with engine_on(tmp_path) as engine:
+def test_a_damaged_document_is_refused_where_it_is_read(database: str) -> None:
+    with engine_on(database) as engine:
         with_versions(SqlStore(engine), 3)
         with engine.begin() as connection:
             connection.execute(update(versions).values(document={"name": "support-bot-v3"}))
@@ -330,8 +330,8 @@ def test_a_damaged_document_is_refused_where_it_is_read(tmp_path: Path) -> None:
             SqlStore(engine).version(v(3))
 
 
-def test_an_altered_entry_breaks_the_chain(tmp_path: Path) -> None:
-    with engine_on(tmp_path) as engine:
+def test_an_altered_entry_breaks_the_chain(database: str) -> None:
+    with engine_on(database) as engine:
         store = SqlStore(engine)
         with_versions(store, 0, 1, 2)
         promoted(store, "0", "1", "2")

@@ -1,5 +1,4 @@
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
@@ -7,19 +6,14 @@ from sqlalchemy import Engine
 from daemon.facts import SeqRange
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
-from tests.factories_ledger import NOW, a_batch, a_ledger, talks
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Engine:
-    engine = a_ledger(tmp_path)
-    WindowLedger(engine).start_reference("chat-v0", size=10, after_seq=0, now=NOW)
-    return engine
+from tests.factories_ledger import NOW, a_batch, talks
 
 
 @pytest.fixture
 def windows(engine: Engine) -> WindowLedger:
-    return WindowLedger(engine)
+    windows = WindowLedger(engine)
+    windows.start_reference("chat-v0", size=10, after_seq=0, now=NOW)
+    return windows
 
 
 def read(engine: Engine, first: int, count: int) -> None:

@@ -1,16 +1,14 @@
-from pathlib import Path
-
 import pytest
+from sqlalchemy import Engine
 
 from daemon.facts import Action, Decision, Run, RunState, Trigger
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.trainings import TrainingLedger
-from tests.factories_ledger import NOW, a_batch, a_ledger, talks
+from tests.factories_ledger import NOW, a_batch, talks
 
 
 @pytest.fixture
-def trainings(tmp_path: Path) -> TrainingLedger:
-    engine = a_ledger(tmp_path)
+def trainings(engine: Engine) -> TrainingLedger:
     IntakeLedger(engine, window_size=20).record(a_batch(talks(0, 10)))
     return TrainingLedger(engine)
 

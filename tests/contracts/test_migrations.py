@@ -1,12 +1,16 @@
 import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import MetaData, text
+from sqlalchemy import Engine, MetaData, text
 
 import daemon.migrations
 from daemon.errors import LedgerError
@@ -20,9 +24,24 @@ from registry.names import VersionName
 from registry.sql import SqlStore
 from registry.tables import metadata as registry_metadata
 
+Opener: TypeAlias = Callable[[str], Engine]
 
-def test_the_migrations_make_the_tables_that_the_program_uses(tmp_path: Path) -> None:
-    engine = open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
+
+@pytest.fixture
+def opened() -> Iterator[Opener]:
+    """Opens ledgers, and lets go of them at the end."""
+    with ExitStack() as engines:
+
+        def open_one(url: str) -> Engine:
+            engine = open_ledger(url)
+            engines.callback(engine.dispose)
+            return engine
+
+        yield open_one
+
+
+def test_the_migrations_make_the_tables_that_the_program_uses(database: str, opened: Opener) -> None:
+    engine = opened(database)
 
     wanted = MetaData()
     for table in (*metadata.tables.values(), *registry_metadata.tables.values()):
@@ -82,24 +101,29 @@ OLD = (
 )
 
 
-def test_opening_again_changes_nothing(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'ledger.db'}"
-    bind_identity(open_ledger(url), {"model_line": "chat"})
+def test_replicas_that_start_together_migrate_once(database: str, opened: Opener) -> None:
+    with ThreadPoolExecutor(3) as starters:
+        engines = list(starters.map(opened, [database] * 3))
 
-    bind_identity(open_ledger(url), {"model_line": "chat"})
+    assert [LedgerCounts(engine).windows().closed for engine in engines] == [0, 0, 0]
 
 
-def test_a_ledger_of_a_newer_release_is_refused(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'ledger.db'}"
-    with open_ledger(url).begin() as connection:
+def test_opening_again_changes_nothing(database: str, opened: Opener) -> None:
+    bind_identity(opened(database), {"model_line": "chat"})
+
+    bind_identity(opened(database), {"model_line": "chat"})
+
+
+def test_a_ledger_of_a_newer_release_is_refused(database: str, opened: Opener) -> None:
+    with opened(database).begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
 
     with pytest.raises(LedgerError, match="schema 9999, which this release does not know"):
-        open_ledger(url)
+        opened(database)
 
 
-def test_a_ledger_of_another_model_line_is_refused(tmp_path: Path) -> None:
-    engine = open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
+def test_a_ledger_of_another_model_line_is_refused(database: str, opened: Opener) -> None:
+    engine = opened(database)
     bind_identity(engine, {"model_line": "chat"})
 
     with pytest.raises(LedgerError, match="model_line chat, the settings now say other"):

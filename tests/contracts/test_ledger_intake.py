@@ -1,6 +1,5 @@
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
@@ -12,12 +11,7 @@ from daemon.ledger.counts import LedgerCounts
 from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.windows import WindowLedger
-from tests.factories_ledger import NOW, TOPIC, a_batch, a_dead_letter, a_feedback, a_ledger, a_talk, talks
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Engine:
-    return a_ledger(tmp_path)
+from tests.factories_ledger import NOW, TOPIC, a_batch, a_dead_letter, a_feedback, a_talk, talks
 
 
 @pytest.fixture
@@ -39,7 +33,7 @@ def test_a_batch_and_its_offset_are_written_together(intake: IntakeLedger) -> No
 def test_a_batch_that_fails_half_way_leaves_nothing(intake: IntakeLedger, engine: Engine) -> None:
     broken = replace(a_talk(1), group=None)  # type: ignore[arg-type]
 
-    with pytest.raises(Exception, match="NOT NULL"):
+    with pytest.raises(Exception, match=r"(?i)not.null"):
         intake.record(a_batch([a_talk(0), broken]))
 
     assert intake.next_offsets() == {}

@@ -1,0 +1,33 @@
+"""The databases that every suite about facts runs on."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from daemon.ledger.database import connect
+from daemon.ledger.tables import metadata
+from registry.tables import metadata as registry_metadata
+from tests.postgres_server import PostgresServer
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty database, of each kind in turn."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'ledger.db'}"
+        return
+    server: PostgresServer = request.getfixturevalue("postgres")
+    with server.database() as url:
+        yield url
+
+
+@pytest.fixture
+def engine(database: str) -> Iterator[Engine]:
+    """An empty ledger, with the registry's tables in it."""
+    made = connect(database)
+    metadata.create_all(made)
+    registry_metadata.create_all(made)
+    yield made
+    made.dispose()
