@@ -40,6 +40,7 @@ from daemon.stages.training import TrainingStage
 from daemon.stores import Stores, ledger_url, open_stores
 from daemon.streams import Start, StartOffsets, TopicPartition
 from daemon.translate import (
+    admission,
     dataset_settings,
     gate_settings,
     kafka_settings,
@@ -47,6 +48,7 @@ from daemon.translate import (
     lora_settings,
     monitor_settings,
     policy_settings,
+    redactor,
 )
 from learners.base import base_digest, resolve_base
 from learners.scorer_process import ScorerProcess
@@ -200,6 +202,8 @@ def _intake(
         holdout=stores.holdout,
         limits=limits(settings),
         keep_bytes=settings.dead_letters.keep == "bytes",
+        redactor=redactor(settings),
+        admission=admission(settings),
         metrics=metrics,
         clock=utc_now,
         poll_s=_POLL_S,

@@ -5,13 +5,16 @@ from typing import Literal, TypeAlias, get_args
 
 from daemon.bad_record import Reason
 from daemon.facts import Action, HaltKind, RunState, Trigger
+from daemon.hygiene.redaction import PersonalData
 from daemon.instruments import Counter, Declare, Entry, Family, Gauge, Readings
 from learners.types import Progress
 from monitors.types import Finding, Verdict
 from registry.names import VersionName
 from registry.types import GateReport, GateVerdict, Promotion, PromotionKind
 
-RecordKind: TypeAlias = Literal["conversation", "feedback", "other_line", "duplicate"]
+RecordKind: TypeAlias = Literal[
+    "conversation", "feedback", "other_line", "duplicate", "not_admitted", "forgotten"
+]
 Split: TypeAlias = Literal["train", "heldout"]
 Child: TypeAlias = Literal["scorer", "trainer", "judge"]
 ActorKind: TypeAlias = Literal["daemon", "operator"]
@@ -41,6 +44,13 @@ class IntakeMetrics:
         self.rejected: Family[Counter, str] = Family(
             declare.counter(
                 "retuned_records_rejected_total", "Records that can't be used, by reason.", reason=Reason
+            )
+        )
+        self.redacted: Family[Counter, PersonalData] = Family(
+            declare.counter(
+                "retuned_redacted_total",
+                "Pieces of personal data taken out of records, by kind.",
+                kind=PersonalData,
             )
         )
         self.dead_letters = declare.counter(

@@ -1,9 +1,12 @@
 """What can be set in ``retuned.yaml``: every field with its unit, default and what changing it costs."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from daemon.hygiene.redaction import PersonalData
 
 _Share = Annotated[float, Field(ge=0, le=1)]
 _Positive = Annotated[int, Field(ge=1)]
@@ -97,6 +100,29 @@ class DeadLettersSection(_Section):
     """How many of the latest records that share is of. Larger: slower to halt, steadier."""
     max_run: int = Field(100, ge=1)
     """Dead letters in a row at which intake halts; fewer dead letters than that never halt it."""
+
+
+class HygieneSection(_Section):
+    """What is taken out of records, and whose are kept at all, before anything is stored."""
+
+    redact: tuple[PersonalData, ...] = tuple(PersonalData)
+    """Kinds of personal data that are replaced by their name, such as [EMAIL]. An empty list keeps everything."""
+    phone_regions: tuple[str, ...] = ("CN", "US")
+    """Where phone numbers without a country code are dialled (ISO 3166). More: more is found, a little slower."""
+    tenant_field: str = "tenant"
+    """Field of a conversation's metadata that names who produced it."""
+    tenants: tuple[str, ...] | None = None
+    """Tenants whose conversations are kept; others, and those that name none, are dropped. Unset: all are kept."""
+    consent_field: str | None = None
+    """Field of the metadata that must be true for a conversation to be kept. Unset: none is asked for."""
+
+    @field_validator("phone_regions")
+    @classmethod
+    def _known_regions(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        strange = [region for region in value if not re.fullmatch("[A-Z]{2}", region)]
+        if strange:
+            raise ValueError(f"{', '.join(strange)}: write regions as two capitals, such as CN")
+        return value
 
 
 class HoldoutSection(_Section):
@@ -253,6 +279,8 @@ class Settings(_Section):
     """What a record may look like."""
     dead_letters: DeadLettersSection = DeadLettersSection()
     """Records that can't be used."""
+    hygiene: HygieneSection = HygieneSection()
+    """What is taken out of records before anything is stored."""
     holdout: HoldoutSection = HoldoutSection()
     """Conversations that are never trained on."""
     windows: WindowsSection = WindowsSection()

@@ -4,6 +4,7 @@ import difflib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any, cast
 
@@ -182,7 +183,8 @@ def _dump(section: BaseModel, *, indent: str, comments: bool) -> Iterator[str]:
             yield from _dump(value, indent=indent + "  ", comments=comments)
         else:
             plain = str(value) if isinstance(value, Path | SecretStr) else value
-            plain = list(plain) if isinstance(plain, tuple) else plain
+            if isinstance(plain, tuple):
+                plain = [item.value if isinstance(item, Enum) else item for item in plain]
             text = yaml.safe_dump(plain, allow_unicode=True, default_flow_style=True, width=1_000)
             yield f"{indent}{name}: {text.removesuffix(chr(10)).removesuffix('...').strip()}"
 

@@ -1,6 +1,7 @@
 """Puts each record where it belongs: conversations, feedback, dead letters."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -8,6 +9,10 @@ from daemon.conversation import Conversation, FeedbackRecord
 from daemon.decoding import BadRecord, Limits, decode
 from daemon.facts import Batch, Coordinates, DeadLetter, NewConversation, NewFeedback
 from daemon.holdout import Holdout, text_digest
+from daemon.hygiene.admission import Admission
+from daemon.hygiene.cleaning import Cleaner
+from daemon.hygiene.redaction import PersonalData, Redactor
+from daemon.hygiene.sketch import sketch
 from daemon.metrics import Metrics
 from daemon.streams import RawRecord
 
@@ -16,9 +21,19 @@ class Sorter:
     """Makes a batch of what a poll brought. What it returns depends on the records and the settings alone."""
 
     def __init__(
-        self, *, model_line: str, holdout: Holdout, limits: Limits, metrics: Metrics, keep_bytes: bool = True
+        self,
+        *,
+        model_line: str,
+        holdout: Holdout,
+        limits: Limits,
+        metrics: Metrics,
+        keep_bytes: bool = True,
+        redactor: Redactor | None = None,
+        admission: Admission | None = None,
     ) -> None:
         """``keep_bytes``: whether a dead letter keeps the record's key and value, or their digest only."""
+        self._admission = admission or Admission()
+        self._cleaner = Cleaner(redactor or Redactor(), pseudonym=holdout.conversation_hash)
         self._keep_bytes = keep_bytes
         self._model_line = model_line
         self._holdout = holdout
@@ -31,6 +46,7 @@ class Sorter:
         opinions: list[NewFeedback] = []
         letters: list[DeadLetter] = []
         next_offsets: dict[tuple[str, int], int] = {}
+        found: Counter[PersonalData] = Counter()
         for raw in records:
             next_offsets[raw.topic, raw.partition] = raw.offset + 1
             at = Coordinates(topic=raw.topic, partition=raw.partition, offset=raw.offset)
@@ -41,10 +57,16 @@ class Sorter:
                 continue
             if record.model_line not in (None, self._model_line):
                 self._metrics.intake.records("other_line").inc()
-            elif isinstance(record, FeedbackRecord):
-                opinions.append(_feedback(record, at))
+            elif isinstance(record, Conversation) and not self._admission.admits(record):
+                self._metrics.intake.records("not_admitted").inc()
             else:
-                talks.append(self._conversation(record, raw, at))
+                clean = self._cleaner.clean(record, found)
+                if isinstance(clean, FeedbackRecord):
+                    opinions.append(_feedback(clean, at))
+                else:
+                    talks.append(self._conversation(clean, raw, at))
+        for kind, count in found.items():
+            self._metrics.intake.redacted(kind).inc(count)
         return Batch(
             conversations=tuple(talks),
             feedback=tuple(opinions),
@@ -64,6 +86,8 @@ class Sorter:
             held_out=self._holdout.holds_out(group),
             text_digest=text_digest(record.messages),
             record_sha256=hashlib.sha256(raw.value or b"").hexdigest(),
+            source=self._admission.source(record),
+            sketch=sketch(record.messages),
         )
 
     def _dead_letter(self, raw: RawRecord, at: Coordinates, bad: BadRecord, now: datetime) -> DeadLetter:

@@ -5,6 +5,8 @@ from datetime import timedelta
 from daemon.ceiling import Ceiling
 from daemon.dataset import DatasetSettings
 from daemon.decoding import Limits
+from daemon.hygiene.admission import Admission
+from daemon.hygiene.redaction import Redactor
 from daemon.kafka_settings import KafkaSettings
 from daemon.policy import PolicySettings
 from daemon.settings import Settings
@@ -105,3 +107,15 @@ def ceiling(settings: Settings) -> Ceiling:
     """Return how many records may be dead letters."""
     section = settings.dead_letters
     return Ceiling(share=section.max_share, records=section.among, run=section.max_run)
+
+
+def redactor(settings: Settings) -> Redactor:
+    """Return what takes personal data out."""
+    return Redactor(settings.hygiene.redact, phone_regions=settings.hygiene.phone_regions)
+
+
+def admission(settings: Settings) -> Admission:
+    """Return whose conversations may be kept."""
+    section = settings.hygiene
+    tenants = None if section.tenants is None else frozenset(section.tenants)
+    return Admission(tenant_field=section.tenant_field, tenants=tenants, consent_field=section.consent_field)

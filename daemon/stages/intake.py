@@ -10,6 +10,8 @@ from daemon.decoding import Limits
 from daemon.facts import Batch, BatchResult, Halt, HaltKind
 from daemon.halting import halt_of
 from daemon.holdout import Holdout
+from daemon.hygiene.admission import Admission
+from daemon.hygiene.redaction import Redactor
 from daemon.ledger.halts import HaltLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.metrics import Metrics
@@ -38,6 +40,8 @@ class IntakeStage:
         holdout: Holdout,
         limits: Limits,
         keep_bytes: bool = True,
+        redactor: Redactor | None = None,
+        admission: Admission | None = None,
         metrics: Metrics,
         clock: Clock,
         poll_s: float,
@@ -50,7 +54,13 @@ class IntakeStage:
         self._wait = wait
         self._halted: Halt | None = None
         self._sorter = Sorter(
-            model_line=model_line, holdout=holdout, limits=limits, keep_bytes=keep_bytes, metrics=metrics
+            model_line=model_line,
+            holdout=holdout,
+            limits=limits,
+            keep_bytes=keep_bytes,
+            metrics=metrics,
+            redactor=redactor,
+            admission=admission,
         )
         self._metrics = metrics
         self._clock = clock

@@ -1,0 +1,1 @@
+"""Makes records fit to be kept: personal data out, copies and floods recognised."""

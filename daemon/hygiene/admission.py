@@ -1,0 +1,30 @@
+"""Says whose conversations may be kept at all. What is not known to be allowed is not."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from daemon.conversation import Conversation
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Admission:
+    """Fields of a conversation's metadata that must say yes. Without any, everybody is admitted."""
+
+    tenant_field: str = "tenant"
+    tenants: Collection[str] | None = None  # None: all
+    consent_field: str | None = None  # must be true
+
+    def admits(self, talk: Conversation) -> bool:
+        """Say whether a conversation may be kept: a field that is absent, or of another type, says no."""
+        if self.tenants is not None and _text(talk.metadata, self.tenant_field) not in self.tenants:
+            return False
+        return self.consent_field is None or talk.metadata.get(self.consent_field) is True
+
+    def source(self, talk: Conversation) -> str | None:
+        """Return who produced a conversation, where it says so."""
+        return _text(talk.metadata, self.tenant_field)
+
+
+def _text(metadata: Mapping[str, object], field: str) -> str | None:
+    value = metadata.get(field)
+    return value if isinstance(value, str) else None

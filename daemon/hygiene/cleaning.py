@@ -1,0 +1,58 @@
+"""Makes a decoded record fit to be stored: personal data out of everything that people wrote."""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+from daemon.conversation import Conversation, Feedback, FeedbackRecord, Message, Record
+from daemon.hygiene.redaction import PersonalData, Redactor
+
+
+class Cleaner:
+    """Redacts messages, corrections, metadata and ids. The same record always comes out the same."""
+
+    def __init__(self, redactor: Redactor, *, pseudonym: Callable[[str], str]) -> None:
+        """``pseudonym`` gives what stands for an id with personal data in it, the same for the same id."""
+        self._redactor = redactor
+        self._pseudonym = pseudonym
+
+    def clean(self, record: Record, found: Counter[PersonalData]) -> Record:
+        """Return the record without personal data; count in ``found`` what was taken out."""
+        id_ = self._id(record.conversation_id, found)
+        if isinstance(record, FeedbackRecord):
+            feedback = self._feedback(record.feedback, found)
+            if feedback is record.feedback and id_ is record.conversation_id:
+                return record
+            return dataclasses.replace(record, conversation_id=id_, feedback=feedback or record.feedback)
+        return self._conversation(record, id_, found)
+
+    def _conversation(self, talk: Conversation, id_: str, found: Counter[PersonalData]) -> Conversation:
+        changed: dict[str, object] = {}
+        if id_ is not talk.conversation_id:
+            changed["conversation_id"] = id_
+        # One look at all that was said; the messages by themselves only where there is something.
+        if self._redactor.suspects("\n".join([message.content for message in talk.messages])):
+            changed["messages"] = tuple(self._message(message, found) for message in talk.messages)
+        if talk.feedback is not None:
+            changed["feedback"] = self._feedback(talk.feedback, found)
+        if talk.metadata:
+            redacted = self._redactor.redact_json(talk.metadata, found)
+            changed["metadata"] = redacted if isinstance(redacted, Mapping) else {}
+        return dataclasses.replace(talk, **changed) if changed else talk  # type: ignore[arg-type]
+
+    def _message(self, message: Message, found: Counter[PersonalData]) -> Message:
+        redacted = self._redactor.redact(message.content)
+        found.update(redacted.found)
+        return Message(role=message.role, content=redacted.text) if redacted.found else message
+
+    def _feedback(self, feedback: Feedback | None, found: Counter[PersonalData]) -> Feedback | None:
+        if feedback is None or feedback.correction is None:
+            return feedback
+        redacted = self._redactor.redact(feedback.correction)
+        found.update(redacted.found)
+        return dataclasses.replace(feedback, correction=redacted.text) if redacted.found else feedback
+
+    def _id(self, id_: str, found: Counter[PersonalData]) -> str:
+        redacted = self._redactor.redact(id_)
+        found.update(redacted.found)
+        return self._pseudonym(id_) if redacted.found else id_

@@ -1,0 +1,133 @@
+"""Recognises personal data and secrets: candidates by pattern, and a library's check digits or numbering plans on each.
+
+python-stdnum knows check digits, phonenumbers (Google's libphonenumber) numbering plans, detect-secrets the shapes of
+credentials. All are local tables; nothing is fetched. They are imported with this module, which is loaded once the first
+suspicious text comes.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from detect_secrets.plugins import (
+    aws,
+    github_token,
+    gitlab_token,
+    jwt,
+    npm,
+    openai,
+    private_key,
+    pypi_token,
+    sendgrid,
+    slack,
+    stripe,
+)
+from phonenumbers import Leniency, PhoneNumberMatcher
+from stdnum import iban, luhn
+from stdnum.br import cpf
+from stdnum.cn import ric
+from stdnum.es import dni, nie
+from stdnum.fr import nir
+from stdnum.kr import rrn
+from stdnum.us import ssn
+
+Check = Callable[[str], bool]
+
+
+class Span(NamedTuple):
+    """Where something was found."""
+
+    start: int
+    end: int
+
+
+_EMAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}")
+_CARD = re.compile(r"(?<![\d-])[2-6](?:[ -]?\d){12,18}(?![\d-])")
+_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{2,4}){3,8}")
+_IPV4 = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.]*\d)")
+_IPV6 = re.compile(r"(?<![\w:])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?![\w:])")
+_VERSION_BEFORE = re.compile(r"(?:\bv|version|版本)\s*:?\s*$", re.IGNORECASE)
+_PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
+#: Shapes that detect-secrets does not know.
+_OTHER_SECRETS = (
+    re.compile(r"\bsk-(?:proj-|ant-|or-)?[A-Za-z0-9_-]{20,}"),
+    re.compile(r"\bAIza[0-9A-Za-z_-]{35}"),
+    re.compile(r"\bhf_[A-Za-z0-9]{30,}"),
+    re.compile(r"\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)?"),
+    re.compile(r"\bgithub_pat_[A-Za-z0-9_]{22,}"),
+)
+_PLUGINS: Sequence[Any] = (
+    aws.AWSKeyDetector, github_token.GitHubTokenDetector, gitlab_token.GitLabTokenDetector, jwt.JwtTokenDetector,
+    npm.NpmDetector, openai.OpenAIDetector, private_key.PrivateKeyDetector, pypi_token.PypiTokenDetector,
+    sendgrid.SendGridDetector, slack.SlackDetector, stripe.StripeDetector,
+)  # fmt: skip
+_SECRETS = (_PEM, *_OTHER_SECRETS, *(shape for plugin in _PLUGINS for shape in plugin().denylist))
+
+#: National ids whose shape alone would fit too much: the check decides.
+_IDS: Sequence[tuple[re.Pattern[str], Check]] = (
+    (re.compile(r"(?<!\d)\d{17}[\dXx](?![\dA-Za-z])"), ric.is_valid),
+    (re.compile(r"(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])"), ssn.is_valid),
+    (re.compile(r"(?<![\d-])\d{6}-\d{7}(?![\d-])"), rrn.is_valid),
+    (re.compile(r"(?<![\d.])\d{3}\.\d{3}\.\d{3}-\d{2}(?!\d)"), cpf.is_valid),
+    (re.compile(r"(?<![A-Za-z0-9])\d{8}-?[A-Za-z](?![A-Za-z0-9])"), dni.is_valid),
+    (re.compile(r"(?<![A-Za-z0-9])[XYZxyz]-?\d{7}-?[A-Za-z](?![A-Za-z0-9])"), nie.is_valid),
+    (re.compile(r"(?<!\d)[12] ?\d{2} ?\d{2} ?\d{2} ?\d{3} ?\d{3} ?\d{2}(?!\d)"), nir.is_valid),
+)  # fmt: skip
+
+
+def emails(text: str) -> Iterator[Span]:
+    """Find e-mail addresses."""
+    return (Span(*match.span()) for match in _EMAIL.finditer(text))
+
+
+def secrets(text: str) -> Iterator[Span]:
+    """Find API keys, tokens and private keys."""
+    return (Span(*match.span()) for shape in _SECRETS for match in shape.finditer(text))
+
+
+def cards(text: str) -> Iterator[Span]:
+    """Find payment cards: 13 to 19 digits with the issuers' first digits and a right check digit."""
+    return _checked(text, _CARD, lambda card: luhn.is_valid(re.sub("[ -]", "", card)))
+
+
+def ibans(text: str) -> Iterator[Span]:
+    """Find bank accounts; what follows one and looks like a part of it is left."""
+    for match in _IBAN.finditer(text):
+        end = match.end()
+        while end - match.start() >= 15:
+            if iban.is_valid(text[match.start() : end]):
+                yield Span(match.start(), end)
+                break
+            end -= 1
+
+
+def national_ids(text: str) -> Iterator[Span]:
+    """Find national ids of several countries, China's among them, by their check digits."""
+    for shape, check in _IDS:
+        yield from _checked(text, shape, check)
+
+
+def ip_addresses(text: str) -> Iterator[Span]:
+    """Find IP addresses; four numbers after the word version are none."""
+    for shape, parse in ((_IPV4, ipaddress.IPv4Address), (_IPV6, ipaddress.IPv6Address)):
+        for match in shape.finditer(text):
+            try:
+                parse(match[0])
+            except ValueError:
+                continue
+            if len(match[0]) > 3 and not _VERSION_BEFORE.search(
+                text[max(0, match.start() - 12) : match.start()]
+            ):
+                yield Span(*match.span())
+
+
+def phones(text: str, regions: Sequence[str]) -> Iterator[Span]:
+    """Find phone numbers: international ones, and those that are dialled within the regions."""
+    for region in regions or (None,):
+        for match in PhoneNumberMatcher(text, region, leniency=Leniency.VALID):
+            yield Span(match.start, match.end)
+
+
+def _checked(text: str, shape: re.Pattern[str], check: Check) -> Iterator[Span]:
+    return (Span(*match.span()) for match in shape.finditer(text) if check(match[0]))

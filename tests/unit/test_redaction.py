@@ -1,0 +1,112 @@
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daemon.conversation import JSON
+from daemon.hygiene.redaction import PersonalData, Redactor
+
+REDACTOR = Redactor()
+
+FOUND = [
+    ("write to a.b+c@example.co.uk please", "write to [EMAIL] please"),
+    ("我的邮箱是zhang.san@qq.com，谢谢", "我的邮箱是[EMAIL]，谢谢"),
+    ("邮箱zhang＠qq．com", "邮箱[EMAIL]"),
+    ("手机13812345678请回电", "手机[PHONE]请回电"),
+    ("电话：010-67055518。", "电话：[PHONE]。"),
+    ("手机１３８１２３４５６７８", "手机[PHONE]"),
+    ("call +49 30 901820 or (415) 555-2671", "call [PHONE] or [PHONE]"),
+    ("我的身份证号是11010519491231002X。", "我的身份证号是[ID]。"),
+    ("ssn 219-09-9998", "ssn [ID]"),
+    ("DNI 12345678Z", "DNI [ID]"),
+    ("card 4111 1111 1111 1111, thanks", "card [CARD], thanks"),
+    ("card 5500-0000-0000-0004", "card [CARD]"),
+    ("IBAN DE89 3704 0044 0532 0130 00 please", "IBAN [IBAN] please"),
+    ("GB82WEST12345698765432", "[IBAN]"),
+    ("from 192.168.0.1 and fe80::1", "from [IP] and [IP]"),
+    ("sk-proj-abcdefghijklmnopqrstuvwxyz123456", "[SECRET]"),
+    ("key AKIAIOSFODNN7EXAMPLE!", "key [SECRET]!"),
+    ("ghp_0123456789abcdefghijABCDEFGHIJ012345 leaked", "[SECRET] leaked"),
+    ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc_-9 x", "[SECRET] x"),
+    ("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\nbye", "[SECRET]\nbye"),
+]
+LEFT = [
+    "order 20231124123 of 2026-11-24 12:30:45, total 12,345.67",
+    "unix 1795521540, or 1795521540000 in milliseconds",
+    "pi is 3.14159265358979",
+    "version 1.2.3.4, v10.2.0.1 and 版本 2.0.1.3",
+    "card 4111 1111 1111 1112 has a wrong check digit",
+    "身份证110105194912310021错了",
+    "地址 100081 北京市海淀区 50 号",
+    "the years 1914-1918 and 1939-1945",
+    "10,000,000,000 people",
+    "from 12:30 to 14:45:10",
+    "a sk-etch, an xo-xo and the task_name",
+    "你好，今天天气怎么样？",
+    "@all: see you @ 5",
+]
+
+
+@pytest.mark.parametrize(("text", "redacted"), FOUND)
+def test_personal_data_is_replaced_by_its_kind(text: str, redacted: str) -> None:
+    assert REDACTOR.redact(text).text == redacted
+
+
+@pytest.mark.parametrize("text", LEFT)
+def test_what_only_looks_like_it_is_left(text: str) -> None:
+    assert REDACTOR.redact(text).text is text
+
+
+@pytest.mark.parametrize(("text", "redacted"), FOUND)
+def test_redacting_again_changes_nothing(text: str, redacted: str) -> None:
+    assert REDACTOR.redact(redacted).text == redacted
+
+
+def test_what_was_found_is_counted() -> None:
+    found = REDACTOR.redact("a@b.de, c@d.de, 13812345678").found
+
+    assert found == {PersonalData.EMAIL: 2, PersonalData.PHONE: 1}
+
+
+def test_kinds_that_are_not_wanted_stay() -> None:
+    redactor = Redactor([PersonalData.PHONE])
+
+    assert redactor.redact("a@b.de 13812345678").text == "a@b.de [PHONE]"
+
+
+def test_without_kinds_nothing_is_looked_at() -> None:
+    assert Redactor([]).redact("a@b.de").text == "a@b.de"
+
+
+def test_a_number_is_a_phone_number_only_where_it_is_dialled() -> None:
+    assert Redactor(phone_regions=["US"]).redact("13812345678").found == {}
+    assert Redactor(phone_regions=[]).redact("+86 138 1234 5678").text == "[PHONE]"
+
+
+def test_json_is_redacted_in_keys_values_and_numbers() -> None:
+    found: Counter[PersonalData] = Counter()
+    value: JSON = {"a@b.de": ["c@d.de", 7, None, True], "phone": 13812345678, "at": 1795521540, "x": 1.5}
+
+    redacted = REDACTOR.redact_json(value, found)
+
+    assert redacted == {
+        "[EMAIL]": ["[EMAIL]", 7, None, True], "phone": "[PHONE]", "at": 1795521540, "x": 1.5
+    }  # fmt: skip
+    assert found == {PersonalData.EMAIL: 2, PersonalData.PHONE: 1}
+
+
+PIECES = st.sampled_from([text for text, _ in FOUND] + LEFT) | st.text(max_size=30)
+
+
+@given(st.lists(PIECES, max_size=4).map(" ".join))
+def test_any_text_comes_out_the_same_twice_and_no_more_is_found_in_it(text: str) -> None:
+    once = REDACTOR.redact(text)
+
+    assert REDACTOR.redact(text) == once
+    assert REDACTOR.redact(once.text).text == once.text
+
+
+@given(st.text(max_size=40), st.sampled_from([text for text, _ in FOUND[:1]]), st.text(max_size=40))
+def test_an_address_is_found_wherever_it_stands(before: str, text: str, after: str) -> None:
+    assert "example.co.uk" not in REDACTOR.redact(f"{before} {text} {after}").text
