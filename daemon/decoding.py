@@ -161,6 +161,10 @@ def _message(value: JSON, at: str, limits: Limits) -> Message:
     if not isinstance(value, dict):
         raise BadRecord(Reason.BAD_FIELD, at, f"must be an object, not {fields.kind(value)}")
     role, content = value.get("role"), value.get("content")
+    if (
+        len(value) == 2 and isinstance(role, str) and isinstance(content, str) and role in _ROLES
+    ):  # nearly all
+        return Message(role=_ROLES[role], content=fields.text(content, f"{at}.content", limits))
     if not isinstance(role, str):
         raise BadRecord(Reason.BAD_FIELD, f"{at}.role", f"must be a string, not {fields.kind(role)}")
     if role in _TOOL_ROLES or value.get("tool_calls") or value.get("function_call"):

@@ -1,15 +1,11 @@
 """Fixes at intake, by a keyed hash, who is held out; nothing a version is judged on is ever trained on."""
 
-import hashlib
 import hmac
 import os
 import secrets
-import unicodedata
-from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
-from daemon.conversation import Message
 from daemon.errors import DaemonError
 
 _BUCKETS = 1_000_000
@@ -89,15 +85,3 @@ def _create_key(path: Path) -> None:
         opened.write(secrets.token_hex(32))
         opened.flush()
         os.fsync(descriptor)
-
-
-def text_digest(messages: Iterable[Message]) -> str:
-    """Return a digest that is equal for conversations of the same words, whatever their case, width and spacing."""
-    said = "".join(f"{message.role}\0{_words(message.content)}\0" for message in messages)
-    return hashlib.sha256(said.encode()).hexdigest()
-
-
-def _words(text: str) -> str:
-    if text.isascii():  # the same outcome, several times faster
-        return " ".join(text.lower().split())
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())

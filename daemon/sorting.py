@@ -8,13 +8,14 @@ from datetime import datetime
 from daemon.conversation import Conversation, FeedbackRecord
 from daemon.decoding import BadRecord, Limits, decode
 from daemon.facts import Batch, Coordinates, DeadLetter, NewConversation, NewFeedback
-from daemon.holdout import Holdout, text_digest
+from daemon.holdout import Holdout
 from daemon.hygiene.admission import Admission
 from daemon.hygiene.cleaning import Cleaner
 from daemon.hygiene.redaction import PersonalData, Redactor
 from daemon.hygiene.sketch import sketch
 from daemon.metrics import Metrics
 from daemon.streams import RawRecord
+from daemon.wording import plain_words, text_digest
 
 
 class Sorter:
@@ -77,6 +78,7 @@ class Sorter:
 
     def _conversation(self, record: Conversation, raw: RawRecord, at: Coordinates) -> NewConversation:
         group = self._holdout.group(record.user_id, record.conversation_id)
+        words = plain_words(record.messages)
         return NewConversation(
             conversation=record,
             at=at,
@@ -84,10 +86,10 @@ class Sorter:
             group=group,
             conversation_hash=self._holdout.conversation_hash(record.conversation_id),
             held_out=self._holdout.holds_out(group),
-            text_digest=text_digest(record.messages),
+            text_digest=text_digest(record.messages, words),
             record_sha256=hashlib.sha256(raw.value or b"").hexdigest(),
             source=self._admission.source(record),
-            sketch=sketch(record.messages),
+            sketch=sketch(words),
         )
 
     def _dead_letter(self, raw: RawRecord, at: Coordinates, bad: BadRecord, now: datetime) -> DeadLetter:

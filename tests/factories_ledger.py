@@ -9,9 +9,9 @@ from sqlalchemy import Engine
 
 from daemon.conversation import Conversation, Feedback, Message
 from daemon.facts import Batch, Coordinates, DeadLetter, NewConversation, NewFeedback
-from daemon.holdout import text_digest
 from daemon.ledger.database import connect
 from daemon.ledger.tables import metadata
+from daemon.wording import text_digest
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 TOPIC = "conversations"

@@ -5,14 +5,11 @@ rensa computes the hashes, several times as fast as datasketch; the index is a d
 
 import re
 import struct
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 from rensa import RMinHash
-
-from daemon.conversation import Message
 
 _HASHES = 64
 _BANDS = (
@@ -24,14 +21,14 @@ _BAND = _FORMAT.size // _BANDS
 _WIDE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")  # scripts that put no spaces between words
 
 
-def sketch(messages: Iterable[Message]) -> bytes:
-    """Return 256 bytes from which the similarity of two conversations' words can be told.
+def sketch(words: Iterable[Sequence[str]]) -> bytes:
+    """Return 256 bytes from which the similarity of two conversations can be told, given the words of each message.
 
-    Shingles are pairs of adjacent words, or of adjacent characters where a script has no spaces; case, width and
-    spacing don't matter. The same words give the same bytes, on every machine.
+    Shingles are pairs of adjacent words, or of adjacent characters where a script has no spaces. The same words give
+    the same bytes, on every machine.
     """
     made = RMinHash(num_perm=_HASHES, seed=_SEED)
-    made.update(_shingles(" ".join(message.content for message in messages)))
+    made.update(_shingles([word for told in words for word in told]))
     return _FORMAT.pack(*made.digest())
 
 
@@ -87,11 +84,8 @@ def _bands(made: bytes) -> Sequence[bytes]:
     return [made[start : start + _BAND] for start in range(0, _FORMAT.size, _BAND)]
 
 
-def _shingles(text: str) -> list[str]:
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
-        if _WIDE.search(text):
-            letters = "".join(text.lower().split())
-            return list(map("".join, pairwise(letters))) or [letters]
-    words = text.lower().split()
-    return list(map(" ".join, pairwise(words))) or words or [""]
+def _shingles(words: Sequence[str]) -> list[str]:
+    letters = "".join(words)
+    if not letters.isascii() and _WIDE.search(letters):
+        return list(map("".join, pairwise(letters))) or [letters]
+    return list(map(" ".join, pairwise(words))) or [letters]

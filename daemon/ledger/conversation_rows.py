@@ -1,39 +1,53 @@
-"""Turns conversations into rows: the hottest part of the ledger, and so without the types' own conversions."""
+"""Inserts conversations: the hottest part of the ledger, and so without the types' own conversions."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import orjson
-from sqlalchemy import column, insert, table
+from sqlalchemy import Connection, column, insert, table
+from sqlalchemy.dialects import sqlite
 
 from daemon.facts import NewConversation
 from daemon.ledger.tables import conversations, microseconds
 
+_COLUMNS = tuple(kept.name for kept in conversations.columns if kept.name != "seq")
 #: The same table, its columns without types: what is inserted is in the database's own form already.
-ADD_CONVERSATION = insert(
-    table(conversations.name, *(column(kept.name) for kept in conversations.columns if kept.name != "seq"))
-)
+_INSERT = insert(table(conversations.name, *map(column, _COLUMNS)))
+_SQLITE_INSERT = str(_INSERT.compile(dialect=sqlite.dialect()))
 
 
-def conversation_row(new: NewConversation, received_at: datetime) -> dict[str, object]:
-    """Return the row to insert, its values as the database keeps them."""
-    talk = new.conversation
-    return {
-        "conversation_id": talk.conversation_id,
-        "topic": new.at.topic,
-        "partition": new.at.partition,
-        "offset": new.at.offset,
-        "at": microseconds(talk.at),
-        "received_at": microseconds(received_at),
-        "user_hash": new.user_hash,
-        "group_key": new.group,
-        "held_out": new.held_out,
-        "version": talk.model_version,
-        "messages": orjson.dumps(talk.messages).decode(),
-        "metadata": orjson.dumps(talk.metadata).decode(),
-        "feedback": talk.feedback.score if talk.feedback else None,
-        "text_digest": new.text_digest,
-        "record_sha256": new.record_sha256,
-        "conversation_hash": new.conversation_hash,
-        "source": new.source,
-        "sketch": new.sketch,
-    }
+def insert_conversations(
+    connection: Connection, added: Iterable[NewConversation], received_at: datetime
+) -> None:
+    """Insert conversations in their order."""
+    received = microseconds(received_at)
+    rows = [_row(new, received) for new in added]
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(_SQLITE_INSERT, rows)
+    else:
+        connection.execute(_INSERT, [dict(zip(_COLUMNS, row, strict=True)) for row in rows])
+
+
+def _row(new: NewConversation, received_at: int) -> tuple[object, ...]:
+    """Return the values as the database keeps them, in the order of the table's columns."""
+    talk, at = new.conversation, new.at
+    return (
+        talk.conversation_id,
+        at.topic,
+        at.partition,
+        at.offset,
+        microseconds(talk.at),
+        received_at,
+        new.user_hash,
+        new.group,
+        new.held_out,
+        talk.model_version,
+        orjson.dumps(talk.messages).decode(),
+        orjson.dumps(talk.metadata).decode(),
+        talk.feedback.score if talk.feedback else None,
+        new.text_digest,
+        new.record_sha256,
+        new.conversation_hash,
+        new.source,
+        new.sketch,
+    )

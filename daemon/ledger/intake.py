@@ -18,7 +18,7 @@ from daemon.facts import (
     NewConversation,
     NewFeedback,
 )
-from daemon.ledger.conversation_rows import ADD_CONVERSATION, conversation_row
+from daemon.ledger.conversation_rows import insert_conversations
 from daemon.ledger.database import reader, write
 from daemon.ledger.dead_letters import add_dead_letters
 from daemon.ledger.halts import begin_halt, last_cleared, open_halt
@@ -170,7 +170,7 @@ def _add_conversations(
     )
     added = [new for id_, new in first.items() if id_ not in known]
     if added:
-        connection.execute(ADD_CONVERSATION, [conversation_row(new, received_at) for new in added])
+        insert_conversations(connection, added, received_at)
     return added
 
 

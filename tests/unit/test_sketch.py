@@ -4,12 +4,13 @@ import pytest
 
 from daemon.conversation import Message
 from daemon.hygiene.sketch import NearDuplicates, clusters, similarity, sketch
+from daemon.wording import plain_words
 
 HANZI = [chr(code) for code in range(0x4E00, 0x5600)]
 
 
 def said(text: str) -> bytes:
-    return sketch([Message(role="user", content=text)])
+    return sketch(plain_words([Message(role="user", content=text)]))
 
 
 def words(seed: int, count: int = 60) -> list[str]:

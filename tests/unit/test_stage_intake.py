@@ -7,7 +7,7 @@ import pytest
 from daemon.conversation import Message
 from daemon.decoding import Limits
 from daemon.facts import Halt, HaltKind, OffsetChange, SeqRange
-from daemon.holdout import Holdout, text_digest
+from daemon.holdout import Holdout
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.halts import HaltLedger
@@ -16,6 +16,7 @@ from daemon.metrics import Metrics
 from daemon.stages.dead_letters import DeadLetterStage
 from daemon.stages.intake import IntakeStage
 from daemon.streams import TopicPartition
+from daemon.wording import text_digest
 from tests.factories_ledger import NOW, a_ledger
 from tests.fakes_kafka import FakeBroker, FakeSink, FakeSource
 
