@@ -3,7 +3,6 @@
 import time
 from pathlib import Path
 
-import orjson
 import pytest
 
 from daemon.broker import LocalBroker
@@ -20,6 +19,7 @@ from daemon.ledger.intake import IntakeLedger
 from daemon.metrics import Metrics
 from daemon.replay import encode_record
 from daemon.stages.intake import IntakeStage
+from tests.benchmarks.bare_loop import bare_rate
 from tests.benchmarks.figures import show, tell
 
 RECORDS = 20_000
@@ -45,7 +45,7 @@ def a_record(number: int) -> bytes:
 def filled(broker: LocalBroker) -> KafkaSettings:
     settings = KafkaSettings(
         bootstrap_servers=(broker.bootstrap,), topic="bench", dead_letter_topic="bench.dead", group_id="bench",
-        session_timeout_ms=6_000, heartbeat_interval_ms=400,
+        session_timeout_ms=6_000, heartbeat_interval_ms=400, max_poll_records=2_000,
     )  # fmt: skip
     create_topic(settings, "bench", partitions=1)
     sink = KafkaSink(settings)
@@ -54,29 +54,6 @@ def filled(broker: LocalBroker) -> KafkaSettings:
     assert sink.flush(60)
     sink.close(5)
     return settings
-
-
-def bare_rate(settings: KafkaSettings) -> float:
-    """Records a second of poll and orjson.loads: nothing checked, nothing kept."""
-    from kafka import KafkaConsumer  # type: ignore[import-untyped]
-
-    consumer = KafkaConsumer(
-        settings.topic,
-        bootstrap_servers=settings.bootstrap_servers,
-        group_id=None,
-        auto_offset_reset="earliest",
-        enable_auto_commit=False,
-    )
-    seen, started = 0, 0.0
-    while seen < RECORDS:
-        for records in consumer.poll(200).values():
-            started = started or time.monotonic()
-            for record in records:
-                orjson.loads(record.value)
-            seen += len(records)
-    seconds = time.monotonic() - started
-    consumer.close()
-    return RECORDS / seconds
 
 
 def our_rate(settings: KafkaSettings, folder: Path) -> float:
@@ -102,9 +79,13 @@ def our_rate(settings: KafkaSettings, folder: Path) -> float:
     "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::DeprecationWarning"
 )
 def test_intake(filled: KafkaSettings, tmp_path: Path) -> None:
-    ours, bare = our_rate(filled, tmp_path), bare_rate(filled)
+    ours = our_rate(filled, tmp_path)
+    alone = bare_rate(filled, RECORDS, c_checksum=False)
+    helped = bare_rate(filled, RECORDS, c_checksum=True)
 
-    assert show("intake", ours=ours, peer=bare, unit="records/s", peer_is="kafka-python poll + orjson") > 0
+    peer = "kafka-python poll + orjson"
+    assert show("intake", ours=ours, peer=alone, unit="records/s", peer_is=f"{peer}, as pip installs it") > 0
+    assert show("intake", ours=ours, peer=helped, unit="records/s", peer_is=f"{peer}, with crc32c in C") > 0
 
 
 def test_decoding() -> None:
