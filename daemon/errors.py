@@ -9,5 +9,9 @@ class LedgerError(DaemonError):
     """The ledger can't be used as it is."""
 
 
+class StaleLeader(LedgerError):
+    """Another replica leads by now; nothing was written. Go on as a follower."""
+
+
 class NotEnoughData(DaemonError):
     """A training can't be put together from what the ledger holds."""

@@ -257,6 +257,12 @@ class ProcessMetrics:
                 child=get_args(Child),
             )
         )
+        self.leader = declare.gauge(
+            "retuned_leader", "1 while this replica decides, trains and promotes, else 0."
+        )
+        self.leader_fence = declare.gauge(
+            "retuned_leader_fence", "Number under which this replica leads; 0 while another does."
+        )
         self.iteration = declare.seconds(
             "retuned_loop_iteration_seconds", "Time of one turn of the main loop.", _UP_TO_SECONDS
         )

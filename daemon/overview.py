@@ -5,6 +5,7 @@ from datetime import datetime
 
 from daemon.facts import Alarm, Decision
 from daemon.ledger.counts import IntakeCounts, LedgerCounts, RunSummary, WindowCounts
+from daemon.ledger.lease import lease_of
 from daemon.ledger.trainings import TrainWish
 from daemon.ledger.windows import JudgedWindow
 from daemon.settings import Settings
@@ -28,12 +29,22 @@ class Candidate:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Leader:
+    """The replica that decides, trains and promotes, or did so last."""
+
+    host: str
+    pid: int
+    fence: int  # how many leaders there have been
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Overview:
     """All that ``retuned status`` shows. Plain values; asking again costs a few milliseconds."""
 
     model_line: str
     at: datetime
     live: Promotion | None  # the entry by which the live version took over; None before the first start
+    leader: Leader | None  # None: nobody leads
     intake: IntakeCounts
     windows: WindowCounts
     judged: tuple[JudgedWindow, ...]  # the last ones, newest first
@@ -52,6 +63,7 @@ def overview(stores: Stores, settings: Settings, now: datetime) -> Overview:
         model_line=settings.model_line,
         at=now,
         live=history.entries[-1] if history.entries else None,
+        leader=_leader(stores),
         intake=counts.intake(),
         windows=counts.windows(),
         judged=tuple(stores.windows.judged(limit=_WINDOWS_SHOWN)),
@@ -61,6 +73,13 @@ def overview(stores: Stores, settings: Settings, now: datetime) -> Overview:
         run=counts.newest_run(),
         candidate=_candidate(stores, history, settings),
     )
+
+
+def _leader(stores: Stores) -> Leader | None:
+    held = lease_of(stores.engine)
+    if held is None or held.holder is None:
+        return None
+    return Leader(host=held.holder.host, pid=held.holder.pid, fence=held.fence)
 
 
 def _candidate(stores: Stores, history: History, settings: Settings) -> Candidate | None:

@@ -240,6 +240,13 @@ class ReleaseSection(_Section):
     """Versions that the scorer keeps in memory, the live one included."""
 
 
+class LeaderSection(_Section):
+    """Which replica decides, trains and promotes. Replicas share a PostgreSQL ledger; all of them read the stream."""
+
+    lease_s: float = Field(15.0, ge=1)
+    """Seconds after which a leader that is not heard of is replaced. Smaller: faster takeover, more false ones."""
+
+
 class HttpSection(_Section):
     """Metrics and health."""
 
@@ -295,7 +302,26 @@ class Settings(_Section):
     """What a candidate must show."""
     release: ReleaseSection = ReleaseSection()
     """What happens to a candidate that passed."""
+    leader: LeaderSection = LeaderSection()
+    """Which replica leads."""
     http: HttpSection = HttpSection()
     """Metrics and health."""
     logging: LoggingSection = LoggingSection()
     """What is logged."""
+
+    @model_validator(mode="after")
+    def _replicas_share_what_they_must(self) -> "Settings":
+        if self.ledger_url and not self.ledger_url.startswith("sqlite"):
+            unset = [
+                name
+                for name, value in (
+                    ("holdout.key_file", self.holdout.key_file),
+                    ("artifacts_url", self.artifacts_url),
+                )
+                if value is None
+            ]
+            if unset:
+                raise ValueError(
+                    f"a ledger on a server is shared by replicas, so {' and '.join(unset)} must name what they share too"
+                )
+        return self

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 
 from daemon.holdout import Holdout, read_key
 from daemon.ledger.conversations import ConversationLedger
-from daemon.ledger.database import bind_identity, open_ledger, reader
+from daemon.ledger.database import bind_identity, fenced, open_ledger, reader
 from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.halts import HaltLedger
 from daemon.ledger.intake import IntakeLedger
@@ -64,6 +64,15 @@ def open_stores(settings: Settings) -> Stores:
     )
     engine = open_ledger(ledger_url(settings))
     bind_identity(engine, {"model_line": settings.model_line, "holdout": holdout.fingerprint})
+    return _stores(settings, engine, holdout)
+
+
+def fenced_stores(stores: Stores, settings: Settings, fence: int) -> Stores:
+    """Return the same stores for the leader of this number: where it is stale, each write raises StaleLeader."""
+    return _stores(settings, fenced(stores.engine, fence), stores.holdout)
+
+
+def _stores(settings: Settings, engine: Engine, holdout: Holdout) -> Stores:
     return Stores(
         engine=engine,
         intake=IntakeLedger(engine, window_size=settings.windows.size, ceiling=ceiling(settings)),

@@ -313,6 +313,7 @@ def an_overview(
             closed=len(judged) + waiting, waiting=waiting, open=0, reference=reference, collected=0
         ),
         judged=tuple(reversed(judged)),
+        leader=None,
         alarm=alarm,
         wish=None,
         decision=decision,

@@ -11,15 +11,17 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, func, insert, make_url, select
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, insert, make_url, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
-from daemon.errors import LedgerError
-from daemon.ledger.tables import identity
+from daemon.errors import LedgerError, StaleLeader
+from daemon.ledger.tables import LEADER, identity, lease
 
-#: Any number that nothing else on the database server uses for an advisory lock.
-_MIGRATION_LOCK = 0x72657474
+#: Any numbers that nothing else on the database server uses for advisory locks.
+_SCHEMA_LOCK, _INTAKE_LOCK = 0x72657474, 0x72657475
+#: A replica that is stopped inside a transaction must not hold its locks against the others for longer.
+_IDLE_IN_TRANSACTION_MS = 10_000
 _MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
 
@@ -31,7 +33,7 @@ def open_ledger(url: str) -> Engine:
     engine = connect(url)
     try:
         with engine.begin() as connection:
-            _one_migration_at_a_time(connection)
+            _one_at_a_time(connection, _SCHEMA_LOCK)  # for replicas that start together
             _migrate(connection)
     except LedgerError:
         engine.dispose()
@@ -48,12 +50,22 @@ def connect(url: str) -> Engine:
     """Make an engine whose write transactions are taken at their start, so that none fails half-way."""
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_pre_ping=True)
+        return _connect_server(parsed)
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(parsed, connect_args={"timeout": 10}, poolclass=QueuePool)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
+    event.listen(engine, "begin", _check_fence)
+    return engine
+
+
+def _connect_server(url: URL) -> Engine:
+    options: dict[str, object] = {}
+    if url.get_backend_name() == "postgresql":
+        options["options"] = f"-c idle_in_transaction_session_timeout={_IDLE_IN_TRANSACTION_MS}"
+    engine = create_engine(url, pool_pre_ping=True, connect_args=options)
+    event.listen(engine, "begin", _check_fence)
     return engine
 
 
@@ -67,6 +79,40 @@ def write(engine: Engine, step: str) -> Iterator[Connection]:
         yield connection
         sys.audit("retuned.step", step, "before")
     sys.audit("retuned.step", step, "after")
+
+
+def fenced(engine: Engine, fence: int) -> Engine:
+    """The same ledger for the leader of this number: a write transaction begins only while nobody else leads.
+
+    Where the number is stale, beginning one raises StaleLeader. A successor waits until transactions that have begun
+    are over, so no write of a leader comes after a take-over.
+    """
+    return engine.execution_options(retuned_fence=fence)
+
+
+def in_intake_order(connection: Connection) -> None:
+    """Let this transaction and all others that say so commit one after the other, in the order of their seqs.
+
+    Windows and references so close over all that came before. SQLite has one writer anyway.
+    """
+    _one_at_a_time(connection, _INTAKE_LOCK)
+
+
+def _one_at_a_time(connection: Connection, lock: int) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(lock)))
+
+
+def _check_fence(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    fence = options.get("retuned_fence")
+    if fence is None or options.get("retuned_read", False):
+        return
+    query = select(lease.c.fence).where(lease.c.name == LEADER)
+    # Locked until the end of the transaction, so that no take-over comes between.
+    newest = connection.scalar(query.with_for_update(read=True))
+    if newest != fence:
+        raise StaleLeader(f"another replica leads under number {newest}, this one led under {fence}")
 
 
 def reader(engine: Engine) -> Engine:
@@ -83,12 +129,6 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     reads = connection.get_execution_options().get("retuned_read", False)
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
-
-
-def _one_migration_at_a_time(connection: Connection) -> None:
-    """Let replicas that start together find the schema as the first of them leaves it. SQLite has one writer anyway."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
 
 
 def _migrate(connection: Connection) -> None:
@@ -112,6 +152,7 @@ def bind_identity(engine: Engine, facts: Mapping[str, str]) -> None:
     Raises LedgerError naming the fact that differs.
     """
     with engine.begin() as connection:
+        _one_at_a_time(connection, _SCHEMA_LOCK)
         rows = connection.execute(select(identity.c.name, identity.c.value))
         known = dict(rows.all())
         for name, value in facts.items():

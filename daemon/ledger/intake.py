@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from types import ModuleType
 
-from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy import Connection, Engine, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from daemon.ceiling import Ceiling, crossed
@@ -19,7 +19,7 @@ from daemon.facts import (
     NewFeedback,
 )
 from daemon.ledger.conversation_rows import insert_conversations
-from daemon.ledger.database import reader, write
+from daemon.ledger.database import in_intake_order, reader, write
 from daemon.ledger.dead_letters import add_dead_letters
 from daemon.ledger.halts import begin_halt, last_cleared, open_halt
 from daemon.ledger.outcomes import commonest_reason, latest_outcomes
@@ -58,7 +58,7 @@ class IntakeLedger:
         While intake is halted nothing is written, and the batch has to be read again afterwards.
         """
         with write(self._engine, "intake") as connection:
-            _one_at_a_time(connection)
+            in_intake_order(connection)
             if open_halt(connection) is not None:
                 return _REFUSED
             fresh = _Fresh(_positions(connection, batch))
@@ -97,19 +97,6 @@ class IntakeLedger:
             return None
         told = f"{reason}; mostly {commonest_reason(connection, limit=self._ceiling.records)}. {_REMEDY}"
         return begin_halt(connection, Halt(kind=HaltKind.DEAD_LETTERS, reason=told, at=now))
-
-
-#: Any number that nothing else on the database server uses for an advisory lock.
-_INTAKE_LOCK = 0x72657475
-
-
-def _one_at_a_time(connection: Connection) -> None:
-    """Let intake transactions commit in the order of their seqs, so that windows close over all that came before.
-
-    SQLite has one writer anyway.
-    """
-    if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(_INTAKE_LOCK)))
 
 
 _REMEDY = (

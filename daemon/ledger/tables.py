@@ -237,6 +237,9 @@ training_records = Table(
 )
 
 #: Who decides, trains and promotes. Every change of hands raises the fencing number.
+#: The one lease there is: of the replica that decides, trains and promotes.
+LEADER = "leader"
+
 lease = Table(
     "lease",
     metadata,

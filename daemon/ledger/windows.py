@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, update
 
 from daemon.facts import Alarm, ClosedWindow, SeqRange, StoredReference
-from daemon.ledger.database import reader, write
+from daemon.ledger.database import in_intake_order, reader, write
 from daemon.ledger.tables import conversations, references, verdicts, windows
 
 
@@ -55,6 +55,7 @@ class WindowLedger:
     def start_reference(self, version: str, *, size: int, after_seq: int, now: datetime) -> StoredReference:
         """Begin a reference for a version: the newest ``size`` conversations after ``after_seq``, now or once there are."""
         with write(self._engine, "reference") as connection:
+            in_intake_order(connection)
             values = {"version": version, "size": size, "after_seq": after_seq, "created_at": now}
             connection.execute(insert(references).values(**values))
             fill_reference(connection, newest_first=True)
@@ -69,6 +70,7 @@ class WindowLedger:
             .limit(1)
         )
         with write(self._engine, "reference.restore") as connection:
+            in_intake_order(connection)
             row = connection.execute(query).mappings().first()
             if row is None:
                 return None
@@ -81,6 +83,7 @@ class WindowLedger:
     def close_aged_window(self, *, max_age_s: float, min_size: int, now: datetime) -> ClosedWindow | None:
         """Close the open window early where its oldest conversation has waited too long."""
         with write(self._engine, "window.close") as connection:
+            in_intake_order(connection)
             start = window_start(connection)
             if start is None:
                 return None

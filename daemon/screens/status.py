@@ -27,6 +27,8 @@ def status_screen(seen: Overview, health: DaemonHealth) -> RenderableType:
 def _lines(seen: Overview, health: DaemonHealth) -> Iterator[tuple[str, RenderableType]]:
     yield "live", _live(seen)
     yield "daemon", daemon_line(health)
+    if seen.leader is not None:
+        yield "leader", f"process {seen.leader.pid} on {seen.leader.host}, number {seen.leader.fence}"
     yield from _stream(seen, health)
     yield "reference", _reference(seen)
     yield "windows", _windows(seen)

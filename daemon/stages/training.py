@@ -134,11 +134,22 @@ class TrainingStage:
     def _resume(self) -> None:
         run = self._ledger.running()
         if run is not None:
-            _log.info("goes on with run %s", run.id, extra={"action": "train", "run": run.id})
             planned = from_json(run.request, records=self._ledger.training_records(run.id))
+            if planned.request.data.parent != self._runs_dir / run.id or not planned.request.data.exists():
+                self._plan_anew(run, planned)
+                return
+            _log.info("goes on with run %s", run.id, extra={"action": "train", "run": run.id})
             # One that was finished and not yet written down is made again: the same request, the same artifact.
             shutil.rmtree(planned.request.output, ignore_errors=True)
             self._launch(run, planned)
+
+    def _plan_anew(self, run: Run, planned: PlannedRun) -> None:
+        """End a run whose files another replica has, and let its decision lead to another one."""
+        self._slot = self._slot or self._ledger.decision(run.decision_id)
+        where = planned.request.data.parent
+        self._end(
+            run, RunState.FAILED, error=f"its folder {where} is another replica's; a new run takes its place"
+        )
 
     def _launch(self, run: Run, planned: PlannedRun) -> None:
         child = self._start_child(planned.request, self._runs_dir / run.id)

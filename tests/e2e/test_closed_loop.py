@@ -1,9 +1,6 @@
 """The whole loop with a real broker, a real daemon and a tiny model: drift, training, gate, promotion, rollback."""
 
 import json
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +10,10 @@ import pytest
 import yaml
 
 from daemon.broker import LocalBroker
-from daemon.kafka import KafkaSink, create_topic
-from daemon.kafka_settings import KafkaSettings
 from daemon.replay import encode_record
-from tests.e2e.daemon_process import DaemonProcess
+from tests.e2e.daemon_process import DaemonProcess, free_port
 from tests.e2e.regimes import shop_questions, small_talk
+from tests.e2e.stream import Stream
 from tests.helpers import eventually
 
 pytestmark = pytest.mark.timeout(240)
@@ -36,36 +32,6 @@ STABLE, CHANGED = 300, 320
 STABLE_VERDICTS = 'retuned_verdicts_total{finding="stable",monitor="mmd"}'
 
 
-class Stream:
-    """The topic that the daemon reads, and a way to write to it."""
-
-    def __init__(self, broker: LocalBroker, topic: str) -> None:
-        self.settings = KafkaSettings(
-            bootstrap_servers=(broker.bootstrap,),
-            topic=topic,
-            dead_letter_topic=f"{topic}.dead",
-            group_id=topic,
-        )
-        create_topic(self.settings, topic, partitions=2)
-        create_topic(self.settings, self.settings.dead_letter_topic, partitions=1)
-
-    def send(self, *values: bytes) -> None:
-        sink = KafkaSink(self.settings)
-        for number, value in enumerate(values):
-            sink.send(self.settings.topic, str(number).encode(), value)
-        assert sink.flush(20)
-        sink.close(5)
-
-
-@pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Made in a process of its own, so that no torch stays in this one."""
-    folder = tmp_path_factory.mktemp("models") / "tiny"
-    code = f"from pathlib import Path; from tests.tiny_model import make_tiny_model; make_tiny_model(Path({str(folder)!r}))"
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
-    return folder
-
-
 @pytest.fixture
 def stream(broker: LocalBroker) -> Stream:
     return Stream(broker, f"e2e-{time.monotonic_ns()}")
@@ -79,7 +45,7 @@ def daemon(stream: Stream, broker: LocalBroker, tiny_model: Path, tmp_path: Path
 
 def a_daemon(stream: Stream, broker: LocalBroker, tiny_model: Path, tmp_path: Path) -> DaemonProcess:
     """Start it with ``with``."""
-    port = _free_port()
+    port = free_port()
     settings = {
         **SETTINGS,
         "state_dir": str(tmp_path / "state"),
@@ -96,12 +62,6 @@ def a_daemon(stream: Stream, broker: LocalBroker, tiny_model: Path, tmp_path: Pa
     config = tmp_path / "retuned.yaml"
     config.write_text(yaml.safe_dump(settings), encoding="utf-8")
     return DaemonProcess(config, http_port=port)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_drift_is_learned_promoted_and_rolled_back(

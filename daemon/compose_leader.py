@@ -1,0 +1,208 @@
+"""Builds what runs in the leader alone."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from daemon.clock import utc_now
+from daemon.gatekeeping import HeldOut
+from daemon.judge_process import JudgeProcess
+from daemon.kafka import KafkaSink
+from daemon.loaded import LoadedVersions
+from daemon.metrics import Metrics
+from daemon.planning import Plan
+from daemon.registering import register_base, register_run
+from daemon.release import put_live
+from daemon.requests import PlannedRun
+from daemon.schedule import Schedule
+from daemon.settings import Settings
+from daemon.stages.dead_letters import DeadLetterStage
+from daemon.stages.deciding import DecidingStage
+from daemon.stages.judging import JudgingStage
+from daemon.stages.leading import Led
+from daemon.stages.releasing import ReleasingStage
+from daemon.stages.training import TrainingStage
+from daemon.stores import Stores
+from daemon.translate import (
+    dataset_settings,
+    gate_settings,
+    kafka_settings,
+    lora_settings,
+    monitor_settings,
+    policy_settings,
+)
+from learners.scorer_process import ScorerProcess
+from learners.training_process import TrainingProcess
+from learners.types import RunResult, TrainRequest
+from registry.types import Version
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Base:
+    """The base model on this machine."""
+
+    folder: Path
+    digest: str
+
+
+def lead(
+    settings: Settings,
+    stores: Stores,
+    metrics: Metrics,
+    base: Base,
+    *,
+    connected: Callable[[], bool],
+) -> Led:
+    """Build the leader's stages, in the order in which facts flow through them, and start their children.
+
+    ``stores`` write under the leader's number; ``connected`` says whether the broker answers. Raises StaleLeader.
+    """
+    register_base(
+        stores.versions,
+        model_line=settings.model_line,
+        base=settings.model.base,
+        base_digest=base.digest,
+        clock=utc_now,
+    )
+    training = _training(settings, stores, metrics, base.folder, base.digest)
+    releasing, loaded = _releasing(settings, stores, metrics, base.folder)
+    judge = JudgeProcess()
+    return Led(
+        stages=(
+            _dead_letters(settings, stores, metrics, connected),
+            _judging(settings, stores, metrics, judge),
+            _deciding(settings, stores, metrics, training, releasing),
+            training,
+            releasing,
+        ),
+        children={
+            "judge": lambda: judge.pid,
+            "trainer": lambda: training.pid,
+            "scorer": lambda: loaded.pid,
+        },
+        problem=lambda: None if loaded.ready else "the scorer is not running",
+    )
+
+
+def _dead_letters(
+    settings: Settings, stores: Stores, metrics: Metrics, connected: Callable[[], bool]
+) -> DeadLetterStage:
+    return DeadLetterStage(
+        stores.dead_letters,
+        KafkaSink(kafka_settings(settings)),
+        topic=settings.kafka.dead_letter_topic,
+        connected=connected,
+        metrics=metrics,
+        clock=utc_now,
+    )
+
+
+def _judging(settings: Settings, stores: Stores, metrics: Metrics, judge: JudgeProcess) -> JudgingStage:
+    return JudgingStage(
+        stores.windows,
+        stores.conversations,
+        judge,
+        model_line=settings.model_line,
+        settings=monitor_settings(settings),
+        max_age_s=settings.windows.max_age_s,
+        min_size=settings.windows.min_size,
+        metrics=metrics,
+        clock=utc_now,
+    )
+
+
+def _deciding(
+    settings: Settings, stores: Stores, metrics: Metrics, training: TrainingStage, releasing: ReleasingStage
+) -> DecidingStage:
+    return DecidingStage(
+        stores.windows,
+        stores.conversations,
+        stores.trainings,
+        training.offer,
+        busy=lambda: training.busy or releasing.busy,
+        settings=policy_settings(settings),
+        schedule=Schedule(settings.policy.schedule) if settings.policy.schedule else None,
+        metrics=metrics,
+        clock=utc_now,
+    )
+
+
+def _training(settings: Settings, stores: Stores, metrics: Metrics, base: Path, digest: str) -> TrainingStage:
+    plan = Plan(
+        model_line=settings.model_line,
+        base=base,
+        base_digest=digest,
+        conversations=stores.conversations,
+        versions=stores.versions,
+        artifacts=stores.artifacts,
+        data=dataset_settings(settings),
+        method=settings.learning.method,
+        settings=lora_settings(settings),
+        seed=settings.learning.seed,
+        device=settings.model.device,
+        threads=settings.model.threads,
+    )
+
+    def start(request: TrainRequest, folder: Path) -> TrainingProcess:
+        child = TrainingProcess(request, folder)
+        child.start()
+        return child
+
+    def register(planned: PlannedRun, result: RunResult) -> Version:
+        return register_run(
+            stores.versions,
+            stores.artifacts,
+            planned,
+            result,
+            model_line=settings.model_line,
+            base=settings.model.base,
+            clock=utc_now,
+        )
+
+    return TrainingStage(
+        stores.trainings,
+        plan=plan,
+        start=start,
+        register=register,
+        runs_dir=settings.state_dir.absolute() / "runs",
+        timeout=timedelta(seconds=settings.learning.timeout_s),
+        metrics=metrics,
+        clock=utc_now,
+    )
+
+
+def _releasing(
+    settings: Settings, stores: Stores, metrics: Metrics, base: Path
+) -> tuple[ReleasingStage, LoadedVersions]:
+    def start() -> ScorerProcess:
+        scorer = ScorerProcess(
+            base,
+            device=settings.model.device,
+            threads=settings.model.threads,
+            dtype=settings.model.dtype,
+            max_tokens=settings.learning.max_tokens,
+        )
+        scorer.start()
+        return scorer
+
+    loaded = LoadedVersions(
+        start, stores.artifacts, keep=settings.release.keep_loaded, metrics=metrics, clock=utc_now
+    )
+    stage = ReleasingStage(
+        stores.versions,
+        stores.windows,
+        stores.trainings,
+        loaded,
+        HeldOut(
+            ledger=stores.conversations, limit=settings.gate.max_conversations, seed=settings.learning.seed
+        ),
+        model_line=settings.model_line,
+        put_live=lambda: put_live(stores, model_line=settings.model_line, clock=utc_now),
+        gate=gate_settings(settings),
+        automatic=settings.release.automatic,
+        reference_size=settings.windows.reference_size,
+        metrics=metrics,
+        clock=utc_now,
+    )
+    return stage, loaded

@@ -1,0 +1,43 @@
+"""Decides when a lease may be taken over, without comparing the clocks of two machines."""
+
+from dataclasses import dataclass
+
+from daemon.holder import Holder
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Held:
+    """The lease as it stands in the ledger."""
+
+    holder: Holder | None  # None: free
+    fence: int  # raised by each take-over
+    beat: int  # raised by each renewal
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Watched:
+    """A lease as it was first seen, and when by the watcher's own monotonic clock, in seconds."""
+
+    held: Held
+    since: float
+
+
+def watch(before: Watched | None, held: Held, *, now: float) -> Watched:
+    """Go on watching: the time starts anew whenever the lease has changed."""
+    return before if before is not None and before.held == held else Watched(held=held, since=now)
+
+
+def may_take_over(watched: Watched, *, now: float, ttl_s: float) -> bool:
+    """Say whether the lease is free, its holder has verifiably ended, or has not renewed it for ``ttl_s``."""
+    holder = watched.held.holder
+    return holder is None or holder.gone or now - watched.since >= ttl_s
+
+
+def is_due(*, renewed_at: float, now: float, ttl_s: float) -> bool:
+    """Say whether a holder must renew: early enough for a second and a third attempt."""
+    return now - renewed_at >= ttl_s / 3
+
+
+def has_lapsed(*, renewed_at: float, now: float, ttl_s: float) -> bool:
+    """Say whether a holder must think that somebody else has taken over."""
+    return now - renewed_at >= ttl_s

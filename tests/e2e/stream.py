@@ -1,0 +1,26 @@
+"""A topic of its own for each test."""
+
+from daemon.broker import LocalBroker
+from daemon.kafka import KafkaSink, create_topic
+from daemon.kafka_settings import KafkaSettings
+
+
+class Stream:
+    """The topic that the daemon reads, and a way to write to it."""
+
+    def __init__(self, broker: LocalBroker, topic: str, *, partitions: int = 2) -> None:
+        self.settings = KafkaSettings(
+            bootstrap_servers=(broker.bootstrap,),
+            topic=topic,
+            dead_letter_topic=f"{topic}.dead",
+            group_id=topic,
+        )
+        create_topic(self.settings, topic, partitions=partitions)
+        create_topic(self.settings, self.settings.dead_letter_topic, partitions=1)
+
+    def send(self, *values: bytes) -> None:
+        sink = KafkaSink(self.settings)
+        for number, value in enumerate(values):
+            sink.send(self.settings.topic, str(number).encode(), value)
+        assert sink.flush(20)
+        sink.close(5)

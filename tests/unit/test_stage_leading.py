@@ -1,0 +1,119 @@
+from collections.abc import Sequence
+
+import pytest
+
+from daemon.errors import StaleLeader
+from daemon.metrics import Metrics
+from daemon.stages.leading import LeadingStage, Led
+
+
+class Votes:
+    """Says in turn under which number this replica leads."""
+
+    def __init__(self, numbers: Sequence[int | None]) -> None:
+        self.numbers = list(numbers)
+        self.events: list[str] = []
+
+    def hold(self) -> int | None:
+        return self.numbers.pop(0)
+
+    def lost(self) -> None:
+        self.events.append("lost")
+
+    def release(self) -> None:
+        self.events.append("release")
+
+
+class Part:
+    """A stage of the leader that writes down what is done with it."""
+
+    name = "part"
+
+    def __init__(self, fence: int, events: list[str]) -> None:
+        self.fence = fence
+        self.events = events
+        self.stale = False
+
+    def step(self) -> None:
+        if self.stale:
+            raise StaleLeader("another replica leads")
+        self.events.append(f"step {self.fence}")
+
+    def close(self, timeout_s: float) -> None:
+        self.events.append(f"close {self.fence}")
+
+
+class Bench:
+    def __init__(self, *numbers: int | None) -> None:
+        self.votes = Votes(numbers)
+        self.parts: list[Part] = []
+        self.metrics = Metrics()
+        self.stage = LeadingStage(self.votes, self.lead, metrics=self.metrics)
+
+    def lead(self, fence: int) -> Led:
+        self.parts.append(Part(fence, self.votes.events))
+        return Led(
+            stages=self.parts[-1:],
+            children={"judge": lambda: 42},
+            problem=lambda: "the scorer is not running",
+        )
+
+
+def test_a_follower_turns_nothing_and_has_no_problem() -> None:
+    bench = Bench(None)
+    bench.stage.step()
+
+    assert bench.votes.events == []
+    assert bench.stage.problem is None
+    assert bench.stage.pid("judge") is None
+
+
+def test_a_leader_turns_its_stages_and_has_their_problem() -> None:
+    bench = Bench(1, 1)
+    bench.stage.step()
+    bench.stage.step()
+
+    assert bench.votes.events == ["step 1", "step 1"]
+    assert bench.stage.problem == "the scorer is not running"
+    assert bench.stage.pid("judge") == 42
+
+
+def test_a_leader_that_lost_the_lease_closes_its_stages() -> None:
+    bench = Bench(1, None)
+    bench.stage.step()
+    bench.stage.step()
+
+    assert bench.votes.events == ["step 1", "close 1"]
+    assert bench.stage.pid("judge") is None
+
+
+def test_a_leader_whose_write_is_refused_goes_on_as_a_follower() -> None:
+    bench = Bench(1, 1, None, 3)
+    bench.stage.step()
+    bench.parts[0].stale = True
+    bench.stage.step()
+
+    assert bench.votes.events == ["step 1", "lost", "close 1"]
+    bench.stage.step()
+    bench.stage.step()
+    assert bench.votes.events[3:] == ["step 3"]
+
+
+def test_the_stages_are_closed_before_the_lease_is_given_back() -> None:
+    bench = Bench(1)
+    bench.stage.step()
+
+    bench.stage.close(5)
+
+    assert bench.votes.events == ["step 1", "close 1", "release"]
+
+
+@pytest.mark.parametrize(("numbers", "leads", "fence"), [((3,), 1, 3), ((3, None), 0, 0)])
+def test_the_metrics_say_who_leads(numbers: tuple[int | None, ...], leads: int, fence: int) -> None:
+    bench = Bench(*numbers)
+    for _ in numbers:
+        bench.stage.step()
+
+    shown = bench.metrics.exposition("")[1].decode().splitlines()
+    assert f"retuned_leader {leads}.0" in shown
+    assert f"retuned_leader_fence {fence}.0" in shown
