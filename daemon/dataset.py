@@ -2,12 +2,13 @@
 
 import hashlib
 import itertools
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import orjson
 
+from daemon.curation import Caps, Forbidden, curate
 from daemon.errors import NotEnoughData
 from daemon.facts import SeqRange, StoredConversation, TrainingRecord
 from daemon.ledger.conversations import ConversationLedger
@@ -21,6 +22,7 @@ class DatasetSettings:
     max_new: int
     replay_share: float  # replayed conversations for each new one
     seed: int
+    caps: Caps = field(default_factory=Caps)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,21 +35,31 @@ class Dataset:
     replay: int
     span: SeqRange  # of the new ones
     sources: tuple[OffsetRange, ...]
-    records: tuple[
-        TrainingRecord, ...
-    ]  # one for each line, in order; the ledger keeps them in a table of their own
+    left_out: Mapping[str, int]  # new conversations that were not taken, by reason
+    #: One for each line, in order; the ledger keeps them in a table of their own.
+    records: tuple[TrainingRecord, ...]
 
 
-def build(ledger: ConversationLedger, *, since_seq: int, settings: DatasetSettings, path: Path) -> Dataset:
+def build(
+    ledger: ConversationLedger,
+    *,
+    since_seq: int,
+    settings: DatasetSettings,
+    path: Path,
+    tuned: str | None = None,
+) -> Dataset:
     """Write the training file for conversations from ``since_seq`` on.
 
     The same ledger and arguments give the same bytes. Held-out conversations are left out, and so is whatever has
-    the words of one; of several with the same words one is kept.
+    the words of one, exactly or nearly; copies and floods are cut down. ``tuned`` names the version that learns on.
 
     Raises NotEnoughData.
     """
-    held_out = ledger.held_out_texts()
-    new = _distinct(ledger.newest(settings.max_new, held_out=False, since=since_seq), held_out)
+    held_out = _forbidden(ledger, settings.caps)
+    chosen = curate(
+        ledger.newest(settings.max_new, held_out=False, since=since_seq), held_out, settings.caps, tuned=tuned
+    )
+    new = chosen.kept
     if not new:
         raise NotEnoughData(
             f"no conversation since {since_seq} may be trained on; wait for more, or lower holdout.share"
@@ -55,7 +67,10 @@ def build(ledger: ConversationLedger, *, since_seq: int, settings: DatasetSettin
     wanted = round(len(new) * settings.replay_share)
     # Twice as many are drawn as are wanted, as some will say the same.
     past = ledger.sample(2 * wanted, held_out=False, before=since_seq, seed=settings.seed)
-    replay = _distinct(past, held_out | {talk.text_digest for talk in new})[:wanted]
+    said = {talk.text_digest for talk in new}
+    replay = curate([talk for talk in past if talk.text_digest not in said], held_out, settings.caps).kept[
+        :wanted
+    ]
     used = [*((talk, "new") for talk in new), *((talk, "replay") for talk in replay)]
     content = b"".join(training_line(talk, origin) for talk, origin in used)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,6 +80,7 @@ def build(ledger: ConversationLedger, *, since_seq: int, settings: DatasetSettin
         digest=hashlib.sha256(content).hexdigest(),
         new=len(new),
         replay=len(replay),
+        left_out=chosen.left_out,
         span=SeqRange(first=new[0].seq, last=new[-1].seq),
         sources=offset_ranges(talk for talk, _ in used),
         records=tuple(_record(talk, origin) for talk, origin in used),
@@ -81,14 +97,8 @@ def offset_ranges(talks: Iterable[StoredConversation]) -> tuple[OffsetRange, ...
     )
 
 
-def _distinct(talks: Sequence[StoredConversation], excluded: Iterable[str]) -> list[StoredConversation]:
-    seen = set(excluded)
-    kept = []
-    for talk in talks:
-        if talk.text_digest not in seen:
-            seen.add(talk.text_digest)
-            kept.append(talk)
-    return kept
+def _forbidden(ledger: ConversationLedger, caps: Caps) -> Forbidden:
+    return Forbidden(ledger.held_out_texts(), ledger.held_out_sketches(), similarity=caps.similarity)
 
 
 def _record(talk: StoredConversation, origin: str) -> TrainingRecord:

@@ -31,10 +31,14 @@ class Plan:
     def __call__(self, run_id: str, *, since_seq: int, folder: Path) -> PlannedRun:
         """Write the training file and return the whole request. Raises NotEnoughData, BadArtifact, OSError."""
         until_seq = self.conversations.last_seq()
-        dataset = build(
-            self.conversations, since_seq=since_seq, settings=self.data, path=folder / "data.jsonl"
-        )
         live = self.versions.history(self.model_line).live
+        dataset = build(
+            self.conversations,
+            since_seq=since_seq,
+            settings=self.data,
+            path=folder / "data.jsonl",
+            tuned=str(live) if live else None,
+        )
         parent = self.versions.version(live) if live else None
         adapter = None
         if parent is not None and parent.artifact is not None:

@@ -44,6 +44,7 @@ def from_json(document: Mapping[str, Any], *, records: Iterable[TrainingRecord] 
         request=request_from_json(json.dumps(document["request"])),
         dataset=Dataset(
             **{
+                "left_out": {},  # of runs before there was curation
                 **dataset,
                 "path": Path(dataset["path"]),
                 "span": SeqRange(**dataset["span"]),

@@ -183,6 +183,22 @@ class PolicySection(_Section):
         return value
 
 
+class CurationSection(_Section):
+    """What a training set takes of the conversations that may be trained on."""
+
+    similarity: float = Field(0.8, gt=0.3, le=1)
+    """Share of common words from which on two conversations are near-duplicates. Smaller: more is left out."""
+    per_cluster: _Positive = 1
+    """Conversations of a cluster of near-duplicates that are learned from."""
+    user_share: float = Field(0.05, gt=0, le=1)
+    """Share of a training set that one user may fill (10 conversations always). 1: no cap."""
+    source_share: float = Field(1.0, gt=0, le=1)
+    """Share of a training set that one source (hygiene.tenant_field) may fill. 1: no cap."""
+    own_share: float = Field(1.0, gt=0, le=1)
+    """Share of new conversations that the tuned version answered itself. Where all traffic is answered by it, a cap
+    means to learn from little; below 1 is for lines that also see answers of people or of other models."""
+
+
 class LearningSection(_Section):
     """How an update is trained."""
 
@@ -296,6 +312,8 @@ class Settings(_Section):
     """How drift is judged."""
     policy: PolicySection = PolicySection()
     """When to train."""
+    curation: CurationSection = CurationSection()
+    """What a training set takes."""
     learning: LearningSection = LearningSection()
     """How an update is trained."""
     gate: GateSection = GateSection()

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from daemon.ceiling import Ceiling
+from daemon.curation import Caps
 from daemon.dataset import DatasetSettings
 from daemon.decoding import Limits
 from daemon.hygiene.admission import Admission
@@ -74,6 +75,13 @@ def dataset_settings(settings: Settings) -> DatasetSettings:
         max_new=settings.policy.max_new_conversations,
         replay_share=settings.learning.replay_share,
         seed=settings.learning.seed,
+        caps=Caps(
+            similarity=settings.curation.similarity,
+            per_cluster=settings.curation.per_cluster,
+            user_share=settings.curation.user_share,
+            source_share=settings.curation.source_share,
+            own_share=settings.curation.own_share,
+        ),
     )
 
 

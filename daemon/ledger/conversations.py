@@ -94,6 +94,14 @@ class ConversationLedger:
                 )
             )
 
+    def held_out_sketches(self) -> list[bytes]:
+        """Return the sketches of all held-out conversations."""
+        query = select(conversations.c.sketch).where(
+            conversations.c.held_out & conversations.c.sketch.is_not(None)
+        )
+        with self._reads.begin() as connection:
+            return [made for made in connection.scalars(query) if made is not None]
+
     def _read(self, query: Select[*tuple[object, ...]]) -> list[StoredConversation]:
         with self._reads.begin() as connection:
             return [_stored(row) for row in connection.execute(query).mappings()]

@@ -155,8 +155,8 @@ class TrainingStage:
         child = self._start_child(planned.request, self._runs_dir / run.id)
         self._current, self._launched_at = (run, planned, child), self._clock()
         _log.info(
-            "run %s learns from %s new and %s replayed conversations",
-            run.id, planned.dataset.new, planned.dataset.replay,
+            "run %s learns from %s new and %s replayed conversations; left out: %s",
+            run.id, planned.dataset.new, planned.dataset.replay, dict(planned.dataset.left_out) or "none",
             extra={"action": "train", "run": run.id},
         )  # fmt: skip
 
