@@ -112,3 +112,11 @@ def test_the_file_is_the_one_given_else_the_environments_else_the_default() -> N
     assert settings_path(Path("x.yaml"), {"RETUNED_CONFIG": "y.yaml"}) == Path("x.yaml")
     assert settings_path(None, {"RETUNED_CONFIG": "y.yaml"}) == Path("y.yaml")
     assert settings_path(None, {}) == Path("retuned.yaml")
+
+
+def test_replicas_must_name_what_they_share(tmp_path: Path) -> None:
+    file = tmp_path / "retuned.yaml"
+    file.write_text("model: {base: x}\nledger_url: postgresql://db/retuned\n", encoding="utf-8")
+
+    with pytest.raises(SettingsError, match=r"holdout\.key_file and artifacts_url must name"):
+        load(file)

@@ -295,3 +295,17 @@ def test_a_decision_that_waited_when_the_daemon_stopped_is_not_lost(world: World
     world.stage.step()
 
     assert world.run("r2").since_seq == 9
+
+
+def test_a_run_whose_folder_another_replica_has_is_planned_anew(world: World) -> None:
+    world.offer()
+    world.stage.step()
+    world.folder = world.folder / "another-machine"
+
+    successor = world.start()
+    successor.step()
+
+    assert world.run("r1").state is RunState.FAILED
+    assert "another replica's" in (world.run("r1").error or "")
+    assert world.run("r2").decision_id == world.run("r1").decision_id
+    assert world.children[1].request.data == world.folder / "runs" / "r2" / "data.jsonl"
