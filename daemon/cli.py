@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from daemon.commands import acting, letters, looking, running, setting_up, stream
+from daemon.commands import acting, forgetting, letters, looking, running, setting_up, stream
 from daemon.commands.examining import doctor
 from daemon.commands.failing import Commands
 
@@ -21,8 +21,19 @@ app = typer.Typer(
 _RUN, _LOOK, _ACT, _SET_UP = "Run", "Look", "Act", "Set up"
 for panel, commands in (
     (_RUN, (running.run, running.demo, running.replay)),
-    (_LOOK, (looking.status, looking.versions, looking.show, looking.history, looking.why)),
-    (_ACT, (acting.promote, acting.rollback, acting.train)),
+    (
+        _LOOK,
+        (
+            looking.status,
+            looking.versions,
+            looking.show,
+            looking.history,
+            looking.why,
+            forgetting.lineage,
+            forgetting.erasures,
+        ),
+    ),
+    (_ACT, (acting.promote, acting.rollback, acting.train, forgetting.forget)),
     (_SET_UP, (doctor,)),
 ):
     for command in commands:

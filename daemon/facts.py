@@ -41,6 +41,8 @@ class NewFeedback:
     at: Coordinates
     when: datetime
     feedback: Feedback
+    conversation_hash: str = ""  # keyed hashes, by which the forgotten are known
+    user_hash: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,6 +130,7 @@ class BatchResult:
     dead_letters: int
     duplicates: int
     windows: int
+    forgotten: int = 0  # records of forgotten users and conversations, which were dropped
     halt: Halt | None = None  # that its dead letters brought about
     refused: bool = False
 

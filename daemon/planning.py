@@ -1,11 +1,13 @@
 """Plans a run: its data from the ledger, its settings, and the version it starts from."""
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from daemon.dataset import DatasetSettings, build
 from daemon.ledger.conversations import ConversationLedger
 from daemon.requests import PlannedRun
+from daemon.taint import newest_clean, tainted
 from learners.types import LoraSettings, TrainRequest
 from registry.artifacts import ArtifactStore
 from registry.store import Store
@@ -13,7 +15,7 @@ from registry.store import Store
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """Makes the request of a run: the live version goes on learning from what is new."""
+    """Makes the request of a run: the live version, or the newest clean one before it, goes on learning."""
 
     model_line: str
     base: Path
@@ -21,6 +23,7 @@ class Plan:
     conversations: ConversationLedger
     versions: Store
     artifacts: ArtifactStore
+    erased_runs: Callable[[], Collection[str]]  # runs that learned from what was forgotten since
     data: DatasetSettings
     method: str
     settings: LoraSettings
@@ -31,7 +34,8 @@ class Plan:
     def __call__(self, run_id: str, *, since_seq: int, folder: Path) -> PlannedRun:
         """Write the training file and return the whole request. Raises NotEnoughData, BadArtifact, OSError."""
         until_seq = self.conversations.last_seq()
-        live = self.versions.history(self.model_line).live
+        history = self.versions.history(self.model_line)
+        live = history.live
         dataset = build(
             self.conversations,
             since_seq=since_seq,
@@ -39,7 +43,10 @@ class Plan:
             path=folder / "data.jsonl",
             tuned=str(live) if live else None,
         )
-        parent = self.versions.version(live) if live else None
+        start = newest_clean(
+            history.line, tainted(self.versions.versions(self.model_line), self.erased_runs())
+        )
+        parent = self.versions.version(start) if start else None
         adapter = None
         if parent is not None and parent.artifact is not None:
             adapter = self.artifacts.fetch(parent.artifact, parent.digest)
@@ -60,6 +67,6 @@ class Plan:
         return PlannedRun(
             request=request,
             dataset=dataset,
-            parent=str(live) if adapter and live else None,
+            parent=str(start) if adapter and start else None,
             until_seq=until_seq,
         )

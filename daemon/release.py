@@ -6,6 +6,7 @@ from pathlib import Path
 from daemon.clock import Clock
 from daemon.errors import DaemonError
 from daemon.stores import Stores
+from daemon.taint import Tainted, newest_clean, tainted
 from registry.directory_target import BadPointer
 from registry.history import History
 from registry.names import VersionName
@@ -41,6 +42,8 @@ def promote_version(
     Raises the transition's refusals, VersionNotFound, BadArtifact, Overtaken; none of them changes anything.
     """
     version = stores.versions.version(name)
+    if not force:
+        refuse_tainted(stores, name)
     reports = stores.versions.gate_reports(name)
     gate = reports[-1] if reports else None
 
@@ -60,9 +63,19 @@ def roll_back_version(
     """
 
     def decide(history: History) -> Promotion:
-        return roll_back(history, to=to, reason=reason, by=by, now=clock())
+        entry = roll_back(history, to=to, reason=reason, by=by, now=clock())
+        if to is None:  # who names a version knows what it is
+            refuse_tainted(stores, entry.version)
+        return entry
 
     return _change(stores, decide, model_line=model_line, clock=clock)
+
+
+def refuse_tainted(stores: Stores, name: VersionName) -> None:
+    """Raise Tainted where a version learned from what was forgotten since."""
+    marked = tainted(stores.versions.versions(name.line), stores.erasures.runs_with_erased_records())
+    if name in marked:
+        raise Tainted(name, newest_clean(stores.versions.history(name.line).line, marked))
 
 
 def _change(

@@ -63,7 +63,7 @@ class Sorter:
             else:
                 clean = self._cleaner.clean(record, found)
                 if isinstance(clean, FeedbackRecord):
-                    opinions.append(_feedback(clean, at))
+                    opinions.append(self._feedback(clean, at))
                 else:
                     talks.append(self._conversation(clean, raw, at))
         for kind, count in found.items():
@@ -92,6 +92,16 @@ class Sorter:
             sketch=sketch(words),
         )
 
+    def _feedback(self, record: FeedbackRecord, at: Coordinates) -> NewFeedback:
+        return NewFeedback(
+            conversation_id=record.conversation_id,
+            at=at,
+            when=record.at,
+            feedback=record.feedback,
+            conversation_hash=self._holdout.conversation_hash(record.conversation_id),
+            user_hash=None if record.user_id is None else self._holdout.user_hash(record.user_id),
+        )
+
     def _dead_letter(self, raw: RawRecord, at: Coordinates, bad: BadRecord, now: datetime) -> DeadLetter:
         return DeadLetter(
             at=at,
@@ -104,9 +114,3 @@ class Sorter:
             digest=None if raw.value is None else hashlib.sha256(raw.value).hexdigest(),
             size=len(raw.value or b""),
         )
-
-
-def _feedback(record: FeedbackRecord, at: Coordinates) -> NewFeedback:
-    return NewFeedback(
-        conversation_id=record.conversation_id, at=at, when=record.at, feedback=record.feedback
-    )

@@ -9,6 +9,7 @@ from daemon.holdout import Holdout, read_key
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.database import bind_identity, fenced, open_ledger, reader
 from daemon.ledger.dead_letters import DeadLetterLedger
+from daemon.ledger.erasures import ErasureLedger
 from daemon.ledger.halts import HaltLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.trainings import TrainingLedger
@@ -30,6 +31,7 @@ class Stores:
     intake: IntakeLedger
     halts: HaltLedger
     dead_letters: DeadLetterLedger
+    erasures: ErasureLedger
     conversations: ConversationLedger
     windows: WindowLedger
     trainings: TrainingLedger
@@ -78,6 +80,7 @@ def _stores(settings: Settings, engine: Engine, holdout: Holdout) -> Stores:
         intake=IntakeLedger(engine, window_size=settings.windows.size, ceiling=ceiling(settings)),
         halts=HaltLedger(engine),
         dead_letters=DeadLetterLedger(engine),
+        erasures=ErasureLedger(engine),
         conversations=ConversationLedger(engine),
         windows=WindowLedger(engine),
         trainings=TrainingLedger(engine),

@@ -121,7 +121,7 @@ class Line:
             id=run_id, decision_id=decision.id, state=RunState.RUNNING, request=to_json(planned),
             started_at=self.clock(), since_seq=decision.since_seq, until_seq=planned.until_seq,
         )  # fmt: skip
-        self.stores.trainings.start_run(run)
+        self.stores.trainings.start_run(run, dataset.records)
         progress = Progress(
             phase="training", step=12, steps=40, loss=1.9, learning_rate=1e-4, tokens=12_000,
             tokens_per_s=400.0, seconds_left=70.0, rss_bytes=10**9,

@@ -1,7 +1,7 @@
 """Reads stored conversations: by range, by side of the split, sampled."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeVarTuple
 
 from sqlalchemy import ColumnElement, Engine, RowMapping, Select, exists, func, select
@@ -84,6 +84,19 @@ class ConversationLedger:
                 select(conversations).where(conversations.c.seq.in_(part)).order_by(conversations.c.seq)
             )
         return found
+
+    def at(self, places: Iterable[Coordinates]) -> dict[Coordinates, StoredConversation]:
+        """Return the conversations that came from these records."""
+        wanted: dict[tuple[str, int], list[int]] = {}
+        for place in places:
+            wanted.setdefault((place.topic, place.partition), []).append(place.offset)
+        found: list[StoredConversation] = []
+        for (topic, partition), offsets in wanted.items():
+            here = (conversations.c.topic == topic) & (conversations.c.partition == partition)
+            for start in range(0, len(offsets), 500):
+                part = conversations.c.offset.in_(offsets[start : start + 500])
+                found += self._read(select(conversations).where(here & part))
+        return {talk.coordinates: talk for talk in found}
 
     def held_out_texts(self) -> frozenset[str]:
         """Return the text digests of all held-out conversations."""

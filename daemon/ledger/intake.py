@@ -21,6 +21,7 @@ from daemon.facts import (
 from daemon.ledger.conversation_rows import insert_conversations
 from daemon.ledger.database import in_intake_order, reader, write
 from daemon.ledger.dead_letters import add_dead_letters
+from daemon.ledger.erasures import Tombstones
 from daemon.ledger.halts import begin_halt, last_cleared, open_halt
 from daemon.ledger.outcomes import commonest_reason, latest_outcomes
 from daemon.ledger.tables import conversations, feedback, positions
@@ -35,6 +36,7 @@ class IntakeLedger:
         """``ceiling`` bounds the dead letters, beyond which intake is halted; without it there is no bound."""
         self._engine = engine
         self._ceiling = ceiling
+        self._tombstones = Tombstones()
         self._reads = reader(engine)
         self._window_size = window_size
 
@@ -63,8 +65,13 @@ class IntakeLedger:
                 return _REFUSED
             fresh = _Fresh(_positions(connection, batch))
             letters = [letter for letter in batch.dead_letters if fresh.holds(letter.at)]
-            talks = [new for new in batch.conversations if fresh.holds(new.at)]
-            opinions = [new for new in batch.feedback if fresh.holds(new.at)]
+            gone = self._tombstones.read(connection)
+            read_talks = [new for new in batch.conversations if fresh.holds(new.at)]
+            read_opinions = [new for new in batch.feedback if fresh.holds(new.at)]
+            talks = [new for new in read_talks if gone.isdisjoint((new.user_hash, new.conversation_hash))]
+            opinions = [
+                new for new in read_opinions if gone.isdisjoint((new.user_hash, new.conversation_hash))
+            ]
             added = _add_conversations(connection, talks, batch.received_at)
             _add_feedback(connection, opinions, batch.received_at)
             _join_feedback(
@@ -83,6 +90,7 @@ class IntakeLedger:
             dead_letters=len(letters),
             duplicates=len(talks) - len(added),
             windows=closed,
+            forgotten=len(read_talks) + len(read_opinions) - len(talks) - len(opinions),
             halt=halt,
         )
 

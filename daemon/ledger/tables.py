@@ -289,7 +289,6 @@ erasures = Table(
     Column("by", Text, nullable=False),
     Column("why", Text, nullable=False),
     Column("removed", JSON, nullable=False),  # counts by what was removed
-    Column("tainted", JSON, nullable=False),  # names of versions
     Column("previous_digest", String(64), nullable=False),
     Column("digest", String(64), nullable=False),
 )
@@ -300,13 +299,4 @@ tombstones = Table(
     metadata,
     Column("subject", String(64), primary_key=True),  # keyed hash of a user or a conversation
     Column("erasure_id", BigInteger, ForeignKey("erasures.id"), nullable=False),
-)
-
-#: Versions that learned from what was forgotten, by themselves or through a parent.
-taints = Table(
-    "taints",
-    metadata,
-    Column("version", Text, primary_key=True),
-    Column("erasure_id", BigInteger, ForeignKey("erasures.id"), primary_key=True),
-    Column("records", Integer, nullable=False),  # that it learned from by itself; 0: through a parent
 )

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Engine, RowMapping, func, insert, select, update
+from sqlalchemy import Engine, RowMapping, exists, func, insert, select, update
 
 from daemon.facts import Action, Coordinates, Decision, Run, RunState, TrainingRecord, Trigger
 from daemon.ledger.database import reader, write
@@ -158,8 +158,12 @@ class TrainingLedger:
             return [_run(row) for row in connection.execute(query).mappings()]
 
     def learned_until(self) -> int:
-        """Return the newest conversation that a finished run has learned from; 0 where there is none."""
-        query = select(func.max(runs.c.until_seq)).where(runs.c.state == RunState.FINISHED)
+        """Return the newest conversation that a finished run has learned from; 0 where there is none.
+
+        Runs whose records were forgotten in part don't count: what else they learned is to be learned again.
+        """
+        erased = exists().where((training_records.c.run == runs.c.id) & training_records.c.erased)
+        query = select(func.max(runs.c.until_seq)).where((runs.c.state == RunState.FINISHED) & ~erased)
         with self._reads.begin() as connection:
             return connection.scalar(query) or 0
 

@@ -116,7 +116,12 @@ def history_table(entries: Iterable[Promotion]) -> Table:
 def _marks(row: VersionRow) -> Text:
     marks = [
         name
-        for name, holds in (("live", row.live), ("candidate", row.candidate), ("base", row.base))
+        for name, holds in (
+            ("live", row.live),
+            ("candidate", row.candidate),
+            ("base", row.base),
+            ("tainted", row.tainted),
+        )
         if holds
     ]
     return Text(" ").join(coloured(mark) for mark in marks)

@@ -23,6 +23,7 @@ _STYLES = {
     "running": "cyan",
     "live": "bold green",
     "candidate": "cyan",
+    "tainted": "bold red",
 }
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 

@@ -1,7 +1,7 @@
 """Takes candidates through the gate and keeps everything in line with the promotion log."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from daemon.clock import Clock
 from daemon.gatekeeping import Comparison, HeldOut, VersionScorer, waits_for_data, worth_another_look
@@ -9,6 +9,7 @@ from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.windows import WindowLedger
 from daemon.metrics import Metrics
 from daemon.registering import DAEMON
+from daemon.taint import tainted
 from learners.errors import LearnerError
 from registry.errors import RegistryError
 from registry.gate import GateSettings
@@ -41,6 +42,7 @@ class ReleasingStage:
         *,
         model_line: str,
         put_live: Callable[[], object],
+        erased_runs: Callable[[], Collection[str]],
         gate: GateSettings,
         automatic: bool,
         reference_size: int,
@@ -54,6 +56,7 @@ class ReleasingStage:
         self._held_out = held_out
         self._model_line = model_line
         self._put_live = put_live
+        self._erased_runs = erased_runs
         self._gate = gate
         self._automatic = automatic
         self._reference_size = reference_size
@@ -150,7 +153,11 @@ class ReleasingStage:
         if candidate is None or history.live is None or not self._loaded.ready:
             return None
         if reports and reports[-1].verdict is GateVerdict.PROMOTE:
-            if self._automatic and reports[-1].against == history.live:
+            if (
+                self._automatic
+                and reports[-1].against == history.live
+                and not self._is_tainted(candidate.name)
+            ):
                 self._promote(candidate, reports[-1], history)
             return None
         since = self._learned_from(candidate)
@@ -173,6 +180,10 @@ class ReleasingStage:
             ledger=self._trainings,
             loaded=self._loaded,
         )
+
+    def _is_tainted(self, name: VersionName) -> bool:
+        """Whether it learned from what was forgotten since; then it waits for an operator's word."""
+        return name in tainted(self._store.versions(self._model_line), self._erased_runs())
 
     def _conclude(self, comparison: Comparison) -> None:
         name = comparison.candidate.name

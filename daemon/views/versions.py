@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from daemon.stores import Stores
+from daemon.taint import tainted
 from registry.history import BrokenChain, History, verify
 from registry.names import VersionName
 from registry.types import GateReport, GateVerdict, Promotion, Version
@@ -17,6 +18,7 @@ class VersionRow:
     base: bool  # the bare base model
     live: bool
     candidate: bool  # the newest version, never live
+    tainted: bool  # learned from what was forgotten since
     parent: VersionName | None
     created_at: datetime
     gate: GateVerdict | None  # the last report's
@@ -84,6 +86,7 @@ def checked_history(stores: Stores, model_line: str) -> CheckedHistory:
 
 
 def _row(stores: Stores, version: Version, history: History, newest: VersionName | None) -> VersionRow:
+    marked = tainted(stores.versions.versions(version.name.line), stores.erasures.runs_with_erased_records())
     reports = stores.versions.gate_reports(version.name)
     was_live = any(entry.version == version.name for entry in history.entries)
     return VersionRow(
@@ -91,6 +94,7 @@ def _row(stores: Stores, version: Version, history: History, newest: VersionName
         base=version.artifact is None,
         live=version.name == history.live,
         candidate=version.name == newest and not was_live and version.artifact is not None,
+        tainted=version.name in marked,
         parent=version.lineage.parent,
         created_at=version.created_at,
         gate=reports[-1].verdict if reports else None,

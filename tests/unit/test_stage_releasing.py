@@ -78,6 +78,7 @@ class World:
         self.loaded = FakeLoaded()
         self.served: list[VersionName | None] = []
         self.down = False
+        self.erased: frozenset[str] = frozenset()
         self.metrics = Metrics()
         self.held_out = HeldOut(ledger=ConversationLedger(self.engine), limit=100, seed=0)
         self.store.add_version(a_version(0))
@@ -88,7 +89,7 @@ class World:
         self.stage = ReleasingStage(
             self.store, self.windows, self.trainings, self.loaded,
             self.held_out,
-            model_line=LINE, put_live=self.put_live,
+            model_line=LINE, put_live=self.put_live, erased_runs=lambda: self.erased,
             gate=GateSettings(min_clusters=10), automatic=automatic, reference_size=20,
             metrics=self.metrics, clock=lambda: NOW,
         )  # fmt: skip
@@ -382,3 +383,14 @@ def test_conversations_without_a_reply_to_score_do_not_count_as_evidence(world: 
 
     assert world.held_out.sizes(61)[NEW] == before - 1
     assert talk not in world.held_out.slices(61)[NEW]
+
+
+def test_a_candidate_that_learned_from_what_was_forgotten_is_not_promoted_by_itself(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.finish_run()
+    world.erased = frozenset({world.store.version(VersionName(LINE, 1)).run or ""})
+
+    world.turn()
+
+    assert world.store.gate_reports(VersionName(LINE, 1))[-1].verdict is GateVerdict.PROMOTE
+    assert world.live == 0

@@ -160,7 +160,6 @@ def _erasure_tables() -> None:
         sa.Column("by", sa.Text(), nullable=False),
         sa.Column("why", sa.Text(), nullable=False),
         sa.Column("removed", sa.JSON(), nullable=False),
-        sa.Column("tainted", sa.JSON(), nullable=False),
         sa.Column("previous_digest", sa.String(64), nullable=False),
         sa.Column("digest", sa.String(64), nullable=False),
         sa.PrimaryKeyConstraint("id"),
@@ -171,14 +170,6 @@ def _erasure_tables() -> None:
         sa.Column("erasure_id", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["erasure_id"], ["erasures.id"]),
         sa.PrimaryKeyConstraint("subject"),
-    )
-    op.create_table(
-        "taints",
-        sa.Column("version", sa.Text(), nullable=False),
-        sa.Column("erasure_id", sa.BigInteger(), nullable=False),
-        sa.Column("records", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(["erasure_id"], ["erasures.id"]),
-        sa.PrimaryKeyConstraint("version", "erasure_id"),
     )
 
 

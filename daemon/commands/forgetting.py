@@ -1,0 +1,113 @@
+"""Commands about what was learned from whom: forget, erasures, lineage."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from daemon.commands.session import Json, opened, operator, present, read_settings
+from daemon.errors import DaemonError
+
+if TYPE_CHECKING:
+    from daemon.stores import Stores
+
+_REASON = typer.Option("-m", "--reason", help="Why, for those who read the log later.", show_default=False)
+_VERSION = typer.Argument(metavar="VERSION", help="Such as support-bot-v7, or short: v7.", show_default=False)
+
+
+class NobodyNamed(DaemonError):
+    """Neither a user nor a conversation was named, or both were."""
+
+
+def forget(
+    context: typer.Context,
+    *,
+    user: Annotated[str | None, typer.Option(help="As records name the user.", show_default=False)] = None,
+    conversation: Annotated[
+        str | None, typer.Option(help="As records name the conversation.", show_default=False)
+    ] = None,
+    reason: Annotated[str, _REASON],
+    retrain: Annotated[
+        bool, typer.Option("--retrain", help="Ask for a training from the newest version that is clean.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Erase a user or a conversation: samples, feedback, dead letters, training files. It can't be undone."""
+    from daemon.clock import utc_now
+    from daemon.forgetting import forget as erase
+    from daemon.forgetting import subject_of
+    from daemon.screens.forgetting import forgotten_screen
+
+    if (user is None) == (conversation is None):
+        raise NobodyNamed("name one of the two: --user U or --conversation C")
+    settings = read_settings(context)
+    if not (yes or as_json):
+        typer.confirm(f"Erase {user or conversation} from {settings.model_line} for good?", abort=True)
+    with opened(settings) as stores:
+        subject = subject_of(stores, user=user, conversation=conversation)
+        done = erase(
+            stores, subject, model_line=settings.model_line, runs_dir=settings.state_dir / "runs",
+            by=operator().name, why=reason, clock=utc_now,
+        )  # fmt: skip
+        request = _ask(stores, reason) if retrain else None
+    present({"forgotten": done, "request": request}, lambda: forgotten_screen(done, request), as_json=as_json)
+
+
+def erasures(context: typer.Context, *, as_json: Json = False) -> None:
+    """List what was forgotten, and check that nobody altered the list."""
+    from daemon.errors import LedgerError
+    from daemon.screens.forgetting import erasures_screen
+
+    settings = read_settings(context)
+    problem = None
+    with opened(settings) as stores:
+        log = stores.erasures.log()
+        try:
+            stores.erasures.verify()
+        except LedgerError as error:
+            problem = str(error)
+    present({"erasures": log, "problem": problem}, lambda: erasures_screen(log, problem), as_json=as_json)
+    if problem is not None:
+        raise typer.Exit(1)
+
+
+def lineage(
+    context: typer.Context,
+    version: Annotated[str, _VERSION],
+    *,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Make the training set again, and compare its digest.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option(help="Write the rebuilt training set to this file.", show_default=False)
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List the records that a version learned from: topic, partition, offset and digest of each."""
+    from daemon.lineage import lineage_of, rebuilt
+    from daemon.screens.forgetting import lineage_screen
+    from registry.names import VersionName
+
+    settings = read_settings(context)
+    name = VersionName.parse(version, line=settings.model_line)
+    with opened(settings) as stores:
+        found = lineage_of(stores, name)
+        again = rebuilt(stores, found) if rebuild or output else None
+    if again is not None and output is not None:
+        output.write_bytes(again.content)
+    present(
+        {"lineage": found, "rebuilt": again and again.outcome},
+        lambda: lineage_screen(found, again),
+        as_json=as_json,
+    )
+    if again is not None and not again.outcome.equal:
+        raise typer.Exit(1)
+
+
+def _ask(stores: "Stores", reason: str) -> int:
+    from daemon.clock import utc_now
+
+    return stores.trainings.ask(
+        by=operator().name, reason=f"something was forgotten: {reason}", now=utc_now()
+    )

@@ -1,0 +1,228 @@
+"""Forgets users and conversations, keeps the proof that it did, and drops their records when they come again."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, delete, func, insert, select, update
+
+from daemon.errors import LedgerError
+from daemon.facts import Coordinates
+from daemon.ledger.database import in_intake_order, reader, write
+from daemon.ledger.tables import (
+    conversations,
+    dead_letters,
+    erasures,
+    feedback,
+    scores,
+    tombstones,
+    training_records,
+)
+
+_PAGE = 500
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subject:
+    """Who or what is forgotten. The ledger keeps the keyed hash only."""
+
+    kind: str  # user or conversation
+    id: str  # as the records name it
+    hash: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Removed:
+    """What was taken out of the ledger. A record stays in Kafka until the topic lets go of it."""
+
+    conversations: int
+    feedback: int
+    dead_letters: int
+    training_records: int  # entries of runs, marked as erased
+    runs: tuple[str, ...]  # that learned from them
+    published: tuple[Coordinates, ...]  # of records whose dead letters are on the dead-letter topic
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Erasure:
+    """One entry of the log of erasures."""
+
+    kind: str
+    subject: str  # keyed hash
+    at: datetime
+    by: str
+    why: str
+    removed: dict[str, object]
+    previous_digest: str
+    digest: str = ""
+    id: int | None = None
+
+
+class ErasureLedger:
+    """The log of erasures, append-only, each entry with the digest of the one before."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._reads = reader(engine)
+
+    def erase(self, subject: Subject, *, by: str, why: str, now: datetime) -> tuple[Removed, Erasure]:
+        """Take out everything of a subject and leave a tombstone, all in one transaction, with the proof.
+
+        Doing it again removes what has come since, which the tombstone lets nothing do.
+        """
+        with write(self._engine, "erasure") as connection:
+            in_intake_order(connection)  # no record of the subject is on its way past us
+            removed = _remove(connection, subject)
+            entry = _append(connection, subject, removed, by=by, why=why, now=now)
+            if (
+                connection.scalar(select(tombstones.c.subject).where(tombstones.c.subject == subject.hash))
+                is None
+            ):
+                connection.execute(insert(tombstones).values(subject=subject.hash, erasure_id=entry.id))
+        self._wipe()
+        return removed, entry
+
+    def log(self) -> list[Erasure]:
+        """Return all entries, the oldest first."""
+        with self._reads.begin() as connection:
+            rows = connection.execute(select(erasures).order_by(erasures.c.id)).mappings()
+            return [_erasure(row) for row in rows]
+
+    def verify(self) -> None:
+        """Check the log entry by entry. Raises LedgerError naming the first that is wrong."""
+        before = ""
+        for entry in self.log():
+            if entry.previous_digest != before or entry.digest != _digest(entry):
+                raise LedgerError(
+                    f"entry {entry.id} of the log of erasures was altered, or one before it is missing; restore a "
+                    "backup of the ledger"
+                )
+            before = entry.digest
+
+    def runs_with_erased_records(self) -> frozenset[str]:
+        """Return the runs that learned from something that was forgotten since."""
+        query = select(training_records.c.run).where(training_records.c.erased).distinct()
+        with self._reads.begin() as connection:
+            return frozenset(connection.scalars(query))
+
+    def _wipe(self) -> None:
+        """Have SQLite write over what the log of its writes still holds; deleted pages are zeroed as they go."""
+        if self._engine.dialect.name == "sqlite":
+            with self._engine.connect() as connection:
+                raw = connection.connection.driver_connection
+                if raw is not None:
+                    connection.rollback()
+                    raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+
+
+class Tombstones:
+    """Knows whom to drop. Read inside the intake's transaction, so that no erasure slips between."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._subjects: frozenset[str] = frozenset()
+
+    def read(self, connection: Connection) -> frozenset[str]:
+        """Return the hashes of all that are forgotten. Tombstones are only ever added, so a count tells of new ones."""
+        count = connection.scalar(select(func.count()).select_from(tombstones)) or 0
+        if count != self._count:
+            self._subjects = frozenset(connection.scalars(select(tombstones.c.subject)))
+            self._count = count
+        return self._subjects
+
+
+def _remove(connection: Connection, subject: Subject) -> Removed:
+    theirs = _theirs(conversations.c.user_hash, conversations.c.conversation_hash, subject)
+    talks = connection.execute(
+        select(conversations.c.seq, conversations.c.conversation_id).where(theirs)
+    ).all()
+    ids = [id_ for _, id_ in talks] + ([subject.id] if subject.kind == "conversation" else [])
+    seqs = [seq for seq, _ in talks]
+    for start in range(0, len(seqs), _PAGE):
+        connection.execute(delete(scores).where(scores.c.seq.in_(seqs[start : start + _PAGE])))
+    opinions = 0
+    for start in range(0, len(ids), _PAGE):
+        which = feedback.c.conversation_id.in_(ids[start : start + _PAGE])
+        opinions += connection.execute(delete(feedback).where(which)).rowcount
+    connection.execute(delete(conversations).where(theirs))
+    letters, published = _remove_letters(connection, [subject.id, *ids])
+    records, runs = _mark_records(connection, subject)
+    return Removed(
+        conversations=len(talks),
+        feedback=opinions,
+        dead_letters=letters,
+        training_records=records,
+        runs=runs,
+        published=published,
+    )
+
+
+def _theirs(
+    user: ColumnElement[str | None], talk: ColumnElement[str], subject: Subject
+) -> ColumnElement[bool]:
+    return user == subject.hash if subject.kind == "user" else talk == subject.hash
+
+
+def _remove_letters(connection: Connection, ids: Sequence[str]) -> tuple[int, tuple[Coordinates, ...]]:
+    """Remove dead letters in whose bytes one of the ids stands, as it is or as JSON writes it."""
+    needles = {form.encode() for id_ in ids for form in (id_, json.dumps(id_)[1:-1])}
+    columns = (dead_letters.c.id, dead_letters.c.key, dead_letters.c.value, dead_letters.c.published_at)
+    at = (dead_letters.c.topic, dead_letters.c.partition, dead_letters.c.offset)
+    found, published = [], []
+    for id_, key, value, sent, *place in connection.execute(select(*columns, *at)):
+        if any(needle in text for text in (key, value) if text for needle in needles):
+            found.append(id_)
+            if sent is not None:
+                published.append(Coordinates(topic=place[0], partition=place[1], offset=place[2]))
+    for start in range(0, len(found), _PAGE):
+        connection.execute(delete(dead_letters).where(dead_letters.c.id.in_(found[start : start + _PAGE])))
+    return len(found), tuple(published)
+
+
+def _mark_records(connection: Connection, subject: Subject) -> tuple[int, tuple[str, ...]]:
+    theirs = _theirs(training_records.c.group_key, training_records.c.conversation_hash, subject)
+    runs = sorted(connection.scalars(select(training_records.c.run).where(theirs).distinct()))
+    marked = connection.execute(update(training_records).where(theirs).values(sha256=None, erased=True))
+    return marked.rowcount, tuple(runs)
+
+
+def _append(
+    connection: Connection, subject: Subject, removed: Removed, *, by: str, why: str, now: datetime
+) -> Erasure:
+    last = connection.scalar(select(erasures.c.digest).order_by(erasures.c.id.desc()).limit(1))
+    counts = dataclasses.asdict(removed)
+    del counts["published"]
+    entry = Erasure(
+        kind=subject.kind,
+        subject=subject.hash,
+        at=now,
+        by=by,
+        why=why,
+        removed={**counts, "runs": list(removed.runs)},
+        previous_digest=last or "",
+    )
+    entry = dataclasses.replace(entry, digest=_digest(entry))
+    values = dataclasses.asdict(entry)
+    del values["id"]
+    id_ = connection.scalar(insert(erasures).values(**values).returning(erasures.c.id))
+    return dataclasses.replace(entry, id=id_)
+
+
+def _digest(entry: Erasure) -> str:
+    facts = [
+        entry.kind,
+        entry.subject,
+        entry.at.isoformat(),
+        entry.by,
+        entry.why,
+        entry.removed,
+        entry.previous_digest,
+    ]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def _erasure(row: RowMapping) -> Erasure:
+    return Erasure(**row)
