@@ -2,6 +2,8 @@
 
 import hashlib
 import itertools
+import os
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,8 +75,7 @@ def build(
     ]
     used = [*((talk, "new") for talk in new), *((talk, "replay") for talk in replay)]
     content = b"".join(training_line(talk, origin) for talk, origin in used)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
+    _replace(path, content)
     return Dataset(
         path=path,
         digest=hashlib.sha256(content).hexdigest(),
@@ -95,6 +96,18 @@ def offset_ranges(talks: Iterable[StoredConversation]) -> tuple[OffsetRange, ...
         OffsetRange(topic=topic, partition=partition, first=members[0][1][2], last=members[-1][1][2])
         for ((topic, partition), _), members in ((key, list(group)) for key, group in runs)
     )
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Put a file in its place whole, or not at all, and to stay."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.name}.tmp")
+    with scratch.open("wb") as opened:
+        opened.write(content)
+        os.fsync(opened.fileno())
+    sys.audit("retuned.step", "training.manifest", "before")
+    scratch.replace(path)
+    sys.audit("retuned.step", "training.manifest", "after")
 
 
 def _forbidden(ledger: ConversationLedger, caps: Caps) -> Forbidden:

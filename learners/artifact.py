@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -31,11 +32,13 @@ def write_artifact(output: Path, files: Mapping[str, bytes]) -> str:
         with (scratch / name).open("wb") as stream:
             stream.write(content)
             os.fsync(stream.fileno())
-    _sync_folder(scratch)
+    sync_folder(scratch)
     if output.exists():
         raise BadRequest(f"{output} exists; an artifact is never overwritten")
+    sys.audit("retuned.step", "run.artifact", "before")
     scratch.rename(output)
-    _sync_folder(output.parent)
+    sync_folder(output.parent)
+    sys.audit("retuned.step", "run.artifact", "after")
     return hashlib.sha256(manifest).hexdigest()
 
 
@@ -64,7 +67,8 @@ def verify_artifact(folder: Path) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

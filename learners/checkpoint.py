@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+
+from learners.artifact import sync_folder
 
 _FILE = "checkpoint.safetensors"
 
@@ -48,7 +51,10 @@ def save_checkpoint(output: Path, position: Position, tensors: Mapping[str, torc
     save_file(dict(tensors), scratch, metadata={"position": json.dumps(asdict(position))})
     with scratch.open("rb") as stream:
         os.fsync(stream.fileno())
+    sys.audit("retuned.step", "checkpoint", "before")
     scratch.replace(folder / _FILE)
+    sync_folder(folder)
+    sys.audit("retuned.step", "checkpoint", "after")
 
 
 def load_checkpoint(output: Path, fingerprint: str) -> tuple[Position, dict[str, torch.Tensor]] | None:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import tempfile
 import uuid
 from contextlib import suppress
@@ -103,16 +104,20 @@ class FsspecArtifactStore:
 
     def _upload(self, folder: Path, manifest: Manifest, place: str) -> None:
         self._fs.makedirs(place, exist_ok=True)
+        sys.audit("retuned.step", "artifact.upload", "before")
         for name in manifest.files:
             self._fs.put_file(str(folder / name), f"{place}/{name}")
+        sys.audit("retuned.step", "artifact.upload", "after")
         # Beside the place, not in it: whatever a crash leaves behind must not be taken for a file of the artifact.
         temporary = f"{place}.{uuid.uuid4().hex}"
         self._fs.pipe_file(temporary, manifest.content)
         if isinstance(self._fs, LocalFileSystem):
             _sync(*(Path(place) / name for name in manifest.files), Path(temporary), Path(place))
+        sys.audit("retuned.step", "artifact.manifest", "before")
         self._fs.mv(temporary, f"{place}/{MANIFEST}")
         if isinstance(self._fs, LocalFileSystem):
             _sync(Path(place), Path(place).parent)
+        sys.audit("retuned.step", "artifact.manifest", "after")
 
     def _download(self, fs: fsspec.AbstractFileSystem, place: str, digest: str, cached: Path) -> Path:
         manifest = _manifest(fs, place, digest)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import tempfile
 from datetime import datetime
 from pathlib import Path
@@ -59,6 +60,7 @@ def _replace(path: Path, text: str) -> None:
             opened.flush()
             os.fsync(descriptor)
         Path(temporary).chmod(0o644)
+        sys.audit("retuned.step", "target.replace", "before")
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
@@ -68,3 +70,4 @@ def _replace(path: Path, text: str) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+    sys.audit("retuned.step", "target.replace", "after")

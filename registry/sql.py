@@ -1,6 +1,8 @@
 """The store in a database, through SQLAlchemy."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Engine, func, insert, select
@@ -39,7 +41,7 @@ class SqlStore:
             "document": version_to_json(version),
         }
         try:
-            with self._engine.begin() as connection:
+            with _write(self._engine, "version") as connection:
                 connection.execute(insert(versions), row)
         except IntegrityError as error:
             raise VersionExists(f"{version.name} exists already; a version is never replaced") from error
@@ -80,7 +82,7 @@ class SqlStore:
             "document": promotion_to_json(entry),
         }
         try:
-            with self._engine.begin() as connection:
+            with _write(self._engine, "promotion") as connection:
                 _require(connection, entry.version)
                 log = _history(connection, entry.model_line)
                 if log.position != expected:
@@ -111,7 +113,7 @@ class SqlStore:
             "document": report_to_json(report),
         }
         try:
-            with self._engine.begin() as connection:
+            with _write(self._engine, "gate.report") as connection:
                 _require(connection, version)
                 connection.execute(insert(gate_reports), row)
         except IntegrityError as error:
@@ -125,6 +127,15 @@ class SqlStore:
                 select(gate_reports.c.document).where(where).order_by(gate_reports.c.look)
             )
             return [report_from_json(document) for document in found]
+
+
+@contextmanager
+def _write(engine: Engine, step: str) -> Iterator[Connection]:
+    """One write transaction; tests let faults strike at the audit events around its commit."""
+    with engine.begin() as connection:
+        yield connection
+        sys.audit("retuned.step", step, "before")
+    sys.audit("retuned.step", step, "after")
 
 
 def _history(connection: Connection, model_line: str) -> History:
