@@ -203,7 +203,7 @@ def _join_feedback(connection: Connection, ids: Sequence[str]) -> None:
     newest = (
         select(feedback.c.score)
         .where(feedback.c.conversation_id == conversations.c.conversation_id)
-        .order_by(feedback.c.at.desc(), feedback.c.offset.desc())
+        .order_by(feedback.c.at.desc(), feedback.c.digest.desc())  # not by offset: it may be sent again
         .limit(1)
         .scalar_subquery()
     )

@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from daemon.ledger.opinions import Opinion
 from daemon.screens.words import bytes_, coloured, figure, moment, source_lines
 from daemon.views.versions import CheckedHistory, VersionDetails, VersionRow
 from registry.types import GateReport, Promotion
@@ -50,6 +51,7 @@ def version_screen(details: VersionDetails) -> RenderableType:
             f"{lineage.conversations} conversations, data digest {lineage.data_digest[:_DIGEST_SHOWN]}",
         ),
         *(("", line) for line in source_lines(lineage.sources)),
+        ("feedback", _feedback(details.feedback)),
     ]
     for fact in facts:
         table.add_row(*fact)
@@ -111,6 +113,12 @@ def history_table(entries: Iterable[Promotion]) -> Table:
             str(entry.previous or ""), f"{entry.by.kind} {entry.by.name}", entry.reason,
         )  # fmt: skip
     return table
+
+
+def _feedback(opinion: Opinion) -> str:
+    if opinion.mean is None:
+        return "none on its answers yet"
+    return f"{opinion.mean:+.2f} on average (-1 worst, 1 best), on {opinion.conversations} of the conversations it answered"
 
 
 def _marks(row: VersionRow) -> Text:

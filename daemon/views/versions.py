@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from daemon.ledger.opinions import Opinion, OpinionLedger
 from daemon.stores import Stores
 from daemon.taint import tainted
 from registry.history import BrokenChain, History, verify
@@ -32,6 +33,7 @@ class VersionDetails:
 
     row: VersionRow
     version: Version
+    feedback: Opinion  # on its answers
     gate_reports: tuple[GateReport, ...]
     promotions: tuple[Promotion, ...]  # the entries that put it live
 
@@ -63,9 +65,18 @@ def version_details(stores: Stores, name: VersionName) -> VersionDetails:
     return VersionDetails(
         row=_row(stores, version, history, newest),
         version=version,
+        feedback=OpinionLedger(stores.engine).of(str(name), spans_live(history, name)),
         gate_reports=tuple(stores.versions.gate_reports(name)),
         promotions=tuple(entry for entry in history.entries if entry.version == name),
     )
+
+
+def spans_live(history: History, name: VersionName) -> list[tuple[datetime, datetime | None]]:
+    """Return when a version was live, from and until; None: it still is."""
+    ends = [entry.at for entry in history.entries[1:]] + [None]
+    return [
+        (entry.at, end) for entry, end in zip(history.entries, ends, strict=True) if entry.version == name
+    ]
 
 
 def checked_history(stores: Stores, model_line: str) -> CheckedHistory:

@@ -1,0 +1,40 @@
+"""Tells what users thought of each version's answers, however late they said so."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Engine, func, select
+
+from daemon.ledger.database import reader
+from daemon.ledger.tables import conversations
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Opinion:
+    """Feedback on one version: how many conversations have it, and its mean from -1 (worst) to 1 (best)."""
+
+    conversations: int
+    mean: float | None
+
+
+class OpinionLedger:
+    """Joins feedback to the version that answered."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._reads = reader(engine)
+
+    def of(self, version: str, live: Sequence[tuple[datetime, datetime | None]]) -> Opinion:
+        """Return the feedback on a version: on conversations that name it, or name none and took place in its time.
+
+        ``live`` are the spans in which it was live, from (included) to (excluded; None: until now).
+        """
+        answered: ColumnElement[bool] = conversations.c.version == version
+        for since, until in live:
+            unnamed = conversations.c.version.is_(None) & (conversations.c.at >= since)
+            answered |= unnamed if until is None else unnamed & (conversations.c.at < until)
+        rated = answered & conversations.c.feedback.is_not(None)
+        query = select(func.count(), func.avg(conversations.c.feedback)).where(rated)
+        with self._reads.begin() as connection:
+            count, mean = connection.execute(query).one()
+            return Opinion(conversations=count, mean=mean)
