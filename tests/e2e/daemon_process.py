@@ -25,10 +25,14 @@ class DaemonProcess:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(self._command("run"), stdout=log, stderr=log, env=_environment())
+        self.launch()
         eventually(self.ready, deadline_s=60)
         return self
+
+    def launch(self) -> None:
+        """Start it without waiting for anything."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(self._command("run"), stdout=log, stderr=log, env=_environment())
 
     def __enter__(self) -> Self:
         return self.start()
