@@ -21,7 +21,8 @@ _MAX_MESSAGE_CHARS = 4_000
 def configure_logging(level: Level, format: Format, *, stream: TextIO | None = None) -> None:  # noqa: A002
     """Log to ``stream`` (stderr) from ``level`` on, Python's warnings included. A second call replaces the first.
 
-    Libraries are heard from WARNING on, whatever the level: at DEBUG, Kafka's would log whole conversations.
+    Libraries are heard from WARNING on, whatever the level: at DEBUG, Kafka's would log whole conversations. Kafka's is
+    not heard below CRITICAL: it reports each attempt at a broker that is gone; ``daemon.kafka`` says it once.
     """
     stream = stream or sys.stderr
     text = format == "text" or (format == "auto" and stream.isatty())
@@ -34,6 +35,7 @@ def configure_logging(level: Level, format: Format, *, stream: TextIO | None = N
     root.setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
     for package in _OURS:
         logging.getLogger(package).setLevel(level)
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
     logging.captureWarnings(True)
 
 

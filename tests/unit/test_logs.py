@@ -19,7 +19,9 @@ class Terminal(io.StringIO):
 @pytest.fixture(autouse=True)
 def restored() -> Iterator[None]:
     """Leave logging as it was."""
-    loggers = [logging.getLogger(name) for name in (None, "daemon", "monitors", "learners", "registry")]
+    loggers = [
+        logging.getLogger(name) for name in (None, "daemon", "monitors", "learners", "registry", "kafka")
+    ]
     levels, handlers = [logger.level for logger in loggers], loggers[0].handlers[:]
     yield
     logging.captureWarnings(False)
@@ -162,3 +164,9 @@ def test_text_can_not_pretend_to_be_another_record() -> None:
     assert r"user a\n2026" in line
     assert r"\x1b[31mfake" in line
     assert r"run=r\n1" in line
+
+
+def test_the_kafka_client_does_not_report_every_attempt(out: io.StringIO) -> None:
+    logging.getLogger("kafka.net.selector").error("connection refused")
+
+    assert out.getvalue() == ""
