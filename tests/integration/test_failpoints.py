@@ -304,6 +304,9 @@ def struck(folder: Path, fault: Fault) -> bool:
     return fault.struck
 
 
+@pytest.mark.filterwarnings(
+    "ignore:This process .* is multi-threaded:DeprecationWarning"
+)  # the fork, from 3.12 on
 @pytest.mark.parametrize("kind", ["killed", "EIO", "ENOSPC"])
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("step", sorted(steps_of_the_program() - ELSEWHERE))
