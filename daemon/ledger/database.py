@@ -12,7 +12,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, insert, make_url, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from daemon.errors import LedgerError, StaleLeader
@@ -69,15 +69,28 @@ def _connect_server(url: URL) -> Engine:
     return engine
 
 
+#: What SQLite and PostgreSQL say.
+_DISK_FULL = ("database or disk is full", "No space left on device")
+
+
 @contextmanager
 def write(engine: Engine, step: str) -> Iterator[Connection]:
     """One write transaction, all or nothing.
 
     ``step`` names it in the audit events around its commit (``sys.addaudithook``), where tests let faults strike.
+    Raises LedgerError where the disk is full: nothing was written then.
     """
-    with engine.begin() as connection:
-        yield connection
-        sys.audit("retuned.step", step, "before")
+    try:
+        with engine.begin() as connection:
+            yield connection
+            sys.audit("retuned.step", step, "before")
+    except OperationalError as error:
+        if any(words in str(error.orig) for words in _DISK_FULL):
+            raise LedgerError(
+                f"the disk under the ledger {_shown(str(engine.url))} is full; nothing of this step ({step}) was "
+                "written, and nothing is lost: make space and start again"
+            ) from error
+        raise
     sys.audit("retuned.step", step, "after")
 
 

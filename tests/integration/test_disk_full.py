@@ -1,0 +1,61 @@
+"""A ledger on a disk that is really full."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from daemon.errors import LedgerError
+from daemon.ledger.conversations import ConversationLedger
+from daemon.ledger.database import open_ledger, reader
+from daemon.ledger.intake import IntakeLedger
+from tests.factories_ledger import TOPIC, a_batch, talks
+from tests.helpers import missing, required_program
+
+BATCH = 200
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Three megabytes, of which a file fills one."""
+    mount, umount = required_program("mount", "install mount"), required_program("umount", "install mount")
+    if os.geteuid() != 0:
+        missing("the right to mount a small disk", "run the tests as root")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    done = subprocess.run(
+        [mount, "-t", "tmpfs", "-o", "size=3m", "tmpfs", folder], capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        missing(f"a small disk ({done.stderr.strip()})", "allow this machine to mount a tmpfs")
+    (folder / "ballast").write_bytes(b"x" * 2**20)
+    yield folder
+    subprocess.run([umount, folder], check=True)
+
+
+def fill(intake: IntakeLedger) -> None:
+    """Far more than fits."""
+    for first in range(0, 100 * BATCH, BATCH):
+        intake.record(a_batch(talks(first, BATCH)))
+
+
+def test_a_full_disk_stops_intake_with_a_clear_error_and_loses_nothing(small_disk: Path) -> None:
+    engine = open_ledger(f"sqlite:///{small_disk / 'ledger.db'}")
+    intake = IntakeLedger(engine, window_size=100)
+
+    with pytest.raises(LedgerError, match=r"is full; nothing of this step \(intake\) was written"):
+        fill(intake)
+
+    first = intake.next_offsets()[TOPIC, 0]
+    assert first >= BATCH
+    assert ConversationLedger(engine).last_seq() == first
+
+    (small_disk / "ballast").unlink()
+    intake.record(a_batch(talks(first, BATCH)))
+
+    assert ConversationLedger(engine).last_seq() == first + BATCH
+    with reader(engine).connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
+    engine.dispose()
