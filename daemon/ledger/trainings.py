@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Engine, RowMapping, exists, func, insert, select, update
+from sqlalchemy import Engine, Integer, RowMapping, cast, exists, func, insert, select, update
 
 from daemon.facts import Action, Coordinates, Decision, Run, RunState, TrainingRecord, Trigger
 from daemon.ledger.database import reader, write
@@ -115,9 +115,10 @@ class TrainingLedger:
             return tuple(_training_record(row) for row in connection.execute(query).mappings())
 
     def next_run_number(self) -> int:
-        """Return the number of the next run."""
+        """Return the number of the next run, which no run had before. The newest run is never let go of."""
+        number = cast(func.substr(runs.c.id, 2), Integer)
         with self._reads.begin() as connection:
-            return (connection.scalar(select(func.count()).select_from(runs)) or 0) + 1
+            return (connection.scalar(select(func.max(number))) or 0) + 1
 
     def note_progress(self, run_id: str, progress: Mapping[str, object]) -> None:
         """Write how far a run is."""
