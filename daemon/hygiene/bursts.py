@@ -1,9 +1,9 @@
 """Says how much one user may say before it is a flood: a script, a loop, an attack, and no conversation any more."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,9 +20,4 @@ class BurstLimit:
     @property
     def span_us(self) -> int:
         """Microseconds of a span."""
-        return self.within // timedelta(microseconds=1)
-
-    def span(self, at: datetime) -> int:
-        """Return the number of the span that a moment is in. It counts towards zero, as databases divide."""
-        micros = (at - _EPOCH) // timedelta(microseconds=1)
-        return micros // self.span_us if micros >= 0 else -(-micros // self.span_us)
+        return self.within // _MICROSECOND

@@ -1,6 +1,5 @@
 """Sets aside what one user sent too much of, so that a flood moves neither windows nor training."""
 
-from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -10,7 +9,7 @@ from daemon.bad_record import Reason
 from daemon.facts import Coordinates, DeadLetter, NewConversation
 from daemon.hygiene.bursts import BurstLimit
 from daemon.ledger.membership import among
-from daemon.ledger.tables import conversations, dead_letters
+from daemon.ledger.tables import conversations, dead_letters, microseconds
 
 
 def part(
@@ -20,14 +19,16 @@ def part(
 
     A record that was set aside before and that an operator put back on the topic is let in.
     """
-    counted = _counted(connection, talks, limit)
+    span_us, most = limit.span_us, limit.conversations
+    spans = [_span(microseconds(new.conversation.at), span_us) for new in talks]
+    counted = _counted(connection, talks, spans, span_us)
     released = _released(connection, talks)
     kept, aside = [], []
-    for new in talks:
-        key = (new.user_hash, limit.span(new.conversation.at))
-        put_back = (new.requeued, new.record_sha256) in released
-        if new.user_hash is None or counted[key] < limit.conversations or put_back:
-            counted[key] += 1
+    for new, span in zip(talks, spans, strict=True):
+        key = (new.user_hash, span)
+        count = 0 if new.user_hash is None else counted.get(key, 0)
+        if count < most or (new.requeued, new.record_sha256) in released:
+            counted[key] = count + 1
             kept.append(new)
         else:
             aside.append(new)
@@ -49,25 +50,29 @@ def burst_letter(new: NewConversation, limit: BurstLimit, now: datetime) -> Dead
     )
 
 
+def _span(at_us: int, span_us: int) -> int:
+    """Return the number of the span that a moment is in, counted towards zero, as databases divide."""
+    return at_us // span_us if at_us >= 0 else -(-at_us // span_us)
+
+
 def _counted(
-    connection: Connection, talks: Sequence[NewConversation], limit: BurstLimit
-) -> Counter[tuple[str | None, int]]:
+    connection: Connection, talks: Sequence[NewConversation], spans: Sequence[int], span_us: int
+) -> dict[tuple[str | None, int], int]:
     """Count what is in the ledger already of the users of these conversations, in the spans of these."""
     users = {new.user_hash for new in talks if new.user_hash is not None}
     if not users:
-        return Counter()
-    spans = [limit.span(new.conversation.at) for new in talks]
+        return {}
     at = type_coerce(conversations.c.at, BigInteger)
-    span = at // limit.span_us
+    span = at // span_us
     query = (
         select(conversations.c.user_hash, span, func.count())
         .where(
             among(connection, conversations.c.user_hash, users)
-            & at.between((min(spans) - 1) * limit.span_us, (max(spans) + 1) * limit.span_us)
+            & at.between((min(spans) - 1) * span_us, (max(spans) + 1) * span_us)
         )
         .group_by(conversations.c.user_hash, span)
     )
-    return Counter({(user, number): count for user, number, count in connection.execute(query)})
+    return {(user, number): count for user, number, count in connection.execute(query)}
 
 
 def _released(
