@@ -39,11 +39,11 @@ def describe(samples: Sequence[Sample]) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(NUMERIC, "float64"))
 
 
-def _row(sample: Sample) -> dict[str, float | str | None]:
+def shape_of(sample: Sample) -> dict[str, float]:
+    """Return how long a conversation is and how it is written, whatever it is about."""
     asked = [turn.content for turn in sample.turns if turn.role == "user"]
     text = user_text(sample)
     visible = [c for c in text if not c.isspace()]
-    script = _script(text)
     return {
         "user_characters": len(text),
         "reply_characters": len(reply_text(sample)),
@@ -51,9 +51,17 @@ def _row(sample: Sample) -> dict[str, float | str | None]:
         "question_share": _share(sum(bool(_QUESTION.search(a)) for a in asked), len(asked)),
         "non_letter_share": _share(sum(not c.isalpha() for c in visible), len(visible)),
         "repeated_share": _share(_empty_or_repeated(asked), len(asked)),
+    }
+
+
+def _row(sample: Sample) -> dict[str, float | str | None]:
+    text = user_text(sample)
+    script = script_of(text)
+    return {
+        **shape_of(sample),
         "feedback": sample.feedback,
         "script": script,
-        "language": _language(text, script),
+        "language": language_of(text, script),
     }
 
 
@@ -66,7 +74,7 @@ def _empty_or_repeated(messages: Sequence[str]) -> int:
     return len(told) - len({message for message in told if message})
 
 
-def _script(text: str) -> str:
+def script_of(text: str) -> str:
     """Return the script of most letters (LATIN, CJK, CYRILLIC, ...), or "none"."""
     scripts = Counter(_script_of(c) for c in text if c.isalpha())
     return scripts.most_common(1)[0][0] if scripts else "none"
@@ -77,7 +85,7 @@ def _script_of(character: str) -> str:
     return "HAN" if is_han(character) else unicodedata.name(character, "unknown").split(" ")[0]
 
 
-def _language(text: str, script: str) -> str:
+def language_of(text: str, script: str) -> str:
     """Return an ISO 639 code, or "unknown" where the text is too short to tell."""
     import py3langid  # type: ignore[import-untyped]  # 0.4 s for its model: only where a text is described
 

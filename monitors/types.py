@@ -34,6 +34,7 @@ class Sample:
     turns: tuple[Turn, ...]
     #: What the user thought of it, from -1 (worst) to 1 (best); None where nobody said.
     feedback: float | None = None
+    version: str | None = None  # that answered, where it is known
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,0 +1,172 @@
+"""Watches a stream conversation by conversation and raises an alarm when it changes: an e-detector.
+
+The promise: while the stream is like the reference, alarms are at least ``conversations_between_false_alarms``
+conversations apart on average. For each aspect a wealth is staked on bets that are fair under that hypothesis
+(``betting``), so that the e-CUSUM W_n = max(W_{n-1}, 1) L_n never exceeds the Shiryaev-Roberts e-detector
+R_n = (R_{n-1} + 1) L_n, of which R_n - n is a supermartingale; an alarm at W >= N therefore has an average run length of
+N or more (Shin, Ramdas and Rinaldo, E-detectors, 2023, theorem 2.4). The mean of several keeps the promise.
+
+It assumes that conversations of different users are exchangeable with those of the reference at the same time of the
+day (and of the week, where the reference is as long). One conversation of a user counts while it is remembered, as
+those of one user depend on each other. The reference is finite, so a stream of its own population still differs from it
+a little: experts remember fewer conversations than it has, and can't learn as small a difference.
+
+The experts of an aspect share its wealth (fixed share: Herbster and Warmuth, 1998): what pays now leads now.
+"""
+
+import zlib
+from bisect import bisect_left
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from monitors.betting import EXPERTS, HORIZONS, Bettor, Floats
+from monitors.tokens import BUCKETS, Aspect, Tokens, tokens_of
+from monitors.types import Sample
+
+_SHARE = 0.005  # of the wealth that experts even out at each bet
+_REMEMBERED = max(HORIZONS)
+_MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
+_DAY, _WEEK = timedelta(days=1), timedelta(weeks=1)
+#: Conversations of the reference that the time of the day leaves to draw from, at least, and as a share.
+_NEAREST, _NEAREST_SHARE = 8, 1 / 24
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stake:
+    """Where the bets on one aspect stand."""
+
+    wealth: float = 1.0  # W, above 1: evidence for a change
+    since: int = 0  # the conversation, counted from 0, at which the evidence begins
+    shares: tuple[float, ...] = (1 / EXPERTS,) * EXPERTS  # of the experts
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DetectorState:
+    """All that an e-detector needs to go on exactly as if it had never stopped, besides the latest samples."""
+
+    count: int = 0  # conversations seen
+    stakes: Mapping[Aspect, Stake] = field(default_factory=dict)
+    recent: tuple[int, ...] = ()  # keys of the samples that are remembered, the oldest first
+
+    @property
+    def wealth(self) -> float:
+        """The e-detector: the mean over the aspects."""
+        return sum(stake.wealth for stake in self.stakes.values()) / len(self.stakes) if self.stakes else 1.0
+
+    @property
+    def leading(self) -> Aspect | None:
+        """The aspect with the most evidence."""
+        return max(self.stakes, key=lambda aspect: self.stakes[aspect].wealth, default=None)
+
+
+class EDetector:
+    """Bets on every aspect of each conversation. Constant memory; well under a millisecond a conversation."""
+
+    def __init__(
+        self,
+        reference: Sequence[Sample],
+        *,
+        conversations_between_false_alarms: int = 20_000,
+        seed: int = 0,
+        state: DetectorState | None = None,
+        recent: Mapping[int, Sample] | None = None,
+    ) -> None:
+        """``state`` and ``recent``, the samples of its keys, let it go on where another stopped."""
+        self._threshold = conversations_between_false_alarms
+        self._seed = seed
+        described = [(sample, tokens_of(sample)) for sample in reference]
+        self._draws = {
+            aspect: _Draws(
+                [(sample, found[aspect]) for sample, found in described if aspect in found], aspect
+            )
+            for aspect in Aspect
+        }
+        state = state or DetectorState()
+        self._count = state.count
+        self._stakes = {aspect: state.stakes.get(aspect, Stake()) for aspect in Aspect}
+        self._recent: deque[tuple[int, str]] = deque()
+        self._groups: Counter[str] = Counter()
+        for key in state.recent:
+            if (sample := (recent or {}).get(key)) is not None:
+                self._remember(key, sample, tokens_of(sample))
+
+    @property
+    def state(self) -> DetectorState:
+        """What to keep."""
+        return DetectorState(
+            count=self._count, stakes=dict(self._stakes), recent=tuple(key for key, _ in self._recent)
+        )
+
+    @property
+    def alarmed(self) -> bool:
+        """Whether the evidence is enough."""
+        wealth = [stake.wealth for stake in self._stakes.values()]
+        return sum(wealth) / len(wealth) >= self._threshold
+
+    def see(self, key: int, sample: Sample) -> None:
+        """Bet on a conversation, then learn from it. ``key`` identifies it in the state."""
+        if sample.group not in self._groups:
+            tokens = tokens_of(sample)
+            for aspect, found in tokens.items():
+                self._stakes[aspect] = self._bet(aspect, sample, found)
+            self._remember(key, sample, tokens)
+        self._count += 1
+
+    def _bet(self, aspect: Aspect, sample: Sample, tokens: Tokens) -> Stake:
+        stake, draws = self._stakes[aspect], self._draws[aspect]
+        drawn = draws.draw(sample, zlib.crc32(f"{self._seed}/{self._count}".encode()))
+        if drawn is None:
+            return stake
+        payoffs = draws.bettor.payoffs(tokens, drawn)
+        shares: Floats = np.asarray(stake.shares)
+        paid = float(shares @ payoffs)
+        shares = (1 - _SHARE) * shares * payoffs / paid + _SHARE / len(shares)
+        begins = stake.wealth <= 1
+        return Stake(
+            wealth=max(stake.wealth, 1.0) * paid,
+            since=self._count if begins else stake.since,
+            shares=tuple(shares.tolist()),
+        )
+
+    def _remember(self, key: int, sample: Sample, tokens: Mapping[Aspect, Tokens]) -> None:
+        for aspect, found in tokens.items():
+            self._draws[aspect].bettor.learn(found)
+        self._recent.append((key, sample.group))
+        self._groups[sample.group] += 1
+        if len(self._recent) > _REMEMBERED:
+            _, group = self._recent.popleft()
+            self._groups[group] -= 1
+            if not self._groups[group]:
+                del self._groups[group]
+
+
+class _Draws:
+    """Draws conversations of the reference from the time of the day, or of the week, at which the fresh one took place."""
+
+    def __init__(self, members: Sequence[tuple[Sample, Tokens]], aspect: Aspect) -> None:
+        times = [sample.at for sample, _ in members]
+        span = max(times) - min(times) if times else timedelta()
+        self._cycle = _WEEK if span >= _WEEK else _DAY if span >= _DAY else None
+        ordered = sorted(members, key=lambda member: (self._phase(member[0].at), member[0].id))
+        self._phases = [self._phase(sample.at) for sample, _ in ordered]
+        self._versions = [sample.version for sample, _ in ordered] if aspect is Aspect.REPLY else None
+        self.bettor = Bettor([tokens for _, tokens in ordered], buckets=BUCKETS[aspect])
+
+    def draw(self, fresh: Sample, chance: int) -> int | None:
+        """Return a number for the bettor; None where there is nothing to compare with: replies of another version."""
+        count = len(self._phases)
+        if not count:
+            return None
+        near = count if self._cycle is None else min(count, max(_NEAREST, int(count * _NEAREST_SHARE)))
+        middle = bisect_left(self._phases, self._phase(fresh.at))
+        drawn = (middle - near // 2 + chance % near) % count
+        if self._versions is not None and self._versions[drawn] != fresh.version:
+            return None
+        return drawn
+
+    def _phase(self, at: datetime) -> float:
+        return 0.0 if self._cycle is None else ((at - _MONDAY) % self._cycle) / self._cycle

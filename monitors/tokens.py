@@ -1,0 +1,89 @@
+"""Turns what can change in a conversation, aspect by aspect, into tokens that a sequential detector can bet on.
+
+Texts give their words (in any script), numbers the bucket they fall into. Nothing is fitted to any data, so that
+tokens of the reference look no different from those of the stream.
+"""
+
+import zlib
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from math import log2
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitors.descriptors import language_of, script_of, shape_of
+from monitors.texts import reply_text, user_text, words
+from monitors.types import Sample
+
+
+class Aspect(StrEnum):
+    """What may drift by itself."""
+
+    INPUT = "input"  # what users say
+    REPLY = "reply"  # what the assistant says
+    LANGUAGE = "language"
+    SHAPE = "shape"  # lengths, turns, questions
+    DEFECTS = "defects"  # empty, repeated or cut-off turns: the data, not the world
+
+
+Tokens = NDArray[np.int32]
+
+#: Tokens are counted in so many buckets; two that share one are taken for the same.
+BUCKETS: Mapping[Aspect, int] = {
+    Aspect.INPUT: 2**14,
+    Aspect.REPLY: 2**14,
+    Aspect.LANGUAGE: 2**8,
+    Aspect.SHAPE: 2**8,
+    Aspect.DEFECTS: 2**6,
+}
+#: Characters of a text that are looked at; what a conversation is about shows in them.
+_CHARACTERS = 4_000
+_LANGUAGE_CHARACTERS = 200
+
+
+def tokens_of(sample: Sample) -> dict[Aspect, Tokens]:
+    """Return the distinct tokens of each aspect. An aspect that a sample says nothing about is left out."""
+    said, answered = user_text(sample)[:_CHARACTERS], reply_text(sample)[:_CHARACTERS]
+    found = {
+        Aspect.INPUT: _text(said),
+        Aspect.REPLY: _text(answered),
+        Aspect.LANGUAGE: _language(said),
+        Aspect.SHAPE: _shape(sample),
+        Aspect.DEFECTS: _defects(sample),
+    }
+    return {aspect: _hashed(names, BUCKETS[aspect]) for aspect, names in found.items() if names}
+
+
+def _hashed(names: Iterable[str], buckets: int) -> Tokens:
+    return np.fromiter({zlib.crc32(name.encode()) % buckets for name in names}, dtype=np.int32)
+
+
+def _text(text: str) -> set[str]:
+    """Return the words; where there are none (emoji, digits, punctuation), the characters."""
+    return set(words(text)) or set(text.split())
+
+
+def _language(text: str) -> set[str]:
+    script = script_of(text)
+    return {f"script {script}", f"language {language_of(text[:_LANGUAGE_CHARACTERS], script)}"}
+
+
+def _shape(sample: Sample) -> set[str]:
+    return {f"{name} {_bucket(value)}" for name, value in shape_of(sample).items()}
+
+
+def _bucket(value: float) -> int:
+    """Number steps of about 40%, so that a word more or less is none."""
+    return round(2 * log2(1 + value))
+
+
+def _defects(sample: Sample) -> set[str]:
+    told = [" ".join(turn.content.lower().split()) for turn in sample.turns]
+    replies = [turn.content.strip() for turn in sample.turns if turn.role == "assistant"]
+    return {
+        f"empty {sum(not text for text in told) > 0}",
+        f"repeated {len({text for text in told if text}) < sum(bool(text) for text in told)}",
+        f"no reply {not replies or not replies[-1]}",
+        f"cut off {bool(replies) and replies[-1][-1:].isalnum() and len(replies[-1]) > 80}",
+    }

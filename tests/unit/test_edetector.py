@@ -1,0 +1,166 @@
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import product
+
+import pytest
+
+from monitors.edetector import DetectorState, EDetector
+from monitors.tokens import Aspect
+from monitors.types import Sample, Turn
+
+AT = datetime(2026, 11, 23, tzinfo=UTC)
+
+#: Words without a language, of the same letters in both topics.
+WORDS = ["".join(word) for word in product("bdgklmnprst", "aeiou", "bdgklmnprst")]
+random.Random(0).shuffle(WORDS)
+SHOP, SPORT = WORDS[:300], WORDS[300:600]
+
+
+def a_talk(
+    number: int, topic: list[str], *, user: str | None = None, at: datetime = AT, seed: int = 0
+) -> Sample:
+    """Twelve words of a topic, frequent ones more often."""
+    chance = random.Random(f"{seed}/{number}/{topic[0]}")
+    said = " ".join(chance.choices(topic, weights=[1 / (n + 5) for n in range(len(topic))], k=12))
+    turns = (Turn(role="user", content=f"{said}?"), Turn(role="assistant", content="I will look that up."))
+    return Sample(id=f"{topic[0]}-{number}", group=user or f"u{seed}-{number}", at=at, turns=turns)
+
+
+def reference(count: int = 400) -> list[Sample]:
+    return [a_talk(number, SHOP, seed=1) for number in range(count)]
+
+
+def stream(count: int, share: float, *, seed: int) -> Iterator[Sample]:
+    chance = random.Random(seed)
+    for number in range(count):
+        yield a_talk(number, SPORT if chance.random() < share else SHOP, seed=seed)
+
+
+def alarm_at(detector: EDetector, samples: Iterator[Sample] | list[Sample]) -> int | None:
+    """The number of the conversation that raised the alarm."""
+    for number, sample in enumerate(samples):
+        detector.see(number, sample)
+        if detector.alarmed:
+            return number
+    return None
+
+
+def test_a_stream_like_the_reference_raises_no_alarm() -> None:
+    assert alarm_at(EDetector(reference()), stream(3_000, 0.0, seed=2)) is None
+
+
+@pytest.mark.parametrize(("share", "within"), [(1.0, 60), (0.5, 150), (0.2, 600)])
+def test_a_new_topic_is_noticed_and_named_the_sooner_the_more_of_it_there_is(
+    share: float, within: int
+) -> None:
+    detector = EDetector(reference())
+    assert alarm_at(detector, stream(500, 0.0, seed=2)) is None
+
+    found = alarm_at(detector, stream(within, share, seed=3))
+
+    assert found is not None
+    assert detector.state.leading is Aspect.INPUT
+
+
+def test_the_evidence_begins_about_where_the_change_is() -> None:
+    detector = EDetector(reference())
+    before = list(stream(500, 0.0, seed=2))
+    after = [replace(sample, group=f"late {sample.group}") for sample in stream(40, 1.0, seed=3)]
+
+    alarm_at(detector, [*before, *after])
+
+    assert detector.alarmed
+    assert 460 <= detector.state.stakes[Aspect.INPUT].since <= 515
+
+
+def test_one_users_flood_raises_no_alarm() -> None:
+    detector = EDetector(reference())
+    flood = [a_talk(number, SPORT, user="bot") for number in range(1_000)]
+
+    assert alarm_at(detector, flood) is None
+
+
+def test_one_that_was_stopped_goes_on_exactly() -> None:
+    past, samples = reference(), list(stream(900, 0.1, seed=5))
+    unbroken = EDetector(past)
+    for number, sample in enumerate(samples):
+        unbroken.see(number, sample)
+
+    state = DetectorState()
+    for first in range(0, 900, 150):
+        again = EDetector(past, state=state, recent={key: samples[key] for key in state.recent})
+        for number in range(first, first + 150):
+            again.see(number, samples[number])
+        state = again.state
+
+    assert state == unbroken.state
+
+
+def by_day(day: int, hour: int, *, seed: int) -> Sample:
+    """Shop in the morning, sport in the evening."""
+    number = day * 24 + hour
+    return a_talk(number, SHOP if hour < 12 else SPORT, at=AT + timedelta(hours=number), seed=seed)
+
+
+def test_what_comes_every_day_at_its_hour_is_no_change() -> None:
+    days = [by_day(day, hour, seed=1) for day in range(14) for hour in range(24)]
+    week_on = [
+        replace(sample, at=sample.at + timedelta(days=14), group=f"g{n}-{copy}")
+        for copy in range(3)
+        for n, sample in enumerate(
+            by_day(day, hour, seed=6 + copy) for day in range(28) for hour in range(24)
+        )
+    ]
+    by_time = sorted(week_on, key=lambda sample: sample.at)
+
+    assert alarm_at(EDetector(days), by_time) is None
+
+    timeless = [replace(sample, at=AT) for sample in days]  # the same words, but nobody knows at which hour
+    assert alarm_at(EDetector(timeless), by_time) is not None
+
+
+def test_replies_of_another_version_are_not_compared() -> None:
+    past = [replace(sample, version="chat-v0") for sample in reference()]
+    curt = (Turn(role="user", content="shop1 shop2?"), Turn(role="assistant", content="no idea whatsoever"))
+    stream_of_v1 = [
+        replace(a_talk(n, SHOP, seed=9), turns=(a_talk(n, SHOP, seed=9).turns[0], curt[1]), version="chat-v1")
+        for n in range(300)
+    ]
+    detector = EDetector(past)
+
+    alarm_at(detector, stream_of_v1)
+
+    assert detector.state.stakes[Aspect.REPLY].wealth == 1.0
+
+
+def test_other_languages_and_broken_replies_are_told_apart() -> None:
+    chinese = [
+        replace(
+            a_talk(n, SHOP, seed=4),
+            turns=(Turn(role="user", content="我的订单什么时候到"), Turn(role="assistant", content="明天到")),
+        )
+        for n in range(60)
+    ]
+    empty = [
+        replace(
+            a_talk(n, SHOP, seed=4),
+            turns=(a_talk(n, SHOP, seed=4).turns[0], Turn(role="assistant", content="")),
+        )
+        for n in range(200)
+    ]
+    foreign, broken = EDetector(reference()), EDetector(reference())
+
+    assert alarm_at(foreign, chinese) is not None
+    assert foreign.state.stakes[Aspect.LANGUAGE].wealth > 1_000
+    assert alarm_at(broken, empty) is not None
+    assert broken.state.stakes[Aspect.DEFECTS].wealth > 1_000
+    assert broken.state.stakes[Aspect.LANGUAGE].wealth < 100
+
+
+def test_nothing_is_compared_with_nothing() -> None:
+    detector = EDetector([])
+
+    assert alarm_at(detector, stream(50, 1.0, seed=2)) is None
+    assert detector.state.wealth == 1.0
