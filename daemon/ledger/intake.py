@@ -64,15 +64,17 @@ class IntakeLedger:
             if open_halt(connection) is not None:
                 return _REFUSED
             fresh = _Fresh(_positions(connection, batch))
-            letters = [letter for letter in batch.dead_letters if fresh.holds(letter.at)]
             gone = self._tombstones.read(connection)
+            read_letters = [letter for letter in batch.dead_letters if fresh.holds(letter.at)]
+            letters = [letter for letter in read_letters if gone.isdisjoint(letter.subjects)]
             read_talks = [new for new in batch.conversations if fresh.holds(new.at)]
             read_opinions = [new for new in batch.feedback if fresh.holds(new.at)]
             talks = [new for new in read_talks if gone.isdisjoint((new.user_hash, new.conversation_hash))]
-            opinions = [
+            remembered = [
                 new for new in read_opinions if gone.isdisjoint((new.user_hash, new.conversation_hash))
             ]
             added = _add_conversations(connection, talks, batch.received_at)
+            opinions = _admitted(connection, remembered)
             _add_feedback(connection, opinions, batch.received_at)
             _join_feedback(
                 connection,
@@ -90,7 +92,13 @@ class IntakeLedger:
             dead_letters=len(letters),
             duplicates=len(talks) - len(added),
             windows=closed,
-            forgotten=len(read_talks) + len(read_opinions) - len(talks) - len(opinions),
+            forgotten=len(read_talks)
+            + len(read_opinions)
+            + len(read_letters)
+            - len(talks)
+            - len(remembered)
+            - len(letters),
+            not_admitted=len(remembered) - len(opinions),
             halt=halt,
         )
 
@@ -169,6 +177,16 @@ def _add_conversations(
     return added
 
 
+def _admitted(connection: Connection, opinions: Sequence[NewFeedback]) -> list[NewFeedback]:
+    """Return the feedback that may be kept: it says so itself, or its conversation is kept."""
+    unsure = {new.conversation_id for new in opinions if not new.admitted}
+    if not unsure:
+        return list(opinions)
+    query = select(conversations.c.conversation_id).where(conversations.c.conversation_id.in_(unsure))
+    kept = set(connection.scalars(query))
+    return [new for new in opinions if new.admitted or new.conversation_id in kept]
+
+
 def _add_feedback(connection: Connection, opinions: Sequence[NewFeedback], received_at: datetime) -> None:
     """Insert feedback; the same said again about the same conversation and moment is one."""
     rows = [
@@ -179,6 +197,7 @@ def _add_feedback(connection: Connection, opinions: Sequence[NewFeedback], recei
             "partition": new.at.partition,
             "offset": new.at.offset,
             "conversation_id": new.conversation_id,
+            "user_hash": new.user_hash,
             "at": new.when,
             "thumb": new.feedback.thumb,
             "rating": new.feedback.rating,
