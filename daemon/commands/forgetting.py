@@ -39,13 +39,13 @@ def forget(
     from daemon.forgetting import subject_of
     from daemon.screens.forgetting import forgotten_screen
 
-    if (user is None) == (conversation is None):
+    if bool(user) == bool(conversation):
         raise NobodyNamed("name one of the two: --user U or --conversation C")
     settings = read_settings(context)
     if not (yes or as_json):
         typer.confirm(f"Erase {user or conversation} from {settings.model_line} for good?", abort=True)
     with opened(settings) as stores:
-        subject = subject_of(stores, user=user, conversation=conversation)
+        subject = subject_of(stores, user=user or None, conversation=conversation)
         done = erase(
             stores, subject, model_line=settings.model_line, runs_dir=settings.state_dir / "runs",
             by=operator().name, why=reason, clock=utc_now,
