@@ -10,6 +10,7 @@ from pathlib import Path
 
 import orjson
 
+from daemon.conversation import Message
 from daemon.curation import Caps, Forbidden, curate
 from daemon.errors import NotEnoughData
 from daemon.facts import SeqRange, StoredConversation, TrainingRecord
@@ -74,7 +75,7 @@ def build(
         :wanted
     ]
     used = [*((talk, "new") for talk in new), *((talk, "replay") for talk in replay)]
-    content = b"".join(training_line(talk, origin) for talk, origin in used)
+    content = b"".join(training_line(talk.conversation_id, talk.messages, origin) for talk, origin in used)
     _replace(path, content)
     return Dataset(
         path=path,
@@ -124,7 +125,7 @@ def _record(talk: StoredConversation, origin: str) -> TrainingRecord:
     )
 
 
-def training_line(talk: StoredConversation, origin: str) -> bytes:
+def training_line(conversation_id: str, messages: Iterable[Message], origin: str) -> bytes:
     """Return a conversation as one line of a training file."""
-    messages = [{"role": message.role, "content": message.content} for message in talk.messages]
-    return orjson.dumps({"id": talk.conversation_id, "messages": messages, "origin": origin}) + b"\n"
+    said = [{"role": message.role, "content": message.content} for message in messages]
+    return orjson.dumps({"id": conversation_id, "messages": said, "origin": origin}) + b"\n"
