@@ -105,7 +105,10 @@ def _replace(path: Path, content: bytes) -> None:
     scratch = path.with_name(f".{path.name}.tmp")
     with scratch.open("wb") as opened:
         opened.write(content)
+        opened.flush()
+        sys.audit("retuned.step", "training.sync", "before")
         os.fsync(opened.fileno())
+        sys.audit("retuned.step", "training.sync", "after")
     sys.audit("retuned.step", "training.manifest", "before")
     scratch.replace(path)
     sys.audit("retuned.step", "training.manifest", "after")
