@@ -22,6 +22,7 @@ from daemon.stages.deciding import DecidingStage
 from daemon.stages.judging import JudgingStage
 from daemon.stages.leading import Led
 from daemon.stages.releasing import ReleasingStage
+from daemon.stages.retention import RetentionStage
 from daemon.stages.training import TrainingStage
 from daemon.stores import Stores
 from daemon.translate import (
@@ -36,6 +37,8 @@ from learners.scorer_process import ScorerProcess
 from learners.training_process import TrainingProcess
 from learners.types import RunResult, TrainRequest
 from registry.types import Version
+
+_SCORED = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,6 +78,7 @@ def lead(
             _deciding(settings, stores, metrics, training, releasing),
             training,
             releasing,
+            _retention(settings, stores, metrics),
         ),
         children={
             "judge": lambda: judge.pid,
@@ -83,6 +87,27 @@ def lead(
         },
         problem=lambda: None if loaded.ready else "the scorer is not running",
     )
+
+
+def _retention(settings: Settings, stores: Stores, metrics: Metrics) -> RetentionStage:
+    def scored() -> set[str]:
+        """The versions that a gate may still compare: the latest, and what is live."""
+        live = stores.versions.history(settings.model_line).live
+        latest = stores.versions.versions(settings.model_line)[-_SCORED:]
+        return {str(version.name) for version in latest} | ({str(live)} if live else set())
+
+    return RetentionStage(
+        stores.old_conversations,
+        stores.old_history,
+        scored=scored,
+        runs_dir=_runs_dir(settings),
+        metrics=metrics,
+        clock=utc_now,
+    )
+
+
+def _runs_dir(settings: Settings) -> Path:
+    return settings.state_dir.absolute() / "runs"
 
 
 def _dead_letters(
@@ -166,7 +191,7 @@ def _training(settings: Settings, stores: Stores, metrics: Metrics, base: Path, 
         plan=plan,
         start=start,
         register=register,
-        runs_dir=settings.state_dir.absolute() / "runs",
+        runs_dir=_runs_dir(settings),
         timeout=timedelta(seconds=settings.learning.timeout_s),
         metrics=metrics,
         clock=utc_now,

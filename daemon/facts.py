@@ -31,6 +31,11 @@ class NewConversation:
     record_sha256: str
     source: str | None = None  # who produced it
     sketch: bytes | None = None  # MinHash of its words
+    #: Of the record as it came, for its dead letter if it is set aside; empty where dead letters keep no bytes.
+    key: bytes | None = None
+    value: bytes | None = None
+    size: int = 0
+    requeued: Coordinates | None = None  # of the dead letter that an operator put back as this record
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -135,6 +140,7 @@ class BatchResult:
     windows: int
     forgotten: int = 0  # records of forgotten users and conversations, which were dropped
     not_admitted: int = 0  # feedback that nothing says may be kept, which was dropped
+    set_aside: int = 0  # conversations of users who sent too many; dead letters now
     halt: Halt | None = None  # that its dead letters brought about
     refused: bool = False
 

@@ -17,6 +17,10 @@ RecordKind: TypeAlias = Literal[
 ]
 Split: TypeAlias = Literal["train", "heldout"]
 Child: TypeAlias = Literal["scorer", "trainer", "judge"]
+Pruned: TypeAlias = Literal[
+    "conversations", "feedback", "scores", "dead_letters", "halts", "offset_changes", "train_requests",
+    "training_records", "runs", "decisions", "windows", "reference_sets",
+]  # fmt: skip
 ActorKind: TypeAlias = Literal["daemon", "operator"]
 
 _ENDED = (RunState.FINISHED, RunState.FAILED, RunState.CANCELLED)
@@ -255,6 +259,13 @@ class ProcessMetrics:
                 "retuned_child_restarts_total",
                 "Times a child process died and was replaced.",
                 child=get_args(Child),
+            )
+        )
+        self.pruned: Family[Counter, Pruned] = Family(
+            declare.counter(
+                "retuned_pruned_rows_total",
+                "Rows that the ledger let go of, by table.",
+                table=get_args(Pruned),
             )
         )
         self.leader = declare.gauge(

@@ -4,12 +4,14 @@ from collections.abc import Iterator, Sequence
 
 from daemon.clock import Clock
 from daemon.errors import DaemonError
-from daemon.facts import StoredDeadLetter
+from daemon.facts import Coordinates, StoredDeadLetter
 from daemon.ledger.dead_letters import DeadLetterLedger
-from daemon.streams import BrokerUnreachable, RecordSink
+from daemon.streams import BrokerUnreachable, Headers, RecordSink
 
 _PAGE = 500
 _FLUSH_S = 10.0
+#: Header of a record that was put back: topic/partition/offset of the one that was set aside.
+_HEADER = "retuned.requeued"
 
 
 class BytesNotKept(DaemonError):
@@ -49,7 +51,7 @@ def requeue(
         for stored in page:
             letter = stored.letter
             origin = f"{letter.at.topic}/{letter.at.partition}/{letter.at.offset}".encode()
-            sink.send(letter.at.topic, letter.key, letter.value, [("retuned.requeued", origin)])
+            sink.send(letter.at.topic, letter.key, letter.value, [(_HEADER, origin)])
         if not sink.flush(_FLUSH_S):
             raise BrokerUnreachable(
                 f"the broker did not take the records within {_FLUSH_S:g} s; {count} were requeued before. Check "
@@ -58,6 +60,16 @@ def requeue(
         ledger.requeued([stored.id for stored in page], clock())
         count += len(page)
     return count
+
+
+def put_back(headers: Headers) -> Coordinates | None:
+    """Return which dead letter a record says to be; None where it says nothing that can be read."""
+    for name, value in headers:
+        if name == _HEADER:
+            parts = value.decode(errors="replace").rsplit("/", 2)
+            if len(parts) == 3 and parts[1].isdecimal() and parts[2].isdecimal():
+                return Coordinates(topic=parts[0], partition=int(parts[1]), offset=int(parts[2]))
+    return None
 
 
 def _pages(letters: Iterator[StoredDeadLetter]) -> Iterator[list[StoredDeadLetter]]:

@@ -115,6 +115,11 @@ class HygieneSection(_Section):
     """Tenants whose conversations are kept; others, and those that name none, are dropped. Unset: all are kept."""
     consent_field: str | None = None
     """Field of the metadata that must be true for a conversation to be kept. Unset: none is asked for."""
+    burst_conversations: _Positive | None = 200
+    """Conversations of one user within burst_s; what comes above is set aside as a dead letter (reason burst), so that
+    a flood moves neither windows nor training. Unset: no bound, for lines whose user ids name no single users."""
+    burst_s: float = Field(3_600, ge=1)
+    """Seconds that burst_conversations are counted over, by the conversations' own times."""
 
     @field_validator("phone_regions")
     @classmethod
@@ -256,6 +261,29 @@ class ReleaseSection(_Section):
     """Versions that the scorer keeps in memory, the live one included."""
 
 
+class RetentionSection(_Section):
+    """How much the ledger keeps. Its size is steady however long the stream goes on; what a version came from, the log
+    of promotions and that of erasures stay for ever.
+    """
+
+    conversations: int = Field(100_000, ge=100)
+    """Newest conversations that stay, of each side of the holdout split; about 2 kB each."""
+    sample: int = Field(20_000, ge=0)
+    """Older conversations that stay, a uniform sample of all of the past, for replay and gates; of each side."""
+    max_age_days: float | None = Field(None, gt=0)
+    """Days after which conversations go, whatever they are needed for, and what quotes them. Unset: none does."""
+    known_ids: int = Field(1_000_000, ge=0)
+    """Conversations that are gone and are not counted again if their records come again; about 250 bytes each."""
+    feedback_days: float = Field(30, gt=0)
+    """Days that feedback waits for its conversation."""
+    dead_letters: int = Field(10_000, ge=100)
+    """Newest dead letters that stay, once they are published."""
+    dead_letters_days: float = Field(30, gt=0)
+    """Days that they stay."""
+    history: int = Field(10_000, ge=100)
+    """Newest windows that stay, and as many decisions, halts and requests."""
+
+
 class LeaderSection(_Section):
     """Which replica decides, trains and promotes. Replicas share a PostgreSQL ledger; all of them read the stream."""
 
@@ -320,12 +348,34 @@ class Settings(_Section):
     """What a candidate must show."""
     release: ReleaseSection = ReleaseSection()
     """What happens to a candidate that passed."""
+    retention: RetentionSection = RetentionSection()
+    """How much the ledger keeps."""
     leader: LeaderSection = LeaderSection()
     """Which replica leads."""
     http: HttpSection = HttpSection()
     """Metrics and health."""
     logging: LoggingSection = LoggingSection()
     """What is logged."""
+
+    @model_validator(mode="after")
+    def _what_is_needed_is_kept(self) -> "Settings":
+        needed = {
+            "policy.max_new_conversations": self.policy.max_new_conversations,
+            "windows.reference_size": self.windows.reference_size,
+            "windows.size": self.windows.size,
+            "gate.max_conversations": self.gate.max_conversations,
+        }
+        more = [f"{name} ({count})" for name, count in needed.items() if count > self.retention.conversations]
+        if more:
+            raise ValueError(
+                f"retention.conversations ({self.retention.conversations}) must be at least {', '.join(more)}"
+            )
+        if self.dead_letters.among > self.retention.dead_letters:
+            raise ValueError(
+                f"retention.dead_letters ({self.retention.dead_letters}) must be at least dead_letters.among "
+                f"({self.dead_letters.among})"
+            )
+        return self
 
     @model_validator(mode="after")
     def _replicas_share_what_they_must(self) -> "Settings":

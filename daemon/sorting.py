@@ -15,6 +15,7 @@ from daemon.hygiene.cleaning import Cleaner
 from daemon.hygiene.redaction import PersonalData, Redactor
 from daemon.hygiene.sketch import sketch
 from daemon.metrics import Metrics
+from daemon.requeueing import put_back
 from daemon.streams import RawRecord
 from daemon.wording import plain_words, text_digest
 
@@ -96,6 +97,10 @@ class Sorter:
             record_sha256=hashlib.sha256(raw.value or b"").hexdigest(),
             source=self._admission.source(record),
             sketch=sketch(words),
+            key=raw.key if self._keep_bytes else None,
+            value=raw.value if self._keep_bytes else None,
+            size=len(raw.value or b""),
+            requeued=put_back(raw.headers) if raw.headers else None,
         )
 
     def _feedback(self, record: FeedbackRecord, at: Coordinates, *, named: str) -> NewFeedback:

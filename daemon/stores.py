@@ -11,11 +11,13 @@ from daemon.ledger.database import bind_identity, fenced, open_ledger, reader
 from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.erasures import ErasureLedger
 from daemon.ledger.halts import HaltLedger
+from daemon.ledger.history_retention import HistoryRetention
 from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.retention import ConversationRetention
 from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.windows import WindowLedger
 from daemon.settings import Settings
-from daemon.translate import ceiling
+from daemon.translate import burst_limit, ceiling, keep, keep_history
 from registry.artifacts import ArtifactStore, FsspecArtifactStore
 from registry.directory_target import DirectoryTarget
 from registry.sql import SqlStore
@@ -35,6 +37,8 @@ class Stores:
     conversations: ConversationLedger
     windows: WindowLedger
     trainings: TrainingLedger
+    old_conversations: ConversationRetention
+    old_history: HistoryRetention
     versions: Store
     artifacts: ArtifactStore
     target: Target
@@ -77,13 +81,17 @@ def fenced_stores(stores: Stores, settings: Settings, fence: int) -> Stores:
 def _stores(settings: Settings, engine: Engine, holdout: Holdout) -> Stores:
     return Stores(
         engine=engine,
-        intake=IntakeLedger(engine, window_size=settings.windows.size, ceiling=ceiling(settings)),
+        intake=IntakeLedger(
+            engine, window_size=settings.windows.size, ceiling=ceiling(settings), burst=burst_limit(settings)
+        ),
         halts=HaltLedger(engine),
         dead_letters=DeadLetterLedger(engine),
         erasures=ErasureLedger(engine),
         conversations=ConversationLedger(engine),
         windows=WindowLedger(engine),
         trainings=TrainingLedger(engine),
+        old_conversations=ConversationRetention(engine, keep(settings)),
+        old_history=HistoryRetention(engine, keep_history(settings)),
         versions=SqlStore(engine, reads=reader(engine)),
         artifacts=FsspecArtifactStore(artifacts_url(settings), cache=settings.state_dir / "cache"),
         target=DirectoryTarget(target_dir(settings)),

@@ -1,5 +1,6 @@
 """Turns sections of the settings into the plain values that each package takes."""
 
+import math
 from datetime import timedelta
 
 from daemon.ceiling import Ceiling
@@ -7,8 +8,11 @@ from daemon.curation import Caps
 from daemon.dataset import DatasetSettings
 from daemon.decoding import Limits
 from daemon.hygiene.admission import Admission
+from daemon.hygiene.bursts import BurstLimit
 from daemon.hygiene.redaction import Redactor
 from daemon.kafka_settings import KafkaSettings
+from daemon.ledger.history_retention import KeepHistory
+from daemon.ledger.retention import Keep
 from daemon.policy import PolicySettings
 from daemon.settings import Settings
 from daemon.settings_file import read_secret
@@ -127,3 +131,39 @@ def admission(settings: Settings) -> Admission:
     section = settings.hygiene
     tenants = None if section.tenants is None else frozenset(section.tenants)
     return Admission(tenant_field=section.tenant_field, tenants=tenants, consent_field=section.consent_field)
+
+
+def burst_limit(settings: Settings) -> BurstLimit | None:
+    """Return how much one user may say."""
+    section = settings.hygiene
+    if section.burst_conversations is None:
+        return None
+    return BurstLimit(conversations=section.burst_conversations, within=timedelta(seconds=section.burst_s))
+
+
+def keep(settings: Settings) -> Keep:
+    """Return how many conversations stay."""
+    section = settings.retention
+    return Keep(
+        conversations=section.conversations,
+        sample=section.sample,
+        max_age=_days(section.max_age_days),
+        known=section.known_ids,
+        feedback=timedelta(days=section.feedback_days),
+    )
+
+
+def keep_history(settings: Settings) -> KeepHistory:
+    """Return how much of the past can be looked up."""
+    section = settings.retention
+    longest = min(section.dead_letters_days, section.max_age_days or math.inf)
+    return KeepHistory(
+        rows=section.history,
+        dead_letters=section.dead_letters,
+        dead_letter_age=timedelta(days=longest),
+        text_age=_days(section.max_age_days),
+    )
+
+
+def _days(days: float | None) -> timedelta | None:
+    return None if days is None else timedelta(days=days)

@@ -32,6 +32,7 @@ def a_talk(
     held_out: bool = False,
     user: str | None = None,
     feedback: Feedback | None = None,
+    at: datetime = NOW,
 ) -> NewConversation:
     """A conversation at this offset."""
     messages = (
@@ -40,7 +41,7 @@ def a_talk(
     )
     name = name or f"c{offset}"
     return NewConversation(
-        conversation=Conversation(conversation_id=name, at=NOW, messages=messages, feedback=feedback),
+        conversation=Conversation(conversation_id=name, at=at, messages=messages, feedback=feedback),
         at=Coordinates(topic=TOPIC, partition=0, offset=offset),
         user_hash=user,
         group=user or name,

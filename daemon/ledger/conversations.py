@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Engine, RowMapping, Select, exists, func, 
 from daemon.conversation import Message
 from daemon.facts import Coordinates, SeqRange, StoredConversation
 from daemon.ledger.database import reader
-from daemon.ledger.tables import conversations, scores
+from daemon.ledger.tables import conversations, past_conversations, scores
 
 _Ts = TypeVarTuple("_Ts")
 
@@ -130,10 +130,11 @@ def _side(
 
 
 def _said_before() -> ColumnElement[bool]:
-    """Whether a trainable conversation said the same words earlier."""
+    """Whether a trainable conversation said the same words earlier, be it still here or gone."""
     twin = conversations.alias()
     same = twin.c.text_digest == conversations.c.text_digest
-    return exists().where(same & twin.c.held_out.is_(False) & (twin.c.seq < conversations.c.seq))
+    here = exists().where(same & twin.c.held_out.is_(False) & (twin.c.seq < conversations.c.seq))
+    return here | exists().where(past_conversations.c.text_digest == conversations.c.text_digest)
 
 
 def _without_reply() -> ColumnElement[bool]:

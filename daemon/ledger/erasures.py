@@ -14,11 +14,13 @@ from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, delete, fu
 from daemon.errors import LedgerError
 from daemon.facts import Coordinates
 from daemon.ledger.database import in_intake_order, reader, write
+from daemon.ledger.membership import among
 from daemon.ledger.tables import (
     conversations,
     dead_letters,
     erasures,
     feedback,
+    past_conversations,
     scores,
     tombstones,
     training_records,
@@ -81,7 +83,13 @@ class ErasureLedger:
             theirs = _conversations_of(connection, subject)
             removed = _remove(connection, subject, theirs)
             entry = _append(connection, subject, removed, by=by, why=why, now=now)
-            _bury(connection, [subject.hash, *(talk.hash for talk in theirs)], entry)
+            hashes = [subject.hash, *(talk.hash for talk in theirs), *_learned_from(connection, subject)]
+            _bury(connection, hashes, entry)
+            connection.execute(
+                delete(past_conversations).where(
+                    among(connection, past_conversations.c.conversation_hash, hashes)
+                )
+            )
         self._wipe()
         return removed, entry
 
@@ -152,6 +160,12 @@ def _conversations_of(connection: Connection, subject: Subject) -> list[_Talk]:
     theirs = _theirs(conversations.c.user_hash, conversations.c.conversation_hash, subject)
     query = select(*columns).where(theirs).order_by(conversations.c.seq)
     return [_Talk(*row) for row in connection.execute(query)]
+
+
+def _learned_from(connection: Connection, subject: Subject) -> Sequence[str]:
+    """Return the conversations of the subject that only the lists of runs still name: retention took them."""
+    theirs = _theirs(training_records.c.group_key, training_records.c.conversation_hash, subject)
+    return connection.scalars(select(training_records.c.conversation_hash).where(theirs).distinct()).all()
 
 
 def _bury(connection: Connection, hashes: Sequence[str], entry: Erasure) -> None:

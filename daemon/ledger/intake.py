@@ -1,30 +1,33 @@
 """Counts records once: a batch's offsets and all its effects are one transaction."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from types import ModuleType
 
 from sqlalchemy import Connection, Engine, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from daemon.ceiling import Ceiling, crossed
 from daemon.facts import (
     Batch,
     BatchResult,
     Coordinates,
+    DeadLetter,
     Halt,
     HaltKind,
     NewConversation,
     NewFeedback,
 )
+from daemon.hygiene.bursts import BurstLimit
 from daemon.ledger.conversation_rows import insert_conversations
-from daemon.ledger.database import in_intake_order, reader, write
+from daemon.ledger.database import in_intake_order, insert_or_ignore, reader, write
 from daemon.ledger.dead_letters import add_dead_letters
 from daemon.ledger.erasures import Tombstones
 from daemon.ledger.halts import begin_halt, last_cleared, open_halt
+from daemon.ledger.membership import among
 from daemon.ledger.outcomes import commonest_reason, latest_outcomes
-from daemon.ledger.tables import conversations, feedback, positions
+from daemon.ledger.quarantine import burst_letter, part
+from daemon.ledger.tables import conversations, feedback, past_conversations, positions
 from daemon.ledger.windows import close_full_windows
 from daemon.streams import Start, TopicPartition
 
@@ -32,10 +35,18 @@ from daemon.streams import Start, TopicPartition
 class IntakeLedger:
     """Where reading stopped, and what the records read so far have brought."""
 
-    def __init__(self, engine: Engine, *, window_size: int, ceiling: Ceiling | None = None) -> None:
-        """``ceiling`` bounds the dead letters, beyond which intake is halted; without it there is no bound."""
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        window_size: int,
+        ceiling: Ceiling | None = None,
+        burst: BurstLimit | None = None,
+    ) -> None:
+        """Without ``ceiling`` there is no bound on dead letters; without ``burst`` none on one user's conversations."""
         self._engine = engine
         self._ceiling = ceiling
+        self._burst = burst
         self._tombstones = Tombstones()
         self._reads = reader(engine)
         self._window_size = window_size
@@ -63,44 +74,46 @@ class IntakeLedger:
             in_intake_order(connection)
             if open_halt(connection) is not None:
                 return _REFUSED
-            fresh = _Fresh(_positions(connection, batch))
-            gone = self._tombstones.read(connection)
-            read_letters = [letter for letter in batch.dead_letters if fresh.holds(letter.at)]
-            letters = [letter for letter in read_letters if gone.isdisjoint(letter.subjects)]
-            read_talks = [new for new in batch.conversations if fresh.holds(new.at)]
-            read_opinions = [new for new in batch.feedback if fresh.holds(new.at)]
-            talks = [new for new in read_talks if gone.isdisjoint((new.user_hash, new.conversation_hash))]
-            remembered = [
-                new for new in read_opinions if gone.isdisjoint((new.user_hash, new.conversation_hash))
-            ]
-            added = _add_conversations(connection, talks, batch.received_at)
-            opinions = _admitted(connection, remembered)
+            stored = _positions(connection, batch)
+            read = _fresh(batch, stored)
+            wanted = _without(read, self._tombstones.read(connection))
+            new = _unknown(connection, wanted.conversations)
+            kept, aside = self._part(connection, new)
+            if kept:
+                insert_conversations(connection, kept, batch.received_at)
+            opinions = _admitted(connection, wanted.feedback)
             _add_feedback(connection, opinions, batch.received_at)
             _join_feedback(
                 connection,
-                [new.conversation_id for new in opinions]
-                + [new.conversation.conversation_id for new in added],
+                [said.conversation_id for said in opinions]
+                + [talk.conversation.conversation_id for talk in kept],
             )
+            letters = (*wanted.dead_letters, *self._letters(aside, batch.received_at))
             add_dead_letters(connection, letters)
-            _advance(connection, batch)
+            _advance(connection, batch, stored)
             closed = close_full_windows(connection, size=self._window_size, now=batch.received_at)
             halt = self._halt(connection, batch.received_at) if letters else None
         return BatchResult(
-            conversations=len(added),
-            held_out=sum(new.held_out for new in added),
+            conversations=len(kept),
+            held_out=sum(talk.held_out for talk in kept),
             feedback=len(opinions),
             dead_letters=len(letters),
-            duplicates=len(talks) - len(added),
+            duplicates=len(wanted.conversations) - len(new),
             windows=closed,
-            forgotten=len(read_talks)
-            + len(read_opinions)
-            + len(read_letters)
-            - len(talks)
-            - len(remembered)
-            - len(letters),
-            not_admitted=len(remembered) - len(opinions),
+            forgotten=_size(read) - _size(wanted),
+            set_aside=len(aside),
+            not_admitted=len(wanted.feedback) - len(opinions),
             halt=halt,
         )
+
+    def _part(
+        self, connection: Connection, new: Sequence[NewConversation]
+    ) -> tuple[Sequence[NewConversation], Sequence[NewConversation]]:
+        """Tell what is let in from what one user sent too much of."""
+        return (new, ()) if self._burst is None or not new else part(connection, new, self._burst)
+
+    def _letters(self, aside: Sequence[NewConversation], now: datetime) -> list[DeadLetter]:
+        return [] if self._burst is None else [burst_letter(talk, self._burst, now) for talk in aside]
 
     def _halt(self, connection: Connection, now: datetime) -> Halt | None:
         """Halt intake where too much of what came lately can't be used."""
@@ -124,14 +137,38 @@ _REFUSED = BatchResult(
 )
 
 
-class _Fresh:
-    """Tells records that were counted before from new ones."""
+def _fresh(batch: Batch, stored: Mapping[tuple[str, int], int]) -> Batch:
+    """Return the batch without records that were counted before."""
 
-    def __init__(self, stored: dict[tuple[str, int], int]) -> None:
-        self._stored = stored
+    def unread(at: Coordinates) -> bool:
+        return at.offset >= stored.get((at.topic, at.partition), 0)
 
-    def holds(self, at: Coordinates) -> bool:
-        return at.offset >= self._stored.get((at.topic, at.partition), 0)
+    return replace(
+        batch,
+        conversations=tuple(new for new in batch.conversations if unread(new.at)),
+        feedback=tuple(new for new in batch.feedback if unread(new.at)),
+        dead_letters=tuple(letter for letter in batch.dead_letters if unread(letter.at)),
+    )
+
+
+def _without(batch: Batch, gone: frozenset[str]) -> Batch:
+    """Return the batch without records of users and conversations that are forgotten."""
+    if not gone:
+        return batch
+    return replace(
+        batch,
+        conversations=tuple(
+            new for new in batch.conversations if gone.isdisjoint((new.user_hash, new.conversation_hash))
+        ),
+        feedback=tuple(
+            new for new in batch.feedback if gone.isdisjoint((new.user_hash, new.conversation_hash))
+        ),
+        dead_letters=tuple(letter for letter in batch.dead_letters if gone.isdisjoint(letter.subjects)),
+    )
+
+
+def _size(batch: Batch) -> int:
+    return len(batch.conversations) + len(batch.feedback) + len(batch.dead_letters)
 
 
 def _positions(connection: Connection, batch: Batch) -> dict[tuple[str, int], int]:
@@ -142,8 +179,7 @@ def _positions(connection: Connection, batch: Batch) -> dict[tuple[str, int], in
     return {(topic, partition): offset for topic, partition, offset in connection.execute(query)}
 
 
-def _advance(connection: Connection, batch: Batch) -> None:
-    stored = _positions(connection, batch)
+def _advance(connection: Connection, batch: Batch, stored: Mapping[tuple[str, int], int]) -> None:
     for (topic, partition), offset in batch.next_offsets.items():
         values = {
             "next_offset": offset,
@@ -157,24 +193,20 @@ def _advance(connection: Connection, batch: Batch) -> None:
             connection.execute(update(positions).where(where).values(**values))
 
 
-def _add_conversations(
-    connection: Connection, found: Sequence[NewConversation], received_at: datetime
-) -> list[NewConversation]:
-    """Insert those whose id is new; the first record of an id wins."""
+def _unknown(connection: Connection, found: Sequence[NewConversation]) -> list[NewConversation]:
+    """Return those whose id is new; the first record of an id wins."""
     first: dict[str, NewConversation] = {}
     for new in found:
         first.setdefault(new.conversation.conversation_id, new)
     if not first:
         return []
-    known = set(
-        connection.scalars(
-            select(conversations.c.conversation_id).where(conversations.c.conversation_id.in_(list(first)))
-        )
-    )
-    added = [new for id_, new in first.items() if id_ not in known]
-    if added:
-        insert_conversations(connection, added, received_at)
-    return added
+    id_ = conversations.c.conversation_id
+    known = set(connection.scalars(select(id_).where(among(connection, id_, first))))
+    unknown = [talk for name, talk in first.items() if name not in known]
+    hash_ = past_conversations.c.conversation_hash
+    past = among(connection, hash_, [talk.conversation_hash for talk in unknown])
+    gone = set(connection.scalars(select(hash_).where(past)))
+    return [talk for talk in unknown if talk.conversation_hash not in gone]
 
 
 def _admitted(connection: Connection, opinions: Sequence[NewFeedback]) -> list[NewFeedback]:
@@ -182,8 +214,8 @@ def _admitted(connection: Connection, opinions: Sequence[NewFeedback]) -> list[N
     unsure = {new.conversation_id for new in opinions if not new.admitted}
     if not unsure:
         return list(opinions)
-    query = select(conversations.c.conversation_id).where(conversations.c.conversation_id.in_(unsure))
-    kept = set(connection.scalars(query))
+    id_ = conversations.c.conversation_id
+    kept = set(connection.scalars(select(id_).where(among(connection, id_, unsure))))
     return [new for new in opinions if new.admitted or new.conversation_id in kept]
 
 
@@ -207,7 +239,7 @@ def _add_feedback(connection: Connection, opinions: Sequence[NewFeedback], recei
         for new in opinions
     ]
     if rows:
-        connection.execute(_dialect(connection).insert(feedback).on_conflict_do_nothing(), rows)
+        connection.execute(insert_or_ignore(connection, feedback), rows)
 
 
 def feedback_digest(new: NewFeedback) -> str:
@@ -219,6 +251,8 @@ def feedback_digest(new: NewFeedback) -> str:
 
 def _join_feedback(connection: Connection, ids: Sequence[str]) -> None:
     """Give conversations the newest feedback that names them, whichever of the two came first."""
+    if not ids:
+        return
     newest = (
         select(feedback.c.score)
         .where(feedback.c.conversation_id == conversations.c.conversation_id)
@@ -226,17 +260,11 @@ def _join_feedback(connection: Connection, ids: Sequence[str]) -> None:
         .limit(1)
         .scalar_subquery()
     )
-    named = (
-        set(connection.scalars(select(feedback.c.conversation_id).where(feedback.c.conversation_id.in_(ids))))
-        if ids
-        else set()
+    named = set(
+        connection.scalars(
+            select(feedback.c.conversation_id).where(among(connection, feedback.c.conversation_id, ids))
+        )
     )
     if named:
-        connection.execute(
-            update(conversations).where(conversations.c.conversation_id.in_(named)).values(feedback=newest)
-        )
-
-
-def _dialect(connection: Connection) -> ModuleType:
-    """Return where the database's own INSERT with ON CONFLICT is."""
-    return postgresql if connection.dialect.name == "postgresql" else sqlite
+        which = among(connection, conversations.c.conversation_id, named)
+        connection.execute(update(conversations).where(which).values(feedback=newest))

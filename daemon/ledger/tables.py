@@ -93,8 +93,20 @@ conversations = Table(
     Column("conversation_hash", String(64), nullable=False),  # keyed hash of the id
     Column("source", Text),  # who produced it: tenant, channel, application
     Column("sketch", LargeBinary),  # MinHash of its words
-    Index("conversations_by_split", "held_out", "seq"),
+    # With all that retention asks for, so that it reads no row that it keeps.
+    Index("conversations_by_split", "held_out", "seq", "conversation_hash"),
     Index("conversations_by_text", "text_digest"),
+    Index("conversations_by_user", "user_hash", "at"),
+    sqlite_autoincrement=True,
+)
+
+#: Conversations that the ledger no longer holds: should their records come again, they are not counted twice.
+past_conversations = Table(
+    "past_conversations",
+    metadata,
+    Column("id", _Seq, primary_key=True, autoincrement=True),  # in the order in which they went
+    Column("conversation_hash", String(64), nullable=False, unique=True),
+    Column("text_digest", String(64), index=True),  # of those that may have been learned from
     sqlite_autoincrement=True,
 )
 
@@ -108,7 +120,7 @@ feedback = Table(
     Column("conversation_id", Text, nullable=False, index=True),
     Column("user_hash", String(64)),
     Column("at", UtcTime, nullable=False),
-    Column("received_at", UtcTime, nullable=False),
+    Column("received_at", UtcTime, nullable=False, index=True),
     Column("thumb", String(8)),
     Column("rating", Float),
     Column("correction", Text),

@@ -5,11 +5,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, RowMapping, exists, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Integer,
+    RowMapping,
+    cast,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from daemon.errors import ForgottenMeanwhile
 from daemon.facts import Action, Coordinates, Decision, Run, RunState, TrainingRecord, Trigger
 from daemon.ledger.database import in_intake_order, reader, write
+from daemon.ledger.membership import among
 from daemon.ledger.tables import (
     conversations,
     decisions,
@@ -127,9 +139,10 @@ class TrainingLedger:
             return tuple(_training_record(row) for row in connection.execute(query).mappings())
 
     def next_run_number(self) -> int:
-        """Return the number of the next run."""
+        """Return the number of the next run, which no run had before. The newest run is never let go of."""
+        number = cast(func.substr(runs.c.id, 2), Integer)
         with self._reads.begin() as connection:
-            return (connection.scalar(select(func.count()).select_from(runs)) or 0) + 1
+            return (connection.scalar(select(func.max(number))) or 0) + 1
 
     def note_progress(self, run_id: str, progress: Mapping[str, object]) -> None:
         """Write how far a run is."""
@@ -218,11 +231,8 @@ def _refuse_forgotten(connection: Connection, run: Run, records: Sequence[Traini
 
 
 def _existing(connection: Connection, seqs: Sequence[int]) -> frozenset[int]:
-    found: list[int] = []
-    for start in range(0, len(seqs), 500):  # databases bound the number of parameters
-        part = conversations.c.seq.in_(seqs[start : start + 500])
-        found += connection.scalars(select(conversations.c.seq).where(part))
-    return frozenset(found)
+    there = among(connection, conversations.c.seq, seqs)
+    return frozenset(connection.scalars(select(conversations.c.seq).where(there)))
 
 
 def decision_of(row: RowMapping) -> Decision:

@@ -5,11 +5,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, update
+from sqlalchemy import Connection, Engine, RowMapping, Select, func, insert, select, update
 
 from daemon.facts import Alarm, ClosedWindow, SeqRange, StoredReference
 from daemon.ledger.database import in_intake_order, reader, write
 from daemon.ledger.tables import conversations, references, verdicts, windows
+
+#: Versions that a rollback finds the reference of: further back it begins a new one.
+_REFERENCES_KEPT = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,17 +65,11 @@ class WindowLedger:
             return _existing(newest_reference(connection))
 
     def restore_reference(self, version: str, now: datetime) -> StoredReference | None:
-        """Make the last reference of an earlier version the newest again; None where it never had one."""
-        query = (
-            select(references)
-            .where(references.c.version == version)
-            .order_by(references.c.id.desc())
-            .limit(1)
-        )
+        """Make the last reference of an earlier version the newest again; None where the ledger has none any more."""
         with write(self._engine, "reference.restore") as connection:
             in_intake_order(connection)
-            row = connection.execute(query).mappings().first()
-            if row is None:
+            row = next((row for row in _kept_rows(connection) if row["version"] == version), None)
+            if row is None or _is_worn(connection, row):
                 return None
             copied = {name: row[name] for name in ("version", "size", "after_seq", "first_seq", "last_seq")}
             connection.execute(insert(references).values(**copied, created_at=now))
@@ -197,6 +194,46 @@ def newest_reference(connection: Connection) -> StoredReference | None:
     return StoredReference(
         id=row["id"], version=row["version"], size=row["size"], after_seq=row["after_seq"], range=filled
     )
+
+
+def kept_references(connection: Connection) -> list[SeqRange]:
+    """Return the conversations of references that a window may still be compared with, after a rollback too."""
+    return [
+        SeqRange(first=row["first_seq"], last=row["last_seq"])
+        for row in _kept_rows(connection)
+        if row["last_seq"] is not None
+    ]
+
+
+def renew_worn_reference(connection: Connection, now: datetime) -> None:
+    """Where most of the reference is gone, begin another for the same version."""
+    row = next(iter(_kept_rows(connection)), None)
+    if row is not None and _is_worn(connection, row):
+        begun = {name: row[name] for name in ("version", "size", "after_seq")}
+        connection.execute(insert(references).values(**begun, created_at=now))
+        fill_reference(connection, newest_first=True)
+
+
+def kept_reference_ids() -> Select[tuple[int]]:
+    """Select the last reference of each of the latest versions."""
+    last = func.max(references.c.id)
+    return select(last).group_by(references.c.version).order_by(last.desc()).limit(_REFERENCES_KEPT)
+
+
+def _kept_rows(connection: Connection) -> list[RowMapping]:
+    """Return them, the newest first."""
+    query = (
+        select(references).where(references.c.id.in_(kept_reference_ids())).order_by(references.c.id.desc())
+    )
+    return list(connection.execute(query).mappings())
+
+
+def _is_worn(connection: Connection, row: RowMapping) -> bool:
+    """Whether more than half of a reference's conversations are gone: too old, or forgotten."""
+    if row["last_seq"] is None:
+        return False
+    here = conversations.c.seq.between(row["first_seq"], row["last_seq"])
+    return (connection.scalar(select(func.count()).where(here)) or 0) * 2 < int(row["size"])
 
 
 def fill_reference(connection: Connection, *, newest_first: bool = False) -> None:

@@ -3,12 +3,12 @@
 import contextlib
 import shutil
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import psutil
 
-from daemon.clock import Clock
+from daemon.clock import Clock, Every
 from daemon.metrics import Child, Metrics
 
 _EVERY = timedelta(seconds=5)
@@ -37,15 +37,14 @@ class HousekeepingStage:
         self._sweep = sweep
         self._metrics = metrics.process
         self._clock = clock
-        self._next: datetime | None = None
+        self._time = Every(_EVERY)
 
     def step(self) -> None:
         """Sweep and measure, if it is time."""
         now = self._clock()
-        # A clock that was set back must not stop the measuring.
-        if self._next is not None and self._next - _EVERY <= now < self._next:
+        if not self._time.is_due(now):
             return
-        self._next = now + _EVERY
+        self._time.start(now)
         self._sweep()
         self._metrics.ledger_size.set(self._ledger_size())
         with contextlib.suppress(OSError):  # a store that does not answer now; the last figure stays

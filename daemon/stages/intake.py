@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from daemon.bad_record import Reason
 from daemon.clock import Clock
 from daemon.decoding import Limits
 from daemon.facts import Batch, BatchResult, Halt, HaltKind
@@ -132,6 +133,12 @@ class IntakeStage:
         metrics.conversations("heldout").inc(result.held_out)
         metrics.conversations("train").inc(result.conversations - result.held_out)
         self._metrics.drift.windows_closed.inc(result.windows)
+        if result.set_aside:
+            metrics.rejected(Reason.BURST).inc(result.set_aside)
+            _log.warning(
+                "%s conversations of users who sent too many at once are set aside", result.set_aside,
+                extra={"action": "burst"},
+            )  # fmt: skip
         for letter in batch.dead_letters:
             metrics.rejected(letter.reason).inc()
             _log.warning(

@@ -19,7 +19,9 @@ from daemon.ledger.database import open_ledger, reader
 from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.erasures import ErasureLedger, Subject
 from daemon.ledger.halts import HaltLedger
+from daemon.ledger.history_retention import HistoryRetention, KeepHistory
 from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.retention import ConversationRetention, Keep
 from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
 from daemon.registering import DAEMON, register_base, register_run
@@ -32,7 +34,7 @@ from registry.names import VersionName
 from registry.sql import SqlStore
 from registry.transitions import promote
 from tests.factories_daemon import a_gate_report
-from tests.factories_ledger import NOW, TOPIC, a_batch, a_dead_letter, a_talk
+from tests.factories_ledger import NOW, TOPIC, a_batch, a_dead_letter, a_feedback, a_talk
 from tests.faults import KILLED, Fault, Kind, steps_of_the_program, watched
 
 LINE = "chat"
@@ -68,6 +70,7 @@ class Daemon:
             self._train,
             self._release,
             self._forget,
+            self._prune,
         ):
             stage()
 
@@ -108,7 +111,8 @@ class Daemon:
         if (
             self.talks.last_seq() < 65
         ):  # five more, which wait in the open window until it is closed for its age
-            self.intake.record(a_batch([a_talk(n, user="late") for n in range(65, 70)]))
+            late = [a_talk(n, user="late") for n in range(65, 70)]
+            self.intake.record(a_batch(late, feedback=[a_feedback(70, "never came")]))
         self.windows.close_aged_window(max_age_s=1, min_size=5, now=NOW + timedelta(hours=1))
 
     def _judge(self) -> None:
@@ -194,6 +198,14 @@ class Daemon:
         if not self.erasures.log():
             who = Subject(kind="user", id="u3", hash="u3")
             self.erasures.erase(who, by="ada", why="asked", now=NOW)
+
+    def _prune(self) -> None:
+        """Ten conversations of each side stay and a sample, the scores of one version, and feedback waits no longer."""
+        retention = ConversationRetention(self.engine, Keep(conversations=10, sample=5))
+        while retention.prune(NOW):
+            pass
+        retention.prune_feedback(NOW + timedelta(days=31))
+        HistoryRetention(self.engine, KeepHistory()).prune(NOW, scored=[str(V1)])
 
 
 def state(folder: Path) -> dict[str, object]:

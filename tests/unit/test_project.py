@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from daemon.ledger.tables import metadata as ledger
+from registry.tables import metadata as registry
 from tests.helpers import required_program
 
 ROOT = Path(__file__).parents[2]
@@ -222,3 +224,10 @@ def test_the_command_line_starts_without_the_heavy_libraries() -> None:
     )
 
     assert loaded.stdout == "[]\n"
+
+
+def test_every_table_has_its_retention_written_down() -> None:
+    said = (ROOT / "ARCHITECTURE.md").read_text("utf-8").split("## What the ledger lets go of", 1)[1]
+    rules = said.split("\n## ", 1)[0]
+
+    assert {name for name in (*ledger.tables, *registry.tables) if f"`{name}`" not in rules} == set()

@@ -120,3 +120,15 @@ def test_replicas_must_name_what_they_share(tmp_path: Path) -> None:
 
     with pytest.raises(SettingsError, match=r"holdout\.key_file and artifacts_url must name"):
         load(file)
+
+
+def test_the_ledger_keeps_at_least_what_other_settings_need(tmp_path: Path) -> None:
+    path = written(
+        tmp_path, "model: {base: a}\nretention: {conversations: 400}\ngate: {max_conversations: 450}"
+    )
+
+    with pytest.raises(
+        SettingsError,
+        match=r"retention\.conversations \(400\) must be at least .*windows\.reference_size \(500\)",
+    ):
+        load(path, {})

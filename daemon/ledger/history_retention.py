@@ -1,0 +1,160 @@
+"""Lets go of old dead letters, windows, decisions and the like. What a version came from stays, and so do all proofs."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal, TypeAlias
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Engine,
+    Table,
+    delete,
+    func,
+    null,
+    select,
+    true,
+    update,
+)
+
+from daemon.facts import RunState
+from daemon.ledger.database import write
+from daemon.ledger.membership import among
+from daemon.ledger.retention import PAGE
+from daemon.ledger.tables import (
+    dead_letters,
+    decisions,
+    halts,
+    offset_changes,
+    references,
+    runs,
+    scores,
+    train_requests,
+    training_records,
+    verdicts,
+    windows,
+)
+from daemon.ledger.windows import kept_reference_ids
+
+#: The tables that grow with what happens, and are pruned here.
+HistoryTable: TypeAlias = Literal[
+    "scores", "dead_letters", "halts", "offset_changes", "train_requests", "training_records",
+    "runs", "decisions", "windows", "reference_sets",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeepHistory:
+    """How much of the past can be looked up."""
+
+    rows: int = 10_000  # windows, decisions, halts, requests: of each
+    failed_runs: int = 100  # runs that left no version
+    dead_letters: int = 10_000
+    dead_letter_age: timedelta = timedelta(days=30)
+    text_age: timedelta | None = None  # of the examples in explanations: as old as conversations may be
+
+
+class HistoryRetention:
+    """Prunes what is no conversation: a page of each table at a time."""
+
+    def __init__(self, engine: Engine, keep: KeepHistory) -> None:
+        self._engine = engine
+        self._keep = keep
+
+    def prune(self, now: datetime, *, scored: Collection[str]) -> dict[HistoryTable, int]:
+        """Let go of what is old; return how many rows of which table. ``scored``: versions whose scores stay."""
+        with write(self._engine, "retention.history") as connection:
+            went: dict[HistoryTable, int] = {
+                "scores": _delete(connection, scores, ~among(connection, scores.c.version, scored)),
+                "dead_letters": self._dead_letters(connection, now),
+                **self._logs(connection),
+                **self._runs(connection),
+                **self._windows(connection),
+            }
+            if self._keep.text_age is not None:
+                _drop_examples(connection, now - self._keep.text_age)
+        return {table: count for table, count in went.items() if count}
+
+    def _dead_letters(self, connection: Connection, now: datetime) -> int:
+        letter = dead_letters.c
+        old = (letter.id <= _newest(connection, letter.id) - self._keep.dead_letters) | (
+            letter.at < now - self._keep.dead_letter_age
+        )
+        return _delete(connection, dead_letters, old & letter.published_at.is_not(None))
+
+    def _logs(self, connection: Connection) -> Mapping[HistoryTable, int]:
+        """What was asked for and is done."""
+
+        def pruned(table: Table, done: ColumnElement[bool]) -> int:
+            return _delete(connection, table, done & self._is_old(connection, table.c.id))
+
+        return {
+            "halts": pruned(halts, halts.c.cleared_at.is_not(None)),
+            "offset_changes": pruned(offset_changes, true()),
+            "train_requests": pruned(train_requests, train_requests.c.taken_at.is_not(None)),
+        }
+
+    def _runs(self, connection: Connection) -> Mapping[HistoryTable, int]:
+        """Runs that left no version: nothing that is live came from them."""
+        failed = runs.c.state.in_((RunState.FAILED, RunState.CANCELLED))
+        newest = select(runs.c.id).where(failed).order_by(runs.c.started_at.desc(), runs.c.id.desc())
+        old = connection.scalars(newest.offset(self._keep.failed_runs).limit(PAGE)).all()
+        return {
+            "training_records": _delete_all(connection, training_records.c.run, old),
+            "runs": _delete_all(connection, runs.c.id, old),
+        }
+
+    def _windows(self, connection: Connection) -> Mapping[HistoryTable, int]:
+        """Decisions that led to no run, then windows that no decision names, then references that no window has."""
+        idle = self._is_old(connection, decisions.c.id) & decisions.c.id.not_in(select(runs.c.decision_id))
+        decided = _delete(connection, decisions, idle)
+        named = select(decisions.c.window).where(decisions.c.window.is_not(None))
+        old = (
+            windows.c.judged_at.is_not(None)
+            & self._is_old(connection, windows.c.number)
+            & windows.c.number.not_in(named)
+        )
+        numbers = connection.scalars(select(windows.c.number).where(old).limit(PAGE)).all()
+        _delete_all(connection, verdicts.c.window, numbers)
+        judged = _delete_all(connection, windows.c.number, numbers)
+        compared = select(windows.c.reference_id).where(windows.c.reference_id.is_not(None))
+        unused = references.c.id.not_in(compared) & references.c.id.not_in(kept_reference_ids())
+        return {
+            "decisions": decided,
+            "windows": judged,
+            "reference_sets": _delete(connection, references, unused),
+        }
+
+    def _is_old(self, connection: Connection, number: ColumnElement[int]) -> ColumnElement[bool]:
+        return number <= _newest(connection, number) - self._keep.rows
+
+
+def _newest(connection: Connection, number: ColumnElement[int]) -> int:
+    return connection.scalar(select(func.max(number))) or 0
+
+
+def _delete(connection: Connection, table: Table, which: ColumnElement[bool]) -> int:
+    """Delete a page of the rows that a condition holds for; return how many."""
+    key = list(table.primary_key)
+    first = select(*key).where(which).limit(PAGE)
+    rows = connection.execute(first).all()
+    if not rows:
+        return 0
+    if len(key) == 1:
+        which = among(connection, key[0], [row[0] for row in rows])
+    return connection.execute(delete(table).where(which)).rowcount
+
+
+def _delete_all(connection: Connection, key: Column[Any], values: Sequence[Any]) -> int:
+    """Delete the rows with one of these values; return how many."""
+    if not values:
+        return 0
+    return connection.execute(delete(key.table).where(among(connection, key, values))).rowcount
+
+
+def _drop_examples(connection: Connection, until: datetime) -> None:
+    """Explanations quote conversations: they go when those do."""
+    old = (windows.c.judged_at < until) & windows.c.explanation.is_not(None)
+    connection.execute(update(windows).where(old).values(explanation=null()))

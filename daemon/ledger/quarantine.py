@@ -1,0 +1,87 @@
+"""Sets aside what one user sent too much of, so that a flood moves neither windows nor training."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Connection, func, select, type_coerce
+
+from daemon.bad_record import Reason
+from daemon.facts import Coordinates, DeadLetter, NewConversation
+from daemon.hygiene.bursts import BurstLimit
+from daemon.ledger.membership import among
+from daemon.ledger.tables import conversations, dead_letters
+
+
+def part(
+    connection: Connection, talks: Sequence[NewConversation], limit: BurstLimit
+) -> tuple[list[NewConversation], list[NewConversation]]:
+    """Return what is let in, in its order, and what is set aside.
+
+    A record that was set aside before and that an operator put back on the topic is let in.
+    """
+    counted = _counted(connection, talks, limit)
+    released = _released(connection, talks)
+    kept, aside = [], []
+    for new in talks:
+        key = (new.user_hash, limit.span(new.conversation.at))
+        put_back = (new.requeued, new.record_sha256) in released
+        if new.user_hash is None or counted[key] < limit.conversations or put_back:
+            counted[key] += 1
+            kept.append(new)
+        else:
+            aside.append(new)
+    return kept, aside
+
+
+def burst_letter(new: NewConversation, limit: BurstLimit, now: datetime) -> DeadLetter:
+    """Return the dead letter of a conversation that was set aside."""
+    return DeadLetter(
+        at=new.at,
+        reason=Reason.BURST,
+        field="user_id",
+        message=f"user_id: its user sent more than {limit.conversations} conversations within {limit.within}",
+        key=new.key,
+        value=new.value,
+        when=now,
+        digest=new.record_sha256,
+        size=new.size,
+    )
+
+
+def _counted(
+    connection: Connection, talks: Sequence[NewConversation], limit: BurstLimit
+) -> Counter[tuple[str | None, int]]:
+    """Count what is in the ledger already of the users of these conversations, in the spans of these."""
+    users = {new.user_hash for new in talks if new.user_hash is not None}
+    if not users:
+        return Counter()
+    spans = [limit.span(new.conversation.at) for new in talks]
+    at = type_coerce(conversations.c.at, BigInteger)
+    span = at // limit.span_us
+    query = (
+        select(conversations.c.user_hash, span, func.count())
+        .where(
+            among(connection, conversations.c.user_hash, users)
+            & at.between((min(spans) - 1) * limit.span_us, (max(spans) + 1) * limit.span_us)
+        )
+        .group_by(conversations.c.user_hash, span)
+    )
+    return Counter({(user, number): count for user, number, count in connection.execute(query)})
+
+
+def _released(
+    connection: Connection, talks: Sequence[NewConversation]
+) -> frozenset[tuple[Coordinates | None, str | None]]:
+    """Return which records were set aside, by their coordinates and digests, among those that these say to be."""
+    digests = {new.record_sha256 for new in talks if new.requeued is not None}
+    if not digests:
+        return frozenset()
+    letter = dead_letters.c
+    query = select(letter.topic, letter.partition, letter.offset, letter.digest).where(
+        (letter.reason == Reason.BURST) & among(connection, letter.digest, digests)
+    )
+    return frozenset(
+        (Coordinates(topic=topic, partition=partition, offset=offset), digest)
+        for topic, partition, offset, digest in connection.execute(query)
+    )

@@ -1,0 +1,135 @@
+"""Lets go of conversations that are no longer needed, so that the ledger's size is steady under an endless stream.
+
+Of old conversations a uniform sample stays (bottom-k sampling: those with the smallest keyed hashes; Cohen & Kaplan
+2007), so replay and gates still know all of the past. Which they are does not depend on when, how often or by which
+replica the ledger is pruned.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import takewhile
+
+from sqlalchemy import Connection, Engine, delete, exists, func, select
+
+from daemon.facts import SeqRange
+from daemon.ledger.database import in_intake_order, insert_or_ignore, reader, write
+from daemon.ledger.membership import among
+from daemon.ledger.tables import conversations, feedback, past_conversations, scores, windows
+from daemon.ledger.windows import kept_references, renew_worn_reference
+
+#: Rows that one transaction lets go of at most: about a tenth of a second.
+PAGE = 4_000
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Keep:
+    """How many conversations stay, of each side of the holdout split, and for how long."""
+
+    conversations: int = 100_000  # the newest
+    sample: int = 20_000  # of all before these
+    max_age: timedelta | None = None  # since they were read; then they go, whatever they are needed for
+    known: int = 1_000_000  # conversations that are gone, and known still if they come again
+    feedback: timedelta = timedelta(days=30)  # that feedback waits for its conversation
+
+
+class ConversationRetention:
+    """Prunes conversations, what belongs to them, and feedback that waits for one in vain."""
+
+    def __init__(self, engine: Engine, keep: Keep) -> None:
+        self._engine = engine
+        self._reads = reader(engine)
+        self._keep = keep
+        self._looked_until = _LONG_AGO  # no feedback received before then waits any more
+
+    def prune(self, now: datetime) -> int:
+        """Let go of a page of conversations; return how many went. 0 once there is nothing to do."""
+        with self._reads.begin() as connection:
+            due = self._aged(connection, now) or self._surplus(connection)
+        if due:
+            with write(self._engine, "retention") as connection:
+                in_intake_order(connection)
+                _remove(connection, due)
+                _bound_past(connection, self._keep.known)
+                renew_worn_reference(connection, now)
+        return len(due)
+
+    def prune_feedback(self, now: datetime) -> int:
+        """Let go of a page of feedback whose conversation did not come; return how much went."""
+        until = now - self._keep.feedback
+        came = exists().where(conversations.c.conversation_id == feedback.c.conversation_id)
+        waited = (feedback.c.received_at >= self._looked_until) & (feedback.c.received_at < until)
+        with self._reads.begin() as connection:
+            due = connection.scalars(select(feedback.c.digest).where(waited & ~came).limit(PAGE)).all()
+        if due:
+            with write(self._engine, "retention.feedback") as connection:
+                connection.execute(delete(feedback).where(among(connection, feedback.c.digest, due)))
+        if len(due) < PAGE:
+            self._looked_until = max(self._looked_until, until)
+        return len(due)
+
+    def _aged(self, connection: Connection, now: datetime) -> Sequence[int]:
+        """Return the oldest that are too old. Their order is that in which they were read."""
+        if self._keep.max_age is None:
+            return ()
+        horizon = now - self._keep.max_age
+        query = select(conversations.c.seq, conversations.c.received_at).order_by(conversations.c.seq)
+        rows = connection.execute(query.limit(PAGE)).all()
+        return [seq for seq, _ in takewhile(lambda row: row[1] < horizon, rows)]
+
+    def _surplus(self, connection: Connection) -> Sequence[int]:
+        """Return old ones beyond the sample, of one side, once there are enough to be worth it."""
+        needed = [*kept_references(connection), *_unjudged(connection)]
+        for held_out in (False, True):
+            old = [
+                (hash_, seq)
+                for seq, hash_ in self._old(connection, held_out)
+                if not any(span.first <= seq <= span.last for span in needed)
+            ]
+            surplus = sorted(old)[self._keep.sample :]
+            if len(surplus) >= min(PAGE, max(1, self._keep.sample // 10)):
+                return sorted(seq for _, seq in surplus)[:PAGE]
+        return ()
+
+    def _old(self, connection: Connection, held_out: bool) -> Sequence[tuple[int, str]]:
+        """Return the oldest of those before the newest ones, of one side, by the index alone.
+
+        The smallest hashes of a part are the smallest of all as far as the part goes, so a part at a time is enough.
+        """
+        seq, side = conversations.c.seq, conversations.c.held_out == held_out
+        newest = select(seq).where(side).order_by(seq.desc())
+        last = connection.scalar(newest.offset(self._keep.conversations).limit(1))
+        if last is None:
+            return ()
+        query = select(seq, conversations.c.conversation_hash).where(side & (seq <= last)).order_by(seq)
+        rows = connection.execute(query.limit(self._keep.sample + 4 * PAGE)).all()
+        return [(number, hash_) for number, hash_ in rows]
+
+
+def _unjudged(connection: Connection) -> list[SeqRange]:
+    """Return the windows that monitors have still to see."""
+    query = select(windows.c.first_seq, windows.c.last_seq).where(windows.c.judged_at.is_(None))
+    return [SeqRange(first=first, last=last) for first, last in connection.execute(query)]
+
+
+def _remove(connection: Connection, seqs: Sequence[int]) -> None:
+    """Take conversations out, with scores and feedback, and remember their ids."""
+    talk = conversations.c
+    columns = (talk.conversation_id, talk.conversation_hash, talk.text_digest, talk.held_out)
+    rows = connection.execute(select(*columns).where(among(connection, talk.seq, seqs))).all()
+    gone = [
+        {"conversation_hash": hash_, "text_digest": None if held_out else digest}
+        for _, hash_, digest, held_out in rows
+    ]
+    if gone:  # not, if somebody was forgotten meanwhile
+        connection.execute(insert_or_ignore(connection, past_conversations), gone)
+    connection.execute(delete(scores).where(among(connection, scores.c.seq, seqs)))
+    said = among(connection, feedback.c.conversation_id, [row[0] for row in rows])
+    connection.execute(delete(feedback).where(said))
+    connection.execute(delete(conversations).where(among(connection, talk.seq, seqs)))
+
+
+def _bound_past(connection: Connection, known: int) -> None:
+    newest = connection.scalar(select(func.max(past_conversations.c.id))) or 0
+    connection.execute(delete(past_conversations).where(past_conversations.c.id <= newest - known))

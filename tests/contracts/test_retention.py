@@ -1,0 +1,341 @@
+"""What the ledger lets go of, and what it keeps, on both databases."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TypeAlias
+
+import pytest
+from sqlalchemy import Engine, func, select
+
+from daemon.conversation import Feedback
+from daemon.facts import Action, Decision, Halt, HaltKind, NewConversation, Run, RunState, SeqRange, Trigger
+from daemon.ledger.conversations import ConversationLedger
+from daemon.ledger.counts import LedgerCounts
+from daemon.ledger.database import reader
+from daemon.ledger.dead_letters import DeadLetterLedger
+from daemon.ledger.halts import HaltLedger
+from daemon.ledger.history_retention import HistoryRetention, HistoryTable, KeepHistory
+from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.retention import ConversationRetention, Keep
+from daemon.ledger.tables import metadata, past_conversations, references, verdicts, windows
+from daemon.ledger.trainings import TrainingLedger
+from daemon.ledger.windows import VerdictRow, WindowLedger
+from tests.factories_ledger import NOW, a_batch, a_dead_letter, a_feedback, a_talk
+
+Read: TypeAlias = Callable[..., None]
+KEEP = Keep(conversations=30, sample=10)
+
+
+@pytest.fixture
+def read(engine: Engine) -> Read:
+    intake = IntakeLedger(engine, window_size=20)
+
+    def read(first: int, count: int, *, held_out_every: int = 0, at: datetime = NOW) -> None:
+        intake.record(a_batch(some(first, count, held_out_every=held_out_every), at=at))
+
+    return read
+
+
+def some(first: int, count: int, *, held_out_every: int = 0) -> list[NewConversation]:
+    """Conversations whose hashes are spread as real ones are."""
+    return [
+        replace(
+            a_talk(n, held_out=bool(held_out_every) and n % held_out_every == 0),
+            conversation_hash=hashlib.sha256(b"%d" % n).hexdigest(),
+        )
+        for n in range(first, first + count)
+    ]
+
+
+def pruned(engine: Engine, keep: Keep = KEEP, now: datetime = NOW) -> int:
+    retention, went = ConversationRetention(engine, keep), 0
+    while page := retention.prune(now):
+        went += page
+    return went
+
+
+def left(engine: Engine, *, held_out: bool | None = None) -> list[int]:
+    found = ConversationLedger(engine).between(SeqRange(first=1, last=99_999))
+    return [talk.seq for talk in found if held_out in (None, talk.held_out)]
+
+
+def rows(engine: Engine, table: str) -> int:
+    with reader(engine).begin() as connection:
+        return connection.scalar(select(func.count()).select_from(metadata.tables[table])) or 0
+
+
+def test_a_young_ledger_loses_nothing(read: Read, engine: Engine) -> None:
+    read(0, 40)
+
+    assert pruned(engine) == 0
+
+
+def test_the_newest_of_each_side_stay_and_a_sample_of_the_older_ones(read: Read, engine: Engine) -> None:
+    read(0, 200, held_out_every=2)
+
+    pruned(engine)
+
+    for side in (True, False):
+        kept = left(engine, held_out=side)
+        assert len(kept) == 40
+        assert kept[10:] == [seq for seq in range(1, 201) if (seq % 2 == 1) is side][-30:]
+
+
+def test_the_sample_is_the_same_whenever_it_is_drawn(read: Read, engine: Engine) -> None:
+    for first in range(0, 400, 25):
+        read(first, 25)
+        pruned(engine)
+    often = left(engine)
+
+    oldest = {hashlib.sha256(b"%d" % n).hexdigest(): n + 1 for n in range(370)}
+    assert often == [*sorted(oldest[hash_] for hash_ in sorted(oldest)[:10]), *range(371, 401)]
+
+
+def test_a_conversation_that_is_gone_is_not_counted_again(read: Read, engine: Engine) -> None:
+    read(0, 100)
+    assert pruned(engine) == 60
+
+    again = [replace(new, at=replace(new.at, offset=new.at.offset + 1_000)) for new in some(0, 100)]
+    result = IntakeLedger(engine, window_size=20).record(a_batch(again))
+
+    assert (result.conversations, result.duplicates) == (0, 100)
+
+
+def test_as_many_of_those_that_are_gone_are_known_as_the_settings_say(read: Read, engine: Engine) -> None:
+    read(0, 100)
+
+    pruned(engine, replace(KEEP, known=7))
+
+    assert rows(engine, past_conversations.name) == 7
+
+
+def test_scores_and_feedback_go_with_their_conversation(read: Read, engine: Engine) -> None:
+    read(0, 100)
+    intake, trainings = IntakeLedger(engine, window_size=20), TrainingLedger(engine)
+    intake.record(a_batch(feedback=[a_feedback(100, "c0"), a_feedback(101, "c99")]))
+    trainings.add_scores("chat-v0", {1: (1.0, 2), 100: (1.0, 2)})
+
+    pruned(engine, replace(KEEP, sample=0))
+
+    assert trainings.scores("chat-v0", [1, 100]) == {100: (1.0, 2)}
+    assert LedgerCounts(engine).intake().feedback == 1
+
+
+def test_the_reference_and_windows_that_wait_for_judging_stay(read: Read, engine: Engine) -> None:
+    WindowLedger(engine).start_reference("chat-v0", size=10, after_seq=0, now=NOW)
+    read(0, 35)  # the reference, a window, and part of another
+    read(35, 100)
+
+    pruned(engine, Keep(conversations=10, sample=0))
+
+    assert left(engine) == list(range(1, 136))  # all windows wait
+    judge_all(engine)
+    pruned(engine, Keep(conversations=10, sample=0))
+    assert left(engine) == [*range(1, 11), *range(126, 136)]
+
+
+def test_a_rollback_finds_the_reference_of_the_version_before(read: Read, engine: Engine) -> None:
+    ledger = WindowLedger(engine)
+    ledger.start_reference("chat-v0", size=10, after_seq=0, now=NOW)
+    read(0, 50)
+    ledger.start_reference("chat-v1", size=10, after_seq=40, now=NOW)
+    read(50, 100)
+    judge_all(engine)
+
+    pruned(engine, Keep(conversations=10, sample=0))
+
+    restored = ledger.restore_reference("chat-v0", NOW)
+    assert restored is not None
+    assert len(ConversationLedger(engine).between(restored.range or SeqRange(first=0, last=0))) == 10
+
+
+def test_what_is_too_old_goes_whatever_it_is_needed_for(read: Read, engine: Engine) -> None:
+    ledger = WindowLedger(engine)
+    ledger.start_reference("chat-v0", size=10, after_seq=0, now=NOW)
+    read(0, 20)
+    read(20, 15, at=NOW + timedelta(days=30))
+
+    went = pruned(engine, Keep(max_age=timedelta(days=20)), now=NOW + timedelta(days=31))
+
+    assert went == 20
+    renewed = ledger.reference()
+    assert renewed is not None
+    assert renewed.range == SeqRange(first=26, last=35)
+    assert ledger.restore_reference("chat-v0", NOW) is not None
+
+
+def test_a_reference_of_which_most_is_gone_is_not_restored(read: Read, engine: Engine) -> None:
+    ledger = WindowLedger(engine)
+    ledger.start_reference("chat-v0", size=10, after_seq=0, now=NOW)
+    read(0, 20)
+    ledger.start_reference("chat-v1", size=10, after_seq=10, now=NOW)
+    read(20, 15, at=NOW + timedelta(days=30))
+
+    pruned(engine, Keep(max_age=timedelta(days=20)), now=NOW + timedelta(days=31))
+
+    assert ledger.restore_reference("chat-v0", NOW) is None
+
+
+def test_held_out_words_that_were_learned_from_once_stay_unfit_to_judge_by(
+    read: Read, engine: Engine
+) -> None:
+    read(0, 100)
+    pruned(engine, replace(KEEP, sample=0))
+    IntakeLedger(engine, window_size=20).record(
+        a_batch([a_talk(100, name="twin", text="0", held_out=True), a_talk(101, name="new", held_out=True)])
+    )
+
+    said = replace(a_talk(102, name="said", held_out=True), text_digest=a_talk(0).text_digest)
+    IntakeLedger(engine, window_size=20).record(a_batch([said]))
+
+    judgeable = ConversationLedger(engine).newest(9, held_out=True, judgeable=True)
+    assert [talk.conversation_id for talk in judgeable] == ["twin", "new"]
+
+
+def test_feedback_waits_for_its_conversation_and_not_for_ever(read: Read, engine: Engine) -> None:
+    intake, keep = IntakeLedger(engine, window_size=20), Keep(feedback=timedelta(days=30))
+    intake.record(a_batch([a_talk(0)], feedback=[a_feedback(1, "c0"), a_feedback(2, "never")]))
+    retention = ConversationRetention(engine, keep)
+
+    assert retention.prune_feedback(NOW + timedelta(days=29)) == 0
+    assert retention.prune_feedback(NOW + timedelta(days=31)) == 1
+    assert LedgerCounts(engine).intake().feedback == 1
+
+
+def judge_all(engine: Engine, explanation: dict[str, object] | None = None) -> None:
+    ledger = WindowLedger(engine)
+    while (window := ledger.next_to_judge()) is not None:
+        reference = ledger.reference()
+        assert reference is not None
+        row = VerdictRow(
+            window=window.number,
+            monitor="mmd",
+            finding="stable",
+            score=1.0,
+            threshold=2.0,
+            reason="so",
+            triggers=True,
+        )
+        ledger.record_judgement(
+            window,
+            [row],
+            finding="stable",
+            reference_id=reference.id,
+            explanation=explanation,
+            now=NOW,
+        )
+
+
+def history(engine: Engine, keep: KeepHistory, now: datetime = NOW) -> dict[HistoryTable, int]:
+    return HistoryRetention(engine, keep).prune(now, scored=["chat-v1"])
+
+
+def test_old_windows_go_with_their_verdicts_unless_a_run_came_of_them(read: Read, engine: Engine) -> None:
+    WindowLedger(engine).start_reference("chat-v0", size=10, after_seq=0, now=NOW)
+    read(0, 10 + 6 * 20)
+    judge_all(engine)
+    trainings = TrainingLedger(engine)
+    for number in range(1, 7):
+        decided = trainings.decide(
+            Decision(
+                at=NOW, trigger=Trigger.DRIFT, action=Action.TRAIN, reason="", since_seq=1, window=number
+            )
+        )
+        if number == 1:
+            trainings.start_run(a_run("r1", decided.id or 0))
+
+    went = history(engine, KeepHistory(rows=2))
+
+    assert (went["windows"], went["decisions"]) == (3, 3)
+    numbers = [judged.window.number for judged in WindowLedger(engine).judged(limit=9)]
+    assert numbers == [6, 5, 1]
+    assert rows(engine, verdicts.name) == rows(engine, windows.name) == 3
+
+
+def a_run(id_: str, decision: int) -> Run:
+    return Run(
+        id=id_, decision_id=decision, state=RunState.RUNNING, request={}, started_at=NOW, since_seq=1, until_seq=2
+    )  # fmt: skip
+
+
+def test_runs_that_left_no_version_go_and_their_numbers_are_never_used_again(
+    read: Read, engine: Engine
+) -> None:
+    trainings = TrainingLedger(engine)
+    for number, state in enumerate((RunState.FINISHED, RunState.FAILED, RunState.FAILED), 1):
+        decided = trainings.decide(
+            Decision(at=NOW, trigger=None, action=Action.TRAIN, reason="", since_seq=1)
+        )
+        trainings.start_run(a_run(f"r{number}", decided.id or 0))
+        trainings.end_run(f"r{number}", state, now=NOW)
+
+    assert history(engine, KeepHistory(failed_runs=1))["runs"] == 1
+    assert [run.id for run in trainings.recent_runs(9)] == ["r3", "r1"]
+    assert trainings.next_run_number() == 4
+
+
+def test_published_dead_letters_go_by_number_and_by_age_and_waiting_ones_never(
+    read: Read, engine: Engine
+) -> None:
+    letters = DeadLetterLedger(engine)
+    IntakeLedger(engine, window_size=20).record(a_batch(dead_letters=[a_dead_letter(n) for n in range(10)]))
+    late = NOW + timedelta(days=31)
+    assert history(engine, KeepHistory(dead_letters=1), now=late) == {}
+
+    letters.published([1, 2, 3, 9, 10], NOW)
+
+    assert history(engine, KeepHistory(dead_letters=8))["dead_letters"] == 2
+    assert history(engine, KeepHistory(), now=late)["dead_letters"] == 3
+    assert len(letters.unpublished(99)) == 5
+
+
+def test_an_open_halt_stays_however_old(engine: Engine, read: Read) -> None:
+    halts = HaltLedger(engine)
+    for _ in range(4):
+        halts.halt(Halt(kind=HaltKind.OPERATOR, reason="wait", at=NOW))
+        halts.resume(by="ada", why="go", now=NOW)
+    halts.halt(Halt(kind=HaltKind.OPERATOR, reason="wait", at=NOW))
+
+    assert history(engine, KeepHistory(rows=2))["halts"] == 3
+    assert halts.current() is not None
+
+
+def test_scores_of_versions_that_no_gate_compares_go(read: Read, engine: Engine) -> None:
+    read(0, 2)
+    trainings = TrainingLedger(engine)
+    trainings.add_scores("chat-v0", {1: (1.0, 2)})
+    trainings.add_scores("chat-v1", {1: (1.0, 2)})
+
+    assert history(engine, KeepHistory()) == {"scores": 1}
+    assert trainings.scores("chat-v1", [1]) == {1: (1.0, 2)}
+
+
+def test_references_that_nothing_is_compared_with_go(read: Read, engine: Engine) -> None:
+    ledger = WindowLedger(engine)
+    for number in range(8):
+        ledger.start_reference(f"chat-v{number}", size=10, after_seq=0, now=NOW)
+
+    assert history(engine, KeepHistory())["reference_sets"] == 3
+    assert rows(engine, references.name) == 5
+
+
+def test_explanations_quote_no_conversation_that_is_too_old(read: Read, engine: Engine) -> None:
+    ledger = WindowLedger(engine)
+    ledger.start_reference("chat-v0", size=10, after_seq=0, now=NOW)
+    read(0, 30)
+    judge_all(engine, explanation={"examples": ["what somebody said"]})
+
+    history(engine, KeepHistory(text_age=timedelta(days=20)), now=NOW + timedelta(days=21))
+
+    assert ledger.judged(limit=1)[0].explanation is None
+
+
+def test_a_rating_of_a_kept_conversation_is_still_its_own(read: Read, engine: Engine) -> None:
+    intake = IntakeLedger(engine, window_size=20)
+    intake.record(a_batch([a_talk(0, feedback=Feedback(thumb="up"))]))
+
+    ConversationRetention(engine, Keep(feedback=timedelta(0))).prune_feedback(NOW + timedelta(days=1))
+
+    assert ConversationLedger(engine).by_seq([1])[0].feedback == 1.0
