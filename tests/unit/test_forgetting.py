@@ -2,7 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from daemon.clock import utc_now
 from daemon.decoding import Limits
@@ -11,7 +11,7 @@ from daemon.facts import Action, BatchResult, Coordinates, Run, RunState, SeqRan
 from daemon.forgetting import TrainingFiles
 from daemon.ledger.database import write
 from daemon.ledger.erasures import Subject
-from daemon.ledger.tables import erasures
+from daemon.ledger.tables import conversations, erasures
 from daemon.metrics import Metrics
 from daemon.sorting import Sorter
 from daemon.streams import RawRecord
@@ -229,6 +229,16 @@ def test_scores_of_conversations_that_are_gone_are_left_out(line: Line) -> None:
     line.stores.trainings.add_scores("v", {8: (1.0, 2), 9: (1.0, 2)})
 
     assert line.stores.trainings.scores("v", [8, 9]) == {9: (1.0, 2)}
+
+
+def test_a_conversation_that_retention_took_is_known_by_the_runs_that_learned_from_it(line: Line) -> None:
+    learned(line, user := trainable_user(line))
+    with write(line.stores.engine, "test") as connection:
+        connection.execute(delete(conversations).where(conversations.c.conversation_id == "z1"))
+
+    type_to(line, "forget", "--user", user, "-m", "she asked", "--yes")
+
+    assert Feed(line).read(a_thumb("z1")).forgotten == 1
 
 
 @pytest.mark.parametrize(
