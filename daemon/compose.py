@@ -12,6 +12,7 @@ from typing import get_args
 
 from daemon.clock import utc_now
 from daemon.compose_leader import Base, lead
+from daemon.forgetting import TrainingFiles
 from daemon.health import Component, Health
 from daemon.holder import Holder
 from daemon.http_server import HttpServer
@@ -116,6 +117,7 @@ def _stages(
             ledger_size=lambda: size_bytes(ledger_url(settings)),
             artifacts_size=stores.artifacts.size_bytes,
             children={child: partial(leading.pid, child) for child in children},
+            sweep=TrainingFiles(stores.erasures, settings.state_dir / "runs").sweep,
             metrics=metrics,
             clock=utc_now,
         ),

@@ -68,6 +68,8 @@ class FeedbackRecord:
     feedback: Feedback
     user_id: str | None = None
     model_line: str | None = None
+    #: The producer's own fields, in which it may say whose feedback this is. They are not stored.
+    metadata: Mapping[str, JSON] = field(default_factory=dict, compare=False)
 
 
 Record: TypeAlias = Conversation | FeedbackRecord

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import orjson
 
+from daemon.conversation import Message
 from daemon.curation import Caps, Forbidden, curate
 from daemon.errors import NotEnoughData
 from daemon.facts import SeqRange, StoredConversation, TrainingRecord
@@ -74,7 +75,7 @@ def build(
         :wanted
     ]
     used = [*((talk, "new") for talk in new), *((talk, "replay") for talk in replay)]
-    content = b"".join(training_line(talk, origin) for talk, origin in used)
+    content = b"".join(training_line(talk.conversation_id, talk.messages, origin) for talk, origin in used)
     _replace(path, content)
     return Dataset(
         path=path,
@@ -104,7 +105,10 @@ def _replace(path: Path, content: bytes) -> None:
     scratch = path.with_name(f".{path.name}.tmp")
     with scratch.open("wb") as opened:
         opened.write(content)
+        opened.flush()
+        sys.audit("retuned.step", "training.sync", "before")
         os.fsync(opened.fileno())
+        sys.audit("retuned.step", "training.sync", "after")
     sys.audit("retuned.step", "training.manifest", "before")
     scratch.replace(path)
     sys.audit("retuned.step", "training.manifest", "after")
@@ -124,7 +128,7 @@ def _record(talk: StoredConversation, origin: str) -> TrainingRecord:
     )
 
 
-def training_line(talk: StoredConversation, origin: str) -> bytes:
+def training_line(conversation_id: str, messages: Iterable[Message], origin: str) -> bytes:
     """Return a conversation as one line of a training file."""
-    messages = [{"role": message.role, "content": message.content} for message in talk.messages]
-    return orjson.dumps({"id": talk.conversation_id, "messages": messages, "origin": origin}) + b"\n"
+    said = [{"role": message.role, "content": message.content} for message in messages]
+    return orjson.dumps({"id": conversation_id, "messages": said, "origin": origin}) + b"\n"

@@ -80,6 +80,7 @@ def _conversation(record: Object, limits: Limits, received_at: datetime) -> Conv
 
 def _late_feedback(record: Object, limits: Limits, received_at: datetime) -> FeedbackRecord:
     given = fields.feedback(record["feedback"], limits)
+    extra = {key: value for key, value in record.items() if key not in _OWN_FIELDS}
     if given is None:
         raise BadRecord(Reason.MISSING_FIELD, "feedback", "is null")
     return FeedbackRecord(
@@ -88,6 +89,7 @@ def _late_feedback(record: Object, limits: Limits, received_at: datetime) -> Fee
         feedback=given,
         user_id=fields.optional_name(record, "user_id", limits),
         model_line=fields.optional_name(record, "model_line", limits),
+        metadata=fields.metadata(_own_metadata(record) | extra, limits),
     )
 
 

@@ -13,5 +13,9 @@ class StaleLeader(LedgerError):
     """Another replica leads by now; nothing was written. Go on as a follower."""
 
 
+class ForgottenMeanwhile(DaemonError):
+    """What a run was to learn from was forgotten while it was planned. Plan it again: what is gone is left out then."""
+
+
 class NotEnoughData(DaemonError):
     """A training can't be put together from what the ledger holds."""

@@ -48,6 +48,7 @@ class NewFeedback:
     feedback: Feedback
     conversation_hash: str = ""  # keyed hashes, by which the forgotten are known
     user_hash: str | None = None
+    admitted: bool = True  # by what it says itself; else it is kept only if its conversation is
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,6 +64,8 @@ class DeadLetter:
     when: datetime
     digest: str | None = None  # sha256 of the record's value; None where it had none
     size: int = 0  # bytes of the record's value
+    #: Keyed hashes of the user and conversation that it names, as far as that can be read; not stored.
+    subjects: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,6 +139,7 @@ class BatchResult:
     duplicates: int
     windows: int
     forgotten: int = 0  # records of forgotten users and conversations, which were dropped
+    not_admitted: int = 0  # feedback that nothing says may be kept, which was dropped
     set_aside: int = 0  # conversations of users who sent too many; dead letters now
     halt: Halt | None = None  # that its dead letters brought about
     refused: bool = False

@@ -1,11 +1,11 @@
 """Forgets a user or a conversation: in the ledger, in the files of runs; and says what learned from them."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from daemon.clock import Clock
-from daemon.ledger.erasures import Erasure, Removed, Subject
+from daemon.ledger.erasures import Erasure, ErasureLedger, Removed, Subject
 from daemon.stores import Stores
 from daemon.taint import newest_clean, tainted
 from registry.names import VersionName
@@ -37,7 +37,7 @@ def forget(
 ) -> Forgotten:
     """Erase a subject. The ledger comes first: whatever stops this half-way, saying it again ends it."""
     removed, entry = stores.erasures.erase(subject, by=by, why=why, now=clock())
-    files = _delete_training_files(runs_dir, stores.erasures.runs_with_erased_records())
+    files = TrainingFiles(stores.erasures, runs_dir).sweep()
     history = stores.versions.history(model_line)
     marked = tainted(stores.versions.versions(model_line), stores.erasures.runs_with_erased_records())
     return Forgotten(
@@ -50,9 +50,29 @@ def forget(
     )
 
 
-def _delete_training_files(runs_dir: Path, runs: Iterable[str]) -> tuple[Path, ...]:
-    """Delete the runs' copies of what they learned from; `retuned lineage --rebuild` can make what is left of them."""
-    found = [file for run in sorted(runs) if (file := runs_dir / run / "data.jsonl").exists()]
-    for file in found:
-        file.unlink()
-    return tuple(found)
+class TrainingFiles:
+    """The copies, on this machine, of what runs learned from. Other replicas have theirs, and sweep them themselves."""
+
+    def __init__(self, erasures: ErasureLedger, runs_dir: Path) -> None:
+        self._erasures = erasures
+        self._runs_dir = runs_dir
+        self._seen: int | None = None  # erasures that were followed
+
+    def sweep(self) -> tuple[Path, ...]:
+        """Delete the files of runs that learned from what is forgotten, if there was an erasure since the last sweep.
+
+        `retuned lineage --rebuild` makes what is left of them.
+        """
+        count = self._erasures.count()
+        if count == self._seen:
+            return ()
+        found = _copies(self._runs_dir, self._erasures.runs_with_erased_records())
+        for file in found:
+            file.unlink(missing_ok=True)  # another process may be sweeping
+        self._seen = count
+        return found
+
+
+def _copies(runs_dir: Path, runs: Collection[str]) -> tuple[Path, ...]:
+    folders = [runs_dir / run for run in sorted(runs)]
+    return tuple(file for folder in folders for file in sorted(folder.glob("*data.jsonl*")))

@@ -49,6 +49,8 @@ _METADATA_MAX_AGE_MS = 5_000
 #: The broker limits the size of a record, not the client.
 _MAX_REQUEST_BYTES = 64 * 2**20
 _DELIVERY_TIMEOUT_MS = 30_000
+#: Records that nobody wants, from which on to seek behind them is faster than to read over them.
+_WORTH_A_SEEK = 1_000
 
 
 class KafkaSource:
@@ -412,6 +414,65 @@ def create_topic(settings: KafkaSettings, topic: str, *, partitions: int, timeou
         except kafka_errors.TopicAlreadyExistsError:
             return False
         return True
+
+
+def fetch_records(
+    settings: KafkaSettings, wanted: Mapping[TopicPartition, Iterable[int]], *, timeout_s: float = 10.0
+) -> Iterator[RawRecord]:
+    """Read the records at these offsets, outside of any group; those that a topic no longer has are left out.
+
+    Raises BrokerUnreachable where nothing comes for ``timeout_s``.
+    """
+    consumer = KafkaConsumer(
+        **_connection(settings),
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",  # where the first that is wanted has expired
+        allow_auto_create_topics=False,
+        metrics_enabled=False,
+    )
+    try:
+        for source, offsets in wanted.items():
+            yield from _fetch(consumer, ClientPartition(*source), deque(sorted(offsets)), timeout_s)
+    except kafka_errors.KafkaError as error:
+        raise BrokerUnreachable(f"reading from {settings.topic} failed: {error}; check the broker") from error
+    finally:
+        consumer.close(autocommit=False, timeout_ms=1_000)
+
+
+def _fetch(
+    consumer: KafkaConsumer, part: ClientPartition, wanted: deque[int], timeout_s: float
+) -> Iterator[RawRecord]:
+    if not wanted:
+        return
+    consumer.assign([part])
+    consumer.seek(part, wanted[0])
+    heard_at = time.monotonic()
+    while wanted:
+        records = consumer.poll(timeout_ms=_SLICE_S * 1000).get(part, ())
+        for record in records:
+            while wanted and wanted[0] < record.offset:
+                wanted.popleft()
+            if wanted and wanted[0] == record.offset:
+                wanted.popleft()
+                yield _raw(record)
+        if records:
+            heard_at = time.monotonic()
+            if wanted and wanted[0] - records[-1].offset > _WORTH_A_SEEK:
+                consumer.seek(part, wanted[0])
+        elif _at_end(consumer, part):
+            return
+        elif time.monotonic() - heard_at > timeout_s:
+            raise BrokerUnreachable(
+                f"nothing came from {part.topic}/{part.partition}@{wanted[0]} in {timeout_s:g} s; check the broker"
+            )
+
+
+def _at_end(consumer: KafkaConsumer, part: ClientPartition) -> bool:
+    end = consumer.highwater(part)
+    with contextlib.suppress(kafka_errors.KafkaError):
+        return end is not None and consumer.position(part, timeout_ms=0) >= end
+    return False
 
 
 @contextlib.contextmanager

@@ -1,12 +1,19 @@
 """Tells what a version learned from, record by record, and makes its training set again."""
 
 import hashlib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
+from daemon.clock import Clock
+from daemon.conversation import Message
 from daemon.dataset import training_line
 from daemon.errors import DaemonError
 from daemon.facts import Coordinates, TrainingRecord
+from daemon.ledger.conversations import ConversationLedger
+from daemon.sorting import Sorter
 from daemon.stores import Stores
+from daemon.streams import RawRecord, TopicPartition
 from registry.names import VersionName
 
 
@@ -32,7 +39,7 @@ class Outcome:
     equal: bool
     digest: str
     erased: int  # records that were forgotten since
-    missing: tuple[Coordinates, ...]  # records that the ledger no longer holds
+    missing: tuple[Coordinates, ...]  # records that are no longer there, or can't be read
     changed: tuple[Coordinates, ...]  # records whose digest is another
 
 
@@ -58,9 +65,57 @@ def lineage_of(stores: Stores, name: VersionName) -> VersionLineage:
     )
 
 
-def rebuilt(stores: Stores, found: VersionLineage) -> Rebuilt:
-    """Make the training set again from the ledger, and compare it."""
-    talks = stores.conversations.at([record.at for record in found.records if not record.erased])
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Original:
+    """A conversation where it still is."""
+
+    sha256: str  # of its record
+    conversation_id: str
+    messages: tuple[Message, ...]
+
+
+#: Looks up conversations where their records are.
+Originals: TypeAlias = Callable[[Iterable[Coordinates]], Mapping[Coordinates, Original]]
+#: Reads records by their offsets.
+Fetch: TypeAlias = Callable[[Mapping[TopicPartition, Iterable[int]]], Iterable[RawRecord]]
+
+
+def from_ledger(ledger: ConversationLedger) -> Originals:
+    """Take conversations as the ledger keeps them."""
+
+    def look(places: Iterable[Coordinates]) -> dict[Coordinates, Original]:
+        return {
+            at: Original(
+                sha256=talk.record_sha256, conversation_id=talk.conversation_id, messages=talk.messages
+            )
+            for at, talk in ledger.at(places).items()
+        }
+
+    return look
+
+
+def from_topic(fetch: Fetch, sorter: Sorter, *, clock: Clock) -> Originals:
+    """Read records from their topic again, through everything that intake does. The settings must be as they were."""
+
+    def look(places: Iterable[Coordinates]) -> dict[Coordinates, Original]:
+        wanted: dict[TopicPartition, list[int]] = {}
+        for at in places:
+            wanted.setdefault(TopicPartition(at.topic, at.partition), []).append(at.offset)
+        return {
+            new.at: Original(
+                sha256=new.record_sha256,
+                conversation_id=new.conversation.conversation_id,
+                messages=new.conversation.messages,
+            )
+            for new in sorter.sort(fetch(wanted), clock()).conversations
+        }
+
+    return look
+
+
+def rebuilt(found: VersionLineage, originals: Originals) -> Rebuilt:
+    """Make the training set again, and compare it."""
+    talks = originals([record.at for record in found.records if not record.erased])
     lines, missing, changed = [], [], []
     for record in found.records:
         talk = talks.get(record.at)
@@ -68,10 +123,10 @@ def rebuilt(stores: Stores, found: VersionLineage) -> Rebuilt:
             continue
         if talk is None:
             missing.append(record.at)
-        elif talk.record_sha256 != record.sha256:
+        elif talk.sha256 != record.sha256:
             changed.append(record.at)
         else:
-            lines.append(training_line(talk, record.origin))
+            lines.append(training_line(talk.conversation_id, talk.messages, record.origin))
     content = b"".join(lines)
     digest = hashlib.sha256(content).hexdigest()
     outcome = Outcome(

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from daemon.conversation import Conversation, FeedbackRecord
 from daemon.decoding import BadRecord, Limits, decode
+from daemon.decoding_names import named_in
 from daemon.facts import Batch, Coordinates, DeadLetter, NewConversation, NewFeedback
 from daemon.holdout import Holdout
 from daemon.hygiene.admission import Admission
@@ -35,7 +36,9 @@ class Sorter:
     ) -> None:
         """``keep_bytes``: whether a dead letter keeps the record's key and value, or their digest only."""
         self._admission = admission or Admission()
-        self._cleaner = Cleaner(redactor or Redactor(), pseudonym=holdout.conversation_hash)
+        self._cleaner = Cleaner(
+            redactor or Redactor(), pseudonym=holdout.conversation_hash, user_pseudonym=holdout.user_hash
+        )
         self._keep_bytes = keep_bytes
         self._model_line = model_line
         self._holdout = holdout
@@ -63,10 +66,11 @@ class Sorter:
                 self._metrics.intake.records("not_admitted").inc()
             else:
                 clean = self._cleaner.clean(record, found)
+                # The forgotten are known by the id that the record has, which cleaning may have replaced.
                 if isinstance(clean, FeedbackRecord):
-                    opinions.append(self._feedback(clean, at))
+                    opinions.append(self._feedback(clean, at, named=record.conversation_id))
                 else:
-                    talks.append(self._conversation(clean, raw, at))
+                    talks.append(self._conversation(clean, raw, at, named=record.conversation_id))
         for kind, count in found.items():
             self._metrics.intake.redacted(kind).inc(count)
         return Batch(
@@ -77,15 +81,17 @@ class Sorter:
             received_at=now,
         )
 
-    def _conversation(self, record: Conversation, raw: RawRecord, at: Coordinates) -> NewConversation:
-        group = self._holdout.group(record.user_id, record.conversation_id)
+    def _conversation(
+        self, record: Conversation, raw: RawRecord, at: Coordinates, *, named: str
+    ) -> NewConversation:
+        group = self._holdout.group(record.user_id, named)
         words = plain_words(record.messages)
         return NewConversation(
             conversation=record,
             at=at,
             user_hash=group if record.user_id is not None else None,
             group=group,
-            conversation_hash=self._holdout.conversation_hash(record.conversation_id),
+            conversation_hash=self._holdout.conversation_hash(named),
             held_out=self._holdout.holds_out(group),
             text_digest=text_digest(record.messages, words),
             record_sha256=hashlib.sha256(raw.value or b"").hexdigest(),
@@ -97,14 +103,15 @@ class Sorter:
             requeued=put_back(raw.headers) if raw.headers else None,
         )
 
-    def _feedback(self, record: FeedbackRecord, at: Coordinates) -> NewFeedback:
+    def _feedback(self, record: FeedbackRecord, at: Coordinates, *, named: str) -> NewFeedback:
         return NewFeedback(
             conversation_id=record.conversation_id,
             at=at,
             when=record.at,
             feedback=record.feedback,
-            conversation_hash=self._holdout.conversation_hash(record.conversation_id),
+            conversation_hash=self._holdout.conversation_hash(named),
             user_hash=None if record.user_id is None else self._holdout.user_hash(record.user_id),
+            admitted=self._admission.admits(record),
         )
 
     def _dead_letter(self, raw: RawRecord, at: Coordinates, bad: BadRecord, now: datetime) -> DeadLetter:
@@ -118,4 +125,13 @@ class Sorter:
             when=now,
             digest=None if raw.value is None else hashlib.sha256(raw.value).hexdigest(),
             size=len(raw.value or b""),
+            subjects=self._subjects(raw),
+        )
+
+    def _subjects(self, raw: RawRecord) -> frozenset[str]:
+        """Hash whom an unusable record names, where it can be read that far: what was forgotten must not come back."""
+        users, talks = named_in(raw.value, limit=self._limits.max_record_bytes)
+        return frozenset(
+            [self._holdout.user_hash(name) for name in users]
+            + [self._holdout.conversation_hash(name) for name in talks]
         )

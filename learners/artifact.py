@@ -31,7 +31,10 @@ def write_artifact(output: Path, files: Mapping[str, bytes]) -> str:
     for name, content in {**files, MANIFEST: manifest}.items():
         with (scratch / name).open("wb") as stream:
             stream.write(content)
+            stream.flush()
+            sys.audit("retuned.step", "run.artifact.sync", "before")
             os.fsync(stream.fileno())
+            sys.audit("retuned.step", "run.artifact.sync", "after")
     sync_folder(scratch)
     if output.exists():
         raise BadRequest(f"{output} exists; an artifact is never overwritten")

@@ -49,8 +49,10 @@ def save_checkpoint(output: Path, position: Position, tensors: Mapping[str, torc
     folder.mkdir(parents=True, exist_ok=True)
     scratch = folder / f"{_FILE}.tmp"
     save_file(dict(tensors), scratch, metadata={"position": json.dumps(asdict(position))})
+    sys.audit("retuned.step", "checkpoint.sync", "before")
     with scratch.open("rb") as stream:
         os.fsync(stream.fileno())
+    sys.audit("retuned.step", "checkpoint.sync", "after")
     sys.audit("retuned.step", "checkpoint", "before")
     scratch.replace(folder / _FILE)
     sync_folder(folder)

@@ -10,7 +10,8 @@ from monitors.types import Change, Sample
 
 #: Weight of what both sides say together, in words: how much it takes to believe in a rare one.
 _PRIOR = 500.0
-_LEAST_CONVERSATIONS = 3
+#: Words of fewer users are theirs: a name, say. What all can read must not tell what one has said.
+_LEAST_GROUPS = 3
 _TELLING = 2.0  # z-score
 
 
@@ -18,11 +19,13 @@ def changed_words(reference: Sequence[Sample], window: Sequence[Sample], *, limi
     """Return at most ``limit`` words by how surely their share of the text changed, surest first.
 
     Log-odds with an informative Dirichlet prior (Monroe, Colaresi, Quinn: Fightin' Words, 2008). A
-    word said a hundred times in one conversation counts once, so that a chatty one doesn't dominate.
+    word said a hundred times in one conversation counts once, so that a chatty one doesn't dominate, and one
+    that fewer than three users say is left out.
     """
     before, after = _conversations_with(reference), _conversations_with(window)
     both = before + after
-    vocabulary = [word for word, count in both.items() if count >= _LEAST_CONVERSATIONS]
+    said_by = _groups_with([*reference, *window])
+    vocabulary = [word for word in both if said_by[word] >= _LEAST_GROUPS]
     if not vocabulary or not before or not after:
         return []
     pooled = np.array([both[word] for word in vocabulary], dtype=np.float64)
@@ -50,3 +53,9 @@ def changed_words(reference: Sequence[Sample], window: Sequence[Sample], *, limi
 
 def _conversations_with(samples: Sequence[Sample]) -> Counter[str]:
     return Counter(word for sample in samples for word in set(words(user_text(sample))))
+
+
+def _groups_with(samples: Sequence[Sample]) -> Counter[str]:
+    return Counter(
+        word for _, word in {(sample.group, word) for sample in samples for word in words(user_text(sample))}
+    )

@@ -112,7 +112,9 @@ class FsspecArtifactStore:
         temporary = f"{place}.{uuid.uuid4().hex}"
         self._fs.pipe_file(temporary, manifest.content)
         if isinstance(self._fs, LocalFileSystem):
+            sys.audit("retuned.step", "artifact.sync", "before")
             _sync(*(Path(place) / name for name in manifest.files), Path(temporary), Path(place))
+            sys.audit("retuned.step", "artifact.sync", "after")
         sys.audit("retuned.step", "artifact.manifest", "before")
         self._fs.mv(temporary, f"{place}/{MANIFEST}")
         if isinstance(self._fs, LocalFileSystem):

@@ -58,7 +58,9 @@ def _replace(path: Path, text: str) -> None:
         with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
             opened.write(text)
             opened.flush()
+            sys.audit("retuned.step", "target.sync", "before")
             os.fsync(descriptor)
+            sys.audit("retuned.step", "target.sync", "after")
         Path(temporary).chmod(0o644)
         sys.audit("retuned.step", "target.replace", "before")
         Path(temporary).replace(path)

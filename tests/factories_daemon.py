@@ -95,7 +95,7 @@ class Line:
         )
         return self.stores.trainings.decide(decision)
 
-    def start_run(self, decision: Decision) -> Run:
+    def start_run(self, decision: Decision, *, replay_share: float = 0.1) -> Run:
         """A run that goes on."""
         assert decision.id is not None
         run_id = f"r{self.stores.trainings.next_run_number()}"
@@ -104,7 +104,7 @@ class Line:
         dataset = build(
             self.stores.conversations,
             since_seq=decision.since_seq,
-            settings=DatasetSettings(max_new=1000, replay_share=0.1, seed=0),
+            settings=DatasetSettings(max_new=1000, replay_share=replay_share, seed=0),
             path=folder / "data.jsonl",
         )
         request = TrainRequest(

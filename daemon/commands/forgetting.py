@@ -9,6 +9,8 @@ from daemon.commands.session import Json, opened, operator, present, read_settin
 from daemon.errors import DaemonError
 
 if TYPE_CHECKING:
+    from daemon.lineage import Originals
+    from daemon.settings import Settings
     from daemon.stores import Stores
 
 _REASON = typer.Option("-m", "--reason", help="Why, for those who read the log later.", show_default=False)
@@ -39,13 +41,13 @@ def forget(
     from daemon.forgetting import subject_of
     from daemon.screens.forgetting import forgotten_screen
 
-    if (user is None) == (conversation is None):
+    if bool(user) == bool(conversation):
         raise NobodyNamed("name one of the two: --user U or --conversation C")
     settings = read_settings(context)
     if not (yes or as_json):
         typer.confirm(f"Erase {user or conversation} from {settings.model_line} for good?", abort=True)
     with opened(settings) as stores:
-        subject = subject_of(stores, user=user, conversation=conversation)
+        subject = subject_of(stores, user=user or None, conversation=conversation)
         done = erase(
             stores, subject, model_line=settings.model_line, runs_dir=settings.state_dir / "runs",
             by=operator().name, why=reason, clock=utc_now,
@@ -79,13 +81,16 @@ def lineage(
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Make the training set again, and compare its digest.")
     ] = False,
+    from_kafka: Annotated[
+        bool, typer.Option("--from-kafka", help="Make it again from the topic, rather than from the ledger.")
+    ] = False,
     output: Annotated[
         Path | None, typer.Option(help="Write the rebuilt training set to this file.", show_default=False)
     ] = None,
     as_json: Json = False,
 ) -> None:
     """List the records that a version learned from: topic, partition, offset and digest of each."""
-    from daemon.lineage import lineage_of, rebuilt
+    from daemon.lineage import from_ledger, lineage_of, rebuilt
     from daemon.screens.forgetting import lineage_screen
     from registry.names import VersionName
 
@@ -93,7 +98,8 @@ def lineage(
     name = VersionName.parse(version, line=settings.model_line)
     with opened(settings) as stores:
         found = lineage_of(stores, name)
-        again = rebuilt(stores, found) if rebuild or output else None
+        originals = _from_kafka(settings, stores) if from_kafka else from_ledger(stores.conversations)
+        again = rebuilt(found, originals) if rebuild or from_kafka or output else None
     if again is not None and output is not None:
         output.write_bytes(again.content)
     present(
@@ -103,6 +109,23 @@ def lineage(
     )
     if again is not None and not again.outcome.equal:
         raise typer.Exit(1)
+
+
+def _from_kafka(settings: "Settings", stores: "Stores") -> "Originals":
+    from functools import partial
+
+    from daemon.clock import utc_now
+    from daemon.kafka import fetch_records
+    from daemon.lineage import from_topic
+    from daemon.metrics import Metrics
+    from daemon.sorting import Sorter
+    from daemon.translate import admission, kafka_settings, limits, redactor
+
+    sorter = Sorter(
+        model_line=settings.model_line, holdout=stores.holdout, limits=limits(settings), metrics=Metrics(),
+        redactor=redactor(settings), admission=admission(settings),
+    )  # fmt: skip
+    return from_topic(partial(fetch_records, kafka_settings(settings)), sorter, clock=utc_now)
 
 
 def _ask(stores: "Stores", reason: str) -> int:

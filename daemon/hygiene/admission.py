@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from daemon.conversation import Conversation
+from daemon.conversation import Conversation, Record
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -14,11 +14,11 @@ class Admission:
     tenants: Collection[str] | None = None  # None: all
     consent_field: str | None = None  # must be true
 
-    def admits(self, talk: Conversation) -> bool:
-        """Say whether a conversation may be kept: a field that is absent, or of another type, says no."""
-        if self.tenants is not None and _text(talk.metadata, self.tenant_field) not in self.tenants:
+    def admits(self, record: Record) -> bool:
+        """Say whether a record may be kept by what it says: a field that is absent, or of another type, says no."""
+        if self.tenants is not None and _text(record.metadata, self.tenant_field) not in self.tenants:
             return False
-        return self.consent_field is None or talk.metadata.get(self.consent_field) is True
+        return self.consent_field is None or record.metadata.get(self.consent_field) is True
 
     def source(self, talk: Conversation) -> str | None:
         """Return who produced a conversation, where it says so."""
@@ -27,4 +27,5 @@ class Admission:
 
 def _text(metadata: Mapping[str, object], field: str) -> str | None:
     value = metadata.get(field)
-    return value if isinstance(value, str) else None
+    # Not every database keeps a NUL in a text, and nobody's name has one.
+    return value if isinstance(value, str) and "\0" not in value else None

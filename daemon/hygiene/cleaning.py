@@ -1,20 +1,34 @@
 """Makes a decoded record fit to be stored: personal data out of everything that people wrote."""
 
 import dataclasses
+import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
-from daemon.conversation import Conversation, Feedback, FeedbackRecord, Message, Record
+from daemon.conversation import JSON, Conversation, Feedback, FeedbackRecord, Message, Record
 from daemon.hygiene.redaction import PersonalData, Redactor
+
+#: Names of metadata fields that hold a user's id, or an object with it, in the APIs that logs come from.
+_USER_FIELD = re.compile(r"(?:end[_-]?)?user(?:[_-]?(?:id|name))?|uid|safety[_-]?identifier", re.IGNORECASE)
 
 
 class Cleaner:
     """Redacts messages, corrections, metadata and ids. The same record always comes out the same."""
 
-    def __init__(self, redactor: Redactor, *, pseudonym: Callable[[str], str]) -> None:
-        """``pseudonym`` gives what stands for an id with personal data in it, the same for the same id."""
+    def __init__(
+        self,
+        redactor: Redactor,
+        *,
+        pseudonym: Callable[[str], str],
+        user_pseudonym: Callable[[str], str],
+    ) -> None:
+        """``pseudonym`` gives what stands for an id with personal data in it, the same for the same id.
+
+        ``user_pseudonym`` gives what stands for a user's id wherever metadata repeat it.
+        """
         self._redactor = redactor
         self._pseudonym = pseudonym
+        self._user_pseudonym = user_pseudonym
 
     def clean(self, record: Record, found: Counter[PersonalData]) -> Record:
         """Return the record without personal data; count in ``found`` what was taken out."""
@@ -36,9 +50,25 @@ class Cleaner:
         if talk.feedback is not None:
             changed["feedback"] = self._feedback(talk.feedback, found)
         if talk.metadata:
-            redacted = self._redactor.redact_json(talk.metadata, found)
+            nameless = self._without_users(talk.metadata, talk.user_id)
+            redacted = self._redactor.redact_json(nameless, found)
             changed["metadata"] = redacted if isinstance(redacted, Mapping) else {}
         return dataclasses.replace(talk, **changed) if changed else talk  # type: ignore[arg-type]
+
+    def _without_users(self, value: JSON, user_id: str | None, *, named: bool = False) -> JSON:
+        """Return metadata with pseudonyms for the user's id, and for what stands in fields that name a user."""
+        if isinstance(value, Mapping):
+            return {
+                key: self._without_users(item, user_id, named=named or _USER_FIELD.fullmatch(key) is not None)
+                for key, item in value.items()
+            }
+        if isinstance(value, str):
+            return self._user_pseudonym(value) if named or value == user_id else value
+        if isinstance(value, Sequence):
+            return [self._without_users(item, user_id, named=named) for item in value]
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return self._user_pseudonym(str(value)) if named or str(value) == user_id else value
+        return value
 
     def _message(self, message: Message, found: Counter[PersonalData]) -> Message:
         redacted = self._redactor.redact(message.content)

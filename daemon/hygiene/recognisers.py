@@ -43,6 +43,8 @@ class Span(NamedTuple):
 
 
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}")
+#: In scripts without spaces it takes the words before for a part of the name, so it comes second.
+_EMAIL_IN_ANY_SCRIPT = re.compile(r"[\w.%+-]{1,64}@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}")
 _CARD = re.compile(r"(?<![\d-])[2-6](?:[ -]?\d){12,18}(?![\d-])")
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{2,4}){3,8}")
 _IPV4 = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.]*\d)")
@@ -56,6 +58,9 @@ _OTHER_SECRETS = (
     re.compile(r"\bhf_[A-Za-z0-9]{30,}"),
     re.compile(r"\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)?"),
     re.compile(r"\bgithub_pat_[A-Za-z0-9_]{22,}"),
+    re.compile(r"\bnpm_[A-Za-z0-9]{36}\b"),
+    re.compile(r"(?<=[Bb]earer )[A-Za-z0-9._~+/-]{20,}=*"),
+    re.compile(r"(?:secret_?)?access_?key\W{1,5}[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+])", re.IGNORECASE),
 )
 _PLUGINS: Sequence[Any] = (
     aws.AWSKeyDetector, github_token.GitHubTokenDetector, gitlab_token.GitLabTokenDetector, jwt.JwtTokenDetector,
@@ -66,7 +71,7 @@ _SECRETS = (_PEM, *_OTHER_SECRETS, *(shape for plugin in _PLUGINS for shape in p
 
 #: National ids whose shape alone would fit too much: the check decides.
 _IDS: Sequence[tuple[re.Pattern[str], Check]] = (
-    (re.compile(r"(?<!\d)\d{17}[\dXx](?![\dA-Za-z])"), ric.is_valid),
+    (re.compile(r"(?<!\d)\d{6}[ -]?\d{8}[ -]?\d{3}[\dXx](?![\dA-Za-z])"), lambda found: ric.is_valid(re.sub("[ -]", "", found))),
     (re.compile(r"(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])"), ssn.is_valid),
     (re.compile(r"(?<![\d-])\d{6}-\d{7}(?![\d-])"), rrn.is_valid),
     (re.compile(r"(?<![\d.])\d{3}\.\d{3}\.\d{3}-\d{2}(?!\d)"), cpf.is_valid),
@@ -78,7 +83,11 @@ _IDS: Sequence[tuple[re.Pattern[str], Check]] = (
 
 def emails(text: str) -> Iterator[Span]:
     """Find e-mail addresses."""
-    return (Span(*match.span()) for match in _EMAIL.finditer(text))
+    found = [Span(*match.span()) for match in _EMAIL.finditer(text)]
+    yield from found
+    for match in () if text.isascii() else _EMAIL_IN_ANY_SCRIPT.finditer(text):
+        if not any(span.start < match.end() and match.start() < span.end for span in found):
+            yield Span(*match.span())
 
 
 def secrets(text: str) -> Iterator[Span]:

@@ -3,24 +3,29 @@
 import dataclasses
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, delete, func, insert, select, update
 
 from daemon.errors import LedgerError
 from daemon.facts import Coordinates
 from daemon.ledger.database import in_intake_order, reader, write
+from daemon.ledger.membership import among
 from daemon.ledger.tables import (
     conversations,
     dead_letters,
     erasures,
     feedback,
+    past_conversations,
     scores,
     tombstones,
     training_records,
 )
+from daemon.ledger.windows import forget_examples
 
 _PAGE = 500
 
@@ -75,13 +80,16 @@ class ErasureLedger:
         """
         with write(self._engine, "erasure") as connection:
             in_intake_order(connection)  # no record of the subject is on its way past us
-            removed = _remove(connection, subject)
+            theirs = _conversations_of(connection, subject)
+            removed = _remove(connection, subject, theirs)
             entry = _append(connection, subject, removed, by=by, why=why, now=now)
-            if (
-                connection.scalar(select(tombstones.c.subject).where(tombstones.c.subject == subject.hash))
-                is None
-            ):
-                connection.execute(insert(tombstones).values(subject=subject.hash, erasure_id=entry.id))
+            hashes = [subject.hash, *(talk.hash for talk in theirs), *_learned_from(connection, subject)]
+            _bury(connection, hashes, entry)
+            connection.execute(
+                delete(past_conversations).where(
+                    among(connection, past_conversations.c.conversation_hash, hashes)
+                )
+            )
         self._wipe()
         return removed, entry
 
@@ -101,6 +109,11 @@ class ErasureLedger:
                     "backup of the ledger"
                 )
             before = entry.digest
+
+    def count(self) -> int:
+        """Count the entries; one more tells that something was forgotten."""
+        with self._reads.begin() as connection:
+            return connection.scalar(select(func.count()).select_from(erasures)) or 0
 
     def runs_with_erased_records(self) -> frozenset[str]:
         """Return the runs that learned from something that was forgotten since."""
@@ -134,20 +147,45 @@ class Tombstones:
         return self._subjects
 
 
-def _remove(connection: Connection, subject: Subject) -> Removed:
+class _Talk(NamedTuple):
+    """A conversation that is to be forgotten."""
+
+    seq: int
+    id: str  # as it is stored: an id with personal data in it is its own hash
+    hash: str
+
+
+def _conversations_of(connection: Connection, subject: Subject) -> list[_Talk]:
+    columns = (conversations.c.seq, conversations.c.conversation_id, conversations.c.conversation_hash)
     theirs = _theirs(conversations.c.user_hash, conversations.c.conversation_hash, subject)
-    talks = connection.execute(
-        select(conversations.c.seq, conversations.c.conversation_id).where(theirs)
-    ).all()
-    ids = [id_ for _, id_ in talks] + ([subject.id] if subject.kind == "conversation" else [])
-    seqs = [seq for seq, _ in talks]
+    query = select(*columns).where(theirs).order_by(conversations.c.seq)
+    return [_Talk(*row) for row in connection.execute(query)]
+
+
+def _learned_from(connection: Connection, subject: Subject) -> Sequence[str]:
+    """Return the conversations of the subject that only the lists of runs still name: retention took them."""
+    theirs = _theirs(training_records.c.group_key, training_records.c.conversation_hash, subject)
+    return connection.scalars(select(training_records.c.conversation_hash).where(theirs).distinct()).all()
+
+
+def _bury(connection: Connection, hashes: Sequence[str], entry: Erasure) -> None:
+    """Leave tombstones: of a user's conversations too, as feedback to come may name the conversation alone."""
+    known = set(connection.scalars(select(tombstones.c.subject)))
+    rows = [
+        {"subject": hash_, "erasure_id": entry.id} for hash_ in dict.fromkeys(hashes) if hash_ not in known
+    ]
+    if rows:
+        connection.execute(insert(tombstones), rows)
+
+
+def _remove(connection: Connection, subject: Subject, talks: Sequence[_Talk]) -> Removed:
+    seqs, ids = [talk.seq for talk in talks], [talk.id for talk in talks]
+    forget_examples(connection, seqs, ids)
     for start in range(0, len(seqs), _PAGE):
-        connection.execute(delete(scores).where(scores.c.seq.in_(seqs[start : start + _PAGE])))
-    opinions = 0
-    for start in range(0, len(ids), _PAGE):
-        which = feedback.c.conversation_id.in_(ids[start : start + _PAGE])
-        opinions += connection.execute(delete(feedback).where(which)).rowcount
-    connection.execute(delete(conversations).where(theirs))
+        part = seqs[start : start + _PAGE]
+        connection.execute(delete(scores).where(scores.c.seq.in_(part)))
+        connection.execute(delete(conversations).where(conversations.c.seq.in_(part)))
+    opinions = _remove_feedback(connection, subject, ids)
     letters, published = _remove_letters(connection, [subject.id, *ids])
     records, runs = _mark_records(connection, subject)
     return Removed(
@@ -160,6 +198,20 @@ def _remove(connection: Connection, subject: Subject) -> Removed:
     )
 
 
+def _remove_feedback(connection: Connection, subject: Subject, ids: Sequence[str]) -> int:
+    """Remove feedback on these conversations, and what a user said of conversations that never came."""
+    named = [*ids, subject.id, subject.hash] if subject.kind == "conversation" else ids
+    found = [
+        connection.execute(
+            delete(feedback).where(feedback.c.conversation_id.in_(named[start : start + _PAGE]))
+        )
+        for start in range(0, len(named), _PAGE)
+    ]
+    if subject.kind == "user":
+        found.append(connection.execute(delete(feedback).where(feedback.c.user_hash == subject.hash)))
+    return sum(deleted.rowcount for deleted in found)
+
+
 def _theirs(
     user: ColumnElement[str | None], talk: ColumnElement[str], subject: Subject
 ) -> ColumnElement[bool]:
@@ -167,19 +219,28 @@ def _theirs(
 
 
 def _remove_letters(connection: Connection, ids: Sequence[str]) -> tuple[int, tuple[Coordinates, ...]]:
-    """Remove dead letters in whose bytes one of the ids stands, as it is or as JSON writes it."""
-    needles = {form.encode() for id_ in ids for form in (id_, json.dumps(id_)[1:-1])}
+    """Remove dead letters in whose bytes one of the ids stands as a whole, as it is or as JSON writes it."""
+    needles = [_needle(id_) for id_ in dict.fromkeys(ids)]
     columns = (dead_letters.c.id, dead_letters.c.key, dead_letters.c.value, dead_letters.c.published_at)
     at = (dead_letters.c.topic, dead_letters.c.partition, dead_letters.c.offset)
     found, published = [], []
     for id_, key, value, sent, *place in connection.execute(select(*columns, *at)):
-        if any(needle in text for text in (key, value) if text for needle in needles):
+        if any(needle.search(text) for text in (key, value) if text for needle in needles):
             found.append(id_)
             if sent is not None:
                 published.append(Coordinates(topic=place[0], partition=place[1], offset=place[2]))
     for start in range(0, len(found), _PAGE):
         connection.execute(delete(dead_letters).where(dead_letters.c.id.in_(found[start : start + _PAGE])))
     return len(found), tuple(published)
+
+
+def _needle(id_: str) -> re.Pattern[bytes]:
+    """Match an id in bytes that may be broken JSON, and not within a longer id: u-1 is not in u-12."""
+    escaped = json.dumps(id_)[1:-1]
+    upper = re.sub(r"\\u[0-9a-f]{4}", lambda found: "\\u" + found[0][2:].upper(), escaped)
+    forms = {form for plain in (id_, escaped, upper) for form in (plain, plain.replace("/", r"\/"))}
+    either = b"|".join(re.escape(form.encode()) for form in sorted(forms))
+    return re.compile(rb"(?<![0-9A-Za-z_-])(?:" + either + rb")(?![0-9A-Za-z_-])")
 
 
 def _mark_records(connection: Connection, subject: Subject) -> tuple[int, tuple[str, ...]]:

@@ -81,10 +81,11 @@ class IntakeLedger:
             kept, aside = self._part(connection, new)
             if kept:
                 insert_conversations(connection, kept, batch.received_at)
-            _add_feedback(connection, wanted.feedback, batch.received_at)
+            opinions = _admitted(connection, wanted.feedback)
+            _add_feedback(connection, opinions, batch.received_at)
             _join_feedback(
                 connection,
-                [said.conversation_id for said in wanted.feedback]
+                [said.conversation_id for said in opinions]
                 + [talk.conversation.conversation_id for talk in kept],
             )
             letters = (*wanted.dead_letters, *self._letters(aside, batch.received_at))
@@ -95,12 +96,13 @@ class IntakeLedger:
         return BatchResult(
             conversations=len(kept),
             held_out=sum(talk.held_out for talk in kept),
-            feedback=len(wanted.feedback),
+            feedback=len(opinions),
             dead_letters=len(letters),
             duplicates=len(wanted.conversations) - len(new),
             windows=closed,
             forgotten=_size(read) - _size(wanted),
             set_aside=len(aside),
+            not_admitted=len(wanted.feedback) - len(opinions),
             halt=halt,
         )
 
@@ -161,11 +163,12 @@ def _without(batch: Batch, gone: frozenset[str]) -> Batch:
         feedback=tuple(
             new for new in batch.feedback if gone.isdisjoint((new.user_hash, new.conversation_hash))
         ),
+        dead_letters=tuple(letter for letter in batch.dead_letters if gone.isdisjoint(letter.subjects)),
     )
 
 
 def _size(batch: Batch) -> int:
-    return len(batch.conversations) + len(batch.feedback)
+    return len(batch.conversations) + len(batch.feedback) + len(batch.dead_letters)
 
 
 def _positions(connection: Connection, batch: Batch) -> dict[tuple[str, int], int]:
@@ -206,6 +209,16 @@ def _unknown(connection: Connection, found: Sequence[NewConversation]) -> list[N
     return [talk for talk in unknown if talk.conversation_hash not in gone]
 
 
+def _admitted(connection: Connection, opinions: Sequence[NewFeedback]) -> list[NewFeedback]:
+    """Return the feedback that may be kept: it says so itself, or its conversation is kept."""
+    unsure = {new.conversation_id for new in opinions if not new.admitted}
+    if not unsure:
+        return list(opinions)
+    id_ = conversations.c.conversation_id
+    kept = set(connection.scalars(select(id_).where(among(connection, id_, unsure))))
+    return [new for new in opinions if new.admitted or new.conversation_id in kept]
+
+
 def _add_feedback(connection: Connection, opinions: Sequence[NewFeedback], received_at: datetime) -> None:
     """Insert feedback; the same said again about the same conversation and moment is one."""
     rows = [
@@ -216,6 +229,7 @@ def _add_feedback(connection: Connection, opinions: Sequence[NewFeedback], recei
             "partition": new.at.partition,
             "offset": new.at.offset,
             "conversation_id": new.conversation_id,
+            "user_hash": new.user_hash,
             "at": new.when,
             "thumb": new.feedback.thumb,
             "rating": new.feedback.rating,

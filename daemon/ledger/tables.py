@@ -118,6 +118,7 @@ feedback = Table(
     Column("partition", Integer, nullable=False),
     Column("offset", BigInteger, nullable=False),
     Column("conversation_id", Text, nullable=False, index=True),
+    Column("user_hash", String(64)),
     Column("at", UtcTime, nullable=False),
     Column("received_at", UtcTime, nullable=False, index=True),
     Column("thumb", String(8)),

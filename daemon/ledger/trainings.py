@@ -3,12 +3,34 @@
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Engine, Integer, RowMapping, cast, exists, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Integer,
+    RowMapping,
+    cast,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 
+from daemon.errors import ForgottenMeanwhile
 from daemon.facts import Action, Coordinates, Decision, Run, RunState, TrainingRecord, Trigger
-from daemon.ledger.database import reader, write
-from daemon.ledger.tables import decisions, runs, scores, train_requests, training_records
+from daemon.ledger.database import in_intake_order, reader, write
+from daemon.ledger.membership import among
+from daemon.ledger.tables import (
+    conversations,
+    decisions,
+    runs,
+    scores,
+    tombstones,
+    train_requests,
+    training_records,
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,8 +119,10 @@ class TrainingLedger:
     # --- runs
 
     def start_run(self, run: Run, records: Sequence[TrainingRecord] = ()) -> None:
-        """Write that a run begins, and what it learns from."""
+        """Write that a run begins, and what it learns from. Raises ForgottenMeanwhile, and writes nothing then."""
         with write(self._engine, "run.start") as connection:
+            in_intake_order(connection)  # nothing is being forgotten meanwhile
+            _refuse_forgotten(connection, run, records)
             connection.execute(insert(runs).values(**dataclasses.asdict(run)))
             if records:
                 rows = [_record_row(run.id, position, record) for position, record in enumerate(records)]
@@ -184,14 +208,31 @@ class TrainingLedger:
             return {seq: (nll, tokens) for seq, nll, tokens in connection.execute(query) if seq in wanted}
 
     def add_scores(self, version: str, found: Mapping[int, tuple[float, int]]) -> None:
-        """Keep scores of a version."""
-        rows = [
+        """Keep scores of a version, but for conversations that are gone since they were scored."""
+        rows: list[dict[str, Any]] = [
             {"version": version, "seq": seq, "nll": nll, "tokens": tokens}
             for seq, (nll, tokens) in found.items()
         ]
         if rows:
             with write(self._engine, "scores") as connection:
-                connection.execute(insert(scores), rows)
+                in_intake_order(connection)  # nothing is being forgotten meanwhile
+                there = _existing(connection, [row["seq"] for row in rows])
+                if left := [row for row in rows if row["seq"] in there]:
+                    connection.execute(insert(scores), left)
+
+
+def _refuse_forgotten(connection: Connection, run: Run, records: Sequence[TrainingRecord]) -> None:
+    gone = frozenset(connection.scalars(select(tombstones.c.subject)))
+    found = sum(not gone.isdisjoint((record.group, record.conversation_hash)) for record in records)
+    if found:
+        raise ForgottenMeanwhile(
+            f"{found} conversations of {run.id} were forgotten while it was planned; it is planned again"
+        )
+
+
+def _existing(connection: Connection, seqs: Sequence[int]) -> frozenset[int]:
+    there = among(connection, conversations.c.seq, seqs)
+    return frozenset(connection.scalars(select(conversations.c.seq).where(there)))
 
 
 def decision_of(row: RowMapping) -> Decision:

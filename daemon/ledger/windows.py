@@ -1,7 +1,7 @@
 """Keeps references, windows and what the monitors said of them."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -112,12 +112,13 @@ class WindowLedger:
         explanation: Mapping[str, object] | None,
         now: datetime,
     ) -> None:
-        """Write what all monitors said of a window."""
+        """Write what all monitors said of a window. Examples that were forgotten meanwhile are left out."""
         with write(self._engine, "judgement") as connection:
+            in_intake_order(connection)  # no example is being forgotten meanwhile
             values = {
                 "finding": finding,
                 "reference_id": reference_id,
-                "explanation": explanation,
+                "explanation": _remembered(connection, explanation),
                 "judged_at": now,
             }
             connection.execute(update(windows).where(windows.c.number == window.number).values(**values))
@@ -275,6 +276,39 @@ def close_full_windows(connection: Connection, *, size: int, now: datetime) -> i
     for members in full:
         _close(connection, SeqRange(first=members[0], last=members[-1]), now)
     return len(full)
+
+
+def forget_examples(connection: Connection, seqs: Sequence[int], ids: Sequence[str]) -> None:
+    """Take conversations out of the examples of the windows that held them."""
+    if not seqs:
+        return
+    held = (windows.c.first_seq <= max(seqs)) & (windows.c.last_seq >= min(seqs))
+    query = select(windows.c.number, windows.c.explanation).where(held & windows.c.judged_at.is_not(None))
+    gone = frozenset(ids)
+    for number, explanation in connection.execute(query).all():
+        left = _with_examples(explanation, lambda id_: id_ not in gone)
+        if left != explanation:
+            connection.execute(update(windows).where(windows.c.number == number).values(explanation=left))
+
+
+def _remembered(
+    connection: Connection, explanation: Mapping[str, object] | None
+) -> Mapping[str, object] | None:
+    named = (explanation or {}).get("examples")
+    if not isinstance(named, Sequence):
+        return explanation
+    there = conversations.c.conversation_id.in_(list(named))
+    known = set(connection.scalars(select(conversations.c.conversation_id).where(there)))
+    return _with_examples(explanation, known.__contains__)
+
+
+def _with_examples(
+    explanation: Mapping[str, object] | None, wanted: Callable[[str], bool]
+) -> Mapping[str, object] | None:
+    named = (explanation or {}).get("examples")
+    if explanation is None or not isinstance(named, Sequence):
+        return explanation
+    return {**explanation, "examples": [id_ for id_ in named if wanted(id_)]}
 
 
 def _close(connection: Connection, span: SeqRange, now: datetime) -> ClosedWindow:

@@ -86,7 +86,7 @@ def _outcome(found: VersionLineage, again: Rebuilt) -> Text:
         return Text(f"rebuilt byte for byte: {outcome.digest}", style="green")
     return Text(
         f"the rebuilt set differs: {outcome.digest[:_DIGEST_SHOWN]} instead of {found.data_digest[:_DIGEST_SHOWN]}; "
-        f"{outcome.erased} records were forgotten, {len(outcome.missing)} are no longer in the ledger, "
+        f"{outcome.erased} records were forgotten, {len(outcome.missing)} are no longer there, "
         f"{len(outcome.changed)} differ",
         style="yellow",
     )

@@ -1,4 +1,4 @@
-"""Measures what the daemon uses up."""
+"""Measures what the daemon uses up, and keeps its folder clean of what is forgotten."""
 
 import contextlib
 import shutil
@@ -15,7 +15,7 @@ _EVERY = timedelta(seconds=5)
 
 
 class HousekeepingStage:
-    """Shows sizes and memory in the metrics, every few seconds."""
+    """Every few seconds, shows sizes and memory in the metrics and deletes files that an erasure condemned."""
 
     name = "housekeeping"
 
@@ -26,6 +26,7 @@ class HousekeepingStage:
         ledger_size: Callable[[], int],
         artifacts_size: Callable[[], int],
         children: Mapping[Child, Callable[[], int | None]],
+        sweep: Callable[[], object],
         metrics: Metrics,
         clock: Clock,
     ) -> None:
@@ -33,16 +34,18 @@ class HousekeepingStage:
         self._ledger_size = ledger_size
         self._artifacts_size = artifacts_size
         self._children = children
+        self._sweep = sweep
         self._metrics = metrics.process
         self._clock = clock
         self._time = Every(_EVERY)
 
     def step(self) -> None:
-        """Measure, if it is time."""
+        """Sweep and measure, if it is time."""
         now = self._clock()
         if not self._time.is_due(now):
             return
         self._time.start(now)
+        self._sweep()
         self._metrics.ledger_size.set(self._ledger_size())
         with contextlib.suppress(OSError):  # a store that does not answer now; the last figure stays
             self._metrics.artifacts_size.set(self._artifacts_size())

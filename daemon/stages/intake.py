@@ -129,6 +129,7 @@ class IntakeStage:
         metrics.records("feedback").inc(result.feedback)
         metrics.records("duplicate").inc(result.duplicates)
         metrics.records("forgotten").inc(result.forgotten)
+        metrics.records("not_admitted").inc(result.not_admitted)
         metrics.conversations("heldout").inc(result.held_out)
         metrics.conversations("train").inc(result.conversations - result.held_out)
         self._metrics.drift.windows_closed.inc(result.windows)

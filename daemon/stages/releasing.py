@@ -41,7 +41,7 @@ class ReleasingStage:
         held_out: HeldOut,
         *,
         model_line: str,
-        put_live: Callable[[], object],
+        put_live: Callable[[], bool],
         erased_runs: Callable[[], Collection[str]],
         gate: GateSettings,
         automatic: bool,
@@ -80,8 +80,15 @@ class ReleasingStage:
     def step(self) -> None:
         """Follow the log, then go on with the candidate at the gate."""
         history = self._store.history(self._model_line)
-        if history.position > self._seen:
+        served = self._serve()
+        if served is not None and history.position > self._seen:
             self._follow(history)
+        elif served:
+            _log.warning(
+                "the target did not say what the log says; %s is served again",
+                history.live,
+                extra={"action": "serve"},
+            )
         self._loaded.step()
         if self._comparison is None:
             self._comparison = self._next_comparison(history)
@@ -96,20 +103,29 @@ class ReleasingStage:
         """End the scorer."""
         self._loaded.close(timeout_s)
 
-    def _follow(self, history: History) -> None:
-        """Do what the log says. Where the artifact can't be had now, the target stays, and it is tried again."""
+    def _serve(self) -> bool | None:
+        """Have the target say what the log says; return whether it said something else.
+
+        At every step, as a target knows no fencing number: a leader that was overtaken may write it once more. None
+        where the artifact can't be had now; the target stays then, and it is tried again.
+        """
         try:
-            self._put_live()
+            switched = self._put_live()
         except (OSError, RegistryError) as error:
             if str(error) != self._trouble:
                 _log.error("the target stays as it is: %s", error, extra={"action": "serve"})
             self._trouble = str(error)
-            return
+            return None
+        self._trouble = ""
+        return switched
+
+    def _follow(self, history: History) -> None:
+        """Note what the log says and the target does."""
         last, started = history.entries[-1], self._seen == 0
         for entry in history.entries[self._seen :]:
             if not started:
                 self._metrics.release.promoted(entry)
-        self._seen, self._trouble = history.position, ""
+        self._seen = history.position
         self._keep_reference(last.version, last.kind)
         self._metrics.release.live_is(last.version)
         self._metrics.release.versions.set(self._store.next_number(self._model_line))

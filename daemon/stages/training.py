@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from daemon.clock import Clock
-from daemon.errors import NotEnoughData
+from daemon.errors import ForgottenMeanwhile, NotEnoughData
 from daemon.facts import Decision, Run, RunState
 from daemon.ledger.trainings import TrainingLedger
 from daemon.metrics import Metrics
@@ -118,6 +118,7 @@ class TrainingStage:
             planned = self._plan(run_id, since_seq=decision.since_seq, folder=self._runs_dir / run_id)
         except (NotEnoughData, RegistryError, OSError) as error:
             _log.warning("no training: %s", error, extra={"action": "train", "run": run_id})
+            self._discard(run_id)
             return
         run = Run(
             id=run_id,
@@ -128,10 +129,21 @@ class TrainingStage:
             since_seq=decision.since_seq,
             until_seq=planned.until_seq,
         )
-        self._ledger.start_run(run, planned.dataset.records)
+        try:
+            self._ledger.start_run(run, planned.dataset.records)
+        except ForgottenMeanwhile as error:
+            _log.warning("%s", error, extra={"action": "train", "run": run_id})
+            self._discard(run_id)
+            self._slot = self._slot or decision
+            return
         self._launch(run, planned)
 
+    def _discard(self, run_id: str) -> None:
+        """Leave no copy of conversations that no run in the ledger accounts for: nobody would know to erase it."""
+        shutil.rmtree(self._runs_dir / run_id, ignore_errors=True)
+
     def _resume(self) -> None:
+        self._discard(f"r{self._ledger.next_run_number()}")  # planned, and not begun when a daemon was killed
         run = self._ledger.running()
         if run is not None:
             planned = from_json(run.request, records=self._ledger.training_records(run.id))

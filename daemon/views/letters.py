@@ -9,7 +9,8 @@ def without_bytes(stored: StoredDeadLetter) -> dict[str, object]:
     """Return everything but the record's key and value, which may be large."""
     letter = dataclasses.replace(stored.letter, key=None, value=None)
     plain = dataclasses.asdict(dataclasses.replace(stored, letter=letter))
-    del plain["letter"]["key"], plain["letter"]["value"]
+    for unshown in ("key", "value", "subjects"):
+        del plain["letter"][unshown]
     return plain
 
 

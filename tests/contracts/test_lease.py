@@ -15,6 +15,7 @@ from registry.sql import SqlStore
 from registry.tables import versions
 from tests.factories_ledger import NOW
 from tests.factories_registry import LINE, a_version
+from tests.faults import Fault, Kind, watched
 
 TTL_S = 15.0
 ELSEWHERE = Holder(host="elsewhere", machine="another boot", pid=1, started=0.0)
@@ -155,3 +156,23 @@ def test_a_stale_leader_can_write_nothing(first: Replica, second: Replica, engin
     assert list(store.versions(LINE)) == []
     with engine.connect() as connection:
         assert connection.scalar(select(func.count()).select_from(versions)) == 0
+
+
+@pytest.mark.parametrize("kind", ["EIO", "ENOSPC"])
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("step", ["lease.first", "lease.take", "lease.renew", "lease.release"])
+def test_a_fault_at_the_lease_never_leaves_two_leaders(
+    step: str, moment: str, kind: Kind, first: Replica, second: Replica, engine: Engine
+) -> None:
+    def lead() -> None:
+        first.hold()
+        first.hold(5)
+        first.lease.release()
+
+    with watched(Fault(step, moment, kind)), pytest.raises(OSError, match=kind):
+        lead()
+    number = first.lease.hold() or 0  # what it believes, if it goes on at all
+
+    assert second.hold() or second.hold(TTL_S)
+    with pytest.raises(StaleLeader):
+        TrainingLedger(fenced(engine, number)).ask(by="first", reason="", now=NOW)

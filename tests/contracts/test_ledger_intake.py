@@ -146,6 +146,14 @@ def test_the_same_feedback_sent_twice_is_one(intake: IntakeLedger, engine: Engin
     assert feedback_of(engine, 1) == 1.0
 
 
+def test_feedback_that_nothing_vouches_for_is_kept_with_its_conversation_only(intake: IntakeLedger) -> None:
+    unsure = [replace(a_feedback(n, name), admitted=False) for n, name in ((1, "c0"), (2, "c9"))]
+
+    result = intake.record(a_batch([a_talk(0)], feedback=[*unsure, a_feedback(3, "c8")]))
+
+    assert (result.feedback, result.not_admitted) == (2, 1)
+
+
 def test_the_topics_own_id_is_kept_with_the_offset(intake: IntakeLedger, engine: Engine) -> None:
     intake.record(replace(a_batch([a_talk(0)]), topic_ids={TOPIC: "id-1"}))
 

@@ -1,12 +1,18 @@
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
-from daemon.facts import SeqRange
+from daemon.facts import Batch, Coordinates, SeqRange
+from daemon.ledger.conversations import ConversationLedger
+from daemon.ledger.database import connect
 from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.tables import windows as table
 from daemon.ledger.windows import VerdictRow, WindowLedger
-from tests.factories_ledger import NOW, a_batch, talks
+from tests.factories_ledger import NOW, TOPIC, a_batch, a_talk, talks
 
 
 @pytest.fixture
@@ -124,3 +130,35 @@ def test_a_window_closes_early_when_it_waited_too_long(engine: Engine, windows: 
 
     assert closed is not None
     assert closed.range == SeqRange(first=11, last=22)
+
+
+def partition_batch(partition: int, first: int) -> Batch:
+    """Seven conversations of a partition of its own."""
+    found = [a_talk(offset, name=f"p{partition}-{offset}") for offset in range(first, first + 7)]
+    moved = [
+        replace(new, at=Coordinates(topic=TOPIC, partition=partition, offset=new.at.offset)) for new in found
+    ]
+    return Batch(conversations=tuple(moved), next_offsets={(TOPIC, partition): first + 7}, received_at=NOW)
+
+
+def test_replicas_that_read_partitions_at_once_close_windows_without_gap_or_overlap(
+    engine: Engine, windows: WindowLedger, database: str
+) -> None:
+    def read_partition(partition: int) -> None:
+        own = connect(database)
+        intake = IntakeLedger(own, window_size=20)
+        for first in range(0, 140, 7):
+            intake.record(partition_batch(partition, first))
+            intake.record(partition_batch(partition, first))  # and again, as after a rebalance
+        own.dispose()
+
+    with ThreadPoolExecutor(2) as replicas:
+        list(replicas.map(read_partition, range(2)))
+
+    with engine.connect() as connection:
+        spans = connection.execute(select(table.c.first_seq, table.c.last_seq).order_by(table.c.number)).all()
+    conversations = ConversationLedger(engine)
+    sizes = [len(conversations.between(SeqRange(first=first, last=last))) for first, last in spans]
+    assert sizes == [20] * 13  # of 280, ten are the reference and ten wait
+    assert all(later[0] > earlier[1] for earlier, later in pairwise(spans))
+    assert conversations.count(held_out=False) == 280

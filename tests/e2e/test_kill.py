@@ -83,7 +83,9 @@ def at_some_moment(daemon: DaemonProcess, within_s: float, chance: random.Random
         pytest.fail(f"the daemon ended by itself with {status}")
 
 
-def test_no_record_is_lost_or_counted_twice(daemon: DaemonProcess, stream: Stream, ledger: Ledger) -> None:
+def test_no_record_is_lost_or_counted_twice(
+    daemon: DaemonProcess, stream: Stream, ledger: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
     chance = random.Random(CYCLES)
     talks = list(small_talk(CYCLES * EACH, seed=4))
     recoveries = []
@@ -107,7 +109,8 @@ def test_no_record_is_lost_or_counted_twice(daemon: DaemonProcess, stream: Strea
     spans = ledger.windows()
     assert all(later[0] == earlier[1] + 1 for earlier, later in pairwise(spans))
     ordered = sorted(recoveries)
-    sys.stdout.write(
-        f"recovery after kill -9, start to first new batch: median {ordered[len(ordered) // 2]:.2f} s, "
-        f"{ordered[0]:.2f} to {ordered[-1]:.2f} s over {len(ordered)} restarts\n"
-    )
+    with capsys.disabled():
+        sys.stdout.write(
+            f"\nrecovery after kill -9, start to first new batch: median {ordered[len(ordered) // 2]:.2f} s, "
+            f"{ordered[0]:.2f} to {ordered[-1]:.2f} s over {len(ordered)} restarts\n"
+        )

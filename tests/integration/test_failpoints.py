@@ -40,7 +40,7 @@ from tests.faults import KILLED, Fault, Kind, steps_of_the_program, watched
 LINE = "chat"
 V1 = VersionName(LINE, 1)
 #: Steps of other suites: the lease's own contract, checkpoints (which need torch), and what only reads on.
-ELSEWHERE = {"lease.take", "lease.renew", "lease.release", "lease.first", "checkpoint"}
+ELSEWHERE = {"lease.take", "lease.renew", "lease.release", "lease.first", "checkpoint", "checkpoint.sync"}
 
 
 class Daemon:

@@ -8,7 +8,9 @@ from daemon.hygiene.cleaning import Cleaner
 from daemon.hygiene.redaction import PersonalData, Redactor
 from tests.factories_ledger import NOW
 
-CLEANER = Cleaner(Redactor(), pseudonym=lambda id_: f"hash of {len(id_)}")
+CLEANER = Cleaner(
+    Redactor(), pseudonym=lambda id_: f"hash of {len(id_)}", user_pseudonym=lambda id_: f"user of {len(id_)}"
+)
 
 
 def a_talk(*contents: str, name: str = "c1", **more: object) -> Conversation:
@@ -48,6 +50,22 @@ def test_a_number_split_over_turns_is_nobodys_number() -> None:
     talk = a_talk("1381234", "5678")
 
     assert CLEANER.clean(talk, Counter()) == talk
+
+
+def test_metadata_keep_no_users_id() -> None:
+    metadata = {
+        "user_id": "u-4", "userName": ["Ann", 7, True, None], "end_user": {"id": 12, "vip": True}, "session": "u-4",
+        "n": 4, "users_online": 3, "safety_identifier": "u-9", "deep": [{"by": "u-4"}],
+    }  # fmt: skip
+
+    clean = CLEANER.clean(a_talk(user_id="u-4", metadata=metadata), Counter())
+
+    assert isinstance(clean, Conversation)
+    assert clean.metadata == {
+        "user_id": "user of 3", "userName": ["user of 3", "user of 1", True, None],
+        "end_user": {"id": "user of 2", "vip": True}, "session": "user of 3", "n": 4, "users_online": 3,
+        "safety_identifier": "user of 3", "deep": [{"by": "user of 3"}],
+    }  # fmt: skip
 
 
 TENANTS = Admission(tenants={"acme"}, consent_field="ok")

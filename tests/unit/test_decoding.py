@@ -1,7 +1,9 @@
+import contextlib
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from daemon.conversation import JSON, Conversation, Feedback, FeedbackRecord, Message, Record
 from daemon.decoding import BadRecord, Limits, Reason, decode
 from tests.factories_intake import NOW, a_completion, a_message, a_record, as_bytes
+from tests.hostile import values
 
 
 def decoded(record: Mapping[str, JSON], **limits: int) -> Record:
@@ -186,6 +189,16 @@ def test_a_bad_field_is_refused_by_name(changes: dict[str, JSON], reason: Reason
         (b'{"ts": NaN}', Reason.NOT_JSON),
         (b'{"user_id": "\\ud800"}', Reason.NOT_JSON),
         (b"[" * 100_000, Reason.NOT_JSON),
+        (b"[" * 10_000 + b"]" * 10_000, Reason.NOT_JSON),
+        (b'{"messages":' * 10_000 + b"1" + b"}" * 10_000, Reason.NOT_JSON),
+        (b"[" * 1_024 + b"]" * 1_024, Reason.UNKNOWN_SHAPE),  # the deepest that the parser takes
+        (b'{"ts": Infinity}', Reason.NOT_JSON),
+        (b'{"ts": -Infinity}', Reason.NOT_JSON),
+        (b'{"ts": 1e400}', Reason.NOT_JSON),
+        (b'{"ts": ' + b"1" * 400 + b"}", Reason.NOT_JSON),
+        (b'{"user_id": "\xc0\x80"}', Reason.NOT_JSON),  # overlong
+        (b'{"user_id": "\xed\xa0\x80"}', Reason.NOT_JSON),  # a surrogate in UTF-8
+        (b"\xef\xbb\xbf{}", Reason.NOT_JSON),
         (b"[]", Reason.UNKNOWN_SHAPE),
         (b'{"id": 1}', Reason.UNKNOWN_SHAPE),
         (b'{"request": {}}', Reason.UNKNOWN_SHAPE),
@@ -193,6 +206,39 @@ def test_a_bad_field_is_refused_by_name(changes: dict[str, JSON], reason: Reason
 )
 def test_what_is_no_record_at_all_is_refused(value: bytes | None, reason: Reason) -> None:
     assert refusal(value).reason is reason
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        (b"18446744073709551615", 18446744073709551615), (b"18446744073709551616", 18446744073709551616.0),
+        (b"-9223372036854775809", -9223372036854775808.0), (b"-0", 0), (b"1e-400", 0.0), (b"1E308", 1e308),
+    ],
+)  # fmt: skip
+def test_numbers_at_the_limits_are_kept_and_can_be_written_again(written: bytes, kept: float) -> None:
+    value = as_bytes(a_record())[:-1] + b', "n": ' + written + b"}"
+
+    found = decode(value, limits=Limits(), received_at=NOW)
+
+    assert found.metadata["n"] == kept
+    assert orjson.loads(orjson.dumps(found.metadata)) == {"n": kept}
+
+
+@pytest.mark.parametrize("field", ["ts", "rating"])
+@pytest.mark.parametrize("number", [2**64 - 1, -(2**63), 1e308, 5e-324])
+def test_numbers_at_the_limits_are_refused_by_name_or_taken(field: str, number: float) -> None:
+    changes: dict[str, JSON] = {"ts": number} if field == "ts" else {"feedback": {"rating": number}}
+    if field == "ts" and number == 5e-324:
+        assert conversation(a_record(**changes)).at == datetime(1970, 1, 1, tzinfo=UTC)
+        return
+
+    assert refusal(as_bytes(a_record(**changes))).field in ("ts", "feedback.rating")
+
+
+def test_of_two_fields_of_one_name_the_last_counts() -> None:
+    value = as_bytes(a_record(consent=True))[:-1] + b', "consent": false}'
+
+    assert decode(value, limits=Limits(), received_at=NOW).metadata == {"consent": False}
 
 
 def test_the_size_is_checked_before_parsing() -> None:
@@ -254,6 +300,15 @@ def test_a_refusal_does_not_repeat_what_was_said() -> None:
 @given(st.binary(max_size=200))
 def test_arbitrary_bytes_are_refused_as_bad_records(value: bytes) -> None:
     assert refusal(value).reason in Reason
+
+
+@settings(deadline=None, max_examples=500)
+@given(values)
+def test_only_bad_records_escape(value: bytes | None) -> None:
+    with contextlib.suppress(BadRecord):
+        found = decode(value, limits=Limits(), received_at=NOW)
+        assert orjson.dumps(found.metadata)
+        assert isinstance(found, FeedbackRecord) or "user" in {turn.role for turn in found.messages}
 
 
 def test_decoding_a_usual_record_takes_well_under_a_millisecond() -> None:

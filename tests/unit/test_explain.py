@@ -68,3 +68,11 @@ def test_empty_texts_explain_nothing() -> None:
 
     assert found.changes == ()
     assert found.share_new == 0
+
+
+def test_what_only_two_users_say_is_nobody_elses_to_read() -> None:
+    told = [a_sample(f"w{i}", "zhangsan tea", group=f"u{i % 2}") for i in range(6)]
+
+    found = explain(a_window([*made_of(TEA, 44, seed=1), *told]), a_reference(made_of(TEA, 200, seed=2)))
+
+    assert "zhangsan" not in words_of(found, more=True)

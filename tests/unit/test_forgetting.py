@@ -2,14 +2,16 @@ import json
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from daemon.clock import utc_now
 from daemon.decoding import Limits
-from daemon.errors import LedgerError
-from daemon.facts import Action, BatchResult, SeqRange
+from daemon.errors import ForgottenMeanwhile, LedgerError
+from daemon.facts import Action, BatchResult, Coordinates, Run, RunState, SeqRange, TrainingRecord
+from daemon.forgetting import TrainingFiles
 from daemon.ledger.database import write
-from daemon.ledger.tables import erasures
+from daemon.ledger.erasures import Subject
+from daemon.ledger.tables import conversations, erasures
 from daemon.metrics import Metrics
 from daemon.sorting import Sorter
 from daemon.streams import RawRecord
@@ -129,6 +131,166 @@ def test_one_conversation_can_be_forgotten_with_the_feedback_to_come(line: Line)
     ] == ["z2"]
 
 
+def a_thumb(name: str, **more: object) -> bytes:
+    return json.dumps(
+        {"conversation_id": name, "ts": 1795521540, "feedback": {"thumb": "up"}, **more}
+    ).encode()
+
+
+def test_late_feedback_that_names_only_a_forgotten_users_conversation_is_dropped(line: Line) -> None:
+    feed = Feed(line)
+    feed.read(a_record("z1", "ada"))
+
+    type_to(line, "forget", "--user", "ada", "-m", "she asked", "--yes")
+
+    assert feed.read(a_thumb("z1")).forgotten == 1
+
+
+def test_what_a_user_said_of_a_conversation_that_never_came_goes_too(line: Line) -> None:
+    Feed(line).read(a_thumb("never", user_id="ada"), a_thumb("never", user_id="bob"))
+
+    answer = type_to(line, "forget", "--user", "ada", "-m", "she asked", "--json").document
+
+    assert answer["forgotten"]["removed"]["feedback"] == 1
+
+
+def test_a_conversation_whose_id_is_personal_data_is_found_by_it(line: Line) -> None:
+    feed = Feed(line)
+    feed.read(a_record("ada@example.org", "ada", SECRET_WORDS), a_thumb("ada@example.org"))
+    assert b"ada@example.org" not in everything(line)
+
+    answer = type_to(line, "forget", "--conversation", "ada@example.org", "-m", "x", "--json").document
+
+    removed = answer["forgotten"]["removed"]
+    assert (removed["conversations"], removed["feedback"]) == (1, 1)
+    assert feed.read(a_record("ada@example.org", "ada"), a_thumb("ada@example.org")).forgotten == 2
+
+
+def test_early_feedback_on_an_id_that_is_personal_data_goes_with_it(line: Line) -> None:
+    Feed(line).read(a_thumb("ada@example.org"))
+
+    answer = type_to(line, "forget", "--conversation", "ada@example.org", "-m", "x", "--json").document
+
+    assert answer["forgotten"]["removed"]["feedback"] == 1
+
+
+def test_a_forgotten_conversation_is_no_example_of_a_change_any_more(line: Line) -> None:
+    line.candidate()
+    told = line.stores.windows.window(2)
+    assert told is not None
+    assert told.explanation is not None
+    assert told.explanation["examples"] == ["c71", "c75"]
+
+    subject = Subject(kind="conversation", id="c71", hash="hash of c71")
+    line.stores.erasures.erase(subject, by="ada", why="asked", now=line.clock())
+
+    told = line.stores.windows.window(2)
+    assert told is not None
+    assert told.explanation is not None
+    assert told.explanation["examples"] == ["c75"]
+
+
+def test_an_example_that_was_forgotten_while_it_was_judged_is_not_written(line: Line) -> None:
+    line.talks(60)
+    line.judge("stable")
+    subject = Subject(kind="conversation", id="c71", hash="hash of c71")
+    line.stores.erasures.erase(subject, by="ada", why="asked", now=line.clock())
+
+    told = line.stores.windows.window(line.judge("drift"))
+
+    assert told is not None
+    assert told.explanation is not None
+    assert told.explanation["examples"] == ["c75"]
+
+
+def test_a_run_that_was_planned_with_what_is_forgotten_meanwhile_does_not_begin(line: Line) -> None:
+    decision = line.drift()
+    user = trainable_user(line)
+    record = TrainingRecord(
+        at=Coordinates(topic="conversations", partition=0, offset=1), sha256="a" * 64, origin="new",
+        group=line.stores.holdout.user_hash(user), conversation_hash="h",
+    )  # fmt: skip
+    type_to(line, "forget", "--user", user, "-m", "she asked", "--yes")
+    run = Run(
+        id="r1", decision_id=decision.id or 0, state=RunState.RUNNING, request={}, started_at=line.clock(),
+        since_seq=1, until_seq=60,
+    )  # fmt: skip
+
+    with pytest.raises(ForgottenMeanwhile, match="1 conversations of r1"):
+        line.stores.trainings.start_run(run, [record])
+
+    assert line.stores.trainings.run("r1") is None
+
+
+def test_scores_of_conversations_that_are_gone_are_left_out(line: Line) -> None:
+    subject = Subject(kind="conversation", id="c7", hash="hash of c7")
+    line.stores.erasures.erase(subject, by="ada", why="asked", now=line.clock())
+
+    line.stores.trainings.add_scores("v", {8: (1.0, 2), 9: (1.0, 2)})
+
+    assert line.stores.trainings.scores("v", [8, 9]) == {9: (1.0, 2)}
+
+
+def test_a_conversation_that_retention_took_is_known_by_the_runs_that_learned_from_it(line: Line) -> None:
+    learned(line, user := trainable_user(line))
+    with write(line.stores.engine, "test") as connection:
+        connection.execute(delete(conversations).where(conversations.c.conversation_id == "z1"))
+
+    type_to(line, "forget", "--user", user, "-m", "she asked", "--yes")
+
+    assert Feed(line).read(a_thumb("z1")).forgotten == 1
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b'{"user_id": "u-1", "conversation_id": ""}', b'{"user_id": "u-1', b'{"request": {"user": "u-1"}}',
+        b'{"messages": [{"content": "I am u-1."}]}',
+    ],
+)  # fmt: skip
+def test_dead_letters_that_name_a_user_go_however_broken_they_are(line: Line, value: bytes) -> None:
+    Feed(line).read(value, value.replace(b"u-1", b"u-12"), value.replace(b"u-1", b"xu-1"))
+
+    answer = type_to(line, "forget", "--user", "u-1", "-m", "x", "--json").document
+
+    assert answer["forgotten"]["removed"]["dead_letters"] == 1
+
+
+@pytest.mark.parametrize("escaped", [b"\\u5f20/a", b"\\u5F20\\/a", "张/a".encode()])
+def test_a_user_is_found_in_dead_letters_however_json_writes_the_name(line: Line, escaped: bytes) -> None:
+    Feed(line).read(b'{"user_id": "' + escaped + b'", "messages": 1}')
+
+    answer = type_to(line, "forget", "--user", "张/a", "-m", "x", "--json").document
+
+    assert answer["forgotten"]["removed"]["dead_letters"] == 1
+
+
+def test_unusable_records_of_the_forgotten_leave_no_bytes_when_they_come_again(line: Line) -> None:
+    type_to(line, "forget", "--user", "ada", "-m", "she asked", "--yes")
+    type_to(line, "forget", "--conversation", "z1", "-m", "x", "--yes")
+    completion = json.dumps({"request": {"user": "ada"}, "response": {}}).encode()
+
+    result = Feed(line).read(a_record("", "ada"), a_record("z1", None, ts="never"), completion, b"{")
+
+    assert (result.forgotten, result.dead_letters) == (3, 1)
+
+
+def test_each_replica_deletes_its_own_copies_of_what_was_forgotten(line: Line, tmp_path: Path) -> None:
+    name = learned(line, user := trainable_user(line))
+    elsewhere = tmp_path / "another replica" / "runs"
+    copies = [elsewhere / "r1" / "data.jsonl", elsewhere / "r1" / ".data.jsonl.tmp"]
+    copies[0].parent.mkdir(parents=True)
+    for copy in copies:
+        copy.write_text(SECRET_WORDS)
+    files = TrainingFiles(line.stores.erasures, elsewhere)
+    assert files.sweep() == ()
+
+    type_to(line, "forget", "--user", user, "-m", f"{name} learned from it", "--yes")
+
+    assert set(files.sweep()) == set(copies)
+    assert not any(copy.exists() for copy in copies)
+
+
 def test_versions_that_learned_from_it_are_named_and_kept_from_users(line: Line) -> None:
     user = trainable_user(line)
     name = learned(line, user)
@@ -177,7 +339,7 @@ def test_forgetting_whom_nobody_knows_leaves_a_tombstone(line: Line) -> None:
     assert Feed(line).read(a_record("z1", "nobody")).forgotten == 1
 
 
-@pytest.mark.parametrize("words", [(), ("--user", "u", "--conversation", "c")])
+@pytest.mark.parametrize("words", [(), ("--user", "u", "--conversation", "c"), ("--user", "")])
 def test_exactly_one_subject_is_named(line: Line, words: tuple[str, ...]) -> None:
     assert type_to(line, "forget", *words, "-m", "x", "--json").error["kind"] == "NobodyNamed"
 

@@ -13,7 +13,17 @@ FOUND = [
     ("write to a.b+c@example.co.uk please", "write to [EMAIL] please"),
     ("我的邮箱是zhang.san@qq.com，谢谢", "我的邮箱是[EMAIL]，谢谢"),
     ("邮箱zhang＠qq．com", "邮箱[EMAIL]"),
+    ("写给 用户@例子.公司 谢谢", "写给 [EMAIL] 谢谢"),
+    ("write to user@münchen.de", "write to [EMAIL]"),
     ("手机13812345678请回电", "手机[PHONE]请回电"),
+    ("رقمي ١٣٨١٢٣٤٥٦٧٨", "رقمي [PHONE]"),
+    ("phone 138\u00a01234\u00a05678", "phone [PHONE]"),
+    ("card 4111\u20131111\u20131111\u20131111", "card [CARD]"),
+    ("card 4111\u00a01111\u00a01111\u00a01111", "card [CARD]"),
+    ("身份证 110105 19491231 002X", "身份证 [ID]"),
+    ("Authorization: Bearer abcdef0123456789abcdef", "Authorization: Bearer [SECRET]"),
+    ("npm_0123456789abcdefghijABCDEFGHIJ012345", "[SECRET]"),
+    ("aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "aws_[SECRET]"),
     ("电话：010-67055518。", "电话：[PHONE]。"),
     ("手机１３８１２３４５６７８", "手机[PHONE]"),
     ("call +49 30 901820 or (415) 555-2671", "call [PHONE] or [PHONE]"),
@@ -45,6 +55,8 @@ LEFT = [
     "a sk-etch, an xo-xo and the task_name",
     "你好，今天天气怎么样？",
     "@all: see you @ 5",
+    "the bearer of this letter, a wheelbearer too",
+    "from 1914\u20131918, 12\u00a0345\u00a0678 people \u2014 so far",
 ]
 
 

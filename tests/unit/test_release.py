@@ -1,17 +1,21 @@
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from daemon.facts import Action
 from daemon.release import Overtaken, promote_version, put_live, roll_back_version
+from daemon.stores import target_dir
 from registry.artifacts import BadArtifact
-from registry.directory_target import POINTER
+from registry.directory_target import POINTER, DirectoryTarget
 from registry.history import History
 from registry.names import VersionName
 from registry.sql import SqlStore
 from registry.store import VersionNotFound
 from registry.transitions import GateNotPassed, NothingToRollBack, NotJudged, ReasonMissing, roll_back
-from registry.types import Actor, GateVerdict, Promotion, PromotionKind
+from registry.transitions import promote as registry_promote
+from registry.types import Actor, GateVerdict, Promotion, PromotionKind, Version
 from tests.factories_daemon import LINE, Line, a_line
 
 ADA = Actor(kind="operator", name="ada")
@@ -166,3 +170,34 @@ def test_an_entry_that_lands_during_the_switch_is_followed(line: Line) -> None:
     put_live(replace(line.stores, target=Slow()), model_line=LINE, clock=line.clock)
 
     assert target.current() == log(line).live == V0
+
+
+class StoppedTarget(DirectoryTarget):
+    """A target whose writer is stopped between reading the log and writing, while another puts a version live."""
+
+    def __init__(self, line: Line, other: VersionName) -> None:
+        super().__init__(target_dir(line.settings))
+        self._line = line
+        self._other: VersionName | None = other
+
+    def serve(self, version: Version, artifact: Path | None, *, now: datetime) -> None:
+        other, self._other = self._other, None
+        if other is not None:
+            promote(self._line, other, reason="meanwhile", force=True)
+        super().serve(version, artifact, now=now)
+
+
+def test_a_writer_that_was_stopped_half_way_ends_with_what_the_log_says(line: Line) -> None:
+    first = line.candidate()
+    second = line.finish_run(line.start_run(line.decide(Action.TRAIN, "again"))).name
+    slow = replace(line.stores, target=StoppedTarget(line, second))
+    history = log(line)
+    line.stores.versions.append(
+        registry_promote(history, first, gate=None, reason="so", by=ADA, now=line.clock(), force=True),
+        expected=history.position,
+    )
+
+    put_live(slow, model_line=LINE, clock=line.clock)
+
+    assert log(line).live == second
+    assert line.stores.target.current() == second

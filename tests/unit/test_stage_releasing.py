@@ -77,6 +77,7 @@ class World:
         self.trainings = TrainingLedger(self.engine)
         self.loaded = FakeLoaded()
         self.served: list[VersionName | None] = []
+        self.pointer: VersionName | None = None
         self.down = False
         self.erased: frozenset[str] = frozenset()
         self.metrics = Metrics()
@@ -96,10 +97,15 @@ class World:
         self.stage.step()
         IntakeLedger(self.engine, window_size=20).record(a_batch(talks(0, 120, held_out_every=2)))
 
-    def put_live(self) -> None:
+    def put_live(self) -> bool:
         if self.down:
             raise OSError("no route")
-        self.served.append(self.store.history(LINE).live)
+        live = self.store.history(LINE).live
+        if self.pointer == live:
+            return False
+        self.pointer = live
+        self.served.append(live)
+        return True
 
     def finish_run(self, number: int = 1, since: int = 61) -> None:
         decision = self.trainings.decide(
@@ -394,3 +400,12 @@ def test_a_candidate_that_learned_from_what_was_forgotten_is_not_promoted_by_its
 
     assert world.store.gate_reports(VersionName(LINE, 1))[-1].verdict is GateVerdict.PROMOTE
     assert world.live == 0
+
+
+def test_a_target_that_a_leader_overtaken_meanwhile_has_written_is_mended(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.pointer = VersionName(LINE, 7)
+
+    world.stage.step()
+
+    assert world.pointer == VersionName(LINE, 0)

@@ -69,6 +69,7 @@ def _feedback() -> None:
         sa.Column("partition", sa.Integer(), nullable=False),
         sa.Column("offset", sa.BigInteger(), nullable=False),
         sa.Column("conversation_id", sa.Text(), nullable=False),
+        sa.Column("user_hash", sa.String(64)),
         sa.Column("at", tables.UtcTime(), nullable=False),
         sa.Column("received_at", tables.UtcTime(), nullable=False),
         sa.Column("thumb", sa.String(8)),
