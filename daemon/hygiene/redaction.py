@@ -126,7 +126,8 @@ class Redactor:
         while plain != before:  # one finding may have hidden another behind it
             before = plain
             for kind in self._kinds:
-                plain = self._without(kind, plain, found)
+                if kind is not PersonalData.EMAIL or "@" in plain:
+                    plain = self._without(kind, plain, found)
         return Redacted(plain, dict(found)) if found else Redacted(text)
 
     def redact_json(self, value: JSON, found: Counter[PersonalData]) -> JSON:

@@ -1,10 +1,12 @@
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from phonenumbers import Leniency, PhoneNumberMatcher
 
 from daemon.conversation import JSON
+from daemon.hygiene.recognisers import phones
 from daemon.hygiene.redaction import PersonalData, Redactor
 
 REDACTOR = Redactor()
@@ -122,3 +124,15 @@ def test_any_text_comes_out_the_same_twice_and_no_more_is_found_in_it(text: str)
 @given(st.text(max_size=40), st.sampled_from([text for text, _ in FOUND[:1]]), st.text(max_size=40))
 def test_an_address_is_found_wherever_it_stands(before: str, text: str, after: str) -> None:
     assert "example.co.uk" not in REDACTOR.redact(f"{before} {text} {after}").text
+
+
+@given(st.text(alphabet="0123456789 -./()+x电a", max_size=60))
+@example("4155558164 00(219) 127-41644")
+@example("id 15280852534 x 19915234197")
+def test_looking_at_runs_of_digits_misses_no_number_that_the_library_finds_in_the_whole_text(
+    text: str,
+) -> None:
+    for region in ("CN", "US"):
+        found = {at for span in phones(text, (region,)) for at in range(span.start, span.end)}
+        for match in PhoneNumberMatcher(text, region, leniency=Leniency.VALID):
+            assert found & set(range(match.start, match.end))
