@@ -24,6 +24,7 @@ from daemon.stages.leading import Led
 from daemon.stages.releasing import ReleasingStage
 from daemon.stages.retention import RetentionStage
 from daemon.stages.training import TrainingStage
+from daemon.stages.watching import WatchingStage
 from daemon.stores import Stores
 from daemon.translate import (
     dataset_settings,
@@ -36,6 +37,8 @@ from daemon.translate import (
 from learners.scorer_process import ScorerProcess
 from learners.training_process import TrainingProcess
 from learners.types import RunResult, TrainRequest
+from monitors.edetector import DetectorState, EDetector
+from monitors.types import Sample
 from registry.types import Version
 
 _SCORED = 5
@@ -74,6 +77,7 @@ def lead(
     return Led(
         stages=(
             _dead_letters(settings, stores, metrics, connected),
+            _watching(settings, stores, metrics),
             _judging(settings, stores, metrics, judge),
             _deciding(settings, stores, metrics, training, releasing),
             training,
@@ -123,11 +127,35 @@ def _dead_letters(
     )
 
 
+def _watching(settings: Settings, stores: Stores, metrics: Metrics) -> WatchingStage:
+    def new_detector(
+        reference: tuple[Sample, ...], state: DetectorState, recent: dict[int, Sample]
+    ) -> EDetector:
+        return EDetector(
+            reference,
+            conversations_between_false_alarms=settings.monitors.conversations_between_false_alarms,
+            seed=settings.monitors.seed,
+            state=state,
+            recent=recent,
+        )
+
+    return WatchingStage(
+        stores.windows,
+        stores.conversations,
+        stores.detectors,
+        new_detector=new_detector,
+        metrics=metrics,
+        clock=utc_now,
+    )
+
+
 def _judging(settings: Settings, stores: Stores, metrics: Metrics, judge: JudgeProcess) -> JudgingStage:
     return JudgingStage(
         stores.windows,
         stores.conversations,
+        stores.detectors,
         judge,
+        learned_until=stores.trainings.learned_until,
         model_line=settings.model_line,
         settings=monitor_settings(settings),
         max_age_s=settings.windows.max_age_s,

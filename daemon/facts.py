@@ -213,6 +213,7 @@ class Alarm:
     first_seq: int  # the change is in conversations from here on
     reason: str
     at: datetime
+    confirmed: bool = True  # by a fresh window; until then it is no reason to train
 
 
 class Trigger(StrEnum):

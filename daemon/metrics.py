@@ -8,7 +8,7 @@ from daemon.facts import Action, HaltKind, RunState, Trigger
 from daemon.hygiene.redaction import PersonalData
 from daemon.instruments import Counter, Declare, Entry, Family, Gauge, Readings
 from learners.types import Progress
-from monitors.types import Finding, Verdict
+from monitors.types import Aspect, Finding, Verdict
 from registry.names import VersionName
 from registry.types import GateReport, GateVerdict, Promotion, PromotionKind
 
@@ -19,7 +19,8 @@ Split: TypeAlias = Literal["train", "heldout"]
 Child: TypeAlias = Literal["scorer", "trainer", "judge"]
 Pruned: TypeAlias = Literal[
     "conversations", "feedback", "scores", "dead_letters", "halts", "offset_changes", "train_requests",
-    "training_records", "runs", "decisions", "windows", "reference_sets",
+    "training_records", "runs", "decisions", "windows", "alarms", "detectors",
+    "reference_sets",
 ]  # fmt: skip
 ActorKind: TypeAlias = Literal["daemon", "operator"]
 
@@ -111,6 +112,21 @@ class DriftMetrics:
         self.threshold: Family[Gauge, str] = Family(
             declare.gauge(
                 "retuned_drift_threshold", "Score from which on the monitor finds drift.", "monitor"
+            )
+        )
+        self.evidence: Family[Gauge, Aspect] = Family(
+            declare.gauge(
+                "retuned_change_evidence",
+                "How many times as likely the latest conversations are as with no change, by aspect; alarm from "
+                "conversations_between_false_alarms.",
+                "aspect",
+            )
+        )
+        self.alarms: Family[Counter, Aspect] = Family(
+            declare.counter(
+                "retuned_alarms_total",
+                "Alarms of the sequential detector, by the leading aspect.",
+                aspect=Aspect,
             )
         )
         self.errors: Family[Counter, str] = Family(

@@ -66,6 +66,9 @@ def _on_wish(situation: Situation) -> Decision:
 
 def _on_drift(situation: Situation, alarm: Alarm, settings: PolicySettings) -> Decision:
     reason = f"drift since window {alarm.window} ({alarm.reason})"
+    if not alarm.confirmed:
+        more = "waits for a fresh window to confirm it"
+        return _answer(situation, Trigger.DRIFT, Action.WAIT, f"{reason}; {more}", since=alarm.first_seq)
     action, more = _readiness(situation, situation.fresh_since_alarm, settings)
     return _answer(situation, Trigger.DRIFT, action, f"{reason}; {more}", since=alarm.first_seq)
 

@@ -158,8 +158,10 @@ class MonitorsSection(_Section):
 
     conversations_between_false_alarms: int = Field(20_000, ge=100)
     """The one number to choose: how rare false alarms are. Larger: fewer of them, later detection."""
+    confirmation_level: float = Field(0.05, gt=0, lt=1)
+    """Chance that up to three fresh windows confirm an alarm of chance. Smaller: weak changes stay unconfirmed."""
     seed: int = 0
-    """Seed of the permutation tests."""
+    """Seed of the draws and permutations."""
 
 
 class PolicySection(_Section):

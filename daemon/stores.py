@@ -9,6 +9,7 @@ from daemon.holdout import Holdout, read_key
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.database import bind_identity, fenced, open_ledger, reader
 from daemon.ledger.dead_letters import DeadLetterLedger
+from daemon.ledger.detectors import DetectorLedger
 from daemon.ledger.erasures import ErasureLedger
 from daemon.ledger.halts import HaltLedger
 from daemon.ledger.history_retention import HistoryRetention
@@ -36,6 +37,7 @@ class Stores:
     erasures: ErasureLedger
     conversations: ConversationLedger
     windows: WindowLedger
+    detectors: DetectorLedger
     trainings: TrainingLedger
     old_conversations: ConversationRetention
     old_history: HistoryRetention
@@ -89,6 +91,7 @@ def _stores(settings: Settings, engine: Engine, holdout: Holdout) -> Stores:
         erasures=ErasureLedger(engine),
         conversations=ConversationLedger(engine),
         windows=WindowLedger(engine),
+        detectors=DetectorLedger(engine),
         trainings=TrainingLedger(engine),
         old_conversations=ConversationRetention(engine, keep(settings)),
         old_history=HistoryRetention(engine, keep_history(settings)),

@@ -16,6 +16,7 @@ from daemon.ledger.retention import Keep
 from daemon.policy import PolicySettings
 from daemon.settings import Settings
 from daemon.settings_file import read_secret
+from daemon.standing import LOOKS
 from learners.types import LoraSettings
 from monitors.suite import MonitorSettings
 from registry.gate import GateSettings
@@ -58,7 +59,9 @@ def monitor_settings(settings: Settings) -> MonitorSettings:
     """Return how drift is judged."""
     section = settings.monitors
     return MonitorSettings(
-        conversations_between_false_alarms=section.conversations_between_false_alarms, seed=section.seed
+        conversations_between_false_alarms=section.conversations_between_false_alarms,
+        confirmation_level=section.confirmation_level / LOOKS,
+        seed=section.seed,
     )
 
 

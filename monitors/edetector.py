@@ -24,8 +24,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from monitors.betting import EXPERTS, HORIZONS, Bettor, Floats
-from monitors.tokens import BUCKETS, Aspect, Tokens, tokens_of
-from monitors.types import Sample
+from monitors.tokens import BUCKETS, Tokens, tokens_of
+from monitors.types import Aspect, Sample
 
 _SHARE = 0.005  # of the wealth that experts even out at each bet
 _REMEMBERED = max(HORIZONS)
@@ -40,7 +40,7 @@ class Stake:
     """Where the bets on one aspect stand."""
 
     wealth: float = 1.0  # W, above 1: evidence for a change
-    since: int = 0  # the conversation, counted from 0, at which the evidence begins
+    since: int | None = None  # key of the conversation at which the evidence begins
     shares: tuple[float, ...] = (1 / EXPERTS,) * EXPERTS  # of the experts
 
 
@@ -112,11 +112,15 @@ class EDetector:
         if sample.group not in self._groups:
             tokens = tokens_of(sample)
             for aspect, found in tokens.items():
-                self._stakes[aspect] = self._bet(aspect, sample, found)
+                self._stakes[aspect] = self._bet(aspect, key, sample, found)
             self._remember(key, sample, tokens)
         self._count += 1
 
-    def _bet(self, aspect: Aspect, sample: Sample, tokens: Tokens) -> Stake:
+    def restart(self) -> None:
+        """Stake anew, as after an alarm. What was learned of the latest conversations stays."""
+        self._stakes = {aspect: Stake() for aspect in Aspect}
+
+    def _bet(self, aspect: Aspect, key: int, sample: Sample, tokens: Tokens) -> Stake:
         stake, draws = self._stakes[aspect], self._draws[aspect]
         drawn = draws.draw(sample, zlib.crc32(f"{self._seed}/{self._count}".encode()))
         if drawn is None:
@@ -128,7 +132,7 @@ class EDetector:
         begins = stake.wealth <= 1
         return Stake(
             wealth=max(stake.wealth, 1.0) * paid,
-            since=self._count if begins else stake.since,
+            since=key if begins else stake.since,
             shares=tuple(shares.tolist()),
         )
 

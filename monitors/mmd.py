@@ -20,13 +20,14 @@ THRESHOLD = 1.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TextDiscrepancyMonitor:
-    """Says DRIFT where users' texts differ, with the false-alarm rate that was declared."""
+    """Says DRIFT where users' texts differ, with the false-alarm rate that was declared, or at a level of its own."""
 
     name: str = NAME
     conversations_between_false_alarms: int = 20_000
     permutations: int = 1_999
     seed: int = 0
     minimum: Minimum = field(default_factory=Minimum)
+    level: float | None = None  # None: that of the declared rate
 
     def judge(self, window: Window, reference: Reference) -> Verdict:
         """Judge through Evidently's report: the verdict's score is the report's number."""
@@ -45,14 +46,17 @@ class TextDiscrepancyMonitor:
         return TextDiscrepancy(
             column=TEXT,
             group_column=GROUP,
-            level=false_alarm_level(window, self.conversations_between_false_alarms),
+            level=self._level(window),
             permutations=self.permutations,
             seed=self.seed,
             tests=[lte(THRESHOLD)],
         )
 
+    def _level(self, window: Window) -> float:
+        return self.level or false_alarm_level(window, self.conversations_between_false_alarms)
+
     def _verdict(self, window: Window, value: TextDiscrepancyValue) -> Verdict:
-        level = false_alarm_level(window, self.conversations_between_false_alarms)
+        level = self._level(window)
         drifted = value.value > THRESHOLD
         numbers = f"score {value.value:.2f}, alarm above 1; p = {value.p_value:.5f}, level {level:.5f}"
         return Verdict(

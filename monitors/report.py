@@ -24,8 +24,9 @@ def html_report(window: Window, reference: Reference, path: Path, settings: Moni
     current, past = _frame(window.samples), _frame(reference.samples)
     rate = settings.conversations_between_false_alarms
     mmd = TextDiscrepancyMonitor(
-        conversations_between_false_alarms=rate, permutations=settings.permutations, seed=settings.seed
-    )
+        conversations_between_false_alarms=rate, permutations=settings.permutations, seed=settings.seed,
+        level=settings.confirmation_level if settings.confirming else None,
+    )  # fmt: skip
     metrics = [
         mmd.metric(window),
         *ColumnsMonitor(conversations_between_false_alarms=rate).metrics(window, current, past),

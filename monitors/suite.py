@@ -1,4 +1,4 @@
-"""Judges a window with every monitor, and explains it when the one that may trigger says drift.
+"""Judges a window with every monitor, and explains it where there is an alarm to explain.
 
 Importing this is light; judging loads Evidently, which takes seconds: judge in a process of its own.
 """
@@ -31,26 +31,34 @@ class MonitorSettings:
     minimum: Minimum = field(default_factory=Minimum)
     #: Which monitors run, of MONITORS.
     monitors: tuple[str, ...] = MONITORS
-    #: Which may start a training. With one, the false-alarm rate of all together is the declared one.
-    triggers: tuple[str, ...] = ("mmd",)
+    #: Which may confirm an alarm of the sequential detector, on a window that the alarm did not come from.
+    confirm_by: tuple[str, ...] = ("mmd",)
+    #: Whether this window may. The test then has the level of a confirmation, else that of the declared rate.
+    confirming: bool = False
+    #: Level of a confirmation. Larger: weaker changes are confirmed, and more alarms of chance.
+    confirmation_level: float = 0.05
+    #: Whether this window is to be explained whatever the monitors find: an alarm was raised in it.
+    alarmed: bool = False
     #: Words, descriptors and examples in an explanation at most.
     explanation_limit: int = 12
 
     def __post_init__(self) -> None:
-        unknown = {*self.monitors, *self.triggers} - {*MONITORS}
+        unknown = {*self.monitors, *self.confirm_by} - {*MONITORS}
         if unknown:
             raise InvalidSettings(
                 f"no such monitor: {', '.join(sorted(unknown))}; there are {', '.join(MONITORS)}"
             )
-        if not {*self.triggers} <= {*self.monitors}:
-            raise InvalidSettings("triggers must be among monitors: one that does not run can't trigger")
+        if not {*self.confirm_by} <= {*self.monitors}:
+            raise InvalidSettings("confirm_by must be among monitors: one that does not run can't confirm")
+        if not 0 < self.confirmation_level < 1:
+            raise InvalidSettings("confirmation_level must be between 0 and 1")
         if self.conversations_between_false_alarms < 1:
             raise InvalidSettings("conversations_between_false_alarms must be at least 1")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Judgement:
-    """What all monitors concluded about a window, and what changed if a triggering one said drift."""
+    """What all monitors concluded about a window, and what changed if there was or is an alarm."""
 
     verdicts: tuple[Verdict, ...]
     explanation: Explanation | None
@@ -65,10 +73,12 @@ def judge(window: Window, reference: Reference, settings: MonitorSettings) -> Ju
         inconclusive(name, window, f"the monitor failed: {said}") if isinstance(said, str) else said
         for name, said in found.items()
     )
-    drifted = any(v.finding is Finding.DRIFT and v.monitor in settings.triggers for v in verdicts)
+    confirmed = settings.confirming and any(
+        verdict.finding is Finding.DRIFT and verdict.monitor in settings.confirm_by for verdict in verdicts
+    )
     return Judgement(
         verdicts=verdicts,
-        explanation=_explanation(window, reference, settings) if drifted else None,
+        explanation=_explanation(window, reference, settings) if confirmed or settings.alarmed else None,
         failed=tuple(name for name, said in found.items() if isinstance(said, str)),
     )
 
@@ -84,6 +94,7 @@ def build(name: str, settings: MonitorSettings) -> Monitor:
             permutations=settings.permutations,
             seed=settings.seed,
             minimum=settings.minimum,
+            level=settings.confirmation_level if settings.confirming else None,
         )
     if name == "columns":
         from monitors.columns import ColumnsMonitor

@@ -6,26 +6,14 @@ tokens of the reference look no different from those of the stream.
 
 import zlib
 from collections.abc import Iterable, Mapping
-from enum import StrEnum
 from math import log2
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monitors.descriptors import language_of, script_of, shape_of
+from monitors.shape import language_of, script_of, shape_of
 from monitors.texts import reply_text, user_text, words
-from monitors.types import Sample
-
-
-class Aspect(StrEnum):
-    """What may drift by itself."""
-
-    INPUT = "input"  # what users say
-    REPLY = "reply"  # what the assistant says
-    LANGUAGE = "language"
-    SHAPE = "shape"  # lengths, turns, questions
-    DEFECTS = "defects"  # empty, repeated or cut-off turns: the data, not the world
-
+from monitors.types import Aspect, Sample
 
 Tokens = NDArray[np.int32]
 

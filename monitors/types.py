@@ -15,6 +15,16 @@ class Finding(StrEnum):
     DRIFT = "drift"
 
 
+class Aspect(StrEnum):
+    """What may drift by itself."""
+
+    INPUT = "input"  # what users say
+    REPLY = "reply"  # what the assistant says
+    LANGUAGE = "language"
+    SHAPE = "shape"  # lengths, turns, questions
+    DEFECTS = "defects"  # empty, repeated or cut-off turns: the data, not the world
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Turn:
     """One message of a conversation."""

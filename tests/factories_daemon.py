@@ -57,8 +57,9 @@ class Line:
         assert window is not None
         assert reference is not None
         score = 0.31 if finding == "drift" else 0.02
+        alarm = self.stores.windows.alarm(after_seq=self.stores.trainings.learned_until())
         row = VerdictRow(
-            window=window.number, monitor="mmd", finding=finding, score=score, threshold=0.1,
+            window=window.number, monitor="e_detector" if alarm is None else "mmd", finding=finding, score=score, threshold=0.1,
             reason=f"the texts' distance is {score}", numbers={"p": 0.001}, triggers=True,
         )  # fmt: skip
         explanation = {

@@ -212,7 +212,7 @@ def a_verdict_row(
     window: int = 1,
     finding: str = "stable",
     *,
-    monitor: str = "mmd",
+    monitor: str = "e_detector",
     score: float = 0.4,
     triggers: bool = True,
 ) -> VerdictRow:

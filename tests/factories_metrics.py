@@ -6,7 +6,7 @@ from daemon.bad_record import Reason
 from daemon.facts import Action, HaltKind, RunState, Trigger
 from daemon.metrics import Metrics
 from learners.types import Progress
-from monitors.types import Finding, Verdict
+from monitors.types import Aspect, Finding, Verdict
 from registry.names import VersionName
 from registry.types import Actor, GateReport, GateVerdict, Promotion, PromotionKind, SliceReport
 
@@ -77,6 +77,8 @@ def busy_metrics() -> Metrics:
     metrics = Metrics()
     _fill_intake(metrics)
     metrics.drift.judged(a_verdict())
+    metrics.drift.evidence(Aspect.INPUT).set(12.5)
+    metrics.drift.alarms(Aspect.INPUT).inc()
     metrics.drift.windows_closed.inc()
     metrics.drift.windows_waiting.set(1)
     metrics.drift.errors("words").inc()

@@ -37,6 +37,12 @@ class ConversationLedger:
             .order_by(conversations.c.seq)
         )
 
+    def after(self, seq: int, limit: int) -> list[StoredConversation]:
+        """Return the next conversations after one, both sides of the split."""
+        return self._read(
+            select(conversations).where(conversations.c.seq > seq).order_by(conversations.c.seq).limit(limit)
+        )
+
     def count(
         self, *, held_out: bool, judgeable: bool = False, since: int = 1, before: int | None = None
     ) -> int:

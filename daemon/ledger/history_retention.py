@@ -24,8 +24,10 @@ from daemon.ledger.database import write
 from daemon.ledger.membership import among
 from daemon.ledger.retention import PAGE
 from daemon.ledger.tables import (
+    alarms,
     dead_letters,
     decisions,
+    detectors,
     halts,
     offset_changes,
     references,
@@ -41,7 +43,7 @@ from daemon.ledger.windows import kept_reference_ids
 #: The tables that grow with what happens, and are pruned here.
 HistoryTable: TypeAlias = Literal[
     "scores", "dead_letters", "halts", "offset_changes", "train_requests", "training_records",
-    "runs", "decisions", "windows", "reference_sets",
+    "runs", "decisions", "windows", "alarms", "detectors", "reference_sets",
 ]  # fmt: skip
 
 
@@ -119,11 +121,19 @@ class HistoryRetention:
         numbers = connection.scalars(select(windows.c.number).where(old).limit(PAGE)).all()
         _delete_all(connection, verdicts.c.window, numbers)
         judged = _delete_all(connection, windows.c.number, numbers)
+        raised = _delete(connection, alarms, self._is_old(connection, alarms.c.id))
         compared = select(windows.c.reference_id).where(windows.c.reference_id.is_not(None))
-        unused = references.c.id.not_in(compared) & references.c.id.not_in(kept_reference_ids())
+        unused = (
+            references.c.id.not_in(compared)
+            & references.c.id.not_in(select(alarms.c.reference_id))
+            & references.c.id.not_in(kept_reference_ids())
+        )
+        watched = detectors.c.reference_id.in_(select(references.c.id).where(unused))
         return {
             "decisions": decided,
             "windows": judged,
+            "alarms": raised,
+            "detectors": _delete(connection, detectors, watched),
             "reference_sets": _delete(connection, references, unused),
         }
 

@@ -184,6 +184,30 @@ verdicts = Table(
     Column("triggers", Boolean, nullable=False),
 )
 
+#: Where the sequential detector of a reference stands.
+detectors = Table(
+    "detectors",
+    metadata,
+    Column(
+        "reference_id", BigInteger, ForeignKey("reference_sets.id"), primary_key=True, autoincrement=False
+    ),
+    Column("seq", BigInteger, nullable=False),  # the newest conversation that it has seen
+    Column("state", JSON, nullable=False),
+    Column("at", UtcTime, nullable=False),
+)
+
+#: What the sequential detector raised.
+alarms = Table(
+    "alarms",
+    metadata,
+    Column("id", _Seq, primary_key=True, autoincrement=True),
+    Column("reference_id", BigInteger, ForeignKey("reference_sets.id"), nullable=False),
+    Column("seq", BigInteger, nullable=False, index=True),  # the conversation that raised it
+    Column("since_seq", BigInteger, nullable=False),  # about where the change is
+    Column("evidence", JSON, nullable=False),  # by aspect: how many times as likely as with no change
+    Column("at", UtcTime, nullable=False),
+)
+
 decisions = Table(
     "decisions",
     metadata,

@@ -1,15 +1,17 @@
 """Keeps references, windows and what the monitors said of them."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import groupby
 
 from sqlalchemy import Connection, Engine, RowMapping, Select, func, insert, select, update
 
 from daemon.facts import Alarm, ClosedWindow, SeqRange, StoredReference
 from daemon.ledger.database import in_intake_order, reader, write
 from daemon.ledger.tables import conversations, references, verdicts, windows
+from daemon.standing import DETECTOR, Told, standing_alarm
 
 #: Versions that a rollback finds the reference of: further back it begins a new one.
 _REFERENCES_KEPT = 5
@@ -26,7 +28,7 @@ class VerdictRow:
     threshold: float | None
     reason: str
     numbers: Mapping[str, float] = field(default_factory=dict)
-    triggers: bool  # whether this monitor alone may raise the alarm
+    triggers: bool  # whether this monitor's finding may raise, or confirm, an alarm
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -153,36 +155,55 @@ class WindowLedger:
             row = connection.execute(query).mappings().first()
             return _judged(row, _verdicts(connection, [number])) if row else None
 
+    def watched_from(self, reference: StoredReference) -> int:
+        """Return the conversation after which a reference's detector begins: where its first window does."""
+        with self._reads.begin() as connection:
+            return window_start(connection) or (reference.range.last if reference.range else 0)
+
     def alarm(self, *, after_seq: int) -> Alarm | None:
-        """Return the first drift that was found against the current reference in conversations after ``after_seq``."""
+        """Return the drift that stands against the current reference in conversations after ``after_seq``."""
         with self._reads.begin() as connection:
             reference = newest_reference(connection)
             if reference is None:
                 return None
-            query = (
-                select(windows)
-                .where(
-                    (windows.c.finding == "drift")
-                    & (windows.c.reference_id == reference.id)
-                    & (windows.c.last_seq > after_seq)
-                )
-                .order_by(windows.c.number)
-                .limit(1)
-            )
-            row = connection.execute(query).mappings().first()
-            if row is None:
-                return None
-            reasons = [
-                v.reason
-                for v in _verdicts(connection, [row["number"]])[row["number"]]
-                if v.finding == "drift" and v.triggers
-            ]
+            found = standing_alarm(_told(connection, reference.id, after_seq))
+        if found is None:
+            return None
         return Alarm(
-            window=row["number"],
-            first_seq=row["first_seq"],
-            reason="; ".join(reasons) or "drift",
-            at=row["judged_at"],
+            window=found.window,
+            first_seq=found.first_seq,
+            reason=found.reason,
+            at=found.at,
+            confirmed=found.confirmed,
         )
+
+
+def _told(connection: Connection, reference_id: int, after_seq: int) -> Iterator[Told]:
+    """Return what judged windows say about alarms, from the first on in which one was raised."""
+    verdict, window = verdicts.c, windows.c
+    ours = (window.reference_id == reference_id) & (window.last_seq > after_seq)
+    joined = windows.join(verdicts, verdict.window == window.number)
+    raised = (verdict.monitor == DETECTOR) & (verdict.finding == "drift") & ours
+    first = connection.scalar(select(func.min(window.number)).select_from(joined).where(raised))
+    if first is None:
+        return
+    columns = (window.number, window.judged_at, window.first_seq)
+    told = (verdict.monitor, verdict.finding, verdict.reason, verdict.numbers)
+    query = (
+        select(*columns, *told)
+        .select_from(joined)
+        .where(ours & (window.number >= first) & verdict.triggers)
+        .order_by(window.number)
+    )
+    for (number, at, first_seq), rows in groupby(connection.execute(query), key=lambda row: tuple(row[:3])):
+        found = Told(window=number, at=at)
+        for *_, monitor, finding, reason, numbers in rows:
+            if monitor != DETECTOR:
+                confirms = {"drift": True, "stable": False}.get(finding)
+                found = replace(found, confirms=confirms, reason=reason)
+            elif finding == "drift":
+                found = replace(found, raised=reason, since_seq=int(numbers.get("since_seq", first_seq)))
+        yield found
 
 
 def newest_reference(connection: Connection) -> StoredReference | None:
@@ -309,6 +330,17 @@ def _with_examples(
     if explanation is None or not isinstance(named, Sequence):
         return explanation
     return {**explanation, "examples": [id_ for id_ in named if wanted(id_)]}
+
+
+def close_window_at(connection: Connection, seq: int, *, now: datetime) -> None:
+    """Close the open window with this conversation, if it has come so far."""
+    start = window_start(connection)
+    if start is None or seq <= start:
+        return
+    inside = (conversations.c.seq > start) & (conversations.c.seq <= seq)
+    first = connection.scalar(select(func.min(conversations.c.seq)).where(inside))
+    if first is not None:
+        _close(connection, SeqRange(first=first, last=seq), now)
 
 
 def _close(connection: Connection, span: SeqRange, now: datetime) -> ClosedWindow:

@@ -1,16 +1,21 @@
 """Has the monitors judge each closed window, one at a time, in a process of their own."""
 
 import logging
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 
 from daemon.clock import Clock
-from daemon.facts import ClosedWindow, SeqRange, StoredConversation, StoredReference
+from daemon.detection import alarm_verdict, quiet_verdict, state_of
+from daemon.facts import ClosedWindow, SeqRange, StoredReference
 from daemon.judge_process import Judge, JudgeDied
 from daemon.ledger.conversations import ConversationLedger
+from daemon.ledger.detectors import DetectorLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
 from daemon.metrics import Metrics
+from daemon.samples import samples_of
+from daemon.standing import DETECTOR
 from monitors.suite import Judgement, MonitorSettings
-from monitors.types import Finding, Reference, Sample, Turn, Verdict, Window
+from monitors.types import Finding, Reference, Sample, Verdict, Window
 
 _log = logging.getLogger(__name__)
 _ATTEMPTS = 3
@@ -19,7 +24,8 @@ _ATTEMPTS = 3
 class JudgingStage:
     """Judges the oldest window without verdicts against the reference, and writes what was found.
 
-    Judging is pure, so a window whose judging was cut short is simply judged again.
+    An alarm is the sequential detector's; a window that came after it confirms it, or not. Judging is pure, so a window
+    whose judging was cut short is simply judged again.
     """
 
     name = "judging"
@@ -28,8 +34,10 @@ class JudgingStage:
         self,
         windows: WindowLedger,
         conversations: ConversationLedger,
+        detectors: DetectorLedger,
         judge: Judge,
         *,
+        learned_until: Callable[[], int],
         model_line: str,
         settings: MonitorSettings,
         max_age_s: float,
@@ -39,6 +47,8 @@ class JudgingStage:
     ) -> None:
         self._windows = windows
         self._conversations = conversations
+        self._detectors = detectors
+        self._learned_until = learned_until
         self._judge = judge
         judge.start()
         self._model_line = model_line
@@ -47,7 +57,7 @@ class JudgingStage:
         self._min_size = min_size
         self._metrics = metrics
         self._clock = clock
-        self._current: tuple[ClosedWindow, StoredReference] | None = None
+        self._current: _Case | None = None
         self._attempts = 0
 
     def step(self) -> None:
@@ -60,7 +70,7 @@ class JudgingStage:
         if self._current is None:
             self._start()
         else:
-            self._look(*self._current)
+            self._look(self._current)
 
     def close(self, timeout_s: float) -> None:
         """End the judging process; its window is judged anew after the next start."""
@@ -71,82 +81,106 @@ class JudgingStage:
         self._metrics.drift.windows_waiting.set(0 if window is None else 1)
         if window is None or reference is None or reference.range is None:
             return
+        case = self._case(window, reference)
+        if case is None:
+            return
         self._judge.submit(
             Window(id=str(window.number), model_line=self._model_line, samples=self._samples(window.range)),
             Reference(id=str(reference.id), samples=self._samples(reference.range)),
-            self._settings,
+            case.settings,
         )
-        self._current = (window, reference)
+        self._current = case
 
-    def _look(self, window: ClosedWindow, reference: StoredReference) -> None:
+    def _case(self, window: ClosedWindow, reference: StoredReference) -> "_Case | None":
+        """Return what is to be judged, and how; None until the detector has seen the window."""
+        stored = self._detectors.stored(reference.id)
+        if stored is None or stored.seq < window.range.last:
+            return None
+        raised = self._detectors.raised_in(window.range, reference_id=reference.id)
+        rate, id_ = self._settings.conversations_between_false_alarms, str(window.number)
+        standing = self._windows.alarm(after_seq=self._learned_until())
+        return _Case(
+            window=window,
+            reference=reference,
+            settings=replace(
+                self._settings,
+                alarmed=raised is not None and standing is None,
+                confirming=standing is not None and window.number > standing.window,
+            ),
+            detected=quiet_verdict(id_, state_of(stored.state), threshold=rate)
+            if raised is None or standing is not None
+            else alarm_verdict(id_, raised, threshold=rate),
+        )
+
+    def _look(self, case: "_Case") -> None:
         try:
             done = self._judge.poll()
         except JudgeDied as died:
-            self._again(window, reference, died)
+            self._again(case, died)
             return
         if done is None:
             return
         judgement, seconds = done
         self._metrics.drift.judging.observe(seconds)
-        self._write(window, reference, judgement)
+        self._write(case, judgement)
 
-    def _again(self, window: ClosedWindow, reference: StoredReference, died: JudgeDied) -> None:
+    def _again(self, case: "_Case", died: JudgeDied) -> None:
         """Try a window again whose judging died; after some attempts call it inconclusive, so that others get judged."""
         self._metrics.process.child_restarts("judge").inc()
         self._attempts += 1
         _log.warning(
-            "judging window %s died (%s), attempt %s",
-            window.number,
-            died,
-            self._attempts,
+            "judging window %s died (%s), attempt %s", case.window.number, died, self._attempts,
             extra={"action": "judge"},
-        )
+        )  # fmt: skip
         if self._attempts < _ATTEMPTS:
             self._current = None
             return
         verdict = Verdict(
-            monitor="process", window_id=str(window.number), finding=Finding.INCONCLUSIVE, score=0.0, threshold=0.0,
+            monitor="process", window_id=str(case.window.number), finding=Finding.INCONCLUSIVE, score=0.0, threshold=0.0,
             reason=f"the judging process died {self._attempts} times: {died}",
         )  # fmt: skip
-        self._write(
-            window, reference, Judgement(verdicts=(verdict,), explanation=None, failed=(verdict.monitor,))
-        )
+        self._write(case, Judgement(verdicts=(verdict,), explanation=None, failed=(verdict.monitor,)))
 
-    def _write(self, window: ClosedWindow, reference: StoredReference, judgement: Judgement) -> None:
-        rows = [_row(window, verdict, self._settings) for verdict in judgement.verdicts]
-        finding = _overall(rows)
+    def _write(self, case: "_Case", judgement: Judgement) -> None:
+        verdicts = (case.detected, *judgement.verdicts)
+        rows = [_row(case.window, verdict, case.settings) for verdict in verdicts]
         self._windows.record_judgement(
-            window,
+            case.window,
             rows,
-            finding=finding,
-            reference_id=reference.id,
+            finding=_overall(rows),
+            reference_id=case.reference.id,
             explanation=asdict(judgement.explanation) if judgement.explanation else None,
             now=self._clock(),
         )
         for monitor in judgement.failed:
             self._metrics.drift.errors(monitor).inc()
-        for verdict in judgement.verdicts:
+        for verdict in verdicts:
             self._metrics.drift.judged(verdict)
             _log.info(
-                "window %s, %s: %s", window.number, verdict.monitor, verdict.reason, extra={"action": "judge"}
+                "window %s, %s: %s",
+                case.window.number,
+                verdict.monitor,
+                verdict.reason,
+                extra={"action": "judge"},
             )
         self._current, self._attempts = None, 0
 
     def _samples(self, span: SeqRange) -> tuple[Sample, ...]:
-        return tuple(_sample(stored) for stored in self._conversations.between(span))
+        return samples_of(self._conversations.between(span))
 
 
-def _sample(stored: StoredConversation) -> Sample:
-    return Sample(
-        id=stored.conversation_id,
-        group=stored.group,
-        at=stored.at,
-        turns=tuple(Turn(role=message.role, content=message.content) for message in stored.messages),
-        feedback=stored.feedback,
-    )
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Case:
+    """One window before the judge."""
+
+    window: ClosedWindow
+    reference: StoredReference
+    settings: MonitorSettings
+    detected: Verdict  # of the sequential detector, which has seen it already
 
 
 def _row(window: ClosedWindow, verdict: Verdict, settings: MonitorSettings) -> VerdictRow:
+    confirms = settings.confirming and verdict.monitor in settings.confirm_by
     return VerdictRow(
         window=window.number,
         monitor=verdict.monitor,
@@ -155,12 +189,12 @@ def _row(window: ClosedWindow, verdict: Verdict, settings: MonitorSettings) -> V
         threshold=verdict.threshold,
         reason=verdict.reason,
         numbers=dict(verdict.numbers),
-        triggers=verdict.monitor in settings.triggers,
+        triggers=confirms or (verdict.monitor == DETECTOR and not settings.confirming),
     )
 
 
 def _overall(rows: list[VerdictRow]) -> Finding:
-    """What the triggering monitors found together: drift if any says so, stable only if all do."""
+    """What those found together that may raise an alarm, or confirm it: drift if any says so, stable only if all do."""
     found = {row.finding for row in rows if row.triggers}
     if Finding.DRIFT in found:
         return Finding.DRIFT

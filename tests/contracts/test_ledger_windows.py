@@ -31,7 +31,7 @@ def judge_next(windows: WindowLedger, finding: str) -> int:
     assert window is not None
     assert reference is not None
     row = VerdictRow(
-        window=window.number, monitor="mmd", finding=finding, score=float("nan"), threshold=0.1, reason=f"it is {finding}",
+        window=window.number, monitor="e_detector", finding=finding, score=float("nan"), threshold=0.1, reason=f"it is {finding}",
         numbers={"p": 0.5, "bad": float("inf")}, triggers=True,
     )  # fmt: skip
     windows.record_judgement(

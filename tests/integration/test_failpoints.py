@@ -17,6 +17,7 @@ from daemon.facts import Action, Decision, Halt, HaltKind, OffsetChange, Run, Ru
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.database import open_ledger, reader
 from daemon.ledger.dead_letters import DeadLetterLedger
+from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
 from daemon.ledger.erasures import ErasureLedger, Subject
 from daemon.ledger.halts import HaltLedger
 from daemon.ledger.history_retention import HistoryRetention, KeepHistory
@@ -53,6 +54,7 @@ class Daemon:
         self.halts = HaltLedger(self.engine)
         self.letters = DeadLetterLedger(self.engine)
         self.windows = WindowLedger(self.engine)
+        self.detectors = DetectorLedger(self.engine)
         self.talks = ConversationLedger(self.engine)
         self.trainings = TrainingLedger(self.engine)
         self.erasures = ErasureLedger(self.engine)
@@ -116,6 +118,12 @@ class Daemon:
         self.windows.close_aged_window(max_age_s=1, min_size=5, now=NOW + timedelta(hours=1))
 
     def _judge(self) -> None:
+        detector = StoredDetector(reference_id=1, seq=70, state={"count": 50}, at=NOW)
+        if self.detectors.stored(1) is None:
+            self.detectors.keep(detector)
+        if not self.detectors.newest(1):
+            raised = RaisedAlarm(seq=70, since_seq=60, evidence={"input": 1e6}, at=NOW)
+            self.detectors.raise_alarm(detector, raised)
         while (window := self.windows.next_to_judge()) is not None:
             row = VerdictRow(
                 window=window.number,

@@ -22,13 +22,24 @@ class FailingMonitor:
 
 def test_every_monitor_gives_a_verdict_and_drift_is_explained() -> None:
     judgement = judge(
-        a_window(made_of(BANK, 50, seed=1)), a_reference(made_of(TEA, 200, seed=2)), MonitorSettings()
+        a_window(made_of(BANK, 50, seed=1)),
+        a_reference(made_of(TEA, 200, seed=2)),
+        MonitorSettings(alarmed=True),
     )
 
     assert [verdict.monitor for verdict in judgement.verdicts] == list(suite.MONITORS)
     assert {verdict.finding for verdict in judgement.verdicts} == {Finding.DRIFT}
     assert judgement.explanation is not None
     assert judgement.explanation.window_id == "7"
+
+
+def test_a_window_that_confirms_an_alarm_is_tested_at_the_level_of_a_confirmation_and_explained() -> None:
+    settings = MonitorSettings(confirming=True, confirmation_level=0.02)
+
+    judgement = judge(a_window(made_of(BANK, 50, seed=1)), a_reference(made_of(TEA, 200, seed=2)), settings)
+
+    assert judgement.verdicts[0].numbers["level"] == 0.02
+    assert judgement.explanation is not None
 
 
 def test_no_drift_has_no_explanation() -> None:
@@ -39,8 +50,8 @@ def test_no_drift_has_no_explanation() -> None:
     assert judgement.explanation is None
 
 
-def test_a_monitor_that_may_not_trigger_causes_no_explanation() -> None:
-    settings = MonitorSettings(monitors=("columns",), triggers=())
+def test_a_monitor_that_may_not_confirm_causes_no_explanation() -> None:
+    settings = MonitorSettings(monitors=("columns",), confirm_by=(), confirming=True)
     longer = made_of(["a very long word of tea indeed"], 50, seed=1)
 
     judgement = judge(a_window(longer), a_reference(made_of(TEA, 200, seed=2)), settings)
@@ -81,7 +92,7 @@ def test_settings_and_judgement_cross_to_another_process() -> None:
     ("wrong", "said"),
     [
         ({"monitors": ("mmd", "psychic")}, "no such monitor: psychic"),
-        ({"monitors": ("columns",)}, "triggers must be among monitors"),
+        ({"monitors": ("columns",)}, "confirm_by must be among monitors"),
         ({"conversations_between_false_alarms": 0}, "at least 1"),
     ],
 )

@@ -81,7 +81,7 @@ def test_the_alarm_says_what_changed_with_words_and_examples() -> None:
     _, (alarm,) = told(Seen(), an_overview(judged=[window]), [a_talk("c1", "What is the\ncapital of Peru?")])
 
     assert alarm.kind is Kind.ALARM
-    assert alarm.text == "ALARM in window 2 (conversations 501 to 600): mmd says drift"
+    assert alarm.text == "ALARM in window 2 (conversations 501 to 600): e_detector says drift"
     assert alarm.details == (
         "more often: capital",
         "less often: haha",

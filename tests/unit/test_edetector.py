@@ -7,8 +7,7 @@ from itertools import product
 import pytest
 
 from monitors.edetector import DetectorState, EDetector
-from monitors.tokens import Aspect
-from monitors.types import Sample, Turn
+from monitors.types import Aspect, Sample, Turn
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -72,7 +71,9 @@ def test_the_evidence_begins_about_where_the_change_is() -> None:
     alarm_at(detector, [*before, *after])
 
     assert detector.alarmed
-    assert 460 <= detector.state.stakes[Aspect.INPUT].since <= 515
+    since = detector.state.stakes[Aspect.INPUT].since
+    assert since is not None
+    assert 460 <= since <= 515
 
 
 def test_one_users_flood_raises_no_alarm() -> None:
@@ -164,3 +165,16 @@ def test_nothing_is_compared_with_nothing() -> None:
 
     assert alarm_at(detector, stream(50, 1.0, seed=2)) is None
     assert detector.state.wealth == 1.0
+
+
+def test_after_an_alarm_it_stakes_anew_and_still_knows_what_is_new() -> None:
+    detector = EDetector(reference())
+    first = alarm_at(detector, stream(200, 1.0, seed=3))
+
+    detector.restart()
+
+    assert not detector.alarmed
+    again = alarm_at(detector, stream(200, 1.0, seed=4))
+    assert first is not None
+    assert again is not None
+    assert again < first

@@ -48,9 +48,10 @@ class World:
         window, reference = self.windows.next_to_judge(), self.windows.reference()
         assert window is not None
         assert reference is not None
+        alarm = self.windows.alarm(after_seq=0)
         row = VerdictRow(
             window=window.number,
-            monitor="mmd",
+            monitor="e_detector" if alarm is None else "mmd",  # who may say so
             finding=finding,
             score=1,
             threshold=1,

@@ -2,12 +2,15 @@ from pathlib import Path
 
 import pytest
 
+from daemon.detection import state_json
 from daemon.judge_process import JudgeDied
 from daemon.ledger.conversations import ConversationLedger
+from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.windows import JudgedWindow, WindowLedger
 from daemon.metrics import Metrics
 from daemon.stages.judging import JudgingStage
+from monitors.edetector import DetectorState
 from monitors.suite import Judgement, MonitorSettings
 from monitors.types import Explanation, Finding, Reference, Verdict, Window
 from tests.factories_ledger import NOW, a_batch, a_ledger, talks
@@ -20,6 +23,7 @@ class FakeJudge:
         self.findings = {"mmd": Finding.STABLE, "columns": Finding.STABLE}
         self.deaths = 0
         self.asked: list[tuple[Window, Reference]] = []
+        self.settings: list[MonitorSettings] = []
         self._polls = 0
         self.stopped = False
 
@@ -27,6 +31,7 @@ class FakeJudge:
 
     def submit(self, window: Window, reference: Reference, settings: MonitorSettings) -> None:
         self.asked.append((window, reference))
+        self.settings.append(settings)
         self._polls = 0
 
     def poll(self) -> tuple[Judgement, float] | None:
@@ -48,7 +53,8 @@ class FakeJudge:
             )
             for name, finding in self.findings.items()
         )
-        drifted = self.findings["mmd"] is Finding.DRIFT
+        settings = self.settings[-1]
+        drifted = settings.alarmed or (settings.confirming and self.findings["mmd"] is Finding.DRIFT)
         told = Explanation(window_id=window.id, changes=(), examples=(window.samples[0].id,), share_new=0.5)
         return Judgement(verdicts=verdicts, explanation=told if drifted else None), 0.1
 
@@ -65,13 +71,26 @@ class World:
         self.windows.start_reference("chat-v0", size=10, after_seq=0, now=NOW)
         self.judge = FakeJudge()
         self.metrics = Metrics()
-        self.stage = JudgingStage(
-            self.windows, ConversationLedger(self.engine), self.judge, model_line="chat", settings=MonitorSettings(),
-            max_age_s=60, min_size=10, metrics=self.metrics, clock=lambda: NOW,
+        self.detectors = DetectorLedger(self.engine)
+        self.stage = self.start(self.judge)
+
+    def start(self, judge: FakeJudge) -> JudgingStage:
+        """A new process on the same ledger."""
+        return JudgingStage(
+            self.windows, ConversationLedger(self.engine), self.detectors, judge, learned_until=lambda: 0,
+            model_line="chat", settings=MonitorSettings(), max_age_s=60, min_size=10, metrics=self.metrics,
+            clock=lambda: NOW,
         )  # fmt: skip
 
-    def read(self, first: int, count: int) -> None:
+    def read(self, first: int, count: int, *, alarm_at: int | None = None) -> None:
+        """Conversations come, and the sequential detector sees them."""
         IntakeLedger(self.engine, window_size=20).record(a_batch(talks(first, count)))
+        seen = StoredDetector(reference_id=1, seq=first + count, state=state_json(DetectorState()), at=NOW)
+        if alarm_at is None:
+            self.detectors.keep(seen)
+        else:
+            raised = RaisedAlarm(seq=alarm_at, since_seq=alarm_at - 5, evidence={"input": 3e5}, at=NOW)
+            self.detectors.raise_alarm(seen, raised)
 
     def turn(self, times: int) -> list[JudgedWindow]:
         for _ in range(times):
@@ -94,27 +113,77 @@ def test_a_window_is_judged_against_the_reference_without_waiting_for_it(world: 
     assert [sample.id for sample in reference.samples] == [f"c{n}" for n in range(10)]
     assert [sample.id for sample in window.samples] == [f"c{n}" for n in range(10, 30)]
     assert judged.finding == "stable"
-    assert [verdict.monitor for verdict in judged.verdicts] == ["columns", "mmd"]
+    assert [verdict.monitor for verdict in judged.verdicts] == ["columns", "e_detector", "mmd"]
 
 
-@pytest.mark.parametrize(
-    ("mmd", "columns", "overall"),
-    [
-        (Finding.DRIFT, Finding.STABLE, "drift"),
-        (Finding.STABLE, Finding.DRIFT, "stable"),  # it may inform, not trigger
-        (Finding.INCONCLUSIVE, Finding.STABLE, "inconclusive"),
-    ],
-)
-def test_only_a_triggering_monitor_makes_a_window_drift(
-    world: World, mmd: Finding, columns: Finding, overall: str
-) -> None:
-    world.judge.findings = {"mmd": mmd, "columns": columns}
+def test_a_window_waits_until_the_detector_has_seen_it(world: World) -> None:
+    world.read(0, 10)
+    IntakeLedger(world.engine, window_size=20).record(a_batch(talks(10, 20)))
+
+    assert world.turn(3) == []
+    assert world.judge.asked == []
+
+
+def test_without_an_alarm_no_monitor_makes_a_window_drift(world: World) -> None:
+    world.judge.findings = {"mmd": Finding.DRIFT, "columns": Finding.DRIFT}
     world.read(0, 30)
 
     [judged] = world.turn(3)
 
-    assert judged.finding == overall
-    assert (judged.explanation is not None) == (overall == "drift")
+    assert judged.finding == "stable"
+    assert judged.explanation is None
+
+
+def test_a_window_in_which_the_detector_raised_an_alarm_drifts_and_is_explained(world: World) -> None:
+    world.read(0, 30, alarm_at=25)
+
+    [judged] = world.turn(3)
+
+    assert judged.finding == "drift"
+    assert judged.explanation is not None
+    [raised] = [verdict for verdict in judged.verdicts if verdict.monitor == "e_detector"]
+    assert raised.reason.startswith(
+        "the stream changed at about conversation 20: what users say (evidence 300,000 : 1"
+    )
+    alarm = world.windows.alarm(after_seq=0)
+    assert alarm is not None
+    assert (alarm.first_seq, alarm.confirmed) == (20, False)
+
+
+@pytest.mark.parametrize(
+    ("mmd", "columns", "overall", "confirmed"),
+    [
+        (Finding.DRIFT, Finding.STABLE, "drift", True),
+        (Finding.STABLE, Finding.DRIFT, "stable", False),  # it may inform, not confirm
+        (Finding.INCONCLUSIVE, Finding.STABLE, "inconclusive", False),
+    ],
+)
+def test_a_fresh_window_confirms_an_alarm_or_not(
+    world: World, mmd: Finding, columns: Finding, overall: str, confirmed: bool
+) -> None:
+    world.judge.findings = {"mmd": mmd, "columns": columns}
+    world.read(0, 30, alarm_at=30)
+    world.turn(3)
+    world.read(30, 20)
+
+    fresh, _ = world.turn(3)
+
+    assert fresh.finding == overall
+    assert [settings.confirming for settings in world.judge.settings] == [False, True]
+    alarm = world.windows.alarm(after_seq=0)
+    assert alarm is not None
+    assert alarm.confirmed is confirmed
+
+
+def test_an_alarm_that_three_fresh_windows_do_not_confirm_is_dropped(world: World) -> None:
+    world.read(0, 30, alarm_at=30)
+    for first in (30, 50, 70):
+        world.read(first, 20)
+
+    findings = [judged.finding for judged in reversed(world.turn(12))]
+
+    assert findings == ["drift", "stable", "stable", "stable"]
+    assert world.windows.alarm(after_seq=0) is None
 
 
 def test_windows_are_judged_one_after_the_other(world: World) -> None:
@@ -134,15 +203,17 @@ def test_a_window_whose_judging_died_is_judged_again(world: World) -> None:
     assert judged.finding == "stable"
 
 
-def test_a_window_that_kills_the_judge_is_inconclusive_and_does_not_block_the_next(world: World) -> None:
+def test_a_window_that_kills_the_judge_is_judged_by_the_detector_alone_and_does_not_block_the_next(
+    world: World,
+) -> None:
     world.judge.deaths = 3
     world.read(0, 50)
 
     second, first = world.turn(12)
 
-    assert (first.finding, second.finding) == ("inconclusive", "stable")
+    assert (first.finding, second.finding) == ("stable", "stable")  # as the detector found
     assert b'retuned_monitor_errors_total{monitor="process"} 1.0' in world.metrics.exposition("")[1]
-    assert "died 3 times" in first.verdicts[0].reason
+    assert "died 3 times" in {verdict.monitor: verdict.reason for verdict in first.verdicts}["process"]
 
 
 def test_after_a_restart_an_unfinished_window_is_judged(world: World) -> None:
@@ -150,10 +221,7 @@ def test_after_a_restart_an_unfinished_window_is_judged(world: World) -> None:
     world.turn(1)
     world.stage.close(1)
 
-    again = JudgingStage(
-        world.windows, ConversationLedger(world.engine), FakeJudge(), model_line="chat", settings=MonitorSettings(),
-        max_age_s=60, min_size=10, metrics=Metrics(), clock=lambda: NOW,
-    )  # fmt: skip
+    again = world.start(FakeJudge())
     for _ in range(3):
         again.step()
 

@@ -1,0 +1,81 @@
+"""Says what a sequential detector found, and writes its state as JSON."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from daemon.ledger.detectors import RaisedAlarm
+from daemon.standing import DETECTOR
+from monitors.edetector import DetectorState, Stake
+from monitors.types import Aspect, Finding, Verdict
+
+_SAID: Mapping[Aspect, str] = {
+    Aspect.INPUT: "what users say",
+    Aspect.REPLY: "what the assistant says",
+    Aspect.LANGUAGE: "the language",
+    Aspect.SHAPE: "lengths and turns",
+    Aspect.DEFECTS: "empty, repeated or cut-off turns",
+}
+#: Aspects with at least this much evidence are named; by chance one is as sure once in so many conversations.
+_TELLING = 100.0
+
+
+def state_json(state: DetectorState) -> dict[str, Any]:
+    """Return the state in JSON's own types."""
+    return {
+        "count": state.count,
+        "recent": list(state.recent),
+        "stakes": {
+            str(aspect): {"wealth": stake.wealth, "since": stake.since, "shares": list(stake.shares)}
+            for aspect, stake in state.stakes.items()
+        },
+    }
+
+
+def state_of(document: Mapping[str, Any]) -> DetectorState:
+    """Read what ``state_json`` wrote."""
+    return DetectorState(
+        count=document["count"],
+        recent=tuple(document["recent"]),
+        stakes={
+            Aspect(name): Stake(wealth=stake["wealth"], since=stake["since"], shares=tuple(stake["shares"]))
+            for name, stake in document["stakes"].items()
+        },
+    )
+
+
+def alarm_verdict(window_id: str, raised: RaisedAlarm, *, threshold: float) -> Verdict:
+    """Return the detector's verdict on the window whose conversation raised an alarm."""
+    wealth = sum(raised.evidence.values()) / len(raised.evidence)
+    telling = sorted(
+        (Aspect(name) for name, evidence in raised.evidence.items() if evidence >= _TELLING),
+        key=lambda aspect: -raised.evidence[aspect],
+    )
+    what = ", ".join(_SAID[aspect] for aspect in telling)
+    return Verdict(
+        monitor=DETECTOR,
+        window_id=window_id,
+        finding=Finding.DRIFT,
+        score=wealth / threshold,
+        threshold=1.0,
+        reason=f"the stream changed at about conversation {raised.since_seq}: {what} (evidence {wealth:,.0f} : 1, alarm "
+        f"from {threshold:,.0f})",
+        numbers={
+            "seq": raised.seq,
+            "since_seq": raised.since_seq,
+            **{f"evidence_{name}": evidence for name, evidence in raised.evidence.items()},
+        },
+    )
+
+
+def quiet_verdict(window_id: str, state: DetectorState, *, threshold: float) -> Verdict:
+    """Return the detector's verdict on a window that raised no alarm."""
+    return Verdict(
+        monitor=DETECTOR,
+        window_id=window_id,
+        finding=Finding.STABLE,
+        score=state.wealth / threshold,
+        threshold=1.0,
+        reason=f"the stream is like the reference (evidence for a change {state.wealth:,.1f} : 1, alarm from "
+        f"{threshold:,.0f})",
+        numbers={f"evidence_{aspect}": stake.wealth for aspect, stake in state.stakes.items()},
+    )

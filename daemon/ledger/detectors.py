@@ -1,0 +1,107 @@
+"""Keeps where the sequential detector of a reference stands, and the alarms that it raised."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, Engine, RowMapping, insert, select, update
+
+from daemon.facts import SeqRange
+from daemon.ledger.database import in_intake_order, reader, write
+from daemon.ledger.tables import alarms, detectors, windows
+from daemon.ledger.windows import close_window_at
+from daemon.standing import LOOKS
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredDetector:
+    """What a detector needs to go on."""
+
+    reference_id: int
+    seq: int  # the newest conversation that it has seen
+    state: Mapping[str, object]
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RaisedAlarm:
+    """A change that a detector is sure of."""
+
+    seq: int  # the conversation that raised it
+    since_seq: int  # about where the change is
+    evidence: Mapping[str, float]  # by aspect: how many times as likely as with no change
+    at: datetime
+
+
+class DetectorLedger:
+    """One detector a reference."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._reads = reader(engine)
+
+    def stored(self, reference_id: int) -> StoredDetector | None:
+        """Return where the detector of a reference stands; None where it has not begun."""
+        query = select(detectors).where(detectors.c.reference_id == reference_id)
+        with self._reads.begin() as connection:
+            row = connection.execute(query).mappings().first()
+        return None if row is None else StoredDetector(**row)
+
+    def keep(self, stored: StoredDetector) -> None:
+        """Write how far a detector is."""
+        with write(self._engine, "detector") as connection:
+            _put(connection, stored)
+
+    def raise_alarm(self, stored: StoredDetector, raised: RaisedAlarm) -> None:
+        """Write an alarm, and close the open window with the conversation that raised it, all in one.
+
+        The next window then holds nothing that the alarm came from, and may confirm it. While an alarm waits for that,
+        further ones close no window.
+        """
+        with write(self._engine, "alarm") as connection:
+            in_intake_order(connection)
+            _put(connection, stored)
+            waits = _since_last_looks(connection, stored.reference_id)
+            connection.execute(
+                insert(alarms).values(
+                    reference_id=stored.reference_id,
+                    seq=raised.seq,
+                    since_seq=raised.since_seq,
+                    evidence=dict(raised.evidence),
+                    at=raised.at,
+                )
+            )
+            if not waits:
+                close_window_at(connection, raised.seq, now=raised.at)
+
+    def raised_in(self, span: SeqRange, *, reference_id: int) -> RaisedAlarm | None:
+        """Return the first alarm that a conversation of a range raised."""
+        here = alarms.c.seq.between(span.first, span.last) & (alarms.c.reference_id == reference_id)
+        with self._reads.begin() as connection:
+            row = connection.execute(select(alarms).where(here).order_by(alarms.c.seq)).mappings().first()
+        return None if row is None else _raised(row)
+
+    def newest(self, limit: int) -> list[RaisedAlarm]:
+        """Return the newest alarms, newest first."""
+        with self._reads.begin() as connection:
+            rows = connection.execute(select(alarms).order_by(alarms.c.id.desc()).limit(limit)).mappings()
+            return [_raised(row) for row in rows]
+
+
+def _put(connection: Connection, stored: StoredDetector) -> None:
+    values = {"seq": stored.seq, "state": dict(stored.state), "at": stored.at}
+    this = detectors.c.reference_id == stored.reference_id
+    if not connection.execute(update(detectors).where(this).values(**values)).rowcount:
+        connection.execute(insert(detectors).values(reference_id=stored.reference_id, **values))
+
+
+def _since_last_looks(connection: Connection, reference_id: int) -> bool:
+    """Whether an alarm was raised since the windows began that may still confirm it."""
+    query = select(windows.c.first_seq).order_by(windows.c.number.desc()).offset(LOOKS).limit(1)
+    since = connection.scalar(query) or 0
+    lately = (alarms.c.seq >= since) & (alarms.c.reference_id == reference_id)
+    return connection.scalar(select(alarms.c.id).where(lately).limit(1)) is not None
+
+
+def _raised(row: RowMapping) -> RaisedAlarm:
+    return RaisedAlarm(seq=row["seq"], since_seq=row["since_seq"], evidence=row["evidence"], at=row["at"])

@@ -1,0 +1,23 @@
+"""Shows the ledger's conversations to the monitors."""
+
+from collections.abc import Iterable
+
+from daemon.facts import StoredConversation
+from monitors.types import Sample, Turn
+
+
+def sample_of(stored: StoredConversation) -> Sample:
+    """Return a conversation as monitors see it."""
+    return Sample(
+        id=stored.conversation_id,
+        group=stored.group,
+        at=stored.at,
+        turns=tuple(Turn(role=message.role, content=message.content) for message in stored.messages),
+        feedback=stored.feedback,
+        version=stored.version,
+    )
+
+
+def samples_of(stored: Iterable[StoredConversation]) -> tuple[Sample, ...]:
+    """Return conversations as monitors see them."""
+    return tuple(sample_of(talk) for talk in stored)

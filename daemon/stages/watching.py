@@ -1,0 +1,112 @@
+"""Shows every conversation to the sequential detector, in the order of the ledger."""
+
+import logging
+from collections.abc import Callable
+
+from daemon.clock import Clock
+from daemon.detection import state_json, state_of
+from daemon.facts import StoredReference
+from daemon.ledger.conversations import ConversationLedger
+from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
+from daemon.ledger.windows import WindowLedger
+from daemon.metrics import Metrics
+from daemon.samples import sample_of, samples_of
+from monitors.edetector import DetectorState, EDetector
+from monitors.types import Sample
+
+_log = logging.getLogger(__name__)
+#: Conversations a step: about a twentieth of a second.
+_PAGE = 100
+
+#: Makes the detector of a reference, which goes on from a state.
+NewDetector = Callable[[tuple[Sample, ...], DetectorState, dict[int, Sample]], EDetector]
+
+
+class WatchingStage:
+    """Raises an alarm when the stream is no longer like the reference.
+
+    The detector's state is in the ledger after every step, so a new process, or another leader, goes on exactly.
+    """
+
+    name = "watching"
+
+    def __init__(
+        self,
+        windows: WindowLedger,
+        conversations: ConversationLedger,
+        ledger: DetectorLedger,
+        *,
+        new_detector: NewDetector,
+        metrics: Metrics,
+        clock: Clock,
+    ) -> None:
+        self._windows = windows
+        self._conversations = conversations
+        self._ledger = ledger
+        self._new_detector = new_detector
+        self._metrics = metrics.drift
+        self._clock = clock
+        self._watched: tuple[int, EDetector] | None = None  # the reference's id
+        self._seq = 0
+
+    def step(self) -> None:
+        """Look at a page of conversations."""
+        reference = self._windows.reference()
+        if reference is None or reference.range is None:
+            return
+        detector = self._detector(reference)
+        talks = self._conversations.after(self._seq, _PAGE)
+        if not talks:
+            return
+        for talk in talks:
+            detector.see(talk.seq, sample_of(talk))
+            self._seq = talk.seq
+            if detector.alarmed:
+                self._raise(reference.id, detector)
+                break
+        else:
+            self._ledger.keep(self._stored(reference.id, detector))
+        for aspect, stake in detector.state.stakes.items():
+            self._metrics.evidence(aspect).set(stake.wealth)
+
+    def close(self, timeout_s: float) -> None:
+        """Nothing to let go of."""
+
+    def _raise(self, reference_id: int, detector: EDetector) -> None:
+        state = detector.state
+        leading = state.leading
+        since = state.stakes[leading].since if leading is not None else None
+        raised = RaisedAlarm(
+            seq=self._seq,
+            since_seq=self._seq if since is None else since,
+            evidence={str(aspect): stake.wealth for aspect, stake in state.stakes.items()},
+            at=self._clock(),
+        )
+        detector.restart()
+        self._ledger.raise_alarm(self._stored(reference_id, detector), raised)
+        if leading is not None:
+            self._metrics.alarms(leading).inc()
+        _log.warning(
+            "alarm at conversation %s: the stream changed at about %s, mostly in its %s",
+            raised.seq, raised.since_seq, leading, extra={"action": "alarm"},
+        )  # fmt: skip
+
+    def _detector(self, reference: StoredReference) -> EDetector:
+        if self._watched is not None and self._watched[0] == reference.id:
+            return self._watched[1]
+        assert reference.range is not None  # noqa: S101 - filled, or there is nothing to watch
+        stored = self._ledger.stored(reference.id)
+        state = DetectorState() if stored is None else state_of(stored.state)
+        self._seq = self._windows.watched_from(reference) if stored is None else stored.seq
+        recent = {talk.seq: sample_of(talk) for talk in self._conversations.by_seq(state.recent)}
+        samples = samples_of(self._conversations.between(reference.range))
+        detector = self._new_detector(samples, state, recent)
+        self._watched = (reference.id, detector)
+        if stored is None:
+            self._ledger.keep(self._stored(reference.id, detector))
+        return detector
+
+    def _stored(self, reference_id: int, detector: EDetector) -> StoredDetector:
+        return StoredDetector(
+            reference_id=reference_id, seq=self._seq, state=state_json(detector.state), at=self._clock()
+        )

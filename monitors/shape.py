@@ -1,0 +1,62 @@
+"""Tells how a conversation is written, whatever it is about, in any language. Loads nothing heavy."""
+
+import functools
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+
+from monitors.texts import is_han, reply_text, user_text
+from monitors.types import Sample
+
+#: Below this many letters a guess at the language of Latin text is noise ("lol" is read as Sotho).
+_LETTERS_TO_TELL_LANGUAGE = 10
+_QUESTION_MARKS = "?？؟;՞"
+_QUESTION = re.compile(f"[{re.escape(_QUESTION_MARKS)}]")
+_CHINESE = {"zh", "wuu", "yue"}  # written Chinese; short texts don't tell its varieties apart
+
+
+def shape_of(sample: Sample) -> dict[str, float]:
+    """Return how long a conversation is and how it is written, whatever it is about."""
+    asked = [turn.content for turn in sample.turns if turn.role == "user"]
+    text = user_text(sample)
+    visible = [c for c in text if not c.isspace()]
+    return {
+        "user_characters": len(text),
+        "reply_characters": len(reply_text(sample)),
+        "turns": len(sample.turns),
+        "question_share": _share(sum(bool(_QUESTION.search(a)) for a in asked), len(asked)),
+        "non_letter_share": _share(sum(not c.isalpha() for c in visible), len(visible)),
+        "repeated_share": _share(_empty_or_repeated(asked), len(asked)),
+    }
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0
+
+
+def _empty_or_repeated(messages: Sequence[str]) -> int:
+    told = [" ".join(message.lower().split()) for message in messages]
+    return len(told) - len({message for message in told if message})
+
+
+def script_of(text: str) -> str:
+    """Return the script of most letters (LATIN, CJK, CYRILLIC, ...), or "none"."""
+    scripts = Counter(_script_of(c) for c in text if c.isalpha())
+    return scripts.most_common(1)[0][0] if scripts else "none"
+
+
+@functools.lru_cache(maxsize=16_384)
+def _script_of(character: str) -> str:
+    return "HAN" if is_han(character) else unicodedata.name(character, "unknown").split(" ")[0]
+
+
+def language_of(text: str, script: str) -> str:
+    """Return an ISO 639 code, or "unknown" where the text is too short to tell."""
+    import py3langid  # type: ignore[import-untyped]  # 0.4 s for its model: only where a text is described
+
+    letters = sum(c.isalpha() for c in text)
+    if not letters or (script == "LATIN" and letters < _LETTERS_TO_TELL_LANGUAGE):
+        return "unknown"
+    code: str = py3langid.classify(text)[0]
+    return "zh" if code in _CHINESE else code

@@ -1,0 +1,102 @@
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import Engine
+
+from daemon.facts import SeqRange
+from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
+from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.windows import VerdictRow, WindowLedger
+from tests.factories_ledger import NOW, a_batch, talks
+
+SEEN = StoredDetector(reference_id=1, seq=12, state={"count": 2}, at=NOW)
+
+
+@pytest.fixture
+def windows(engine: Engine) -> WindowLedger:
+    windows = WindowLedger(engine)
+    windows.start_reference("chat-v0", size=10, after_seq=0, now=NOW)
+    return windows
+
+
+@pytest.fixture
+def detectors(engine: Engine, windows: WindowLedger) -> DetectorLedger:
+    return DetectorLedger(engine)
+
+
+def read(engine: Engine, first: int, count: int) -> None:
+    IntakeLedger(engine, window_size=20).record(a_batch(talks(first, count)))
+
+
+def an_alarm(seq: int) -> RaisedAlarm:
+    return RaisedAlarm(seq=seq, since_seq=seq - 3, evidence={"input": 50_000.0, "reply": 1.0}, at=NOW)
+
+
+def spans(windows: WindowLedger) -> list[tuple[int, int]]:
+    found = []
+    while (window := windows.next_to_judge()) is not None:
+        row = VerdictRow(
+            window=window.number, monitor="mmd", finding="stable", score=0.1, threshold=1.0, reason="so", triggers=False
+        )  # fmt: skip
+        windows.record_judgement(window, [row], finding="stable", reference_id=1, explanation=None, now=NOW)
+        found.append((window.range.first, window.range.last))
+    return found
+
+
+def test_a_detector_is_kept_once_and_goes_on(detectors: DetectorLedger) -> None:
+    assert detectors.stored(1) is None
+
+    detectors.keep(SEEN)
+    detectors.keep(replace(SEEN, seq=20, state={"count": 9}))
+
+    assert detectors.stored(1) == replace(SEEN, seq=20, state={"count": 9})
+
+
+def test_an_alarm_closes_the_window_with_what_raised_it(
+    detectors: DetectorLedger, windows: WindowLedger, engine: Engine
+) -> None:
+    read(engine, 0, 25)
+
+    detectors.raise_alarm(SEEN, an_alarm(18))
+    read(engine, 25, 20)
+
+    assert spans(windows) == [(11, 18), (19, 38)]
+    assert detectors.stored(1) == SEEN
+    assert detectors.raised_in(SeqRange(first=11, last=18), reference_id=1) == an_alarm(18)
+    assert detectors.raised_in(SeqRange(first=19, last=38), reference_id=1) is None
+    assert detectors.raised_in(SeqRange(first=11, last=18), reference_id=2) is None
+
+
+def test_while_an_alarm_waits_to_be_confirmed_another_closes_no_window(
+    detectors: DetectorLedger, windows: WindowLedger, engine: Engine
+) -> None:
+    read(engine, 0, 25)
+    detectors.raise_alarm(SEEN, an_alarm(18))
+
+    detectors.raise_alarm(SEEN, an_alarm(24))
+    read(engine, 25, 20)
+
+    assert spans(windows) == [(11, 18), (19, 38)]
+    assert [raised.seq for raised in detectors.newest(9)] == [24, 18]
+
+
+def test_later_alarms_close_windows_again(
+    detectors: DetectorLedger, windows: WindowLedger, engine: Engine
+) -> None:
+    read(engine, 0, 25)
+    detectors.raise_alarm(SEEN, an_alarm(18))
+    read(engine, 25, 85)  # four more windows, to 98
+
+    detectors.raise_alarm(SEEN, an_alarm(105))
+
+    assert spans(windows)[-1] == (99, 105)
+
+
+def test_an_alarm_in_a_window_that_is_closed_already_closes_none(
+    detectors: DetectorLedger, windows: WindowLedger, engine: Engine
+) -> None:
+    read(engine, 0, 32)
+
+    detectors.raise_alarm(SEEN, an_alarm(22))
+
+    assert spans(windows) == [(11, 30)]

@@ -1,0 +1,56 @@
+from daemon.standing import LOOKS, Told, standing_alarm
+from tests.factories_ledger import NOW
+
+
+def quiet(window: int) -> Told:
+    return Told(window=window, at=NOW)
+
+
+def raised(window: int) -> Told:
+    return Told(window=window, at=NOW, raised="other words", since_seq=window * 100)
+
+
+def looked(window: int, confirms: bool | None) -> Told:
+    return Told(window=window, at=NOW, confirms=confirms, reason="p = 0.001")
+
+
+def test_without_an_alarm_nothing_stands() -> None:
+    assert standing_alarm([quiet(1), quiet(2), looked(3, True)]) is None
+
+
+def test_an_alarm_waits_for_a_fresh_window() -> None:
+    alarm = standing_alarm([quiet(1), raised(2)])
+
+    assert alarm is not None
+    assert (alarm.window, alarm.first_seq, alarm.confirmed) == (2, 200, False)
+
+
+def test_a_fresh_window_confirms_it_with_its_reason() -> None:
+    alarm = standing_alarm([raised(2), looked(3, False), looked(4, True), looked(5, False)])
+
+    assert alarm is not None
+    assert alarm.confirmed
+    assert alarm.reason == "other words; confirmed: p = 0.001"
+
+
+def test_a_window_that_could_not_tell_is_no_look() -> None:
+    alarm = standing_alarm([raised(1), *(looked(2 + n, None) for n in range(2 * LOOKS))])
+
+    assert alarm is not None
+    assert alarm.looks == 0
+
+
+def test_what_is_not_confirmed_in_time_is_dropped_and_the_next_alarm_counts() -> None:
+    dropped = [raised(1), *(looked(2 + n, False) for n in range(LOOKS))]
+
+    assert standing_alarm(dropped) is None
+    again = standing_alarm([*dropped, raised(9)])
+    assert again is not None
+    assert again.window == 9
+
+
+def test_a_second_alarm_does_not_replace_the_first() -> None:
+    alarm = standing_alarm([raised(1), raised(2)])
+
+    assert alarm is not None
+    assert alarm.window == 1
