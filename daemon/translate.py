@@ -1,5 +1,6 @@
 """Turns sections of the settings into the plain values that each package takes."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 from daemon.ceiling import Ceiling
@@ -9,17 +10,20 @@ from daemon.decoding import Limits
 from daemon.hygiene.admission import Admission
 from daemon.hygiene.redaction import Redactor
 from daemon.kafka_settings import KafkaSettings
+from daemon.pem import authority_problem, pair_problems
 from daemon.policy import PolicySettings
-from daemon.settings import Settings
-from daemon.settings_file import read_secret
+from daemon.settings import KafkaSection, Settings
+from daemon.settings_file import Mistake, SettingsError, read_secret
 from learners.types import LoraSettings
 from monitors.suite import MonitorSettings
 from registry.gate import GateSettings
 
 
 def kafka_settings(settings: Settings) -> KafkaSettings:
-    """Return how to reach Kafka, secrets read. Raises SettingsError where a secret's file can't be read."""
+    """Return how to reach Kafka, secrets read. Raises SettingsError where a file can't be used."""
     kafka = settings.kafka
+    if mistakes := tuple(_pem_mistakes(kafka)):
+        raise SettingsError(mistakes)
     return KafkaSettings(
         bootstrap_servers=kafka.bootstrap_servers,
         topic=kafka.topic,
@@ -30,6 +34,7 @@ def kafka_settings(settings: Settings) -> KafkaSettings:
         heartbeat_interval_ms=kafka.heartbeat_interval_ms,
         max_poll_records=kafka.max_poll_records,
         stalled_after_s=kafka.stalled_after_s,
+        api_version=_version(kafka.api_version),
         security_protocol=kafka.security_protocol,
         ssl_cafile=str(kafka.ssl_cafile) if kafka.ssl_cafile else None,
         ssl_certfile=str(kafka.ssl_certfile) if kafka.ssl_certfile else None,
@@ -38,6 +43,22 @@ def kafka_settings(settings: Settings) -> KafkaSettings:
         sasl_username=kafka.sasl_username,
         sasl_password=read_secret(kafka.sasl_password, kafka.sasl_password_file),
     )
+
+
+def _version(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    major, minor = text.split(".")
+    return int(major), int(minor)
+
+
+def _pem_mistakes(kafka: KafkaSection) -> Iterator[Mistake]:
+    if kafka.ssl_cafile and (problem := authority_problem(kafka.ssl_cafile)):
+        yield Mistake(path="kafka.ssl_cafile", problem=problem, source=str(kafka.ssl_cafile))
+    if kafka.ssl_certfile:
+        for file, problem in pair_problems(kafka.ssl_certfile, kafka.ssl_keyfile):
+            name = "kafka.ssl_keyfile" if file == kafka.ssl_keyfile else "kafka.ssl_certfile"
+            yield Mistake(path=name, problem=problem, source=str(file))
 
 
 def limits(settings: Settings) -> Limits:
