@@ -259,6 +259,8 @@ class KafkaSource:
             end = self._consumer.highwater(part)
             with contextlib.suppress(kafka_errors.KafkaError):
                 first = self._consumer.beginning_offsets([part], timeout_ms=_METADATA_TIMEOUT_MS)[part]
+                if end is None:  # no fetch has succeeded yet
+                    end = self._consumer.end_offsets([part], timeout_ms=_METADATA_TIMEOUT_MS)[part]
         return OffsetLost(TopicPartition(*part), offset, (first, end))
 
 
@@ -269,9 +271,8 @@ class _Manager(KafkaConnectionManager):  # type: ignore[misc]
 
     async def _connect(self, node: object, conn: Any, *args: object, **options: object) -> None:
         conn.init_future.add_both(self._note)
-        conn.close_future.add_errback(
-            self._note
-        )  # a broker may hang up on the first request after the greeting
+        # A broker that wants a password hangs up on the first request after the greeting.
+        conn.close_future.add_errback(self._note)
         await super()._connect(node, conn, *args, **options)
 
     def _note(self, outcome: object) -> None:
