@@ -42,6 +42,8 @@ def _of_tls(said: str, settings: KafkaSettings) -> Iterator[str]:
     if "CERTIFICATE_VERIFY_FAILED" in said:
         known = f"in {settings.ssl_cafile}" if settings.ssl_cafile else "that this system trusts"
         yield f"no authority {known} signed the broker's certificate: set kafka.ssl_cafile to the one that did"
+    if "PROTOCOL_VERSION" in said or "UNSUPPORTED_PROTOCOL" in said:
+        yield "the broker speaks no TLS of version 1.2 or newer: enable it there"
     if "ALERT" in said and settings.ssl_certfile is None:
         yield "the broker asks for a client certificate: set kafka.ssl_certfile and kafka.ssl_keyfile"
     if "ALERT" in said:

@@ -46,8 +46,12 @@ def _hang_up(sock: ssl.SSLSocket | None) -> None:
 
 
 def _context(settings: KafkaSettings) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=settings.ssl_cafile)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # checks certificate and host name
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if settings.ssl_cafile:
+        context.load_verify_locations(settings.ssl_cafile)
+    else:
+        context.load_default_certs()
     if settings.ssl_certfile:
         context.load_cert_chain(settings.ssl_certfile, settings.ssl_keyfile, password=no_password)
     return context

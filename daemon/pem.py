@@ -15,7 +15,7 @@ def authority_problem(file: Path) -> str | None:
     if (problem := _unreadable(file)) is not None:
         return problem
     try:
-        ssl.create_default_context(cafile=file)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
     except ssl.SSLError:
         return "holds no certificate that can be read; give the authority's, in PEM"
     return None

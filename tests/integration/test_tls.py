@@ -132,6 +132,21 @@ def test_renewed_files_are_used_without_a_restart(
         source.close(2)
 
 
+@pytest.mark.parametrize("content", [None, b"junk"])
+def test_a_file_that_is_spoilt_while_running_is_named(
+    secured: str, server: Pem, topic: str, tmp_path: Path, content: bytes | None
+) -> None:
+    spoilt = tmp_path / "spoilt.pem"
+    if content is not None:
+        spoilt.write_bytes(content)
+    settings = replace(over_tls(secured, topic, trusting=server), ssl_cafile=str(spoilt))
+
+    with pytest.raises(
+        BrokerUnreachable, match=r"check kafka\.ssl_cafile, kafka\.ssl_certfile and kafka\.ssl_keyfile"
+    ):
+        check_broker(settings, timeout_s=1)
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """Settings that a port refuses, and what must be said about it."""
