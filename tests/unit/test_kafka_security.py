@@ -9,8 +9,9 @@ from pydantic import ValidationError
 
 from daemon.kafka_refusals import explained
 from daemon.settings import KafkaSection, Settings
-from daemon.settings_file import SettingsError
+from daemon.settings_file import SettingsError, dump
 from daemon.translate import kafka_settings
+from tests.factories_cli import typed
 from tests.factories_daemon import line_settings
 from tests.factories_intake import kafka_settings as quick_settings
 from tests.tls import Pem
@@ -97,6 +98,20 @@ def test_every_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         f"{path}: kafka.{name}: can't be read: No such file or directory; check the path and its permissions"
         for name, path in files.items()
     ]
+
+
+@pytest.mark.parametrize("command", [["run"], ["replay", "talks.jsonl"]])
+def test_a_command_that_needs_a_file_names_it_and_starts_nothing(tmp_path: Path, command: list[str]) -> None:
+    (tmp_path / "talks.jsonl").write_text("", encoding="utf-8")
+    config = tmp_path / "retuned.yaml"
+    config.write_text(dump(with_files(tmp_path, ssl_cafile=tmp_path / "none.pem")), encoding="utf-8")
+    words = [str(tmp_path / word) if word.endswith("jsonl") else word for word in command]
+
+    answer = typed("--config", str(config), *words)
+
+    assert answer.exit_code == 2
+    assert f"{tmp_path}/none.pem: kafka.ssl_cafile: can't be read" in answer.stderr
+    assert not (tmp_path / "state").exists()
 
 
 def test_a_file_without_a_certificate_is_no_authority(tmp_path: Path, pem: Pem) -> None:
