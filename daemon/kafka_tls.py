@@ -45,8 +45,22 @@ def _hang_up(sock: ssl.SSLSocket | None) -> None:
             socket.socket.shutdown(sock, socket.SHUT_RDWR)  # the SSLSocket's own would forget its handshake
 
 
+class _Socket(ssl.SSLSocket):
+    """Closes when its handshake fails: the client leaves that to the garbage collector."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except OSError:
+            self.close()
+            raise
+
+
 def _context(settings: KafkaSettings) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # checks certificate and host name
+    context.sslsocket_class = _Socket
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if settings.ssl_cafile:
         context.load_verify_locations(settings.ssl_cafile)

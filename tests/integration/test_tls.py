@@ -23,8 +23,8 @@ from tests.helpers import eventually
 from tests.proxy import Proxy, Serve
 from tests.tls import Pem, ending_tls
 
-# The client forgets to close the socket of a connection that was refused; the collector does it.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <(socket|ssl):ResourceWarning")
+# The client forgets to close the socket of a connection that was refused, or that it gives up; the collector does it.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <(socket|daemon):ResourceWarning")
 
 
 @pytest.fixture(autouse=True)
