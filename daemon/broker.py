@@ -35,9 +35,13 @@ class LocalBroker:
     as the broker is needed: on Linux a child is tied to the thread that started it.
     """
 
-    def __init__(self, *, port: int | None = None) -> None:
-        """Prepare a broker on ``port``, or on a free one."""
+    def __init__(self, *, port: int | None = None, advertised: str | None = None) -> None:
+        """Prepare a broker on ``port``, or on a free one.
+
+        ``advertised`` is the HOST:PORT that clients are sent to, where it isn't the broker's own: a proxy's.
+        """
         self._wanted_port = port
+        self._advertised = advertised
         self._port = port or 0
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -63,7 +67,7 @@ class LocalBroker:
         for _ in range(1 if self._wanted_port else _ATTEMPTS):
             self._port = self._wanted_port or _free_port()
             with tempfile.TemporaryFile() as output:
-                self._process = _spawn(program, self.bootstrap, output)
+                self._process = _spawn(program, self.bootstrap, self._advertised or self.bootstrap, output)
                 if _accepts(self._process, self._port):
                     return self
                 self.kill()
@@ -109,10 +113,10 @@ def _program() -> str:
         raise LocalBrokerMissing(str(error)) from error
 
 
-def _spawn(program: str, address: str, output: IO[bytes]) -> subprocess.Popen[bytes]:
+def _spawn(program: str, address: str, advertised: str, output: IO[bytes]) -> subprocess.Popen[bytes]:
     tether = [sys.executable, "-m", "daemon.tether", str(os.getpid())]
-    url = f"tcp://{address}"
-    options = ["--listener-url", url, "--advertised-listener-url", url, "--storage-engine", "memory://tansu/"]
+    listener = ["--listener-url", f"tcp://{address}", "--advertised-listener-url", f"tcp://{advertised}"]
+    options = [*listener, "--storage-engine", "memory://tansu/"]
     return subprocess.Popen(
         [*tether, program, *options], stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
     )

@@ -49,6 +49,7 @@ def run_daemon(settings: Settings) -> int:
 
     Raises DaemonError, LearnerError or RegistryError where it can't start.
     """
+    kafka_settings(settings)  # a file that can't be used is told now, not once the model has been read
     configure_logging(settings.logging.level, settings.logging.format)
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     stores, metrics = open_stores(settings), Metrics()

@@ -7,9 +7,11 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
+from daemon.kafka_refusals import explained
 from daemon.kafka_settings import KafkaSettings
+from daemon.kafka_tls import ClientTls
 from daemon.streams import (
     BrokerUnreachable,
     FetchStalled,
@@ -29,6 +31,8 @@ with warnings.catch_warnings():
     from kafka import errors as kafka_errors
     from kafka.consumer.subscription_state import ConsumerRebalanceListener  # type: ignore[import-untyped]
     from kafka.net.compat import KafkaNetClient  # type: ignore[import-untyped]
+    from kafka.net.manager import KafkaConnectionManager  # type: ignore[import-untyped]
+    from kafka.net.selector import NetworkSelector  # type: ignore[import-untyped]
     from kafka.structs import OffsetAndMetadata  # type: ignore[import-untyped]
 
 _log = logging.getLogger(__name__)
@@ -63,13 +67,14 @@ class KafkaSource:
     def __init__(self, settings: KafkaSettings, *, start_offsets: StartOffsets) -> None:
         self._settings = settings
         self._start_offsets = start_offsets
-        self._client: KafkaNetClient | None = None
+        self._client: _Client | None = None
         self._consumer: KafkaConsumer | None = None
         self._unplaced: set[ClientPartition] = set()
         self._beyond_end_since: dict[ClientPartition, float] = {}
         self._counted_in: dict[str, str] = {}  # topic -> id of the topic that its offsets belong to
         self._progress = _Progress(settings.stalled_after_s)
         self._trouble = _Trouble("reading from Kafka")
+        self._unreachable = _Trouble("connecting to Kafka")
 
     def poll(self, timeout_s: float, max_records: int | None = None) -> list[RawRecord]:
         """See RecordSource."""
@@ -139,6 +144,7 @@ class KafkaSource:
             self._trouble.note(error)
             time.sleep(wait_s)  # errors come at once, and again
             return []
+        self._note_connection()
         self._place_assigned(consumer)
         self._refuse_other_topic(consumer)
         if not batches:
@@ -168,8 +174,15 @@ class KafkaSource:
         return self._consumer
 
     def _make_client(self, **configs: object) -> KafkaNetClient:
-        self._client = KafkaNetClient(**configs)
+        self._client = _Client(self._settings, **configs)
         return self._client
+
+    def _note_connection(self) -> None:
+        """The consumer connects on a thread of its own and never tells of a failure."""
+        if self.connected:
+            self._unreachable.over()
+        elif self._client is not None and self._client.refusal is not None:
+            self._unreachable.note(_unreachable(self._settings, self._client.refusal))
 
     def _hold_back(self, assigned: Iterable[ClientPartition]) -> None:
         """Keep new partitions from being fetched until they are placed.
@@ -248,7 +261,40 @@ class KafkaSource:
             end = self._consumer.highwater(part)
             with contextlib.suppress(kafka_errors.KafkaError):
                 first = self._consumer.beginning_offsets([part], timeout_ms=_METADATA_TIMEOUT_MS)[part]
+                if end is None:  # no fetch has succeeded yet
+                    end = self._consumer.end_offsets([part], timeout_ms=_METADATA_TIMEOUT_MS)[part]
         return OffsetLost(TopicPartition(*part), offset, (first, end))
+
+
+class _Manager(KafkaConnectionManager):  # type: ignore[misc]
+    """Remembers why the latest connection did not come about: the client only logs it, and tries again."""
+
+    refusal: Exception | None = None
+
+    async def _connect(self, node: object, conn: Any, *args: object, **options: object) -> None:
+        conn.init_future.add_both(self._note)
+        # A broker that wants a password hangs up on the first request after the greeting.
+        conn.close_future.add_errback(self._note)
+        await super()._connect(node, conn, *args, **options)
+
+    def _note(self, outcome: object) -> None:
+        self.refusal = outcome if isinstance(outcome, Exception) else None
+
+
+class _Client(KafkaNetClient):  # type: ignore[misc]
+    """The client's own, with the manager above and TLS of ours."""
+
+    def __init__(self, settings: KafkaSettings, **configs: object) -> None:
+        net = NetworkSelector(**configs)
+        if settings.security_protocol in ("SSL", "SASL_SSL"):
+            configs["ssl_context"] = ClientTls(settings, later=net.call_later)
+        super().__init__(net=net, manager=_Manager(net, **configs))
+
+    @property
+    def refusal(self) -> Exception | None:
+        """Why the latest connection did not come about; None where it did."""
+        found: Exception | None = self._manager.refusal
+        return found
 
 
 class _Progress:
@@ -312,6 +358,7 @@ class KafkaSink:
         self._producer: KafkaProducer | None = None
         self._queue: deque[_Letter] = deque()
         self._trouble = _Trouble("writing to Kafka")
+        self._client: _Client | None = None
 
     def send(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers = ()) -> None:
         """See RecordSink."""
@@ -325,7 +372,8 @@ class KafkaSink:
             while self._queue:
                 self._await_first(max(0.0, deadline - time.monotonic()))
         except kafka_errors.KafkaTimeoutError as error:
-            self._trouble.note(error)
+            refusal = None if self._client is None else self._client.refusal
+            self._trouble.note(error if refusal is None else _unreachable(self._settings, refusal))
         except kafka_errors.KafkaError as error:
             # A producer may never recover from some errors (a broker that forgot it); a new one does.
             self._trouble.note(error)
@@ -365,6 +413,7 @@ class KafkaSink:
         if self._producer is None:
             self._producer = KafkaProducer(
                 **_connection(self._settings),
+                kafka_client=self._make_client,
                 acks="all",
                 max_block_ms=_METADATA_TIMEOUT_MS,
                 delivery_timeout_ms=_DELIVERY_TIMEOUT_MS,
@@ -373,6 +422,10 @@ class KafkaSink:
                 metrics_enabled=False,
             )
         return self._producer
+
+    def _make_client(self, **configs: object) -> KafkaNetClient:
+        self._client = _Client(self._settings, **configs)
+        return self._client
 
     def _discard_producer(self, timeout_s: float) -> None:
         producer, self._producer = self._producer, None
@@ -477,11 +530,11 @@ def _at_end(consumer: KafkaConsumer, part: ClientPartition) -> bool:
 
 @contextlib.contextmanager
 def _admin(settings: KafkaSettings, timeout_s: float) -> Iterator[KafkaAdminClient]:
-    client: KafkaNetClient | None = None
+    client: _Client | None = None
 
     def make_client(**configs: object) -> KafkaNetClient:
         nonlocal client
-        client = KafkaNetClient(**configs)
+        client = _Client(settings, **configs)
         return client
 
     try:
@@ -489,27 +542,29 @@ def _admin(settings: KafkaSettings, timeout_s: float) -> Iterator[KafkaAdminClie
             **_connection(settings), kafka_client=make_client, bootstrap_timeout_ms=timeout_s * 1000
         )
     except kafka_errors.KafkaError as error:
-        servers = ", ".join(settings.bootstrap_servers)
-        raise BrokerUnreachable(
-            f"no use of the broker at {servers} within {timeout_s:g} s ({error}); check the address, that the "
-            f"broker runs, and security_protocol {settings.security_protocol} with its credentials"
-        ) from error
+        refusal = None if client is None else client.refusal
+        raise _unreachable(settings, refusal or error, timeout_s=timeout_s) from error
     finally:
         if client is not None:  # also where the constructor failed
             client.close()
+
+
+def _unreachable(
+    settings: KafkaSettings, error: Exception, *, timeout_s: float | None = None
+) -> BrokerUnreachable:
+    servers = ", ".join(settings.bootstrap_servers)
+    within = "" if timeout_s is None else f" within {timeout_s:g} s"
+    return BrokerUnreachable(f"no use of the broker at {servers}{within}: {explained(error, settings)}")
 
 
 def _connection(settings: KafkaSettings) -> dict[str, object]:
     return {
         "bootstrap_servers": list(settings.bootstrap_servers),
         "client_id": settings.client_id,
-        "api_version": _NEWEST_API,
+        "api_version": settings.api_version or _NEWEST_API,
         "request_timeout_ms": settings.request_timeout_ms,
         "reconnect_backoff_max_ms": _RECONNECT_MAX_MS,
         "security_protocol": settings.security_protocol,
-        "ssl_cafile": settings.ssl_cafile,
-        "ssl_certfile": settings.ssl_certfile,
-        "ssl_keyfile": settings.ssl_keyfile,
         "sasl_mechanism": settings.sasl_mechanism,
         "sasl_plain_username": settings.sasl_username,
         "sasl_plain_password": settings.sasl_password,
@@ -521,12 +576,13 @@ class _Trouble:
 
     def __init__(self, doing: str) -> None:
         self._doing = doing
-        self._last: type[Exception] | None = None
+        self._last: object = None
 
     def note(self, error: Exception) -> None:
-        if type(error) is not self._last:
+        kind = str(error) if isinstance(error, BrokerUnreachable) else type(error)
+        if kind != self._last:
             _log.warning("%s fails and is tried again: %s", self._doing, error)
-            self._last = type(error)
+            self._last = kind
 
     def over(self) -> None:
         if self._last is not None:

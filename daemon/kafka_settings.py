@@ -23,6 +23,7 @@ class KafkaSettings:
     request_timeout_ms: int = 10_000  # how long one request may take before its connection is given up
     max_poll_records: int = 500
     stalled_after_s: float = 60.0  # of polling in vain while there are records
+    api_version: tuple[int, int] | None = None  # None: the newest that both sides know
     security_protocol: SecurityProtocol = "PLAINTEXT"
     ssl_cafile: str | None = None
     ssl_certfile: str | None = None

@@ -1,6 +1,7 @@
 """What can be set in ``retuned.yaml``: every field with its unit, default and what changing it costs."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -35,6 +36,10 @@ class KafkaSection(_Section):
     """Records a poll returns at most, and a ledger transaction holds. Larger: faster, more memory."""
     stalled_after_s: float = Field(60.0, gt=0)
     """Seconds of polling without a record, though there are some, after which intake halts and says so."""
+    api_version: str | None = Field(None, pattern=r"^\d+\.\d+$", coerce_numbers_to_str=True)
+    """Newest version of Kafka's protocol to speak, such as "2.3", at least 0.11. Only for a broker that can't say what it
+    speaks. Below 2.8 topics have no ids, so one that was made anew is known by its offsets alone; below 2.4 doctor
+    can't create topics."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     """How to talk to the broker. Use SSL or SASL_SSL wherever the network isn't your own."""
     ssl_cafile: Path | None = None
@@ -52,17 +57,43 @@ class KafkaSection(_Section):
     sasl_password_file: Path | None = None
     """File that holds the SASL password (a mounted secret)."""
 
+    @field_validator("api_version")
+    @classmethod
+    def _known_version(cls, value: str | None) -> str | None:
+        if value is not None and tuple(map(int, value.split("."))) < (0, 11):
+            raise ValueError("must be at least 0.11, the first with headers and idempotent producers")
+        return value
+
     @model_validator(mode="after")
-    def _sasl_is_complete(self) -> "KafkaSection":
-        if self.security_protocol.startswith("SASL") and not (
-            self.sasl_mechanism and self.sasl_username and (self.sasl_password or self.sasl_password_file)
-        ):
-            raise ValueError(
-                f"{self.security_protocol} needs sasl_mechanism, sasl_username and sasl_password_file (or sasl_password)"
-            )
+    def _sections_agree(self) -> "KafkaSection":
+        mistakes = [*self._sasl_mistakes(), *self._tls_mistakes()]
         if self.heartbeat_interval_ms * 3 > self.session_timeout_ms:
-            raise ValueError("heartbeat_interval_ms must be at most a third of session_timeout_ms")
+            mistakes.append("heartbeat_interval_ms must be at most a third of session_timeout_ms")
+        if mistakes:
+            raise ValueError("; ".join(mistakes))
         return self
+
+    def _sasl_mistakes(self) -> Iterator[str]:
+        given = {
+            "sasl_mechanism": self.sasl_mechanism,
+            "sasl_username": self.sasl_username,
+            "sasl_password_file (or sasl_password)": self.sasl_password or self.sasl_password_file,
+        }
+        missing = [name for name, value in given.items() if not value]
+        if self.security_protocol.startswith("SASL"):
+            if missing:
+                yield f"{self.security_protocol} needs {', '.join(missing)}"
+        elif len(missing) < len(given):
+            protocol = "SASL_SSL" if self.security_protocol == "SSL" else "SASL_SSL or SASL_PLAINTEXT"
+            yield f"security_protocol {self.security_protocol} uses no SASL settings: set it to {protocol}, or leave them out"
+
+    def _tls_mistakes(self) -> Iterator[str]:
+        names = ("ssl_cafile", "ssl_certfile", "ssl_keyfile")
+        unused = [name for name in names if getattr(self, name) is not None]
+        if unused and not self.security_protocol.endswith("SSL"):
+            yield f"security_protocol {self.security_protocol} uses no TLS: set it to SSL or SASL_SSL, or leave {', '.join(unused)} out"
+        if self.ssl_keyfile and not self.ssl_certfile:
+            yield "ssl_keyfile needs ssl_certfile, the certificate that the key belongs to"
 
 
 class ModelSection(_Section):

@@ -192,15 +192,18 @@ def _dump(section: BaseModel, *, indent: str, comments: bool) -> Iterator[str]:
 def read_secret(value: SecretStr | None, file: Path | None) -> str | None:
     """Return a secret from its setting, or from the file that holds it.
 
-    Raises SettingsError when the file can't be read.
+    Raises SettingsError when the file can't be read, or is empty.
     """
     if value is not None:
         return value.get_secret_value()
     if file is None:
         return None
     try:
-        return file.read_text(encoding="utf-8").strip()
-    except OSError as error:
+        secret = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(
             (Mistake(path="", problem=f"the secret can't be read: {error}", source=str(file)),)
         ) from error
+    if not secret:
+        raise SettingsError((Mistake(path="", problem="the secret is empty", source=str(file)),))
+    return secret

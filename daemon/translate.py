@@ -1,6 +1,7 @@
 """Turns sections of the settings into the plain values that each package takes."""
 
 import math
+from collections.abc import Iterator
 from datetime import timedelta
 
 from daemon.ceiling import Ceiling
@@ -13,9 +14,10 @@ from daemon.hygiene.redaction import Redactor
 from daemon.kafka_settings import KafkaSettings
 from daemon.ledger.history_retention import KeepHistory
 from daemon.ledger.retention import Keep
+from daemon.pem import authority_problem, pair_problems
 from daemon.policy import PolicySettings
-from daemon.settings import Settings
-from daemon.settings_file import read_secret
+from daemon.settings import KafkaSection, Settings
+from daemon.settings_file import Mistake, SettingsError, read_secret
 from daemon.standing import LOOKS
 from learners.types import LoraSettings
 from monitors.suite import MonitorSettings
@@ -23,8 +25,10 @@ from registry.gate import GateSettings
 
 
 def kafka_settings(settings: Settings) -> KafkaSettings:
-    """Return how to reach Kafka, secrets read. Raises SettingsError where a secret's file can't be read."""
+    """Return how to reach Kafka, secrets read. Raises SettingsError where a file can't be used."""
     kafka = settings.kafka
+    if mistakes := tuple(_pem_mistakes(kafka)):
+        raise SettingsError(mistakes)
     return KafkaSettings(
         bootstrap_servers=kafka.bootstrap_servers,
         topic=kafka.topic,
@@ -35,6 +39,7 @@ def kafka_settings(settings: Settings) -> KafkaSettings:
         heartbeat_interval_ms=kafka.heartbeat_interval_ms,
         max_poll_records=kafka.max_poll_records,
         stalled_after_s=kafka.stalled_after_s,
+        api_version=_version(kafka.api_version),
         security_protocol=kafka.security_protocol,
         ssl_cafile=str(kafka.ssl_cafile) if kafka.ssl_cafile else None,
         ssl_certfile=str(kafka.ssl_certfile) if kafka.ssl_certfile else None,
@@ -43,6 +48,22 @@ def kafka_settings(settings: Settings) -> KafkaSettings:
         sasl_username=kafka.sasl_username,
         sasl_password=read_secret(kafka.sasl_password, kafka.sasl_password_file),
     )
+
+
+def _version(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    major, minor = text.split(".")
+    return int(major), int(minor)
+
+
+def _pem_mistakes(kafka: KafkaSection) -> Iterator[Mistake]:
+    if kafka.ssl_cafile and (problem := authority_problem(kafka.ssl_cafile)):
+        yield Mistake(path="kafka.ssl_cafile", problem=problem, source=str(kafka.ssl_cafile))
+    if kafka.ssl_certfile:
+        for file, problem in pair_problems(kafka.ssl_certfile, kafka.ssl_keyfile):
+            name = "kafka.ssl_keyfile" if file == kafka.ssl_keyfile else "kafka.ssl_certfile"
+            yield Mistake(path=name, problem=problem, source=str(file))
 
 
 def limits(settings: Settings) -> Limits:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from daemon.checkup.check import Check, ill, well
 from daemon.kafka import check_broker, create_topic, topic_partitions
 from daemon.settings import Settings
+from daemon.settings_file import SettingsError
 from daemon.streams import BrokerUnreachable
 from daemon.translate import kafka_settings
 
@@ -17,8 +18,8 @@ _PARTITIONS = 1
 def check_stream(settings: Settings, *, create_topics: bool) -> Iterator[Check]:
     """Look for the broker, then for both topics; make those that are missing where asked to."""
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # the checks say it better
-    kafka = kafka_settings(settings)
     try:
+        kafka = kafka_settings(settings)
         brokers = check_broker(kafka, timeout_s=_TIMEOUT_S)
         yield well(
             "broker", f"{', '.join(kafka.bootstrap_servers)} answers; brokers in the cluster: {brokers}"
@@ -33,5 +34,7 @@ def check_stream(settings: Settings, *, create_topics: bool) -> Iterator[Check]:
                 yield ill(subject, f"there is no topic {topic}", remedy)
             else:
                 yield well(subject, f"{topic} is there; partitions: {partitions}")
+    except SettingsError as error:
+        yield ill("broker", str(error), "mend the file, or the setting that names it")
     except BrokerUnreachable as error:
-        yield ill("broker", str(error), "mend kafka.bootstrap_servers in the settings, or start the broker")
+        yield ill("broker", str(error), "mend what it names in the settings, or start the broker")

@@ -1,27 +1,26 @@
-"""What every RecordSource and RecordSink promises: the fake that other tests use, and Kafka's."""
+"""What every RecordSource and RecordSink promises: the fake that other tests use, and Kafka's on each broker."""
 
-import itertools
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import pytest
 
-from daemon.broker import LocalBroker
-from daemon.kafka import KafkaSink, KafkaSource, create_topic
+from daemon.kafka import KafkaSink, KafkaSource
+from daemon.kafka_settings import KafkaSettings
 from daemon.streams import RawRecord, RecordSink, RecordSource, Start, StartOffsets, TopicPartition
-from tests.factories_intake import kafka_settings
+from tests.brokers import BROKERS, Cluster, running
 from tests.fakes_kafka import FakeBroker, FakeSink, FakeSource
 
 PARTITIONS = 2
-_topics = (f"contract-{number}" for number in itertools.count())
 
 
 @dataclass
 class World:
     """One empty topic with PARTITIONS partitions, and how to reach it."""
 
-    topic: str = field(default_factory=lambda: next(_topics))
+    topic: str
     opened: list[RecordSource | RecordSink] = field(default_factory=list)
 
     def new_source(self, start_offsets: StartOffsets) -> RecordSource:
@@ -54,7 +53,7 @@ class World:
 
 class FakeWorld(World):
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__("contract")
         self.broker = FakeBroker(partitions=PARTITIONS)
 
     def new_source(self, start_offsets: StartOffsets) -> RecordSource:
@@ -65,10 +64,9 @@ class FakeWorld(World):
 
 
 class KafkaWorld(World):
-    def __init__(self, broker: LocalBroker) -> None:
-        super().__init__()
-        self.settings = kafka_settings(broker.bootstrap, self.topic)
-        create_topic(self.settings, self.topic, partitions=PARTITIONS)
+    def __init__(self, settings: KafkaSettings) -> None:
+        super().__init__(settings.topic)
+        self.settings = settings
 
     def new_source(self, start_offsets: StartOffsets) -> RecordSource:
         return KafkaSource(self.settings, start_offsets=start_offsets)
@@ -81,18 +79,27 @@ class KafkaWorld(World):
 KEYS = (b"b", b"g")
 
 
-@pytest.fixture(scope="module")
-def broker() -> Iterator[LocalBroker]:
-    with LocalBroker() as running:
-        yield running
+@pytest.fixture(scope="module", params=["fake", *BROKERS])
+def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster | None]:
+    """Each broker in turn; None is the fake."""
+    if request.param == "fake":
+        yield None
+        return
+    with running(request.param) as found:
+        yield found
 
 
-@pytest.fixture(params=["fake", "kafka"])
-def world(request: pytest.FixtureRequest, broker: LocalBroker) -> Iterator[World]:
-    made: World = FakeWorld() if request.param == "fake" else KafkaWorld(broker)
-    yield made
-    for opened in made.opened:
-        opened.close(2)
+@pytest.fixture
+def world(cluster: Cluster | None) -> Iterator[World]:
+    with ExitStack() as stack:
+        made: World
+        if cluster is None:
+            made = FakeWorld()
+        else:
+            made = KafkaWorld(stack.enter_context(cluster.topic(partitions=PARTITIONS)))
+        yield made
+        for opened in made.opened:
+            opened.close(2)
 
 
 def polled(source: RecordSource, count: int, *, max_records: int | None = None) -> list[RawRecord]:

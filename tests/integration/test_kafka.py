@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -13,14 +13,11 @@ from daemon.broker import LocalBroker
 from daemon.kafka import (
     KafkaSink,
     KafkaSource,
-    _admin,
     check_broker,
     create_topic,
-    topic_exists,
-    topic_partitions,
 )
 from daemon.kafka_settings import KafkaSettings
-from daemon.streams import BrokerUnreachable, OffsetLost, RawRecord, Start, TopicPartition, TopicRecreated
+from daemon.streams import BrokerUnreachable, OffsetLost, RawRecord, Start, TopicPartition
 from tests.factories_intake import kafka_settings
 
 # The client forgets to close the socket of a connection that was refused; the collector does it.
@@ -80,101 +77,11 @@ def records_of(source: KafkaSource, records: list[RawRecord]) -> list[RawRecord]
     return records
 
 
-def test_a_topic_is_made_once(broker: LocalBroker, topic: str) -> None:
-    settings = kafka_settings(broker.bootstrap, topic)
-
-    assert not topic_exists(settings, topic)
-    assert create_topic(settings, topic, partitions=3)
-    assert not create_topic(settings, topic, partitions=3)
-    assert topic_partitions(settings, topic) == 3
-    assert check_broker(settings) == 1
-
-
 def test_a_broker_that_is_not_there_is_named_in_time() -> None:
     settings = kafka_settings("127.0.0.1:1", "t")
 
     with pytest.raises(BrokerUnreachable, match=r"127\.0\.0\.1:1.*check the address"):
         check_broker(settings, timeout_s=0.5)
-
-
-class Member:
-    """One member of a group, reading on a thread of its own into a ledger."""
-
-    def __init__(self, settings: KafkaSettings, ledger: "Ledger") -> None:
-        self.assigned: set[TopicPartition] = set()
-        self._settings = settings
-        self._ledger = ledger
-        self._leave = threading.Event()
-        self._thread = threading.Thread(target=self._read)
-        self._thread.start()
-
-    def leave(self) -> None:
-        self._leave.set()
-        self._thread.join(10)
-
-    def _read(self) -> None:
-        source = KafkaSource(self._settings, start_offsets=self._starts)
-        while not self._leave.is_set():
-            self._ledger.record(source.poll(0.1))
-        source.close(2)
-
-    def _starts(self, assigned: Iterable[TopicPartition]) -> Mapping[TopicPartition, Start]:
-        self.assigned = set(assigned)
-        return {source: Start(offset) for source, offset in self._ledger.offsets.items()}
-
-
-class Ledger:
-    """Counts each record once: what it already has it refuses, what would leave a gap is an error."""
-
-    def __init__(self) -> None:
-        self.offsets: dict[TopicPartition, int] = {}
-        self.gaps: list[RawRecord] = []
-        self._lock = threading.Lock()
-
-    def record(self, records: list[RawRecord]) -> None:
-        with self._lock:
-            for record in records:
-                expected = self.offsets.get(record.source, 0)
-                if record.offset > expected:
-                    self.gaps.append(record)
-                self.offsets[record.source] = max(expected, record.offset + 1)
-
-
-def test_two_members_share_the_partitions_until_one_leaves(broker: LocalBroker, topic: str) -> None:
-    settings = kafka_settings(broker.bootstrap, topic)
-    create_topic(settings, topic, partitions=2)
-    both = {TopicPartition(topic, 0), TopicPartition(topic, 1)}
-    one = Member(settings, Ledger())
-    wait_until(lambda: one.assigned == both)
-    other = Member(settings, Ledger())
-    try:
-        wait_until(lambda: len(one.assigned) == 1 and one.assigned | other.assigned == both, seconds=40)
-        other.leave()
-        wait_until(lambda: one.assigned == both, seconds=40)
-    finally:
-        one.leave()
-        other.leave()
-
-
-def test_members_that_come_and_go_leave_no_gap(broker: LocalBroker, topic: str) -> None:
-    settings = kafka_settings(broker.bootstrap, topic)
-    create_topic(settings, topic, partitions=2)
-    ledger = Ledger()
-    one = Member(settings, ledger)
-    fill(settings, *[b"%d" % number for number in range(500)])
-    wait_until(lambda: sum(ledger.offsets.values()) == 500)
-    other = Member(settings, ledger)
-    try:
-        wait_until(lambda: bool(other.assigned), seconds=40)
-        fill(settings, *[b"%d" % number for number in range(500)])
-        wait_until(lambda: sum(ledger.offsets.values()) == 1000, seconds=40)
-        one.leave()
-        fill(settings, *[b"%d" % number for number in range(500)])
-        wait_until(lambda: sum(ledger.offsets.values()) == 1500, seconds=40)
-        assert ledger.gaps == []
-    finally:
-        one.leave()
-        other.leave()
 
 
 def test_a_dead_broker_makes_polls_empty_and_closing_quick(own_broker: LocalBroker, topic: str) -> None:
@@ -268,22 +175,6 @@ def test_closing_a_sink_with_a_dead_broker_is_quick_and_admits_the_loss(
     assert time.monotonic() - start < 5
 
 
-def test_an_offset_beyond_the_end_is_refused_by_name(broker: LocalBroker, topic: str) -> None:
-    settings = kafka_settings(broker.bootstrap, topic)
-    create_topic(settings, topic, partitions=1)
-    fill(settings, b"1", b"2")
-    source = source_of(settings, p0=1000)
-    try:
-        with pytest.raises(
-            OffsetLost, match=rf"{topic}/0: offset 1000 is not in the topic, which has 0 to 2"
-        ) as lost:
-            wait_until(lambda: source.poll(0.2) != [])
-    finally:
-        source.close(2)
-
-    assert (lost.value.source, lost.value.offset) == (TopicPartition(topic, 0), 1000)
-
-
 def test_a_topic_that_was_made_anew_is_refused_rather_than_skipped(
     own_broker: LocalBroker, topic: str
 ) -> None:
@@ -302,68 +193,6 @@ def test_a_topic_that_was_made_anew_is_refused_rather_than_skipped(
         with pytest.raises(OffsetLost):
             wait_until(lambda: again.poll(0.2) != [])
         again.close(2)
-
-
-def made_anew(settings: KafkaSettings) -> None:
-    """Delete the topic and create another of its name."""
-    with _admin(settings, 5) as admin:
-        admin.delete_topics([settings.topic])
-    create_topic(settings, settings.topic, partitions=1)
-
-
-def test_a_topic_of_another_id_is_refused_although_it_has_the_offset(broker: LocalBroker, topic: str) -> None:
-    settings = kafka_settings(broker.bootstrap, topic)
-    create_topic(settings, topic, partitions=1)
-    fill(settings, b"old 1", b"old 2")
-    before = source_of(settings)
-    polled(before, 2)
-    known = before.topic_id(topic)
-    before.close(2)
-    made_anew(settings)
-    fill(settings, *[b"%d" % number for number in range(9)])
-
-    starts = {TopicPartition(topic, 0): Start(2, known)}
-    after = KafkaSource(settings, start_offsets=lambda _: starts)
-    try:
-        with pytest.raises(TopicRecreated, match=f"offset of topic id {known}") as refused:
-            wait_until(lambda: after.poll(0.2) != [])
-    finally:
-        after.close(2)
-    assert refused.value.found not in (None, known)
-
-
-def test_a_topic_made_anew_while_it_is_read_is_refused_within_seconds(
-    broker: LocalBroker, topic: str
-) -> None:
-    settings = kafka_settings(broker.bootstrap, topic)
-    create_topic(settings, topic, partitions=1)
-    fill(settings, b"old 1", b"old 2")
-    source = source_of(settings)
-    polled(source, 2)
-
-    made_anew(settings)
-    fill(settings, *[b"%d" % number for number in range(9)])
-
-    try:
-        with pytest.raises(TopicRecreated):
-            wait_until(lambda: bool(source.poll(0.2)) and False, seconds=20)
-    finally:
-        source.close(2)
-
-
-def test_whatever_the_start_offsets_raise_comes_out_of_poll(broker: LocalBroker, topic: str) -> None:
-    settings = kafka_settings(broker.bootstrap, topic)
-    create_topic(settings, topic, partitions=1)
-
-    def ledger_is_gone(_: object) -> dict[TopicPartition, Start]:
-        raise RuntimeError("the ledger is gone")
-
-    source = KafkaSource(settings, start_offsets=ledger_is_gone)
-    try:
-        with pytest.raises(RuntimeError, match="the ledger is gone"):
-            wait_until(lambda: source.poll(0.2) != [])
-    finally:
-        source.close(2)
 
 
 def test_the_password_does_not_show() -> None:
