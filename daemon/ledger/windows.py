@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 
-from sqlalchemy import Connection, Engine, RowMapping, Select, func, insert, select, update
+from sqlalchemy import Connection, Engine, RowMapping, Select, exists, func, insert, select, update
 
 from daemon.facts import Alarm, ClosedWindow, SeqRange, StoredReference
 from daemon.ledger.database import in_intake_order, reader, write
-from daemon.ledger.tables import conversations, references, verdicts, windows
+from daemon.ledger.tables import alarms, conversations, references, verdicts, windows
 from daemon.standing import DETECTOR, Told, standing_alarm
 
 #: Versions that a rollback finds the reference of: further back it begins a new one.
@@ -103,6 +103,31 @@ class WindowLedger:
         with self._reads.begin() as connection:
             row = connection.execute(query).mappings().first()
             return _window(row) if row else None
+
+    def waiting(self) -> int:
+        """Count the windows without verdicts."""
+        with self._reads.begin() as connection:
+            return connection.scalar(select(func.count()).where(windows.c.judged_at.is_(None))) or 0
+
+    def pass_over(self, rows: Callable[[int], VerdictRow], *, keep: int, seen: int, now: datetime) -> int:
+        """Let go of waiting windows but the newest ``keep``; return how many.
+
+        Those that the detector has not seen to their end (``seen``), and those in which it raised an alarm, wait on.
+        ``rows`` gives the verdict on a window that is passed over, by its number: what the detector found.
+        """
+        waiting = select(windows.c.number).where(windows.c.judged_at.is_(None))
+        newest = waiting.order_by(windows.c.number.desc()).limit(keep)
+        alarmed = exists().where(alarms.c.seq.between(windows.c.first_seq, windows.c.last_seq))
+        due = waiting.where(windows.c.number.not_in(newest) & (windows.c.last_seq <= seen) & ~alarmed)
+        with write(self._engine, "window.pass") as connection:
+            reference = newest_reference(connection)
+            numbers = connection.scalars(due.order_by(windows.c.number).limit(1_000)).all()
+            if not numbers or reference is None:
+                return 0
+            values = {"finding": "stable", "reference_id": reference.id, "judged_at": now}
+            connection.execute(update(windows).where(windows.c.number.in_(numbers)).values(**values))
+            connection.execute(insert(verdicts), [_verdict_values(rows(number)) for number in numbers])
+        return len(numbers)
 
     def record_judgement(
         self,

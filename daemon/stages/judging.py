@@ -19,6 +19,8 @@ from monitors.types import Finding, Reference, Sample, Verdict, Window
 
 _log = logging.getLogger(__name__)
 _ATTEMPTS = 3
+#: Windows that may wait to be judged. Judging one takes seconds.
+_BACKLOG = 20
 
 
 class JudgingStage:
@@ -82,7 +84,7 @@ class JudgingStage:
         if window is None or reference is None or reference.range is None:
             return
         case = self._case(window, reference)
-        if case is None:
+        if case is None or self._passes_over(reference):
             return
         self._judge.submit(
             Window(id=str(window.number), model_line=self._model_line, samples=self._samples(window.range)),
@@ -111,6 +113,30 @@ class JudgingStage:
             if raised is None or standing is not None
             else alarm_verdict(id_, raised, threshold=rate),
         )
+
+    def _passes_over(self, reference: StoredReference) -> bool:
+        """Where windows close faster than they can be judged, leave old ones to the detector, which has seen them."""
+        stored = self._detectors.stored(reference.id)
+        if stored is None or self._windows.waiting() <= _BACKLOG:
+            return False
+
+        def seen(number: int) -> VerdictRow:
+            verdict = quiet_verdict(
+                str(number),
+                state_of(stored.state),
+                threshold=self._settings.conversations_between_false_alarms,
+            )
+            reason = (
+                f"{verdict.reason}; no other monitor looked: windows close faster than they can be judged"
+            )
+            return _row(number, replace(verdict, reason=reason), self._settings)
+
+        passed = self._windows.pass_over(seen, keep=_BACKLOG // 2, seen=stored.seq, now=self._clock())
+        if passed:
+            _log.warning(
+                "%s windows are passed over: judging can't keep pace", passed, extra={"action": "judge"}
+            )
+        return passed > 0
 
     def _look(self, case: "_Case") -> None:
         try:
@@ -143,7 +169,7 @@ class JudgingStage:
 
     def _write(self, case: "_Case", judgement: Judgement) -> None:
         verdicts = (case.detected, *judgement.verdicts)
-        rows = [_row(case.window, verdict, case.settings) for verdict in verdicts]
+        rows = [_row(case.window.number, verdict, case.settings) for verdict in verdicts]
         self._windows.record_judgement(
             case.window,
             rows,
@@ -179,10 +205,10 @@ class _Case:
     detected: Verdict  # of the sequential detector, which has seen it already
 
 
-def _row(window: ClosedWindow, verdict: Verdict, settings: MonitorSettings) -> VerdictRow:
+def _row(window: int, verdict: Verdict, settings: MonitorSettings) -> VerdictRow:
     confirms = settings.confirming and verdict.monitor in settings.confirm_by
     return VerdictRow(
-        window=window.number,
+        window=window,
         monitor=verdict.monitor,
         finding=verdict.finding,
         score=verdict.score,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from daemon.clock import Clock
 from daemon.detection import state_json, state_of
-from daemon.facts import StoredReference
+from daemon.facts import StoredConversation, StoredReference
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
 from daemon.ledger.windows import WindowLedger
@@ -17,6 +17,8 @@ from monitors.types import Sample
 _log = logging.getLogger(__name__)
 #: Conversations a step: about a twentieth of a second.
 _PAGE = 100
+#: From so many unseen ones on an even sample of them is looked at: an alarm that comes late helps nobody.
+_FAR_BEHIND = 2_000
 
 #: Makes the detector of a reference, which goes on from a state.
 NewDetector = Callable[[tuple[Sample, ...], DetectorState, dict[int, Sample]], EDetector]
@@ -55,7 +57,7 @@ class WatchingStage:
         if reference is None or reference.range is None:
             return
         detector = self._detector(reference)
-        talks = self._conversations.after(self._seq, _PAGE)
+        talks = self._next()
         if not talks:
             return
         for talk in talks:
@@ -71,6 +73,19 @@ class WatchingStage:
 
     def close(self, timeout_s: float) -> None:
         """Nothing to let go of."""
+
+    def _next(self) -> list[StoredConversation]:
+        """Return the conversations to look at now."""
+        last = self._conversations.last_seq()
+        if last - self._seq <= _FAR_BEHIND:
+            return self._conversations.after(self._seq, _PAGE)
+        _log.warning(
+            "%s conversations behind: looks at an even sample of them",
+            last - self._seq,
+            extra={"action": "watch"},
+        )
+        stride = (last - self._seq) // _PAGE
+        return self._conversations.by_seq(range(last, self._seq, -stride)[::-1])
 
     def _raise(self, reference_id: int, detector: EDetector) -> None:
         state = detector.state

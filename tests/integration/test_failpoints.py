@@ -44,6 +44,12 @@ V1 = VersionName(LINE, 1)
 ELSEWHERE = {"lease.take", "lease.renew", "lease.release", "lease.first", "checkpoint", "checkpoint.sync"}
 
 
+def verdict(window: int, finding: str) -> VerdictRow:
+    return VerdictRow(
+        window=window, monitor="mmd", finding=finding, score=1.0, threshold=0.1, reason="so", triggers=True
+    )
+
+
 class Daemon:
     """What the stages do to what is durable, in their order. Started again, it goes on from what is written."""
 
@@ -124,18 +130,15 @@ class Daemon:
         if not self.detectors.newest(1):
             raised = RaisedAlarm(seq=70, since_seq=60, evidence={"input": 1e6}, at=NOW)
             self.detectors.raise_alarm(detector, raised)
+        self.windows.pass_over(lambda number: verdict(number, "stable"), keep=1, seen=40, now=NOW)
         while (window := self.windows.next_to_judge()) is not None:
-            row = VerdictRow(
-                window=window.number,
-                monitor="mmd",
-                finding="drift",
-                score=1.0,
-                threshold=0.1,
-                reason="so",
-                triggers=True,
-            )
             self.windows.record_judgement(
-                window, [row], finding="drift", reference_id=1, explanation=None, now=NOW
+                window,
+                [verdict(window.number, "drift")],
+                finding="drift",
+                reference_id=1,
+                explanation=None,
+                now=NOW,
             )
 
     def _train(self) -> None:

@@ -227,3 +227,18 @@ def test_after_a_restart_an_unfinished_window_is_judged(world: World) -> None:
 
     assert world.judge.stopped
     assert len(world.windows.judged(limit=9)) == 1
+
+
+def test_where_windows_close_faster_than_they_are_judged_old_ones_are_left_to_the_detector(
+    world: World,
+) -> None:
+    world.read(0, 10 + 30 * 20, alarm_at=45)  # in the second window
+
+    world.turn(1)
+    judged = world.windows.judged(limit=99)
+
+    assert [found.window.number for found in reversed(judged)] == [1, *range(3, 21)]
+    assert {found.finding for found in judged} == {"stable"}
+    assert "no other monitor looked" in judged[0].verdicts[0].reason
+    world.turn(1)
+    assert [window.id for window, _ in world.judge.asked] == ["2"]

@@ -118,3 +118,16 @@ def test_a_new_reference_is_watched_from_its_own_first_window_on(world: World) -
     assert new is not None
     assert (new.seq, new.state["count"]) == (265, 5)
     assert replace(old, seq=260) == old
+
+
+def test_far_behind_it_looks_at_an_even_sample_and_catches_up(world: World) -> None:
+    world.talk(200, SHOP)
+    world.stage.step()
+    world.talk(5_000, SHOP)
+
+    world.stage.step()
+
+    stored = world.detectors.stored(1)
+    assert stored is not None
+    assert stored.seq == 5_200
+    assert stored.state["count"] == 100
