@@ -1,10 +1,10 @@
 """Finds what led to what: the windows behind a decision, the decisions about one drift."""
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, exists, select
 
 from daemon.facts import Decision
 from daemon.ledger.database import reader
-from daemon.ledger.tables import decisions, windows
+from daemon.ledger.tables import alarms, decisions, windows
 from daemon.ledger.trainings import decision_of
 from daemon.ledger.windows import JudgedWindow, WindowLedger
 
@@ -17,9 +17,14 @@ class ReasonLedger:
         self._windows = WindowLedger(engine)
 
     def alarm_behind(self, decision: Decision) -> JudgedWindow | None:
-        """Return the window in which the drift began that a decision was about."""
-        query = select(windows.c.number).where(
-            (windows.c.first_seq == decision.since_seq) & (windows.c.finding == "drift")
+        """Return the window in which the alarm was raised that a decision was about."""
+        began = alarms.c.since_seq == decision.since_seq
+        raised = exists().where(began & alarms.c.seq.between(windows.c.first_seq, windows.c.last_seq))
+        query = (
+            select(windows.c.number)
+            .where((windows.c.finding == "drift") & (raised | (windows.c.first_seq == decision.since_seq)))
+            .order_by(windows.c.number)
+            .limit(1)
         )
         with self._reads.begin() as connection:
             number = connection.scalar(query)

@@ -7,7 +7,7 @@ from daemon.facts import Decision
 from daemon.screens.versions import gate_screen
 from daemon.screens.words import coloured, figure, lasting, moment, printable, source_lines
 from daemon.views.story import DriftFound, Lately, Learned, Story
-from monitors.types import Change
+from monitors.types import Change, Explanation
 from registry.types import Promotion
 
 _WORDS_SHOWN = 10
@@ -69,11 +69,15 @@ def _add_drift(tree: Tree, drift: DriftFound) -> None:
     for verdict in found.verdicts:
         score = f" {figure(verdict.score)} (threshold {figure(verdict.threshold)}): "
         branch.add(Text.assemble(f"{verdict.monitor} ", coloured(verdict.finding), score, verdict.reason))
-    if drift.explanation is None:
-        return
-    branch.add(f"about {drift.explanation.share_new:.0%} of the window is new")
+    if drift.explanation is not None:
+        add_changes(branch, drift.explanation)
+
+
+def add_changes(branch: Tree, explanation: Explanation) -> None:
+    """Say what changed: the share that is new, words, descriptors, examples."""
+    branch.add(f"about {explanation.share_new:.0%} of the window is new")
     for aspect, title in (("word", "words"), ("descriptor", "descriptors")):
-        changes = [change for change in drift.explanation.changes if change.aspect == aspect][:_WORDS_SHOWN]
+        changes = [change for change in explanation.changes if change.aspect == aspect][:_WORDS_SHOWN]
         if changes:
             branch.add(
                 f"{title}: "
@@ -81,8 +85,8 @@ def _add_drift(tree: Tree, drift: DriftFound) -> None:
                     f"{printable(c.name)} {_level(c, c.reference)} -> {_level(c, c.window)}" for c in changes
                 )
             )
-    if drift.explanation.examples:
-        branch.add("typical conversations: " + ", ".join(map(printable, drift.explanation.examples)))
+    if explanation.examples:
+        branch.add("typical conversations: " + ", ".join(map(printable, explanation.examples)))
 
 
 def _level(change: Change, value: float) -> str:

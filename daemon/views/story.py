@@ -91,7 +91,7 @@ def story(stores: Stores, name: VersionName) -> Story:
         version=name,
         live=bool(entries) and entries[-1].version == name,
         base=version.artifact is None,
-        drift=DriftFound(window=alarm, explanation=_explanation(alarm)) if alarm else None,
+        drift=DriftFound(window=alarm, explanation=explanation_of(alarm)) if alarm else None,
         waited=reasons.earlier_answers(decision, _ANSWERS_SHOWN) if decision else (),
         decision=decision,
         run=_learned(run, version) if run else None,
@@ -190,7 +190,7 @@ def _learned(run: Run, version: Version) -> Learned:
     )
 
 
-def _explanation(window: JudgedWindow) -> Explanation | None:
+def explanation_of(window: JudgedWindow) -> Explanation | None:
     """Read what the judging stage wrote."""
     if window.explanation is None:
         return None

@@ -1,0 +1,81 @@
+"""The drift screen: how much speaks for a change, and what changed."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from math import log
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from daemon.facts import Alarm
+from daemon.screens.story import add_changes
+from daemon.screens.words import ago, coloured, moment
+from daemon.views.drift import DriftView, Watch
+
+_BAR = 30
+
+
+def drift_screen(seen: DriftView, now: datetime) -> RenderableType:
+    """Show the evidence by aspect, the alarm that stands, and what changed in the latest window that was explained."""
+    parts: list[RenderableType] = [Text.assemble(("alarm  ", "bold"), _alarm(seen.alarm, now))]
+    if seen.watch is None:
+        parts.append("nothing is watched yet: the reference is not full, or no conversation came since")
+    else:
+        parts += [_watched(seen.watch), _evidence(seen.watch)]
+    if seen.raised:
+        parts.append(_raised(seen))
+    if seen.explained is not None and seen.explanation is not None:
+        window = seen.explained.window
+        tree = Tree(
+            f"what changed in window {window.number}, conversations {window.range.first} to {window.range.last}"
+        )
+        add_changes(tree, seen.explanation)
+        parts.append(tree)
+    return Group(*parts)
+
+
+def _alarm(alarm: Alarm | None, now: datetime) -> Text:
+    if alarm is None:
+        return Text("none", style="green")
+    state = "confirmed" if alarm.confirmed else "waits for a fresh window to confirm it"
+    return Text.assemble(
+        coloured("drift"),
+        f" since conversation {alarm.first_seq}, {ago(now, alarm.at)}, {state}: {alarm.reason}",
+    )
+
+
+def _watched(watch: Watch) -> Text:
+    return Text(
+        f"{watch.seen:,} conversations watched, up to {watch.until_seq}; evidence for a change {watch.mean:,.3g} : 1, "
+        f"alarm from {watch.threshold:,.0f}"
+    )
+
+
+def _evidence(watch: Watch) -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
+    for aspect, wealth in sorted(watch.evidence.items(), key=lambda item: -item[1]):
+        share = min(1.0, max(0.0, log(max(wealth, 1.0)) / log(watch.threshold)))
+        bar = "█" * round(share * _BAR)
+        table.add_row(
+            str(aspect),
+            Text(bar.ljust(_BAR, "·"), style="red" if share >= 1 else "cyan"),
+            f"{wealth:,.3g} : 1",
+        )
+    return table
+
+
+def _raised(seen: DriftView) -> Tree:
+    tree = Tree("alarms, the latest first; those that no fresh window confirmed were dropped")
+    for line in _alarm_lines(seen):
+        tree.add(line)
+    return tree
+
+
+def _alarm_lines(seen: DriftView) -> Iterator[str]:
+    for raised in seen.raised:
+        most = max(raised.evidence, key=lambda aspect: raised.evidence[aspect])
+        yield (
+            f"{moment(raised.at)} at conversation {raised.seq}: changed at about {raised.since_seq}, mostly in its {most}"
+        )

@@ -1,0 +1,67 @@
+"""What is known about drift: the detector's evidence, its alarms, and what changed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from daemon.detection import state_of
+from daemon.facts import Alarm, StoredReference
+from daemon.ledger.detectors import RaisedAlarm
+from daemon.ledger.windows import JudgedWindow
+from daemon.settings import Settings
+from daemon.stores import Stores
+from daemon.views.story import explanation_of
+from monitors.types import Aspect, Explanation
+
+_ALARMS_SHOWN = 10
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Watch:
+    """Where the sequential detector stands."""
+
+    seen: int  # conversations
+    until_seq: int  # the newest of them
+    evidence: Mapping[Aspect, float]  # how many times as likely as with no change
+    mean: float  # what counts
+    threshold: float  # from which on it is an alarm
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DriftView:
+    """Everything that ``retuned drift show`` shows."""
+
+    reference: StoredReference | None
+    watch: Watch | None  # None: the reference is not full yet, or nothing came since
+    alarm: Alarm | None  # that stands
+    raised: tuple[RaisedAlarm, ...]  # the latest alarms, newest first, those that were dropped too
+    explained: JudgedWindow | None  # the latest window with an explanation
+    explanation: Explanation | None
+
+
+def drift_view(stores: Stores, settings: Settings) -> DriftView:
+    """Look at everything once."""
+    reference = stores.windows.reference()
+    explained = next(iter(stores.windows.judged(limit=1, drift_only=True)), None)
+    return DriftView(
+        reference=reference,
+        watch=None if reference is None else watch_on(stores, reference, settings),
+        alarm=stores.windows.alarm(after_seq=stores.trainings.learned_until()),
+        raised=tuple(stores.detectors.newest(_ALARMS_SHOWN)),
+        explained=explained,
+        explanation=explanation_of(explained) if explained else None,
+    )
+
+
+def watch_on(stores: Stores, reference: StoredReference, settings: Settings) -> Watch | None:
+    """Return where the detector of a reference stands."""
+    stored = stores.detectors.stored(reference.id)
+    if stored is None:
+        return None
+    state = state_of(stored.state)
+    return Watch(
+        seen=state.count,
+        until_seq=stored.seq,
+        evidence={aspect: stake.wealth for aspect, stake in state.stakes.items()},
+        mean=state.wealth,
+        threshold=settings.monitors.conversations_between_false_alarms,
+    )

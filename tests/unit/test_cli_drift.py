@@ -1,0 +1,77 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from daemon.detection import state_json
+from daemon.ledger.detectors import RaisedAlarm, StoredDetector
+from daemon.ledger.reasons import ReasonLedger
+from monitors.edetector import DetectorState, Stake
+from monitors.types import Aspect
+from tests.factories_cli import type_to
+from tests.factories_daemon import Line, a_line
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Line:
+    return a_line(tmp_path)
+
+
+def watched(line: Line, wealth: float) -> StoredDetector:
+    reference = line.stores.windows.reference()
+    assert reference is not None
+    stakes = {aspect: Stake() for aspect in Aspect} | {Aspect.INPUT: Stake(wealth=wealth, since=51)}
+    state = DetectorState(count=40, stakes=stakes, recent=(51,))
+    return StoredDetector(reference_id=reference.id, seq=90, state=state_json(state), at=line.now)
+
+
+def test_before_anything_is_watched_it_says_why(line: Line) -> None:
+    shown = type_to(line, "drift", "show").stdout
+
+    assert "alarm  none" in shown
+    assert "nothing is watched yet: the reference is not full, or no conversation came since" in shown
+
+
+def test_the_evidence_is_shown_by_aspect(line: Line) -> None:
+    line.stores.detectors.keep(watched(line, 141.0))
+
+    shown = type_to(line, "drift", "show").stdout
+
+    assert "40 conversations watched, up to 90; evidence for a change 29 : 1, alarm from 20,000" in shown
+    assert "input       ███████████████···············  141 : 1" in shown
+
+
+def test_an_alarm_and_what_changed_are_shown(line: Line) -> None:
+    line.drift()
+    raised = RaisedAlarm(seq=75, since_seq=71, evidence={"input": 9e4, "reply": 2.0}, at=line.now)
+    line.stores.detectors.raise_alarm(watched(line, 1.0), raised)
+
+    shown = " ".join(type_to(line, "drift", "show").stdout.split())
+
+    assert "alarm drift since conversation" in shown
+    assert "at conversation 75: changed at about 71, mostly in its input" in shown
+    assert "退款 0.10% -> 12.00%" in shown
+
+
+def test_scripts_get_all_of_it(line: Line) -> None:
+    line.drift()
+    line.stores.detectors.keep(watched(line, 141.0))
+
+    told = json.loads(type_to(line, "drift", "show", "--json").stdout)
+
+    assert told["watch"]["evidence"]["input"] == 141.0
+    assert told["alarm"]["window"] == 2
+    assert told["explanation"]["share_new"] == 0.8
+
+
+def test_why_finds_the_alarm_behind_a_decision_though_the_change_began_earlier(line: Line) -> None:
+    line.drift()
+    window = line.stores.windows.judged(limit=1, drift_only=True)[0].window.range
+    raised = RaisedAlarm(seq=window.last, since_seq=window.first - 7, evidence={"input": 9e4}, at=line.now)
+    line.stores.detectors.raise_alarm(watched(line, 1.0), raised)
+    decision = replace(line.stores.trainings.recent_decisions(1)[0], since_seq=window.first - 7)
+    found = ReasonLedger(line.stores.engine).alarm_behind(decision)
+
+    assert found is not None
+    assert found.window.range == window
