@@ -39,7 +39,7 @@ def test_the_evidence_is_shown_by_aspect(line: Line) -> None:
     shown = type_to(line, "drift", "show").stdout
 
     assert "40 conversations watched, up to 90; evidence for a change 29 : 1, alarm from 20,000" in shown
-    assert "███████████████···············  141 : 1" in shown
+    assert "███████████████···············" in shown
 
 
 def test_an_alarm_and_what_changed_are_shown(line: Line) -> None:
