@@ -1,5 +1,6 @@
 """Builds the daemon out of its parts. The only place that knows the concrete ones."""
 
+import gc
 import logging
 import signal
 import time
@@ -51,6 +52,7 @@ def run_daemon(settings: Settings) -> int:
     """
     kafka_settings(settings)  # a file that can't be used is told now, not once the model has been read
     configure_logging(settings.logging.level, settings.logging.format)
+    spare_collector()
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     stores, metrics = open_stores(settings), Metrics()
     folder = resolve_base(settings.model.base)
@@ -64,6 +66,15 @@ def run_daemon(settings: Settings) -> int:
         Loop(stages, stop=stop, beat=health.beat, metrics=metrics, close_within_s=_CLOSE_WITHIN_S).run()
     _log.info("stopped", extra={"action": "stop", "model_line": settings.model_line})
     return 0
+
+
+def spare_collector() -> None:
+    """Have the garbage collector look less often, and not at what was loaded at the start.
+
+    A batch is tens of thousands of short-lived values without cycles; looking for some took a tenth of the intake's time.
+    """
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 @contextmanager

@@ -1,15 +1,19 @@
 """Intake with everything that makes it safe, against a bare loop that only polls and parses."""
 
+import gc
 import time
 from pathlib import Path
 
 import pytest
 
 from daemon.broker import LocalBroker
+from daemon.ceiling import Ceiling
 from daemon.clock import utc_now
+from daemon.compose import spare_collector
 from daemon.conversation import Conversation, Message
 from daemon.decoding import Limits, decode
 from daemon.holdout import Holdout
+from daemon.hygiene.bursts import BurstLimit
 from daemon.kafka import KafkaSink, KafkaSource, create_topic
 from daemon.kafka_settings import KafkaSettings
 from daemon.ledger.conversations import ConversationLedger
@@ -57,12 +61,12 @@ def filled(broker: LocalBroker) -> KafkaSettings:
 
 
 def our_rate(settings: KafkaSettings, folder: Path) -> float:
-    """Records a second through decoding, holdout split and ledger, offsets included."""
+    """Records a second through decoding, hygiene, holdout split, bounds and ledger, offsets included."""
     engine = open_ledger(f"sqlite:///{folder / 'ledger.db'}")
     conversations = ConversationLedger(engine)
     source = KafkaSource(settings, start_offsets=lambda _: {})
     stage = IntakeStage(
-        source, IntakeLedger(engine, window_size=100), HaltLedger(engine), model_line="chat", holdout=Holdout(b"k" * 32, share=0.1),
+        source, IntakeLedger(engine, window_size=100, ceiling=Ceiling(), burst=BurstLimit()), HaltLedger(engine), model_line="chat", holdout=Holdout(b"k" * 32, share=0.1),
         limits=Limits(), metrics=Metrics(), clock=utc_now, poll_s=0.2, wait=lambda _: None,
     )  # fmt: skip
     while conversations.last_seq() == 0:
@@ -79,7 +83,11 @@ def our_rate(settings: KafkaSettings, folder: Path) -> float:
     "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::DeprecationWarning"
 )
 def test_intake(filled: KafkaSettings, tmp_path: Path) -> None:
+    before = gc.get_threshold()
+    spare_collector()
     ours = our_rate(filled, tmp_path)
+    gc.unfreeze()
+    gc.set_threshold(*before)
     alone = bare_rate(filled, RECORDS, c_checksum=False)
     helped = bare_rate(filled, RECORDS, c_checksum=True)
 
