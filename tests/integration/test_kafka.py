@@ -1,11 +1,9 @@
 """What only a real broker can show: groups, brokers that die, come late or forget."""
 
-import gc
 import os
 import signal
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator
 
 import pytest
 
@@ -20,8 +18,18 @@ from daemon.kafka import (
     topic_partitions,
 )
 from daemon.kafka_settings import KafkaSettings
-from daemon.streams import BrokerUnreachable, OffsetLost, RawRecord, Start, TopicPartition, TopicRecreated
+from daemon.streams import BrokerUnreachable, OffsetLost, Start, TopicPartition, TopicRecreated
 from tests.factories_intake import kafka_settings
+from tests.reading import (
+    Ledger,
+    Member,
+    fill,
+    nothing_of_the_client_left,
+    polled,
+    source_of,
+    took,
+    wait_until,
+)
 
 # The client forgets to close the socket of a connection that was refused; the collector does it.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
@@ -35,49 +43,9 @@ def own_broker() -> Iterator[LocalBroker]:
 
 
 @pytest.fixture(autouse=True)
-def no_thread_is_left_behind() -> Iterator[None]:
-    before = set(threading.enumerate())
-    yield
-    wait_until(lambda: set(threading.enumerate()) <= before)
-    gc.collect()
-
-
-def wait_until(condition: Callable[[], bool], *, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
-
-
-def took(action: Callable[[], object]) -> float:
-    start = time.monotonic()
-    action()
-    return time.monotonic() - start
-
-
-def fill(settings: KafkaSettings, *values: bytes) -> None:
-    sink = KafkaSink(settings)
-    for value in values:
-        sink.send(settings.topic, value, value)
-    assert sink.close(10)
-
-
-def source_of(settings: KafkaSettings, **starts: int) -> KafkaSource:
-    offsets = {
-        TopicPartition(settings.topic, int(name[1:])): Start(offset) for name, offset in starts.items()
-    }
-    return KafkaSource(settings, start_offsets=lambda _: offsets)
-
-
-def polled(source: KafkaSource, count: int) -> list[RawRecord]:
-    records: list[RawRecord] = []
-    wait_until(lambda: len(records_of(source, records)) >= count)
-    return records
-
-
-def records_of(source: KafkaSource, records: list[RawRecord]) -> list[RawRecord]:
-    records += source.poll(0.2)
-    return records
+def clients_are_gone() -> Iterator[None]:
+    with nothing_of_the_client_left():
+        yield
 
 
 def test_a_topic_is_made_once(broker: LocalBroker, topic: str) -> None:
@@ -95,49 +63,6 @@ def test_a_broker_that_is_not_there_is_named_in_time() -> None:
 
     with pytest.raises(BrokerUnreachable, match=r"127\.0\.0\.1:1.*check the address"):
         check_broker(settings, timeout_s=0.5)
-
-
-class Member:
-    """One member of a group, reading on a thread of its own into a ledger."""
-
-    def __init__(self, settings: KafkaSettings, ledger: "Ledger") -> None:
-        self.assigned: set[TopicPartition] = set()
-        self._settings = settings
-        self._ledger = ledger
-        self._leave = threading.Event()
-        self._thread = threading.Thread(target=self._read)
-        self._thread.start()
-
-    def leave(self) -> None:
-        self._leave.set()
-        self._thread.join(10)
-
-    def _read(self) -> None:
-        source = KafkaSource(self._settings, start_offsets=self._starts)
-        while not self._leave.is_set():
-            self._ledger.record(source.poll(0.1))
-        source.close(2)
-
-    def _starts(self, assigned: Iterable[TopicPartition]) -> Mapping[TopicPartition, Start]:
-        self.assigned = set(assigned)
-        return {source: Start(offset) for source, offset in self._ledger.offsets.items()}
-
-
-class Ledger:
-    """Counts each record once: what it already has it refuses, what would leave a gap is an error."""
-
-    def __init__(self) -> None:
-        self.offsets: dict[TopicPartition, int] = {}
-        self.gaps: list[RawRecord] = []
-        self._lock = threading.Lock()
-
-    def record(self, records: list[RawRecord]) -> None:
-        with self._lock:
-            for record in records:
-                expected = self.offsets.get(record.source, 0)
-                if record.offset > expected:
-                    self.gaps.append(record)
-                self.offsets[record.source] = max(expected, record.offset + 1)
 
 
 def test_two_members_share_the_partitions_until_one_leaves(broker: LocalBroker, topic: str) -> None:
