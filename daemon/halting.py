@@ -3,12 +3,13 @@
 from datetime import datetime
 
 from daemon.facts import Halt, HaltKind
-from daemon.streams import FetchStalled, IntakeMustHalt, OffsetLost, TopicRecreated
+from daemon.streams import BatchTooLarge, FetchStalled, IntakeMustHalt, OffsetLost, TopicRecreated
 
 _KINDS: dict[type[IntakeMustHalt], HaltKind] = {
     OffsetLost: HaltKind.OFFSET_LOST,
     TopicRecreated: HaltKind.TOPIC_RECREATED,
     FetchStalled: HaltKind.FETCH_STALLED,
+    BatchTooLarge: HaltKind.BATCH_TOO_LARGE,
 }
 
 

@@ -3,16 +3,21 @@
 import contextlib
 import logging
 import time
+import traceback
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from daemon.decompression import Allowance, AllowanceSpent, DecompressionError, TooLarge
 from daemon.kafka_refusals import explained
 from daemon.kafka_settings import KafkaSettings
 from daemon.kafka_tls import ClientTls
+from daemon.progress import Progress
 from daemon.streams import (
+    BatchTooLarge,
     BrokerUnreachable,
     FetchStalled,
     Headers,
@@ -22,6 +27,7 @@ from daemon.streams import (
     TopicPartition,
     TopicRecreated,
 )
+from daemon.trouble import Trouble
 
 with warnings.catch_warnings():
     # The client reads its schemas with functions that Python 3.11 and 3.12 deprecate.
@@ -29,10 +35,15 @@ with warnings.catch_warnings():
     from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer  # type: ignore[import-untyped]
     from kafka import TopicPartition as ClientPartition
     from kafka import errors as kafka_errors
+    from kafka.consumer import group as consumer_group  # type: ignore[import-untyped]
+    from kafka.consumer.fetcher import Fetcher  # type: ignore[import-untyped]
     from kafka.consumer.subscription_state import ConsumerRebalanceListener  # type: ignore[import-untyped]
     from kafka.net.compat import KafkaNetClient  # type: ignore[import-untyped]
     from kafka.net.manager import KafkaConnectionManager  # type: ignore[import-untyped]
     from kafka.net.selector import NetworkSelector  # type: ignore[import-untyped]
+    from kafka.record import memory_records  # type: ignore[import-untyped]
+    from kafka.record.default_records import DefaultRecordBatch  # type: ignore[import-untyped]
+    from kafka.record.legacy_records import LegacyRecordBatch  # type: ignore[import-untyped]
     from kafka.structs import OffsetAndMetadata  # type: ignore[import-untyped]
 
 _log = logging.getLogger(__name__)
@@ -50,6 +61,8 @@ _METADATA_TIMEOUT_MS = 1_000
 #: A topic that was made anew while we read it is noticed after this long, where the broker does not say so itself.
 #: What was read of the new one until then is read again after the operator's seek, and counted once.
 _METADATA_MAX_AGE_MS = 5_000
+#: A broker that did not even answer the question for its topics meanwhile was out of reach.
+_LONGEST_SILENCE_S = _METADATA_MAX_AGE_MS / 1000 + 2
 #: The broker limits the size of a record, not the client.
 _MAX_REQUEST_BYTES = 64 * 2**20
 _DELIVERY_TIMEOUT_MS = 30_000
@@ -72,9 +85,11 @@ class KafkaSource:
         self._unplaced: set[ClientPartition] = set()
         self._beyond_end_since: dict[ClientPartition, float] = {}
         self._counted_in: dict[str, str] = {}  # topic -> id of the topic that its offsets belong to
-        self._progress = _Progress(settings.stalled_after_s)
-        self._trouble = _Trouble("reading from Kafka")
-        self._unreachable = _Trouble("connecting to Kafka")
+        self._progress = Progress(settings.stalled_after_s, longest_silence_s=_LONGEST_SILENCE_S)
+        self._answered_at: float | None = None
+        self._unreadable: dict[ClientPartition, _Unreadable] = {}
+        self._trouble = Trouble("reading from Kafka", _log)
+        self._unreachable = Trouble("connecting to Kafka", _log)
 
     def poll(self, timeout_s: float, max_records: int | None = None) -> list[RawRecord]:
         """See RecordSource."""
@@ -126,7 +141,9 @@ class KafkaSource:
         """See RecordSource."""
         consumer, self._consumer, self._client = self._consumer, None, None
         self._counted_in.clear()
+        self._unreadable.clear()
         self._progress.start_over()
+        self._answered_at = None
         if consumer is not None:
             with contextlib.suppress(kafka_errors.KafkaError):
                 consumer.close(autocommit=False, timeout_ms=timeout_s * 1000)
@@ -134,7 +151,16 @@ class KafkaSource:
     def _poll_slice(self, wait_s: float, max_records: int) -> list[RawRecord]:
         consumer = self._open()
         try:
-            batches = consumer.poll(timeout_ms=wait_s * 1000, max_records=max_records)
+            with _allowed(self._settings.max_batch_bytes):
+                batches = consumer.poll(timeout_ms=wait_s * 1000, max_records=max_records)
+        except AllowanceSpent as error:
+            _let_go(error)
+            return []  # fetched again, with an allowance of its own
+        except _Unreadable as error:
+            _let_go(error)
+            self._note_unreadable(error)
+            batches = {}
+            time.sleep(wait_s)
         except kafka_errors.OffsetOutOfRangeError as error:
             raise self._lost(*next(iter(error.args[0].items()))) from error
         except kafka_errors.LogTruncationError as error:
@@ -152,6 +178,7 @@ class KafkaSource:
             self._refuse_stalled(consumer, wait_s)
             return []
         self._trouble.over()
+        self._unreadable.clear()
         return [_raw(record) for batch in batches.values() for record in batch]
 
     def _open(self) -> KafkaConsumer:
@@ -166,6 +193,7 @@ class KafkaSource:
                 allow_auto_create_topics=False,
                 session_timeout_ms=settings.session_timeout_ms,
                 heartbeat_interval_ms=settings.heartbeat_interval_ms,
+                max_poll_interval_ms=settings.max_poll_interval_ms,
                 max_poll_records=settings.max_poll_records,
                 metrics_enabled=False,
                 metadata_max_age_ms=_METADATA_MAX_AGE_MS,
@@ -175,6 +203,7 @@ class KafkaSource:
 
     def _make_client(self, **configs: object) -> KafkaNetClient:
         self._client = _Client(self._settings, **configs)
+        self._client.cluster.add_listener(self._note_answer)
         return self._client
 
     def _note_connection(self) -> None:
@@ -183,6 +212,22 @@ class KafkaSource:
             self._unreachable.over()
         elif self._client is not None and self._client.refusal is not None:
             self._unreachable.note(_unreachable(self._settings, self._client.refusal))
+
+    def _note_answer(self, _cluster: object) -> None:
+        """Runs on the client's thread, whenever the broker has told of its topics."""
+        self._answered_at = time.monotonic()
+
+    def _note_unreadable(self, error: "_Unreadable") -> None:
+        """Remember a batch that can't be read: it is fetched again, for it may have been harmed on its way."""
+        if isinstance(error.cause, TooLarge):
+            raise BatchTooLarge(
+                TopicPartition(*error.part),
+                error.offset,
+                next_offset=error.next_offset,
+                limit=self._settings.max_batch_bytes,
+            ) from error
+        self._trouble.note(error)
+        self._unreadable[error.part] = error
 
     def _hold_back(self, assigned: Iterable[ClientPartition]) -> None:
         """Keep new partitions from being fetched until they are placed.
@@ -220,19 +265,29 @@ class KafkaSource:
 
     def _refuse_stalled(self, consumer: KafkaConsumer, waited_s: float) -> None:
         """Raise FetchStalled where records wait and none has come for as long as the settings bear."""
-        if not self.connected:
-            self._progress.start_over()
+        if self._client is None or self._answered_at is None:
             return
+        self._progress.answered(self._answered_at)
         for part in consumer.assignment() - self._unplaced:
-            end, position = consumer.highwater(part), self._position(part)
-            if position is not None and self._progress.stalled(part, position, end, waited_s):
-                behind = "its end is unknown" if end is None else f"the topic has records up to {end}"
-                raise FetchStalled(
-                    TopicPartition(*part),
-                    position,
-                    f"nothing has come from offset {position} on in {self._settings.stalled_after_s:g} s of polling, "
-                    f"though the broker is connected and {behind}: a record batch may be too large to fetch",
-                )
+            position, leader = self._position(part), self._client.cluster.leader_for_partition(part)
+            # An end is as old as the last answer to a fetch.
+            end = None if leader in consumer._fetcher.failing else consumer.highwater(part)  # noqa: SLF001
+            if position is not None and self._progress.stalled(
+                TopicPartition(*part), position, end, waited_s, reachable=self._client.connected(leader)
+            ):
+                raise self._stalled(part, position, end)
+
+    def _stalled(self, part: ClientPartition, position: int, end: int | None) -> FetchStalled:
+        behind = "its end is unknown" if end is None else f"the topic has records up to {end}"
+        unreadable = self._unreadable.get(part)
+        why = unreadable or "a record batch may be too large to fetch"
+        return FetchStalled(
+            TopicPartition(*part),
+            position,
+            f"nothing has come from offset {position} on in {self._settings.stalled_after_s:g} s of polling, "
+            f"though the broker is connected and {behind}: {why}",
+            next_offset=unreadable.next_offset if unreadable else None,
+        )
 
     def _refuse_beyond_end(self, consumer: KafkaConsumer) -> None:
         """Raise OffsetLost where the topic ends before our position.
@@ -297,24 +352,135 @@ class _Client(KafkaNetClient):  # type: ignore[misc]
         return found
 
 
-class _Progress:
-    """Notices partitions that stand still although they have records.
+#: What the poll that is going on may still take out of compression.
+_allowance: ContextVar[Allowance] = ContextVar("_allowance")
 
-    Only time spent polling counts: a consumer that was busy elsewhere is slow, not stalled.
+
+@contextlib.contextmanager
+def _allowed(limit: int) -> Iterator[None]:
+    token = _allowance.set(Allowance(limit))
+    try:
+        yield
+    finally:
+        _allowance.reset(token)
+
+
+def _let_go(error: BaseException) -> None:
+    """Free what the calls behind an error hold: the client's refer to each other in a circle, batches in hand."""
+    behind: BaseException | None = error
+    while behind is not None:
+        traceback.clear_frames(behind.__traceback__)
+        behind = behind.__context__
+
+
+class _Unreadable(kafka_errors.KafkaError):  # type: ignore[misc]
+    """A record batch that was fetched and can't be taken apart."""
+
+    def __init__(self, part: ClientPartition, offset: int, next_offset: int, cause: Exception) -> None:
+        super().__init__(
+            f"the record batch at offset {offset} can't be read: {str(cause) or type(cause).__name__}"
+        )
+        self.part = part
+        self.offset = offset
+        self.next_offset = next_offset  # of the batch behind it
+        self.cause = cause
+
+
+class _BoundedBatch(DefaultRecordBatch):  # type: ignore[misc]
+    """A batch that takes no more than the allowance out of its compression. The client itself knows no bound."""
+
+    _buffer: bytearray
+    _pos: int
+    _decompressed: bool
+
+    def _maybe_uncompress(self) -> None:
+        if not self._decompressed and self.compression_type != self.CODEC_NONE:
+            data = bytes(memoryview(self._buffer)[self._pos :])
+            self._buffer = _decompressed(self.compression_type, data)
+            self._pos = 0
+        self._decompressed = True
+
+
+class _BoundedLegacyBatch(LegacyRecordBatch):  # type: ignore[misc]
+    """The same for the formats before Kafka 0.11."""
+
+    def _decompress(self, key_offset: int) -> bytearray:
+        _, data = self._read_key_value(key_offset)
+        return _decompressed(self.compression_type, data or b"")
+
+
+def _decompressed(codec: int, data: bytes) -> bytearray:
+    if codec not in _CODECS:
+        raise kafka_errors.UnsupportedCodecError(f"no compression has the number {codec}")
+    return _allowance.get().decompress(_CODECS[codec], data)
+
+
+_CODECS = {
+    DefaultRecordBatch.CODEC_GZIP: "gzip",
+    DefaultRecordBatch.CODEC_SNAPPY: "snappy",
+    DefaultRecordBatch.CODEC_LZ4: "lz4",
+    DefaultRecordBatch.CODEC_ZSTD: "zstd",
+}
+
+
+class _Batches:
+    """The batches of one partition in one answer; remembers the one that is being read."""
+
+    def __init__(self, records: memory_records.MemoryRecords) -> None:
+        self._records = records
+        self.current: DefaultRecordBatch | LegacyRecordBatch | None = None
+
+    def next_batch(self) -> DefaultRecordBatch | LegacyRecordBatch | None:
+        self.current = self._records.next_batch()
+        return self.current
+
+
+class _CarefulRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
+    """Records of one partition in one answer. What can't be read is named, and fetched again.
+
+    The client's own would be asked for records for ever after an error, and poll never come back.
     """
 
-    def __init__(self, stalled_after_s: float) -> None:
-        self._stalled_after_s = stalled_after_s
-        self._at: dict[ClientPartition, tuple[int, float]] = {}  # position, seconds polled there in vain
+    def __init__(self, fetch_offset: int, tp: ClientPartition, records: object, **options: object) -> None:
+        self._batches = _Batches(records)
+        super().__init__(fetch_offset, tp, self._batches, **options)
 
-    def start_over(self) -> None:
-        self._at.clear()
+    def take(self, n: int | None = None) -> list["_ClientRecord"]:
+        try:
+            taken: list[_ClientRecord] = super().take(n)
+        except AllowanceSpent:
+            self.drain()
+            raise
+        except (kafka_errors.KafkaError, DecompressionError, TooLarge) as error:
+            self.drain()
+            offset = self.next_fetch_offset
+            behind = getattr(self._batches.current, "next_offset", offset + 1)
+            raise _Unreadable(self.topic_partition, offset, behind, error) from error
+        return taken
 
-    def stalled(self, part: ClientPartition, position: int, end: int | None, waited_s: float) -> bool:
-        before, seconds = self._at.get(part, (position, 0.0))
-        idle = end is not None and position >= end
-        self._at[part] = (position, 0.0 if idle or position != before else seconds + waited_s)
-        return self._at[part][1] >= self._stalled_after_s
+
+class _WatchedFetcher(Fetcher):  # type: ignore[misc]
+    """Remembers the brokers whose last fetch failed: an answer too large for the client is a lost connection to it."""
+
+    PartitionRecords = _CarefulRecords
+
+    def __init__(self, *arguments: object, **options: object) -> None:
+        super().__init__(*arguments, **options)
+        self.failing: set[int] = set()
+
+    def _handle_fetch_response(self, node_id: int, *rest: object) -> None:
+        self.failing.discard(node_id)
+        super()._handle_fetch_response(node_id, *rest)
+
+    def _handle_fetch_error(self, node_id: int, exception: Exception) -> None:
+        self.failing.add(node_id)
+        super()._handle_fetch_error(node_id, exception)
+
+
+# The client names these classes itself, so ours are put in their place here, once.
+memory_records.DefaultRecordBatch = _BoundedBatch
+memory_records.LegacyRecordBatch = _BoundedLegacyBatch
+consumer_group.Fetcher = _WatchedFetcher
 
 
 class _HoldBack(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -357,7 +523,7 @@ class KafkaSink:
         self._settings = settings
         self._producer: KafkaProducer | None = None
         self._queue: deque[_Letter] = deque()
-        self._trouble = _Trouble("writing to Kafka")
+        self._trouble = Trouble("writing to Kafka", _log)
         self._client: _Client | None = None
 
     def send(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers = ()) -> None:
@@ -530,17 +696,26 @@ def _at_end(consumer: KafkaConsumer, part: ClientPartition) -> bool:
 
 @contextlib.contextmanager
 def _admin(settings: KafkaSettings, timeout_s: float) -> Iterator[KafkaAdminClient]:
+    """Ask the cluster something. Connecting may take the time-out, and each question again."""
     client: _Client | None = None
+    timeout_ms = int(timeout_s * 1000)
+    connection = {
+        **_connection(settings),
+        "request_timeout_ms": min(settings.request_timeout_ms, timeout_ms),
+    }
 
     def make_client(**configs: object) -> KafkaNetClient:
         nonlocal client
-        client = _Client(settings, **configs)
+        client = _Client(
+            settings,
+            **configs,
+            socket_connection_setup_timeout_ms=timeout_ms,
+            socket_connection_setup_timeout_max_ms=timeout_ms,
+        )
         return client
 
     try:
-        yield KafkaAdminClient(
-            **_connection(settings), kafka_client=make_client, bootstrap_timeout_ms=timeout_s * 1000
-        )
+        yield KafkaAdminClient(**connection, kafka_client=make_client, bootstrap_timeout_ms=timeout_ms)
     except kafka_errors.KafkaError as error:
         refusal = None if client is None else client.refusal
         raise _unreachable(settings, refusal or error, timeout_s=timeout_s) from error
@@ -569,25 +744,6 @@ def _connection(settings: KafkaSettings) -> dict[str, object]:
         "sasl_plain_username": settings.sasl_username,
         "sasl_plain_password": settings.sasl_password,
     }
-
-
-class _Trouble:
-    """Logs a failure once, not at every attempt."""
-
-    def __init__(self, doing: str) -> None:
-        self._doing = doing
-        self._last: object = None
-
-    def note(self, error: Exception) -> None:
-        kind = str(error) if isinstance(error, BrokerUnreachable) else type(error)
-        if kind != self._last:
-            _log.warning("%s fails and is tried again: %s", self._doing, error)
-            self._last = kind
-
-    def over(self) -> None:
-        if self._last is not None:
-            _log.info("%s works again", self._doing)
-            self._last = None
 
 
 def _log_commit(_offsets: object, outcome: object) -> None:

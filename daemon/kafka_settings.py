@@ -20,8 +20,11 @@ class KafkaSettings:
     #: larger: a busy machine keeps its partitions. Some brokers make a joining member wait half of it.
     session_timeout_ms: int = 45_000
     heartbeat_interval_ms: int = 3_000  # at most a third of the session time-out
+    #: A member that polls not for so long loses its partitions too, though it lives.
+    max_poll_interval_ms: int = 300_000
     request_timeout_ms: int = 10_000  # how long one request may take before its connection is given up
     max_poll_records: int = 500
+    max_batch_bytes: int = 64 * 2**20  # that the compressed batches of one poll may hold
     stalled_after_s: float = 60.0  # of polling in vain while there are records
     api_version: tuple[int, int] | None = None  # None: the newest that both sides know
     security_protocol: SecurityProtocol = "PLAINTEXT"

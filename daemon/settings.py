@@ -34,6 +34,8 @@ class KafkaSection(_Section):
     """Milliseconds between heartbeats; at most a third of the session time-out."""
     max_poll_records: _Positive = 2_000
     """Records a poll returns at most, and a ledger transaction holds. Larger: faster, more memory."""
+    max_batch_bytes: int = Field(64 * 2**20, ge=2**20)
+    """Bytes that a compressed record batch may hold. Intake halts at a larger one. Larger: up to four times that in memory."""
     stalled_after_s: float = Field(60.0, gt=0)
     """Seconds of polling without a record, though there are some, after which intake halts and says so."""
     api_version: str | None = Field(None, pattern=r"^\d+\.\d+$", coerce_numbers_to_str=True)

@@ -80,14 +80,32 @@ class TopicRecreated(IntakeMustHalt):
 class FetchStalled(IntakeMustHalt):
     """There are records from this offset on, and none of them can be had."""
 
-    def __init__(self, source: TopicPartition, offset: int, problem: str) -> None:
+    def __init__(
+        self, source: TopicPartition, offset: int, problem: str, *, next_offset: int | None = None
+    ) -> None:
+        """``next_offset`` is where what can't be read ends; None where that is unknown."""
         super().__init__(
             source,
             offset,
             problem,
-            f"Read on behind it: `{_seek(source, offset + 1)}`, or raise the limit and "
+            f"Read on behind it: `{_seek(source, next_offset or offset + 1)}`, or raise the limit and "
             "`retuned intake resume -m REASON`",
         )
+
+
+class BatchTooLarge(IntakeMustHalt):
+    """A compressed record batch holds more than may be taken into memory."""
+
+    def __init__(self, source: TopicPartition, offset: int, *, next_offset: int, limit: int) -> None:
+        super().__init__(
+            source,
+            offset,
+            f"the compressed record batch at offset {offset}, which ends before {next_offset}, holds more than {limit} "
+            "bytes (kafka.max_batch_bytes)",
+            f"Leave it out: `{_seek(source, next_offset)}`, or raise the limit as far as memory allows, start again, "
+            "and `retuned intake resume -m REASON`",
+        )
+        self.next_offset = next_offset
 
 
 def _seek(source: TopicPartition, offset: int | None) -> str:

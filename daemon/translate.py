@@ -38,6 +38,7 @@ def kafka_settings(settings: Settings) -> KafkaSettings:
         session_timeout_ms=kafka.session_timeout_ms,
         heartbeat_interval_ms=kafka.heartbeat_interval_ms,
         max_poll_records=kafka.max_poll_records,
+        max_batch_bytes=kafka.max_batch_bytes,
         stalled_after_s=kafka.stalled_after_s,
         api_version=_version(kafka.api_version),
         security_protocol=kafka.security_protocol,

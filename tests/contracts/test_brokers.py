@@ -1,15 +1,15 @@
 """What only a real broker can show, on each there is: groups, offsets that are not there, topics made anew."""
 
-import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 
 import pytest
 
-from daemon.kafka import KafkaSink, KafkaSource, check_broker, create_topic, topic_exists, topic_partitions
+from daemon.kafka import KafkaSource, check_broker, create_topic, topic_exists, topic_partitions
 from daemon.kafka_settings import KafkaSettings
 from daemon.streams import IntakeMustHalt, OffsetLost, RawRecord, Start, TopicPartition, TopicRecreated
 from tests.brokers import BROKERS, Ability, Cluster, running
 from tests.helpers import eventually
+from tests.reading import Ledger, Member, fill
 
 
 @pytest.fixture(scope="module", params=BROKERS)
@@ -30,13 +30,6 @@ def parted(cluster: Cluster) -> Iterator[KafkaSettings]:
     """Settings for a topic with two partitions."""
     with cluster.topic(partitions=2) as found:
         yield found
-
-
-def fill(settings: KafkaSettings, *values: bytes) -> None:
-    sink = KafkaSink(settings)
-    for value in values:
-        sink.send(settings.topic, value, value)
-    assert sink.close(10)
 
 
 def fill_numbers(settings: KafkaSettings, count: int) -> None:
@@ -88,49 +81,6 @@ def test_a_topic_is_made_once(cluster: Cluster) -> None:
         assert create_topic(settings, settings.topic, partitions=3)
         assert not create_topic(settings, settings.topic, partitions=3)
         assert topic_partitions(settings, settings.topic) == 3
-
-
-class Member:
-    """One member of a group, reading on a thread of its own into a ledger."""
-
-    def __init__(self, settings: KafkaSettings, ledger: "Ledger") -> None:
-        self.assigned: set[TopicPartition] = set()
-        self._settings = settings
-        self._ledger = ledger
-        self._leave = threading.Event()
-        self._thread = threading.Thread(target=self._read)
-        self._thread.start()
-
-    def leave(self) -> None:
-        self._leave.set()
-        self._thread.join(10)
-
-    def _read(self) -> None:
-        source = KafkaSource(self._settings, start_offsets=self._starts)
-        while not self._leave.is_set():
-            self._ledger.record(source.poll(0.1))
-        source.close(2)
-
-    def _starts(self, assigned: Iterable[TopicPartition]) -> Mapping[TopicPartition, Start]:
-        self.assigned = set(assigned)
-        return {source: Start(offset) for source, offset in self._ledger.offsets.items()}
-
-
-class Ledger:
-    """Counts each record once: what it already has it refuses, what would leave a gap is an error."""
-
-    def __init__(self) -> None:
-        self.offsets: dict[TopicPartition, int] = {}
-        self.gaps: list[RawRecord] = []
-        self._lock = threading.Lock()
-
-    def record(self, records: list[RawRecord]) -> None:
-        with self._lock:
-            for record in records:
-                expected = self.offsets.get(record.source, 0)
-                if record.offset > expected:
-                    self.gaps.append(record)
-                self.offsets[record.source] = max(expected, record.offset + 1)
 
 
 def test_two_members_share_the_partitions_until_one_leaves(parted: KafkaSettings) -> None:

@@ -1,14 +1,22 @@
 """A topic of its own for each test."""
 
-from daemon.broker import LocalBroker
+from typing import Protocol
+
 from daemon.kafka import KafkaSink, create_topic
 from daemon.kafka_settings import KafkaSettings
+
+
+class Address(Protocol):
+    """Where a broker is, or what stands before it."""
+
+    @property
+    def bootstrap(self) -> str: ...
 
 
 class Stream:
     """The topic that the daemon reads, and a way to write to it."""
 
-    def __init__(self, broker: LocalBroker, topic: str, *, partitions: int = 2) -> None:
+    def __init__(self, broker: Address, topic: str, *, partitions: int = 2) -> None:
         self.settings = KafkaSettings(
             bootstrap_servers=(broker.bootstrap,),
             topic=topic,

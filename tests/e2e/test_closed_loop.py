@@ -13,7 +13,7 @@ from daemon.broker import LocalBroker
 from daemon.replay import encode_record
 from tests.e2e.daemon_process import DaemonProcess, free_port
 from tests.e2e.regimes import shop_questions, small_talk
-from tests.e2e.stream import Stream
+from tests.e2e.stream import Address, Stream
 from tests.helpers import eventually
 
 pytestmark = pytest.mark.timeout(240)
@@ -43,11 +43,14 @@ def daemon(stream: Stream, broker: LocalBroker, tiny_model: Path, tmp_path: Path
         yield running
 
 
-def a_daemon(stream: Stream, broker: LocalBroker, tiny_model: Path, tmp_path: Path) -> DaemonProcess:
-    """Start it with ``with``."""
+def a_daemon(
+    stream: Stream, broker: Address, tiny_model: Path, tmp_path: Path, **sections: dict[str, Any]
+) -> DaemonProcess:
+    """Start it with ``with``. ``sections`` take the place of those in SETTINGS."""
     port = free_port()
     settings = {
         **SETTINGS,
+        **sections,
         "state_dir": str(tmp_path / "state"),
         "model": {**SETTINGS["model"], "base": str(tiny_model)},
         "kafka": {

@@ -63,12 +63,12 @@ def replicas(
     key.write_text("k" * 32)
     with ExitStack() as running:
         yield [
-            running.enter_context(_replica(number, stream, broker, tiny_model, tmp_path, ledger, key))
+            running.enter_context(a_replica(number, stream, broker, tiny_model, tmp_path, ledger, key))
             for number in range(3)
         ]
 
 
-def _replica(
+def a_replica(
     number: int, stream: Stream, broker: LocalBroker, model: Path, shared: Path, ledger: str, key: Path
 ) -> DaemonProcess:
     folder, port = shared / f"replica{number}", free_port()

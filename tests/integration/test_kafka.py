@@ -1,24 +1,29 @@
 """What only a real broker can show: groups, brokers that die, come late or forget."""
 
-import gc
 import os
 import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from daemon.broker import LocalBroker
 from daemon.kafka import (
     KafkaSink,
-    KafkaSource,
     check_broker,
     create_topic,
 )
 from daemon.kafka_settings import KafkaSettings
-from daemon.streams import BrokerUnreachable, OffsetLost, RawRecord, Start, TopicPartition
+from daemon.streams import BrokerUnreachable, OffsetLost, TopicPartition
 from tests.factories_intake import kafka_settings
+from tests.reading import (
+    fill,
+    nothing_of_the_client_left,
+    polled,
+    source_of,
+    took,
+    wait_until,
+)
 
 # The client forgets to close the socket of a connection that was refused; the collector does it.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
@@ -32,49 +37,9 @@ def own_broker() -> Iterator[LocalBroker]:
 
 
 @pytest.fixture(autouse=True)
-def no_thread_is_left_behind() -> Iterator[None]:
-    before = set(threading.enumerate())
-    yield
-    wait_until(lambda: set(threading.enumerate()) <= before)
-    gc.collect()
-
-
-def wait_until(condition: Callable[[], bool], *, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
-
-
-def took(action: Callable[[], object]) -> float:
-    start = time.monotonic()
-    action()
-    return time.monotonic() - start
-
-
-def fill(settings: KafkaSettings, *values: bytes) -> None:
-    sink = KafkaSink(settings)
-    for value in values:
-        sink.send(settings.topic, value, value)
-    assert sink.close(10)
-
-
-def source_of(settings: KafkaSettings, **starts: int) -> KafkaSource:
-    offsets = {
-        TopicPartition(settings.topic, int(name[1:])): Start(offset) for name, offset in starts.items()
-    }
-    return KafkaSource(settings, start_offsets=lambda _: offsets)
-
-
-def polled(source: KafkaSource, count: int) -> list[RawRecord]:
-    records: list[RawRecord] = []
-    wait_until(lambda: len(records_of(source, records)) >= count)
-    return records
-
-
-def records_of(source: KafkaSource, records: list[RawRecord]) -> list[RawRecord]:
-    records += source.poll(0.2)
-    return records
+def clients_are_gone() -> Iterator[None]:
+    with nothing_of_the_client_left():
+        yield
 
 
 def test_a_broker_that_is_not_there_is_named_in_time() -> None:
