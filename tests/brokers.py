@@ -11,7 +11,8 @@ import pytest
 
 from daemon import translate
 from daemon.broker import LocalBroker
-from daemon.kafka import _admin, create_topic
+from daemon.kafka import create_topic
+from daemon.kafka.admin import cluster_admin
 from daemon.kafka_settings import KafkaSettings
 from daemon.settings import KafkaSection, Settings
 from tests.factories_intake import kafka_settings
@@ -69,7 +70,7 @@ def _by_clients(name: str, base: KafkaSettings) -> Cluster:
 
 
 def _delete(settings: KafkaSettings, topic: str) -> None:
-    with _admin(settings, 20) as admin:
+    with cluster_admin(settings, 20) as admin:
         admin.delete_topics([topic])
 
 

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from daemon.kafka import _connection
+from daemon.kafka.connection import connection
 from daemon.kafka_settings import KafkaSettings
 
 
@@ -14,7 +14,7 @@ def producer(settings: KafkaSettings, codec: str | None, **options: object) -> I
 
     made = KafkaProducer(
         **{
-            **_connection(settings),
+            **connection(settings),
             "compression_type": codec,
             "max_request_size": 2**30,
             "metrics_enabled": False,

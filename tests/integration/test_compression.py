@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 import pytest
 
 from daemon.broker import LocalBroker
-from daemon.kafka import create_topic
+from daemon.kafka import create_topic, fetch_records
 from daemon.kafka_settings import KafkaSettings
-from daemon.streams import BatchTooLarge
+from daemon.streams import BatchTooLarge, TopicPartition
 from tests.compressed import send_apart, send_compressed
 from tests.factories_intake import kafka_settings
 from tests.reading import fill, nothing_of_the_client_left, polled, source_of, wait_until
@@ -65,6 +65,8 @@ def test_records_of_every_codec_are_read(settings: KafkaSettings, codec: str) ->
 
     assert [record.value for record in read] == sent[7:]
     assert [record.offset for record in read] == list(range(7, 300))
+    single = fetch_records(settings, {TopicPartition(settings.topic, 0): [250]})
+    assert [record.value for record in single] == [sent[250]]
 
 
 @pytest.mark.parametrize("codec", CODECS)

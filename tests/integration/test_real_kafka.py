@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from daemon.broker import LocalBroker
-from daemon.kafka import _admin
+from daemon.kafka.admin import cluster_admin
 from tests.brokers import REAL
 from tests.factories_intake import kafka_settings
 
@@ -25,7 +25,7 @@ def test_the_suites_run_on_the_broker_that_is_named_and_leave_no_topic_there() -
             timeout=200,
             check=False,
         )
-        with _admin(kafka_settings(broker.bootstrap, "-"), 10) as admin:
+        with cluster_admin(kafka_settings(broker.bootstrap, "-"), 10) as admin:
             left = [topic for topic in admin.list_topics() if not str(topic).startswith("__")]
 
     assert "2 passed" in run.stdout, run.stdout

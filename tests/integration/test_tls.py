@@ -12,10 +12,10 @@ import pytest
 
 from daemon.broker import LocalBroker
 from daemon.checkup.check import Check
-from daemon.kafka import KafkaSink, KafkaSource, check_broker, create_topic
+from daemon.kafka import KafkaSink, KafkaSource, check_broker, create_topic, fetch_records
 from daemon.kafka_settings import KafkaSettings
 from daemon.settings_file import dump
-from daemon.streams import BrokerUnreachable
+from daemon.streams import BrokerUnreachable, TopicPartition
 from tests.factories_cli import typed
 from tests.factories_daemon import line_settings
 from tests.factories_intake import kafka_settings
@@ -84,7 +84,7 @@ def over_tls(address: str, topic: str, *, trusting: Pem | None, showing: Pem | N
 
 
 def goes_both_ways(settings: KafkaSettings) -> None:
-    """Make a topic, write to it, read from it."""
+    """Make a topic, write to it, read from it, and read a single record again."""
     assert check_broker(settings) == 1
     assert create_topic(settings, settings.topic, partitions=1)
     sink = KafkaSink(settings)
@@ -95,6 +95,8 @@ def goes_both_ways(settings: KafkaSettings) -> None:
         assert [record.value for record in eventually(lambda: source.poll(0.2), 20)] == ["你好".encode()]
     finally:
         source.close(2)
+    again = fetch_records(settings, {TopicPartition(settings.topic, 0): [0]})
+    assert [record.value for record in again] == ["你好".encode()]
 
 
 def test_records_go_both_ways_over_tls(secured: str, server: Pem, topic: str) -> None:
@@ -242,7 +244,7 @@ def test_writing_says_in_the_log_why_it_is_refused(
 
 
 def _said(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.getMessage() for record in caplog.records if record.name == "daemon.kafka"]
+    return [record.getMessage() for record in caplog.records if record.name.startswith("daemon.kafka")]
 
 
 def examined(folder: Path, address: str, topic: str, **tls: Path) -> Check:

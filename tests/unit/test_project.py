@@ -33,7 +33,7 @@ TOP_LEVEL = {
 
 #: Where a library may be imported.
 IMPORTS = {
-    "kafka": ["daemon/kafka.py"],
+    "kafka": ["daemon/kafka/library.py"],
     "prometheus_client": ["daemon/instruments.py"],
     "sqlalchemy": [
         "registry/sql.py",
@@ -61,7 +61,7 @@ NAMES = {
     "os.system": [],
     "os.popen": [],
     "time.sleep": [
-        "daemon/kafka.py",  # errors of a poll come at once, and again
+        "daemon/kafka/source.py",  # errors of a poll come at once, and again
         "daemon/broker.py",  # waits for a child that can't say when it is ready
         "daemon/demo/*",  # watches another process
         "daemon/commands/*",  # likewise, and paces the replay

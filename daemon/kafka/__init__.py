@@ -1,0 +1,16 @@
+"""Kafka through kafka-python, which ``library`` alone imports."""
+
+from daemon.kafka.admin import check_broker, create_topic, topic_exists, topic_partitions
+from daemon.kafka.fetching import fetch_records
+from daemon.kafka.sink import KafkaSink
+from daemon.kafka.source import KafkaSource
+
+__all__ = [
+    "KafkaSink",
+    "KafkaSource",
+    "check_broker",
+    "create_topic",
+    "fetch_records",
+    "topic_exists",
+    "topic_partitions",
+]

@@ -1,0 +1,38 @@
+"""The one door to kafka-python. Nothing else imports it."""
+
+import warnings
+
+with warnings.catch_warnings():
+    # The client reads its schemas with functions that Python 3.11 and 3.12 deprecate.
+    warnings.filterwarnings("ignore", "(read|open)_text is deprecated", DeprecationWarning)
+    from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer  # type: ignore[import-untyped]
+    from kafka import TopicPartition as ClientPartition
+    from kafka import errors as kafka_errors
+    from kafka.consumer import group as consumer_group  # type: ignore[import-untyped]
+    from kafka.consumer.fetcher import Fetcher  # type: ignore[import-untyped]
+    from kafka.consumer.subscription_state import ConsumerRebalanceListener  # type: ignore[import-untyped]
+    from kafka.net.compat import KafkaNetClient  # type: ignore[import-untyped]
+    from kafka.net.manager import KafkaConnectionManager  # type: ignore[import-untyped]
+    from kafka.net.selector import NetworkSelector  # type: ignore[import-untyped]
+    from kafka.record import memory_records  # type: ignore[import-untyped]
+    from kafka.record.default_records import DefaultRecordBatch  # type: ignore[import-untyped]
+    from kafka.record.legacy_records import LegacyRecordBatch  # type: ignore[import-untyped]
+    from kafka.structs import OffsetAndMetadata  # type: ignore[import-untyped]
+
+__all__ = [
+    "ClientPartition",
+    "ConsumerRebalanceListener",
+    "DefaultRecordBatch",
+    "Fetcher",
+    "KafkaAdminClient",
+    "KafkaConnectionManager",
+    "KafkaConsumer",
+    "KafkaNetClient",
+    "KafkaProducer",
+    "LegacyRecordBatch",
+    "NetworkSelector",
+    "OffsetAndMetadata",
+    "consumer_group",
+    "kafka_errors",
+    "memory_records",
+]

@@ -1,0 +1,127 @@
+"""Writes records, each at least once."""
+
+import contextlib
+import logging
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Protocol
+
+from daemon.kafka.connection import METADATA_TIMEOUT_MS, Client, connection, unreachable
+from daemon.kafka.library import KafkaNetClient, KafkaProducer, kafka_errors
+from daemon.kafka_settings import KafkaSettings
+from daemon.streams import Headers
+from daemon.trouble import Trouble
+
+_log = logging.getLogger(__name__)
+
+#: The broker limits the size of a record, not the client.
+_MAX_REQUEST_BYTES = 64 * 2**20
+_DELIVERY_TIMEOUT_MS = 30_000
+
+
+class _Delivery(Protocol):
+    """The client's future of one record."""
+
+    is_done: bool
+
+    def get(self, timeout: float) -> object: ...
+
+
+@dataclass(slots=True)
+class _Letter:
+    """A queued record. ``delivery`` is the client's future; None: not handed to the client."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes]]
+    delivery: "_Delivery | None" = None
+
+
+class KafkaSink:
+    """A RecordSink over an idempotent producer. Nothing is connected before the first flush."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
+        self._producer: KafkaProducer | None = None
+        self._queue: deque[_Letter] = deque()
+        self._trouble = Trouble("writing to Kafka", _log)
+        self._client: Client | None = None
+
+    def send(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers = ()) -> None:
+        """See RecordSink."""
+        self._queue.append(_Letter(topic, key, value, list(headers)))
+
+    def flush(self, timeout_s: float) -> bool:
+        """See RecordSink. Takes up to a second more where a topic's partitions are unknown."""
+        deadline = time.monotonic() + timeout_s
+        try:
+            self._hand_over(deadline)
+            while self._queue:
+                self._await_first(max(0.0, deadline - time.monotonic()))
+        except kafka_errors.KafkaTimeoutError as error:
+            refusal = None if self._client is None else self._client.refusal
+            self._trouble.note(error if refusal is None else unreachable(self._settings, refusal))
+        except kafka_errors.KafkaError as error:
+            # A producer may never recover from some errors (a broker that forgot it); a new one does.
+            self._trouble.note(error)
+            self._discard_producer(0.0)
+        else:
+            self._trouble.over()
+        return not self._queue
+
+    def close(self, timeout_s: float) -> bool:
+        """See RecordSink."""
+        deadline = time.monotonic() + timeout_s
+        delivered = not self._queue or self.flush(timeout_s / 2)
+        self._discard_producer(max(0.1, deadline - time.monotonic()))
+        return delivered
+
+    def _hand_over(self, deadline: float) -> None:
+        for letter in self._queue:
+            if letter.delivery is None:
+                if time.monotonic() > deadline:
+                    raise kafka_errors.KafkaTimeoutError("no time left to hand over")
+                letter.delivery = self._open().send(
+                    letter.topic, key=letter.key, value=letter.value, headers=letter.headers
+                )
+
+    def _await_first(self, timeout_s: float) -> None:
+        letter = self._queue[0]
+        if letter.delivery is not None:
+            try:
+                letter.delivery.get(timeout=timeout_s)
+            except kafka_errors.KafkaError:
+                if letter.delivery.is_done:
+                    letter.delivery = None  # refused: it goes again
+                raise
+        self._queue.popleft()
+
+    def _open(self) -> KafkaProducer:
+        if self._producer is None:
+            self._producer = KafkaProducer(
+                **connection(self._settings),
+                kafka_client=self._make_client,
+                acks="all",
+                max_block_ms=METADATA_TIMEOUT_MS,
+                delivery_timeout_ms=_DELIVERY_TIMEOUT_MS,
+                max_request_size=_MAX_REQUEST_BYTES,
+                allow_auto_create_topics=False,
+                metrics_enabled=False,
+            )
+        return self._producer
+
+    def _make_client(self, **configs: object) -> KafkaNetClient:
+        self._client = Client(self._settings, **configs)
+        return self._client
+
+    def _discard_producer(self, timeout_s: float) -> None:
+        producer, self._producer = self._producer, None
+        for letter in self._queue:
+            letter.delivery = None
+        if producer is not None:
+            # With a record that can't be delivered, close() gives up before it has freed anything.
+            producer._sender.force_close()  # noqa: SLF001
+            with contextlib.suppress(kafka_errors.KafkaError):
+                producer.close(timeout=timeout_s)
