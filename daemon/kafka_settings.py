@@ -15,6 +15,7 @@ class KafkaSettings:
     topic: str
     dead_letter_topic: str
     group_id: str
+    instance_id: str | None = None  # of a static member; None: the broker names it, anew at each start
     client_id: str = "retuned"
     #: A member that is silent for this long loses its partitions. Smaller: a crash is noticed sooner;
     #: larger: a busy machine keeps its partitions. Some brokers make a joining member wait half of it.

@@ -28,6 +28,9 @@ class KafkaSection(_Section):
     """Topic that unusable records go to, with reason and coordinates."""
     group_id: str = Field("retuned", min_length=1)
     """Consumer group. Replicas of one model line share it; two model lines need two."""
+    instance_id: str | None = Field(None, pattern=r"^[a-zA-Z0-9._-]{1,249}$")
+    """A name of this replica's own that lasts, such as a StatefulSet's pod name (static membership). With it a replica
+    that died has its partitions back as soon as it is; without, after session_timeout_ms. Two replicas need two."""
     session_timeout_ms: int = Field(10_000, ge=500)
     """Milliseconds until a silent member is replaced. Smaller: faster takeover, more false rebalances."""
     heartbeat_interval_ms: int = Field(3_000, ge=100)

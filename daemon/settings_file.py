@@ -23,6 +23,7 @@ ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
     "RETUNED_TARGET_DIR": ("target_dir",),
     "RETUNED_MODEL_BASE": ("model", "base"),
     "RETUNED_KAFKA_BOOTSTRAP_SERVERS": ("kafka", "bootstrap_servers"),
+    "RETUNED_KAFKA_INSTANCE_ID": ("kafka", "instance_id"),
     "RETUNED_KAFKA_SASL_USERNAME": ("kafka", "sasl_username"),
     "RETUNED_KAFKA_SASL_PASSWORD": ("kafka", "sasl_password"),
     "RETUNED_KAFKA_SASL_PASSWORD_FILE": ("kafka", "sasl_password_file"),

@@ -34,6 +34,7 @@ def kafka_settings(settings: Settings) -> KafkaSettings:
         topic=kafka.topic,
         dead_letter_topic=kafka.dead_letter_topic,
         group_id=kafka.group_id,
+        instance_id=kafka.instance_id,
         client_id=f"retuned-{settings.model_line}",
         session_timeout_ms=kafka.session_timeout_ms,
         heartbeat_interval_ms=kafka.heartbeat_interval_ms,

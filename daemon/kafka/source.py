@@ -159,6 +159,7 @@ class KafkaSource:
                 **connection(settings),
                 kafka_client=self._make_client,
                 group_id=settings.group_id,
+                group_instance_id=settings.instance_id,
                 enable_auto_commit=False,
                 auto_offset_reset="none",
                 allow_auto_create_topics=False,
