@@ -13,7 +13,7 @@ from monitors.permutation import permutation_test
 from monitors.types import Sample
 
 WINDOW = 200
-_PERMUTATIONS = 999
+_PERMUTATIONS = 199  # at least; a smaller level takes more
 
 Floats = NDArray[np.float64]
 

@@ -9,7 +9,7 @@ from monitors.bench.trials import Trial
 from monitors.bench.worlds import World
 
 #: Processor time of all detectors together: of the start of a stream, and of a conversation; measured in a medium run.
-_BEGIN_S, _CONVERSATION_S = 3.0, 0.003
+_BEGIN_S, _CONVERSATION_S = 3.0, 0.008
 _SEEN = 0.5  # of a stream with a change, on average over the detectors
 SHARES = (0.1, 0.2, 0.5, 1.0)
 
