@@ -45,10 +45,12 @@ def _detectors(result: Result) -> Table:
 
 
 def _delay(found: Delay | None) -> str:
-    """Show median, 90th percentile and share found."""
+    """Show median, 90th percentile, and how many were found of how many trials."""
     if found is None:
         return "-"
-    return f"{number(found.median)} / {number(found.p90)} ({found.found:.0%})"
+    return (
+        f"{number(found.median)} / {number(found.p90)} ({round(found.found * found.trials)}/{found.trials})"
+    )
 
 
 def _table(*titles: str) -> Table:

@@ -77,12 +77,20 @@ def _delays(delays: Sequence[Delay]) -> Iterator[Goal]:
 
 
 def _peers(rates: Sequence[FalseAlarms], delays: Sequence[Delay], declared: int) -> Iterator[Goal]:
-    """Compare with those that raise no more false alarms than we do, or than we declare."""
+    """Compare with those that raise no more false alarms than we do, or than we declare.
+
+    Those that took part in few trials are left out: that they raised no alarm there says little.
+    """
     together = {rate.detector: rate for rate in rates if rate.streams == ALL}
     if OURS not in together:
         return
     most = max(together[OURS].per_10_000, 1e4 / declared)
-    quiet = [name for name, rate in together.items() if name != OURS and rate.per_10_000 <= most]
+    enough = together[OURS].conversations / 2
+    quiet = [
+        name
+        for name, rate in together.items()
+        if name != OURS and rate.per_10_000 <= most and rate.conversations >= enough
+    ]
     abrupt = {(d.detector, d.share): d for d in delays if d.family == ALL and d.kind is Kind.ABRUPT}
     faster = [
         f"{name} at {share:.0%}: {number(abrupt[name, share].median)}, ours {number(ours.median)}"

@@ -117,8 +117,11 @@ def test_another_that_is_as_fast_counts_only_if_it_is_as_quiet() -> None:
     loud = judged(*ours, quiet("loud", alarms=6), an_outcome("loud", delay=10))
     slow = judged(*ours, quiet("slow"), an_outcome("slow", delay=101))
     better = judged(*ours, quiet("better", alarms=5), an_outcome("better", delay=100))
+    short = an_outcome("seldom", kind=Kind.IID, conversations=40_000)
+    seldom = judged(*ours, short, an_outcome("seldom", delay=10))
 
     assert loud[name].met
     assert slow[name].met
+    assert seldom[name].met
     assert not better[name].met
     assert "better at 100%: 100, ours 100" in better[name].measured
