@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from daemon.commands import acting, drifting, forgetting, letters, looking, running, setting_up, stream
+from daemon.commands import (
+    acting,
+    benching,
+    drifting,
+    forgetting,
+    letters,
+    looking,
+    running,
+    setting_up,
+    stream,
+)
 from daemon.commands.examining import doctor
 from daemon.commands.failing import Commands
 
@@ -38,6 +48,7 @@ for panel, commands in (
 ):
     for command in commands:
         app.command(rich_help_panel=panel)(command)
+app.add_typer(benching.bench, name="bench", rich_help_panel=_LOOK)
 app.add_typer(drifting.drift, name="drift", rich_help_panel=_LOOK)
 app.add_typer(stream.intake, name="intake", rich_help_panel=_ACT)
 app.add_typer(letters.deadletters, name="deadletters", rich_help_panel=_ACT)

@@ -82,6 +82,21 @@ def knowledge_questions(seed: int = 0) -> list[Conversation]:
     ]
 
 
+def chinese_questions(at: datetime) -> list[Conversation]:
+    """Load distinct Chinese question and answer pairs on all topics, in order. Raises DemoDataMissing."""
+    folder = _package_file("chatterbot_corpus", "data/chinese", _QUESTIONS)
+    return [
+        Conversation(
+            conversation_id=f"zh-{topic}-{number}",
+            at=at,
+            messages=(Message(role="user", content=question), Message(role="assistant", content=answer)),
+            metadata={"domain": topic, "source": _QUESTIONS},
+        )
+        for topic in sorted(path.stem for path in folder.glob("*.yml"))
+        for number, (question, answer) in enumerate(_pairs(topic, language="chinese"), 1)
+    ]
+
+
 def _chat(id_: str, chat: _Chat) -> Conversation | None:
     utterances = [one for block in chat["messages"] for one in block if one["text"].strip()]
     turns = [
@@ -111,9 +126,9 @@ def _rated(ratings: Mapping[str, float] | None) -> Feedback | None:
     return Feedback(rating=round(1 + (mean - _LOWEST) * 4 / (_HIGHEST - _LOWEST), 3))
 
 
-def _pairs(topic: str) -> Iterator[tuple[str, str]]:
+def _pairs(topic: str, language: str = "english") -> Iterator[tuple[str, str]]:
     """Yield a topic's questions with their first answers, each pair once (case aside)."""
-    path = _package_file("chatterbot_corpus", f"data/english/{topic}.yml", _QUESTIONS)
+    path = _package_file("chatterbot_corpus", f"data/{language}/{topic}.yml", _QUESTIONS)
     try:
         entries = yaml.safe_load(path.read_text(encoding="utf-8"))["conversations"]
     except (OSError, yaml.YAMLError, KeyError, TypeError) as error:

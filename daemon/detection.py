@@ -25,7 +25,12 @@ def state_json(state: DetectorState) -> dict[str, Any]:
         "count": state.count,
         "recent": list(state.recent),
         "stakes": {
-            str(aspect): {"wealth": stake.wealth, "since": stake.since, "shares": list(stake.shares)}
+            str(aspect): {
+                "wealth": stake.wealth,
+                "since": stake.since,
+                "shares": list(stake.shares),
+                "spread": list(stake.spread),
+            }
             for aspect, stake in state.stakes.items()
         },
     }
@@ -37,7 +42,12 @@ def state_of(document: Mapping[str, Any]) -> DetectorState:
         count=document["count"],
         recent=tuple(document["recent"]),
         stakes={
-            Aspect(name): Stake(wealth=stake["wealth"], since=stake["since"], shares=tuple(stake["shares"]))
+            Aspect(name): Stake(
+                wealth=stake["wealth"],
+                since=stake["since"],
+                shares=tuple(stake["shares"]),
+                spread=tuple(stake["spread"]),
+            )
             for name, stake in document["stakes"].items()
         },
     )

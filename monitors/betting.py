@@ -44,15 +44,14 @@ class Bettor:
         self._sizes = np.zeros(len(HORIZONS))
         self._memory: deque[Tokens] = deque(maxlen=max(HORIZONS))
 
-    def payoffs(self, fresh: Tokens, drawn: int) -> Floats:
-        """Return what each expert makes of one unit, given the fresh one and the number of the one drawn."""
+    def odds(self, fresh: Tokens, drawn: int) -> Floats:
+        """Return by how much each horizon takes the fresh one, rather than the one drawn, for fresh: s(fresh) - s(drawn)."""
         other = self._reference[drawn]
         self._left_out[other] = 1
         total = self._total - len(other) + _SMOOTHING * len(self._past)
         odds = self._log_odds(fresh, total) - self._log_odds(other, total)
         self._left_out[other] = 0
-        trusted = np.clip(np.outer(odds, SLOPES), -_MOST, _MOST).ravel()
-        return np.append(2 / (1 + np.exp(-trusted)), 1.0)
+        return odds
 
     def learn(self, fresh: Tokens) -> None:
         """Take a fresh conversation into account from the next bet on."""
@@ -69,3 +68,9 @@ class Bettor:
         past = (self._past[tokens] - self._left_out[tokens] + _SMOOTHING) / total
         latest = (self._latest[:, tokens] + self._prior * past) / (self._sizes + self._prior)[:, None]
         return np.asarray(np.log(latest / past).sum(axis=1))
+
+
+def payoffs(odds: Floats) -> Floats:
+    """Return what each expert makes of one unit, by what each horizon says."""
+    trusted = np.clip(np.outer(odds, SLOPES), -_MOST, _MOST).ravel()
+    return np.append(2 / (1 + np.exp(-trusted)), 1.0)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from monitors.betting import EXPERTS, HORIZONS, Bettor
+from monitors.betting import EXPERTS, HORIZONS, Bettor, payoffs
 from monitors.tokens import Tokens
 
 BUCKETS = 64
@@ -19,7 +19,7 @@ def some(count: int, seed: int = 0) -> list[Tokens]:
 def test_who_has_learned_nothing_wins_nothing() -> None:
     bettor = Bettor(some(20), buckets=BUCKETS)
 
-    assert bettor.payoffs(said(1, 2), drawn=3) == pytest.approx(np.ones(EXPERTS))
+    assert payoffs(bettor.odds(said(1, 2), drawn=3)) == pytest.approx(np.ones(EXPERTS))
 
 
 def test_the_two_orders_of_a_pair_pay_two_together_so_a_bet_is_fair() -> None:
@@ -29,10 +29,10 @@ def test_the_two_orders_of_a_pair_pay_two_together_so_a_bet_is_fair() -> None:
         first.learn(fresh)
         second.learn(fresh)
 
-    both = first.payoffs(one, drawn=0) + second.payoffs(other, drawn=0)
+    both = payoffs(first.odds(one, drawn=0)) + payoffs(second.odds(other, drawn=0))
 
     assert both == pytest.approx(np.full(EXPERTS, 2.0))
-    assert not np.allclose(first.payoffs(one, drawn=0), 1.0)
+    assert not np.allclose(payoffs(first.odds(one, drawn=0)), 1.0)
 
 
 def test_what_fresh_ones_say_more_often_wins() -> None:
@@ -40,10 +40,10 @@ def test_what_fresh_ones_say_more_often_wins() -> None:
     for _ in range(20):
         bettor.learn(said(60, 61, 62))
 
-    payoffs = bettor.payoffs(said(60, 61), drawn=0)
+    paid = payoffs(bettor.odds(said(60, 61), drawn=0))
 
-    assert (payoffs[:-1] > 1).all()
-    assert payoffs[-1] == 1.0  # who never bets
+    assert (paid[:-1] > 1).all()
+    assert paid[-1] == 1.0  # who never bets
 
 
 def test_each_expert_remembers_its_horizon_and_no_more() -> None:
@@ -54,11 +54,11 @@ def test_each_expert_remembers_its_horizon_and_no_more() -> None:
     for fresh in stream[-max(HORIZONS) :]:
         short.learn(fresh)
 
-    assert long.payoffs(said(3, 4), drawn=1) == pytest.approx(short.payoffs(said(3, 4), drawn=1))
+    assert payoffs(long.odds(said(3, 4), drawn=1)) == pytest.approx(payoffs(short.odds(said(3, 4), drawn=1)))
 
 
 def test_an_empty_reference_has_nothing_to_say() -> None:
     bettor = Bettor([said()], buckets=BUCKETS)
     bettor.learn(said(1))
 
-    assert np.isfinite(bettor.payoffs(said(1), drawn=0)).all()
+    assert np.isfinite(payoffs(bettor.odds(said(1), drawn=0))).all()

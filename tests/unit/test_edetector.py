@@ -178,3 +178,20 @@ def test_after_an_alarm_it_stakes_anew_and_still_knows_what_is_new() -> None:
     assert first is not None
     assert again is not None
     assert again < first
+
+
+def of_both(number: int, *, at: datetime, seed: int) -> Sample:
+    chance = random.Random(f"{number}/{seed}")
+    return a_talk(number, SHOP if chance.random() < 0.5 else SPORT, at=at, seed=seed)
+
+
+def test_the_luck_of_a_small_reference_is_no_evidence() -> None:
+    """Two weeks of few conversations: those of a part of a day would be drawn again and again."""
+    past = [of_both(n, at=AT + timedelta(minutes=67 * n), seed=10) for n in range(300)]
+    fresh = [of_both(n, at=AT + timedelta(days=14, seconds=86.4 * n), seed=100) for n in range(1_000)]
+    detector = EDetector(past)
+
+    alarmed = alarm_at(detector, fresh)
+
+    assert alarmed is None
+    assert detector.state.wealth < 100

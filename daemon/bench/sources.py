@@ -1,0 +1,92 @@
+"""Reads conversation files, and the packages with conversations, as sources of the benchmark."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from daemon.conversation import Conversation
+from daemon.conversation_file import FileConversation, read_conversations
+from daemon.decoding import Limits
+from daemon.demo_data import chinese_questions, chit_chat, knowledge_questions
+from daemon.errors import DaemonError
+from monitors.bench.worlds import Source, World, worlds_of
+from monitors.types import Sample, Turn
+
+#: Fewer conversations are no regime: a stream would repeat them all the time.
+_FEWEST = 20
+#: Intents, in order of the alphabet, that make one regime of a file that has intents for domains.
+_INTENTS = 7
+
+
+class NothingToChange(DaemonError):
+    """The conversations are all of one regime, so that no change can be made of them."""
+
+
+def load_worlds(files: Sequence[Path], *, packages: bool, now: datetime) -> tuple[World, ...]:
+    """Read everything. Raises ConversationFileError, DemoDataMissing, NothingToChange."""
+    sources = [file_source(path, now) for path in files]
+    if packages:
+        sources += [small_talk_source(), chinese_source(now)]
+    worlds = worlds_of(sources)
+    if not worlds:
+        named = ", ".join(str(path) for path in files)
+        raise NothingToChange(
+            f"{named}: fewer than two domains with {_FEWEST} conversations or more; give a file whose lines have "
+            '"domain" (or labels.intent), or one more file in another script'
+        )
+    return worlds
+
+
+def file_source(path: Path, now: datetime) -> Source:
+    """Take the domains of a file for its regimes; where it has one domain and intents, blocks of its intents."""
+    lines = list(read_conversations(path, limits=Limits(), received_at=now))
+    domains = _regimes((line.regime or "none", line.conversation) for line in lines)
+    if len(domains) < 2 and (intents := sorted({i for line in lines if (i := _intent(line))})):
+        blocks = {name: intents[n // _INTENTS * _INTENTS] for n, name in enumerate(intents)}
+        domains = _regimes(
+            (f"{blocks[intent]} ...", line.conversation) for line in lines if (intent := _intent(line))
+        )
+    return Source(name=path.name.split(".")[0], regimes=domains)
+
+
+def small_talk_source() -> Source:
+    """Chit-chat and knowledge questions. Raises DemoDataMissing."""
+    talks = [("small talk", talk) for talk in chit_chat()] + [("questions", q) for q in knowledge_questions()]
+    return Source(name="chit-chat", regimes=_regimes(talks))
+
+
+def chinese_source(now: datetime) -> Source:
+    """Chinese questions. Raises DemoDataMissing."""
+    found = chinese_questions(now)
+    return Source(
+        name="chatterbot-corpus zh", regimes=_regimes((str(talk.metadata["domain"]), talk) for talk in found)
+    )
+
+
+def _regimes(named: Iterable[tuple[str, Conversation]]) -> dict[str, tuple[Sample, ...]]:
+    found: dict[str, list[Sample]] = {}
+    for name, conversation in named:
+        found.setdefault(name, []).append(_sample(conversation))
+    return {name: tuple(samples) for name, samples in found.items() if len(samples) >= _FEWEST}
+
+
+def _sample(conversation: Conversation) -> Sample:
+    """Return what detectors see. A reply that is only the label of the question is left out: it gives all away."""
+    labels = conversation.metadata.get("labels")
+    is_label = isinstance(labels, dict) and labels.get("assistant_is_label") is True
+    return Sample(
+        id=conversation.conversation_id,
+        group=conversation.user_id or conversation.conversation_id,
+        at=conversation.at,
+        turns=tuple(
+            Turn(role=message.role, content=message.content)
+            for message in conversation.messages
+            if not (is_label and message.role == "assistant")
+        ),
+    )
+
+
+def _intent(line: FileConversation) -> str | None:
+    labels = line.conversation.metadata.get("labels")
+    intent = labels.get("intent") if isinstance(labels, dict) else None
+    return intent if isinstance(intent, str) else None

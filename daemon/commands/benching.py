@@ -1,0 +1,110 @@
+"""Commands that measure: bench drift."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from daemon.commands.session import Json, console, present
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from monitors.bench.benchmark import Result
+    from monitors.bench.plan import Size
+    from monitors.bench.worlds import World
+
+bench = typer.Typer(help="Measure on this machine.", no_args_is_help=True)
+
+
+class Scale(StrEnum):
+    """How much is tried; the sizes are in monitors.bench.plan."""
+
+    QUICK = "quick"
+    MEDIUM = "medium"
+    FULL = "full"
+
+
+@bench.command()
+def drift(
+    *,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Conversations as JSON lines, plain or gzipped; may be given again. Domains are regimes."
+        ),
+    ] = None,
+    packages: Annotated[
+        bool,
+        typer.Option("--packages", help="Add the conversations of chitchat-dataset and chatterbot-corpus."),
+    ] = False,
+    size: Annotated[Scale, typer.Option(help="Seconds, half an hour, or hours.")] = Scale.FULL,
+    quick: Annotated[bool, typer.Option("--quick", help="The same as --size quick.")] = False,
+    out: Annotated[Path, typer.Option(help="Folder for results.json, tables and pictures.")] = Path(
+        "drift-bench"
+    ),
+    every: Annotated[
+        int, typer.Option(min=1_000, help="Conversations between false alarms that our detector declares.")
+    ] = 20_000,
+    processes: Annotated[int, typer.Option(min=1, max=64, help="Trials at a time.")] = 1,
+    seed: Annotated[int, typer.Option(help="Makes the streams.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Compare drift detectors on streams made of your conversations: false alarms, delay, cost.
+
+    Every detector sees the same streams: some of one population, with users' sessions and daily cycles, others with
+    a change to a domain that was left out.
+    """
+    from daemon.bench.files import write
+    from daemon.bench.sources import load_worlds
+    from daemon.clock import utc_now
+    from daemon.screens.bench import bench_screen
+    from monitors.bench.plan import SIZES
+
+    if not data and not packages:
+        raise typer.BadParameter("give --data FILE, --packages, or both")
+    worlds = load_worlds(data or (), packages=packages, now=utc_now())
+    chosen = SIZES[Scale.QUICK if quick else size]
+    result = _measured(worlds, chosen, every=every, seed=seed, processes=processes, quiet=as_json)
+    written = write(result, out)
+    summary = {
+        "size": chosen.name,
+        "goals": result.goals,
+        "false_alarms": result.false_alarms,
+        "delays": result.delays,
+        "costs": result.costs,
+        "left_out": result.left_out,
+        "written": written,
+    }
+    present(summary, lambda: bench_screen(result, written), as_json=as_json)
+
+
+def _measured(
+    worlds: "Sequence[World]", size: "Size", *, every: int, seed: int, processes: int, quiet: bool
+) -> "Result":
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    from monitors.bench.benchmark import benchmark
+
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f}%"),
+        TimeElapsedColumn(), TextColumn("left, about"), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=console(), disable=quiet, speed_estimate_period=600) as bar:
+        task = bar.add_task(f"{size.name} benchmark", total=None)
+        return benchmark(
+            worlds,
+            size,
+            conversations_between_false_alarms=every,
+            seed=seed,
+            processes=processes,
+            on_start=lambda streams, seconds: (
+                None
+                if quiet
+                else bar.print(
+                    f"{streams} streams, every detector on each: about {seconds / 60:.0f} minutes on one core"
+                )
+            ),
+            on_progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )

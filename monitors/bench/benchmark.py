@@ -1,0 +1,145 @@
+"""The whole benchmark: all trials, on one process or several, and what they come to."""
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from functools import cache
+from itertools import chain, islice
+
+from threadpoolctl import threadpool_limits
+
+from monitors.bench.contenders import WINDOW
+from monitors.bench.expense import Expense, measure
+from monitors.bench.field import Field, contenders
+from monitors.bench.goals import Goal, goals
+from monitors.bench.measures import (
+    Cost,
+    Delay,
+    FalseAlarms,
+    all_costs,
+    all_delays,
+    all_false_alarms,
+)
+from monitors.bench.plan import Size, estimated_s, plan
+from monitors.bench.streams import PROMISED
+from monitors.bench.trials import Outcome, Trial, run
+from monitors.bench.vectors import Vectors, embed
+from monitors.bench.worlds import World
+
+#: Trials that wait for a process, for each process: each carries its world.
+_AHEAD = 2
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Result:
+    """Everything that was measured."""
+
+    size: Size
+    seed: int
+    conversations_between_false_alarms: int
+    worlds: tuple[str, ...]
+    left_out: tuple[str, ...]
+    goals: tuple[Goal, ...]
+    false_alarms: tuple[FalseAlarms, ...]
+    delays: tuple[Delay, ...]
+    costs: tuple[Cost, ...]
+    expense: Expense
+    outcomes: tuple[Outcome, ...]
+
+
+def benchmark(
+    worlds: Sequence[World],
+    size: Size,
+    *,
+    conversations_between_false_alarms: int,
+    seed: int,
+    processes: int,
+    on_start: Callable[[int, float], None],
+    on_progress: Progress,
+) -> Result:
+    """Run all trials.
+
+    ``on_start`` gets how many there are, and about how many seconds they take on one core; ``on_progress`` how much
+    is done, and of how much, in conversations of streams.
+    """
+    trials = plan(
+        worlds, size, seed=seed, conversations_between_false_alarms=conversations_between_false_alarms
+    )
+    on_start(len(trials), estimated_s(trials))
+    with threadpool_limits(1):
+        expense = measure(
+            worlds[0],
+            reference=size.length.reference,
+            timed=size.timed,
+            endless=size.endless,
+            level=WINDOW / conversations_between_false_alarms,
+        )
+    outcomes = _all(trials, processes, on_progress)
+    rates = tuple(all_false_alarms(outcomes, PROMISED))
+    delays = tuple(all_delays(outcomes))
+    return Result(
+        size=size,
+        seed=seed,
+        conversations_between_false_alarms=conversations_between_false_alarms,
+        worlds=tuple(f"{world.family}: {world.name}" for world in worlds),
+        left_out=_field().left_out,
+        goals=goals(rates, delays, expense, declared=conversations_between_false_alarms),
+        false_alarms=rates,
+        delays=delays,
+        costs=tuple(all_costs(outcomes)),
+        expense=expense,
+        outcomes=outcomes,
+    )
+
+
+def _all(trials: Sequence[Trial], processes: int, on_progress: Progress) -> tuple[Outcome, ...]:
+    """Return the outcomes in the order of the trials, however they were spread."""
+    found: dict[int, Sequence[Outcome]] = {}
+    done, total = 0, sum(trial.weight for trial in trials)
+    for place, outcomes in _alone(trials) if processes == 1 else _spread(trials, processes):
+        found[place] = outcomes
+        done += trials[place].weight
+        on_progress(done, total)
+    return tuple(chain.from_iterable(found[place] for place in range(len(trials))))
+
+
+def _alone(trials: Sequence[Trial]) -> Iterator[tuple[int, Sequence[Outcome]]]:
+    return ((place, _outcomes(place, trial)) for place, trial in enumerate(trials))
+
+
+def _spread(trials: Sequence[Trial], processes: int) -> Iterator[tuple[int, Sequence[Outcome]]]:
+    """Yield places of trials with their outcomes as they come."""
+    waiting, going = iter(enumerate(trials)), dict[Future[Sequence[Outcome]], int]()
+    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+        while True:
+            for place, trial in islice(waiting, _AHEAD * processes - len(going)):
+                going[pool.submit(_outcomes, place, trial)] = place
+            if not going:
+                return
+            for future in wait(going, return_when=FIRST_COMPLETED).done:
+                yield going.pop(future), future.result()
+
+
+def _outcomes(place: int, trial: Trial) -> Sequence[Outcome]:
+    with threadpool_limits(1):
+        return list(run(trial, _field().of_trial(place), _vectors(trial.world)))
+
+
+@cache
+def _field() -> Field:
+    return contenders()
+
+
+def _vectors(world: World) -> Vectors:
+    """Return the vectors of a world, computed once in a process for all worlds of its family."""
+    known = _known_vectors()
+    if world.family not in known:
+        known[world.family] = embed(world)
+    return known[world.family]
+
+
+@cache
+def _known_vectors() -> dict[str, Vectors]:
+    return {}

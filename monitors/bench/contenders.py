@@ -1,0 +1,118 @@
+"""Every detector of the benchmark behind one protocol."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitors.bench.vectors import Vectors, matrix
+from monitors.edetector import EDetector
+from monitors.permutation import permutation_test
+from monitors.types import Sample
+
+WINDOW = 200
+_PERMUTATIONS = 199  # at least; a smaller level takes more
+
+Floats = NDArray[np.float64]
+
+
+class Contender(Protocol):
+    """Watches one stream against one reference. After an alarm it goes on watching for the next."""
+
+    def see(self, sample: Sample) -> bool:
+        """Take in a conversation, and say whether it raises an alarm."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Setting:
+    """What a contender is told before the stream begins."""
+
+    reference: tuple[Sample, ...]
+    vectors: Vectors
+    conversations_between_false_alarms: int
+    seed: int
+
+
+Maker = Callable[[Setting], Contender]
+
+
+class Windowed:
+    """Tests one window after the other, without overlap; only the last conversation of a window raises an alarm."""
+
+    def __init__(self, test: Callable[[Sequence[Sample]], bool], size: int = WINDOW) -> None:
+        self._test = test
+        self._size = size
+        self._window: list[Sample] = []
+
+    def see(self, sample: Sample) -> bool:
+        """Fill the window; test it when it is full."""
+        self._window.append(sample)
+        if len(self._window) < self._size:
+            return False
+        full, self._window = self._window, []
+        return self._test(full)
+
+
+class _Ours:
+    def __init__(self, setting: Setting) -> None:
+        self._setting = setting
+        self._alarms = 0
+        self._seen = 0
+        self._begin()
+
+    def see(self, sample: Sample) -> bool:
+        self._detector.see(self._seen, sample)
+        self._seen += 1
+        if not self._detector.alarmed:
+            return False
+        self._alarms += 1
+        self._begin()
+        return True
+
+    def _begin(self) -> None:
+        self._detector = EDetector(
+            self._setting.reference,
+            conversations_between_false_alarms=self._setting.conversations_between_false_alarms,
+            seed=self._setting.seed + self._alarms,
+        )
+
+
+def _permutation_mmd(level: float | None) -> Maker:
+    """A permutation test of each window by itself, at a fixed level or at that of the declared rate."""
+
+    def make(setting: Setting) -> Contender:
+        reference = matrix(setting.vectors, setting.reference)
+        alpha = level or WINDOW / setting.conversations_between_false_alarms
+
+        def test(window: Sequence[Sample]) -> bool:
+            rows = np.vstack([reference, matrix(setting.vectors, window)])
+            found = permutation_test(
+                gaussian_kernel(rows),
+                in_window=np.arange(len(rows)) >= len(reference),
+                blocks=np.arange(len(rows)),
+                level=alpha,
+                permutations=_PERMUTATIONS,
+                seed=setting.seed,
+            )
+            return found.p_value <= alpha
+
+        return Windowed(test)
+
+    return make
+
+
+def gaussian_kernel(rows: Floats) -> Floats:
+    """Return exp(-d^2 / m), with m the median of the squared distances d^2."""
+    squares = (rows**2).sum(axis=1)
+    distances = np.maximum(squares[:, None] + squares[None, :] - 2 * rows @ rows.T, 0)
+    return np.asarray(np.exp(-distances / np.median(distances[np.triu_indices(len(rows), 1)])))
+
+
+OURS = "retuned e-detector"
+PLAIN: Mapping[str, Maker] = {
+    OURS: _Ours,
+    "permutation MMD, level .05": _permutation_mmd(0.05),
+    "permutation MMD, declared rate": _permutation_mmd(None),
+}

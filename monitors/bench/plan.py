@@ -1,0 +1,91 @@
+"""Which trials make a benchmark."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, islice
+
+from monitors.bench.streams import CHANGES, NULLS, Kind, Length
+from monitors.bench.trials import Trial
+from monitors.bench.worlds import World
+
+#: Processor time of all detectors together: of the start of a stream, and of a conversation; measured in a medium run.
+_BEGIN_S, _CONVERSATION_S = 3.0, 0.008
+_SEEN = 0.5  # of a stream with a change, on average over the detectors
+SHARES = (0.1, 0.2, 0.5, 1.0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Size:
+    """How much is tried. More: narrower intervals, in proportion more time."""
+
+    name: str
+    nulls: int  # streams without a change, over all kinds and worlds
+    trials: int  # of each family, kind of change and share
+    shares: tuple[float, ...] = SHARES
+    changes: tuple[Kind, ...] = CHANGES
+    length: Length = field(default_factory=Length)
+    timed: int = 2_000  # conversations that the cost is measured on
+    endless: int = 1_000_000  # conversations that the memory is measured over
+
+
+FULL = Size(name="full", nulls=200, trials=10)
+MEDIUM = Size(name="medium", nulls=60, trials=3, length=Length(null=4_000), endless=100_000, timed=1_000)
+QUICK = Size(
+    name="quick",
+    nulls=4,
+    trials=1,
+    shares=(0.2, 1.0),
+    changes=(Kind.ABRUPT,),
+    length=Length(reference=300, null=600, before=200, after=600),
+    timed=200,
+    endless=2_000,
+)
+SIZES: Mapping[str, Size] = {size.name: size for size in (QUICK, MEDIUM, FULL)}
+
+
+def plan(
+    worlds: Sequence[World], size: Size, *, seed: int, conversations_between_false_alarms: int
+) -> list[Trial]:
+    """Return all trials: null streams of each kind over the worlds in turn, changes over each family's worlds in turn."""
+    families: dict[str, list[World]] = {}
+    for world in worlds:
+        families.setdefault(world.family, []).append(world)
+    nulls = islice(_null_streams(families), size.nulls)
+    changes = (
+        (found[number % len(found)], kind, share, number)
+        for number in range(size.trials)
+        for found in families.values()
+        for kind in size.changes
+        for share in size.shares
+    )
+    return [
+        Trial(
+            world=world,
+            kind=kind,
+            share=share,
+            number=number,
+            seed=seed,
+            length=size.length,
+            conversations_between_false_alarms=conversations_between_false_alarms,
+        )
+        for world, kind, share, number in chain(nulls, changes)
+    ]
+
+
+def estimated_s(trials: Sequence[Trial]) -> float:
+    """Return about how long all trials take on one core; changes are found before the end of most streams."""
+    return sum(
+        _BEGIN_S + (1.0 if trial.kind.null else _SEEN) * _CONVERSATION_S * trial.weight for trial in trials
+    )
+
+
+def _null_streams(families: Mapping[str, Sequence[World]]) -> Iterator[tuple[World, Kind, float, int]]:
+    """Go round: every kind for a family, then the next family. A mix can change only where there are two regimes."""
+    number = 0
+    while True:
+        for found in families.values():
+            world = found[number % len(found)]
+            for kind in NULLS:
+                if len(world.before) > 1 or kind in {Kind.IID, Kind.SESSIONS}:
+                    yield world, kind, 0.0, number
+        number += 1

@@ -1,0 +1,40 @@
+"""Worlds of made-up words for tests of the benchmark."""
+
+import random
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import product
+
+from monitors.bench.worlds import World
+from monitors.types import Sample, Turn
+
+_AT = datetime(2026, 1, 1, tzinfo=UTC)
+_WORDS = ["".join(word) for word in product("bdgklmnprst", "aeiou", "bdgklmnprst")]
+random.Random(0).shuffle(_WORDS)
+
+
+def a_regime(name: str, words: Sequence[str], count: int = 80) -> tuple[Sample, ...]:
+    """Conversations whose users draw twelve of the words."""
+    draw = random.Random(name)
+    return tuple(
+        Sample(
+            id=f"{name}-{number}",
+            group=f"{name}-{number}",
+            at=_AT,
+            turns=(
+                Turn(role="user", content=" ".join(draw.choices(words, k=12))),
+                Turn(role="assistant", content="I will look that up."),
+            ),
+        )
+        for number in range(count)
+    )
+
+
+def a_world(family: str = "made up") -> World:
+    """Shops and sports; then the weather."""
+    return World(
+        family=family,
+        name="weather",
+        before={"shops": a_regime("shops", _WORDS[:60]), "sports": a_regime("sports", _WORDS[60:120])},
+        after=a_regime("weather", _WORDS[120:180]),
+    )
