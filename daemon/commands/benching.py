@@ -92,6 +92,13 @@ def _measured(
         TimeElapsedColumn(), TextColumn("left, about"), TimeRemainingColumn(),
     )  # fmt: skip
     with Progress(*columns, console=console(), disable=quiet, speed_estimate_period=600) as bar:
+
+        def announce(streams: int, seconds: float) -> None:
+            if not quiet:
+                bar.print(
+                    f"{streams} streams, every detector on each: about {seconds / 60:.0f} minutes on one core"
+                )
+
         task = bar.add_task(f"{size.name} benchmark", total=None)
         return benchmark(
             worlds,
@@ -99,12 +106,6 @@ def _measured(
             conversations_between_false_alarms=every,
             seed=seed,
             processes=processes,
-            on_start=lambda streams, seconds: (
-                None
-                if quiet
-                else bar.print(
-                    f"{streams} streams, every detector on each: about {seconds / 60:.0f} minutes on one core"
-                )
-            ),
+            on_start=announce,
             on_progress=lambda done, total: bar.update(task, completed=done, total=total),
         )

@@ -29,7 +29,7 @@ class Size:
 
 
 FULL = Size(name="full", nulls=200, trials=10)
-MEDIUM = Size(name="medium", nulls=60, trials=3, length=Length(null=4_000), endless=100_000, timed=1_000)
+MEDIUM = Size(name="medium", nulls=32, trials=1, length=Length(null=3_000), endless=100_000, timed=1_000)
 QUICK = Size(
     name="quick",
     nulls=4,
