@@ -18,6 +18,7 @@ from daemon.kafka.library import (
 )
 from daemon.kafka.records import SLICE_S, raw_record
 from daemon.kafka_settings import KafkaSettings
+from daemon.patience import Patience
 from daemon.progress import Progress
 from daemon.streams import (
     BatchTooLarge,
@@ -39,6 +40,8 @@ _BEYOND_END_GRACE_S = 2.0
 _METADATA_MAX_AGE_MS = 5_000
 #: A broker that did not even answer the question for its topics meanwhile was out of reach.
 _LONGEST_SILENCE_S = _METADATA_MAX_AGE_MS / 1000 + 2
+#: A group takes some seconds to form, so much longer is too long without partitions.
+_UNASSIGNED_S, _UNASSIGNED_MOST_S = 12.0, 600.0
 
 
 class KafkaSource:
@@ -59,6 +62,7 @@ class KafkaSource:
         self._progress = Progress(settings.stalled_after_s, longest_silence_s=_LONGEST_SILENCE_S)
         self._answered_at: float | None = None
         self._unreadable: dict[ClientPartition, Unreadable] = {}
+        self._unassigned = Patience(_UNASSIGNED_S, _UNASSIGNED_MOST_S)
         self._trouble = Trouble("reading from Kafka", _log)
         self._unreachable = Trouble("connecting to Kafka", _log)
 
@@ -145,6 +149,7 @@ class KafkaSource:
         self._place_assigned(consumer)
         self._refuse_other_topic(consumer)
         if not batches:
+            self._join_again(consumer, wait_s)
             self._refuse_beyond_end(consumer)
             self._refuse_stalled(consumer, wait_s)
             return []
@@ -225,6 +230,19 @@ class KafkaSource:
         consumer.resume(*self._unplaced)
         _log.info("partitions assigned: %s", sorted(self._unplaced), extra={"action": "assign"})
         self._unplaced = set()
+
+    def _join_again(self, consumer: KafkaConsumer, waited_s: float) -> None:
+        """Ask for partitions again where there are some and we were given none.
+
+        A group whose leader did not know the topic's partitions yet gives out none, and the client may never notice.
+        More replicas than partitions look the same, so it is asked ever more rarely.
+        """
+        cluster = None if self._client is None else self._client.cluster
+        if consumer.assignment() or cluster is None or not cluster.partitions_for_topic(self._settings.topic):
+            self._unassigned.start_over()
+        elif self._unassigned.runs_out(waited_s):
+            _log.warning("no partition of %s is assigned: joins its group again", self._settings.topic)
+            consumer._coordinator.request_rejoin()  # noqa: SLF001 - the client has no other way
 
     def _refuse_other_topic(self, consumer: KafkaConsumer) -> None:
         """Raise TopicRecreated where another topic has taken the name since the offsets were counted."""

@@ -9,7 +9,7 @@ from daemon.kafka_settings import KafkaSettings
 from daemon.streams import IntakeMustHalt, OffsetLost, RawRecord, Start, TopicPartition, TopicRecreated
 from tests.brokers import BROKERS, Ability, Cluster, running
 from tests.helpers import eventually
-from tests.reading import Ledger, Member, fill
+from tests.reading import Ledger, Member, fill, nothing_of_the_client_left
 
 
 @pytest.fixture(scope="module", params=BROKERS)
@@ -39,7 +39,21 @@ def fill_numbers(settings: KafkaSettings, count: int) -> None:
 def source_of(settings: KafkaSettings, start: Start | None = None) -> KafkaSource:
     """A source that goes on in partition 0 from there."""
     starts = {} if start is None else {TopicPartition(settings.topic, 0): start}
-    return KafkaSource(settings, start_offsets=lambda _: starts)
+    opened.append(KafkaSource(settings, start_offsets=lambda _: starts))
+    return opened[-1]
+
+
+#: Sources of the test that is running, which may fail before it closes them.
+opened: list[KafkaSource] = []
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays_open() -> Iterator[None]:
+    """A client that is left behind would go on by itself, and disturb the tests that follow."""
+    with nothing_of_the_client_left():
+        yield
+        while opened:
+            opened.pop().close(2)
 
 
 def read(source: KafkaSource, count: int) -> None:
@@ -50,7 +64,7 @@ def read(source: KafkaSource, count: int) -> None:
         records.extend(source.poll(0.2))
         return len(records) >= count
 
-    eventually(enough, 30)
+    eventually(enough, 45)
 
 
 def refusal(source: KafkaSource) -> IntakeMustHalt:
