@@ -1,8 +1,19 @@
-"""Commands about drift."""
+"""Commands about drift: show, calibrate."""
+
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from daemon.commands.session import Json, opened, present, read_settings
+from daemon.commands.session import Json, console, opened, present, read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from daemon.settings import Settings
+    from monitors.calibration import Calibration, Trials
+    from monitors.types import Sample
+
+_HISTORY = 5_000  # conversations at most: the newest
 
 drift = typer.Typer(help="Show how much speaks for a change, and what changed.", no_args_is_help=True)
 
@@ -19,3 +30,55 @@ def show(context: typer.Context, *, as_json: Json = False) -> None:
     with opened(settings) as stores:
         seen = drift_view(stores, settings)
     present(plain(seen), lambda: drift_screen(seen, utc_now()), as_json=as_json)
+
+
+@drift.command()
+def calibrate(
+    context: typer.Context,
+    *,
+    conversations: Annotated[int, typer.Option(min=1_000, help="Of shuffled history, to watch.")] = 20_000,
+    within: Annotated[int, typer.Option(min=50, help="Conversations after a change to look at.")] = 1_000,
+    changes: Annotated[int, typer.Option(min=1, help="To try for each share of new traffic.")] = 8,
+    as_json: Json = False,
+) -> None:
+    """Replay your shuffled history: how often it would alarm for nothing, and which changes it would catch how soon."""
+    from daemon.plain import plain
+    from daemon.samples import samples_of
+    from daemon.screens.drift import calibration_screen
+    from monitors.calibration import Trials
+
+    settings = read_settings(context)
+    with opened(settings) as stores:
+        history = samples_of(stores.conversations.newest(_HISTORY, held_out=False))
+    trials = Trials(conversations=conversations, within=within, each=changes, seed=settings.monitors.seed)
+    found = _calibrated(history, settings, trials, quiet=as_json)
+    declared = settings.monitors.conversations_between_false_alarms
+    present(plain(found), lambda: calibration_screen(found, declared), as_json=as_json)
+
+
+def _calibrated(
+    history: "Sequence[Sample]", settings: "Settings", trials: "Trials", *, quiet: bool
+) -> "Calibration":
+    from rich.progress import Progress
+
+    from daemon.errors import DaemonError
+    from monitors.calibration import calibrate as run
+    from monitors.edetector import EDetector
+    from monitors.errors import NothingToReport
+
+    def new_detector(reference: "Sequence[Sample]") -> EDetector:
+        every = settings.monitors.conversations_between_false_alarms
+        return EDetector(reference, conversations_between_false_alarms=every, seed=settings.monitors.seed)
+
+    with Progress(console=console(), disable=quiet, transient=True) as bar:
+        task = bar.add_task("replaying shuffled history", total=None)
+        try:
+            return run(
+                history,
+                reference_size=settings.windows.reference_size,
+                new_detector=new_detector,
+                trials=trials,
+                on_progress=lambda done, total: bar.update(task, completed=done, total=total),
+            )
+        except NothingToReport as error:
+            raise DaemonError(str(error)) from error

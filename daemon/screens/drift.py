@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from math import log
+from math import isinf, log
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -13,6 +14,9 @@ from daemon.facts import Alarm
 from daemon.screens.story import add_changes
 from daemon.screens.words import ago, coloured, moment
 from daemon.views.drift import DriftView, Watch
+
+if TYPE_CHECKING:
+    from monitors.calibration import Calibration  # loads scikit-learn
 
 _BAR = 30
 
@@ -34,6 +38,26 @@ def drift_screen(seen: DriftView, now: datetime) -> RenderableType:
         add_changes(tree, seen.explanation)
         parts.append(tree)
     return Group(*parts)
+
+
+def calibration_screen(found: "Calibration", declared: float) -> RenderableType:
+    """Show what is to be expected of the settings, on this history."""
+    replay = found.replay
+    expected = replay.conversations / declared
+    table = Table(box=None, padding=(0, 2, 0, 2))
+    for title in ("new traffic", "caught", "median delay"):
+        table.add_column(title, justify="right")
+    for reach in found.reaches:
+        late = "later" if isinf(reach.median) else f"{reach.median:,.0f} conversations"
+        table.add_row(f"{reach.share:.0%}", f"{reach.found:.0%} of {reach.trials}", late)
+    return Group(
+        f"{replay.alarms} alarms in {replay.conversations:,} conversations of shuffled history, where {expected:.1f} are "
+        f"declared at most; so alarms for nothing are at least {replay.run_length_at_least:,.0f} conversations apart, with "
+        "95% confidence",
+        f"changes within {found.within:,} conversations: one of {found.topics} topics of {found.history:,} conversations "
+        "is new, the reference does not know it",
+        table,
+    )
 
 
 def _alarm(alarm: Alarm | None, now: datetime) -> Text:

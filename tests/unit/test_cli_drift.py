@@ -11,6 +11,9 @@ from monitors.edetector import DetectorState, Stake
 from monitors.types import Aspect
 from tests.factories_cli import type_to
 from tests.factories_daemon import Line, a_line
+from tests.factories_ledger import a_batch, a_talk
+from tests.unit.test_edetector import SHOP, SPORT, WORDS
+from tests.unit.test_edetector import a_talk as a_sample
 
 
 @pytest.fixture
@@ -75,3 +78,23 @@ def test_why_finds_the_alarm_behind_a_decision_though_the_change_began_earlier(l
 
     assert found is not None
     assert found.window.range == window
+
+
+def test_too_little_history_to_calibrate_is_refused_with_what_is_missing(line: Line) -> None:
+    refused = type_to(line, "drift", "calibrate", "--json")
+
+    assert refused.exit_code != 0
+    assert refused.error["message"].endswith("are too few to try anything; wait for 200")
+
+
+def test_calibrating_says_how_rare_false_alarms_are_and_what_is_caught(line: Line) -> None:
+    texts = [a_sample(n, (SHOP, SPORT, WORDS[600:])[n % 3]).turns[0].content for n in range(400)]
+    new = [a_talk(line.read + n, user=f"u{n}", text=text) for n, text in enumerate(texts)]
+    line.stores.intake.record(a_batch(new))
+
+    words = ("--conversations", "1000", "--within", "150", "--changes", "1")
+    shown = " ".join(type_to(line, "drift", "calibrate", *words).stdout.split())
+
+    assert "0 alarms in 1,000 conversations of shuffled history, where 0.1 are declared at most" in shown
+    assert "at least 334 conversations apart, with 95% confidence" in shown
+    assert "100% 100% of 1" in shown

@@ -1,0 +1,52 @@
+from collections.abc import Sequence
+from math import inf
+
+import pytest
+
+from monitors.calibration import SHARES, Calibration, Trials, calibrate
+from monitors.edetector import EDetector
+from monitors.errors import NothingToReport
+from monitors.types import Sample
+from tests.unit.test_edetector import SHOP, SPORT, WORDS, a_talk
+
+TOPICS = (SHOP, SPORT, WORDS[600:], SHOP[:50], SPORT[:50])
+TRIALS = Trials(conversations=1_500, within=250, each=2)
+
+
+def a_history(count: int = 400) -> list[Sample]:
+    return [a_talk(number, TOPICS[number % len(TOPICS)], seed=7) for number in range(count)]
+
+
+def calibrated(history: Sequence[Sample], told: list[tuple[int, int]] | None = None) -> Calibration:
+    heard = [] if told is None else told
+    return calibrate(
+        history, reference_size=200, new_detector=EDetector, trials=TRIALS, on_progress=lambda *at: heard.append(at)
+    )  # fmt: skip
+
+
+def test_shuffled_history_raises_no_alarm_and_the_bound_says_how_much_that_proves() -> None:
+    found = calibrated(a_history())
+
+    assert (found.replay.conversations, found.replay.alarms) == (1_500, 0)
+    assert found.replay.run_length_at_least == pytest.approx(1_500 / 2.996, rel=1e-3)
+
+
+def test_a_topic_that_comes_anew_is_caught_the_sooner_the_more_of_it_there_is() -> None:
+    reaches = {reach.share: reach for reach in calibrated(a_history()).reaches}
+
+    assert tuple(reaches) == SHARES
+    assert reaches[1.0].found == 1.0
+    assert reaches[1.0].median < 80
+    assert reaches[1.0].median < reaches[0.5].median <= reaches[0.1].median <= inf
+
+
+def test_the_same_history_gives_the_same_answer_and_progress_is_told() -> None:
+    told: list[tuple[int, int]] = []
+
+    assert calibrated(a_history(), told) == calibrated(a_history())
+    assert told[-1][0] == told[-1][1]
+
+
+def test_too_little_history_is_refused() -> None:
+    with pytest.raises(NothingToReport, match="199 conversations are too few to try anything; wait for 200"):
+        calibrated(a_history(199))
