@@ -83,7 +83,7 @@ def test_a_compression_bomb_halts_intake_within_bounded_memory(settings: KafkaSe
     )
     assert f"more than {LIMIT} bytes" in found.error
     assert f"retuned intake seek {settings.topic}/0 2 -m" in found.error
-    assert found.took < 4 * LIMIT
+    assert found.took < 6 * LIMIT  # of 300 MB, and of 860 MiB where nothing bounds it
 
 
 def test_many_large_batches_are_read_within_bounded_memory(settings: KafkaSettings) -> None:
@@ -93,7 +93,7 @@ def test_many_large_batches_are_read_within_bounded_memory(settings: KafkaSettin
 
     assert found.offsets == list(range(20))
     assert found.error is None
-    assert found.took < 5 * LIMIT
+    assert found.took < 8 * LIMIT  # of 480 MiB in all
 
 
 def test_behind_a_bomb_reading_goes_on_where_the_remedy_says(settings: KafkaSettings) -> None:

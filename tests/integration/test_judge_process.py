@@ -12,7 +12,7 @@ from monitors.types import Finding, Reference, Window
 from tests.factories_monitors import a_reference, a_window, made_of
 from tests.helpers import eventually
 
-SETTINGS = MonitorSettings(monitors=("mmd",))
+SETTINGS = MonitorSettings(monitors=("mmd",), alarmed=True)
 
 
 @pytest.fixture

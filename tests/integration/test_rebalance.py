@@ -33,6 +33,13 @@ PARTITIONS = 2
 RESETS = 20
 
 
+@pytest.fixture(scope="module")
+def broker() -> Iterator[LocalBroker]:
+    """One that no other test has burdened: groups form and dissolve here dozens of times."""
+    with LocalBroker() as running:
+        yield running
+
+
 @pytest.fixture(autouse=True)
 def clients_are_gone() -> Iterator[None]:
     with nothing_of_the_client_left():
@@ -179,8 +186,12 @@ def filled(settings: KafkaSettings, engine: Engine) -> int:
     ledger = IntakeLedger(engine, window_size=20)
     source = KafkaSource(settings, start_offsets=lambda _: ledger.starts())
     stage = a_stage(source, engine)
-    wait_until(lambda: after_a_step(stage, lambda: sum(ledger.next_offsets().values()) == len(sent)))
-    source.close(2)
+    try:
+        wait_until(
+            lambda: after_a_step(stage, lambda: sum(ledger.next_offsets().values()) == len(sent)), seconds=60
+        )
+    finally:
+        source.close(2)
     assert counted(engine) == 60
     return len(sent)
 
@@ -189,9 +200,14 @@ def read_to_the_end(settings: KafkaSettings, engine: Engine) -> None:
     """As a new member, and tell the broker at last that nothing was read."""
     source = KafkaSource(settings, start_offsets=lambda _: IntakeLedger(engine, window_size=20).starts())
     stage = a_stage(source, engine)
-    wait_until(lambda: after_a_step(stage, lambda: list((source.lag() or {}).values()) == [0] * PARTITIONS))
-    source.commit({TopicPartition(settings.topic, number): 0 for number in range(PARTITIONS)})
-    source.close(2)
+    try:
+        wait_until(
+            lambda: after_a_step(stage, lambda: list((source.lag() or {}).values()) == [0] * PARTITIONS),
+            seconds=60,
+        )
+        source.commit({TopicPartition(settings.topic, number): 0 for number in range(PARTITIONS)})
+    finally:
+        source.close(2)
 
 
 def test_offsets_of_the_group_that_are_reset_change_nothing(
