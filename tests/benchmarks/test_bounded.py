@@ -1,0 +1,71 @@
+"""A million records through decoding, hygiene, ledger and retention: memory and disk must stay as they are."""
+
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import psutil
+
+from daemon.clock import utc_now
+from daemon.decoding import Limits
+from daemon.holdout import Holdout
+from daemon.hygiene.bursts import BurstLimit
+from daemon.ledger.database import open_ledger
+from daemon.ledger.history_retention import HistoryRetention, KeepHistory
+from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.retention import ConversationRetention, Keep
+from daemon.metrics import Metrics
+from daemon.sorting import Sorter
+from daemon.stages.retention import RetentionStage
+from daemon.streams import RawRecord
+from tests.benchmarks.figures import tell
+from tests.benchmarks.test_intake import a_record
+
+RECORDS, BATCH = 1_000_000, 2_000
+#: Small enough for both sides to be full after 250,000 records, though one in ten is held out.
+KEEP = Keep(conversations=20_000, sample=5_000, known=50_000)
+_MIB = 2**20
+
+
+def test_memory_and_disk_are_flat_over_a_million_records(tmp_path: Path) -> None:
+    file, now = tmp_path / "ledger.db", utc_now()
+    engine = open_ledger(f"sqlite:///{file}")
+    ledger = IntakeLedger(engine, window_size=100, burst=BurstLimit())
+    sorter = Sorter(
+        model_line="chat", holdout=Holdout(b"k" * 32, share=0.1), limits=Limits(), metrics=Metrics()
+    )
+    retention = RetentionStage(
+        ConversationRetention(engine, KEEP), HistoryRetention(engine, KeepHistory()), scored=lambda: (),
+        runs_dir=tmp_path / "runs", metrics=Metrics(), clock=lambda: now,
+    )  # fmt: skip
+    memory, disk, started = [], [], time.monotonic()
+    for first in range(0, RECORDS, BATCH):
+        ledger.record(sorter.sort(batch(first), now))
+        now += timedelta(seconds=1)
+        retention.step()
+        if (first + BATCH) % (RECORDS // 10) == 0:
+            memory.append(psutil.Process().memory_info().rss / _MIB)
+            disk.append(file.stat().st_size / _MIB)
+    engine.dispose()
+
+    for name, sizes in (("memory", memory), ("ledger", disk)):
+        tell(f"{name} after 300,000 records", sizes[2], "MiB")
+        tell(f"{name} after a million", sizes[-1], "MiB")
+    tell("intake with retention, without Kafka", RECORDS / (time.monotonic() - started), "records/s")
+    assert memory[-1] < memory[2] * 1.05 + 5
+    assert disk[-1] < disk[2] * 1.05
+
+
+def batch(first: int) -> list[RawRecord]:
+    return [
+        RawRecord(
+            topic="t",
+            partition=0,
+            offset=offset,
+            timestamp_ms=0,
+            key=None,
+            value=a_record(offset),
+            headers=(),
+        )
+        for offset in range(first, first + BATCH)
+    ]
