@@ -11,10 +11,10 @@ from math import inf
 from statistics import median
 
 import numpy as np
-from scipy.stats import chi2
 from sklearn.cluster import KMeans
 from sklearn.decomposition import TruncatedSVD
 
+from monitors.bench.measures import run_length_bounds
 from monitors.edetector import EDetector
 from monitors.errors import NothingToReport
 from monitors.features import text_features
@@ -27,7 +27,6 @@ _FEWEST = 200  # conversations of history
 #: A topic is left out where it is neither a handful nor half of everything.
 _SMALLEST, _LARGEST = 0.03, 0.4
 _BEFORE = 200  # conversations before the change
-_RISK = 0.05
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,8 +123,8 @@ def _replay(
             detector.restart()
         if (number + 1) % 100 == 0:
             steps.add(100)
-    bound = 2 * trials.conversations / float(chi2.ppf(1 - _RISK, 2 * (alarms + 1)))
-    return Replay(conversations=trials.conversations, alarms=alarms, run_length_at_least=bound)
+    at_least, _ = run_length_bounds(alarms, trials.conversations)
+    return Replay(conversations=trials.conversations, alarms=alarms, run_length_at_least=at_least)
 
 
 def _reach(

@@ -27,8 +27,6 @@ from daemon.ledger.tables import (
 )
 from daemon.ledger.windows import forget_examples
 
-_PAGE = 500
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Subject:
@@ -181,10 +179,8 @@ def _bury(connection: Connection, hashes: Sequence[str], entry: Erasure) -> None
 def _remove(connection: Connection, subject: Subject, talks: Sequence[_Talk]) -> Removed:
     seqs, ids = [talk.seq for talk in talks], [talk.id for talk in talks]
     forget_examples(connection, seqs, ids)
-    for start in range(0, len(seqs), _PAGE):
-        part = seqs[start : start + _PAGE]
-        connection.execute(delete(scores).where(scores.c.seq.in_(part)))
-        connection.execute(delete(conversations).where(conversations.c.seq.in_(part)))
+    connection.execute(delete(scores).where(among(connection, scores.c.seq, seqs)))
+    connection.execute(delete(conversations).where(among(connection, conversations.c.seq, seqs)))
     opinions = _remove_feedback(connection, subject, ids)
     letters, published = _remove_letters(connection, [subject.id, *ids])
     records, runs = _mark_records(connection, subject)
@@ -201,15 +197,10 @@ def _remove(connection: Connection, subject: Subject, talks: Sequence[_Talk]) ->
 def _remove_feedback(connection: Connection, subject: Subject, ids: Sequence[str]) -> int:
     """Remove feedback on these conversations, and what a user said of conversations that never came."""
     named = [*ids, subject.id, subject.hash] if subject.kind == "conversation" else ids
-    found = [
-        connection.execute(
-            delete(feedback).where(feedback.c.conversation_id.in_(named[start : start + _PAGE]))
-        )
-        for start in range(0, len(named), _PAGE)
-    ]
+    theirs = among(connection, feedback.c.conversation_id, named)
     if subject.kind == "user":
-        found.append(connection.execute(delete(feedback).where(feedback.c.user_hash == subject.hash)))
-    return sum(deleted.rowcount for deleted in found)
+        theirs |= feedback.c.user_hash == subject.hash
+    return connection.execute(delete(feedback).where(theirs)).rowcount
 
 
 def _theirs(
@@ -229,8 +220,7 @@ def _remove_letters(connection: Connection, ids: Sequence[str]) -> tuple[int, tu
             found.append(id_)
             if sent is not None:
                 published.append(Coordinates(topic=place[0], partition=place[1], offset=place[2]))
-    for start in range(0, len(found), _PAGE):
-        connection.execute(delete(dead_letters).where(dead_letters.c.id.in_(found[start : start + _PAGE])))
+    connection.execute(delete(dead_letters).where(among(connection, dead_letters.c.id, found)))
     return len(found), tuple(published)
 
 

@@ -9,7 +9,7 @@ from daemon.detection import alarm_verdict, quiet_verdict, state_of
 from daemon.facts import ClosedWindow, SeqRange, StoredReference
 from daemon.judge_process import Judge, JudgeDied
 from daemon.ledger.conversations import ConversationLedger
-from daemon.ledger.detectors import DetectorLedger
+from daemon.ledger.detectors import DetectorLedger, StoredDetector
 from daemon.ledger.windows import VerdictRow, WindowLedger
 from daemon.metrics import Metrics
 from daemon.samples import samples_of
@@ -83,9 +83,10 @@ class JudgingStage:
         self._metrics.drift.windows_waiting.set(0 if window is None else 1)
         if window is None or reference is None or reference.range is None:
             return
-        case = self._case(window, reference)
-        if case is None or self._passes_over(reference):
-            return
+        stored = self._detectors.stored(reference.id)
+        if stored is None or stored.seq < window.range.last or self._passes_over(stored):
+            return  # the detector looks first
+        case = self._case(window, reference, stored)
         self._judge.submit(
             Window(id=str(window.number), model_line=self._model_line, samples=self._samples(window.range)),
             Reference(id=str(reference.id), samples=self._samples(reference.range)),
@@ -93,11 +94,8 @@ class JudgingStage:
         )
         self._current = case
 
-    def _case(self, window: ClosedWindow, reference: StoredReference) -> "_Case | None":
-        """Return what is to be judged, and how; None until the detector has seen the window."""
-        stored = self._detectors.stored(reference.id)
-        if stored is None or stored.seq < window.range.last:
-            return None
+    def _case(self, window: ClosedWindow, reference: StoredReference, stored: StoredDetector) -> "_Case":
+        """Return what is to be judged, and how, once the detector has seen the window."""
         raised = self._detectors.raised_in(window.range, reference_id=reference.id)
         rate, id_ = self._settings.conversations_between_false_alarms, str(window.number)
         standing = self._windows.alarm(after_seq=self._learned_until())
@@ -114,10 +112,9 @@ class JudgingStage:
             else alarm_verdict(id_, raised, threshold=rate),
         )
 
-    def _passes_over(self, reference: StoredReference) -> bool:
+    def _passes_over(self, stored: StoredDetector) -> bool:
         """Where windows close faster than they can be judged, leave old ones to the detector, which has seen them."""
-        stored = self._detectors.stored(reference.id)
-        if stored is None or self._windows.waiting() <= _BACKLOG:
+        if self._windows.waiting() <= _BACKLOG:
             return False
 
         def seen(number: int) -> VerdictRow:
