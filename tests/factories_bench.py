@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import product
 
+from monitors.bench.plan import Size
+from monitors.bench.streams import Kind, Length
 from monitors.bench.worlds import World
 from monitors.types import Sample, Turn
 
@@ -38,3 +40,16 @@ def a_world(family: str = "made up") -> World:
         before={"shops": a_regime("shops", _WORDS[:60]), "sports": a_regime("sports", _WORDS[60:120])},
         after=a_regime("weather", _WORDS[120:180]),
     )
+
+
+#: So little that a benchmark takes seconds.
+TINY = Size(
+    name="tiny",
+    nulls=2,
+    trials=1,
+    shares=(1.0,),
+    changes=(Kind.ABRUPT,),
+    length=Length(reference=60, null=220, before=40, after=220),
+    timed=10,
+    endless=10,
+)

@@ -56,7 +56,7 @@ def test_a_broker_killed_under_load_costs_no_record_and_repeats_none(
             for _ in range(OUTAGES):
                 before = ledger.last_seq()
                 eventually(lambda before=before: ledger.last_seq() >= before + 100, deadline_s=60)  # type: ignore[misc]
-                with load.between_writes():
+                with load.writes.between():
                     durable.kill()
                 eventually(lambda: daemon.metric("retuned_broker_connected") == 0, deadline_s=30)
                 durable.start()

@@ -4,21 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from monitors.bench.benchmark import Result, benchmark
-from monitors.bench.plan import Size
-from monitors.bench.streams import Kind, Length
 from monitors.bench.trials import Outcome
-from tests.factories_bench import a_world
-
-TINY = Size(
-    name="tiny",
-    nulls=2,
-    trials=1,
-    shares=(1.0,),
-    changes=(Kind.ABRUPT,),
-    length=Length(reference=60, null=220, before=40, after=220),
-    timed=10,
-    endless=10,
-)
+from tests.factories_bench import TINY, a_world
 
 
 def measured(processes: int, seen: list[tuple[int, int]]) -> Result:

@@ -1,6 +1,5 @@
 """Brokers that die with what they keep on a disk, and connections that go bad on the way."""
 
-import contextlib
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -25,6 +24,7 @@ from tests.reading import (
     wait_until,
 )
 from tests.s3_server import running_s3
+from tests.settled import SettledWrites
 from tests.tcp_proxy import TcpProxy
 
 # The client forgets to close the socket of a connection that was refused; the collector does it.
@@ -84,8 +84,7 @@ class Writer:
         self._sink = KafkaSink(settings)
         self._topic = settings.topic
         self._stop = threading.Event()
-        self._settled = False
-        self._writes = threading.Lock()
+        self.writes = SettledWrites()
         self._thread = threading.Thread(target=self._write)
         self._thread.start()
 
@@ -95,25 +94,9 @@ class Writer:
                 number = b"%d" % len(self.sent)
                 self.sent.add(number)
                 self._sink.send(self._topic, number, number)
-            with self._writes:
-                self._settled = self._sink.flush(0.1)
+            self.writes.flush(self._sink, 0.1)
         wait_until(lambda: self._sink.flush(0.5), seconds=60)
         self._sink.close(5)
-
-    @contextlib.contextmanager
-    def between_writes(self) -> Iterator[None]:
-        """Tansu killed in the middle of a write may acknowledge its repetition without keeping it."""
-        wait_until(self._writes_are_done, seconds=60)
-        try:
-            yield
-        finally:
-            self._writes.release()
-
-    def _writes_are_done(self) -> bool:
-        self._writes.acquire()
-        if not self._settled:
-            self._writes.release()
-        return self._settled
 
     def stop(self) -> None:
         self._stop.set()
@@ -140,7 +123,7 @@ def test_a_broker_that_is_killed_and_comes_back_leaves_no_gap(durable: LocalBrok
     records = polled(source, 100)
     topic_id = source.topic_id(topic)
     for _ in range(3):
-        with writer.between_writes():
+        with writer.writes.between():
             durable.kill()
         records += source.poll(0.5)
         durable.start()

@@ -13,23 +13,12 @@ from daemon.bench.sources import chinese_source, file_source, load_worlds, small
 from monitors.bench import benchmark
 from monitors.bench.contenders import OURS, PLAIN
 from monitors.bench.field import Field
-from monitors.bench.plan import SIZES, Size
-from monitors.bench.streams import Kind, Length
+from monitors.bench.plan import SIZES
 from monitors.texts import is_han
-from tests.factories_bench import a_world
+from tests.factories_bench import TINY, a_world
 from tests.factories_cli import typed
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
-TINY = Size(
-    name="tiny",
-    nulls=2,
-    trials=1,
-    shares=(1.0,),
-    changes=(Kind.ABRUPT,),
-    length=Length(reference=60, null=220, before=40, after=220),
-    timed=20,
-    endless=50,
-)
 
 
 def a_file(folder: Path, lines: list[dict[str, Any]], name: str = "talks.jsonl.gz") -> Path:
