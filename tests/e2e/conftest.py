@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
 from daemon.broker import LocalBroker
+from daemon.ledger.database import connect
+from tests.postgres_server import PostgresServer
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +26,18 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     code = f"from pathlib import Path; from tests.tiny_model import make_tiny_model; make_tiny_model(Path({str(folder)!r}))"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
     return folder
+
+
+@pytest.fixture
+def ledger(postgres: PostgresServer) -> Iterator[str]:
+    """The URL of an empty PostgreSQL ledger, for replicas to share."""
+    with postgres.database() as url:
+        yield url
+
+
+@pytest.fixture
+def engine(ledger: str) -> Iterator[Engine]:
+    """Looks at that ledger from outside."""
+    made = connect(ledger)
+    yield made
+    made.dispose()

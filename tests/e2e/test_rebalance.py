@@ -13,33 +13,18 @@ from sqlalchemy import Engine
 from daemon.broker import LocalBroker
 from daemon.facts import SeqRange
 from daemon.ledger.conversations import ConversationLedger
-from daemon.ledger.database import connect
 from daemon.ledger.intake import IntakeLedger
 from tests.e2e.daemon_process import DaemonProcess
 from tests.e2e.load import Load
 from tests.e2e.stream import Stream
 from tests.e2e.test_replicas import SIZE, a_replica
 from tests.helpers import eventually
-from tests.postgres_server import PostgresServer
 
 pytestmark = pytest.mark.timeout(240)
 
 PARTITIONS = 2
 FURTHER = 30  # records
 _LOOKS = 60
-
-
-@pytest.fixture
-def ledger(postgres: PostgresServer) -> Iterator[str]:
-    with postgres.database() as url:
-        yield url
-
-
-@pytest.fixture
-def engine(ledger: str) -> Iterator[Engine]:
-    made = connect(ledger)
-    yield made
-    made.dispose()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from sqlalchemy import Engine, select
 from daemon.broker import LocalBroker
 from daemon.errors import StaleLeader
 from daemon.ledger.counts import LedgerCounts
-from daemon.ledger.database import connect, fenced
+from daemon.ledger.database import fenced
 from daemon.ledger.tables import conversations, windows
 from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.windows import WindowLedger
@@ -24,7 +24,6 @@ from tests.e2e.daemon_process import DaemonProcess, free_port
 from tests.e2e.regimes import small_talk
 from tests.e2e.stream import Stream
 from tests.helpers import eventually
-from tests.postgres_server import PostgresServer
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -35,19 +34,6 @@ SETTINGS: dict[str, Any] = {
     "policy": {"on_drift": False},
     "leader": {"lease_s": 2},
 }
-
-
-@pytest.fixture
-def ledger(postgres: PostgresServer) -> Iterator[str]:
-    with postgres.database() as url:
-        yield url
-
-
-@pytest.fixture
-def engine(ledger: str) -> Iterator[Engine]:
-    made = connect(ledger)
-    yield made
-    made.dispose()
 
 
 @pytest.fixture
