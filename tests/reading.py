@@ -11,7 +11,8 @@ from daemon.kafka_settings import KafkaSettings
 from daemon.streams import RawRecord, Start, TopicPartition
 
 
-def wait_until(condition: Callable[[], bool], *, seconds: float = 20) -> None:
+def wait_until(condition: Callable[[], bool], *, seconds: float = 60) -> None:
+    """As long as a member waits whose broker does not answer, and then some."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -67,7 +68,7 @@ def records_of(
 
 def read_on(source: KafkaSource, records: list[RawRecord], count: int) -> None:
     """Poll until there are ``count`` records in all."""
-    wait_until(lambda: len(records_of(source, records)) >= count, seconds=60)
+    wait_until(lambda: len(records_of(source, records)) >= count)
 
 
 class Member:

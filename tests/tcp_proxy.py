@@ -24,6 +24,8 @@ class TcpProxy:
         self.target_port = target_port
         #: Turns bytes on their way to a client into others.
         self.rewrite: Callable[[bytes], bytes] | None = None
+        #: A connection on which bytes that this holds for are sent to the broker is lost from then on, once.
+        self.lose_at: Callable[[bytes], bool] | None = None
         #: It is a black hole after so many answers from now on.
         self.black_hole_after: int | None = None
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -143,6 +145,10 @@ class TcpProxy:
 
     def _pass_on(self, source: socket.socket, data: bytes) -> None:
         to_client = source not in self._clients
+        if not to_client and self.lose_at is not None and self.lose_at(data):
+            self.lose_at = None
+            self._lost.update((source, self._peers[source]))
+            return
         if to_client and self.rewrite is not None:
             data = self.rewrite(data)
         cut = to_client and self._reset_after is not None and len(data) > self._reset_after

@@ -42,6 +42,7 @@ _METADATA_MAX_AGE_MS = 5_000
 _LONGEST_SILENCE_S = _METADATA_MAX_AGE_MS / 1000 + 2
 #: A group takes some seconds to form, so much longer is too long without partitions.
 _UNASSIGNED_S, _UNASSIGNED_MOST_S = 12.0, 600.0
+_LEAVING_S = 1.0
 
 
 class KafkaSource:
@@ -63,6 +64,7 @@ class KafkaSource:
         self._answered_at: float | None = None
         self._unreadable: dict[ClientPartition, Unreadable] = {}
         self._unassigned = Patience(_UNASSIGNED_S, _UNASSIGNED_MOST_S)
+        self._joined_again = False  # since partitions were assigned last
         self._trouble = Trouble("reading from Kafka", _log)
         self._unreachable = Trouble("connecting to Kafka", _log)
 
@@ -149,9 +151,9 @@ class KafkaSource:
         self._place_assigned(consumer)
         self._refuse_other_topic(consumer)
         if not batches:
-            self._join_again(consumer, wait_s)
             self._refuse_beyond_end(consumer)
             self._refuse_stalled(consumer, wait_s)
+            self._join_again(consumer, wait_s)
             return []
         self._trouble.over()
         self._unreadable.clear()
@@ -235,14 +237,21 @@ class KafkaSource:
         """Ask for partitions again where there are some and we were given none.
 
         A group whose leader did not know the topic's partitions yet gives out none, and the client may never notice.
-        More replicas than partitions look the same, so it is asked ever more rarely.
+        Where that does not help, the broker may have left its joining without an answer, which the client would wait
+        for: then it joins anew, as another member on another connection. More replicas than partitions look the same,
+        so it is asked ever more rarely.
         """
         cluster = None if self._client is None else self._client.cluster
         if consumer.assignment() or cluster is None or not cluster.partitions_for_topic(self._settings.topic):
             self._unassigned.start_over()
+            self._joined_again = False
         elif self._unassigned.runs_out(waited_s):
             _log.warning("no partition of %s is assigned: joins its group again", self._settings.topic)
-            consumer._coordinator.request_rejoin()  # noqa: SLF001 - the client has no other way
+            if self._joined_again:
+                self.close(_LEAVING_S)
+            else:
+                consumer._coordinator.request_rejoin()  # noqa: SLF001 - the client has no other way
+            self._joined_again = True
 
     def _refuse_other_topic(self, consumer: KafkaConsumer) -> None:
         """Raise TopicRecreated where another topic has taken the name since the offsets were counted."""

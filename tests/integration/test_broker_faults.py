@@ -1,5 +1,6 @@
 """Brokers that die with what they keep on a disk, and connections that go bad on the way."""
 
+import struct
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -95,7 +96,7 @@ class Writer:
                 self.sent.add(number)
                 self._sink.send(self._topic, number, number)
             self.writes.flush(self._sink, 0.1)
-        wait_until(lambda: self._sink.flush(0.5), seconds=60)
+        wait_until(lambda: self._sink.flush(0.5))
         self._sink.close(5)
 
     def stop(self) -> None:
@@ -129,7 +130,7 @@ def test_a_broker_that_is_killed_and_comes_back_leaves_no_gap(durable: LocalBrok
         durable.start()
         read_on(source, records, len(writer.sent) + 100)
     writer.stop()
-    wait_until(lambda: set(values(records_of(source, records))) == writer.sent, seconds=60)
+    wait_until(lambda: set(values(records_of(source, records))) == writer.sent)
 
     assert is_whole(records)
     assert source.topic_id(topic) == topic_id
@@ -169,6 +170,34 @@ def test_a_black_hole_makes_polls_short_and_empty_and_halts_nothing(
     proxy.heal()
     read_on(source, records, 200)
     assert values(records) == large
+
+
+def asks_to_join(sent: bytes) -> bool:
+    """Whether one of the requests of the Kafka protocol that these bytes are is JoinGroup, which has key 11."""
+    at = 0
+    while at + 6 <= len(sent):
+        size, key = struct.unpack_from(">ih", sent, at)
+        if key == 11:
+            return True
+        at += 4 + size
+    return False
+
+
+def test_a_member_whose_joining_is_never_answered_joins_anew(
+    proxy: TcpProxy, settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daemon.kafka.source._UNASSIGNED_S", 0.5)
+    patient = replace(
+        settings, request_timeout_ms=60_000
+    )  # as long as the client itself would wait, and more
+    fill(settings, b"1")
+    proxy.lose_at = asks_to_join
+    source = source_of(patient)
+
+    assert values(polled(source, 1)) == [b"1"]
+
+    assert proxy.lose_at is None  # it was lost
+    source.close(2)
 
 
 def test_a_topic_at_rest_is_no_stall_though_its_broker_was_away(durable: LocalBroker, topic: str) -> None:
@@ -248,7 +277,7 @@ def test_what_a_sink_sent_into_a_black_hole_arrives_after_it(
     assert took(lambda: sink.flush(0.5)) < 2
     proxy.heal()
 
-    wait_until(lambda: sink.flush(1), seconds=60)
+    wait_until(lambda: sink.flush(1))
     assert sink.close(5)
     records = polled(source, 51)
     assert set(values(records)) == {b"before", *NUMBERS[:50]}
@@ -278,7 +307,7 @@ def test_connections_that_are_reset_leave_no_gap(
         read_on(source, records, len(records) + 50)
         proxy.reset()
     writer.stop()
-    wait_until(lambda: set(values(records_of(source, records))) == writer.sent, seconds=60)
+    wait_until(lambda: set(values(records_of(source, records))) == writer.sent)
 
     assert proxy.resets >= 10
     assert is_whole(records)
@@ -290,7 +319,7 @@ def test_answers_that_are_cut_in_the_middle_leave_no_gap(
     large = [number * 500 for number in NUMBERS[100:300]]
     fill(settings, *large)
     proxy.reset_mid_response(after=1000)
-    wait_until(lambda: bool(source.poll(0.2)) or proxy.resets >= 5, seconds=60)
+    wait_until(lambda: bool(source.poll(0.2)) or proxy.resets >= 5)
     assert proxy.resets >= 5
 
     proxy.heal()
@@ -312,7 +341,7 @@ def test_a_record_that_no_answer_can_hold_halts_intake_and_names_its_offset(
     send_apart(settings, None, [b"x" * 101_000_000])  # the client takes answers of 100 MB
 
     with pytest.raises(FetchStalled, match=f"from offset 5 on.*seek {topic}/0 6 -m") as halt:
-        wait_until(lambda: source.poll(0.2) != [], seconds=60)
+        wait_until(lambda: source.poll(0.2) != [])
     source.close(2)
     assert halt.value.offset == 5
 
@@ -324,7 +353,7 @@ def test_a_batch_harmed_for_good_halts_intake_and_names_where_it_ends(
     fill(settings, *[b"a sound record"] * 3)
 
     with pytest.raises(FetchStalled, match=r"record batch at offset 0 can't be read.*crc.*/0 3 -m"):
-        wait_until(lambda: source.poll(0.2) != [], seconds=60)
+        wait_until(lambda: source.poll(0.2) != [])
 
 
 def test_a_batch_harmed_on_its_way_is_read_again(

@@ -141,18 +141,18 @@ def test_a_member_that_was_too_slow_counts_nothing_twice_and_comes_back(
     wait_until(lambda: len(slow.assigned) == PARTITIONS)
     quick = Replica(settings, tmp_path / "ledger.db")
     try:
-        wait_until(lambda: len(slow.assigned) == len(quick.assigned) == 1, seconds=60)
+        wait_until(lambda: len(slow.assigned) == len(quick.assigned) == 1)
         fill(settings, *[talk(name) for name in names[:50]])
         wait_until(lambda: counted(engine) == 50)
         slow.source.dawdles = True
         fill(settings, *[talk(name) for name in names[50:100]])
         assert slow.source.holding.wait(20)
 
-        wait_until(lambda: len(quick.assigned) == PARTITIONS, seconds=60)  # the slow one was put out
+        wait_until(lambda: len(quick.assigned) == PARTITIONS)  # the slow one was put out
         wait_until(lambda: counted(engine) == 100)
         slow.assigned = frozenset()
         slow.source.go_on.set()  # it records what it held, and commits
-        wait_until(lambda: len(slow.assigned) == len(quick.assigned) == 1, seconds=60)
+        wait_until(lambda: len(slow.assigned) == len(quick.assigned) == 1)
         fill(settings, *[talk(name) for name in names[100:]])
         wait_until(lambda: counted(engine) >= 150)
     finally:
@@ -203,7 +203,6 @@ def read_to_the_end(settings: KafkaSettings, engine: Engine) -> None:
     try:
         wait_until(
             lambda: after_a_step(stage, lambda: list((source.lag() or {}).values()) == [0] * PARTITIONS),
-            seconds=60,
         )
         source.commit({TopicPartition(settings.topic, number): 0 for number in range(PARTITIONS)})
     finally:
@@ -220,9 +219,9 @@ def test_offsets_of_the_group_that_are_reset_change_nothing(
     assert everything(tmp_path) == before
 
 
-def deliver(stage: IntakeStage, delivered: list[RawRecord], count: int) -> None:
+def step_until(stage: IntakeStage, condition: Callable[[], bool]) -> None:
     try:
-        wait_until(lambda: after_a_step(stage, lambda: len(delivered) == count), seconds=60)
+        wait_until(lambda: after_a_step(stage, condition))
     finally:
         stage.close(2)
 
@@ -231,17 +230,20 @@ def test_a_topic_that_is_delivered_again_and_again_is_counted_once(
     settings: KafkaSettings, engine: Engine, filled: int, tmp_path: Path
 ) -> None:
     before = everything(tmp_path)
-    delivered: list[RawRecord] = []
+    delivered: set[tuple[int, int]] = set()
 
     class Telling(KafkaSource):
         def poll(self, timeout_s: float, max_records: int | None = None) -> list[RawRecord]:
             records = super().poll(timeout_s, max_records)
-            delivered.extend(records)
+            delivered.update((record.partition, record.offset) for record in records)
             return records
 
-    for again in range(1, RESETS + 1):
+    for again in range(RESETS):
+        delivered.clear()
         # A group of its own each time: what is delivered matters here, and not how soon a broker lets somebody in.
         alone = replace(settings, group_id=f"{settings.group_id}-{again}")
-        deliver(a_stage(Telling(alone, start_offsets=lambda _: {}), engine), delivered, again * filled)
+        step_until(
+            a_stage(Telling(alone, start_offsets=lambda _: {}), engine), lambda: len(delivered) == filled
+        )
 
     assert everything(tmp_path) == before
