@@ -1,6 +1,7 @@
 """Runs the monitors in a process of their own: they are heavy to import and must not delay the intake."""
 
 import multiprocessing
+import os
 import signal
 import time
 from multiprocessing.connection import Connection
@@ -9,6 +10,8 @@ from typing import Protocol
 from daemon.errors import DaemonError
 from monitors.suite import Judgement, MonitorSettings, judge
 from monitors.types import Reference, Window
+
+_NICENESS = 5  # it gives way to the daemon itself
 
 
 class JudgeDied(DaemonError):
@@ -104,6 +107,7 @@ class JudgeProcess:
 def _serve(pipe: Connection) -> None:
     """Answer until the parent hangs up. Ctrl-C in a terminal is the parent's to handle."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(_NICENESS)
     while True:
         try:
             window, reference, settings = pipe.recv()

@@ -25,6 +25,10 @@ _ENVIRONMENT = {
 }
 
 
+#: Children give way to the daemon itself: its intake is to go on while they load and compute.
+_NICENESS = 5
+
+
 class Child:
     """``python -m MODULE ARGUMENTS`` whose stdout lines go to ``on_line``, and whose end goes to ``on_end``.
 
@@ -50,6 +54,8 @@ class Child:
             # The caller's own, passed on: no setting is read here.
             env={**_DEFAULTS, **os.environ, **_ENVIRONMENT},
         )
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has ended already
+            psutil.Process(self._process.pid).nice(_NICENESS)
         self._on_line = on_line
         self._on_end = on_end
         self._reader = threading.Thread(target=self._read, name=f"{module}-reader", daemon=True)
