@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from tests.postgres_server import PostgresServer, running_postgres
+from tests.reading import nothing_of_the_client_left
 
 #: Started by multiprocessing at its first use, and meant to live as long as the interpreter.
 _LASTS = "multiprocessing.resource_tracker"
@@ -28,6 +29,13 @@ def nothing_is_left_running() -> Iterator[None]:
         time.sleep(0.01)  # what was told to end may need a moment
     if left:
         pytest.fail("the test left running: " + ", ".join(sorted(_running().get(key, key) for key in left)))
+
+
+@pytest.fixture
+def clients_are_gone() -> Iterator[None]:
+    """Fail the test that leaves a Kafka client behind."""
+    with nothing_of_the_client_left():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -19,23 +19,17 @@ from tests.e2e.regimes import small_talk
 from tests.e2e.stream import Stream
 from tests.e2e.test_closed_loop import a_daemon
 from tests.helpers import eventually
-from tests.reading import nothing_of_the_client_left
 from tests.s3_server import running_s3
 from tests.tcp_proxy import TcpProxy
 
 pytestmark = [
+    pytest.mark.usefixtures("clients_are_gone"),
     pytest.mark.timeout(240),
     # The client forgets to close the socket of a connection that was refused; the collector does it.
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
 ]
 
 OUTAGES = 3
-
-
-@pytest.fixture(autouse=True)
-def clients_are_gone() -> Iterator[None]:
-    with nothing_of_the_client_left():
-        yield
 
 
 @pytest.fixture

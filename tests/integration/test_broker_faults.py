@@ -16,7 +16,6 @@ from tests.factories_intake import kafka_settings
 from tests.reading import (
     Ledger,
     fill,
-    nothing_of_the_client_left,
     polled,
     read_on,
     records_of,
@@ -29,17 +28,14 @@ from tests.settled import SettledWrites
 from tests.tcp_proxy import TcpProxy
 
 # The client forgets to close the socket of a connection that was refused; the collector does it.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+pytestmark = [
+    pytest.mark.usefixtures("clients_are_gone"),
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+]
 
 NUMBERS = [b"%d" % number for number in range(300)]
 #: Sooner than by default, so that tests needn't wait long; polls are in vain for longer than that in all of them.
 IMPATIENT = {"request_timeout_ms": 2_000, "stalled_after_s": 1.0}
-
-
-@pytest.fixture(autouse=True)
-def clients_are_gone() -> Iterator[None]:
-    with nothing_of_the_client_left():
-        yield
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import pytest
@@ -14,17 +13,13 @@ from daemon.kafka_settings import KafkaSettings
 from daemon.streams import BatchTooLarge, TopicPartition
 from tests.compressed import send_apart, send_compressed
 from tests.factories_intake import kafka_settings
-from tests.reading import fill, nothing_of_the_client_left, polled, source_of, wait_until
+from tests.reading import fill, polled, source_of, wait_until
+
+pytestmark = pytest.mark.usefixtures("clients_are_gone")
 
 CODECS = ["gzip", "snappy", "lz4", "zstd"]
 LIMIT = 32 * 2**20
 BOMB = 300 * 10**6  # zeros
-
-
-@pytest.fixture(autouse=True)
-def clients_are_gone() -> Iterator[None]:
-    with nothing_of_the_client_left():
-        yield
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ from daemon.streams import BrokerUnreachable, OffsetLost, TopicPartition
 from tests.factories_intake import kafka_settings
 from tests.reading import (
     fill,
-    nothing_of_the_client_left,
     polled,
     source_of,
     took,
@@ -26,7 +25,10 @@ from tests.reading import (
 )
 
 # The client forgets to close the socket of a connection that was refused; the collector does it.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+pytestmark = [
+    pytest.mark.usefixtures("clients_are_gone"),
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+]
 
 
 @pytest.fixture
@@ -34,12 +36,6 @@ def own_broker() -> Iterator[LocalBroker]:
     """A broker that the test may kill."""
     with LocalBroker() as running:
         yield running
-
-
-@pytest.fixture(autouse=True)
-def clients_are_gone() -> Iterator[None]:
-    with nothing_of_the_client_left():
-        yield
 
 
 def test_a_broker_that_is_not_there_is_named_in_time() -> None:

@@ -27,7 +27,9 @@ from daemon.stages.intake import IntakeStage
 from daemon.streams import RawRecord, Start, StartOffsets, TopicPartition
 from tests.factories_intake import a_record, as_bytes, kafka_settings
 from tests.factories_ledger import NOW, a_ledger
-from tests.reading import fill, nothing_of_the_client_left, wait_until
+from tests.reading import fill, wait_until
+
+pytestmark = pytest.mark.usefixtures("clients_are_gone")
 
 PARTITIONS = 2
 RESETS = 20
@@ -38,12 +40,6 @@ def broker() -> Iterator[LocalBroker]:
     """One that no other test has burdened: groups form and dissolve here dozens of times."""
     with LocalBroker() as running:
         yield running
-
-
-@pytest.fixture(autouse=True)
-def clients_are_gone() -> Iterator[None]:
-    with nothing_of_the_client_left():
-        yield
 
 
 @pytest.fixture
