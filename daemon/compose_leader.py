@@ -27,6 +27,7 @@ from daemon.stages.training import TrainingStage
 from daemon.stages.watching import WatchingStage
 from daemon.stores import Stores
 from daemon.translate import (
+    aspects,
     dataset_settings,
     gate_settings,
     kafka_settings,
@@ -133,6 +134,7 @@ def _watching(settings: Settings, stores: Stores, metrics: Metrics) -> WatchingS
     ) -> EDetector:
         return EDetector(
             reference,
+            aspects=aspects(settings),
             conversations_between_false_alarms=settings.monitors.conversations_between_false_alarms,
             seed=settings.monitors.seed,
             state=state,

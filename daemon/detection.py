@@ -14,6 +14,7 @@ _SAID: Mapping[Aspect, str] = {
     Aspect.LANGUAGE: "the language",
     Aspect.SHAPE: "lengths and turns",
     Aspect.DEFECTS: "empty, repeated or cut-off turns",
+    Aspect.LABEL: "labels",
 }
 #: Aspects with at least this much evidence are named; by chance one is as sure once in so many conversations.
 _TELLING = 100.0

@@ -164,6 +164,7 @@ class StoredConversation:
     conversation_hash: str
     source: str | None = None
     sketch: bytes | None = None
+    labels: tuple[tuple[str, str], ...] = ()  # (field of the metadata, value), where the settings name fields
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

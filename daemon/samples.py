@@ -15,6 +15,7 @@ def sample_of(stored: StoredConversation) -> Sample:
         turns=tuple(Turn(role=message.role, content=message.content) for message in stored.messages),
         feedback=stored.feedback,
         version=stored.version,
+        labels=stored.labels,
     )
 
 

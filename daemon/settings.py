@@ -196,6 +196,8 @@ class MonitorsSection(_Section):
     """The one number to choose: how rare false alarms are. Larger: fewer of them, later detection."""
     confirmation_level: float = Field(0.05, gt=0, lt=1)
     """Chance that up to three fresh windows confirm an alarm of chance. Smaller: weak changes stay unconfirmed."""
+    label_fields: tuple[Annotated[str, Field(min_length=1, max_length=64)], ...] = Field((), max_length=8)
+    """Fields of a conversation's metadata that hold labels, such as [intent]. A change of their mix is drift too."""
     seed: int = 0
     """Seed of the draws and permutations."""
 

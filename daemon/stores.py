@@ -89,7 +89,7 @@ def _stores(settings: Settings, engine: Engine, holdout: Holdout) -> Stores:
         halts=HaltLedger(engine),
         dead_letters=DeadLetterLedger(engine),
         erasures=ErasureLedger(engine),
-        conversations=ConversationLedger(engine),
+        conversations=ConversationLedger(engine, label_fields=settings.monitors.label_fields),
         windows=WindowLedger(engine),
         detectors=DetectorLedger(engine),
         trainings=TrainingLedger(engine),

@@ -21,6 +21,7 @@ from daemon.settings_file import Mistake, SettingsError, read_secret
 from daemon.standing import LOOKS
 from learners.types import LoraSettings
 from monitors.suite import MonitorSettings
+from monitors.types import PLAIN_ASPECTS, Aspect
 from registry.gate import GateSettings
 
 
@@ -86,6 +87,11 @@ def monitor_settings(settings: Settings) -> MonitorSettings:
         confirmation_level=section.confirmation_level / LOOKS,
         seed=section.seed,
     )
+
+
+def aspects(settings: Settings) -> tuple[Aspect, ...]:
+    """Return what the detector bets on."""
+    return (*PLAIN_ASPECTS, *([Aspect.LABEL] if settings.monitors.label_fields else []))
 
 
 def policy_settings(settings: Settings) -> PolicySettings:

@@ -27,7 +27,7 @@ import numpy as np
 
 from monitors.betting import EXPERTS, HORIZONS, Bettor, Floats, payoffs
 from monitors.tokens import BUCKETS, Tokens, tokens_of
-from monitors.types import Aspect, Sample
+from monitors.types import PLAIN_ASPECTS, Aspect, Sample
 
 _SHARE = 0.005  # of the wealth that experts even out at each bet
 _REMEMBERED = max(HORIZONS)
@@ -76,12 +76,16 @@ class EDetector:
         self,
         reference: Sequence[Sample],
         *,
+        aspects: Sequence[Aspect] = PLAIN_ASPECTS,
         conversations_between_false_alarms: int = 20_000,
         seed: int = 0,
         state: DetectorState | None = None,
         recent: Mapping[int, Sample] | None = None,
     ) -> None:
-        """``state`` and ``recent``, the samples of its keys, let it go on where another stopped."""
+        """``aspects`` are those whose mean counts; one more makes the others a little slower, as they share the promise.
+
+        ``state`` and ``recent``, the samples of its keys, let it go on where another stopped.
+        """
         self._threshold = conversations_between_false_alarms
         self._seed = seed
         described = [(sample, tokens_of(sample)) for sample in reference]
@@ -89,16 +93,16 @@ class EDetector:
             aspect: _Draws(
                 [(sample, found[aspect]) for sample, found in described if aspect in found], aspect
             )
-            for aspect in Aspect
+            for aspect in aspects
         }
         state = state or DetectorState()
         self._count = state.count
-        self._stakes = {aspect: state.stakes.get(aspect, Stake()) for aspect in Aspect}
+        self._stakes = {aspect: state.stakes.get(aspect, Stake()) for aspect in aspects}
         self._recent: deque[tuple[int, str]] = deque()
         self._groups: Counter[str] = Counter()
         for key in state.recent:
             if (sample := (recent or {}).get(key)) is not None:
-                self._remember(key, sample, tokens_of(sample))
+                self._remember(key, sample, self._tokens(sample))
 
     @property
     def state(self) -> DetectorState:
@@ -116,7 +120,7 @@ class EDetector:
     def see(self, key: int, sample: Sample) -> None:
         """Bet on a conversation, then learn from it. ``key`` identifies it in the state."""
         if sample.group not in self._groups:
-            tokens = tokens_of(sample)
+            tokens = self._tokens(sample)
             for aspect, found in tokens.items():
                 self._stakes[aspect] = self._bet(aspect, key, sample, found)
             self._remember(key, sample, tokens)
@@ -125,6 +129,9 @@ class EDetector:
     def restart(self) -> None:
         """Stake anew, as after an alarm. What was learned of the latest conversations stays."""
         self._stakes = {aspect: Stake(spread=stake.spread) for aspect, stake in self._stakes.items()}
+
+    def _tokens(self, sample: Sample) -> dict[Aspect, Tokens]:
+        return {aspect: found for aspect, found in tokens_of(sample).items() if aspect in self._stakes}
 
     def _bet(self, aspect: Aspect, key: int, sample: Sample, tokens: Tokens) -> Stake:
         stake, draws = self._stakes[aspect], self._draws[aspect]

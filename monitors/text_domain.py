@@ -88,7 +88,7 @@ def _separability(
     threshold: float,
 ) -> tuple[float, bool]:
     texts = np.array(
-        [" ".join(words(text, han_lengths=(2,))) for text in (*reference, *current)], dtype=object
+        [" ".join(words(text, gram_lengths=(2,))) for text in (*reference, *current)], dtype=object
     )
     is_new = np.arange(len(texts)) >= len(reference)
     learn, judge, learn_new, judge_new = train_test_split(

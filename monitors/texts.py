@@ -6,9 +6,21 @@ from itertools import chain
 
 from monitors.types import Sample
 
-_HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_RUNS = re.compile(rf"[{_HAN}]+|[^\W\d_{_HAN}]+(?:['’][^\W\d_{_HAN}]+)*")
+_HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_KANA = r"\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff"
+_THAI_AND_LAO = r"\u0e01-\u0e3a\u0e40-\u0e4e\u0e81-\u0ece\u0edc-\u0edf"
+_BURMESE = r"\u1000-\u103f\u1050-\u108f\u109a-\u109d"
+_KHMER = r"\u1780-\u17d3\u17dc\u17dd"
+#: Letters and marks of scripts that put no spaces between words.
+_UNSPACED = _HAN + _KANA + _THAI_AND_LAO + _BURMESE + _KHMER
+#: Marks belong to the letter before them (vowels of Hindi or Arabic); ``\w`` leaves them out.
+_MARKS = "".join(chr(code) for code in range(0x300, 0x10000) if unicodedata.category(chr(code))[0] == "M")
+_LETTERS = rf"[^\W\d_{_UNSPACED}]"
+_WORD = rf"{_LETTERS}+(?:[{_MARKS}]+{_LETTERS}*)*"
+_EMOJI = r"[\u2600-\u27bf\U0001f300-\U0001f3fa\U0001f400-\U0001faff]"
+_RUNS = re.compile(rf"[{_UNSPACED}]+|{_WORD}(?:['’]{_WORD})*|{_EMOJI}")
 _HAN_CHARACTER = re.compile(rf"[{_HAN}]")
+_UNSPACED_CHARACTER = re.compile(rf"[{_UNSPACED}]")
 
 
 def user_text(sample: Sample) -> str:
@@ -21,14 +33,14 @@ def reply_text(sample: Sample) -> str:
     return _said(sample, "assistant")
 
 
-def words(text: str, *, han_lengths: tuple[int, ...] = (2, 3)) -> list[str]:
+def words(text: str, *, gram_lengths: tuple[int, ...] = (2, 3)) -> list[str]:
     """Cut text into lower-case words.
 
-    Chinese puts no spaces between words, so a run of Han characters gives its n-grams of
-    ``han_lengths`` instead, and a lone character itself.
+    Chinese, Japanese, Thai, Lao, Khmer and Burmese put no spaces between words, so a run of their characters gives its
+    n-grams of ``gram_lengths`` instead, and a lone character itself. An emoji is a word.
     """
     runs = _RUNS.findall(unicodedata.normalize("NFKC", text).lower())
-    return list(chain.from_iterable(_cut(run, han_lengths) for run in runs))
+    return list(chain.from_iterable(_cut(run, gram_lengths) for run in runs))
 
 
 def is_han(text: str) -> bool:
@@ -40,7 +52,7 @@ def _said(sample: Sample, role: str) -> str:
     return "\n".join(turn.content for turn in sample.turns if turn.role == role)
 
 
-def _cut(run: str, han_lengths: tuple[int, ...]) -> list[str]:
-    if not is_han(run) or len(run) == 1:
+def _cut(run: str, gram_lengths: tuple[int, ...]) -> list[str]:
+    if len(run) == 1 or not _UNSPACED_CHARACTER.match(run):
         return [run]
-    return [run[start : start + n] for n in han_lengths for start in range(len(run) - n + 1)]
+    return [run[start : start + n] for n in gram_lengths for start in range(len(run) - n + 1)]

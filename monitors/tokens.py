@@ -24,6 +24,7 @@ BUCKETS: Mapping[Aspect, int] = {
     Aspect.LANGUAGE: 2**8,
     Aspect.SHAPE: 2**8,
     Aspect.DEFECTS: 2**6,
+    Aspect.LABEL: 2**9,
 }
 #: Characters of a text that are looked at; what a conversation is about shows in them.
 _CHARACTERS = 4_000
@@ -39,6 +40,7 @@ def tokens_of(sample: Sample) -> dict[Aspect, Tokens]:
         Aspect.LANGUAGE: _language(said),
         Aspect.SHAPE: _shape(sample),
         Aspect.DEFECTS: _defects(sample),
+        Aspect.LABEL: {f"{field}={value}" for field, value in sample.labels},
     }
     return {aspect: _hashed(names, BUCKETS[aspect]) for aspect, names in found.items() if names}
 

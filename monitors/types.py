@@ -23,6 +23,11 @@ class Aspect(StrEnum):
     LANGUAGE = "language"
     SHAPE = "shape"  # lengths, turns, questions
     DEFECTS = "defects"  # empty, repeated or cut-off turns: the data, not the world
+    LABEL = "label"  # intents and the like, where the producer names them
+
+
+#: Every conversation says something about these; about others only where the settings ask for it.
+PLAIN_ASPECTS = (Aspect.INPUT, Aspect.REPLY, Aspect.LANGUAGE, Aspect.SHAPE, Aspect.DEFECTS)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +50,7 @@ class Sample:
     #: What the user thought of it, from -1 (worst) to 1 (best); None where nobody said.
     feedback: float | None = None
     version: str | None = None  # that answered, where it is known
+    labels: tuple[tuple[str, str], ...] = ()  # (field, value), such as ("intent", "refund")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Engine, RowMapping, Select, exists, func, 
 
 from daemon.conversation import Message
 from daemon.facts import Coordinates, SeqRange, StoredConversation
+from daemon.labels import labels_of
 from daemon.ledger.database import reader
 from daemon.ledger.tables import conversations, past_conversations, scores
 
@@ -18,11 +19,12 @@ class ConversationLedger:
     """The conversations counted so far, in order of their seq.
 
     ``judgeable`` leaves out what a version can't be judged on: words that a trainable conversation said earlier, and
-    conversations in which scoring found no reply.
+    conversations in which scoring found no reply. ``label_fields`` are the fields of the metadata that hold labels.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, label_fields: Sequence[str] = ()) -> None:
         self._reads = reader(engine)
+        self._label_fields = label_fields
 
     def last_seq(self) -> int:
         """Return the newest conversation's seq; 0 where there is none."""
@@ -123,7 +125,7 @@ class ConversationLedger:
 
     def _read(self, query: Select[*tuple[object, ...]]) -> list[StoredConversation]:
         with self._reads.begin() as connection:
-            return [_stored(row) for row in connection.execute(query).mappings()]
+            return [_stored(row, self._label_fields) for row in connection.execute(query).mappings()]
 
 
 def _side(
@@ -148,7 +150,7 @@ def _without_reply() -> ColumnElement[bool]:
     return exists().where((scores.c.seq == conversations.c.seq) & (scores.c.tokens == 0))
 
 
-def _stored(row: RowMapping) -> StoredConversation:
+def _stored(row: RowMapping, label_fields: Sequence[str]) -> StoredConversation:
     return StoredConversation(
         seq=row["seq"],
         conversation_id=row["conversation_id"],
@@ -164,4 +166,5 @@ def _stored(row: RowMapping) -> StoredConversation:
         conversation_hash=row["conversation_hash"],
         source=row["source"],
         sketch=row["sketch"],
+        labels=labels_of(row["metadata"], label_fields),
     )

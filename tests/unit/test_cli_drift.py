@@ -8,7 +8,7 @@ from daemon.detection import state_json
 from daemon.ledger.detectors import RaisedAlarm, StoredDetector
 from daemon.ledger.reasons import ReasonLedger
 from monitors.edetector import DetectorState, Stake
-from monitors.types import Aspect
+from monitors.types import PLAIN_ASPECTS, Aspect
 from tests.factories_cli import type_to
 from tests.factories_daemon import Line, a_line
 from tests.factories_ledger import a_batch, a_talk
@@ -24,7 +24,7 @@ def line(tmp_path: Path) -> Line:
 def watched(line: Line, wealth: float) -> StoredDetector:
     reference = line.stores.windows.reference()
     assert reference is not None
-    stakes = {aspect: Stake() for aspect in Aspect} | {Aspect.INPUT: Stake(wealth=wealth, since=51)}
+    stakes = {aspect: Stake() for aspect in PLAIN_ASPECTS} | {Aspect.INPUT: Stake(wealth=wealth, since=51)}
     state = DetectorState(count=40, stakes=stakes, recent=(51,))
     return StoredDetector(reference_id=reference.id, seq=90, state=state_json(state), at=line.now)
 

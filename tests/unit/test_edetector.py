@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from monitors.edetector import DetectorState, EDetector
-from monitors.types import Aspect, Sample, Turn
+from monitors.types import PLAIN_ASPECTS, Aspect, Sample, Turn
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -195,3 +195,32 @@ def test_the_luck_of_a_small_reference_is_no_evidence() -> None:
 
     assert alarmed is None
     assert detector.state.wealth < 100
+
+
+def labelled(number: int, intent: str, *, seed: int) -> Sample:
+    return replace(a_talk(number, SHOP, seed=seed), labels=(("intent", intent),))
+
+
+def test_a_changed_mix_of_labels_is_noticed_where_labels_are_asked_for() -> None:
+    chance = random.Random(7)
+    past = [labelled(n, chance.choice(["order", "order", "refund"]), seed=1) for n in range(400)]
+    same = [labelled(n, chance.choice(["order", "order", "refund"]), seed=2) for n in range(1_000)]
+    changed = [labelled(n, "refund", seed=3) for n in range(300)]
+    asked, unasked = EDetector(past, aspects=[*PLAIN_ASPECTS, Aspect.LABEL]), EDetector(past)
+
+    assert alarm_at(asked, same) is None
+    assert alarm_at(asked, changed) is not None
+    assert asked.state.leading is Aspect.LABEL
+    assert alarm_at(unasked, [*same, *changed]) is None
+    assert Aspect.LABEL not in unasked.state.stakes
+
+
+def test_an_aspect_that_is_asked_for_later_starts_with_no_evidence_and_the_others_go_on() -> None:
+    past = [labelled(n, "order", seed=1) for n in range(400)]
+    before = EDetector(past)
+    alarm_at(before, stream(300, 0.3, seed=3))
+
+    after = EDetector(past, aspects=[*PLAIN_ASPECTS, Aspect.LABEL], state=before.state)
+
+    assert after.state.stakes[Aspect.LABEL].wealth == 1.0
+    assert after.state.stakes[Aspect.INPUT] == before.state.stakes[Aspect.INPUT]

@@ -8,6 +8,10 @@ from monitors.types import Sample, Turn
 from tests.factories_monitors import a_sample
 
 
+def _grams(run: str, length: int) -> list[str]:
+    return [run[start : start + length] for start in range(len(run) - length + 1)]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -15,6 +19,17 @@ from tests.factories_monitors import a_sample
         ("退款政策", ["退款", "款政", "政策", "退款政", "款政策"]),
         ("什么是ai", ["什么", "么是", "什么是", "ai"]),
         ("好", ["好"]),
+        ("返金をお願い", ["返金", "金を", "をお", "お願", "願い", "返金を", "金をお", "をお願", "お願い"]),
+        ("メール・設定", ["メー", "ール", "メール", "設定"]),
+        ("ขอคืนเงิน", [*_grams("ขอคืนเงิน", 2), *_grams("ขอคืนเงิน", 3)]),
+        ("ຂອບໃຈ ສະບາຍ", [*_grams("ຂອບໃຈ", 2), *_grams("ຂອບໃຈ", 3), *_grams("ສະບາຍ", 2), *_grams("ສະບາຍ", 3)]),
+        ("អរគុណ។", [*_grams("អរគុណ", 2), *_grams("អរគុណ", 3)]),
+        ("ကျေးဇူး၊", [*_grams("ကျေးဇူး", 2), *_grams("ကျေးဇူး", 3)]),
+        ("환불을 받고 싶어요", ["환불을", "받고", "싶어요"]),
+        ("हिन्दी में जवाब दो।", ["हिन्दी", "में", "जवाब", "दो"]),
+        ("请帮我cancel这个order", ["请帮", "帮我", "请帮我", "cancel", "这个", "order"]),
+        ("thanks 👍🏽👍 谢谢❤️", ["thanks", "👍", "👍", "谢谢", "❤"]),
+        ("𠮷野家", ["𠮷野", "野家", "𠮷野家"]),
         ("ＡＩ２０２６", ["ai"]),
         ("", []),
         ("123 !?", []),
