@@ -196,6 +196,9 @@ class MonitorsSection(_Section):
     """The one number to choose: how rare false alarms are. Larger: fewer of them, later detection."""
     confirmation_level: float = Field(0.05, gt=0, lt=1)
     """Chance that up to three fresh windows confirm an alarm of chance. Smaller: weak changes stay unconfirmed."""
+    loss_share: float = Field(0.05, ge=0, le=1)
+    """Share of the conversations that are scored under the live version, so that a change in what the right answers are is
+    seen. Larger: sooner seen, more work for the scorer. 0: none are, and its loss is no aspect of the detector."""
     seed: int = 0
     """Seed of the draws and permutations."""
 

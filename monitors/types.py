@@ -23,6 +23,8 @@ class Aspect(StrEnum):
     LANGUAGE = "language"
     SHAPE = "shape"  # lengths, turns, questions
     DEFECTS = "defects"  # empty, repeated or cut-off turns: the data, not the world
+    QUALITY = "quality"  # what users think of the answers
+    CONCEPT = "concept"  # the live version's loss: the same questions want other answers
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
