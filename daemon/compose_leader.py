@@ -7,6 +7,7 @@ from pathlib import Path
 
 from daemon.clock import utc_now
 from daemon.gatekeeping import HeldOut
+from daemon.hearing import Hearing
 from daemon.judge_process import JudgeProcess
 from daemon.kafka import KafkaSink
 from daemon.loaded import LoadedVersions
@@ -21,6 +22,7 @@ from daemon.stages.dead_letters import DeadLetterStage
 from daemon.stages.deciding import DecidingStage
 from daemon.stages.judging import JudgingStage
 from daemon.stages.leading import Led
+from daemon.stages.live_loss import LiveLossStage
 from daemon.stages.releasing import ReleasingStage
 from daemon.stages.retention import RetentionStage
 from daemon.stages.training import TrainingStage
@@ -39,7 +41,7 @@ from learners.scorer_process import ScorerProcess
 from learners.training_process import TrainingProcess
 from learners.types import RunResult, TrainRequest
 from monitors.edetector import DetectorState, EDetector
-from monitors.types import Sample
+from monitors.types import Aspect, Sample
 from registry.types import Version
 
 _SCORED = 5
@@ -83,6 +85,9 @@ def lead(
             _deciding(settings, stores, metrics, training, releasing),
             training,
             releasing,
+            _live_loss(
+                settings, stores, loaded, busy=lambda: training.busy is not None or releasing.comparing
+            ),
             _retention(settings, stores, metrics),
         ),
         children={
@@ -137,6 +142,7 @@ def _watching(settings: Settings, stores: Stores, metrics: Metrics) -> WatchingS
             aspects=aspects(settings),
             conversations_between_false_alarms=settings.monitors.conversations_between_false_alarms,
             seed=settings.monitors.seed,
+            listens=_late(settings),
             state=state,
             recent=recent,
         )
@@ -145,8 +151,34 @@ def _watching(settings: Settings, stores: Stores, metrics: Metrics) -> WatchingS
         stores.windows,
         stores.conversations,
         stores.detectors,
+        Hearing(stores.signals, stores.conversations),
         new_detector=new_detector,
         metrics=metrics,
+        clock=utc_now,
+    )
+
+
+def _late(settings: Settings) -> list[Aspect]:
+    """Return the late aspects that the detector listens to."""
+    return [Aspect.QUALITY, *([Aspect.CONCEPT] if settings.monitors.loss_share else [])]
+
+
+def _live_loss(
+    settings: Settings, stores: Stores, loaded: LoadedVersions, *, busy: Callable[[], bool]
+) -> LiveLossStage:
+    def live() -> Version | None:
+        name = stores.versions.history(settings.model_line).live
+        return None if name is None else stores.versions.version(name)
+
+    return LiveLossStage(
+        stores.windows,
+        stores.conversations,
+        stores.detectors,
+        stores.signals,
+        loaded,
+        live=live,
+        busy=busy,
+        share=settings.monitors.loss_share,
         clock=utc_now,
     )
 

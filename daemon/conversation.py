@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 JSON: TypeAlias = "str | int | float | bool | Sequence[JSON] | Mapping[str, JSON] | None"
 Role: TypeAlias = Literal["system", "user", "assistant"]
 Thumb: TypeAlias = Literal["up", "down"]
+OpinionKind: TypeAlias = Literal["thumb", "rating", "correction"]
 
 #: Ratings go from 1 (worst) to 5 (best), fractions allowed.
 LOWEST_RATING, HIGHEST_RATING = 1.0, 5.0
@@ -28,6 +29,11 @@ class Feedback:
     thumb: Thumb | None = None
     rating: float | None = None  # 1 (worst) to 5 (best)
     correction: str | None = None  # what the assistant ought to have said
+
+    @property
+    def kind(self) -> OpinionKind:
+        """What the score is made of."""
+        return "rating" if self.rating is not None else "thumb" if self.thumb is not None else "correction"
 
     @property
     def score(self) -> float | None:

@@ -6,6 +6,7 @@ from typing import Any
 from daemon.ledger.detectors import RaisedAlarm
 from daemon.standing import DETECTOR
 from monitors.edetector import DetectorState, Stake
+from monitors.late import Heard
 from monitors.types import Aspect, Finding, Verdict
 
 _SAID: Mapping[Aspect, str] = {
@@ -15,6 +16,8 @@ _SAID: Mapping[Aspect, str] = {
     Aspect.SHAPE: "lengths and turns",
     Aspect.DEFECTS: "empty, repeated or cut-off turns",
     Aspect.LABEL: "labels",
+    Aspect.QUALITY: "what users think of the answers",
+    Aspect.CONCEPT: "the live version's loss",
 }
 #: Aspects with at least this much evidence are named; by chance one is as sure once in so many conversations.
 _TELLING = 100.0
@@ -24,6 +27,7 @@ def state_json(state: DetectorState) -> dict[str, Any]:
     """Return the state in JSON's own types."""
     return {
         "count": state.count,
+        "begins": state.begins,
         "recent": list(state.recent),
         "stakes": {
             str(aspect): {
@@ -34,13 +38,25 @@ def state_json(state: DetectorState) -> dict[str, Any]:
             }
             for aspect, stake in state.stakes.items()
         },
+        "heard": {
+            str(aspect): {
+                "until": heard.until,
+                "levels": {
+                    kind: {str(level): count for level, count in levels.items()}
+                    for kind, levels in heard.levels.items()
+                },
+                "recent": list(heard.recent),
+            }
+            for aspect, heard in state.heard.items()
+        },
     }
 
 
 def state_of(document: Mapping[str, Any]) -> DetectorState:
-    """Read what ``state_json`` wrote."""
+    """Read what ``state_json`` wrote, that of releases that heard of nothing late too."""
     return DetectorState(
         count=document["count"],
+        begins=document.get("begins", 0),
         recent=tuple(document["recent"]),
         stakes={
             Aspect(name): Stake(
@@ -51,7 +67,23 @@ def state_of(document: Mapping[str, Any]) -> DetectorState:
             )
             for name, stake in document["stakes"].items()
         },
+        heard={
+            Aspect(name): Heard(
+                until=heard["until"],
+                levels={
+                    kind: {int(level): count for level, count in levels.items()}
+                    for kind, levels in heard["levels"].items()
+                },
+                recent=tuple(heard["recent"]),
+            )
+            for name, heard in document.get("heard", {}).items()
+        },
     )
+
+
+def in_words(aspect: Aspect) -> str:
+    """Return what changes where an aspect does, for people."""
+    return _SAID[aspect]
 
 
 def alarm_verdict(window_id: str, raised: RaisedAlarm, *, threshold: float) -> Verdict:

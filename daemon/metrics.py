@@ -18,7 +18,7 @@ RecordKind: TypeAlias = Literal[
 Split: TypeAlias = Literal["train", "heldout"]
 Child: TypeAlias = Literal["scorer", "trainer", "judge"]
 Pruned: TypeAlias = Literal[
-    "conversations", "feedback", "scores", "dead_letters", "halts", "offset_changes", "train_requests",
+    "conversations", "feedback", "scores", "losses", "dead_letters", "halts", "offset_changes", "train_requests",
     "training_records", "runs", "decisions", "windows", "alarms", "detectors",
     "reference_sets",
 ]  # fmt: skip

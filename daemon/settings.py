@@ -198,6 +198,9 @@ class MonitorsSection(_Section):
     """Chance that up to three fresh windows confirm an alarm of chance. Smaller: weak changes stay unconfirmed."""
     label_fields: tuple[Annotated[str, Field(min_length=1, max_length=64)], ...] = Field((), max_length=8)
     """Fields of a conversation's metadata that hold labels, such as [intent]. A change of their mix is drift too."""
+    loss_share: float = Field(0.05, ge=0, le=1)
+    """Share of the conversations that are scored under the live version, so that a change in what the right answers are is
+    seen. Larger: sooner seen, more work for the scorer. 0: none are, and its loss is no aspect of the detector."""
     seed: int = 0
     """Seed of the draws and permutations."""
 

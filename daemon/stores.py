@@ -15,6 +15,7 @@ from daemon.ledger.halts import HaltLedger
 from daemon.ledger.history_retention import HistoryRetention
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.retention import ConversationRetention
+from daemon.ledger.signals import SignalLedger
 from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.windows import WindowLedger
 from daemon.settings import Settings
@@ -38,6 +39,7 @@ class Stores:
     conversations: ConversationLedger
     windows: WindowLedger
     detectors: DetectorLedger
+    signals: SignalLedger
     trainings: TrainingLedger
     old_conversations: ConversationRetention
     old_history: HistoryRetention
@@ -92,6 +94,7 @@ def _stores(settings: Settings, engine: Engine, holdout: Holdout) -> Stores:
         conversations=ConversationLedger(engine, label_fields=settings.monitors.label_fields),
         windows=WindowLedger(engine),
         detectors=DetectorLedger(engine),
+        signals=SignalLedger(engine),
         trainings=TrainingLedger(engine),
         old_conversations=ConversationRetention(engine, keep(settings)),
         old_history=HistoryRetention(engine, keep_history(settings)),

@@ -4,7 +4,9 @@ The promise: while the stream is like the reference, alarms are at least ``conve
 conversations apart on average. For each aspect a wealth is staked on bets that are fair under that hypothesis
 (``betting``), so that the e-CUSUM W_n = max(W_{n-1}, 1) L_n never exceeds the Shiryaev-Roberts e-detector
 R_n = (R_{n-1} + 1) L_n, of which R_n - n is a supermartingale; an alarm at W >= N therefore has an average run length of
-N or more (Shin, Ramdas and Rinaldo, E-detectors, 2023, theorem 2.4). The mean of several keeps the promise.
+N or more (Shin, Ramdas and Rinaldo, E-detectors, 2023, theorem 2.4). The mean of several keeps the promise. Aspects that
+become known late (``late``) bet once a conversation at most, so that their R is not above the number of conversations
+either; whether they are listened to is chosen in advance, as each is one more that the mean is over.
 
 It assumes that conversations of different users are exchangeable with those of the reference at the same time of the
 day (and of the week, where the reference is as long). One conversation of a user counts while it is remembered, as
@@ -19,13 +21,14 @@ The experts of an aspect share its wealth (fixed share: Herbster and Warmuth, 19
 import zlib
 from bisect import bisect_left
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
 from monitors.betting import EXPERTS, HORIZONS, Bettor, Floats, payoffs
+from monitors.late import LATE, LATE_EXPERTS, Heard, LateBets, Signal, keys_of
 from monitors.tokens import BUCKETS, Tokens, tokens_of
 from monitors.types import PLAIN_ASPECTS, Aspect, Sample
 
@@ -55,8 +58,15 @@ class DetectorState:
     """All that an e-detector needs to go on exactly as if it had never stopped, besides the latest samples."""
 
     count: int = 0  # conversations seen
+    begins: int = 0  # key after which the stream begins; what becomes known of earlier ones is no bet's
     stakes: Mapping[Aspect, Stake] = field(default_factory=dict)
     recent: tuple[int, ...] = ()  # keys of the samples that are remembered, the oldest first
+    heard: Mapping[Aspect, Heard] = field(default_factory=dict)  # of the aspects that become known late
+
+    @property
+    def keys(self) -> list[int]:
+        """The keys of all samples that it takes to go on, in order."""
+        return sorted(keys_of(self.heard.values()) | set(self.recent))
 
     @property
     def wealth(self) -> float:
@@ -79,10 +89,12 @@ class EDetector:
         aspects: Sequence[Aspect] = PLAIN_ASPECTS,
         conversations_between_false_alarms: int = 20_000,
         seed: int = 0,
+        listens: Collection[Aspect] = (),
         state: DetectorState | None = None,
         recent: Mapping[int, Sample] | None = None,
     ) -> None:
         """``aspects`` are those whose mean counts; one more makes the others a little slower, as they share the promise.
+        ``listens``: the late aspects that it will hear of, and that count too.
 
         ``state`` and ``recent``, the samples of its keys, let it go on where another stopped.
         """
@@ -96,8 +108,11 @@ class EDetector:
             for aspect in aspects
         }
         state = state or DetectorState()
-        self._count = state.count
-        self._stakes = {aspect: state.stakes.get(aspect, Stake()) for aspect in aspects}
+        self._count, self._begins = state.count, state.begins
+        self._late = _late_bets(reference, listens, seed, state, recent or {})
+        self._stakes = {aspect: state.stakes.get(aspect, Stake()) for aspect in aspects} | {
+            aspect: state.stakes.get(aspect, _LATE_STAKE) for aspect in self._late
+        }
         self._recent: deque[tuple[int, str]] = deque()
         self._groups: Counter[str] = Counter()
         for key in state.recent:
@@ -108,8 +123,17 @@ class EDetector:
     def state(self) -> DetectorState:
         """What to keep."""
         return DetectorState(
-            count=self._count, stakes=dict(self._stakes), recent=tuple(key for key, _ in self._recent)
+            count=self._count,
+            begins=self._begins,
+            stakes=dict(self._stakes),
+            recent=tuple(key for key, _ in self._recent),
+            heard={aspect: bets.heard for aspect, bets in self._late.items()},
         )
+
+    @property
+    def begins(self) -> int:
+        """The key after which the stream begins."""
+        return self._begins
 
     @property
     def alarmed(self) -> bool:
@@ -126,9 +150,25 @@ class EDetector:
             self._remember(key, sample, tokens)
         self._count += 1
 
+    def heard_until(self, aspect: Aspect) -> int | None:
+        """Return the number of the newest signal on a late aspect; None where it does not listen to it."""
+        return self._late[aspect].heard.until if aspect in self._late else None
+
+    def hear(self, aspect: Aspect, number: int, signal: Signal | None) -> None:
+        """Bet on what became known of a conversation that was seen, or of the reference's; None where it says nothing.
+
+        At most one signal a conversation is heard, in the order of their numbers.
+        """
+        made = self._late[aspect].hear(number, signal)
+        if made is not None and signal is not None:
+            self._stakes[aspect] = _staked(self._stakes[aspect], made, signal.key)
+
     def restart(self) -> None:
         """Stake anew, as after an alarm. What was learned of the latest conversations stays."""
-        self._stakes = {aspect: Stake(spread=stake.spread) for aspect, stake in self._stakes.items()}
+        self._stakes = {
+            aspect: replace(_LATE_STAKE if aspect in self._late else Stake(), spread=stake.spread)
+            for aspect, stake in self._stakes.items()
+        }
 
     def _tokens(self, sample: Sample) -> dict[Aspect, Tokens]:
         return {aspect: found for aspect, found in tokens_of(sample).items() if aspect in self._stakes}
@@ -140,16 +180,8 @@ class EDetector:
             return stake
         odds, spread = draws.bettor.odds(tokens, drawn), np.asarray(stake.spread)
         made = payoffs(odds - _LUCK * np.sqrt(spread / draws.breadth))
-        shares: Floats = np.asarray(stake.shares)
-        paid = float(shares @ made)
-        shares = (1 - _SHARE) * shares * made / paid + _SHARE / len(shares)
-        begins = stake.wealth <= 1
-        return Stake(
-            wealth=max(stake.wealth, 1.0) * paid,
-            since=key if begins else stake.since,
-            shares=tuple(shares.tolist()),
-            spread=tuple((spread + _PACE * (odds**2 - spread)).tolist()),
-        )
+        learned = spread + _PACE * (odds**2 - spread)
+        return replace(_staked(stake, made, key), spread=tuple(learned.tolist()))
 
     def _remember(self, key: int, sample: Sample, tokens: Mapping[Aspect, Tokens]) -> None:
         for aspect, found in tokens.items():
@@ -161,6 +193,39 @@ class EDetector:
             self._groups[group] -= 1
             if not self._groups[group]:
                 del self._groups[group]
+
+
+_LATE_STAKE = Stake(shares=(1 / LATE_EXPERTS,) * LATE_EXPERTS, spread=())
+
+
+def _staked(stake: Stake, made: Floats, key: int) -> Stake:
+    """Return a stake after a bet, by what each expert made of one unit."""
+    shares: Floats = np.asarray(stake.shares)
+    paid = float(shares @ made)
+    shares = (1 - _SHARE) * shares * made / paid + _SHARE / len(shares)
+    return replace(
+        stake,
+        wealth=max(stake.wealth, 1.0) * paid,
+        since=key if stake.wealth <= 1 else stake.since,
+        shares=tuple(shares.tolist()),
+    )
+
+
+def _late_bets(
+    reference: Sequence[Sample],
+    listens: Collection[Aspect],
+    seed: int,
+    state: DetectorState,
+    recent: Mapping[int, Sample],
+) -> dict[Aspect, LateBets]:
+    times = [sample.at for sample in reference]
+    by_day = bool(times) and max(times) - min(times) >= _DAY
+    groups = {key: sample.group for key, sample in recent.items()}
+    return {
+        aspect: LateBets(state.heard.get(aspect, Heard()), groups, seed=f"{seed}/{aspect}", by_day=by_day)
+        for aspect in LATE
+        if aspect in listens
+    }
 
 
 class _Draws:

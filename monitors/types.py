@@ -24,6 +24,8 @@ class Aspect(StrEnum):
     SHAPE = "shape"  # lengths, turns, questions
     DEFECTS = "defects"  # empty, repeated or cut-off turns: the data, not the world
     LABEL = "label"  # intents and the like, where the producer names them
+    QUALITY = "quality"  # what users think of the answers
+    CONCEPT = "concept"  # the live version's loss: the same questions want other answers
 
 
 #: Every conversation says something about these; about others only where the settings ask for it.

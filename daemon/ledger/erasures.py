@@ -20,6 +20,8 @@ from daemon.ledger.tables import (
     dead_letters,
     erasures,
     feedback,
+    losses,
+    opinions,
     past_conversations,
     scores,
     tombstones,
@@ -179,14 +181,15 @@ def _bury(connection: Connection, hashes: Sequence[str], entry: Erasure) -> None
 def _remove(connection: Connection, subject: Subject, talks: Sequence[_Talk]) -> Removed:
     seqs, ids = [talk.seq for talk in talks], [talk.id for talk in talks]
     forget_examples(connection, seqs, ids)
-    connection.execute(delete(scores).where(among(connection, scores.c.seq, seqs)))
+    for told in (scores, losses, opinions):
+        connection.execute(delete(told).where(among(connection, told.c.seq, seqs)))
     connection.execute(delete(conversations).where(among(connection, conversations.c.seq, seqs)))
-    opinions = _remove_feedback(connection, subject, ids)
+    said = _remove_feedback(connection, subject, ids)
     letters, published = _remove_letters(connection, [subject.id, *ids])
     records, runs = _mark_records(connection, subject)
     return Removed(
         conversations=len(talks),
-        feedback=opinions,
+        feedback=said,
         dead_letters=letters,
         training_records=records,
         runs=runs,

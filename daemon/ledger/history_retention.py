@@ -29,6 +29,7 @@ from daemon.ledger.tables import (
     decisions,
     detectors,
     halts,
+    losses,
     offset_changes,
     references,
     runs,
@@ -42,7 +43,7 @@ from daemon.ledger.windows import kept_reference_ids
 
 #: The tables that grow with what happens, and are pruned here.
 HistoryTable: TypeAlias = Literal[
-    "scores", "dead_letters", "halts", "offset_changes", "train_requests", "training_records",
+    "scores", "losses", "dead_letters", "halts", "offset_changes", "train_requests", "training_records",
     "runs", "decisions", "windows", "alarms", "detectors", "reference_sets",
 ]  # fmt: skip
 
@@ -70,6 +71,7 @@ class HistoryRetention:
         with write(self._engine, "retention.history") as connection:
             went: dict[HistoryTable, int] = {
                 "scores": _delete(connection, scores, ~among(connection, scores.c.version, scored)),
+                "losses": _delete(connection, losses, ~among(connection, losses.c.version, scored)),
                 "dead_letters": self._dead_letters(connection, now),
                 **self._logs(connection),
                 **self._runs(connection),

@@ -23,6 +23,7 @@ from daemon.ledger.conversation_rows import insert_conversations
 from daemon.ledger.database import in_intake_order, insert_or_ignore, reader, write
 from daemon.ledger.dead_letters import add_dead_letters
 from daemon.ledger.erasures import Tombstones
+from daemon.ledger.first_opinions import NEWEST_FIRST, note_first_opinions
 from daemon.ledger.halts import begin_halt, last_cleared, open_halt
 from daemon.ledger.membership import among
 from daemon.ledger.outcomes import commonest_reason, latest_outcomes
@@ -83,11 +84,12 @@ class IntakeLedger:
                 insert_conversations(connection, kept, batch.received_at)
             opinions = _admitted(connection, wanted.feedback)
             _add_feedback(connection, opinions, batch.received_at)
-            _join_feedback(
+            joined = _join_feedback(
                 connection,
                 [said.conversation_id for said in opinions]
                 + [talk.conversation.conversation_id for talk in kept],
             )
+            note_first_opinions(connection, kept, joined)
             letters = (*wanted.dead_letters, *self._letters(aside, batch.received_at))
             add_dead_letters(connection, letters)
             _advance(connection, batch, stored)
@@ -249,18 +251,18 @@ def feedback_digest(new: NewFeedback) -> str:
     return hashlib.sha256(repr(facts).encode()).hexdigest()
 
 
-def _join_feedback(connection: Connection, ids: Sequence[str]) -> None:
-    """Give conversations the newest feedback that names them, whichever of the two came first."""
+def _join_feedback(connection: Connection, ids: Sequence[str]) -> frozenset[str]:
+    """Give conversations the newest feedback that names them, whichever of the two came first; return those named."""
     if not ids:
-        return
+        return frozenset()
     newest = (
         select(feedback.c.score)
         .where(feedback.c.conversation_id == conversations.c.conversation_id)
-        .order_by(feedback.c.at.desc(), feedback.c.digest.desc())  # not by offset: it may be sent again
+        .order_by(*NEWEST_FIRST)
         .limit(1)
         .scalar_subquery()
     )
-    named = set(
+    named = frozenset(
         connection.scalars(
             select(feedback.c.conversation_id).where(among(connection, feedback.c.conversation_id, ids))
         )
@@ -268,3 +270,4 @@ def _join_feedback(connection: Connection, ids: Sequence[str]) -> None:
     if named:
         which = among(connection, conversations.c.conversation_id, named)
         connection.execute(update(conversations).where(which).values(feedback=newest))
+    return named

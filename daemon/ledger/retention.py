@@ -15,7 +15,15 @@ from sqlalchemy import Connection, Engine, delete, exists, func, select
 from daemon.facts import SeqRange
 from daemon.ledger.database import in_intake_order, insert_or_ignore, reader, write
 from daemon.ledger.membership import among
-from daemon.ledger.tables import conversations, feedback, past_conversations, scores, windows
+from daemon.ledger.tables import (
+    conversations,
+    feedback,
+    losses,
+    opinions,
+    past_conversations,
+    scores,
+    windows,
+)
 from daemon.ledger.windows import kept_references, renew_worn_reference
 
 #: Rows that one transaction lets go of at most: about a tenth of a second.
@@ -114,7 +122,7 @@ def _unjudged(connection: Connection) -> list[SeqRange]:
 
 
 def _remove(connection: Connection, seqs: Sequence[int]) -> None:
-    """Take conversations out, with scores and feedback, and remember their ids."""
+    """Take conversations out, with what was found and said of them, and remember their ids."""
     talk = conversations.c
     columns = (talk.conversation_id, talk.conversation_hash, talk.text_digest, talk.held_out)
     rows = connection.execute(select(*columns).where(among(connection, talk.seq, seqs))).all()
@@ -124,7 +132,8 @@ def _remove(connection: Connection, seqs: Sequence[int]) -> None:
     ]
     if gone:  # not, if somebody was forgotten meanwhile
         connection.execute(insert_or_ignore(connection, past_conversations), gone)
-    connection.execute(delete(scores).where(among(connection, scores.c.seq, seqs)))
+    for told in (scores, losses, opinions):
+        connection.execute(delete(told).where(among(connection, told.c.seq, seqs)))
     said = among(connection, feedback.c.conversation_id, [row[0] for row in rows])
     connection.execute(delete(feedback).where(said))
     connection.execute(delete(conversations).where(among(connection, talk.seq, seqs)))

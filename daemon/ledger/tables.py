@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -125,6 +126,17 @@ feedback = Table(
     Column("rating", Float),
     Column("correction", Text),
     Column("score", Float),
+)
+
+#: What users first thought of conversations, in the order in which the ledger had both.
+opinions = Table(
+    "opinions",
+    metadata,
+    Column("number", _Seq, primary_key=True, autoincrement=True),
+    Column("seq", BigInteger, ForeignKey("conversations.seq"), nullable=False, unique=True),
+    Column("kind", String(16), nullable=False),  # thumb, rating or correction
+    Column("score", Float, nullable=False),
+    sqlite_autoincrement=True,
 )
 
 dead_letters = Table(
@@ -247,7 +259,7 @@ runs = Table(
     Column("error", Text),
 )
 
-#: Loss of a version on a held-out conversation, so that nothing is scored twice.
+#: Loss of a version on a conversation, so that nothing is scored twice.
 scores = Table(
     "scores",
     metadata,
@@ -255,6 +267,17 @@ scores = Table(
     Column("seq", BigInteger, ForeignKey("conversations.seq"), primary_key=True),
     Column("nll", Float, nullable=False),
     Column("tokens", Integer, nullable=False),
+)
+
+#: Conversations that were drawn to tell the live version's loss by, in the order in which they were scored.
+losses = Table(
+    "losses",
+    metadata,
+    Column("number", _Seq, primary_key=True, autoincrement=True),
+    Column("version", Text, nullable=False),
+    Column("seq", BigInteger, ForeignKey("conversations.seq"), nullable=False, index=True),
+    UniqueConstraint("version", "seq", name="losses_once"),
+    sqlite_autoincrement=True,
 )
 
 #: What each run learned from, in the order of its training file.

@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from daemon.errors import ForgottenMeanwhile
 from daemon.facts import Action, Coordinates, Decision, Run, RunState, TrainingRecord, Trigger
-from daemon.ledger.database import in_intake_order, reader, write
+from daemon.ledger.database import in_intake_order, insert_or_ignore, reader, write
 from daemon.ledger.membership import among
 from daemon.ledger.tables import (
     conversations,
@@ -208,17 +208,24 @@ class TrainingLedger:
             return {seq: (nll, tokens) for seq, nll, tokens in connection.execute(query) if seq in wanted}
 
     def add_scores(self, version: str, found: Mapping[int, tuple[float, int]]) -> None:
-        """Keep scores of a version, but for conversations that are gone since they were scored."""
-        rows: list[dict[str, Any]] = [
-            {"version": version, "seq": seq, "nll": nll, "tokens": tokens}
-            for seq, (nll, tokens) in found.items()
-        ]
-        if rows:
+        """Keep scores of a version, but for conversations that are gone since they were scored. The first score stays."""
+        if found:
             with write(self._engine, "scores") as connection:
-                in_intake_order(connection)  # nothing is being forgotten meanwhile
-                there = _existing(connection, [row["seq"] for row in rows])
-                if left := [row for row in rows if row["seq"] in there]:
-                    connection.execute(insert(scores), left)
+                put_scores(connection, version, found)
+
+
+def put_scores(connection: Connection, version: str, found: Mapping[int, tuple[float, int]]) -> list[int]:
+    """Write scores within a transaction; return the conversations that are still there, in the order given."""
+    in_intake_order(connection)  # nothing is being forgotten meanwhile
+    there = _existing(connection, list(found))
+    rows: list[dict[str, Any]] = [
+        {"version": version, "seq": seq, "nll": nll, "tokens": tokens}
+        for seq, (nll, tokens) in found.items()
+        if seq in there
+    ]
+    if rows:
+        connection.execute(insert_or_ignore(connection, scores), rows)
+    return [row["seq"] for row in rows]
 
 
 def _refuse_forgotten(connection: Connection, run: Run, records: Sequence[TrainingRecord]) -> None:

@@ -10,10 +10,12 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from daemon.detection import in_words
 from daemon.facts import Alarm
 from daemon.screens.story import add_changes
 from daemon.screens.words import ago, coloured, moment
 from daemon.views.drift import DriftView, Watch
+from monitors.types import Aspect
 
 if TYPE_CHECKING:
     from monitors.calibration import Calibration  # loads scikit-learn
@@ -101,5 +103,5 @@ def _alarm_lines(seen: DriftView) -> Iterator[str]:
     for raised in seen.raised:
         most = max(raised.evidence, key=lambda aspect: raised.evidence[aspect])
         yield (
-            f"{moment(raised.at)} at conversation {raised.seq}: changed at about {raised.since_seq}, mostly in its {most}"
+            f"{moment(raised.at)} at conversation {raised.seq}: changed at about {raised.since_seq}, mostly in {in_words(Aspect(most))}"
         )

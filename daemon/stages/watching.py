@@ -1,11 +1,13 @@
-"""Shows every conversation to the sequential detector, in the order of the ledger."""
+"""Shows every conversation to the sequential detector, in the order of the ledger, and what becomes known of it later."""
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 from daemon.clock import Clock
-from daemon.detection import state_json, state_of
+from daemon.detection import in_words, state_json, state_of
 from daemon.facts import StoredConversation, StoredReference
+from daemon.hearing import Hearing
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
 from daemon.ledger.windows import WindowLedger
@@ -27,7 +29,8 @@ NewDetector = Callable[[tuple[Sample, ...], DetectorState, dict[int, Sample]], E
 class WatchingStage:
     """Raises an alarm when the stream is no longer like the reference.
 
-    The detector's state is in the ledger after every step, so a new process, or another leader, goes on exactly.
+    The detector's state is in the ledger after every step, so a new process, or another leader, goes on exactly. An alarm
+    is raised with a conversation: what is heard of earlier ones, in windows that are judged already, waits for the next.
     """
 
     name = "watching"
@@ -37,6 +40,7 @@ class WatchingStage:
         windows: WindowLedger,
         conversations: ConversationLedger,
         ledger: DetectorLedger,
+        hearing: Hearing,
         *,
         new_detector: NewDetector,
         metrics: Metrics,
@@ -45,6 +49,7 @@ class WatchingStage:
         self._windows = windows
         self._conversations = conversations
         self._ledger = ledger
+        self._hearing = hearing
         self._new_detector = new_detector
         self._metrics = metrics.drift
         self._clock = clock
@@ -52,18 +57,20 @@ class WatchingStage:
         self._seq = 0
 
     def step(self) -> None:
-        """Look at a page of conversations."""
+        """Look at a page of conversations, after what became known of earlier ones."""
         reference = self._windows.reference()
         if reference is None or reference.range is None:
             return
         detector = self._detector(reference)
+        heard = self._hearing.tell(detector, reference, seen=self._seq)
         talks = self._next()
-        if not talks:
+        if not talks and not heard:
             return
         for talk in talks:
+            alarmed = detector.alarmed  # by what was heard
             detector.see(talk.seq, sample_of(talk))
             self._seq = talk.seq
-            if detector.alarmed:
+            if alarmed or detector.alarmed:
                 self._raise(reference.id, detector)
                 break
         else:
@@ -101,10 +108,10 @@ class WatchingStage:
         self._ledger.raise_alarm(self._stored(reference_id, detector), raised)
         if leading is not None:
             self._metrics.alarms(leading).inc()
-        _log.warning(
-            "alarm at conversation %s: the stream changed at about %s, mostly in its %s",
-            raised.seq, raised.since_seq, leading, extra={"action": "alarm"},
-        )  # fmt: skip
+            _log.warning(
+                "alarm at conversation %s: the stream changed at about %s, mostly in %s",
+                raised.seq, raised.since_seq, in_words(leading), extra={"action": "alarm"},
+            )  # fmt: skip
 
     def _detector(self, reference: StoredReference) -> EDetector:
         if self._watched is not None and self._watched[0] == reference.id:
@@ -113,7 +120,9 @@ class WatchingStage:
         stored = self._ledger.stored(reference.id)
         state = DetectorState() if stored is None else state_of(stored.state)
         self._seq = self._windows.watched_from(reference) if stored is None else stored.seq
-        recent = {talk.seq: sample_of(talk) for talk in self._conversations.by_seq(state.recent)}
+        if not state.begins:  # new, or of a release that heard of nothing
+            state = replace(state, begins=self._seq)
+        recent = {talk.seq: sample_of(talk) for talk in self._conversations.by_seq(state.keys)}
         samples = samples_of(self._conversations.between(reference.range))
         detector = self._new_detector(samples, state, recent)
         self._watched = (reference.id, detector)

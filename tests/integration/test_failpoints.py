@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import MetaData, select
 
 from daemon.ceiling import Ceiling
+from daemon.conversation import Feedback
 from daemon.dataset import DatasetSettings, build
 from daemon.facts import Action, Decision, Halt, HaltKind, OffsetChange, Run, RunState, Trigger
 from daemon.ledger.conversations import ConversationLedger
@@ -23,6 +24,7 @@ from daemon.ledger.halts import HaltLedger
 from daemon.ledger.history_retention import HistoryRetention, KeepHistory
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.retention import ConversationRetention, Keep
+from daemon.ledger.signals import SignalLedger
 from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
 from daemon.registering import DAEMON, register_base, register_run
@@ -63,6 +65,7 @@ class Daemon:
         self.detectors = DetectorLedger(self.engine)
         self.talks = ConversationLedger(self.engine)
         self.trainings = TrainingLedger(self.engine)
+        self.signals = SignalLedger(self.engine)
         self.erasures = ErasureLedger(self.engine)
         self.store = SqlStore(self.engine, reads=reader(self.engine))
         self.artifacts = FsspecArtifactStore(f"file://{folder / 'artifacts'}", cache=folder / "cache")
@@ -94,7 +97,15 @@ class Daemon:
         """The topic has 60 conversations; the polls bring twenty each, and some again."""
         while (first := self.intake.next_offsets().get((TOPIC, 0), 0)) < 60:
             again = max(0, first - 5)
-            batch = [a_talk(n, user=f"u{n % 7}", held_out=n % 7 == 0) for n in range(again, first + 20)]
+            batch = [
+                a_talk(
+                    n,
+                    user=f"u{n % 7}",
+                    held_out=n % 7 == 0,
+                    feedback=Feedback(thumb="down") if n % 9 == 0 else None,
+                )
+                for n in range(again, first + 20)
+            ]
             self.intake.record(a_batch(batch))
         if self.windows.close_aged_window(max_age_s=1, min_size=1, now=NOW + timedelta(hours=1)):
             pytest.fail("no window is open")
@@ -130,6 +141,8 @@ class Daemon:
         if not self.detectors.newest(1):
             raised = RaisedAlarm(seq=70, since_seq=60, evidence={"input": 1e6}, at=NOW)
             self.detectors.raise_alarm(detector, raised)
+        if not self.signals.last_drawn(f"{LINE}-v0"):
+            self.signals.add_losses(f"{LINE}-v0", {69: (2.0, 5), 70: (3.0, 5)})
         self.windows.pass_over(lambda number: verdict(number, "stable"), keep=1, seen=40, now=NOW)
         while (window := self.windows.next_to_judge()) is not None:
             self.windows.record_judgement(

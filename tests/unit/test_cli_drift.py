@@ -37,12 +37,12 @@ def test_before_anything_is_watched_it_says_why(line: Line) -> None:
 
 
 def test_the_evidence_is_shown_by_aspect(line: Line) -> None:
-    line.stores.detectors.keep(watched(line, 141.0))
+    line.stores.detectors.keep(watched(line, 197.0))
 
     shown = type_to(line, "drift", "show").stdout
 
     assert "40 conversations watched, up to 90; evidence for a change 29 : 1, alarm from 20,000" in shown
-    assert "███████████████···············" in shown
+    assert "████████████████··············" in shown
 
 
 def test_an_alarm_and_what_changed_are_shown(line: Line) -> None:
@@ -53,17 +53,17 @@ def test_an_alarm_and_what_changed_are_shown(line: Line) -> None:
     shown = " ".join(type_to(line, "drift", "show").stdout.split())
 
     assert "alarm drift since conversation" in shown
-    assert "at conversation 75: changed at about 71, mostly in its input" in shown
+    assert "at conversation 75: changed at about 71, mostly in what users say" in shown
     assert "退款 0.10% -> 12.00%" in shown
 
 
 def test_scripts_get_all_of_it(line: Line) -> None:
     line.drift()
-    line.stores.detectors.keep(watched(line, 141.0))
+    line.stores.detectors.keep(watched(line, 197.0))
 
     told = json.loads(type_to(line, "drift", "show", "--json").stdout)
 
-    assert told["watch"]["evidence"]["input"] == 141.0
+    assert told["watch"]["evidence"]["input"] == 197.0
     assert told["alarm"]["window"] == 2
     assert told["explanation"]["share_new"] == 0.8
 

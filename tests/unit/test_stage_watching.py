@@ -1,18 +1,24 @@
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from daemon.detection import state_of
 from daemon.facts import NewConversation
+from daemon.hearing import Hearing
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger
+from daemon.ledger.erasures import ErasureLedger, Subject
 from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.signals import SignalLedger
 from daemon.ledger.windows import WindowLedger
 from daemon.metrics import Metrics
 from daemon.stages.watching import WatchingStage
 from monitors.edetector import DetectorState, EDetector
-from monitors.types import Sample
-from tests.factories_ledger import NOW, a_batch, a_ledger, a_talk
+from monitors.late import LATE
+from monitors.types import Aspect, Sample
+from tests.factories_ledger import NOW, a_batch, a_feedback, a_ledger, a_talk
 from tests.unit.test_edetector import SHOP, SPORT
 from tests.unit.test_edetector import a_talk as a_sample
 
@@ -33,10 +39,11 @@ class World:
         """A new process on the same ledger."""
 
         def new(reference: tuple[Sample, ...], state: DetectorState, recent: dict[int, Sample]) -> EDetector:
-            return EDetector(reference, state=state, recent=recent)
+            return EDetector(reference, listens=LATE, state=state, recent=recent)
 
+        talks = ConversationLedger(self.engine)
         return WatchingStage(
-            self.windows, ConversationLedger(self.engine), self.detectors, new_detector=new,
+            self.windows, talks, self.detectors, Hearing(SignalLedger(self.engine), talks), new_detector=new,
             metrics=self.metrics, clock=lambda: NOW,
         )  # fmt: skip
 
@@ -131,3 +138,163 @@ def test_far_behind_it_looks_at_an_even_sample_and_catches_up(world: World) -> N
     assert stored is not None
     assert stored.seq == 5_200
     assert stored.state["count"] == 100
+
+
+def opine(world: World, seqs: Iterable[int], thumb: str) -> None:
+    """Feedback that comes after its conversation."""
+    told = [a_feedback(world.read + 10_000 + seq, f"c{seq - 1}", thumb=thumb) for seq in seqs]
+    IntakeLedger(world.engine, window_size=500).record(replace(a_batch(feedback=told), next_offsets={}))
+
+
+def heard_until(world: World, reference: int = 1) -> int:
+    stored = world.detectors.stored(reference)
+    assert stored is not None
+    return state_of(stored.state).heard[Aspect.QUALITY].until
+
+
+def test_thumbs_that_come_late_raise_an_alarm_with_the_next_conversation(world: World) -> None:
+    world.talk(500, SHOP)
+    opine(world, range(1, 201), "up")
+    opine(world, range(201, 301), "up")
+    step(world, 6)
+    opine(world, range(301, 501), "down")
+    step(world, 4)
+    assert world.detectors.newest(9) == []  # all that was seen may have been judged
+
+    world.talk(1, SHOP)
+    step(world, 1)
+
+    raised = world.detectors.newest(9)[-1]
+    assert raised.seq == 501
+    assert 200 < raised.since_seq <= 310
+    assert max(raised.evidence, key=lambda aspect: raised.evidence[aspect]) == "quality"
+    assert b'retuned_change_evidence{aspect="quality"}' in world.metrics.exposition("")[1]
+
+
+def step(world: World, times: int) -> None:
+    for _ in range(times):
+        world.stage.step()
+
+
+def test_what_is_known_of_a_conversation_waits_until_it_was_seen(world: World) -> None:
+    world.talk(400, SHOP)
+    for seq in (250, 390, 260):
+        opine(world, [seq], "up")
+
+    step(world, 1)
+    assert heard_until(world) == 0
+    step(world, 1)
+    assert heard_until(world) == 1  # 250; what was numbered after 390 waits with it
+    step(world, 1)
+
+    assert heard_until(world) == 3
+
+
+def test_feedback_without_new_conversations_is_heard_and_kept(world: World) -> None:
+    world.talk(250, SHOP)
+    step(world, 2)
+    opine(world, [10, 210], "down")
+
+    step(world, 1)
+
+    assert heard_until(world) == 2
+
+
+def test_opinions_on_another_versions_answers_are_not_counted(world: World) -> None:
+    world.talk(200, SHOP)
+    others = [
+        replace(new, conversation=replace(new.conversation, model_version="chat-v7"))
+        for new in (said(n, SHOP) for n in range(200, 300))
+    ]
+    IntakeLedger(world.engine, window_size=500).record(a_batch(others))
+    world.read = 300
+    opine(world, range(1, 101), "up")
+    opine(world, range(201, 301), "down")
+    step(world, 5)
+
+    stored = world.detectors.stored(1)
+    assert stored is not None
+    state = state_of(stored.state)
+    assert state.stakes[Aspect.QUALITY].wealth == 1.0
+    assert [sum(levels.values()) for levels in state.heard[Aspect.QUALITY].levels.values()] == [100]
+    assert state.heard[Aspect.QUALITY].until == 200
+
+
+def test_losses_of_the_references_version_are_heard_and_no_others(world: World) -> None:
+    world.talk(300, SHOP)
+    signals = SignalLedger(world.engine)
+    signals.add_losses("chat-v0", dict.fromkeys(range(1, 151), (10.0, 5)))
+    signals.add_losses("chat-v1", dict.fromkeys(range(201, 301), (90.0, 5)))
+    signals.add_losses("chat-v0", {299: (0.0, 0)})  # no reply
+    step(world, 4)
+
+    stored = world.detectors.stored(1)
+    assert stored is not None
+    state = state_of(stored.state)
+    assert sum(sum(levels.values()) for levels in state.heard[Aspect.CONCEPT].levels.values()) == 150
+    assert state.stakes[Aspect.CONCEPT].wealth == 1.0
+
+    signals.add_losses("chat-v0", dict.fromkeys(range(201, 281), (20.0, 5)))
+    step(world, 2)
+    world.talk(1, SHOP)
+    step(world, 1)
+
+    assert (
+        max((raised := world.detectors.newest(1)[0]).evidence.items(), key=lambda told: told[1])[0]
+        == "concept"
+    )
+    assert raised.since_seq == 201
+
+
+def test_a_new_process_hears_on_exactly_and_without_the_forgotten(world: World) -> None:
+    world.talk(300, SHOP)
+    opine(world, range(1, 100), "up")
+    step(world, 3)
+    opine(world, range(201, 207), "down")
+    step(world, 1)
+    before = world.detectors.stored(1)
+
+    world.stage = world.start()
+    step(world, 3)
+    assert world.detectors.stored(1) == before
+    ErasureLedger(world.engine).erase(
+        Subject(kind="user", id="u205", hash="u205"), by="ada", why="asked", now=NOW
+    )
+    world.stage = world.start()
+    opine(world, [207], "down")
+    step(world, 1)
+
+    assert heard_until(world) == 106
+
+
+def test_at_a_promotion_it_hears_anew_of_the_new_reference(world: World) -> None:
+    world.talk(300, SHOP)
+    opine(world, range(1, 301), "up")
+    step(world, 5)
+
+    world.windows.start_reference("chat-v1", size=40, after_seq=0, now=NOW)
+    step(world, 5)
+
+    stored = world.detectors.stored(2)
+    assert stored is not None
+    state = state_of(stored.state)
+    assert state.begins == 300
+    assert [sum(levels.values()) for levels in state.heard[Aspect.QUALITY].levels.values()] == [40]
+    assert state.stakes[Aspect.QUALITY].wealth == 1.0  # what came before it is no bet's
+    assert heard_until(world, 2) == 300
+
+
+def test_a_detector_of_an_older_release_hears_from_where_it_stands(world: World) -> None:
+    world.talk(300, SHOP)
+    step(world, 2)
+    stored = world.detectors.stored(1)
+    assert stored is not None
+    old = {name: value for name, value in stored.state.items() if name not in ("begins", "heard")}
+    world.detectors.keep(replace(stored, state=old))
+    opine(world, range(1, 251), "up")
+    world.stage = world.start()
+    step(world, 5)
+
+    state = state_of(world.detectors.stored(1).state)  # type: ignore[union-attr]
+    assert state.begins == 300
+    assert [sum(levels.values()) for levels in state.heard[Aspect.QUALITY].levels.values()] == [200]

@@ -1,0 +1,70 @@
+"""Tells the sequential detector what became known of conversations after it has seen them."""
+
+from collections.abc import Iterable
+from itertools import takewhile
+
+from daemon.facts import StoredConversation, StoredReference
+from daemon.ledger.conversations import ConversationLedger
+from daemon.ledger.signals import LateSignal, SignalLedger
+from daemon.samples import sample_of
+from monitors.edetector import EDetector
+from monitors.late import LATE, Signal
+from monitors.signals import loss_signal, opinion_signal
+from monitors.types import Aspect
+
+#: Signals of an aspect that are told at a time.
+_PAGE = 100
+
+
+class Hearing:
+    """Reads opinions and losses in the order in which the ledger got them, each once.
+
+    Those of the reference are ranked among whenever they come; on conversations of the stream is bet. Counted are opinions
+    on answers of the reference's version, or of one that nobody named, and losses of that version.
+    """
+
+    def __init__(self, signals: SignalLedger, conversations: ConversationLedger) -> None:
+        self._signals = signals
+        self._conversations = conversations
+
+    def tell(self, detector: EDetector, reference: StoredReference, *, seen: int) -> bool:
+        """Tell a page of each aspect, and nothing more from an alarm on; return whether there was something to tell.
+
+        ``seen`` is the newest conversation that the detector has seen: what is known of later ones waits for them.
+        """
+        told = False
+        for aspect in LATE:
+            after = detector.heard_until(aspect)
+            if after is None:
+                continue
+            found = list(takewhile(lambda one: one.seq <= seen, self._next(aspect, reference, after)))
+            talks = {talk.seq: talk for talk in self._conversations.by_seq([one.seq for one in found])}
+            for one in found:
+                if detector.alarmed:
+                    break
+                talk = talks.get(one.seq)  # gone, if it was forgotten meanwhile
+                signal = None if talk is None else _signal(aspect, one, talk, reference, detector.begins)
+                detector.hear(aspect, one.number, signal)
+                told = True
+        return told
+
+    def _next(self, aspect: Aspect, reference: StoredReference, after: int) -> Iterable[LateSignal]:
+        if aspect is Aspect.QUALITY:
+            return self._signals.opinions(after=after, limit=_PAGE)
+        return self._signals.losses(reference.version, after=after, limit=_PAGE)
+
+
+def _signal(
+    aspect: Aspect, found: LateSignal, talk: StoredConversation, reference: StoredReference, begins: int
+) -> Signal | None:
+    """Return what the detector hears; None where it is not about the reference or the stream after it."""
+    fresh = talk.seq > begins
+    known = reference.range is not None and reference.range.first <= talk.seq <= reference.range.last
+    if found.value is None or not (fresh or known):
+        return None
+    if aspect is Aspect.CONCEPT:
+        own = talk.version == reference.version
+        return loss_signal(talk.seq, sample_of(talk), found.value, own=own, fresh=fresh)
+    if talk.version not in (None, reference.version):
+        return None
+    return opinion_signal(talk.seq, sample_of(talk), found.value, rated=found.kind == "rating", fresh=fresh)

@@ -1,0 +1,103 @@
+"""Keeps what becomes known of conversations late, in the order in which it did: opinions, and a version's losses."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Engine, func, select
+
+from daemon.facts import SeqRange
+from daemon.ledger.database import insert_or_ignore, reader, write
+from daemon.ledger.tables import conversations, losses, opinions, scores, training_records
+from daemon.ledger.trainings import put_scores
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LateSignal:
+    """What became known of a conversation."""
+
+    number: int  # rises in the order of arrival; never used again
+    seq: int
+    #: An opinion's score from -1 (worst) to 1 (best), or a loss in nats per token; None where there was no reply.
+    value: float | None
+    kind: str = ""  # of an opinion: thumb, rating or correction
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Drawable:
+    """A conversation that may be drawn for scoring."""
+
+    seq: int
+    hash: str  # keyed hash of its id
+
+
+class SignalLedger:
+    """Opinions are numbered by the intake, losses here."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._reads = reader(engine)
+
+    def opinions(self, *, after: int, limit: int) -> list[LateSignal]:
+        """Return what users first thought of conversations, the next ones after a number."""
+        query = select(opinions).where(opinions.c.number > after).order_by(opinions.c.number).limit(limit)
+        with self._reads.begin() as connection:
+            return [
+                LateSignal(number=row["number"], seq=row["seq"], value=row["score"], kind=row["kind"])
+                for row in connection.execute(query).mappings()
+            ]
+
+    def losses(self, version: str, *, after: int, limit: int) -> list[LateSignal]:
+        """Return the losses of a version on conversations that were drawn, the next ones after a number."""
+        scored = (scores.c.version == losses.c.version) & (scores.c.seq == losses.c.seq)
+        query = (
+            select(losses.c.number, losses.c.seq, scores.c.nll, scores.c.tokens)
+            .select_from(losses.join(scores, scored))
+            .where((losses.c.version == version) & (losses.c.number > after))
+            .order_by(losses.c.number)
+            .limit(limit)
+        )
+        with self._reads.begin() as connection:
+            return [
+                LateSignal(number=number, seq=seq, value=nll / tokens if tokens else None)
+                for number, seq, nll, tokens in connection.execute(query)
+            ]
+
+    def add_losses(self, version: str, found: Mapping[int, tuple[float, int]]) -> None:
+        """Keep (nll, tokens) of a version for conversations that were drawn, but for those that are gone since."""
+        with write(self._engine, "losses") as connection:
+            there = put_scores(connection, version, found)
+            if there:
+                rows = [{"version": version, "seq": seq} for seq in there]
+                connection.execute(insert_or_ignore(connection, losses), rows)
+
+    def last_drawn(self, version: str) -> int:
+        """Return the newest conversation that was drawn for a version; 0 where there is none."""
+        with self._reads.begin() as connection:
+            return connection.scalar(select(func.max(losses.c.seq)).where(losses.c.version == version)) or 0
+
+    def drawn(self, version: str, span: SeqRange) -> frozenset[int]:
+        """Return the conversations of a range that were drawn for a version."""
+        inside = losses.c.seq.between(span.first, span.last)
+        with self._reads.begin() as connection:
+            return frozenset(
+                connection.scalars(select(losses.c.seq).where((losses.c.version == version) & inside))
+            )
+
+    def unlearned(self, span: SeqRange) -> list[Drawable]:
+        """Return the conversations of a range that no run has learned from: no version knows them by heart."""
+        hash_ = conversations.c.conversation_hash
+        learned = select(training_records.c.conversation_hash).where(
+            training_records.c.conversation_hash == hash_
+        )
+        query = select(conversations.c.seq, hash_).where(
+            conversations.c.seq.between(span.first, span.last) & ~learned.exists()
+        )
+        with self._reads.begin() as connection:
+            return [Drawable(seq=seq, hash=name) for seq, name in connection.execute(query)]
+
+    def after(self, seq: int, limit: int) -> list[Drawable]:
+        """Return the next conversations after one."""
+        columns = (conversations.c.seq, conversations.c.conversation_hash)
+        query = select(*columns).where(conversations.c.seq > seq).order_by(conversations.c.seq).limit(limit)
+        with self._reads.begin() as connection:
+            return [Drawable(seq=number, hash=name) for number, name in connection.execute(query)]

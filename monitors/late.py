@@ -1,0 +1,129 @@
+"""Bets on what becomes known of conversations after they were seen: what users thought of them, the live version's loss.
+
+Each signal is ranked among all earlier ones of its kind, the reference's and the stream's alike: p is the share of them,
+itself included, that is at least as bad, ties broken by chance. While they are exchangeable, p is uniform and independent
+of what came before, whatever the distribution and however few there are (Vovk, Nouretdinov and Gammerman, *Testing
+exchangeability on-line*, 2003; within kinds: Vovk, Gammerman and Shafer, *Algorithmic Learning in a Random World*, 2005,
+section 4.5). So a bet on p is fair with a reference of twenty signals too: it is then worth little, but never too much.
+
+Experts bet that signals have become worse. Each does so by a density that falls in p, so that a stream with better
+signals than the reference's pays less than 1 on average: conversations that the live version has learned from, or answered
+itself, may only be in the stream without harm.
+
+That p is fair given what earlier *signals* said. Of the conversation itself more is known by then, and what it says may
+tell of its signal: strictly, a sum of e-detectors promises its run length in a filtration that they share (Choe and Ramdas,
+*Combining evidence across filtrations*, 2024). Only conversations that wait for their signal while an alarm is raised for
+another reason can matter.
+"""
+
+import random
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitors.types import Aspect
+
+Floats = NDArray[np.float64]
+
+#: What becomes known late.
+LATE = (Aspect.QUALITY, Aspect.CONCEPT)
+#: Experts bet that the odds of being among the worst share of all have become so many times as large.
+_WORST, _ODDS = (0.05, 0.1, 0.2, 0.35, 0.5), (2.0, 5.0)
+_SHARES = np.repeat(_WORST, len(_ODDS))
+_MORE = np.tile(_ODDS, len(_WORST)) * _SHARES
+_WITHIN = _MORE / (1 - _SHARES + _MORE)  # what an expert takes the share to be now
+
+LATE_EXPERTS = len(_SHARES) + 1  # one of them never bets
+#: Signals whose users are remembered: one of a user counts meanwhile, as those of one user depend on each other.
+_REMEMBERED = 400
+_PARTS_OF_A_DAY = 4
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Signal:
+    """Something that became known of a conversation."""
+
+    key: int  # of the conversation
+    group: str
+    at: datetime  # when the conversation took place
+    kind: str  # signals are ranked among those of their kind only; there are few
+    level: int  # the larger, the worse
+    fresh: bool  # else it is the reference's, and only ranked among
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Heard:
+    """All that bets on one late aspect need to go on exactly, besides the stake."""
+
+    until: int = 0  # number of the newest signal
+    levels: Mapping[str, Mapping[int, int]] = field(default_factory=dict)  # by kind: how many of each level
+    recent: tuple[int, ...] = ()  # keys of the conversations whose users are remembered, the oldest first
+
+
+class LateBets:
+    """Ranks the signals of one aspect. Memory is bounded by how many kinds and levels there are."""
+
+    def __init__(self, heard: Heard, groups: Mapping[int, str], *, seed: str, by_day: bool) -> None:
+        """``groups`` are those of the remembered keys; ``by_day``: signals of a part of the day are a kind."""
+        self._until = heard.until
+        self._levels = {kind: Counter(dict(levels)) for kind, levels in heard.levels.items()}
+        self._recent = deque((key, groups[key]) for key in heard.recent if key in groups)
+        self._groups = Counter(group for _, group in self._recent)
+        self._seed = seed
+        self._by_day = by_day
+
+    @property
+    def heard(self) -> Heard:
+        """What to keep."""
+        return Heard(
+            until=self._until,
+            levels={kind: dict(levels) for kind, levels in self._levels.items()},
+            recent=tuple(key for key, _ in self._recent),
+        )
+
+    def hear(self, number: int, signal: Signal | None) -> Floats | None:
+        """Return what each expert makes of one unit by this signal, and remember it; None where nothing is bet.
+
+        Numbers rise in the order of arrival. ``signal`` is None where there was one that says nothing here.
+        """
+        self._until = number
+        if signal is None or signal.group in self._groups:
+            return None
+        made = late_payoffs(self._rank(number, signal)) if signal.fresh else None
+        self._remember(signal)
+        return made
+
+    def _rank(self, number: int, signal: Signal) -> float:
+        levels = self._levels.get(self._kind(signal), Counter())
+        worse = sum(count for level, count in levels.items() if level > signal.level)
+        chance = random.Random(f"{self._seed}/{number}").random()  # noqa: S311 - not a secret
+        return (worse + chance * (levels[signal.level] + 1)) / (levels.total() + 1)
+
+    def _remember(self, signal: Signal) -> None:
+        self._levels.setdefault(self._kind(signal), Counter())[signal.level] += 1
+        self._recent.append((signal.key, signal.group))
+        self._groups[signal.group] += 1
+        if len(self._recent) > _REMEMBERED:
+            _, group = self._recent.popleft()
+            self._groups[group] -= 1
+            if not self._groups[group]:
+                del self._groups[group]
+
+    def _kind(self, signal: Signal) -> str:
+        part = signal.at.hour * _PARTS_OF_A_DAY // 24 if self._by_day else 0
+        return f"{signal.kind}, {part}"
+
+
+def late_payoffs(p: float) -> Floats:
+    """Return what each expert makes of one unit where ``p`` of all are at least as bad."""
+    bets = np.where(p < _SHARES, _WITHIN / _SHARES, (1 - _WITHIN) / (1 - _SHARES))
+    return np.append(bets, 1.0)
+
+
+def keys_of(heard: Iterable[Heard]) -> set[int]:
+    """Return the conversations whose users are remembered."""
+    return {key for one in heard for key in one.recent}

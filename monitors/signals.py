@@ -1,0 +1,44 @@
+"""Makes what becomes known of a conversation later comparable: the user's opinion, the live version's loss."""
+
+from math import log2
+
+from monitors.late import Signal
+from monitors.texts import reply_text
+from monitors.types import Sample
+
+#: Steps of a score from -1 to 1, and of a loss in nats per token.
+_SCORE_STEP, _LOSS_STEP = 0.25, 0.1
+_HIGHEST_LOSS = 20.0  # of a token: that of a guess among half a billion
+_LONGEST = 6  # replies of 4,096 characters and more are of one length
+
+
+def opinion_signal(key: int, sample: Sample, score: float, *, rated: bool, fresh: bool) -> Signal:
+    """Return what a user thought, from -1 (worst) to 1 (best): the first word on a conversation.
+
+    Ratings are compared with ratings; thumbs and corrections, each of which says that an answer was wrong, are one kind.
+    """
+    return Signal(
+        key=key,
+        group=sample.group,
+        at=sample.at,
+        kind="rating" if rated else "thumb",
+        level=round(-score / _SCORE_STEP),
+        fresh=fresh,
+    )
+
+
+def loss_signal(key: int, sample: Sample, nats_per_token: float, *, own: bool, fresh: bool) -> Signal:
+    """Return how badly the live version predicts the replies of a conversation.
+
+    Compared are conversations whose replies are about as long, and were both given by that version (``own``), which
+    predicts itself well, or both were not.
+    """
+    length = min(_LONGEST, int(log2(1 + len(reply_text(sample)))) // 2)
+    return Signal(
+        key=key,
+        group=sample.group,
+        at=sample.at,
+        kind=f"{'own' if own else 'other'} reply of length {length}",
+        level=round(min(nats_per_token, _HIGHEST_LOSS) / _LOSS_STEP),
+        fresh=fresh,
+    )

@@ -1,0 +1,175 @@
+"""Opinions and losses are numbered in the order in which they became known, on both databases."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine, func, select
+
+from daemon.conversation import Feedback
+from daemon.facts import (
+    Action,
+    Coordinates,
+    Decision,
+    NewConversation,
+    Run,
+    RunState,
+    SeqRange,
+    TrainingRecord,
+)
+from daemon.ledger.database import reader
+from daemon.ledger.erasures import ErasureLedger, Subject
+from daemon.ledger.history_retention import HistoryRetention, KeepHistory
+from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.retention import ConversationRetention, Keep
+from daemon.ledger.signals import LateSignal, SignalLedger
+from daemon.ledger.tables import losses, opinions
+from daemon.ledger.trainings import TrainingLedger
+from tests.factories_ledger import NOW, TOPIC, a_batch, a_feedback, a_talk, talks
+
+LATER = NOW + timedelta(hours=1)
+
+
+@pytest.fixture
+def intake(engine: Engine) -> IntakeLedger:
+    return IntakeLedger(engine, window_size=20)
+
+
+@pytest.fixture
+def signals(engine: Engine) -> SignalLedger:
+    return SignalLedger(engine)
+
+
+def heard(signals: SignalLedger, after: int = 0) -> list[tuple[int, float | None, str]]:
+    return [(one.seq, one.value, one.kind) for one in signals.opinions(after=after, limit=99)]
+
+
+def rated(offset: int, rating: float) -> NewConversation:
+    return a_talk(offset, feedback=Feedback(rating=rating))
+
+
+def test_opinions_come_in_the_order_in_which_the_ledger_had_both(
+    intake: IntakeLedger, signals: SignalLedger
+) -> None:
+    intake.record(a_batch([a_talk(0), rated(1, 4.0), a_talk(2)]))  # with its conversation
+    intake.record(
+        a_batch(feedback=[a_feedback(3, "c2"), a_feedback(4, "c9", thumb="down")])
+    )  # late; too early
+    intake.record(a_batch(feedback=[a_feedback(5, "c0", thumb="down", at=LATER)]))
+    intake.record(a_batch([a_talk(6, name="c9")]))
+
+    assert heard(signals) == [
+        (2, 0.5, "rating"), (3, 1.0, "thumb"), (1, -1.0, "thumb"), (4, -1.0, "thumb"),
+    ]  # fmt: skip
+    third = signals.opinions(after=0, limit=3)[-1]
+    assert heard(signals, third.number) == [(4, -1.0, "thumb")]
+
+
+def test_the_first_word_on_a_conversation_counts_however_often_it_is_said(
+    intake: IntakeLedger, signals: SignalLedger
+) -> None:
+    intake.record(a_batch([a_talk(0, feedback=Feedback(correction="no"))]))
+    for offset in (1, 2):
+        intake.record(a_batch(feedback=[a_feedback(offset, "c0")]))
+    intake.record(a_batch([replace(a_talk(3, name="c0", feedback=Feedback(thumb="up")))]))
+
+    assert heard(signals) == [(1, -1.0, "correction")]
+
+
+def test_of_two_that_come_at_once_the_newer_counts(intake: IntakeLedger, signals: SignalLedger) -> None:
+    said = [a_feedback(1, "c0", thumb="down"), a_feedback(2, "c0", at=LATER)]
+
+    intake.record(a_batch([a_talk(0)], feedback=said))
+
+    assert heard(signals) == [(1, 1.0, "thumb")]
+
+
+def test_losses_are_numbered_once_a_version_and_conversation(
+    intake: IntakeLedger, signals: SignalLedger, engine: Engine
+) -> None:
+    intake.record(a_batch(talks(0, 4)))
+    TrainingLedger(engine).add_scores("chat-v0", {2: (8.0, 4)})  # the gate was first
+
+    signals.add_losses("chat-v0", {3: (2.0, 4), 2: (99.0, 1)})
+    signals.add_losses("chat-v0", {2: (9.0, 9), 1: (0.0, 0), 77: (1.0, 1)})
+    signals.add_losses("chat-v1", {1: (4.0, 4)})
+
+    found = signals.losses("chat-v0", after=0, limit=9)
+    assert [(one.seq, one.value) for one in found] == [(3, 0.5), (2, 2.0), (1, None)]
+    assert signals.losses("chat-v0", after=found[1].number, limit=9) == found[2:]
+    assert [(one.seq, one.value) for one in signals.losses("chat-v1", after=0, limit=9)] == [(1, 1.0)]
+    assert (signals.last_drawn("chat-v0"), signals.last_drawn("chat-v7")) == (3, 0)
+    assert signals.drawn("chat-v0", SeqRange(first=2, last=9)) == {2, 3}
+
+
+def test_the_gate_may_score_what_was_drawn_meanwhile(
+    intake: IntakeLedger, signals: SignalLedger, engine: Engine
+) -> None:
+    intake.record(a_batch(talks(0, 2)))
+    signals.add_losses("chat-v0", {1: (2.0, 4)})
+
+    TrainingLedger(engine).add_scores("chat-v0", {1: (2.0, 4), 2: (1.0, 4)})
+
+    assert TrainingLedger(engine).scores("chat-v0", [1, 2]) == {1: (2.0, 4), 2: (1.0, 4)}
+    assert [one.seq for one in signals.losses("chat-v0", after=0, limit=9)] == [1]
+
+
+def test_what_a_run_learned_from_is_not_drawn_from(
+    intake: IntakeLedger, signals: SignalLedger, engine: Engine
+) -> None:
+    intake.record(a_batch(talks(0, 3)))
+    trainings = TrainingLedger(engine)
+    decision = trainings.decide(Decision(at=NOW, trigger=None, action=Action.TRAIN, reason="", since_seq=1))
+    run = Run(
+        id="r1", decision_id=decision.id or 0, state=RunState.RUNNING, request={}, started_at=NOW, since_seq=1, until_seq=3
+    )  # fmt: skip
+    learned = TrainingRecord(
+        at=Coordinates(topic=TOPIC, partition=0, offset=1), sha256="a" * 64, origin="new", group="c1",
+        conversation_hash="hash of c1",
+    )  # fmt: skip
+    trainings.start_run(run, [learned])
+
+    assert [one.seq for one in signals.unlearned(SeqRange(first=1, last=3))] == [1, 3]
+    assert [one.hash for one in signals.after(1, 1)] == ["hash of c1"]
+
+
+def test_the_forgotten_are_heard_of_no_more_and_numbers_are_never_used_again(
+    intake: IntakeLedger, signals: SignalLedger, engine: Engine
+) -> None:
+    loud = Feedback(thumb="down")
+    intake.record(a_batch([a_talk(0, user="u0", feedback=loud), a_talk(1, user="u1", feedback=loud)]))
+    signals.add_losses("chat-v0", {1: (1.0, 2), 2: (1.0, 2)})
+    last, drawn = signals.opinions(after=0, limit=9)[-1], signals.losses("chat-v0", after=0, limit=9)[-1]
+
+    ErasureLedger(engine).erase(Subject(kind="user", id="u1", hash="u1"), by="ada", why="asked", now=NOW)
+
+    assert [one.seq for one in signals.opinions(after=0, limit=9)] == [1]
+    assert [one.seq for one in signals.losses("chat-v0", after=0, limit=9)] == [1]
+    intake.record(a_batch([a_talk(2, user="u2", feedback=loud)]))
+    signals.add_losses("chat-v0", {3: (1.0, 2)})
+    assert [one.seq for one in signals.opinions(after=last.number, limit=9)] == [3]
+    assert [one.seq for one in signals.losses("chat-v0", after=drawn.number, limit=9)] == [3]
+
+
+def test_both_go_with_their_conversation_and_losses_with_their_version(
+    intake: IntakeLedger, signals: SignalLedger, engine: Engine
+) -> None:
+    intake.record(a_batch([rated(n, 5.0) for n in range(100)]))
+    for version in ("chat-v0", "chat-v1"):
+        signals.add_losses(version, {1: (1.0, 2), 100: (1.0, 2)})
+
+    retention = ConversationRetention(engine, Keep(conversations=30, sample=0))
+    while retention.prune(NOW):
+        pass
+    went = HistoryRetention(engine, KeepHistory()).prune(NOW, scored=["chat-v1"])
+
+    assert count(engine, opinions.name) == 30
+    assert went == {"scores": 1, "losses": 1}
+    assert count(engine, losses.name) == 1
+    assert signals.losses("chat-v1", after=0, limit=9) == [LateSignal(number=4, seq=100, value=0.5)]
+
+
+def count(engine: Engine, table: str) -> int:
+    kept = {"opinions": opinions, "losses": losses}[table]
+    with reader(engine).begin() as connection:
+        return connection.scalar(select(func.count()).select_from(kept)) or 0
