@@ -2,12 +2,14 @@
 
 import re
 import unicodedata
+from collections.abc import Container
 from itertools import chain
 
 from monitors.types import Sample
 
 _HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _RUNS = re.compile(rf"[{_HAN}]+|[^\W\d_{_HAN}]+(?:['’][^\W\d_{_HAN}]+)*")
+_LONGEST_HAN = 3  # characters of a Chinese word, as words are cut
 _HAN_CHARACTER = re.compile(rf"[{_HAN}]")
 
 
@@ -27,8 +29,13 @@ def words(text: str, *, han_lengths: tuple[int, ...] = (2, 3)) -> list[str]:
     Chinese puts no spaces between words, so a run of Han characters gives its n-grams of
     ``han_lengths`` instead, and a lone character itself.
     """
-    runs = _RUNS.findall(unicodedata.normalize("NFKC", text).lower())
+    runs = _RUNS.findall(_plain(text))
     return list(chain.from_iterable(_cut(run, han_lengths) for run in runs))
+
+
+def without_words(text: str, gone: Container[str]) -> str:
+    """Return what is left of a text, in lower case, where spaces stand for the words that are ``gone``."""
+    return _RUNS.sub(lambda run: _left(run[0], gone), _plain(text))
 
 
 def is_han(text: str) -> bool:
@@ -38,6 +45,18 @@ def is_han(text: str) -> bool:
 
 def _said(sample: Sample, role: str) -> str:
     return "\n".join(turn.content for turn in sample.turns if turn.role == role)
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).lower()
+
+
+def _left(run: str, gone: Container[str]) -> str:
+    if not is_han(run):
+        return " " if run in gone else run
+    spans = ((at, at + n) for n in range(1, _LONGEST_HAN + 1) for at in range(len(run) - n + 1))
+    covered = {at for first, end in spans if run[first:end] in gone for at in range(first, end)}
+    return "".join(" " if at in covered else character for at, character in enumerate(run))
 
 
 def _cut(run: str, han_lengths: tuple[int, ...]) -> list[str]:
