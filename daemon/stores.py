@@ -14,6 +14,7 @@ from daemon.ledger.erasures import ErasureLedger
 from daemon.ledger.halts import HaltLedger
 from daemon.ledger.history_retention import HistoryRetention
 from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.reports import ReportLedger
 from daemon.ledger.retention import ConversationRetention
 from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.windows import WindowLedger
@@ -37,6 +38,7 @@ class Stores:
     erasures: ErasureLedger
     conversations: ConversationLedger
     windows: WindowLedger
+    reports: ReportLedger
     detectors: DetectorLedger
     trainings: TrainingLedger
     old_conversations: ConversationRetention
@@ -91,6 +93,7 @@ def _stores(settings: Settings, engine: Engine, holdout: Holdout) -> Stores:
         erasures=ErasureLedger(engine),
         conversations=ConversationLedger(engine),
         windows=WindowLedger(engine),
+        reports=ReportLedger(engine),
         detectors=DetectorLedger(engine),
         trainings=TrainingLedger(engine),
         old_conversations=ConversationRetention(engine, keep(settings)),

@@ -22,6 +22,7 @@ from sqlalchemy import (
 from daemon.facts import RunState
 from daemon.ledger.database import write
 from daemon.ledger.membership import among
+from daemon.ledger.reports import drop_old_reports, drop_torn_reports
 from daemon.ledger.retention import PAGE
 from daemon.ledger.tables import (
     alarms,
@@ -31,6 +32,7 @@ from daemon.ledger.tables import (
     halts,
     offset_changes,
     references,
+    reports,
     runs,
     scores,
     train_requests,
@@ -43,7 +45,7 @@ from daemon.ledger.windows import kept_reference_ids
 #: The tables that grow with what happens, and are pruned here.
 HistoryTable: TypeAlias = Literal[
     "scores", "dead_letters", "halts", "offset_changes", "train_requests", "training_records",
-    "runs", "decisions", "windows", "alarms", "detectors", "reference_sets",
+    "runs", "decisions", "windows", "reports", "alarms", "detectors", "reference_sets",
 ]  # fmt: skip
 
 
@@ -52,6 +54,7 @@ class KeepHistory:
     """How much of the past can be looked up."""
 
     rows: int = 10_000  # windows, decisions, halts, requests: of each
+    reports: int = 20  # of windows in which something changed, each over a megabyte
     failed_runs: int = 100  # runs that left no version
     dead_letters: int = 10_000
     dead_letter_age: timedelta = timedelta(days=30)
@@ -120,6 +123,7 @@ class HistoryRetention:
         )
         numbers = connection.scalars(select(windows.c.number).where(old).limit(PAGE)).all()
         _delete_all(connection, verdicts.c.window, numbers)
+        _delete_all(connection, reports.c.window, numbers)
         judged = _delete_all(connection, windows.c.number, numbers)
         raised = _delete(connection, alarms, self._is_old(connection, alarms.c.id))
         compared = select(windows.c.reference_id).where(windows.c.reference_id.is_not(None))
@@ -132,6 +136,7 @@ class HistoryRetention:
         return {
             "decisions": decided,
             "windows": judged,
+            "reports": drop_torn_reports(connection) + drop_old_reports(connection, keep=self._keep.reports),
             "alarms": raised,
             "detectors": _delete(connection, detectors, watched),
             "reference_sets": _delete(connection, references, unused),

@@ -22,6 +22,7 @@ from daemon.ledger.erasures import ErasureLedger, Subject
 from daemon.ledger.halts import HaltLedger
 from daemon.ledger.history_retention import HistoryRetention, KeepHistory
 from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.reports import NewReport
 from daemon.ledger.retention import ConversationRetention, Keep
 from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
@@ -138,6 +139,7 @@ class Daemon:
                 finding="drift",
                 reference_id=1,
                 explanation=None,
+                report=NewReport(html=b"a page", conversations=25),
                 now=NOW,
             )
 
