@@ -24,6 +24,7 @@ from daemon.ledger.lease import Lease
 from daemon.logs import configure_logging
 from daemon.loop import Loop
 from daemon.metrics import Child, Metrics
+from daemon.report_pages import ReportPages
 from daemon.settings import Settings
 from daemon.stages.housekeeping import HousekeepingStage
 from daemon.stages.intake import IntakeStage
@@ -58,7 +59,9 @@ def run_daemon(settings: Settings) -> int:
     folder = resolve_base(settings.model.base)
     base = Base(folder=folder, digest=base_digest(folder))
     health = Health(clock=time.monotonic, components=(Component.BROKER, Component.INTAKE, Component.SCORER))
-    with _stopped_by_signals() as stop, HttpServer(settings.http.host, settings.http.port, metrics, health):
+    reports = ReportPages(stores.reports, access=settings.http.reports)
+    server = HttpServer(settings.http.host, settings.http.port, metrics, health, reports=reports)
+    with _stopped_by_signals() as stop, server:
         stages = _stages(settings, stores, metrics, health, base, wait=stop.wait)
         _log.info(
             "%s is running", settings.model_line, extra={"action": "start", "model_line": settings.model_line}

@@ -1,4 +1,4 @@
-"""Serves metrics and health over HTTP, from threads of its own: a busy loop still answers."""
+"""Serves metrics, health and reports over HTTP, from threads of its own: a busy loop still answers."""
 
 import io
 import json
@@ -6,7 +6,7 @@ import logging
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias, cast
 from daemon.errors import DaemonError
 from daemon.health import Answer, Health
 from daemon.metrics import Metrics
+from daemon.pages import Answered, Asked, Page
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -27,9 +28,10 @@ _log = logging.getLogger(__name__)
 _MAX_REQUEST_BYTES = 16_384
 _MAX_CONNECTIONS = 32
 _JSON = "application/json"
+_REPORTS = "/reports"
+#: Set by proxies that ask for somebody else.
+_PROXY_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
 
-#: From the request's Accept header to status, content type and body.
-_Page: TypeAlias = Callable[[str], tuple[HTTPStatus, str, bytes]]
 #: What socketserver's types call a request; here it is always a connection.
 _Request: TypeAlias = socket.socket | tuple[bytes, socket.socket]
 
@@ -39,21 +41,33 @@ class CannotListen(DaemonError):
 
 
 class HttpServer:
-    """Answers GET on /metrics, /livez and /readyz from construction to ``close``.
+    """Answers GET on /metrics, /livez and /readyz, and on /reports where given, from construction to ``close``.
 
     A request is bounded in bytes and time, and nothing of it is repeated in an answer. Closing cuts connections
     that are still open and leaves no thread behind.
     """
 
     def __init__(
-        self, host: str, port: int, metrics: Metrics, health: Health, *, request_timeout_s: float = 5.0
+        self,
+        host: str,
+        port: int,
+        metrics: Metrics,
+        health: Health,
+        *,
+        reports: Page | None = None,
+        request_timeout_s: float = 5.0,
     ) -> None:
-        """Listen on ``host`` and ``port``; port 0 takes a free one. Raises CannotListen."""
-        pages: dict[str, _Page] = {
-            "/metrics": lambda accept: (HTTPStatus.OK, *metrics.exposition(accept)),
+        """Listen on ``host`` and ``port``; port 0 takes a free one. ``reports`` answers all paths in /reports.
+
+        Raises CannotListen.
+        """
+        pages: dict[str, Page] = {
+            "/metrics": lambda asked: _exposition(metrics, asked),
             "/livez": lambda _: _probe(health.live()),
             "/readyz": lambda _: _probe(health.ready()),
         }
+        if reports is not None:
+            pages[_REPORTS] = reports
         try:
             self._server = _Server(host, port, pages, request_timeout_s)
         except OSError as error:
@@ -90,16 +104,21 @@ class HttpServer:
         self.close()
 
 
-def _probe(answer: Answer) -> tuple[HTTPStatus, str, bytes]:
+def _exposition(metrics: Metrics, asked: Asked) -> Answered:
+    content_type, body = metrics.exposition(asked.accept)
+    return Answered(status=HTTPStatus.OK, content_type=content_type, body=body)
+
+
+def _probe(answer: Answer) -> Answered:
     status = HTTPStatus.OK if answer.ok else HTTPStatus.SERVICE_UNAVAILABLE
-    return status, _JSON, json.dumps(answer.body).encode()
+    return Answered(status=status, content_type=_JSON, body=json.dumps(answer.body).encode())
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = False  # so that closing waits for them
     request_queue_size = _MAX_CONNECTIONS
 
-    def __init__(self, host: str, port: int, pages: Mapping[str, _Page], request_timeout_s: float) -> None:
+    def __init__(self, host: str, port: int, pages: Mapping[str, Page], request_timeout_s: float) -> None:
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.pages = pages
         self.request_timeout_s = request_timeout_s
@@ -150,32 +169,44 @@ class _Handler(BaseHTTPRequestHandler):
         self.rfile = io.BufferedReader(_BoundedReader(self.connection, self.server.request_timeout_s))
 
     def do_GET(self) -> None:
-        page = self.server.pages.get(self.path.partition("?")[0])
+        path = self.path.partition("?")[0]
+        page = self.server.pages.get(_REPORTS if path.startswith(f"{_REPORTS}/") else path)
         if page is None:
             self.send_error(HTTPStatus.NOT_FOUND)
-        else:
-            self._answer(*page(self.headers.get("Accept", "")))
+            return
+        asked = Asked(
+            path=path,
+            peer=str(self.client_address[0]),
+            accept=self.headers.get("Accept", ""),
+            host=self.headers.get("Host", ""),
+            proxied=any(name in self.headers for name in _PROXY_HEADERS),
+        )
+        self._answer(page(asked))
 
     def send_error(self, code: int, *_: object) -> None:
         """Answer with the status alone: the base class would repeat the request."""
         status = HTTPStatus(code)
         if status is HTTPStatus.NOT_IMPLEMENTED:  # how the base class calls any method without a do_
             status = HTTPStatus.METHOD_NOT_ALLOWED
-        self._answer(status, _JSON, json.dumps({"error": status.phrase}).encode())
+        body = json.dumps({"error": status.phrase}).encode()
+        self._answer(Answered(status=status, content_type=_JSON, body=body))
 
-    def _answer(self, status: HTTPStatus, content_type: str, body: bytes) -> None:
+    def _answer(self, answered: Answered) -> None:
+        status = answered.status
         self.close_connection = True
         self.connection.settimeout(self.server.request_timeout_s)
         self.send_response(status, status.phrase)
-        self.send_header("Content-Type", content_type)
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Type", answered.content_type)
+        self.send_header("Content-Length", str(len(answered.body)))
         self.send_header("Connection", "close")
         self.send_header("X-Content-Type-Options", "nosniff")
+        for name, value in answered.headers.items():
+            self.send_header(name, value)
         if status is HTTPStatus.METHOD_NOT_ALLOWED:
             self.send_header("Allow", "GET")
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(body)
+            self.wfile.write(answered.body)
 
     def version_string(self) -> str:
         return "retuned"

@@ -19,7 +19,7 @@ Split: TypeAlias = Literal["train", "heldout"]
 Child: TypeAlias = Literal["scorer", "trainer", "judge"]
 Pruned: TypeAlias = Literal[
     "conversations", "feedback", "scores", "losses", "dead_letters", "halts", "offset_changes", "train_requests",
-    "training_records", "runs", "decisions", "windows", "alarms", "detectors",
+    "training_records", "runs", "decisions", "windows", "reports", "alarms", "detectors",
     "reference_sets",
 ]  # fmt: skip
 ActorKind: TypeAlias = Literal["daemon", "operator"]

@@ -325,6 +325,8 @@ class RetentionSection(_Section):
     """Days that they stay."""
     history: int = Field(10_000, ge=100)
     """Newest windows that stay, and as many decisions, halts and requests."""
+    reports: int = Field(20, ge=1)
+    """Newest reports of windows in which something changed; about 1.3 MB each. They go with any of their conversations."""
 
 
 class LeaderSection(_Section):
@@ -335,12 +337,15 @@ class LeaderSection(_Section):
 
 
 class HttpSection(_Section):
-    """Metrics and health."""
+    """Metrics, health and reports."""
 
     host: str = "127.0.0.1"
     """Address to listen on; 0.0.0.0 in a container."""
     port: int = Field(9464, ge=0, le=65_535)
     """Port; 0 picks a free one."""
+    reports: Literal["local", "all", "off"] = "local"
+    """Who may read /reports, which quote conversations. local: who asks from this machine, by the name localhost or its
+    address, through no proxy, as `kubectl port-forward` does; all: whoever reaches the port; off: nobody."""
 
 
 class LoggingSection(_Section):
@@ -396,7 +401,7 @@ class Settings(_Section):
     leader: LeaderSection = LeaderSection()
     """Which replica leads."""
     http: HttpSection = HttpSection()
-    """Metrics and health."""
+    """Metrics, health and reports."""
     logging: LoggingSection = LoggingSection()
     """What is logged."""
 

@@ -14,6 +14,7 @@ from daemon.ledger.erasures import ErasureLedger
 from daemon.ledger.halts import HaltLedger
 from daemon.ledger.history_retention import HistoryRetention
 from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.reports import ReportLedger
 from daemon.ledger.retention import ConversationRetention
 from daemon.ledger.signals import SignalLedger
 from daemon.ledger.trainings import TrainingLedger
@@ -38,6 +39,7 @@ class Stores:
     erasures: ErasureLedger
     conversations: ConversationLedger
     windows: WindowLedger
+    reports: ReportLedger
     detectors: DetectorLedger
     signals: SignalLedger
     trainings: TrainingLedger
@@ -93,6 +95,7 @@ def _stores(settings: Settings, engine: Engine, holdout: Holdout) -> Stores:
         erasures=ErasureLedger(engine),
         conversations=ConversationLedger(engine, label_fields=settings.monitors.label_fields),
         windows=WindowLedger(engine),
+        reports=ReportLedger(engine),
         detectors=DetectorLedger(engine),
         signals=SignalLedger(engine),
         trainings=TrainingLedger(engine),

@@ -191,6 +191,7 @@ def keep_history(settings: Settings) -> KeepHistory:
     longest = min(section.dead_letters_days, section.max_age_days or math.inf)
     return KeepHistory(
         rows=section.history,
+        reports=section.reports,
         dead_letters=section.dead_letters,
         dead_letter_age=timedelta(days=longest),
         text_age=_days(section.max_age_days),

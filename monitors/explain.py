@@ -7,29 +7,47 @@ import numpy as np
 import pandas as pd
 
 from monitors.descriptors import CATEGORICAL, NUMERIC, describe
+from monitors.domain_view import domain_view
 from monitors.evidence import ranks
+from monitors.examples import closest
 from monitors.novelty import newness, share_new
+from monitors.pieces import pieces_of
+from monitors.spelling import changed_characters
+from monitors.texts import user_text, words
+from monitors.topics import changed_topics
 from monitors.types import Change, Explanation, Reference, Sample, Window
 from monitors.wording import changed_words
 
 #: Conversations of one user that count, so that nobody is mistaken for a trend.
 _PER_GROUP = 3
+#: Characters of a text that are looked at; what a conversation is about shows in them.
+_CHARACTERS = 4_000
 _TELLING = 3.0  # z-score
 
 
 def explain(window: Window, reference: Reference, *, limit: int = 12, seed: int = 0) -> Explanation:
-    """Explain how the window differs: words, then descriptors, each most telling first, ``limit`` of each at most.
+    """Explain how the window differs: words, characters, descriptors, topics, what a classifier goes by, and examples.
 
-    Needs samples on both sides. Empty texts are fine; they explain nothing.
+    Each kind has the most telling first, ``limit`` of each at most. Needs samples on both sides. Empty texts are fine;
+    they explain nothing. A word, or a piece of one, that fewer than three users say is never named.
     """
     past, current = _counting(reference.samples), _counting(window.samples)
+    both = [*past, *current]
+    is_new = np.arange(len(both)) >= len(past)
+    texts = [user_text(sample)[:_CHARACTERS] for sample in both]
+    said = pieces_of(map(words, texts), both)
     past_scores, scores = newness(past, current, seed=seed)
-    most_typical = np.argsort(-scores, kind="stable")[:limit]
     return Explanation(
         window_id=window.id,
-        changes=(*changed_words(past, current, limit=limit), *changed_descriptors(past, current)[:limit]),
-        examples=tuple(current[i].id for i in most_typical),
+        changes=(
+            *changed_words(said, is_new, limit=limit),
+            *changed_characters(texts, both, is_new, said, limit=limit),
+            *changed_descriptors(past, current)[:limit],
+        ),
+        examples=tuple(sample.id for sample in closest(current, scores, past_scores)),
         share_new=share_new(past_scores, scores),
+        topics=changed_topics(said, both, is_new, seed=seed),
+        domain=domain_view(said, both, is_new, limit=limit, seed=seed),
     )
 
 

@@ -29,7 +29,7 @@ def newness(reference: Sequence[Sample], window: Sequence[Sample], *, seed: int)
     kernel = (features @ features.T).toarray()
     is_new = np.arange(len(samples)) >= len(reference)
     weight = np.where(is_new, len(samples) / len(window), len(samples) / len(reference))
-    folds = _folds([sample.group for sample in samples], seed)
+    folds = folds_of([sample.group for sample in samples], seed)
     scores = np.zeros(len(samples))
     for fold in np.unique(folds):
         out = folds == fold
@@ -62,10 +62,11 @@ def share_new(reference_scores: Floats, window_scores: Floats) -> float:
     return float(np.clip(1 - (window[usable] / reference[usable]).min(), 0.0, 1.0))
 
 
-def _band(count: int) -> float:
-    return sqrt(log(1 / _RISK) / (2 * count))
-
-
-def _folds(groups: Sequence[str], seed: int) -> NDArray[np.intp]:
+def folds_of(groups: Sequence[str], seed: int) -> NDArray[np.intp]:
+    """Return a fold for each sample, the same for those of one group."""
     names, index = np.unique(np.array(groups, dtype=object).astype(str), return_inverse=True)
     return np.asarray(np.random.default_rng(seed).permutation(len(names))[index] % _FOLDS)
+
+
+def _band(count: int) -> float:
+    return sqrt(log(1 / _RISK) / (2 * count))

@@ -39,7 +39,9 @@ class MonitorSettings:
     confirmation_level: float = 0.05
     #: Whether this window is to be explained whatever the monitors find: an alarm was raised in it.
     alarmed: bool = False
-    #: Words, descriptors and examples in an explanation at most.
+    #: What the sequential detector found in this window, for the report.
+    detected: Verdict | None = None
+    #: Words, characters and descriptors in an explanation at most.
     explanation_limit: int = 12
 
     def __post_init__(self) -> None:
@@ -62,7 +64,9 @@ class Judgement:
 
     verdicts: tuple[Verdict, ...]
     explanation: Explanation | None
-    #: Names of monitors that failed; their verdicts are INCONCLUSIVE and say why.
+    #: The same for people, with Evidently's report: an HTML page, compressed by gzip.
+    report: bytes | None = None
+    #: Names of monitors that failed; their verdicts are INCONCLUSIVE and say why. And "report", where that failed.
     failed: tuple[str, ...] = ()
 
 
@@ -76,10 +80,16 @@ def judge(window: Window, reference: Reference, settings: MonitorSettings) -> Ju
     confirmed = settings.confirming and any(
         verdict.finding is Finding.DRIFT and verdict.monitor in settings.confirm_by for verdict in verdicts
     )
+    failed = tuple(name for name, said in found.items() if isinstance(said, str))
+    explanation = _explanation(window, reference, settings) if confirmed or settings.alarmed else None
+    if explanation is None:
+        return Judgement(verdicts=verdicts, explanation=None, failed=failed)
+    report = _report(window, reference, verdicts, explanation, settings)
     return Judgement(
         verdicts=verdicts,
-        explanation=_explanation(window, reference, settings) if confirmed or settings.alarmed else None,
-        failed=tuple(name for name, said in found.items() if isinstance(said, str)),
+        explanation=explanation,
+        report=report,
+        failed=failed if report else (*failed, "report"),
     )
 
 
@@ -118,6 +128,19 @@ def _explanation(window: Window, reference: Reference, settings: MonitorSettings
         lambda: explain(window, reference, limit=settings.explanation_limit, seed=settings.seed)
     )
     return None if isinstance(found, str) else found
+
+
+def _report(
+    window: Window,
+    reference: Reference,
+    verdicts: tuple[Verdict, ...],
+    explanation: Explanation,
+    settings: MonitorSettings,
+) -> bytes | None:
+    from monitors.report import packed_report
+
+    made = _or_reason(lambda: packed_report(window, reference, verdicts, explanation, settings))
+    return None if isinstance(made, str) else made
 
 
 def _or_reason(action: Callable[[], _T]) -> _T | str:

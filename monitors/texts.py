@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Container
 from itertools import chain
 
 from monitors.types import Sample
@@ -19,6 +20,7 @@ _LETTERS = rf"[^\W\d_{_UNSPACED}]"
 _WORD = rf"{_LETTERS}+(?:[{_MARKS}]+{_LETTERS}*)*"
 _EMOJI = r"[\u2600-\u27bf\U0001f300-\U0001f3fa\U0001f400-\U0001faff]"
 _RUNS = re.compile(rf"[{_UNSPACED}]+|{_WORD}(?:['’]{_WORD})*|{_EMOJI}")
+_GRAM_LENGTHS = (2, 3)
 _HAN_CHARACTER = re.compile(rf"[{_HAN}]")
 _UNSPACED_CHARACTER = re.compile(rf"[{_UNSPACED}]")
 
@@ -33,14 +35,18 @@ def reply_text(sample: Sample) -> str:
     return _said(sample, "assistant")
 
 
-def words(text: str, *, gram_lengths: tuple[int, ...] = (2, 3)) -> list[str]:
+def words(text: str, *, gram_lengths: tuple[int, ...] = _GRAM_LENGTHS) -> list[str]:
     """Cut text into lower-case words.
 
     Chinese, Japanese, Thai, Lao, Khmer and Burmese put no spaces between words, so a run of their characters gives its
     n-grams of ``gram_lengths`` instead, and a lone character itself. An emoji is a word.
     """
-    runs = _RUNS.findall(unicodedata.normalize("NFKC", text).lower())
-    return list(chain.from_iterable(_cut(run, gram_lengths) for run in runs))
+    return list(chain.from_iterable(_cut(run, gram_lengths) for run in _RUNS.findall(_plain(text))))
+
+
+def without_words(text: str, gone: Container[str]) -> str:
+    """Return what is left of a text, in lower case, where spaces stand for the words that are ``gone``."""
+    return _RUNS.sub(lambda run: _left(run[0], gone), _plain(text))
 
 
 def is_han(text: str) -> bool:
@@ -50,6 +56,18 @@ def is_han(text: str) -> bool:
 
 def _said(sample: Sample, role: str) -> str:
     return "\n".join(turn.content for turn in sample.turns if turn.role == role)
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).lower()
+
+
+def _left(run: str, gone: Container[str]) -> str:
+    if not _UNSPACED_CHARACTER.match(run):
+        return " " if run in gone else run
+    spans = ((at, at + n) for n in (1, *_GRAM_LENGTHS) for at in range(len(run) - n + 1))
+    covered = {at for first, end in spans if run[first:end] in gone for at in range(first, end)}
+    return "".join(" " if at in covered else character for at, character in enumerate(run))
 
 
 def _cut(run: str, gram_lengths: tuple[int, ...]) -> list[str]:

@@ -92,11 +92,48 @@ class Verdict:
 class Change:
     """One thing that differs between reference and window."""
 
-    aspect: str  # "word" or "descriptor"
+    aspect: str  # "word", "characters" or "descriptor"
     name: str
     reference: float  # the word's share of the words (once a conversation), or the descriptor's mean
     window: float
     score: float  # z-score of the difference; positive: more in the window
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Topic:
+    """Something that more users, or fewer, talk about than before."""
+
+    words: tuple[str, ...]  # that name it, most telling first
+    reference: float  # share of the users
+    window: float
+    #: Share of false ones to expect among all topics that are at least as sure (Benjamini and Hochberg's adjusted p).
+    false_discovery: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WordEffect:
+    """What one word does to the domain classifier's opinion of the window's conversations: SHAP values, in log-odds."""
+
+    word: str
+    strength: float  # mean of their absolute values
+    mean: float  # positive: conversations look new by having it, or by not having it
+    having: float  # of one that has it: positive where having it looks new
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DomainView:
+    """How well a linear classifier of words tells window from reference, and by which words."""
+
+    #: How often it finds a conversation of the window newer than one of the reference, on users it never saw.
+    auc: float
+    lower: float  # of a 95% interval
+    upper: float
+    words: tuple[WordEffect, ...]  # strongest first
+
+    @property
+    def tells_apart(self) -> bool:
+        """Whether chance alone would not do as well."""
+        return self.lower > 0.5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,6 +146,8 @@ class Explanation:
     examples: tuple[str, ...]
     #: Share of the window that the reference doesn't cover, 0 to 1: at least so much, with 90% confidence.
     share_new: float
+    topics: tuple[Topic, ...] = ()  # surest first
+    domain: DomainView | None = None  # None where there are too few words or users
 
 
 class Monitor(Protocol):

@@ -1,5 +1,6 @@
 """A model line with a past, for tests of what operators see and do: each step writes what the daemon would write."""
 
+import gzip
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -7,6 +8,7 @@ from urllib.parse import urlsplit
 
 from daemon.dataset import DatasetSettings, build
 from daemon.facts import Action, Decision, Run, RunState, SeqRange, Trigger
+from daemon.ledger.reports import NewReport
 from daemon.ledger.windows import VerdictRow
 from daemon.registering import DAEMON, register_base, register_run
 from daemon.release import put_live
@@ -21,6 +23,8 @@ from registry.transitions import promote
 from registry.types import GateReport, GateVerdict, SliceReport, Version
 from tests.factories_ledger import a_batch, a_dead_letter, talks
 
+#: A report's page; of one conversation, so that it goes when all do.
+A_REPORT = NewReport(html=gzip.compress("<p>退款</p>".encode()), conversations=1)
 START = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 LINE = "support-bot"
 
@@ -70,13 +74,21 @@ class Line:
             ],
             "examples": ["c71", "c75"],
             "share_new": 0.8,
-        }
+            "topics": [
+                {"words": ["退款", "订单"], "reference": 0.01, "window": 0.4, "false_discovery": 0.001},
+            ],
+            "domain": {
+                "auc": 0.91, "lower": 0.86, "upper": 0.96,
+                "words": [{"word": "退款", "strength": 0.7, "mean": 0.5, "having": 1.2}],
+            },
+        }  # fmt: skip
         self.stores.windows.record_judgement(
             window,
             [row],
             finding=finding,
             reference_id=reference.id,
             explanation=explanation if finding == "drift" else None,
+            report=A_REPORT if finding == "drift" else None,
             now=self.clock(),
         )
         return window.number

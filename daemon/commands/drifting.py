@@ -1,5 +1,6 @@
-"""Commands about drift: show, calibrate."""
+"""Commands about drift: show, report, calibrate."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,6 +31,34 @@ def show(context: typer.Context, *, as_json: Json = False) -> None:
     with opened(settings) as stores:
         seen = drift_view(stores, settings)
     present(plain(seen), lambda: drift_screen(seen, utc_now()), as_json=as_json)
+
+
+@drift.command()
+def report(
+    context: typer.Context,
+    window: Annotated[
+        int | None, typer.Argument(min=1, help="Of which window; the newest report's.", show_default=False)
+    ] = None,
+    *,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="File to write: report-WINDOW.html.", show_default=False),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write what changed in a window as one HTML file, which opens without a network. It quotes conversations."""
+    from rich.text import Text
+
+    from daemon.report_files import write_report
+
+    settings = read_settings(context)
+    with opened(settings) as stores:
+        written = write_report(stores.reports, window, output)
+    present(
+        written,
+        lambda: Text(f"report of window {written.window}: {written.path} ({written.size:,} bytes)"),
+        as_json=as_json,
+    )
 
 
 @drift.command()

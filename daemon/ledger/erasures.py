@@ -15,6 +15,7 @@ from daemon.errors import LedgerError
 from daemon.facts import Coordinates
 from daemon.ledger.database import in_intake_order, reader, write
 from daemon.ledger.membership import among
+from daemon.ledger.reports import drop_torn_reports
 from daemon.ledger.tables import (
     conversations,
     dead_letters,
@@ -46,6 +47,7 @@ class Removed:
     conversations: int
     feedback: int
     dead_letters: int
+    reports: int  # that were made of them among others
     training_records: int  # entries of runs, marked as erased
     runs: tuple[str, ...]  # that learned from them
     published: tuple[Coordinates, ...]  # of records whose dead letters are on the dead-letter topic
@@ -187,10 +189,12 @@ def _remove(connection: Connection, subject: Subject, talks: Sequence[_Talk]) ->
     said = _remove_feedback(connection, subject, ids)
     letters, published = _remove_letters(connection, [subject.id, *ids])
     records, runs = _mark_records(connection, subject)
+    reports = drop_torn_reports(connection)
     return Removed(
         conversations=len(talks),
         feedback=said,
         dead_letters=letters,
+        reports=reports,
         training_records=records,
         runs=runs,
         published=published,

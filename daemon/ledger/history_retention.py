@@ -22,6 +22,7 @@ from sqlalchemy import (
 from daemon.facts import RunState
 from daemon.ledger.database import write
 from daemon.ledger.membership import among
+from daemon.ledger.reports import drop_old_reports, drop_torn_reports
 from daemon.ledger.retention import PAGE
 from daemon.ledger.tables import (
     alarms,
@@ -32,6 +33,7 @@ from daemon.ledger.tables import (
     losses,
     offset_changes,
     references,
+    reports,
     runs,
     scores,
     train_requests,
@@ -44,7 +46,7 @@ from daemon.ledger.windows import kept_reference_ids
 #: The tables that grow with what happens, and are pruned here.
 HistoryTable: TypeAlias = Literal[
     "scores", "losses", "dead_letters", "halts", "offset_changes", "train_requests", "training_records",
-    "runs", "decisions", "windows", "alarms", "detectors", "reference_sets",
+    "runs", "decisions", "windows", "reports", "alarms", "detectors", "reference_sets",
 ]  # fmt: skip
 
 
@@ -53,6 +55,7 @@ class KeepHistory:
     """How much of the past can be looked up."""
 
     rows: int = 10_000  # windows, decisions, halts, requests: of each
+    reports: int = 20  # of windows in which something changed, each over a megabyte
     failed_runs: int = 100  # runs that left no version
     dead_letters: int = 10_000
     dead_letter_age: timedelta = timedelta(days=30)
@@ -122,6 +125,7 @@ class HistoryRetention:
         )
         numbers = connection.scalars(select(windows.c.number).where(old).limit(PAGE)).all()
         _delete_all(connection, verdicts.c.window, numbers)
+        _delete_all(connection, reports.c.window, numbers)
         judged = _delete_all(connection, windows.c.number, numbers)
         raised = _delete(connection, alarms, self._is_old(connection, alarms.c.id))
         compared = select(windows.c.reference_id).where(windows.c.reference_id.is_not(None))
@@ -134,6 +138,7 @@ class HistoryRetention:
         return {
             "decisions": decided,
             "windows": judged,
+            "reports": drop_torn_reports(connection) + drop_old_reports(connection, keep=self._keep.reports),
             "alarms": raised,
             "detectors": _delete(connection, detectors, watched),
             "reference_sets": _delete(connection, references, unused),

@@ -196,6 +196,16 @@ verdicts = Table(
     Column("triggers", Boolean, nullable=False),
 )
 
+#: What people read of a window in which something changed.
+reports = Table(
+    "reports",
+    metadata,
+    Column("window", BigInteger, ForeignKey("windows.number"), primary_key=True, autoincrement=False),
+    Column("made_at", UtcTime, nullable=False),
+    Column("conversations", Integer, nullable=False),  # that it was made of
+    Column("html", LargeBinary, nullable=False),  # compressed by gzip
+)
+
 #: Where the sequential detector of a reference stands.
 detectors = Table(
     "detectors",

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, RowMapping, Select, exists, func, ins
 
 from daemon.facts import Alarm, ClosedWindow, SeqRange, StoredReference
 from daemon.ledger.database import in_intake_order, reader, write
+from daemon.ledger.reports import NewReport, add_report
 from daemon.ledger.tables import alarms, conversations, references, verdicts, windows
 from daemon.standing import DETECTOR, Told, standing_alarm
 
@@ -137,9 +138,12 @@ class WindowLedger:
         finding: str,
         reference_id: int,
         explanation: Mapping[str, object] | None,
+        report: NewReport | None = None,
         now: datetime,
     ) -> None:
-        """Write what all monitors said of a window. Examples that were forgotten meanwhile are left out."""
+        """Write what all monitors said of a window. Examples that were forgotten meanwhile are left out, and with them
+        the report.
+        """
         with write(self._engine, "judgement") as connection:
             in_intake_order(connection)  # no example is being forgotten meanwhile
             values = {
@@ -150,6 +154,8 @@ class WindowLedger:
             }
             connection.execute(update(windows).where(windows.c.number == window.number).values(**values))
             connection.execute(insert(verdicts), [_verdict_values(row) for row in rows])
+            if report is not None:
+                add_report(connection, window.number, report, now=now)
 
     def judged(self, *, limit: int, drift_only: bool = False) -> list[JudgedWindow]:
         """Return judged windows, newest first."""

@@ -38,6 +38,10 @@ def drift_screen(seen: DriftView, now: datetime) -> RenderableType:
             f"what changed in window {window.number}, conversations {window.range.first} to {window.range.last}"
         )
         add_changes(tree, seen.explanation)
+        if seen.report is not None:
+            tree.add(
+                f"with examples and pictures: `retuned drift report {window.number}`, or /reports/{window.number}"
+            )
         parts.append(tree)
     return Group(*parts)
 

@@ -7,10 +7,11 @@ from daemon.facts import Decision
 from daemon.screens.versions import gate_screen
 from daemon.screens.words import coloured, figure, lasting, moment, printable, source_lines
 from daemon.views.story import DriftFound, Lately, Learned, Story
-from monitors.types import Change, Explanation
+from monitors.types import Change, DomainView, Explanation
 from registry.types import Promotion
 
 _WORDS_SHOWN = 10
+_TOPICS_SHOWN = 5
 
 
 def story_tree(told: Story) -> Tree:
@@ -74,9 +75,12 @@ def _add_drift(tree: Tree, drift: DriftFound) -> None:
 
 
 def add_changes(branch: Tree, explanation: Explanation) -> None:
-    """Say what changed: the share that is new, words, descriptors, examples."""
+    """Say what changed: the share that is new, words, characters, topics, descriptors, the classifier, examples."""
     branch.add(f"about {explanation.share_new:.0%} of the window is new")
-    for aspect, title in (("word", "words"), ("descriptor", "descriptors")):
+    for topic in explanation.topics[:_TOPICS_SHOWN]:
+        named = ", ".join(map(printable, topic.words))
+        branch.add(f"topic ({named}): {topic.reference:.1%} -> {topic.window:.1%} of the users")
+    for aspect, title in (("word", "words"), ("characters", "characters"), ("descriptor", "descriptors")):
         changes = [change for change in explanation.changes if change.aspect == aspect][:_WORDS_SHOWN]
         if changes:
             branch.add(
@@ -85,13 +89,27 @@ def add_changes(branch: Tree, explanation: Explanation) -> None:
                     f"{printable(c.name)} {_level(c, c.reference)} -> {_level(c, c.window)}" for c in changes
                 )
             )
+    if explanation.domain is not None:
+        branch.add(_domain(explanation.domain))
     if explanation.examples:
         branch.add("typical conversations: " + ", ".join(map(printable, explanation.examples)))
 
 
+def _domain(domain: DomainView) -> str:
+    """How well a classifier tells the window from the reference, and by which words."""
+    sure = f"AUC {domain.auc:.2f}, 95% interval {domain.lower:.2f} to {domain.upper:.2f}"
+    if not domain.tells_apart:
+        return f"a classifier of words can't tell the window from the reference ({sure})"
+    went_by = ", ".join(
+        f"{printable(effect.word)} {'+' if effect.having > 0 else '-'}{effect.strength:.2f}"
+        for effect in domain.words[:_WORDS_SHOWN]
+    )
+    return f"a classifier tells the window from the reference ({sure}) by: {went_by}"
+
+
 def _level(change: Change, value: float) -> str:
     """A word's share of all words, or a descriptor's mean."""
-    return f"{value:.2%}" if change.aspect == "word" else figure(value)
+    return figure(value) if change.aspect == "descriptor" else f"{value:.2%}"
 
 
 def _add_decision(tree: Tree, decision: Decision, waited: tuple[Decision, ...]) -> None:

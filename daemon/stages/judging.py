@@ -10,6 +10,7 @@ from daemon.facts import ClosedWindow, SeqRange, StoredReference
 from daemon.judge_process import Judge, JudgeDied
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, StoredDetector
+from daemon.ledger.reports import NewReport
 from daemon.ledger.windows import VerdictRow, WindowLedger
 from daemon.metrics import Metrics
 from daemon.samples import samples_of
@@ -87,18 +88,24 @@ class JudgingStage:
         if stored is None or stored.seq < window.range.last or self._passes_over(stored):
             return  # the detector looks first
         case = self._case(window, reference, stored)
+        current, past = self._samples(window.range), self._samples(reference.range)
         self._judge.submit(
-            Window(id=str(window.number), model_line=self._model_line, samples=self._samples(window.range)),
-            Reference(id=str(reference.id), samples=self._samples(reference.range)),
+            Window(id=str(window.number), model_line=self._model_line, samples=current),
+            Reference(id=str(reference.id), samples=past),
             case.settings,
         )
-        self._current = case
+        self._current = replace(case, conversations=len(current) + len(past))
 
     def _case(self, window: ClosedWindow, reference: StoredReference, stored: StoredDetector) -> "_Case":
         """Return what is to be judged, and how, once the detector has seen the window."""
         raised = self._detectors.raised_in(window.range, reference_id=reference.id)
         rate, id_ = self._settings.conversations_between_false_alarms, str(window.number)
         standing = self._windows.alarm(after_seq=self._learned_until())
+        detected = (
+            quiet_verdict(id_, state_of(stored.state), threshold=rate)
+            if raised is None or standing is not None
+            else alarm_verdict(id_, raised, threshold=rate)
+        )
         return _Case(
             window=window,
             reference=reference,
@@ -106,10 +113,9 @@ class JudgingStage:
                 self._settings,
                 alarmed=raised is not None and standing is None,
                 confirming=standing is not None and window.number > standing.window,
+                detected=detected,
             ),
-            detected=quiet_verdict(id_, state_of(stored.state), threshold=rate)
-            if raised is None or standing is not None
-            else alarm_verdict(id_, raised, threshold=rate),
+            detected=detected,
         )
 
     def _passes_over(self, stored: StoredDetector) -> bool:
@@ -173,6 +179,9 @@ class JudgingStage:
             finding=_overall(rows),
             reference_id=case.reference.id,
             explanation=asdict(judgement.explanation) if judgement.explanation else None,
+            report=NewReport(html=judgement.report, conversations=case.conversations)
+            if judgement.report
+            else None,
             now=self._clock(),
         )
         for monitor in judgement.failed:
@@ -200,6 +209,7 @@ class _Case:
     reference: StoredReference
     settings: MonitorSettings
     detected: Verdict  # of the sequential detector, which has seen it already
+    conversations: int = 0  # that the judge was given, of the window and of the reference
 
 
 def _row(window: int, verdict: Verdict, settings: MonitorSettings) -> VerdictRow:

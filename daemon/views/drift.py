@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from daemon.detection import state_of
 from daemon.facts import Alarm, StoredReference
 from daemon.ledger.detectors import RaisedAlarm
+from daemon.ledger.reports import ReportEntry
 from daemon.ledger.windows import JudgedWindow
 from daemon.settings import Settings
 from daemon.stores import Stores
-from daemon.views.story import explanation_of
+from daemon.views.explanation import explanation_of
 from monitors.types import Aspect, Explanation
 
 _ALARMS_SHOWN = 10
@@ -36,6 +37,7 @@ class DriftView:
     raised: tuple[RaisedAlarm, ...]  # the latest alarms, newest first, those that were dropped too
     explained: JudgedWindow | None  # the latest window with an explanation
     explanation: Explanation | None
+    report: ReportEntry | None  # on that window, for people
 
 
 def drift_view(stores: Stores, settings: Settings) -> DriftView:
@@ -49,6 +51,10 @@ def drift_view(stores: Stores, settings: Settings) -> DriftView:
         raised=tuple(stores.detectors.newest(_ALARMS_SHOWN)),
         explained=explained,
         explanation=explanation_of(explained) if explained else None,
+        report=next(
+            (r for r in stores.reports.newest_first() if explained and r.window == explained.window.number),
+            None,
+        ),
     )
 
 

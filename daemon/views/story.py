@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
 
 from daemon.facts import Action, Decision, Run, RunState, SeqRange, Trigger
 from daemon.ledger.reasons import ReasonLedger
@@ -11,7 +10,8 @@ from daemon.ledger.windows import JudgedWindow
 from daemon.overview import Overview
 from daemon.requests import from_json
 from daemon.stores import Stores
-from monitors.types import Change, Explanation
+from daemon.views.explanation import explanation_of
+from monitors.types import Explanation
 from registry.names import VersionName
 from registry.types import GateReport, OffsetRange, Promotion, Version
 
@@ -187,28 +187,4 @@ def _learned(run: Run, version: Version) -> Learned:
         span=dataset.span,
         sources=version.lineage.sources,
         result=run.result,
-    )
-
-
-def explanation_of(window: JudgedWindow) -> Explanation | None:
-    """Read what the judging stage wrote."""
-    if window.explanation is None:
-        return None
-    document = dict(window.explanation)
-    changes = cast("Sequence[Mapping[str, str | float]]", document.pop("changes"))
-    examples = cast("Sequence[str]", document.pop("examples"))
-    return Explanation(
-        window_id=str(document["window_id"]),
-        changes=tuple(
-            Change(
-                aspect=str(change["aspect"]),
-                name=str(change["name"]),
-                reference=float(change["reference"]),
-                window=float(change["window"]),
-                score=float(change["score"]),
-            )
-            for change in changes
-        ),
-        examples=tuple(examples),
-        share_new=float(cast("float", document["share_new"])),
     )

@@ -23,6 +23,7 @@ from daemon.ledger.erasures import ErasureLedger, Subject
 from daemon.ledger.halts import HaltLedger
 from daemon.ledger.history_retention import HistoryRetention, KeepHistory
 from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.reports import NewReport
 from daemon.ledger.retention import ConversationRetention, Keep
 from daemon.ledger.signals import SignalLedger
 from daemon.ledger.trainings import TrainingLedger
@@ -151,6 +152,7 @@ class Daemon:
                 finding="drift",
                 reference_id=1,
                 explanation=None,
+                report=NewReport(html=b"a page", conversations=25),
                 now=NOW,
             )
 

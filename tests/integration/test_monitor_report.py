@@ -1,15 +1,14 @@
 """Evidently's report and our verdicts show the same numbers."""
 
 import re
-from pathlib import Path
 
 import pytest
 
 from monitors.columns import ColumnsMonitor, descriptor_columns
 from monitors.engine import run
 from monitors.errors import NothingToReport
+from monitors.evidently_page import evidently_page
 from monitors.mmd import TextDiscrepancyMonitor
-from monitors.report import html_report
 from monitors.suite import MonitorSettings
 from monitors.text_discrepancy import text_columns
 from monitors.types import Finding
@@ -49,26 +48,23 @@ def test_the_report_has_each_column_s_p_value() -> None:
     assert shown == verdict.numbers
 
 
-def test_the_html_report_shows_the_score_and_needs_no_network(tmp_path: Path) -> None:
+def test_the_html_report_shows_the_score_and_needs_no_network() -> None:
     window, reference = a_window(made_of(BANK, 50, seed=1)), a_reference(made_of(TEA, 200, seed=2))
     verdict = TextDiscrepancyMonitor().judge(window, reference)
 
-    html_report(window, reference, tmp_path / "report.html", MonitorSettings())
+    html = evidently_page(window, reference, MonitorSettings())
 
-    html = (tmp_path / "report.html").read_text("utf-8")
     assert f"{verdict.score:.3f}" in html
     assert re.findall(r'<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)\s*=\s*"?(?:https?:)?//', html) == []
 
 
-def test_the_html_report_is_written_for_chinese_and_for_users_who_return(tmp_path: Path) -> None:
+def test_the_html_report_is_written_for_chinese_and_for_users_who_return() -> None:
     window = [a_sample(f"w{i}", "退款，订单", group=f"u{i // 3}") for i in range(60)]
     reference = [a_sample(f"r{i}", "泡茶，绿茶", group=f"u{i // 3}") for i in range(200)]
 
-    html_report(a_window(window), a_reference(reference), tmp_path / "report.html", MonitorSettings())
-
-    assert (tmp_path / "report.html").stat().st_size > 100_000
+    assert len(evidently_page(a_window(window), a_reference(reference), MonitorSettings())) > 100_000
 
 
-def test_nothing_to_compare_is_said_by_name(tmp_path: Path) -> None:
+def test_nothing_to_compare_is_said_by_name() -> None:
     with pytest.raises(NothingToReport, match="wait for more conversations"):
-        html_report(a_window([]), a_reference([]), tmp_path / "report.html", MonitorSettings())
+        evidently_page(a_window([]), a_reference([]), MonitorSettings())

@@ -3,12 +3,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.tree import Tree
 
 from daemon.detection import state_json
 from daemon.ledger.detectors import RaisedAlarm, StoredDetector
 from daemon.ledger.reasons import ReasonLedger
+from daemon.screens.story import add_changes
+from daemon.views.explanation import explanation_of
 from monitors.edetector import DetectorState, Stake
-from monitors.types import PLAIN_ASPECTS, Aspect
+from monitors.types import PLAIN_ASPECTS, Aspect, DomainView, Explanation, WordEffect
 from tests.factories_cli import type_to
 from tests.factories_daemon import Line, a_line
 from tests.factories_ledger import a_batch, a_talk
@@ -55,6 +58,83 @@ def test_an_alarm_and_what_changed_are_shown(line: Line) -> None:
     assert "alarm drift since conversation" in shown
     assert "at conversation 75: changed at about 71, mostly in what users say" in shown
     assert "退款 0.10% -> 12.00%" in shown
+
+
+def test_topics_and_what_a_classifier_goes_by_are_shown_in_short(line: Line) -> None:
+    line.drift()
+
+    shown = " ".join(type_to(line, "drift", "show").stdout.split())
+
+    assert "topic (退款, 订单): 1.0% -> 40.0% of the users" in shown
+    assert "(AUC 0.91, 95% interval 0.86 to 0.96) by: 退款 +0.70" in shown
+    assert "`retuned drift report 3`, or /reports/3" in shown
+
+
+def test_a_classifier_that_knows_nothing_is_not_quoted() -> None:
+    guess = DomainView(
+        auc=0.52, lower=0.44, upper=0.6, words=(WordEffect(word="tea", strength=1, mean=1, having=1),)
+    )
+    told = Explanation(window_id="7", changes=(), examples=(), share_new=0.0, domain=guess)
+    tree = Tree("what changed")
+    add_changes(tree, told)
+
+    said = str(tree.children[-1].label)
+
+    assert said.startswith("a classifier of words can't tell the window from the reference")
+    assert "tea" not in said
+
+
+def test_an_explanation_of_an_earlier_release_is_read(line: Line) -> None:
+    line.drift()
+    [judged] = line.stores.windows.judged(limit=1, drift_only=True)
+    assert judged.explanation is not None
+    earlier = {name: judged.explanation[name] for name in ("window_id", "changes", "examples", "share_new")}
+
+    told = explanation_of(replace(judged, explanation=earlier))
+
+    assert told is not None
+    assert (told.topics, told.domain) == ((), None)
+
+
+def test_the_newest_report_is_written_to_a_file_for_its_owner(line: Line, tmp_path: Path) -> None:
+    line.drift()
+    file = tmp_path / "report.html"
+
+    written = type_to(line, "drift", "report", "--output", str(file), "--json").document
+
+    assert (written["window"], written["path"], written["size"]) == (3, str(file), file.stat().st_size)
+    assert file.read_text("utf-8") == "<p>退款</p>"
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_report_of_a_window_is_written_beside_where_it_is_asked_for(
+    line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line.drift()
+    monkeypatch.chdir(tmp_path)
+
+    shown = type_to(line, "drift", "report", "2").stdout
+
+    assert "report of window 2: report-2.html" in shown
+    assert (tmp_path / "report-2.html").exists()
+
+
+def test_a_report_that_is_not_there_is_refused_with_those_that_are(line: Line, tmp_path: Path) -> None:
+    none = type_to(line, "drift", "report", "--json")
+    assert none.exit_code != 0
+    assert "no report was made yet" in none.error["message"]
+
+    line.drift()
+    other = type_to(line, "drift", "report", "1", "--json")
+    assert "window 1 has no report; there are reports of 3, 2" in other.error["message"]
+
+
+def test_a_file_that_cannot_be_written_is_refused(line: Line, tmp_path: Path) -> None:
+    line.drift()
+
+    refused = type_to(line, "drift", "report", "--output", str(tmp_path / "no" / "such"), "--json")
+
+    assert "choose another with --output" in refused.error["message"]
 
 
 def test_scripts_get_all_of_it(line: Line) -> None:

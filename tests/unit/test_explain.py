@@ -41,7 +41,7 @@ def test_examples_are_the_new_conversations() -> None:
 
     found = explain(a_window(window), a_reference(made_of(TEA, 200, seed=2)), limit=5)
 
-    assert len(found.examples) == 5
+    assert len({*found.examples}) == 5
     assert all(example.startswith("new") for example in found.examples)
 
 
@@ -67,7 +67,22 @@ def test_empty_texts_explain_nothing() -> None:
     found = explain(a_window(samples[:5]), a_reference(samples[5:]))
 
     assert found.changes == ()
+    assert found.topics == ()
+    assert found.domain is None
     assert found.share_new == 0
+
+
+def test_a_window_of_one_user_is_explained_by_nothing_that_they_said() -> None:
+    window = [a_sample(f"w{n}", "zhangsan 退款 🎉", group="one") for n in range(40)]
+
+    found = explain(a_window(window), a_reference(made_of(TEA, 200, seed=2)))
+
+    assert words_of(found, more=True) == set()
+    assert [
+        change.name for change in found.changes if change.aspect == "characters" and change.score > 0
+    ] == []
+    assert found.topics == ()
+    assert len(found.examples) == 1
 
 
 def test_what_only_two_users_say_is_nobody_elses_to_read() -> None:

@@ -4,6 +4,7 @@ import logging
 import socket
 import threading
 from collections.abc import Iterator
+from http import HTTPStatus
 
 import pytest
 
@@ -11,6 +12,7 @@ from daemon import http_server
 from daemon.health import Component, Health
 from daemon.http_server import CannotListen, HttpServer
 from daemon.metrics import Metrics
+from daemon.pages import Answered, Asked
 from tests.helpers import eventually
 
 
@@ -121,6 +123,33 @@ def test_nothing_of_the_request_is_repeated(server: HttpServer, raw: bytes) -> N
 
     assert answer.startswith(b"HTTP/1.0 ") or b"Request" in answer
     assert b"secret-word" not in answer
+
+
+def told(asked: Asked) -> Answered:
+    """Answers with what it was asked."""
+    body = f"{asked.path} {asked.peer} {asked.proxied} {asked.host.partition(':')[0]}".encode()
+    return Answered(status=HTTPStatus.OK, content_type="text/plain", body=body, headers={"X-Mine": "yes"})
+
+
+@pytest.mark.parametrize("path", ["/reports", "/reports/", "/reports/7", "/reports/7/8"])
+def test_all_paths_of_reports_are_theirs_to_answer(health: Health, path: str) -> None:
+    with HttpServer("127.0.0.1", 0, Metrics(), health, reports=told) as server:
+        response, body = ask(server, f"{path}?x=1")
+
+    assert body.decode() == f"{path} 127.0.0.1 False 127.0.0.1"
+    assert response.headers["X-Mine"] == "yes"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("header", ["Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"])
+def test_a_proxy_is_told_from_who_asks_for_themselves(health: Health, header: str) -> None:
+    with HttpServer("127.0.0.1", 0, Metrics(), health, reports=told) as server:
+        assert b" True " in ask(server, "/reports", **{header: "10.0.0.7"})[1]
+
+
+def test_without_reports_there_is_no_such_page(server: HttpServer) -> None:
+    assert ask(server, "/reports")[0].status == 404
+    assert ask(server, "/reports/7")[0].status == 404
 
 
 def test_an_endless_request_is_cut(server: HttpServer) -> None:

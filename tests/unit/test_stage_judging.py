@@ -6,7 +6,9 @@ from daemon.detection import state_json
 from daemon.judge_process import JudgeDied
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
+from daemon.ledger.erasures import ErasureLedger, Subject
 from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.reports import ReportLedger
 from daemon.ledger.windows import JudgedWindow, WindowLedger
 from daemon.metrics import Metrics
 from daemon.stages.judging import JudgingStage
@@ -22,6 +24,7 @@ class FakeJudge:
     def __init__(self) -> None:
         self.findings = {"mmd": Finding.STABLE, "columns": Finding.STABLE}
         self.deaths = 0
+        self.report: bytes | None = b"a page"
         self.asked: list[tuple[Window, Reference]] = []
         self.settings: list[MonitorSettings] = []
         self._polls = 0
@@ -56,7 +59,8 @@ class FakeJudge:
         settings = self.settings[-1]
         drifted = settings.alarmed or (settings.confirming and self.findings["mmd"] is Finding.DRIFT)
         told = Explanation(window_id=window.id, changes=(), examples=(window.samples[0].id,), share_new=0.5)
-        return Judgement(verdicts=verdicts, explanation=told if drifted else None), 0.1
+        report = self.report if drifted else None
+        return Judgement(verdicts=verdicts, explanation=told if drifted else None, report=report), 0.1
 
     def stop(self, timeout_s: float) -> None:
         self.stopped = True
@@ -72,6 +76,7 @@ class World:
         self.judge = FakeJudge()
         self.metrics = Metrics()
         self.detectors = DetectorLedger(self.engine)
+        self.reports = ReportLedger(self.engine)
         self.stage = self.start(self.judge)
 
     def start(self, judge: FakeJudge) -> JudgingStage:
@@ -132,6 +137,40 @@ def test_without_an_alarm_no_monitor_makes_a_window_drift(world: World) -> None:
 
     assert judged.finding == "stable"
     assert judged.explanation is None
+
+
+def test_a_window_with_drift_gets_its_report_with_its_judgement(world: World) -> None:
+    world.read(0, 30, alarm_at=25)
+
+    world.turn(3)
+
+    assert [entry.window for entry in world.reports.newest_first()] == [1]
+    assert world.reports.html(1) == b"a page"
+    detected = world.judge.settings[0].detected
+    assert detected is not None
+    assert detected.numbers["evidence_input"] == 3e5  # for the report
+
+
+def test_a_report_that_failed_costs_no_judgement(world: World) -> None:
+    world.judge.report = None
+    world.read(0, 30, alarm_at=25)
+
+    [judged] = world.turn(3)
+
+    assert judged.explanation is not None
+    assert world.reports.newest_first() == []
+
+
+def test_who_is_forgotten_while_a_window_is_judged_is_in_no_report(world: World) -> None:
+    world.read(0, 30, alarm_at=25)
+    world.turn(2)
+    subject = Subject(kind="conversation", id="c15", hash="hash of c15")
+    ErasureLedger(world.engine).erase(subject, by="ada", why="asked", now=NOW)
+
+    [judged] = world.turn(1)
+
+    assert judged.finding == "drift"
+    assert world.reports.newest_first() == []
 
 
 def test_a_window_in_which_the_detector_raised_an_alarm_drifts_and_is_explained(world: World) -> None:
