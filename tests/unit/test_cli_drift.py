@@ -40,12 +40,12 @@ def test_before_anything_is_watched_it_says_why(line: Line) -> None:
 
 
 def test_the_evidence_is_shown_by_aspect(line: Line) -> None:
-    line.stores.detectors.keep(watched(line, 197.0))
+    line.stores.detectors.keep(watched(line, 141.0))
 
     shown = type_to(line, "drift", "show").stdout
 
     assert "40 conversations watched, up to 90; evidence for a change 29 : 1, alarm from 20,000" in shown
-    assert "████████████████··············" in shown
+    assert "███████████████···············" in shown
 
 
 def test_an_alarm_and_what_changed_are_shown(line: Line) -> None:
@@ -139,11 +139,11 @@ def test_a_file_that_cannot_be_written_is_refused(line: Line, tmp_path: Path) ->
 
 def test_scripts_get_all_of_it(line: Line) -> None:
     line.drift()
-    line.stores.detectors.keep(watched(line, 197.0))
+    line.stores.detectors.keep(watched(line, 141.0))
 
     told = json.loads(type_to(line, "drift", "show", "--json").stdout)
 
-    assert told["watch"]["evidence"]["input"] == 197.0
+    assert told["watch"]["evidence"]["input"] == 141.0
     assert told["alarm"]["window"] == 2
     assert told["explanation"]["share_new"] == 0.8
 
