@@ -130,6 +130,18 @@ def test_where_it_would_be_too_large_evidently_s_part_is_left_out(monkeypatch: p
     assert "script-src 'none'" in page.policy
 
 
+def test_where_evidently_fails_the_rest_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> str:
+        raise ZeroDivisionError("no columns today")
+
+    monkeypatch.setattr(module, "evidently_page", fail)
+
+    page = Page(page_of(a_window(made_of(BANK, 40, seed=1)), a_reference(made_of(TEA, 120, seed=2))))
+
+    assert DETECTED.reason in page.text
+    assert "iframe" not in page.tags
+
+
 def test_a_window_that_says_nothing_has_a_page() -> None:
     silent: list[Sample] = [a_sample(f"s{n}", "") for n in range(60)]
 
