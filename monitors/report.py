@@ -3,6 +3,7 @@
 import base64
 import gzip
 import hashlib
+import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,10 +15,11 @@ from monitors.evidently_page import evidently_page
 from monitors.suite import MonitorSettings
 from monitors.types import Explanation, Finding, Reference, Sample, Verdict, Window
 
+_log = logging.getLogger(__name__)
 _EVIDENCE = "evidence_"
 #: Characters of a turn, and turns of a conversation, that are quoted.
 _TURN, _TURNS = 1_500, 12
-_MOST_BYTES = 3_000_000  # packed; beyond that Evidently's part is left out
+_MOST_BYTES = 1_500_000  # packed; beyond that Evidently's part is left out
 
 #: Conversation text is a value that is put into the page, never a part of the template.
 _PAGES = Environment(
@@ -50,13 +52,21 @@ def packed_report(
     """Return the page, compressed by gzip. Needs samples on both sides.
 
     It loads nothing: styles and pictures are in it, and its policy lets no other script run than Evidently's, which
-    are in a frame without an origin. Where Evidently's part would make it too large, it is left out.
+    are in a frame without an origin. Where Evidently's part fails, or would make it too large, it is left out.
     """
-    evidently = evidently_page(window, reference, settings)
+    evidently = _evidently(window, reference, settings)
     page = _packed(_page(window, reference, verdicts, explanation, settings, evidently))
     if len(page) <= _MOST_BYTES:
         return page
     return _packed(_page(window, reference, verdicts, explanation, settings, None))
+
+
+def _evidently(window: Window, reference: Reference, settings: MonitorSettings) -> str | None:
+    try:
+        return evidently_page(window, reference, settings)
+    except Exception:  # noqa: BLE001  whatever it was, ours says more
+        _log.exception("Evidently's report failed")
+        return None
 
 
 def _page(

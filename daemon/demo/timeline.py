@@ -121,7 +121,7 @@ def _changes(explanation: Mapping[str, object], texts: _Texts) -> Iterator[str]:
         words = [str(c["name"]) for c in changes if c["aspect"] == "word" and _number(c["score"]) * sign > 0]
         if words:
             yield f"{title}: {', '.join(words[:_WORDS])}"
-    for change in [change for change in changes if change["aspect"] != "word"][:3]:
+    for change in [change for change in changes if change["aspect"] == "descriptor"][:3]:
         yield f"{change['name']}: {_number(change['reference']):.2f} -> {_number(change['window']):.2f}"
     if "share_new" in explanation:
         yield f"share of the window that is new: {_number(explanation['share_new']):.0%}"

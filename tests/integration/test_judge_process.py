@@ -1,5 +1,6 @@
 """The judging child for real: Evidently in a process of its own."""
 
+import gzip
 import os
 import signal
 from collections.abc import Iterator
@@ -29,7 +30,7 @@ def a_question() -> tuple[Window, Reference]:
 
 
 def answer(judge: JudgeProcess) -> Judgement:
-    return eventually(judge.poll, 60)[0]  # type: ignore[index]
+    return eventually(judge.poll, 120)[0]  # type: ignore[index]
 
 
 def test_a_window_is_judged_in_another_process(judge: JudgeProcess) -> None:
@@ -40,6 +41,8 @@ def test_a_window_is_judged_in_another_process(judge: JudgeProcess) -> None:
     assert judge.pid not in (None, os.getpid())
     assert [verdict.finding for verdict in judgement.verdicts] == [Finding.DRIFT]
     assert judgement.explanation is not None
+    assert judgement.report is not None
+    assert b"Evidently" in gzip.decompress(judgement.report)
 
 
 def test_a_judge_that_is_killed_says_so_and_judges_again(judge: JudgeProcess) -> None:

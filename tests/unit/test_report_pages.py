@@ -1,6 +1,7 @@
 """Reports are read by whom the settings let, and by nobody else."""
 
 import gzip
+import http.client
 import json
 from dataclasses import replace
 from http import HTTPStatus
@@ -9,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from daemon.errors import LedgerError
+from daemon.health import Health
+from daemon.http_server import HttpServer
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.reports import NewReport, ReportEntry, ReportLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
+from daemon.metrics import Metrics
 from daemon.pages import Answered, Asked
 from daemon.report_pages import Access, ReportPages
 from tests.factories_ledger import NOW, a_batch, a_ledger, talks
@@ -135,6 +139,19 @@ def test_nobody_may_read_where_it_is_off(reports: ReportLedger) -> None:
 
     assert answered.status is HTTPStatus.FORBIDDEN
     assert "retuned drift report" in json.loads(answered.body)["error"]
+
+
+def test_it_is_read_through_the_server(reports: ReportLedger) -> None:
+    pages, health = ReportPages(reports, access="local"), Health(clock=lambda: 0.0, components=())
+    with HttpServer("127.0.0.1", 0, Metrics(), health, reports=pages) as server:
+        connection = http.client.HTTPConnection(server.host, server.port, timeout=5)
+        connection.request("GET", "/reports/1")
+        response = connection.getresponse()
+        body = response.read()
+        connection.close()
+
+    assert (response.status, body.decode()) == (200, PAGE)
+    assert response.headers["Content-Security-Policy"].startswith("default-src 'none'")
 
 
 class BrokenLedger(ReportLedger):

@@ -1,0 +1,119 @@
+"""What an explanation is worth: how often it names what is new, how often what is not, and what it costs."""
+
+import random
+import time
+
+import numpy as np
+import pytest
+
+from daemon.bench.sources import load_worlds
+from daemon.clock import utc_now
+from monitors.bench.worlds import World
+from monitors.explain import explain
+from monitors.pieces import Pieces, pieces_of
+from monitors.report import packed_report
+from monitors.suite import MonitorSettings
+from monitors.texts import user_text, words
+from monitors.topics import changed_topics
+from monitors.types import Sample
+from monitors.wording import changed_words, log_odds, surest_first
+from tests.benchmarks.figures import tell
+from tests.benchmarks.test_drift import SHARED
+from tests.factories_monitors import a_reference, a_window
+
+SIDE = 500
+NAMED = 10
+TRULY_NEW = 20  # words that tell a new regime from all others on everything there is
+FILES = [
+    path for name in ("sgd", "crosswoz_zh", "banking77") if (path := SHARED / f"{name}.jsonl.gz").exists()
+]
+
+
+@pytest.fixture(scope="module")
+def worlds() -> tuple[World, ...]:
+    if not FILES:
+        pytest.skip("there are no conversations in ../shared/data")
+    return load_worlds(FILES, packages=False, now=utc_now())
+
+
+def said_by(samples: list[Sample]) -> Pieces:
+    return pieces_of((words(user_text(sample)[:4_000]) for sample in samples), samples)
+
+
+def before_of(world: World) -> list[Sample]:
+    return [sample for regime in world.before.values() for sample in regime]
+
+
+def new_words(world: World) -> set[str]:
+    """The words that are new in truth."""
+    draw = random.Random(0)
+    before, after = (
+        draw.sample(list(talks), min(2_000, len(talks))) for talks in (before_of(world), world.after)
+    )
+    said = said_by([*before, *after])
+    z = log_odds(said, np.arange(len(before) + len(after)) >= len(before))
+    return {said.names[i] for i in [i for i in surest_first(said.names, z) if z[i] > 0][:TRULY_NEW]}
+
+
+def mixed(world: World, share: float, seed: int) -> tuple[list[Sample], list[Sample]]:
+    """A reference, and a window of which a share is new."""
+    draw = random.Random(f"{world.name}{seed}")
+    before = before_of(world)
+    draw.shuffle(before)
+    side = min(SIDE, len(before) // 2)
+    new = min(round(share * side), len(world.after))
+    return before[:side], [*before[side : 2 * side - new], *draw.sample(list(world.after), new)]
+
+
+@pytest.mark.timeout(1_800)
+@pytest.mark.parametrize("share", [0.2, 0.5])
+def test_what_is_new_is_among_what_is_named(worlds: tuple[World, ...], share: float) -> None:
+    by_words = by_topics = 0
+    for world in worlds:
+        reference, window = mixed(world, share, seed=1)
+        both, truly = [*reference, *window], new_words(world)
+        said, is_new = said_by(both), np.arange(len(both)) >= len(reference)
+        first = {change.name for change in changed_words(said, is_new, limit=NAMED)}
+        by_words += bool(truly & first)
+        topics = [t for t in changed_topics(said, both, is_new, seed=0) if t.window > t.reference]
+        by_topics += any(truly & {*topic.words} for topic in topics)
+
+    tell(
+        f"{share:.0%} new: among the ten words named is one that is new in truth",
+        100 * by_words / len(worlds),
+        "%",
+    )
+    tell(f"{share:.0%} new: a topic is named by one", 100 * by_topics / len(worlds), "%")
+    assert by_words / len(worlds) >= 0.8
+
+
+@pytest.mark.timeout(1_800)
+def test_topics_of_windows_in_which_nothing_changed(worlds: tuple[World, ...]) -> None:
+    named = windows = 0
+    for world in {world.family: world for world in worlds}.values():
+        for seed in range(40):
+            reference, window = mixed(world, 0.0, seed)
+            both = [*reference, *window]
+            is_new = np.arange(len(both)) >= len(reference)
+            named += bool(changed_topics(said_by(both), both, is_new, seed=seed))
+            windows += 1
+
+    tell(f"of {windows} windows without change, a topic is named in", 100 * named / windows, "%")
+    assert named / windows <= 0.1
+
+
+@pytest.mark.timeout(600)
+def test_what_it_costs(worlds: tuple[World, ...]) -> None:
+    reference, window = mixed(worlds[0], 0.5, seed=1)
+    past, current, settings = a_reference(reference), a_window(window), MonitorSettings(alarmed=True)
+    explain(a_window(window[:20]), a_reference(reference[:20]))  # what is loaded, is
+
+    started = time.process_time()
+    told = explain(current, past)
+    explained = time.process_time()
+    page = packed_report(current, past, (), told, settings)
+
+    tell(f"an explanation of {SIDE} x {SIDE} conversations", explained - started, "s of one core")
+    tell("its report", time.process_time() - explained, "s of one core")
+    tell("its size", len(page) / 1e6, "MB")
+    assert time.process_time() - started < 10
