@@ -32,6 +32,7 @@ from daemon.translate import (
     dataset_settings,
     gate_settings,
     kafka_settings,
+    late_aspects,
     lora_settings,
     monitor_settings,
     policy_settings,
@@ -40,7 +41,7 @@ from learners.scorer_process import ScorerProcess
 from learners.training_process import TrainingProcess
 from learners.types import RunResult, TrainRequest
 from monitors.edetector import DetectorState, EDetector
-from monitors.types import Aspect, Sample
+from monitors.types import Sample
 from registry.types import Version
 
 _SCORED = 5
@@ -140,7 +141,7 @@ def _watching(settings: Settings, stores: Stores, metrics: Metrics) -> WatchingS
             reference,
             conversations_between_false_alarms=settings.monitors.conversations_between_false_alarms,
             seed=settings.monitors.seed,
-            listens=_late(settings),
+            listens=late_aspects(settings),
             state=state,
             recent=recent,
         )
@@ -154,11 +155,6 @@ def _watching(settings: Settings, stores: Stores, metrics: Metrics) -> WatchingS
         metrics=metrics,
         clock=utc_now,
     )
-
-
-def _late(settings: Settings) -> list[Aspect]:
-    """Return the late aspects that the detector listens to."""
-    return [Aspect.QUALITY, *([Aspect.CONCEPT] if settings.monitors.loss_share else [])]
 
 
 def _live_loss(

@@ -21,6 +21,7 @@ from daemon.settings_file import Mistake, SettingsError, read_secret
 from daemon.standing import LOOKS
 from learners.types import LoraSettings
 from monitors.suite import MonitorSettings
+from monitors.types import Aspect
 from registry.gate import GateSettings
 
 
@@ -86,6 +87,12 @@ def monitor_settings(settings: Settings) -> MonitorSettings:
         confirmation_level=section.confirmation_level / LOOKS,
         seed=section.seed,
     )
+
+
+def late_aspects(settings: Settings) -> tuple[Aspect, ...]:
+    """Return what the detector hears of after it has seen a conversation."""
+    loss = (Aspect.CONCEPT,) if settings.monitors.loss_share else ()
+    return (Aspect.QUALITY, *loss)
 
 
 def policy_settings(settings: Settings) -> PolicySettings:

@@ -62,13 +62,21 @@ def _calibrated(
     from rich.progress import Progress
 
     from daemon.errors import DaemonError
+    from daemon.translate import late_aspects
     from monitors.calibration import calibrate as run
     from monitors.edetector import EDetector
     from monitors.errors import NothingToReport
 
     def new_detector(reference: "Sequence[Sample]") -> EDetector:
         every = settings.monitors.conversations_between_false_alarms
-        return EDetector(reference, conversations_between_false_alarms=every, seed=settings.monitors.seed)
+        return EDetector(
+            reference,
+            conversations_between_false_alarms=every,
+            seed=settings.monitors.seed,
+            listens=late_aspects(
+                settings
+            ),  # history tells nothing of them, but the evidence is shared with them
+        )
 
     with Progress(console=console(), disable=quiet, transient=True) as bar:
         task = bar.add_task("replaying shuffled history", total=None)

@@ -36,9 +36,9 @@ class LiveLossStage:
     """Keeps the live version's loss on a uniform sample of the reference and of the stream after it, in their order.
 
     Which conversations are drawn depends on the keyed hashes of their ids alone. It works while the scorer has nothing
-    else to do; where it falls behind, it draws a smaller share and says so. Of the reference only what no run has
-    learned from is drawn: what a version knows by heart it predicts better than what is to come. A batch that can't be
-    scored is passed over.
+    else to do; where it falls behind, it draws a smaller share and says so. Of the reference only what no version has
+    learned is drawn: what it knows by heart it predicts better than what is to come. A batch that can't be scored is passed
+    over.
     """
 
     name = "live_loss"
