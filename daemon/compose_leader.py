@@ -33,6 +33,7 @@ from daemon.translate import (
     dataset_settings,
     gate_settings,
     kafka_settings,
+    late_aspects,
     lora_settings,
     monitor_settings,
     policy_settings,
@@ -41,7 +42,7 @@ from learners.scorer_process import ScorerProcess
 from learners.training_process import TrainingProcess
 from learners.types import RunResult, TrainRequest
 from monitors.edetector import DetectorState, EDetector
-from monitors.types import Aspect, Sample
+from monitors.types import Sample
 from registry.types import Version
 
 _SCORED = 5
@@ -142,7 +143,7 @@ def _watching(settings: Settings, stores: Stores, metrics: Metrics) -> WatchingS
             aspects=aspects(settings),
             conversations_between_false_alarms=settings.monitors.conversations_between_false_alarms,
             seed=settings.monitors.seed,
-            listens=_late(settings),
+            listens=late_aspects(settings),
             state=state,
             recent=recent,
         )
@@ -156,11 +157,6 @@ def _watching(settings: Settings, stores: Stores, metrics: Metrics) -> WatchingS
         metrics=metrics,
         clock=utc_now,
     )
-
-
-def _late(settings: Settings) -> list[Aspect]:
-    """Return the late aspects that the detector listens to."""
-    return [Aspect.QUALITY, *([Aspect.CONCEPT] if settings.monitors.loss_share else [])]
 
 
 def _live_loss(

@@ -94,6 +94,12 @@ def aspects(settings: Settings) -> tuple[Aspect, ...]:
     return (*PLAIN_ASPECTS, *([Aspect.LABEL] if settings.monitors.label_fields else []))
 
 
+def late_aspects(settings: Settings) -> tuple[Aspect, ...]:
+    """Return what the detector hears of after it has seen a conversation."""
+    loss = (Aspect.CONCEPT,) if settings.monitors.loss_share else ()
+    return (Aspect.QUALITY, *loss)
+
+
 def policy_settings(settings: Settings) -> PolicySettings:
     """Return when to train."""
     section = settings.policy

@@ -152,7 +152,7 @@ class EDetector:
 
     def heard_until(self, aspect: Aspect) -> int | None:
         """Return the number of the newest signal on a late aspect; None where it does not listen to it."""
-        return self._late[aspect].heard.until if aspect in self._late else None
+        return self._late[aspect].until if aspect in self._late else None
 
     def hear(self, aspect: Aspect, number: int, signal: Signal | None) -> None:
         """Bet on what became known of a conversation that was seen, or of the reference's; None where it says nothing.

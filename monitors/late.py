@@ -69,7 +69,8 @@ class LateBets:
 
     def __init__(self, heard: Heard, groups: Mapping[int, str], *, seed: str, by_day: bool) -> None:
         """``groups`` are those of the remembered keys; ``by_day``: signals of a part of the day are a kind."""
-        self._until = heard.until
+        #: Number of the newest signal.
+        self.until = heard.until
         self._levels = {kind: Counter(dict(levels)) for kind, levels in heard.levels.items()}
         self._recent = deque((key, groups[key]) for key in heard.recent if key in groups)
         self._groups = Counter(group for _, group in self._recent)
@@ -80,7 +81,7 @@ class LateBets:
     def heard(self) -> Heard:
         """What to keep."""
         return Heard(
-            until=self._until,
+            until=self.until,
             levels={kind: dict(levels) for kind, levels in self._levels.items()},
             recent=tuple(key for key, _ in self._recent),
         )
@@ -90,7 +91,7 @@ class LateBets:
 
         Numbers rise in the order of arrival. ``signal`` is None where there was one that says nothing here.
         """
-        self._until = number
+        self.until = number
         if signal is None or signal.group in self._groups:
             return None
         made = late_payoffs(self._rank(number, signal)) if signal.fresh else None

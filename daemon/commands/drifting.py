@@ -91,7 +91,7 @@ def _calibrated(
     from rich.progress import Progress
 
     from daemon.errors import DaemonError
-    from daemon.translate import aspects
+    from daemon.translate import aspects, late_aspects
     from monitors.calibration import calibrate as run
     from monitors.edetector import EDetector
     from monitors.errors import NothingToReport
@@ -103,6 +103,8 @@ def _calibrated(
             aspects=aspects(settings),
             conversations_between_false_alarms=every,
             seed=settings.monitors.seed,
+            # history tells nothing of them, but the evidence is shared with them
+            listens=late_aspects(settings),
         )
 
     with Progress(console=console(), disable=quiet, transient=True) as bar:

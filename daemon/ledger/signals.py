@@ -7,7 +7,7 @@ from sqlalchemy import Engine, func, select
 
 from daemon.facts import SeqRange
 from daemon.ledger.database import insert_or_ignore, reader, write
-from daemon.ledger.tables import conversations, losses, opinions, scores, training_records
+from daemon.ledger.tables import conversations, losses, opinions, runs, scores
 from daemon.ledger.trainings import put_scores
 
 
@@ -84,13 +84,14 @@ class SignalLedger:
             )
 
     def unlearned(self, span: SeqRange) -> list[Drawable]:
-        """Return the conversations of a range that no run has learned from: no version knows them by heart."""
-        hash_ = conversations.c.conversation_hash
-        learned = select(training_records.c.conversation_hash).where(
-            training_records.c.conversation_hash == hash_
-        )
-        query = select(conversations.c.seq, hash_).where(
-            conversations.c.seq.between(span.first, span.last) & ~learned.exists()
+        """Return the conversations of a range that no version knows by heart, nor nearly.
+
+        Those are the held-out ones, near which nothing is learned from, and what came after all that any run learned from.
+        """
+        until = select(func.coalesce(func.max(runs.c.until_seq), 0)).scalar_subquery()
+        inside = conversations.c.seq.between(span.first, span.last)
+        query = select(conversations.c.seq, conversations.c.conversation_hash).where(
+            inside & (conversations.c.held_out | (conversations.c.seq > until))
         )
         with self._reads.begin() as connection:
             return [Drawable(seq=seq, hash=name) for seq, name in connection.execute(query)]

@@ -36,9 +36,9 @@ class LiveLossStage:
     """Keeps the live version's loss on a uniform sample of the reference and of the stream after it, in their order.
 
     Which conversations are drawn depends on the keyed hashes of their ids alone. It works while the scorer has nothing
-    else to do; where it falls behind, it draws a smaller share and says so. Of the reference only what no run has
-    learned from is drawn: what a version knows by heart it predicts better than what is to come. A batch that can't be
-    scored is passed over.
+    else to do; where it falls behind, it draws a smaller share of all that waits, and says so. Of the reference only what no version has
+    learned is drawn: what it knows by heart it predicts better than what is to come. A batch that can't be scored is passed
+    over.
     """
 
     name = "live_loss"
@@ -69,9 +69,9 @@ class LiveLossStage:
         self._watched: int | None = None  # the reference's id
         self._known: deque[int] = deque()  # conversations of the reference that wait
         self._seq = 0  # the newest conversation of the stream that was drawn from
+        self._until, self._drawn = 0, share  # up to where it draws what share
         self._batch: _Batch | None = None
         self._again_at: datetime | None = None
-        self._behind = False
 
     def step(self) -> None:
         """Keep the scores that are there, or begin the next batch."""
@@ -108,6 +108,7 @@ class LiveLossStage:
         sample = sorted(self._signals.unlearned(reference.range), key=_chance)[:_REFERENCE]
         self._known = deque(sorted(one.seq for one in sample if one.seq not in drawn))
         self._seq = max(self._signals.last_drawn(reference.version), state_of(stored.state).begins)
+        self._until = 0
         self._watched = reference.id
         return True
 
@@ -115,23 +116,24 @@ class LiveLossStage:
         """Draw the conversations to score now: the reference's first, as what is bet on is ranked among them."""
         if self._known:
             return [self._known.popleft() for _ in range(min(_BATCH, len(self._known)))]
-        page = self._signals.after(self._seq, _PAGE)
-        share = self._share_now() if page else 0.0
-        drawn = [one.seq for one in page if _chance(one) < share][:_BATCH]
+        if self._seq >= self._until:
+            self._plan()
+        page = [one for one in self._signals.after(self._seq, _PAGE) if one.seq <= self._until]
+        drawn = [one.seq for one in page if _chance(one) < self._drawn][:_BATCH]
         if page:
             self._seq = drawn[-1] if len(drawn) == _BATCH else page[-1].seq
         return drawn
 
-    def _share_now(self) -> float:
-        waiting = (self._conversations.last_seq() - self._seq) * self._share
-        behind = waiting > _WAITING
-        if behind and not self._behind:
+    def _plan(self) -> None:
+        """Settle what share to draw of all that has come."""
+        self._until = self._conversations.last_seq()
+        waiting = (self._until - self._seq) * self._share
+        self._drawn = self._share * min(1.0, _WAITING / waiting) if waiting else self._share
+        if waiting > _WAITING:
             _log.warning(
-                "about %d conversations wait to be scored under the live version: fewer are drawn", waiting,
+                "about %d conversations wait to be scored under the live version: %d of them are drawn", waiting, _WAITING,
                 extra={"action": "score"},
             )  # fmt: skip
-        self._behind = behind
-        return self._share * _WAITING / waiting if behind else self._share
 
     def _keep(self, batch: "_Batch") -> None:
         try:

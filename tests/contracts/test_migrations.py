@@ -18,6 +18,7 @@ from daemon.facts import Coordinates, TrainingRecord
 from daemon.ledger.counts import LedgerCounts
 from daemon.ledger.database import bind_identity, connect, open_ledger
 from daemon.ledger.dead_letters import DeadLetterLedger
+from daemon.ledger.signals import LateSignal, SignalLedger
 from daemon.ledger.tables import metadata
 from daemon.ledger.trainings import TrainingLedger
 from registry.names import VersionName
@@ -67,6 +68,8 @@ def test_a_ledger_of_the_first_release_keeps_its_facts(tmp_path: Path) -> None:
     assert SqlStore(engine).version(VersionName("chat", 1)).lineage.conversations == 1
     assert [stored.letter.value for stored in DeadLetterLedger(engine).unpublished(5)] == [b"x"]
     assert LedgerCounts(engine).intake().feedback == 1
+    known = LateSignal(number=1, seq=1, value=1.0, kind="thumb")
+    assert SignalLedger(engine).opinions(after=0, limit=9) == [known]
 
 
 def an_old_ledger(url: str) -> None:

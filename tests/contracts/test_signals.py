@@ -9,13 +9,11 @@ from sqlalchemy import Engine, func, select
 from daemon.conversation import Feedback
 from daemon.facts import (
     Action,
-    Coordinates,
     Decision,
     NewConversation,
     Run,
     RunState,
     SeqRange,
-    TrainingRecord,
 )
 from daemon.ledger.database import reader
 from daemon.ledger.erasures import ErasureLedger, Subject
@@ -25,7 +23,7 @@ from daemon.ledger.retention import ConversationRetention, Keep
 from daemon.ledger.signals import LateSignal, SignalLedger
 from daemon.ledger.tables import losses, opinions
 from daemon.ledger.trainings import TrainingLedger
-from tests.factories_ledger import NOW, TOPIC, a_batch, a_feedback, a_talk, talks
+from tests.factories_ledger import NOW, a_batch, a_feedback, a_talk, talks
 
 LATER = NOW + timedelta(hours=1)
 
@@ -114,22 +112,23 @@ def test_the_gate_may_score_what_was_drawn_meanwhile(
     assert [one.seq for one in signals.losses("chat-v0", after=0, limit=9)] == [1]
 
 
-def test_what_a_run_learned_from_is_not_drawn_from(
+def test_what_a_run_may_have_learned_is_not_drawn_from(
     intake: IntakeLedger, signals: SignalLedger, engine: Engine
 ) -> None:
-    intake.record(a_batch(talks(0, 3)))
+    intake.record(a_batch(talks(0, 6, held_out_every=3)))
+    everything = SeqRange(first=1, last=6)
+    assert [one.seq for one in signals.unlearned(everything)] == [1, 2, 3, 4, 5, 6]
+
     trainings = TrainingLedger(engine)
     decision = trainings.decide(Decision(at=NOW, trigger=None, action=Action.TRAIN, reason="", since_seq=1))
-    run = Run(
-        id="r1", decision_id=decision.id or 0, state=RunState.RUNNING, request={}, started_at=NOW, since_seq=1, until_seq=3
+    trainings.start_run(
+        Run(
+            id="r1", decision_id=decision.id or 0, state=RunState.RUNNING, request={}, started_at=NOW, since_seq=1,
+            until_seq=5,
+        )
     )  # fmt: skip
-    learned = TrainingRecord(
-        at=Coordinates(topic=TOPIC, partition=0, offset=1), sha256="a" * 64, origin="new", group="c1",
-        conversation_hash="hash of c1",
-    )  # fmt: skip
-    trainings.start_run(run, [learned])
 
-    assert [one.seq for one in signals.unlearned(SeqRange(first=1, last=3))] == [1, 3]
+    assert [one.seq for one in signals.unlearned(everything)] == [1, 4, 6]
     assert [one.hash for one in signals.after(1, 1)] == ["hash of c1"]
 
 

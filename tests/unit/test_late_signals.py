@@ -4,14 +4,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from daemon.detection import state_json, state_of
+from daemon.translate import late_aspects
 from monitors.edetector import DetectorState, EDetector
 from monitors.late import LATE, LATE_EXPERTS, Signal, late_payoffs
 from monitors.signals import loss_signal, opinion_signal
 from monitors.types import Aspect, Turn
+from tests.factories_daemon import line_settings
 from tests.unit.test_edetector import AT, SHOP, a_talk, reference
 
 N = 5_000
@@ -178,6 +181,13 @@ def test_what_it_does_not_listen_to_is_no_aspect() -> None:
 
     assert detector.heard_until(Aspect.QUALITY) is None
     assert set(LATE).isdisjoint(detector.state.stakes)
+
+
+@pytest.mark.parametrize(("share", "heard"), [(0.05, LATE), (0, (Aspect.QUALITY,))])
+def test_without_a_share_to_score_the_loss_is_no_aspect(
+    share: float, heard: tuple[Aspect, ...], tmp_path: Path
+) -> None:
+    assert late_aspects(line_settings(tmp_path, monitors={"loss_share": share})) == heard
 
 
 def test_one_that_was_stopped_goes_on_exactly() -> None:

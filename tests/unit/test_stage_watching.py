@@ -152,7 +152,9 @@ def heard_until(world: World, reference: int = 1) -> int:
     return state_of(stored.state).heard[Aspect.QUALITY].until
 
 
-def test_thumbs_that_come_late_raise_an_alarm_with_the_next_conversation(world: World) -> None:
+def test_thumbs_that_come_late_raise_an_alarm_with_the_next_conversation(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     world.talk(500, SHOP)
     opine(world, range(1, 201), "up")
     opine(world, range(201, 301), "up")
@@ -168,6 +170,7 @@ def test_thumbs_that_come_late_raise_an_alarm_with_the_next_conversation(world: 
     assert raised.seq == 501
     assert 200 < raised.since_seq <= 310
     assert max(raised.evidence, key=lambda aspect: raised.evidence[aspect]) == "quality"
+    assert "mostly in what users think of the answers" in caplog.text
     assert b'retuned_change_evidence{aspect="quality"}' in world.metrics.exposition("")[1]
 
 
