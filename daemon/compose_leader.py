@@ -245,7 +245,7 @@ def _releasing(
     )
     stage = ReleasingStage(
         stores.versions,
-        stores.windows,
+        stores.references,
         stores.trainings,
         loaded,
         HeldOut(

@@ -14,6 +14,7 @@ from daemon.ledger.erasures import ErasureLedger
 from daemon.ledger.halts import HaltLedger
 from daemon.ledger.history_retention import HistoryRetention
 from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.retention import ConversationRetention
 from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.windows import WindowLedger
@@ -36,6 +37,7 @@ class Stores:
     dead_letters: DeadLetterLedger
     erasures: ErasureLedger
     conversations: ConversationLedger
+    references: ReferenceLedger
     windows: WindowLedger
     detectors: DetectorLedger
     trainings: TrainingLedger
@@ -90,6 +92,7 @@ def _stores(settings: Settings, engine: Engine, holdout: Holdout) -> Stores:
         dead_letters=DeadLetterLedger(engine),
         erasures=ErasureLedger(engine),
         conversations=ConversationLedger(engine),
+        references=ReferenceLedger(engine),
         windows=WindowLedger(engine),
         detectors=DetectorLedger(engine),
         trainings=TrainingLedger(engine),

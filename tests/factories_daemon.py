@@ -214,7 +214,7 @@ def a_line(folder: Path, **changes: object) -> Line:
         clock=line.clock,
     )
     put_live(line.stores, model_line=LINE, clock=line.clock)
-    line.stores.windows.start_reference(f"{LINE}-v0", size=50, after_seq=0, now=line.clock())
+    line.stores.references.start(f"{LINE}-v0", size=50, after_seq=0, now=line.clock())
     line.talks(50)
     line.dead_letter()
     reference = line.stores.windows.reference()

@@ -22,6 +22,7 @@ from sqlalchemy import (
 from daemon.facts import RunState
 from daemon.ledger.database import write
 from daemon.ledger.membership import among
+from daemon.ledger.references import kept_reference_ids
 from daemon.ledger.retention import PAGE
 from daemon.ledger.tables import (
     alarms,
@@ -38,7 +39,6 @@ from daemon.ledger.tables import (
     verdicts,
     windows,
 )
-from daemon.ledger.windows import kept_reference_ids
 
 #: The tables that grow with what happens, and are pruned here.
 HistoryTable: TypeAlias = Literal[

@@ -15,8 +15,8 @@ from sqlalchemy import Connection, Engine, delete, exists, func, select
 from daemon.facts import SeqRange
 from daemon.ledger.database import in_intake_order, insert_or_ignore, reader, write
 from daemon.ledger.membership import among
+from daemon.ledger.references import kept_references, renew_worn_reference
 from daemon.ledger.tables import conversations, feedback, past_conversations, scores, windows
-from daemon.ledger.windows import kept_references, renew_worn_reference
 
 #: Rows that one transaction lets go of at most: about a tenth of a second.
 PAGE = 4_000

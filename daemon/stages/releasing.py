@@ -5,8 +5,8 @@ from collections.abc import Callable, Collection
 
 from daemon.clock import Clock
 from daemon.gatekeeping import Comparison, HeldOut, VersionScorer, waits_for_data, worth_another_look
+from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.trainings import TrainingLedger
-from daemon.ledger.windows import WindowLedger
 from daemon.metrics import Metrics
 from daemon.registering import DAEMON
 from daemon.taint import tainted
@@ -35,7 +35,7 @@ class ReleasingStage:
     def __init__(
         self,
         store: Store,
-        windows: WindowLedger,
+        references: ReferenceLedger,
         trainings: TrainingLedger,
         loaded: VersionScorer,
         held_out: HeldOut,
@@ -50,7 +50,7 @@ class ReleasingStage:
         clock: Clock,
     ) -> None:
         self._store = store
-        self._windows = windows
+        self._references = references
         self._trainings = trainings
         self._loaded = loaded
         self._held_out = held_out
@@ -138,14 +138,14 @@ class ReleasingStage:
 
     def _keep_reference(self, version: VersionName, kind: PromotionKind) -> None:
         """See to it that windows are compared with what the live version is known to handle."""
-        reference = self._windows.reference()
+        reference = self._references.newest()
         if reference is not None and reference.version == str(version):
             return
         now = self._clock()
-        if kind is PromotionKind.ROLLBACK and self._windows.restore_reference(str(version), now) is not None:
+        if kind is PromotionKind.ROLLBACK and self._references.restore(str(version), now) is not None:
             return
         since = self._learned_from(self._store.version(version))
-        self._windows.start_reference(str(version), size=self._reference_size, after_seq=since - 1, now=now)
+        self._references.start(str(version), size=self._reference_size, after_seq=since - 1, now=now)
 
     def _learned_from(self, version: Version) -> int:
         """Return the first conversation that was new to a version; 1 for the base."""

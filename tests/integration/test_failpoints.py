@@ -22,6 +22,7 @@ from daemon.ledger.erasures import ErasureLedger, Subject
 from daemon.ledger.halts import HaltLedger
 from daemon.ledger.history_retention import HistoryRetention, KeepHistory
 from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.retention import ConversationRetention, Keep
 from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
@@ -60,6 +61,7 @@ class Daemon:
         self.halts = HaltLedger(self.engine)
         self.letters = DeadLetterLedger(self.engine)
         self.windows = WindowLedger(self.engine)
+        self.references = ReferenceLedger(self.engine)
         self.detectors = DetectorLedger(self.engine)
         self.talks = ConversationLedger(self.engine)
         self.trainings = TrainingLedger(self.engine)
@@ -88,7 +90,7 @@ class Daemon:
     def _start(self) -> None:
         register_base(self.store, model_line=LINE, base="b", base_digest="d" * 64, clock=lambda: NOW)
         if self.windows.reference() is None:
-            self.windows.start_reference(f"{LINE}-v0", size=20, after_seq=0, now=NOW)
+            self.references.start(f"{LINE}-v0", size=20, after_seq=0, now=NOW)
 
     def _read(self) -> None:
         """The topic has 60 conversations; the polls bring twenty each, and some again."""
@@ -200,7 +202,7 @@ class Daemon:
         reference = self.windows.reference()
         assert reference is not None
         if reference.id == 1:
-            self.windows.restore_reference(f"{LINE}-v0", NOW)
+            self.references.restore(f"{LINE}-v0", NOW)
         if self.target.current() != V1:
             version = self.store.version(V1)
             self.target.serve(version, self.artifacts.fetch(version.artifact or "", version.digest), now=NOW)

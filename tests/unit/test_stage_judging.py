@@ -7,6 +7,7 @@ from daemon.judge_process import JudgeDied
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
 from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.windows import JudgedWindow, WindowLedger
 from daemon.metrics import Metrics
 from daemon.stages.judging import JudgingStage
@@ -68,7 +69,8 @@ class World:
     def __init__(self, folder: Path) -> None:
         self.engine = a_ledger(folder)
         self.windows = WindowLedger(self.engine)
-        self.windows.start_reference("chat-v0", size=10, after_seq=0, now=NOW)
+        self.references = ReferenceLedger(self.engine)
+        self.references.start("chat-v0", size=10, after_seq=0, now=NOW)
         self.judge = FakeJudge()
         self.metrics = Metrics()
         self.detectors = DetectorLedger(self.engine)

@@ -7,6 +7,7 @@ from daemon.facts import NewConversation
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger
 from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.windows import WindowLedger
 from daemon.metrics import Metrics
 from daemon.stages.watching import WatchingStage
@@ -23,7 +24,8 @@ class World:
     def __init__(self, folder: Path) -> None:
         self.engine = a_ledger(folder)
         self.windows = WindowLedger(self.engine)
-        self.windows.start_reference("chat-v0", size=200, after_seq=0, now=NOW)
+        self.references = ReferenceLedger(self.engine)
+        self.references.start("chat-v0", size=200, after_seq=0, now=NOW)
         self.detectors = DetectorLedger(self.engine)
         self.metrics = Metrics()
         self.stage = self.start()
@@ -109,7 +111,7 @@ def test_a_new_reference_is_watched_from_its_own_first_window_on(world: World) -
     world.talk(260, SHOP)
     world.stage.step()
 
-    world.windows.start_reference("chat-v1", size=40, after_seq=0, now=NOW)
+    world.references.start("chat-v1", size=40, after_seq=0, now=NOW)
     world.talk(5, SHOP)
     world.stage.step()
 
