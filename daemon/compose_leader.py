@@ -25,6 +25,7 @@ from daemon.stages.releasing import ReleasingStage
 from daemon.stages.retention import RetentionStage
 from daemon.stages.training import TrainingStage
 from daemon.stages.watching import WatchingStage
+from daemon.stages.widening import WideningStage
 from daemon.stores import Stores
 from daemon.translate import (
     dataset_settings,
@@ -79,6 +80,9 @@ def lead(
             _dead_letters(settings, stores, metrics, connected),
             _watching(settings, stores, metrics),
             _judging(settings, stores, metrics, judge),
+            WideningStage(
+                stores.references, stores.windows, days=settings.windows.reference_days, clock=utc_now
+            ),
             _deciding(settings, stores, metrics, training, releasing),
             training,
             releasing,
@@ -135,6 +139,7 @@ def _watching(settings: Settings, stores: Stores, metrics: Metrics) -> WatchingS
             reference,
             conversations_between_false_alarms=settings.monitors.conversations_between_false_alarms,
             seed=settings.monitors.seed,
+            cycle_days=settings.windows.reference_days,
             state=state,
             recent=recent,
         )
@@ -154,6 +159,7 @@ def _judging(settings: Settings, stores: Stores, metrics: Metrics, judge: JudgeP
         stores.windows,
         stores.conversations,
         stores.detectors,
+        stores.references,
         judge,
         learned_until=stores.trainings.learned_until,
         model_line=settings.model_line,
@@ -257,6 +263,7 @@ def _releasing(
         gate=gate_settings(settings),
         automatic=settings.release.automatic,
         reference_size=settings.windows.reference_size,
+        reference_days=settings.windows.reference_days,
         metrics=metrics,
         clock=utc_now,
     )

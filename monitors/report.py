@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from monitors.columns import ColumnsMonitor, descriptor_columns
+from monitors.cycles import compared
 from monitors.engine import run
 from monitors.errors import NothingToReport
 from monitors.mmd import TextDiscrepancyMonitor
@@ -21,6 +22,11 @@ def html_report(window: Window, reference: Reference, path: Path, settings: Moni
     """
     if not window.samples or not reference.samples:
         raise NothingToReport("the window or the reference is empty: wait for more conversations")
+    reference = compared(window, reference, cycle_days=settings.cycle_days)
+    if not reference.samples:
+        raise NothingToReport(
+            "the reference does not know the window's time of the day: wait until it spans it"
+        )
     current, past = _frame(window.samples), _frame(reference.samples)
     rate = settings.conversations_between_false_alarms
     mmd = TextDiscrepancyMonitor(

@@ -22,13 +22,14 @@ from sqlalchemy import (
 from daemon.facts import RunState
 from daemon.ledger.database import write
 from daemon.ledger.membership import among
-from daemon.ledger.references import kept_reference_ids
+from daemon.ledger.reference_rows import kept_reference_ids
 from daemon.ledger.retention import PAGE
 from daemon.ledger.tables import (
     alarms,
     dead_letters,
     decisions,
     detectors,
+    freezes,
     halts,
     offset_changes,
     references,
@@ -43,7 +44,7 @@ from daemon.ledger.tables import (
 #: The tables that grow with what happens, and are pruned here.
 HistoryTable: TypeAlias = Literal[
     "scores", "dead_letters", "halts", "offset_changes", "train_requests", "training_records",
-    "runs", "decisions", "windows", "alarms", "detectors", "reference_sets",
+    "runs", "decisions", "windows", "alarms", "detectors", "reference_sets", "reference_freezes",
 ]  # fmt: skip
 
 
@@ -95,6 +96,7 @@ class HistoryRetention:
         return {
             "halts": pruned(halts, halts.c.cleared_at.is_not(None)),
             "offset_changes": pruned(offset_changes, true()),
+            "reference_freezes": pruned(freezes, freezes.c.ended_at.is_not(None)),
             "train_requests": pruned(train_requests, train_requests.c.taken_at.is_not(None)),
         }
 

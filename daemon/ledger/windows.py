@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Engine, RowMapping, exists, func, insert, sel
 
 from daemon.facts import Alarm, ClosedWindow, SeqRange, StoredReference
 from daemon.ledger.database import in_intake_order, reader, write
-from daemon.ledger.references import fill_reference, newest_reference
+from daemon.ledger.reference_rows import newest_reference
+from daemon.ledger.references import fill_reference
 from daemon.ledger.tables import alarms, conversations, verdicts, windows
 from daemon.standing import DETECTOR, Told, standing_alarm
 
@@ -155,9 +156,10 @@ class WindowLedger:
             return _judged(row, _verdicts(connection, [number])) if row else None
 
     def watched_from(self, reference: StoredReference) -> int:
-        """Return the conversation after which a reference's detector begins: where its first window does."""
+        """Return the conversation after which a reference's detector begins: that before its first window to judge."""
+        judged = select(func.max(windows.c.last_seq)).where(windows.c.judged_at.is_not(None))
         with self._reads.begin() as connection:
-            return window_start(connection) or (reference.range.last if reference.range else 0)
+            return max(connection.scalar(judged) or 0, reference.range.last if reference.range else 0)
 
     def alarm(self, *, after_seq: int) -> Alarm | None:
         """Return the drift that stands against the current reference in conversations after ``after_seq``."""

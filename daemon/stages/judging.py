@@ -10,9 +10,11 @@ from daemon.facts import ClosedWindow, SeqRange, StoredReference
 from daemon.judge_process import Judge, JudgeDied
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, StoredDetector
+from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
 from daemon.metrics import Metrics
 from daemon.samples import samples_of
+from daemon.spans import span_words, title
 from daemon.standing import DETECTOR
 from monitors.suite import Judgement, MonitorSettings
 from monitors.types import Finding, Reference, Sample, Verdict, Window
@@ -37,6 +39,7 @@ class JudgingStage:
         windows: WindowLedger,
         conversations: ConversationLedger,
         detectors: DetectorLedger,
+        references: ReferenceLedger,
         judge: Judge,
         *,
         learned_until: Callable[[], int],
@@ -50,6 +53,7 @@ class JudgingStage:
         self._windows = windows
         self._conversations = conversations
         self._detectors = detectors
+        self._references = references
         self._learned_until = learned_until
         self._judge = judge
         judge.start()
@@ -89,8 +93,9 @@ class JudgingStage:
         case = self._case(window, reference, stored)
         self._judge.submit(
             Window(id=str(window.number), model_line=self._model_line, samples=self._samples(window.range)),
-            Reference(id=str(reference.id), samples=self._samples(reference.range)),
+            self._known(reference),
             case.settings,
+            self._earlier(case.settings),
         )
         self._current = case
 
@@ -109,7 +114,12 @@ class JudgingStage:
             ),
             detected=quiet_verdict(id_, state_of(stored.state), threshold=rate)
             if raised is None or standing is not None
-            else alarm_verdict(id_, raised, threshold=rate),
+            else alarm_verdict(
+                id_,
+                raised,
+                threshold=rate,
+                caution=span_words(reference, self._settings.cycle_days),
+            ),
         )
 
     def _passes_over(self, stored: StoredDetector) -> bool:
@@ -187,6 +197,16 @@ class JudgingStage:
                 extra={"action": "judge"},
             )
         self._current, self._attempts = None, 0
+
+    def _earlier(self, settings: MonitorSettings) -> list[Reference]:
+        """Return what a change may be a return to, where one is to be explained."""
+        if not settings.alarmed and not settings.confirming:
+            return []
+        return [self._known(reference) for reference in self._references.earlier()]
+
+    def _known(self, reference: StoredReference) -> Reference:
+        samples = samples_of(self._conversations.of_reference(reference))
+        return Reference(id=str(reference.id), samples=samples, title=title(reference))
 
     def _samples(self, span: SeqRange) -> tuple[Sample, ...]:
         return samples_of(self._conversations.between(span))

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from daemon.detection import state_of
-from daemon.facts import Alarm, StoredReference
+from daemon.facts import Alarm, Freeze, StoredReference
 from daemon.ledger.detectors import RaisedAlarm
+from daemon.ledger.reasons import ReasonLedger
 from daemon.ledger.windows import JudgedWindow
 from daemon.settings import Settings
+from daemon.standing import LOOKS
 from daemon.stores import Stores
 from daemon.views.story import explanation_of
 from monitors.types import Aspect, Explanation
@@ -36,6 +38,9 @@ class DriftView:
     raised: tuple[RaisedAlarm, ...]  # the latest alarms, newest first, those that were dropped too
     explained: JudgedWindow | None  # the latest window with an explanation
     explanation: Explanation | None
+    recurrence: str | None  # which earlier reference fits that window again, if one does
+    freeze: Freeze | None  # of the reference
+    cycle_days: float  # that the reference comes to span
 
 
 def drift_view(stores: Stores, settings: Settings) -> DriftView:
@@ -49,6 +54,11 @@ def drift_view(stores: Stores, settings: Settings) -> DriftView:
         raised=tuple(stores.detectors.newest(_ALARMS_SHOWN)),
         explained=explained,
         explanation=explanation_of(explained) if explained else None,
+        recurrence=None
+        if explained is None
+        else ReasonLedger(stores.engine).recurrence_since(explained.window.number - LOOKS),
+        freeze=stores.references.frozen(),
+        cycle_days=settings.windows.reference_days,
     )
 
 

@@ -13,12 +13,23 @@ from sqlalchemy import MetaData, select
 
 from daemon.ceiling import Ceiling
 from daemon.dataset import DatasetSettings, build
-from daemon.facts import Action, Decision, Halt, HaltKind, OffsetChange, Run, RunState, Trigger
+from daemon.facts import (
+    Action,
+    Decision,
+    Halt,
+    HaltKind,
+    OffsetChange,
+    ReferenceCause,
+    Run,
+    RunState,
+    Trigger,
+)
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.database import open_ledger, reader
 from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
 from daemon.ledger.erasures import ErasureLedger, Subject
+from daemon.ledger.freezes import FreezeLedger
 from daemon.ledger.halts import HaltLedger
 from daemon.ledger.history_retention import HistoryRetention, KeepHistory
 from daemon.ledger.intake import IntakeLedger
@@ -36,7 +47,7 @@ from registry.names import VersionName
 from registry.sql import SqlStore
 from registry.transitions import promote
 from tests.factories_daemon import a_gate_report
-from tests.factories_ledger import NOW, TOPIC, a_batch, a_dead_letter, a_feedback, a_talk
+from tests.factories_ledger import NOW, TOPIC, a_batch, a_dead_letter, a_feedback, a_talk, spread
 from tests.faults import KILLED, Fault, Kind, steps_of_the_program, watched
 
 LINE = "chat"
@@ -62,6 +73,7 @@ class Daemon:
         self.letters = DeadLetterLedger(self.engine)
         self.windows = WindowLedger(self.engine)
         self.references = ReferenceLedger(self.engine)
+        self.freezes = FreezeLedger(self.engine)
         self.detectors = DetectorLedger(self.engine)
         self.talks = ConversationLedger(self.engine)
         self.trainings = TrainingLedger(self.engine)
@@ -77,6 +89,7 @@ class Daemon:
             self._read,
             self._set_aside,
             self._judge,
+            self._refer,
             self._train,
             self._release,
             self._forget,
@@ -96,7 +109,10 @@ class Daemon:
         """The topic has 60 conversations; the polls bring twenty each, and some again."""
         while (first := self.intake.next_offsets().get((TOPIC, 0), 0)) < 60:
             again = max(0, first - 5)
-            batch = [a_talk(n, user=f"u{n % 7}", held_out=n % 7 == 0) for n in range(again, first + 20)]
+            batch = [
+                spread(a_talk(n, user=f"u{n % 7}", held_out=n % 7 == 0, at=NOW + timedelta(hours=n)))
+                for n in range(again, first + 20)
+            ]
             self.intake.record(a_batch(batch))
         if self.windows.close_aged_window(max_age_s=1, min_size=1, now=NOW + timedelta(hours=1)):
             pytest.fail("no window is open")
@@ -121,7 +137,7 @@ class Daemon:
         if (
             self.talks.last_seq() < 65
         ):  # five more, which wait in the open window until it is closed for its age
-            late = [a_talk(n, user="late") for n in range(65, 70)]
+            late = [spread(a_talk(n, user="late", at=NOW + timedelta(hours=n))) for n in range(65, 70)]
             self.intake.record(a_batch(late, feedback=[a_feedback(70, "never came")]))
         self.windows.close_aged_window(max_age_s=1, min_size=5, now=NOW + timedelta(hours=1))
 
@@ -130,7 +146,7 @@ class Daemon:
         if self.detectors.stored(1) is None:
             self.detectors.keep(detector)
         if not self.detectors.newest(1):
-            raised = RaisedAlarm(seq=70, since_seq=60, evidence={"input": 1e6}, at=NOW)
+            raised = RaisedAlarm(seq=65, since_seq=60, evidence={"input": 1e6}, at=NOW)
             self.detectors.raise_alarm(detector, raised)
         self.windows.pass_over(lambda number: verdict(number, "stable"), keep=1, seen=40, now=NOW)
         while (window := self.windows.next_to_judge()) is not None:
@@ -142,6 +158,17 @@ class Daemon:
                 explanation=None,
                 now=NOW,
             )
+
+    def _refer(self) -> None:
+        """The reference spans ever more; an operator freezes it, fixes another and lets it go."""
+        self.references.widen(days=7, now=NOW)
+        newest = self.references.newest()
+        assert newest is not None
+        if newest.cause is ReferenceCause.WIDENED:
+            self.freezes.freeze(by="ada", why="the fair", now=NOW)
+            self.references.fix_last(f"{LINE}-v0", 30, size=20, by="ada", why="the fair", now=NOW)
+        if self.references.frozen():
+            self.freezes.unfreeze(by="ada", now=NOW)
 
     def _train(self) -> None:
         if self.trainings.open_decision() is None and not self.trainings.recent_runs(1):
@@ -199,9 +226,9 @@ class Daemon:
             gate = self.store.gate_reports(V1)[-1]
             entry = promote(history, V1, gate=gate, reason="better", by=DAEMON, now=NOW, force=True)
             self.store.append(entry, expected=history.position)
-        reference = self.windows.reference()
+        reference = self.references.newest()
         assert reference is not None
-        if reference.id == 1:
+        if reference.cause is ReferenceCause.OPERATOR:
             self.references.restore(f"{LINE}-v0", NOW)
         if self.target.current() != V1:
             version = self.store.version(V1)

@@ -7,6 +7,7 @@ import pytest
 from daemon.facts import Action, Decision, Run, RunState, SeqRange, StoredConversation, Trigger
 from daemon.gatekeeping import NEW, OLD, HeldOut, waits_for_data, worth_another_look
 from daemon.ledger.conversations import ConversationLedger
+from daemon.ledger.freezes import FreezeLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.trainings import TrainingLedger
@@ -91,7 +92,7 @@ class World:
             self.store, self.references, self.trainings, self.loaded,
             self.held_out,
             model_line=LINE, put_live=self.put_live, erased_runs=lambda: self.erased,
-            gate=GateSettings(min_clusters=10), automatic=automatic, reference_size=20,
+            gate=GateSettings(min_clusters=10), automatic=automatic, reference_size=20, reference_days=0,
             metrics=self.metrics, clock=lambda: NOW,
         )  # fmt: skip
         self.stage.step()
@@ -183,6 +184,23 @@ def test_promotion_refreshes_the_reference_with_what_is_new(world: World) -> Non
     reference = world.references.newest()
     assert reference is not None
     assert (reference.version, reference.range) == ("chat-v1", SeqRange(first=101, last=120))
+
+
+def test_a_frozen_reference_outlasts_a_promotion_and_is_refreshed_once_it_is_let_go(world: World) -> None:
+    freezes = FreezeLedger(world.engine)
+    freezes.freeze(by="ada", why="the audit", now=NOW)
+    world.finish_run()
+    world.turn()
+    frozen = world.references.newest()
+
+    freezes.unfreeze(by="ada", now=NOW)
+    world.turn(1)
+
+    followed = world.references.newest()
+    assert frozen is not None
+    assert followed is not None
+    assert (world.live, frozen.version) == (1, "chat-v0")
+    assert (followed.version, followed.range) == ("chat-v1", SeqRange(first=101, last=120))
 
 
 def test_a_candidate_that_forgets_is_rejected_and_stays_a_candidate(world: World) -> None:
