@@ -12,6 +12,7 @@ from daemon.commands import (
     forgetting,
     letters,
     looking,
+    referring,
     running,
     setting_up,
     stream,
@@ -50,6 +51,7 @@ for panel, commands in (
         app.command(rich_help_panel=panel)(command)
 app.add_typer(benching.bench, name="bench", rich_help_panel=_LOOK)
 app.add_typer(drifting.drift, name="drift", rich_help_panel=_LOOK)
+app.add_typer(referring.reference, name="reference", rich_help_panel=_ACT)
 app.add_typer(stream.intake, name="intake", rich_help_panel=_ACT)
 app.add_typer(letters.deadletters, name="deadletters", rich_help_panel=_ACT)
 app.add_typer(setting_up.config, name="config", rich_help_panel=_SET_UP)

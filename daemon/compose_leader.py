@@ -27,6 +27,7 @@ from daemon.stages.releasing import ReleasingStage
 from daemon.stages.retention import RetentionStage
 from daemon.stages.training import TrainingStage
 from daemon.stages.watching import WatchingStage
+from daemon.stages.widening import WideningStage
 from daemon.stores import Stores
 from daemon.translate import (
     aspects,
@@ -83,6 +84,9 @@ def lead(
             _dead_letters(settings, stores, metrics, connected),
             _watching(settings, stores, metrics),
             _judging(settings, stores, metrics, judge),
+            WideningStage(
+                stores.references, stores.windows, days=settings.windows.reference_days, clock=utc_now
+            ),
             _deciding(settings, stores, metrics, training, releasing),
             training,
             releasing,
@@ -144,6 +148,7 @@ def _watching(settings: Settings, stores: Stores, metrics: Metrics) -> WatchingS
             conversations_between_false_alarms=settings.monitors.conversations_between_false_alarms,
             seed=settings.monitors.seed,
             listens=late_aspects(settings),
+            cycle_days=settings.windows.reference_days,
             state=state,
             recent=recent,
         )
@@ -184,6 +189,7 @@ def _judging(settings: Settings, stores: Stores, metrics: Metrics, judge: JudgeP
         stores.windows,
         stores.conversations,
         stores.detectors,
+        stores.references,
         judge,
         learned_until=stores.trainings.learned_until,
         model_line=settings.model_line,
@@ -275,7 +281,7 @@ def _releasing(
     )
     stage = ReleasingStage(
         stores.versions,
-        stores.windows,
+        stores.references,
         stores.trainings,
         loaded,
         HeldOut(
@@ -287,6 +293,7 @@ def _releasing(
         gate=gate_settings(settings),
         automatic=settings.release.automatic,
         reference_size=settings.windows.reference_size,
+        reference_days=settings.windows.reference_days,
         metrics=metrics,
         clock=utc_now,
     )

@@ -86,8 +86,10 @@ def in_words(aspect: Aspect) -> str:
     return _SAID[aspect]
 
 
-def alarm_verdict(window_id: str, raised: RaisedAlarm, *, threshold: float) -> Verdict:
-    """Return the detector's verdict on the window whose conversation raised an alarm."""
+def alarm_verdict(
+    window_id: str, raised: RaisedAlarm, *, threshold: float, caution: str | None = None
+) -> Verdict:
+    """Return the detector's verdict on the window whose conversation raised an alarm. ``caution``: what it can't tell."""
     wealth = sum(raised.evidence.values()) / len(raised.evidence)
     telling = sorted(
         (Aspect(name) for name, evidence in raised.evidence.items() if evidence >= _TELLING),
@@ -101,7 +103,7 @@ def alarm_verdict(window_id: str, raised: RaisedAlarm, *, threshold: float) -> V
         score=wealth / threshold,
         threshold=1.0,
         reason=f"the stream changed at about conversation {raised.since_seq}: {what} (evidence {wealth:,.0f} : 1, alarm "
-        f"from {threshold:,.0f})",
+        f"from {threshold:,.0f})" + (f"; {caution}" if caution else ""),
         numbers={
             "seq": raised.seq,
             "since_seq": raised.since_seq,

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import time
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from typing import Protocol
 
@@ -23,7 +24,9 @@ class Judge(Protocol):
 
     def start(self) -> None: ...
 
-    def submit(self, window: Window, reference: Reference, settings: MonitorSettings) -> None: ...
+    def submit(
+        self, window: Window, reference: Reference, settings: MonitorSettings, earlier: Sequence[Reference]
+    ) -> None: ...
 
     def poll(self) -> tuple[Judgement, float] | None: ...
 
@@ -48,11 +51,13 @@ class JudgeProcess:
         if self._process is None or not self._process.is_alive():
             self._start()
 
-    def submit(self, window: Window, reference: Reference, settings: MonitorSettings) -> None:
+    def submit(
+        self, window: Window, reference: Reference, settings: MonitorSettings, earlier: Sequence[Reference]
+    ) -> None:
         """Start judging. The answer comes from ``poll``; submit again only after that."""
         self.start()
         try:
-            self._require_pipe().send((window, reference, settings))
+            self._require_pipe().send((window, reference, settings, tuple(earlier)))
         except OSError:
             return  # it died just now; poll says so
 
@@ -110,8 +115,8 @@ def _serve(pipe: Connection) -> None:
     os.nice(_NICENESS)
     while True:
         try:
-            window, reference, settings = pipe.recv()
+            window, reference, settings, earlier = pipe.recv()
         except (EOFError, OSError):
             return
         started = time.monotonic()
-        pipe.send((judge(window, reference, settings), time.monotonic() - started))
+        pipe.send((judge(window, reference, settings, earlier), time.monotonic() - started))

@@ -20,7 +20,7 @@ Child: TypeAlias = Literal["scorer", "trainer", "judge"]
 Pruned: TypeAlias = Literal[
     "conversations", "feedback", "scores", "losses", "dead_letters", "halts", "offset_changes", "train_requests",
     "training_records", "runs", "decisions", "windows", "reports", "alarms", "detectors",
-    "reference_sets",
+    "reference_sets", "reference_freezes",
 ]  # fmt: skip
 ActorKind: TypeAlias = Literal["daemon", "operator"]
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from daemon.facts import Alarm, Decision
+from daemon.facts import Alarm, Decision, Freeze
 from daemon.ledger.counts import IntakeCounts, LedgerCounts, RunSummary, WindowCounts
 from daemon.ledger.lease import lease_of
 from daemon.ledger.trainings import TrainWish
@@ -53,6 +53,8 @@ class Overview:
     decision: Decision | None  # the last one
     run: RunSummary | None  # the newest one, whether it goes on or has ended
     candidate: Candidate | None
+    cycle_days: float = 0.0  # that the reference comes to span
+    freeze: Freeze | None = None  # of the reference
 
 
 def overview(stores: Stores, settings: Settings, now: datetime) -> Overview:
@@ -72,6 +74,8 @@ def overview(stores: Stores, settings: Settings, now: datetime) -> Overview:
         decision=next(iter(stores.trainings.recent_decisions(1)), None),
         run=counts.newest_run(),
         candidate=_candidate(stores, history, settings),
+        cycle_days=settings.windows.reference_days,
+        freeze=stores.references.frozen(),
     )
 
 

@@ -186,7 +186,11 @@ class WindowsSection(_Section):
     min_size: int = Field(50, ge=10)
     """Conversations below which a window is never closed."""
     reference_size: int = Field(500, ge=50)
-    """Conversations that later windows are compared with. They should span a daily and weekly cycle."""
+    """Conversations that later windows are compared with, drawn evenly from the time that the reference spans."""
+    reference_days: float = Field(7.0, ge=0)
+    """Days that the reference comes to span, so that a night or a weekend is no change: 7 is a week, with its days. It is
+    in use from reference_size conversations on and widened as time goes by. 0: as soon as there are enough, for streams
+    without cycles, demos and tests."""
 
 
 class MonitorsSection(_Section):

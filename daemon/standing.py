@@ -6,6 +6,8 @@ from datetime import datetime
 
 #: The monitor that raises alarms; those that confirm them are marked as triggering where they are asked to.
 DETECTOR = "e_detector"
+#: The monitor that tells whether an earlier reference fits again.
+RECURRENCE = "recurrence"
 #: Fresh windows that may confirm an alarm. Each is tested at its share of the level.
 LOOKS = 3
 

@@ -14,6 +14,7 @@ from daemon.ledger.erasures import ErasureLedger
 from daemon.ledger.halts import HaltLedger
 from daemon.ledger.history_retention import HistoryRetention
 from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.reports import ReportLedger
 from daemon.ledger.retention import ConversationRetention
 from daemon.ledger.signals import SignalLedger
@@ -38,6 +39,7 @@ class Stores:
     dead_letters: DeadLetterLedger
     erasures: ErasureLedger
     conversations: ConversationLedger
+    references: ReferenceLedger
     windows: WindowLedger
     reports: ReportLedger
     detectors: DetectorLedger
@@ -94,6 +96,7 @@ def _stores(settings: Settings, engine: Engine, holdout: Holdout) -> Stores:
         dead_letters=DeadLetterLedger(engine),
         erasures=ErasureLedger(engine),
         conversations=ConversationLedger(engine, label_fields=settings.monitors.label_fields),
+        references=ReferenceLedger(engine),
         windows=WindowLedger(engine),
         reports=ReportLedger(engine),
         detectors=DetectorLedger(engine),

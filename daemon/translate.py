@@ -86,6 +86,7 @@ def monitor_settings(settings: Settings) -> MonitorSettings:
         conversations_between_false_alarms=section.conversations_between_false_alarms,
         confirmation_level=section.confirmation_level / LOOKS,
         seed=section.seed,
+        cycle_days=settings.windows.reference_days,
     )
 
 

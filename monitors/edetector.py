@@ -15,6 +15,10 @@ a little, by chance. So experts remember fewer conversations than it has; draws 
 bet forgoes as much as the mean of what it is drawn from may be off (``_LUCK``). Without these, what was drawn
 again and again raised 13 alarms in 14,400 conversations at a reference of 300 (``retuned bench drift``).
 
+Where a cycle is expected and the reference has not lived through it yet, nothing is bet on a conversation of a time of the
+day that the reference does not know (``cycles.KnownTimes``), and others are compared with those nearest to it. Whether to
+bet follows from the time alone, before anything is known of what was said, so the promise holds: not to bet pays 1.
+
 The experts of an aspect share its wealth (fixed share: Herbster and Warmuth, 1998): what pays now leads now.
 """
 
@@ -23,19 +27,18 @@ from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 
 from monitors.betting import EXPERTS, HORIZONS, Bettor, Floats, payoffs
+from monitors.cycles import DAY, MONDAY, NEAR, WEEK, KnownTimes, core, spanned_days
 from monitors.late import LATE, LATE_EXPERTS, Heard, LateBets, Signal, keys_of
 from monitors.tokens import BUCKETS, Tokens, tokens_of
 from monitors.types import PLAIN_ASPECTS, Aspect, Sample
 
 _SHARE = 0.005  # of the wealth that experts even out at each bet
 _REMEMBERED = max(HORIZONS)
-_MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
-_DAY, _WEEK = timedelta(days=1), timedelta(weeks=1)
 #: Conversations that a week's part leaves to draw from, at least; a smaller reference is not split by days.
 _ENOUGH = 125
 _OF_WEEK, _OF_DAY = 1 / 24, 1 / 4  # of the reference, nearest in phase: those to draw from
@@ -90,6 +93,7 @@ class EDetector:
         conversations_between_false_alarms: int = 20_000,
         seed: int = 0,
         listens: Collection[Aspect] = (),
+        cycle_days: float = 0.0,
         state: DetectorState | None = None,
         recent: Mapping[int, Sample] | None = None,
     ) -> None:
@@ -97,13 +101,19 @@ class EDetector:
         ``listens``: the late aspects that it will hear of, and that count too.
 
         ``state`` and ``recent``, the samples of its keys, let it go on where another stopped.
+
+        ``cycle_days`` is how long the stream's cycle is taken to be; 0: it has none.
         """
         self._threshold = conversations_between_false_alarms
         self._seed = seed
+        partial = spanned_days(reference) < cycle_days
+        self._known = KnownTimes([sample.at for sample in reference]) if partial else None
         described = [(sample, tokens_of(sample)) for sample in reference]
         self._draws = {
             aspect: _Draws(
-                [(sample, found[aspect]) for sample, found in described if aspect in found], aspect
+                [(sample, found[aspect]) for sample, found in described if aspect in found],
+                aspect,
+                partial=partial,
             )
             for aspect in aspects
         }
@@ -145,8 +155,9 @@ class EDetector:
         """Bet on a conversation, then learn from it. ``key`` identifies it in the state."""
         if sample.group not in self._groups:
             tokens = self._tokens(sample)
-            for aspect, found in tokens.items():
-                self._stakes[aspect] = self._bet(aspect, key, sample, found)
+            if self._known is None or sample.at in self._known:
+                for aspect, found in tokens.items():
+                    self._stakes[aspect] = self._bet(aspect, key, sample, found)
             self._remember(key, sample, tokens)
         self._count += 1
 
@@ -219,7 +230,7 @@ def _late_bets(
     recent: Mapping[int, Sample],
 ) -> dict[Aspect, LateBets]:
     times = [sample.at for sample in reference]
-    by_day = bool(times) and max(times) - min(times) >= _DAY
+    by_day = bool(times) and max(times) - min(times) >= DAY
     groups = {key: sample.group for key, sample in recent.items()}
     return {
         aspect: LateBets(state.heard.get(aspect, Heard()), groups, seed=f"{seed}/{aspect}", by_day=by_day)
@@ -231,12 +242,21 @@ def _late_bets(
 class _Draws:
     """Draws conversations of the reference from the time of the day, or of the week, at which the fresh one took place."""
 
-    def __init__(self, members: Sequence[tuple[Sample, Tokens]], aspect: Aspect) -> None:
+    def __init__(
+        self, members: Sequence[tuple[Sample, Tokens]], aspect: Aspect, *, partial: bool = False
+    ) -> None:
+        """``partial``: the reference has not lived through the stream's cycle."""
         times = [sample.at for sample, _ in members]
         span = max(times) - min(times) if times else timedelta()
-        by_week = span >= _WEEK and len(members) * _OF_WEEK >= _ENOUGH
-        self._cycle = _WEEK if by_week else _DAY if span >= _DAY else None
+        by_week = span >= WEEK and len(members) * _OF_WEEK >= _ENOUGH
+        self._cycle = WEEK if by_week else DAY if span >= DAY else None
         share = 1.0 if self._cycle is None else _OF_WEEK if by_week else _OF_DAY
+        self._start, self._wraps = MONDAY, True
+        if partial and times:
+            earliest, latest = core(times)
+            if latest - earliest < DAY:  # a part of a day has ends, and they are no neighbours
+                self._cycle, self._start, self._wraps = DAY, earliest - NEAR, False
+                share = min(1.0, _OF_DAY / max((latest - earliest) / DAY, _OF_DAY))
         #: How many conversations a draw is made among.
         self.breadth = max(1, round(share * len(members)))
         ordered = sorted(members, key=lambda member: (self._phase(member[0].at), member[0].id))
@@ -250,10 +270,13 @@ class _Draws:
         if not count:
             return None
         middle = bisect_left(self._phases, self._phase(fresh.at))
-        drawn = (middle - self.breadth // 2 + chance % self.breadth) % count
+        first = middle - self.breadth // 2
+        if not self._wraps:
+            first = min(max(first, 0), count - self.breadth)
+        drawn = (first + chance % self.breadth) % count
         if self._versions is not None and self._versions[drawn] != fresh.version:
             return None
         return drawn
 
     def _phase(self, at: datetime) -> float:
-        return 0.0 if self._cycle is None else ((at - _MONDAY) % self._cycle) / self._cycle
+        return 0.0 if self._cycle is None else ((at - self._start) % self._cycle) / self._cycle

@@ -4,10 +4,11 @@ Importing this is light; judging loads Evidently, which takes seconds: judge in 
 """
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from monitors.cycles import compared, spanned_days
 from monitors.errors import InvalidSettings
 from monitors.evidence import Minimum, inconclusive
 from monitors.types import Explanation, Finding, Monitor, Reference, Verdict, Window
@@ -43,6 +44,8 @@ class MonitorSettings:
     detected: Verdict | None = None
     #: Words, characters and descriptors in an explanation at most.
     explanation_limit: int = 12
+    #: Days of the stream's cycle: windows are then compared with conversations of their time of the day. 0: none.
+    cycle_days: float = 0.0
 
     def __post_init__(self) -> None:
         unknown = {*self.monitors, *self.confirm_by} - {*MONITORS}
@@ -70,27 +73,45 @@ class Judgement:
     failed: tuple[str, ...] = ()
 
 
-def judge(window: Window, reference: Reference, settings: MonitorSettings) -> Judgement:
-    """Judge a window. A monitor that fails gives INCONCLUSIVE with the reason, and the others still speak."""
-    found = {name: _or_reason(_asked(name, window, reference, settings)) for name in settings.monitors}
+def judge(
+    window: Window, reference: Reference, settings: MonitorSettings, earlier: Sequence[Reference] = ()
+) -> Judgement:
+    """Judge a window. A monitor that fails gives INCONCLUSIVE with the reason, and the others still speak.
+
+    Where there is an alarm to explain, it is also told whether one of the ``earlier`` references fits again.
+    """
+    alike = compared(window, reference, cycle_days=settings.cycle_days)
+    if len(alike.samples) < settings.minimum.reference <= len(reference.samples):
+        unknown = Judgement(
+            verdicts=_at_an_unknown_time(window, reference, alike, settings), explanation=None
+        )
+        return _explained(unknown, window, reference, settings) if settings.alarmed else unknown
+    found = {name: _or_reason(_asked(name, window, alike, settings)) for name in settings.monitors}
     verdicts = tuple(
         inconclusive(name, window, f"the monitor failed: {said}") if isinstance(said, str) else said
         for name, said in found.items()
     )
+    failed = tuple(name for name, said in found.items() if isinstance(said, str))
     confirmed = settings.confirming and any(
         verdict.finding is Finding.DRIFT and verdict.monitor in settings.confirm_by for verdict in verdicts
     )
-    failed = tuple(name for name, said in found.items() if isinstance(said, str))
-    explanation = _explanation(window, reference, settings) if confirmed or settings.alarmed else None
-    if explanation is None:
+    if not confirmed and not settings.alarmed:
         return Judgement(verdicts=verdicts, explanation=None, failed=failed)
-    report = _report(window, reference, verdicts, explanation, settings)
-    return Judgement(
-        verdicts=verdicts,
-        explanation=explanation,
-        report=report,
-        failed=failed if report else (*failed, "report"),
-    )
+    recurrence = _recurrence(window, alike, earlier, settings) if earlier else ()
+    judged = Judgement(verdicts=(*verdicts, *recurrence), explanation=None, failed=failed)
+    return _explained(judged, window, alike, settings)
+
+
+def _explained(
+    judged: Judgement, window: Window, reference: Reference, settings: MonitorSettings
+) -> Judgement:
+    """Add what changed, and the report of it for people."""
+    explanation = _explanation(window, reference, settings)
+    if explanation is None:
+        return judged
+    report = _report(window, reference, judged.verdicts, explanation, settings)
+    failed = judged.failed if report else (*judged.failed, "report")
+    return replace(judged, explanation=explanation, report=report, failed=failed)
 
 
 def build(name: str, settings: MonitorSettings) -> Monitor:
@@ -119,6 +140,28 @@ def _asked(
     name: str, window: Window, reference: Reference, settings: MonitorSettings
 ) -> Callable[[], Verdict]:
     return lambda: build(name, settings).judge(window, reference)
+
+
+def _at_an_unknown_time(
+    window: Window, reference: Reference, alike: Reference, settings: MonitorSettings
+) -> tuple[Verdict, ...]:
+    """Say that the reference can't tell what is usual at the window's time of the day."""
+    reason = (
+        f"the reference has {len(alike.samples)} conversations of the window's time of the day, and "
+        f"{settings.minimum.reference} are needed; it spans {spanned_days(reference.samples):.1f} of "
+        f"{settings.cycle_days:g} days"
+    )
+    return tuple(inconclusive(name, window, reason) for name in settings.monitors)
+
+
+def _recurrence(
+    window: Window, current: Reference, earlier: Sequence[Reference], settings: MonitorSettings
+) -> tuple[Verdict, ...]:
+    from monitors.recurrence import NAME, recognise
+
+    alike = [compared(window, one, cycle_days=settings.cycle_days) for one in earlier]
+    said = _or_reason(lambda: recognise(window, current, alike, minimum=settings.minimum, seed=settings.seed))
+    return (inconclusive(NAME, window, f"the comparison failed: {said}") if isinstance(said, str) else said,)
 
 
 def _explanation(window: Window, reference: Reference, settings: MonitorSettings) -> Explanation | None:

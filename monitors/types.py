@@ -70,6 +70,7 @@ class Reference:
 
     id: str
     samples: tuple[Sample, ...]
+    title: str = ""  # what people call it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

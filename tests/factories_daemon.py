@@ -226,7 +226,7 @@ def a_line(folder: Path, **changes: object) -> Line:
         clock=line.clock,
     )
     put_live(line.stores, model_line=LINE, clock=line.clock)
-    line.stores.windows.start_reference(f"{LINE}-v0", size=50, after_seq=0, now=line.clock())
+    line.stores.references.start(f"{LINE}-v0", size=50, after_seq=0, now=line.clock())
     line.talks(50)
     line.dead_letter()
     reference = line.stores.windows.reference()
@@ -242,7 +242,7 @@ def line_settings(folder: Path, **changes: object) -> Settings:
         "state_dir": folder / "state",
         "model": {"base": str(folder / "model")},
         "kafka": {"bootstrap_servers": ["127.0.0.1:1"]},
-        "windows": {"size": 20, "min_size": 10, "reference_size": 50},
+        "windows": {"size": 20, "min_size": 10, "reference_size": 50, "reference_days": 0},
         "policy": {"min_new_conversations": 30},
         "http": {"port": 1},
     }

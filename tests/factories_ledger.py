@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -96,3 +97,9 @@ def talks(first: int, count: int, *, held_out_every: int = 0) -> list[NewConvers
         a_talk(offset, held_out=bool(held_out_every) and offset % held_out_every == 0)
         for offset in range(first, first + count)
     ]
+
+
+def spread(new: NewConversation) -> NewConversation:
+    """The same conversation, with a hash as real ones are: in no order."""
+    name = new.conversation.conversation_id.encode()
+    return replace(new, conversation_hash=hashlib.sha256(name).hexdigest())

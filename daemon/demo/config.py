@@ -15,8 +15,8 @@ _Plain: TypeAlias = "str | int | float | bool | list[str] | dict[str, _Plain]"
 CONFIG_FILE = "retuned.yaml"
 _HEADER = """\
 # Settings of a `retuned demo`. What isn't here has its default; `retuned config show` shows everything.
-# Windows, reference and minimum are smaller than in production, and nothing cools down, so that the whole
-# loop can be seen in minutes.
+# Windows, reference and minimum are smaller than in production, the reference waits for no cycle and nothing
+# cools down, so that the whole loop can be seen in minutes.
 """
 
 
@@ -55,6 +55,7 @@ def _values(place: Place, sizes: Sizes, key: Path, seed: int) -> dict[str, _Plai
         "windows": {
             "size": sizes.window,
             "reference_size": sizes.reference,
+            "reference_days": 0.0,
             "min_size": min(50, sizes.window),
         },
         "monitors": {"seed": seed},

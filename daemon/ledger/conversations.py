@@ -7,9 +7,10 @@ from typing import TypeVarTuple
 from sqlalchemy import ColumnElement, Engine, RowMapping, Select, exists, func, select
 
 from daemon.conversation import Message
-from daemon.facts import Coordinates, SeqRange, StoredConversation
+from daemon.facts import Coordinates, SeqRange, StoredConversation, StoredReference
 from daemon.labels import labels_of
 from daemon.ledger.database import reader
+from daemon.ledger.reference_rows import is_of
 from daemon.ledger.tables import conversations, past_conversations, scores
 
 _Ts = TypeVarTuple("_Ts")
@@ -38,6 +39,12 @@ class ConversationLedger:
             .where(conversations.c.seq.between(span.first, span.last))
             .order_by(conversations.c.seq)
         )
+
+    def of_reference(self, reference: StoredReference) -> list[StoredConversation]:
+        """Return the conversations of a reference, both sides of the split."""
+        with self._reads.begin() as connection:
+            seqs = connection.scalars(select(conversations.c.seq).where(is_of(reference))).all()
+        return self.by_seq(sorted(seqs))
 
     def after(self, seq: int, limit: int) -> list[StoredConversation]:
         """Return the next conversations after one, both sides of the split."""

@@ -22,6 +22,7 @@ from sqlalchemy import (
 from daemon.facts import RunState
 from daemon.ledger.database import write
 from daemon.ledger.membership import among
+from daemon.ledger.reference_rows import kept_reference_ids
 from daemon.ledger.reports import drop_old_reports, drop_torn_reports
 from daemon.ledger.retention import PAGE
 from daemon.ledger.tables import (
@@ -29,6 +30,7 @@ from daemon.ledger.tables import (
     dead_letters,
     decisions,
     detectors,
+    freezes,
     halts,
     losses,
     offset_changes,
@@ -41,12 +43,11 @@ from daemon.ledger.tables import (
     verdicts,
     windows,
 )
-from daemon.ledger.windows import kept_reference_ids
 
 #: The tables that grow with what happens, and are pruned here.
 HistoryTable: TypeAlias = Literal[
     "scores", "losses", "dead_letters", "halts", "offset_changes", "train_requests", "training_records",
-    "runs", "decisions", "windows", "reports", "alarms", "detectors", "reference_sets",
+    "runs", "decisions", "windows", "reports", "alarms", "detectors", "reference_sets", "reference_freezes",
 ]  # fmt: skip
 
 
@@ -100,6 +101,7 @@ class HistoryRetention:
         return {
             "halts": pruned(halts, halts.c.cleared_at.is_not(None)),
             "offset_changes": pruned(offset_changes, true()),
+            "reference_freezes": pruned(freezes, freezes.c.ended_at.is_not(None)),
             "train_requests": pruned(train_requests, train_requests.c.taken_at.is_not(None)),
         }
 

@@ -4,9 +4,10 @@ from sqlalchemy import Engine, exists, select
 
 from daemon.facts import Decision
 from daemon.ledger.database import reader
-from daemon.ledger.tables import alarms, decisions, windows
+from daemon.ledger.tables import alarms, decisions, verdicts, windows
 from daemon.ledger.trainings import decision_of
 from daemon.ledger.windows import JudgedWindow, WindowLedger
+from daemon.standing import LOOKS, RECURRENCE
 
 
 class ReasonLedger:
@@ -29,6 +30,17 @@ class ReasonLedger:
         with self._reads.begin() as connection:
             number = connection.scalar(query)
         return None if number is None else self._windows.window(number)
+
+    def recurrence_since(self, window: int) -> str | None:
+        """Say which earlier reference fits a drift again: what the window of the alarm, or one to confirm it, found."""
+        query = (
+            select(verdicts.c.reason)
+            .where(verdicts.c.window.between(window, window + LOOKS))
+            .where((verdicts.c.monitor == RECURRENCE) & (verdicts.c.finding == "stable"))
+            .order_by(verdicts.c.window.desc())
+        )
+        with self._reads.begin() as connection:
+            return connection.scalar(query.limit(1))
 
     def earlier_answers(self, decision: Decision, limit: int) -> tuple[Decision, ...]:
         """Return the decisions before this one on the same matter, the oldest first: what it waited for."""

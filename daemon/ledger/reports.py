@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from daemon.errors import LedgerError
 from daemon.ledger.database import reader
 from daemon.ledger.membership import among
+from daemon.ledger.reference_rows import is_of, reference_of
 from daemon.ledger.tables import conversations, references, reports, windows
 
 
@@ -87,11 +88,11 @@ def drop_old_reports(connection: Connection, *, keep: int) -> int:
 
 def _left(connection: Connection, window: int) -> int:
     """Count the conversations of a window and its reference."""
-    seq, span, past = conversations.c.seq, windows.c, references.c
-    here = seq.between(span.first_seq, span.last_seq) | seq.between(past.first_seq, past.last_seq)
-    joined = windows.join(references, past.id == span.reference_id).join(conversations, here)
-    query = select(func.count()).select_from(joined).where(span.number == window)
-    return connection.scalar(query) or 0
+    span = connection.execute(select(windows).where(windows.c.number == window)).mappings().one()
+    known = select(references).where(references.c.id == span["reference_id"])
+    past = reference_of(connection.execute(known).mappings().one())
+    inside = conversations.c.seq.between(span["first_seq"], span["last_seq"])
+    return connection.scalar(select(func.count()).where(inside | is_of(past))) or 0
 
 
 def _drop(connection: Connection, numbers: Sequence[int]) -> int:

@@ -15,6 +15,8 @@ from sqlalchemy import Connection, Engine, delete, exists, func, select
 from daemon.facts import SeqRange
 from daemon.ledger.database import in_intake_order, insert_or_ignore, reader, write
 from daemon.ledger.membership import among
+from daemon.ledger.reference_rows import kept_references
+from daemon.ledger.references import renew_worn_reference
 from daemon.ledger.tables import (
     conversations,
     feedback,
@@ -24,7 +26,6 @@ from daemon.ledger.tables import (
     scores,
     windows,
 )
-from daemon.ledger.windows import kept_references, renew_worn_reference
 
 #: Rows that one transaction lets go of at most: about a tenth of a second.
 PAGE = 4_000
@@ -88,12 +89,13 @@ class ConversationRetention:
 
     def _surplus(self, connection: Connection) -> Sequence[int]:
         """Return old ones beyond the sample, of one side, once there are enough to be worth it."""
-        needed = [*kept_references(connection), *_unjudged(connection)]
+        compared, waiting = kept_references(connection), _unjudged(connection)
         for held_out in (False, True):
             old = [
                 (hash_, seq)
                 for seq, hash_ in self._old(connection, held_out)
-                if not any(span.first <= seq <= span.last for span in needed)
+                if not any(span.first <= seq <= span.last for span in waiting)
+                and not any(reference.holds(seq, hash_) for reference in compared)
             ]
             surplus = sorted(old)[self._keep.sample :]
             if len(surplus) >= min(PAGE, max(1, self._keep.sample // 10)):

@@ -168,6 +168,24 @@ references = Table(
     Column("first_seq", BigInteger),
     Column("last_seq", BigInteger),
     Column("created_at", UtcTime, nullable=False),
+    Column("hash_until", String(64)),  # of the range, conversations with a smaller hash or this one
+    Column("since", UtcTime),  # when they took place, but for a hundredth of them at either end
+    Column("until", UtcTime),
+    Column("cause", String(16)),
+    Column("by", Text),
+    Column("why", Text),
+)
+
+#: While one is open, nobody but an operator changes the reference.
+freezes = Table(
+    "reference_freezes",
+    metadata,
+    Column("id", _Seq, primary_key=True, autoincrement=True),
+    Column("at", UtcTime, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("ended_at", UtcTime),
+    Column("ended_by", Text),
 )
 
 windows = Table(

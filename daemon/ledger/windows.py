@@ -1,4 +1,4 @@
-"""Keeps references, windows and what the monitors said of them."""
+"""Keeps windows and what the monitors said of them."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -6,16 +6,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 
-from sqlalchemy import Connection, Engine, RowMapping, Select, exists, func, insert, select, update
+from sqlalchemy import Connection, Engine, RowMapping, exists, func, insert, select, update
 
 from daemon.facts import Alarm, ClosedWindow, SeqRange, StoredReference
 from daemon.ledger.database import in_intake_order, reader, write
+from daemon.ledger.reference_rows import newest_reference
+from daemon.ledger.references import fill_reference
 from daemon.ledger.reports import NewReport, add_report
-from daemon.ledger.tables import alarms, conversations, references, verdicts, windows
+from daemon.ledger.tables import alarms, conversations, verdicts, windows
 from daemon.standing import DETECTOR, Told, standing_alarm
-
-#: Versions that a rollback finds the reference of: further back it begins a new one.
-_REFERENCES_KEPT = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,40 +44,16 @@ class JudgedWindow:
 
 
 class WindowLedger:
-    """References and windows. Windows never overlap each other or the reference they are judged against."""
+    """Windows never overlap each other or the reference they are judged against."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._reads = reader(engine)
 
-    # --- references
-
     def reference(self) -> StoredReference | None:
-        """Return the newest reference, filled or not."""
+        """Return the newest reference, filled or not: the one that windows are judged against from now on."""
         with self._reads.begin() as connection:
             return newest_reference(connection)
-
-    def start_reference(self, version: str, *, size: int, after_seq: int, now: datetime) -> StoredReference:
-        """Begin a reference for a version: the newest ``size`` conversations after ``after_seq``, now or once there are."""
-        with write(self._engine, "reference") as connection:
-            in_intake_order(connection)
-            values = {"version": version, "size": size, "after_seq": after_seq, "created_at": now}
-            connection.execute(insert(references).values(**values))
-            fill_reference(connection, newest_first=True)
-            return _existing(newest_reference(connection))
-
-    def restore_reference(self, version: str, now: datetime) -> StoredReference | None:
-        """Make the last reference of an earlier version the newest again; None where the ledger has none any more."""
-        with write(self._engine, "reference.restore") as connection:
-            in_intake_order(connection)
-            row = next((row for row in _kept_rows(connection) if row["version"] == version), None)
-            if row is None or _is_worn(connection, row):
-                return None
-            copied = {name: row[name] for name in ("version", "size", "after_seq", "first_seq", "last_seq")}
-            connection.execute(insert(references).values(**copied, created_at=now))
-            return newest_reference(connection)
-
-    # --- windows
 
     def close_aged_window(self, *, max_age_s: float, min_size: int, now: datetime) -> ClosedWindow | None:
         """Close the open window early where its oldest conversation has waited too long."""
@@ -187,9 +162,10 @@ class WindowLedger:
             return _judged(row, _verdicts(connection, [number])) if row else None
 
     def watched_from(self, reference: StoredReference) -> int:
-        """Return the conversation after which a reference's detector begins: where its first window does."""
+        """Return the conversation after which a reference's detector begins: that before its first window to judge."""
+        judged = select(func.max(windows.c.last_seq)).where(windows.c.judged_at.is_not(None))
         with self._reads.begin() as connection:
-            return window_start(connection) or (reference.range.last if reference.range else 0)
+            return max(connection.scalar(judged) or 0, reference.range.last if reference.range else 0)
 
     def alarm(self, *, after_seq: int) -> Alarm | None:
         """Return the drift that stands against the current reference in conversations after ``after_seq``."""
@@ -235,75 +211,6 @@ def _told(connection: Connection, reference_id: int, after_seq: int) -> Iterator
             elif finding == "drift":
                 found = replace(found, raised=reason, since_seq=int(numbers.get("since_seq", first_seq)))
         yield found
-
-
-def newest_reference(connection: Connection) -> StoredReference | None:
-    """Return the reference that windows are judged against from now on."""
-    row = connection.execute(select(references).order_by(references.c.id.desc()).limit(1)).mappings().first()
-    if row is None:
-        return None
-    filled = None if row["last_seq"] is None else SeqRange(first=row["first_seq"], last=row["last_seq"])
-    return StoredReference(
-        id=row["id"], version=row["version"], size=row["size"], after_seq=row["after_seq"], range=filled
-    )
-
-
-def kept_references(connection: Connection) -> list[SeqRange]:
-    """Return the conversations of references that a window may still be compared with, after a rollback too."""
-    return [
-        SeqRange(first=row["first_seq"], last=row["last_seq"])
-        for row in _kept_rows(connection)
-        if row["last_seq"] is not None
-    ]
-
-
-def renew_worn_reference(connection: Connection, now: datetime) -> None:
-    """Where most of the reference is gone, begin another for the same version."""
-    row = next(iter(_kept_rows(connection)), None)
-    if row is not None and _is_worn(connection, row):
-        begun = {name: row[name] for name in ("version", "size", "after_seq")}
-        connection.execute(insert(references).values(**begun, created_at=now))
-        fill_reference(connection, newest_first=True)
-
-
-def kept_reference_ids() -> Select[tuple[int]]:
-    """Select the last reference of each of the latest versions."""
-    last = func.max(references.c.id)
-    return select(last).group_by(references.c.version).order_by(last.desc()).limit(_REFERENCES_KEPT)
-
-
-def _kept_rows(connection: Connection) -> list[RowMapping]:
-    """Return them, the newest first."""
-    query = (
-        select(references).where(references.c.id.in_(kept_reference_ids())).order_by(references.c.id.desc())
-    )
-    return list(connection.execute(query).mappings())
-
-
-def _is_worn(connection: Connection, row: RowMapping) -> bool:
-    """Whether more than half of a reference's conversations are gone: too old, or forgotten."""
-    if row["last_seq"] is None:
-        return False
-    here = conversations.c.seq.between(row["first_seq"], row["last_seq"])
-    return (connection.scalar(select(func.count()).where(here)) or 0) * 2 < int(row["size"])
-
-
-def fill_reference(connection: Connection, *, newest_first: bool = False) -> None:
-    """Fix the conversations of an unfilled reference once there are enough of them."""
-    reference = newest_reference(connection)
-    if reference is None or reference.range is not None:
-        return
-    order = conversations.c.seq.desc() if newest_first else conversations.c.seq
-    query = (
-        select(conversations.c.seq)
-        .where(conversations.c.seq > reference.after_seq)
-        .order_by(order)
-        .limit(reference.size)
-    )
-    found = connection.scalars(query).all()
-    if len(found) == reference.size:
-        values = {"first_seq": min(found), "last_seq": max(found)}
-        connection.execute(update(references).where(references.c.id == reference.id).values(**values))
 
 
 def window_start(connection: Connection) -> int | None:
@@ -427,8 +334,3 @@ def _verdict_values(row: VerdictRow) -> dict[str, object]:
         "numbers": {name: value for name, value in row.numbers.items() if math.isfinite(value)},
         "triggers": row.triggers,
     }
-
-
-def _existing(reference: StoredReference | None) -> StoredReference:
-    assert reference is not None  # noqa: S101 - written in the same transaction
-    return reference

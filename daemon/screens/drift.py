@@ -12,8 +12,10 @@ from rich.tree import Tree
 
 from daemon.detection import in_words
 from daemon.facts import Alarm
+from daemon.screens.references import frozen_words
 from daemon.screens.story import add_changes
 from daemon.screens.words import ago, coloured, moment
+from daemon.spans import span_words
 from daemon.views.drift import DriftView, Watch
 from monitors.types import Aspect
 
@@ -26,6 +28,12 @@ _BAR = 30
 def drift_screen(seen: DriftView, now: datetime) -> RenderableType:
     """Show the evidence by aspect, the alarm that stands, and what changed in the latest window that was explained."""
     parts: list[RenderableType] = [Text.assemble(("alarm  ", "bold"), _alarm(seen.alarm, now))]
+    if seen.recurrence is not None:
+        parts.append(Text.assemble(("again  ", "bold"), seen.recurrence))
+    if seen.reference is not None and (lacks := span_words(seen.reference, seen.cycle_days)):
+        parts.append(Text(lacks, style="yellow"))
+    if seen.freeze is not None:
+        parts.append(Text.assemble("the reference is ", frozen_words(seen.freeze, now)))
     if seen.watch is None:
         parts.append("nothing is watched yet: the reference is not full, or no conversation came since")
     else:

@@ -11,6 +11,7 @@ from daemon.facts import RunState
 from daemon.ledger.counts import RunSummary
 from daemon.overview import Candidate, Overview
 from daemon.probe import DaemonHealth
+from daemon.screens.references import frozen_words, reference_line
 from daemon.screens.words import ago, coloured, figure, lasting, moment
 
 
@@ -31,6 +32,8 @@ def _lines(seen: Overview, health: DaemonHealth) -> Iterator[tuple[str, Renderab
         yield "leader", f"process {seen.leader.pid} on {seen.leader.host}, number {seen.leader.fence}"
     yield from _stream(seen, health)
     yield "reference", _reference(seen)
+    if seen.freeze is not None:
+        yield "", frozen_words(seen.freeze, seen.at)
     yield "windows", _windows(seen)
     yield from _verdicts(seen)
     yield "alarm", _alarm(seen)
@@ -90,7 +93,7 @@ def _reference(seen: Overview) -> str:
         return (
             f"collecting for {reference.version}: {seen.windows.collected} of {reference.size} conversations"
         )
-    return f"{reference.size} conversations of {reference.version}, {reference.range.first} to {reference.range.last}"
+    return reference_line(reference, cycle_days=seen.cycle_days)
 
 
 def _windows(seen: Overview) -> str:

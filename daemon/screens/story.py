@@ -70,6 +70,8 @@ def _add_drift(tree: Tree, drift: DriftFound) -> None:
     for verdict in found.verdicts:
         score = f" {figure(verdict.score)} (threshold {figure(verdict.threshold)}): "
         branch.add(Text.assemble(f"{verdict.monitor} ", coloured(verdict.finding), score, verdict.reason))
+    if drift.recurrence is not None:
+        branch.add(Text(drift.recurrence, style="bold"))
     if drift.explanation is not None:
         add_changes(branch, drift.explanation)
 

@@ -10,10 +10,12 @@ from daemon.facts import ClosedWindow, SeqRange, StoredReference
 from daemon.judge_process import Judge, JudgeDied
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, StoredDetector
+from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.reports import NewReport
 from daemon.ledger.windows import VerdictRow, WindowLedger
 from daemon.metrics import Metrics
 from daemon.samples import samples_of
+from daemon.spans import span_words, title
 from daemon.standing import DETECTOR
 from monitors.suite import Judgement, MonitorSettings
 from monitors.types import Finding, Reference, Sample, Verdict, Window
@@ -38,6 +40,7 @@ class JudgingStage:
         windows: WindowLedger,
         conversations: ConversationLedger,
         detectors: DetectorLedger,
+        references: ReferenceLedger,
         judge: Judge,
         *,
         learned_until: Callable[[], int],
@@ -51,6 +54,7 @@ class JudgingStage:
         self._windows = windows
         self._conversations = conversations
         self._detectors = detectors
+        self._references = references
         self._learned_until = learned_until
         self._judge = judge
         judge.start()
@@ -88,13 +92,14 @@ class JudgingStage:
         if stored is None or stored.seq < window.range.last or self._passes_over(stored):
             return  # the detector looks first
         case = self._case(window, reference, stored)
-        current, past = self._samples(window.range), self._samples(reference.range)
+        current, known = self._samples(window.range), self._known(reference)
         self._judge.submit(
             Window(id=str(window.number), model_line=self._model_line, samples=current),
-            Reference(id=str(reference.id), samples=past),
+            known,
             case.settings,
+            self._earlier(case.settings),
         )
-        self._current = replace(case, conversations=len(current) + len(past))
+        self._current = replace(case, conversations=len(current) + len(known.samples))
 
     def _case(self, window: ClosedWindow, reference: StoredReference, stored: StoredDetector) -> "_Case":
         """Return what is to be judged, and how, once the detector has seen the window."""
@@ -104,7 +109,9 @@ class JudgingStage:
         detected = (
             quiet_verdict(id_, state_of(stored.state), threshold=rate)
             if raised is None or standing is not None
-            else alarm_verdict(id_, raised, threshold=rate)
+            else alarm_verdict(
+                id_, raised, threshold=rate, caution=span_words(reference, self._settings.cycle_days)
+            )
         )
         return _Case(
             window=window,
@@ -196,6 +203,16 @@ class JudgingStage:
                 extra={"action": "judge"},
             )
         self._current, self._attempts = None, 0
+
+    def _earlier(self, settings: MonitorSettings) -> list[Reference]:
+        """Return what a change may be a return to, where one is to be explained."""
+        if not settings.alarmed and not settings.confirming:
+            return []
+        return [self._known(reference) for reference in self._references.earlier()]
+
+    def _known(self, reference: StoredReference) -> Reference:
+        samples = samples_of(self._conversations.of_reference(reference))
+        return Reference(id=str(reference.id), samples=samples, title=title(reference))
 
     def _samples(self, span: SeqRange) -> tuple[Sample, ...]:
         return samples_of(self._conversations.between(span))

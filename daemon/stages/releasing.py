@@ -5,8 +5,8 @@ from collections.abc import Callable, Collection
 
 from daemon.clock import Clock
 from daemon.gatekeeping import Comparison, HeldOut, VersionScorer, waits_for_data, worth_another_look
+from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.trainings import TrainingLedger
-from daemon.ledger.windows import WindowLedger
 from daemon.metrics import Metrics
 from daemon.registering import DAEMON
 from daemon.taint import tainted
@@ -17,7 +17,7 @@ from registry.history import History
 from registry.names import VersionName
 from registry.store import Conflict, Store
 from registry.transitions import promote
-from registry.types import GateReport, GateVerdict, PromotionKind, Version
+from registry.types import GateReport, GateVerdict, Promotion, PromotionKind, Version
 
 _log = logging.getLogger(__name__)
 _ATTEMPTS = 5
@@ -35,7 +35,7 @@ class ReleasingStage:
     def __init__(
         self,
         store: Store,
-        windows: WindowLedger,
+        references: ReferenceLedger,
         trainings: TrainingLedger,
         loaded: VersionScorer,
         held_out: HeldOut,
@@ -46,11 +46,12 @@ class ReleasingStage:
         gate: GateSettings,
         automatic: bool,
         reference_size: int,
+        reference_days: float,
         metrics: Metrics,
         clock: Clock,
     ) -> None:
         self._store = store
-        self._windows = windows
+        self._references = references
         self._trainings = trainings
         self._loaded = loaded
         self._held_out = held_out
@@ -60,6 +61,7 @@ class ReleasingStage:
         self._gate = gate
         self._automatic = automatic
         self._reference_size = reference_size
+        self._reference_days = reference_days
         self._metrics = metrics
         self._clock = clock
         self._seen = 0  # promotion entries that were followed
@@ -94,6 +96,8 @@ class ReleasingStage:
                 history.live,
                 extra={"action": "serve"},
             )
+        if served is not None and history.entries:
+            self._keep_reference(history.entries[-1])
         self._loaded.step()
         if self._comparison is None:
             self._comparison = self._next_comparison(history)
@@ -131,7 +135,6 @@ class ReleasingStage:
             if not started:
                 self._metrics.release.promoted(entry)
         self._seen = history.position
-        self._keep_reference(last.version, last.kind)
         self._metrics.release.live_is(last.version)
         self._metrics.release.versions.set(self._store.next_number(self._model_line))
         _log.info(
@@ -141,16 +144,21 @@ class ReleasingStage:
             extra={"action": last.kind.value, "version": str(last.version)},
         )
 
-    def _keep_reference(self, version: VersionName, kind: PromotionKind) -> None:
-        """See to it that windows are compared with what the live version is known to handle."""
-        reference = self._windows.reference()
-        if reference is not None and reference.version == str(version):
+    def _keep_reference(self, entry: Promotion) -> None:
+        """See to it that windows are compared with what the live version is known to handle, unless that is frozen.
+
+        At every step, as a freeze may have ended.
+        """
+        reference, version = self._references.newest(), str(entry.version)
+        if reference is not None and (reference.version == version or self._references.frozen()):
             return
         now = self._clock()
-        if kind is PromotionKind.ROLLBACK and self._windows.restore_reference(str(version), now) is not None:
+        if entry.kind is PromotionKind.ROLLBACK and self._references.restore(version, now) is not None:
             return
-        since = self._learned_from(self._store.version(version))
-        self._windows.start_reference(str(version), size=self._reference_size, after_seq=since - 1, now=now)
+        since = self._learned_from(self._store.version(entry.version))
+        self._references.start(
+            version, size=self._reference_size, after_seq=since - 1, now=now, days=self._reference_days
+        )
 
     def _learned_from(self, version: Version) -> int:
         """Return the first conversation that was new to a version; 1 for the base."""

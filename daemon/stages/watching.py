@@ -116,14 +116,13 @@ class WatchingStage:
     def _detector(self, reference: StoredReference) -> EDetector:
         if self._watched is not None and self._watched[0] == reference.id:
             return self._watched[1]
-        assert reference.range is not None  # noqa: S101 - filled, or there is nothing to watch
         stored = self._ledger.stored(reference.id)
         state = DetectorState() if stored is None else state_of(stored.state)
         self._seq = self._windows.watched_from(reference) if stored is None else stored.seq
         if not state.begins:  # new, or of a release that heard of nothing
             state = replace(state, begins=self._seq)
         recent = {talk.seq: sample_of(talk) for talk in self._conversations.by_seq(state.keys)}
-        samples = samples_of(self._conversations.between(reference.range))
+        samples = samples_of(self._conversations.of_reference(reference))
         detector = self._new_detector(samples, state, recent)
         self._watched = (reference.id, detector)
         if stored is None:

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from daemon.detection import state_of
-from daemon.facts import Alarm, StoredReference
+from daemon.facts import Alarm, Freeze, StoredReference
 from daemon.ledger.detectors import RaisedAlarm
+from daemon.ledger.reasons import ReasonLedger
 from daemon.ledger.reports import ReportEntry
 from daemon.ledger.windows import JudgedWindow
 from daemon.settings import Settings
+from daemon.standing import LOOKS
 from daemon.stores import Stores
 from daemon.views.explanation import explanation_of
 from monitors.types import Aspect, Explanation
@@ -38,6 +40,9 @@ class DriftView:
     explained: JudgedWindow | None  # the latest window with an explanation
     explanation: Explanation | None
     report: ReportEntry | None  # on that window, for people
+    recurrence: str | None  # which earlier reference fits that window again, if one does
+    freeze: Freeze | None  # of the reference
+    cycle_days: float  # that the reference comes to span
 
 
 def drift_view(stores: Stores, settings: Settings) -> DriftView:
@@ -55,6 +60,11 @@ def drift_view(stores: Stores, settings: Settings) -> DriftView:
             (r for r in stores.reports.newest_first() if explained and r.window == explained.window.number),
             None,
         ),
+        recurrence=None
+        if explained is None
+        else ReasonLedger(stores.engine).recurrence_since(explained.window.number - LOOKS),
+        freeze=stores.references.frozen(),
+        cycle_days=settings.windows.reference_days,
     )
 
 

@@ -26,6 +26,7 @@ class DriftFound:
 
     window: JudgedWindow
     explanation: Explanation | None
+    recurrence: str | None = None  # which earlier reference fits again, if one does
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,7 +92,13 @@ def story(stores: Stores, name: VersionName) -> Story:
         version=name,
         live=bool(entries) and entries[-1].version == name,
         base=version.artifact is None,
-        drift=DriftFound(window=alarm, explanation=explanation_of(alarm)) if alarm else None,
+        drift=DriftFound(
+            window=alarm,
+            explanation=explanation_of(alarm),
+            recurrence=reasons.recurrence_since(alarm.window.number),
+        )
+        if alarm
+        else None,
         waited=reasons.earlier_answers(decision, _ANSWERS_SHOWN) if decision else (),
         decision=decision,
         run=_learned(run, version) if run else None,
@@ -144,6 +151,11 @@ def _obstacles(seen: Overview, *, automatic: bool) -> list[str]:
     if reference is not None and reference.range is None:
         found.append(
             f"no window can be judged yet: the reference has {seen.windows.collected} of {reference.size} conversations"
+        )
+    if seen.freeze is not None:
+        found.append(
+            f"the reference is frozen by {seen.freeze.by}, so it follows neither time nor versions: "
+            f"{seen.freeze.why or 'no reason given'}"
         )
     if seen.windows.waiting:
         found.append(f"closed windows that wait to be judged: {seen.windows.waiting}")

@@ -6,6 +6,7 @@ from sqlalchemy import Engine
 from daemon.facts import SeqRange
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
 from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
 from tests.factories_ledger import NOW, a_batch, talks
 
@@ -15,7 +16,7 @@ SEEN = StoredDetector(reference_id=1, seq=12, state={"count": 2}, at=NOW)
 @pytest.fixture
 def windows(engine: Engine) -> WindowLedger:
     windows = WindowLedger(engine)
-    windows.start_reference("chat-v0", size=10, after_seq=0, now=NOW)
+    ReferenceLedger(engine).start("chat-v0", size=10, after_seq=0, now=NOW)
     return windows
 
 

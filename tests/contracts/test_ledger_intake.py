@@ -10,6 +10,7 @@ from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.counts import LedgerCounts
 from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.windows import WindowLedger
 from tests.factories_ledger import NOW, TOPIC, a_batch, a_dead_letter, a_feedback, a_talk, talks
 
@@ -113,22 +114,22 @@ def test_dead_letters_wait_until_they_are_published(intake: IntakeLedger, engine
 
 
 def test_windows_start_after_the_reference_and_never_overlap(intake: IntakeLedger, engine: Engine) -> None:
-    windows = WindowLedger(engine)
-    windows.start_reference("chat-v0", size=30, after_seq=0, now=NOW)
+    references = ReferenceLedger(engine)
+    references.start("chat-v0", size=30, after_seq=0, now=NOW)
 
     closed = [intake.record(a_batch(talks(start, 15))).windows for start in range(0, 90, 15)]
 
-    reference = windows.reference()
+    reference = references.newest()
     assert reference is not None
     assert reference.range == SeqRange(first=1, last=30)
     assert closed == [0, 0, 0, 1, 1, 1]
-    first = windows.next_to_judge()
+    first = WindowLedger(engine).next_to_judge()
     assert first is not None
     assert first.range == SeqRange(first=31, last=50)
 
 
 def test_one_batch_may_fill_the_reference_and_close_windows(intake: IntakeLedger, engine: Engine) -> None:
-    WindowLedger(engine).start_reference("chat-v0", size=30, after_seq=0, now=NOW)
+    ReferenceLedger(engine).start("chat-v0", size=30, after_seq=0, now=NOW)
 
     assert intake.record(a_batch(talks(0, 95))).windows == 3
 

@@ -10,16 +10,22 @@ from daemon.facts import Batch, Coordinates, SeqRange
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.database import connect
 from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.tables import windows as table
 from daemon.ledger.windows import VerdictRow, WindowLedger
 from tests.factories_ledger import NOW, TOPIC, a_batch, a_talk, talks
 
 
 @pytest.fixture
-def windows(engine: Engine) -> WindowLedger:
-    windows = WindowLedger(engine)
-    windows.start_reference("chat-v0", size=10, after_seq=0, now=NOW)
-    return windows
+def references(engine: Engine) -> ReferenceLedger:
+    references = ReferenceLedger(engine)
+    references.start("chat-v0", size=10, after_seq=0, now=NOW)
+    return references
+
+
+@pytest.fixture
+def windows(engine: Engine, references: ReferenceLedger) -> WindowLedger:
+    return WindowLedger(engine)
 
 
 def read(engine: Engine, first: int, count: int) -> None:
@@ -79,45 +85,15 @@ def test_drift_that_a_training_has_seen_is_no_alarm(engine: Engine, windows: Win
     assert windows.alarm(after_seq=30) is None
 
 
-def test_a_new_reference_ends_the_alarm(engine: Engine, windows: WindowLedger) -> None:
+def test_a_new_reference_ends_the_alarm(
+    engine: Engine, references: ReferenceLedger, windows: WindowLedger
+) -> None:
     read(engine, 0, 50)
     judge_next(windows, "drift")
 
-    windows.start_reference("chat-v1", size=10, after_seq=10, now=NOW)
+    references.start("chat-v1", size=10, after_seq=10, now=NOW)
 
     assert windows.alarm(after_seq=0) is None
-
-
-def test_a_new_reference_takes_the_newest_conversations(engine: Engine, windows: WindowLedger) -> None:
-    read(engine, 0, 50)
-
-    assert windows.start_reference("chat-v1", size=10, after_seq=10, now=NOW).range == SeqRange(
-        first=41, last=50
-    )
-
-
-def test_a_reference_without_enough_conversations_waits_for_them(
-    engine: Engine, windows: WindowLedger
-) -> None:
-    read(engine, 0, 15)
-    assert windows.start_reference("chat-v1", size=10, after_seq=10, now=NOW).range is None
-
-    read(engine, 15, 40)
-
-    reference = windows.reference()
-    assert reference is not None
-    assert reference.range == SeqRange(first=11, last=20)
-
-
-def test_an_earlier_versions_reference_comes_back_with_it(engine: Engine, windows: WindowLedger) -> None:
-    read(engine, 0, 50)
-    windows.start_reference("chat-v1", size=10, after_seq=10, now=NOW)
-
-    back = windows.restore_reference("chat-v0", NOW)
-
-    assert back is not None
-    assert (back.version, back.range) == ("chat-v0", SeqRange(first=1, last=10))
-    assert windows.restore_reference("chat-v9", NOW) is None
 
 
 def test_a_window_closes_early_when_it_waited_too_long(engine: Engine, windows: WindowLedger) -> None:

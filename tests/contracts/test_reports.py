@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 from daemon.ledger.erasures import ErasureLedger, Subject
 from daemon.ledger.history_retention import HistoryRetention, KeepHistory
 from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.reports import NewReport, ReportLedger
 from daemon.ledger.retention import ConversationRetention, Keep
 from daemon.ledger.windows import VerdictRow, WindowLedger
@@ -20,7 +21,7 @@ REFERENCE, WINDOW = 10, 20
 def windows(engine: Engine) -> WindowLedger:
     """A reference of ten conversations and three windows of twenty; each conversation has a user of its own."""
     windows = WindowLedger(engine)
-    windows.start_reference("chat-v0", size=REFERENCE, after_seq=0, now=NOW)
+    ReferenceLedger(engine).start("chat-v0", size=REFERENCE, after_seq=0, now=NOW)
     talks = [a_talk(n, user=f"user {n}") for n in range(REFERENCE + 3 * WINDOW)]
     IntakeLedger(engine, window_size=WINDOW).record(a_batch(talks))
     return windows

@@ -18,6 +18,7 @@ from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.halts import HaltLedger
 from daemon.ledger.history_retention import HistoryRetention, HistoryTable, KeepHistory
 from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.retention import ConversationRetention, Keep
 from daemon.ledger.tables import metadata, past_conversations, references, verdicts, windows
 from daemon.ledger.trainings import TrainingLedger
@@ -124,7 +125,7 @@ def test_scores_and_feedback_go_with_their_conversation(read: Read, engine: Engi
 
 
 def test_the_reference_and_windows_that_wait_for_judging_stay(read: Read, engine: Engine) -> None:
-    WindowLedger(engine).start_reference("chat-v0", size=10, after_seq=0, now=NOW)
+    ReferenceLedger(engine).start("chat-v0", size=10, after_seq=0, now=NOW)
     read(0, 35)  # the reference, a window, and part of another
     read(35, 100)
 
@@ -137,45 +138,45 @@ def test_the_reference_and_windows_that_wait_for_judging_stay(read: Read, engine
 
 
 def test_a_rollback_finds_the_reference_of_the_version_before(read: Read, engine: Engine) -> None:
-    ledger = WindowLedger(engine)
-    ledger.start_reference("chat-v0", size=10, after_seq=0, now=NOW)
+    ledger = ReferenceLedger(engine)
+    ledger.start("chat-v0", size=10, after_seq=0, now=NOW)
     read(0, 50)
-    ledger.start_reference("chat-v1", size=10, after_seq=40, now=NOW)
+    ledger.start("chat-v1", size=10, after_seq=40, now=NOW)
     read(50, 100)
     judge_all(engine)
 
     pruned(engine, Keep(conversations=10, sample=0))
 
-    restored = ledger.restore_reference("chat-v0", NOW)
+    restored = ledger.restore("chat-v0", NOW)
     assert restored is not None
     assert len(ConversationLedger(engine).between(restored.range or SeqRange(first=0, last=0))) == 10
 
 
 def test_what_is_too_old_goes_whatever_it_is_needed_for(read: Read, engine: Engine) -> None:
-    ledger = WindowLedger(engine)
-    ledger.start_reference("chat-v0", size=10, after_seq=0, now=NOW)
+    ledger = ReferenceLedger(engine)
+    ledger.start("chat-v0", size=10, after_seq=0, now=NOW)
     read(0, 20)
     read(20, 15, at=NOW + timedelta(days=30))
 
     went = pruned(engine, Keep(max_age=timedelta(days=20)), now=NOW + timedelta(days=31))
 
     assert went == 20
-    renewed = ledger.reference()
+    renewed = ledger.newest()
     assert renewed is not None
     assert renewed.range == SeqRange(first=26, last=35)
-    assert ledger.restore_reference("chat-v0", NOW) is not None
+    assert ledger.restore("chat-v0", NOW) is not None
 
 
 def test_a_reference_of_which_most_is_gone_is_not_restored(read: Read, engine: Engine) -> None:
-    ledger = WindowLedger(engine)
-    ledger.start_reference("chat-v0", size=10, after_seq=0, now=NOW)
+    ledger = ReferenceLedger(engine)
+    ledger.start("chat-v0", size=10, after_seq=0, now=NOW)
     read(0, 20)
-    ledger.start_reference("chat-v1", size=10, after_seq=10, now=NOW)
+    ledger.start("chat-v1", size=10, after_seq=10, now=NOW)
     read(20, 15, at=NOW + timedelta(days=30))
 
     pruned(engine, Keep(max_age=timedelta(days=20)), now=NOW + timedelta(days=31))
 
-    assert ledger.restore_reference("chat-v0", NOW) is None
+    assert ledger.restore("chat-v0", NOW) is None
 
 
 def test_held_out_words_that_were_learned_from_once_stay_unfit_to_judge_by(
@@ -233,7 +234,7 @@ def history(engine: Engine, keep: KeepHistory, now: datetime = NOW) -> dict[Hist
 
 
 def test_old_windows_go_with_their_verdicts_unless_a_run_came_of_them(read: Read, engine: Engine) -> None:
-    WindowLedger(engine).start_reference("chat-v0", size=10, after_seq=0, now=NOW)
+    ReferenceLedger(engine).start("chat-v0", size=10, after_seq=0, now=NOW)
     read(0, 10 + 6 * 20)
     judge_all(engine)
     trainings = TrainingLedger(engine)
@@ -313,9 +314,9 @@ def test_scores_of_versions_that_no_gate_compares_go(read: Read, engine: Engine)
 
 
 def test_references_that_nothing_is_compared_with_go(read: Read, engine: Engine) -> None:
-    ledger = WindowLedger(engine)
+    ledger = ReferenceLedger(engine)
     for number in range(8):
-        ledger.start_reference(f"chat-v{number}", size=10, after_seq=0, now=NOW)
+        ledger.start(f"chat-v{number}", size=10, after_seq=0, now=NOW)
 
     assert history(engine, KeepHistory())["reference_sets"] == 3
     assert rows(engine, references.name) == 5
@@ -323,7 +324,7 @@ def test_references_that_nothing_is_compared_with_go(read: Read, engine: Engine)
 
 def test_explanations_quote_no_conversation_that_is_too_old(read: Read, engine: Engine) -> None:
     ledger = WindowLedger(engine)
-    ledger.start_reference("chat-v0", size=10, after_seq=0, now=NOW)
+    ReferenceLedger(engine).start("chat-v0", size=10, after_seq=0, now=NOW)
     read(0, 30)
     judge_all(engine, explanation={"examples": ["what somebody said"]})
 

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.timeout(180)
 SIZE = 20
 SETTINGS: dict[str, Any] = {
     "model_line": "tiny",
-    "windows": {"size": SIZE, "min_size": SIZE, "reference_size": 50},
+    "windows": {"size": SIZE, "min_size": SIZE, "reference_size": 50, "reference_days": 0},
     "policy": {"on_drift": False},
     "leader": {"lease_s": 2},
 }

@@ -14,15 +14,27 @@ from sqlalchemy import MetaData, select
 from daemon.ceiling import Ceiling
 from daemon.conversation import Feedback
 from daemon.dataset import DatasetSettings, build
-from daemon.facts import Action, Decision, Halt, HaltKind, OffsetChange, Run, RunState, Trigger
+from daemon.facts import (
+    Action,
+    Decision,
+    Halt,
+    HaltKind,
+    OffsetChange,
+    ReferenceCause,
+    Run,
+    RunState,
+    Trigger,
+)
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.database import open_ledger, reader
 from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
 from daemon.ledger.erasures import ErasureLedger, Subject
+from daemon.ledger.freezes import FreezeLedger
 from daemon.ledger.halts import HaltLedger
 from daemon.ledger.history_retention import HistoryRetention, KeepHistory
 from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.reports import NewReport
 from daemon.ledger.retention import ConversationRetention, Keep
 from daemon.ledger.signals import SignalLedger
@@ -38,7 +50,7 @@ from registry.names import VersionName
 from registry.sql import SqlStore
 from registry.transitions import promote
 from tests.factories_daemon import a_gate_report
-from tests.factories_ledger import NOW, TOPIC, a_batch, a_dead_letter, a_feedback, a_talk
+from tests.factories_ledger import NOW, TOPIC, a_batch, a_dead_letter, a_feedback, a_talk, spread
 from tests.faults import KILLED, Fault, Kind, steps_of_the_program, watched
 
 LINE = "chat"
@@ -63,6 +75,8 @@ class Daemon:
         self.halts = HaltLedger(self.engine)
         self.letters = DeadLetterLedger(self.engine)
         self.windows = WindowLedger(self.engine)
+        self.references = ReferenceLedger(self.engine)
+        self.freezes = FreezeLedger(self.engine)
         self.detectors = DetectorLedger(self.engine)
         self.talks = ConversationLedger(self.engine)
         self.trainings = TrainingLedger(self.engine)
@@ -79,6 +93,7 @@ class Daemon:
             self._read,
             self._set_aside,
             self._judge,
+            self._refer,
             self._train,
             self._release,
             self._forget,
@@ -92,18 +107,21 @@ class Daemon:
     def _start(self) -> None:
         register_base(self.store, model_line=LINE, base="b", base_digest="d" * 64, clock=lambda: NOW)
         if self.windows.reference() is None:
-            self.windows.start_reference(f"{LINE}-v0", size=20, after_seq=0, now=NOW)
+            self.references.start(f"{LINE}-v0", size=20, after_seq=0, now=NOW)
 
     def _read(self) -> None:
         """The topic has 60 conversations; the polls bring twenty each, and some again."""
         while (first := self.intake.next_offsets().get((TOPIC, 0), 0)) < 60:
             again = max(0, first - 5)
             batch = [
-                a_talk(
-                    n,
-                    user=f"u{n % 7}",
-                    held_out=n % 7 == 0,
-                    feedback=Feedback(thumb="down") if n % 9 == 0 else None,
+                spread(
+                    a_talk(
+                        n,
+                        user=f"u{n % 7}",
+                        held_out=n % 7 == 0,
+                        feedback=Feedback(thumb="down") if n % 9 == 0 else None,
+                        at=NOW + timedelta(hours=n),
+                    )
                 )
                 for n in range(again, first + 20)
             ]
@@ -131,7 +149,7 @@ class Daemon:
         if (
             self.talks.last_seq() < 65
         ):  # five more, which wait in the open window until it is closed for its age
-            late = [a_talk(n, user="late") for n in range(65, 70)]
+            late = [spread(a_talk(n, user="late", at=NOW + timedelta(hours=n))) for n in range(65, 70)]
             self.intake.record(a_batch(late, feedback=[a_feedback(70, "never came")]))
         self.windows.close_aged_window(max_age_s=1, min_size=5, now=NOW + timedelta(hours=1))
 
@@ -140,7 +158,7 @@ class Daemon:
         if self.detectors.stored(1) is None:
             self.detectors.keep(detector)
         if not self.detectors.newest(1):
-            raised = RaisedAlarm(seq=70, since_seq=60, evidence={"input": 1e6}, at=NOW)
+            raised = RaisedAlarm(seq=65, since_seq=60, evidence={"input": 1e6}, at=NOW)
             self.detectors.raise_alarm(detector, raised)
         if not self.signals.last_drawn(f"{LINE}-v0"):
             self.signals.add_losses(f"{LINE}-v0", {69: (2.0, 5), 70: (3.0, 5)})
@@ -155,6 +173,17 @@ class Daemon:
                 report=NewReport(html=b"a page", conversations=25),
                 now=NOW,
             )
+
+    def _refer(self) -> None:
+        """The reference spans ever more; an operator freezes it, fixes another and lets it go."""
+        self.references.widen(days=7, now=NOW)
+        newest = self.references.newest()
+        assert newest is not None
+        if newest.cause is ReferenceCause.WIDENED:
+            self.freezes.freeze(by="ada", why="the fair", now=NOW)
+            self.references.fix_last(f"{LINE}-v0", 30, size=20, by="ada", why="the fair", now=NOW)
+        if self.references.frozen():
+            self.freezes.unfreeze(by="ada", now=NOW)
 
     def _train(self) -> None:
         if self.trainings.open_decision() is None and not self.trainings.recent_runs(1):
@@ -212,10 +241,10 @@ class Daemon:
             gate = self.store.gate_reports(V1)[-1]
             entry = promote(history, V1, gate=gate, reason="better", by=DAEMON, now=NOW, force=True)
             self.store.append(entry, expected=history.position)
-        reference = self.windows.reference()
+        reference = self.references.newest()
         assert reference is not None
-        if reference.id == 1:
-            self.windows.restore_reference(f"{LINE}-v0", NOW)
+        if reference.cause is ReferenceCause.OPERATOR:
+            self.references.restore(f"{LINE}-v0", NOW)
         if self.target.current() != V1:
             version = self.store.version(V1)
             self.target.serve(version, self.artifacts.fetch(version.artifact or "", version.digest), now=NOW)

@@ -34,7 +34,7 @@ def answer(judge: JudgeProcess) -> Judgement:
 
 
 def test_a_window_is_judged_in_another_process(judge: JudgeProcess) -> None:
-    judge.submit(*a_question(), SETTINGS)
+    judge.submit(*a_question(), SETTINGS, ())
 
     judgement = answer(judge)
 
@@ -46,19 +46,19 @@ def test_a_window_is_judged_in_another_process(judge: JudgeProcess) -> None:
 
 
 def test_a_judge_that_is_killed_says_so_and_judges_again(judge: JudgeProcess) -> None:
-    judge.submit(*a_question(), SETTINGS)
+    judge.submit(*a_question(), SETTINGS, ())
     assert judge.pid is not None
     os.kill(judge.pid, signal.SIGKILL)
 
     with pytest.raises(JudgeDied, match="exit status -9"):
         eventually(judge.poll, 20)
 
-    judge.submit(*a_question(), SETTINGS)
+    judge.submit(*a_question(), SETTINGS, ())
     assert answer(judge).verdicts[0].finding is Finding.DRIFT
 
 
 def test_a_judge_at_work_stops_at_once(judge: JudgeProcess) -> None:
-    judge.submit(*a_question(), SETTINGS)
+    judge.submit(*a_question(), SETTINGS, ())
 
     judge.stop(2)
 

@@ -1,13 +1,15 @@
 """All monitors speak, also where one fails; only a triggering one's drift is explained."""
 
 import pickle
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from monitors import suite
 from monitors.errors import InvalidSettings
 from monitors.suite import MonitorSettings, judge
-from monitors.types import Finding, Monitor, Reference, Verdict, Window
+from monitors.types import Finding, Monitor, Reference, Sample, Verdict, Window
 from tests.factories_monitors import a_reference, a_window, made_of
 
 TEA, BANK = ["tea", "leaf", "pot", "cup"], ["loan", "fee", "bank", "card"]
@@ -79,6 +81,43 @@ def test_an_empty_window_is_inconclusive_everywhere() -> None:
     judgement = judge(a_window([]), a_reference([]), MonitorSettings())
 
     assert {verdict.finding for verdict in judgement.verdicts} == {Finding.INCONCLUSIVE}
+
+
+def at_hour(samples: list[Sample], hour: int) -> list[Sample]:
+    return [replace(sample, at=datetime(2026, 11, 23, hour, tzinfo=UTC)) for sample in samples]
+
+
+def test_what_comes_at_an_hour_that_the_reference_does_not_know_is_inconclusive() -> None:
+    evening = a_window(at_hour(made_of(BANK, 50, seed=1), 20))
+    morning = a_reference(at_hour(made_of(TEA, 200, seed=2), 8))
+
+    judgement = judge(evening, morning, MonitorSettings(cycle_days=7, confirming=True))
+
+    assert {verdict.finding for verdict in judgement.verdicts} == {Finding.INCONCLUSIVE}
+    assert judgement.verdicts[0].reason == (
+        "the reference has 0 conversations of the window's time of the day, and 100 are needed; it spans 0.0 of 7 days"
+    )
+
+
+def test_what_comes_at_its_hour_is_compared_with_what_was_said_at_that_hour() -> None:
+    day = a_reference([*at_hour(made_of(TEA, 200, seed=2), 8), *at_hour(made_of(BANK, 200, seed=3), 20)])
+    evening = a_window(at_hour(made_of(BANK, 50, seed=1), 20))
+
+    timeless, timed = (judge(evening, day, MonitorSettings(cycle_days=days)) for days in (0, 7))
+
+    assert (timeless.verdicts[0].finding, timed.verdicts[0].finding) == (Finding.DRIFT, Finding.STABLE)
+
+
+def test_a_return_to_an_earlier_reference_is_told_where_there_is_an_alarm() -> None:
+    window, tea = a_window(made_of(BANK, 50, seed=1)), a_reference(made_of(TEA, 200, seed=2))
+    bank = Reference(id="1", samples=tuple(made_of(BANK, 200, seed=3)), title="reference 1, of chat-v0")
+
+    alarmed, quiet = (
+        judge(window, tea, MonitorSettings(alarmed=alarmed), [bank]) for alarmed in (True, False)
+    )
+
+    assert alarmed.verdicts[-1].reason.startswith("looks like reference 1, of chat-v0 again")
+    assert [verdict.monitor for verdict in quiet.verdicts] == list(suite.MONITORS)
 
 
 def test_settings_and_judgement_cross_to_another_process() -> None:

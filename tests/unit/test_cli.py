@@ -151,7 +151,7 @@ def test_refusals_and_misuse_differ_in_their_exit_code() -> None:
     [
         ("status",), ("versions",), ("show", "v1"), ("history",), ("why",), ("why", "--not"), ("why", "v0"),
         ("train", "-m", "new shop"), ("config", "check"), ("config", "show"), ("config", "schema"), ("doctor",),
-        ("intake", "show"), ("intake", "halt", "-m", "maintenance"), ("deadletters", "list"),
+        ("intake", "show"), ("intake", "halt", "-m", "maintenance"), ("deadletters", "list"), ("reference", "show"),
         ("rollback", "-m", "wrong refunds"), ("promote", "v1", "--force", "-m", "they were right"),
     ],
 )  # fmt: skip

@@ -37,7 +37,7 @@ def test_status_shows_the_alarm_and_the_run(line: Line) -> None:
 
 
 def test_status_shows_a_reference_that_is_collected(line: Line) -> None:
-    line.stores.windows.start_reference("support-bot-v0", size=50, after_seq=20, now=line.now)
+    line.stores.references.start("support-bot-v0", size=50, after_seq=20, now=line.now)
 
     assert "collecting for support-bot-v0: 30 of 50 conversations" in type_to(line, "status").stdout
 

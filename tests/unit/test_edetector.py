@@ -224,3 +224,59 @@ def test_an_aspect_that_is_asked_for_later_starts_with_no_evidence_and_the_other
 
     assert after.state.stakes[Aspect.LABEL].wealth == 1.0
     assert after.state.stakes[Aspect.INPUT] == before.state.stakes[Aspect.INPUT]
+
+
+def in_the_morning(count: int, *, hours: float = 4) -> list[Sample]:
+    """A reference of a few hours, from eight o'clock on."""
+    return [
+        replace(sample, at=AT + timedelta(hours=8 + hours * n / count))
+        for n, sample in enumerate(reference(count))
+    ]
+
+
+def of_the_hour(hour: float, *, seed: int) -> list[Sample]:
+    """Three hundred about sport, which the reference knows nothing of."""
+    return [replace(a_talk(n, SPORT, seed=seed), at=AT + timedelta(hours=hour)) for n in range(300)]
+
+
+def test_nothing_is_bet_at_a_time_of_the_day_that_the_reference_does_not_know() -> None:
+    detector = EDetector(in_the_morning(400), cycle_days=7)
+
+    assert alarm_at(detector, of_the_hour(20, seed=3)) is None
+    assert detector.state.wealth == 1.0
+    assert alarm_at(detector, of_the_hour(24 + 9, seed=4)) is not None
+
+
+def test_without_a_cycle_every_hour_is_compared_with_all() -> None:
+    assert alarm_at(EDetector(in_the_morning(400)), of_the_hour(20, seed=3)) is not None
+
+
+def test_whether_it_bets_follows_from_the_time_alone() -> None:
+    """So that the promise holds: whoever could abstain by what was said could choose which bets to lose."""
+    told = [
+        replace(sample, at=AT + timedelta(hours=n % 24)) for n, sample in enumerate(stream(240, 0.5, seed=5))
+    ]
+    dumb = [replace(sample, turns=a_talk(0, SHOP).turns) for sample in told]
+
+    def bets(samples: list[Sample]) -> list[bool]:
+        detector, made = EDetector(in_the_morning(400), cycle_days=1), []
+        for number, sample in enumerate(samples):
+            before = detector.state.stakes
+            detector.see(number, sample)
+            made.append(detector.state.stakes != before)
+        return made
+
+    assert bets(told) == bets(dumb)
+    assert 0 < sum(bets(told)) < 240
+
+
+def test_the_ends_of_half_a_day_are_no_neighbours() -> None:
+    """Shop until noon, sport from then on: the morning is compared with the morning, not with the evening."""
+    half = [
+        replace(a_talk(n, SHOP if n < 300 else SPORT, seed=1), at=AT + timedelta(hours=6 + n / 50))
+        for n in range(600)
+    ]
+    early = [replace(a_talk(n, SHOP, seed=2), at=AT + timedelta(hours=30 + n / 150)) for n in range(300)]
+
+    assert alarm_at(EDetector(half, cycle_days=7), early) is None
+    assert alarm_at(EDetector(half), early) is not None

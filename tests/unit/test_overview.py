@@ -44,7 +44,7 @@ def test_the_open_window_and_the_reference_are_counted(line: Line) -> None:
 
 
 def test_a_reference_that_is_still_collected_says_how_far(line: Line) -> None:
-    line.stores.windows.start_reference(f"{LINE}-v1", size=50, after_seq=30, now=line.now)
+    line.stores.references.start(f"{LINE}-v1", size=50, after_seq=30, now=line.now)
 
     counts = look(line).windows
 

@@ -13,6 +13,7 @@ from daemon.errors import LedgerError
 from daemon.health import Health
 from daemon.http_server import HttpServer
 from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.reports import NewReport, ReportEntry, ReportLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
 from daemon.metrics import Metrics
@@ -29,7 +30,7 @@ def reports(tmp_path: Path) -> ReportLedger:
     """A report of window 1."""
     engine = a_ledger(tmp_path)
     windows = WindowLedger(engine)
-    windows.start_reference("chat-v0", size=10, after_seq=0, now=NOW)
+    ReferenceLedger(engine).start("chat-v0", size=10, after_seq=0, now=NOW)
     IntakeLedger(engine, window_size=20).record(a_batch(talks(0, 30)))
     window = windows.next_to_judge()
     assert window is not None

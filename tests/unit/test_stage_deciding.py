@@ -6,6 +6,7 @@ import pytest
 from daemon.facts import Action, Decision, Trigger
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
 from daemon.metrics import Metrics
@@ -26,8 +27,9 @@ class World:
     def __init__(self, folder: Path) -> None:
         self.engine = a_ledger(folder)
         self.windows = WindowLedger(self.engine)
+        self.references = ReferenceLedger(self.engine)
         self.trainings = TrainingLedger(self.engine)
-        self.windows.start_reference("chat-v0", size=10, after_seq=0, now=NIGHT)
+        self.references.start("chat-v0", size=10, after_seq=0, now=NIGHT)
         self.now = NIGHT
         self.busy: str | None = None
         self.offered: list[Decision] = []

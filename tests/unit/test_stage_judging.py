@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
 from daemon.ledger.erasures import ErasureLedger, Subject
 from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.reports import ReportLedger
 from daemon.ledger.windows import JudgedWindow, WindowLedger
 from daemon.metrics import Metrics
@@ -27,13 +29,17 @@ class FakeJudge:
         self.report: bytes | None = b"a page"
         self.asked: list[tuple[Window, Reference]] = []
         self.settings: list[MonitorSettings] = []
+        self.earlier: list[tuple[str, ...]] = []
         self._polls = 0
         self.stopped = False
 
     def start(self) -> None: ...
 
-    def submit(self, window: Window, reference: Reference, settings: MonitorSettings) -> None:
+    def submit(
+        self, window: Window, reference: Reference, settings: MonitorSettings, earlier: Sequence[Reference]
+    ) -> None:
         self.asked.append((window, reference))
+        self.earlier.append(tuple(one.title for one in earlier))
         self.settings.append(settings)
         self._polls = 0
 
@@ -72,7 +78,8 @@ class World:
     def __init__(self, folder: Path) -> None:
         self.engine = a_ledger(folder)
         self.windows = WindowLedger(self.engine)
-        self.windows.start_reference("chat-v0", size=10, after_seq=0, now=NOW)
+        self.references = ReferenceLedger(self.engine)
+        self.references.start("chat-v0", size=10, after_seq=0, now=NOW)
         self.judge = FakeJudge()
         self.metrics = Metrics()
         self.detectors = DetectorLedger(self.engine)
@@ -82,7 +89,7 @@ class World:
     def start(self, judge: FakeJudge) -> JudgingStage:
         """A new process on the same ledger."""
         return JudgingStage(
-            self.windows, ConversationLedger(self.engine), self.detectors, judge, learned_until=lambda: 0,
+            self.windows, ConversationLedger(self.engine), self.detectors, self.references, judge, learned_until=lambda: 0,
             model_line="chat", settings=MonitorSettings(), max_age_s=60, min_size=10, metrics=self.metrics,
             clock=lambda: NOW,
         )  # fmt: skip
@@ -281,3 +288,17 @@ def test_where_windows_close_faster_than_they_are_judged_old_ones_are_left_to_th
     assert "no other monitor looked" in judged[0].verdicts[0].reason
     world.turn(1)
     assert [window.id for window, _ in world.judge.asked] == ["2"]
+
+
+def test_where_a_change_is_to_be_explained_earlier_references_are_compared_with(world: World) -> None:
+    world.read(0, 30)
+    world.references.start("chat-v1", size=10, after_seq=10, now=NOW)
+    world.turn(3)
+    IntakeLedger(world.engine, window_size=20).record(a_batch(talks(30, 20)))
+    seen = StoredDetector(reference_id=2, seq=50, state=state_json(DetectorState()), at=NOW)
+    world.detectors.raise_alarm(seen, RaisedAlarm(seq=45, since_seq=40, evidence={"input": 3e5}, at=NOW))
+
+    world.turn(6)
+
+    assert world.judge.earlier[-1] == ("reference 1, of version chat-v0, 24 November 2026",)
+    assert set(world.judge.earlier[:-1]) <= {()}

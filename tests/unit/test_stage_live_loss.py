@@ -12,6 +12,7 @@ from daemon.facts import NewConversation, StoredConversation
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, StoredDetector
 from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.signals import SignalLedger
 from daemon.ledger.windows import WindowLedger
 from daemon.stages.live_loss import LiveLossStage
@@ -65,7 +66,7 @@ class World:
     def __init__(self, folder: Path) -> None:
         self.engine = a_ledger(folder)
         self.windows = WindowLedger(self.engine)
-        self.windows.start_reference("chat-v0", size=20, after_seq=0, now=NOW)
+        ReferenceLedger(self.engine).start("chat-v0", size=20, after_seq=0, now=NOW)
         self.signals = SignalLedger(self.engine)
         self.scorer = FakeScorer()
         self.live = 0
@@ -211,7 +212,7 @@ def test_a_promotion_begins_anew_under_the_new_version(world: World) -> None:
     world.live = 1
     assert world.work() == []  # until the reference follows
 
-    world.windows.start_reference("chat-v1", size=20, after_seq=30, now=NOW)
+    ReferenceLedger(world.engine).start("chat-v1", size=20, after_seq=30, now=NOW)
     assert world.work() == []  # until the detector begins with it
     world.watch(2, begins=60)
 

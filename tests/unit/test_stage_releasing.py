@@ -7,9 +7,10 @@ import pytest
 from daemon.facts import Action, Decision, Run, RunState, SeqRange, StoredConversation, Trigger
 from daemon.gatekeeping import NEW, OLD, HeldOut, waits_for_data, worth_another_look
 from daemon.ledger.conversations import ConversationLedger
+from daemon.ledger.freezes import FreezeLedger
 from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.trainings import TrainingLedger
-from daemon.ledger.windows import WindowLedger
 from daemon.metrics import Metrics
 from daemon.stages.releasing import ReleasingStage
 from learners.errors import BadAdapter, ChildDied
@@ -73,7 +74,7 @@ class World:
         self.engine = a_ledger(folder)
         registry_metadata.create_all(self.engine)
         self.store = SqlStore(self.engine)
-        self.windows = WindowLedger(self.engine)
+        self.references = ReferenceLedger(self.engine)
         self.trainings = TrainingLedger(self.engine)
         self.loaded = FakeLoaded()
         self.served: list[VersionName | None] = []
@@ -88,10 +89,10 @@ class World:
             expected=0,
         )
         self.stage = ReleasingStage(
-            self.store, self.windows, self.trainings, self.loaded,
+            self.store, self.references, self.trainings, self.loaded,
             self.held_out,
             model_line=LINE, put_live=self.put_live, erased_runs=lambda: self.erased,
-            gate=GateSettings(min_clusters=10), automatic=automatic, reference_size=20,
+            gate=GateSettings(min_clusters=10), automatic=automatic, reference_size=20, reference_days=0,
             metrics=self.metrics, clock=lambda: NOW,
         )  # fmt: skip
         self.stage.step()
@@ -156,7 +157,7 @@ def world(tmp_path: Path) -> World:
 
 
 def test_the_base_is_served_and_gets_a_reference_at_the_first_start(world: World) -> None:
-    reference = world.windows.reference()
+    reference = world.references.newest()
 
     assert world.served == [VersionName(LINE, 0)]
     assert reference is not None
@@ -180,9 +181,26 @@ def test_promotion_refreshes_the_reference_with_what_is_new(world: World) -> Non
 
     world.turn()
 
-    reference = world.windows.reference()
+    reference = world.references.newest()
     assert reference is not None
     assert (reference.version, reference.range) == ("chat-v1", SeqRange(first=101, last=120))
+
+
+def test_a_frozen_reference_outlasts_a_promotion_and_is_refreshed_once_it_is_let_go(world: World) -> None:
+    freezes = FreezeLedger(world.engine)
+    freezes.freeze(by="ada", why="the audit", now=NOW)
+    world.finish_run()
+    world.turn()
+    frozen = world.references.newest()
+
+    freezes.unfreeze(by="ada", now=NOW)
+    world.turn(1)
+
+    followed = world.references.newest()
+    assert frozen is not None
+    assert followed is not None
+    assert (world.live, frozen.version) == (1, "chat-v0")
+    assert (followed.version, followed.range) == ("chat-v1", SeqRange(first=101, last=120))
 
 
 def test_a_candidate_that_forgets_is_rejected_and_stays_a_candidate(world: World) -> None:
@@ -227,7 +245,7 @@ def test_an_operators_rollback_brings_the_earlier_reference_back(world: World) -
 
     world.turn(1)
 
-    reference = world.windows.reference()
+    reference = world.references.newest()
     assert reference is not None
     assert (world.served[-1], reference.version) == (VersionName(LINE, 0), "chat-v0")
     assert reference.range == SeqRange(first=1, last=20)
@@ -333,7 +351,7 @@ def test_a_target_that_can_not_be_switched_now_is_tried_again(
     world.down = True
     world.finish_run()
     world.turn(6)
-    reference = world.windows.reference()
+    reference = world.references.newest()
     assert reference is not None
     assert (world.live, reference.version) == (1, "chat-v0")
     assert caplog.text.count("the target stays as it is: no route") == 1

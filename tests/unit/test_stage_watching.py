@@ -11,6 +11,7 @@ from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger
 from daemon.ledger.erasures import ErasureLedger, Subject
 from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.signals import SignalLedger
 from daemon.ledger.windows import WindowLedger
 from daemon.metrics import Metrics
@@ -29,7 +30,8 @@ class World:
     def __init__(self, folder: Path) -> None:
         self.engine = a_ledger(folder)
         self.windows = WindowLedger(self.engine)
-        self.windows.start_reference("chat-v0", size=200, after_seq=0, now=NOW)
+        self.references = ReferenceLedger(self.engine)
+        self.references.start("chat-v0", size=200, after_seq=0, now=NOW)
         self.detectors = DetectorLedger(self.engine)
         self.metrics = Metrics()
         self.stage = self.start()
@@ -116,7 +118,7 @@ def test_a_new_reference_is_watched_from_its_own_first_window_on(world: World) -
     world.talk(260, SHOP)
     world.stage.step()
 
-    world.windows.start_reference("chat-v1", size=40, after_seq=0, now=NOW)
+    world.references.start("chat-v1", size=40, after_seq=0, now=NOW)
     world.talk(5, SHOP)
     world.stage.step()
 
@@ -275,7 +277,7 @@ def test_at_a_promotion_it_hears_anew_of_the_new_reference(world: World) -> None
     opine(world, range(1, 301), "up")
     step(world, 5)
 
-    world.windows.start_reference("chat-v1", size=40, after_seq=0, now=NOW)
+    ReferenceLedger(world.engine).start("chat-v1", size=40, after_seq=0, now=NOW)
     step(world, 5)
 
     stored = world.detectors.stored(2)

@@ -93,7 +93,7 @@ def test_decisions_that_came_to_the_same_are_one_spell() -> None:
 
 
 def test_a_reference_that_is_still_collected_is_in_the_way(line: Line) -> None:
-    line.stores.windows.start_reference(f"{LINE}-v0", size=50, after_seq=45, now=line.now)
+    line.stores.references.start(f"{LINE}-v0", size=50, after_seq=45, now=line.now)
 
     assert recently(line).obstacles == (
         "no window can be judged yet: the reference has 5 of 50 conversations",

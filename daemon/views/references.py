@@ -1,0 +1,37 @@
+"""What is known about the reference: which conversations, how much of the cycle it spans, who froze it."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from daemon.facts import Freeze, StoredReference
+from daemon.ledger.counts import LedgerCounts
+from daemon.settings import Settings
+from daemon.stores import Stores
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReferenceView:
+    """Everything that ``retuned reference show`` shows."""
+
+    reference: StoredReference | None
+    collected: int  # conversations that it has so far
+    spanned_days: float
+    cycle_days: float  # that it comes to span; 0: no cycle is expected
+    freeze: Freeze | None
+    earlier: tuple[
+        StoredReference, ...
+    ]  # that may be recognised, or come back with their versions; the newest first
+
+
+def reference_view(stores: Stores, settings: Settings) -> ReferenceView:
+    """Look at everything once."""
+    counts = LedgerCounts(stores.engine).windows()
+    reference = counts.reference
+    return ReferenceView(
+        reference=reference,
+        collected=counts.collected,
+        spanned_days=reference.spanned / timedelta(days=1) if reference else 0.0,
+        cycle_days=settings.windows.reference_days,
+        freeze=stores.references.frozen(),
+        earlier=tuple(stores.references.earlier()),
+    )

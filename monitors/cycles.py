@@ -1,0 +1,114 @@
+"""Time of the day: what a reference that has not lived through a whole cycle can be compared with.
+
+Streams have days and weeks. A reference that spans six hours knows nothing of the other eighteen, so what comes then is
+no evidence for or against a change; one that spans some days can't tell a weekend from a change.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitors.types import Reference, Sample, Window
+
+MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
+DAY, WEEK = timedelta(days=1), timedelta(weeks=1)
+#: A reference knows a time of the day where a hundredth of its conversations took place within so much of it.
+NEAR = timedelta(hours=2)
+_KNOWN = 100
+#: Of the times, so many are passed over at either end: a clock that is wrong in some record proves no span.
+_TRIMMED = 100
+#: Conversations of a window are compared with those that took place within so much of their time of the day.
+_ALIKE = timedelta(hours=3)
+#: A window's times are told by so many of them, evenly chosen; of these, so many may find no partner.
+_TURNS, _ALONE = 20, 2
+
+Floats = NDArray[np.float64]
+_Ordered = TypeVar("_Ordered", datetime, int)
+
+
+def core(times: Sequence[_Ordered]) -> tuple[_Ordered, _Ordered]:
+    """Return the first and the last, but for a hundredth of all at either end. Needs at least one."""
+    ordered = sorted(times)
+    trimmed = len(ordered) // _TRIMMED
+    return ordered[trimmed], ordered[len(ordered) - 1 - trimmed]
+
+
+def time_of_day(at: datetime) -> float:
+    """Return the share of the UTC day that is over, from 0 to 1."""
+    return ((at - MONDAY) % DAY) / DAY
+
+
+def spanned_days(samples: Sequence[Sample]) -> float:
+    """Return the days that samples span."""
+    if not samples:
+        return 0.0
+    earliest, latest = core([sample.at for sample in samples])
+    return (latest - earliest) / DAY
+
+
+class KnownTimes:
+    """Tells which times of the day a reference knows."""
+
+    def __init__(self, times: Sequence[datetime]) -> None:
+        self._phases = np.sort([time_of_day(at) for at in times])
+        self._enough = max(1, len(times) // _KNOWN)
+
+    def __contains__(self, at: datetime) -> bool:
+        """Whether enough conversations took place about this time of a day."""
+        return bool(_near(self._phases, time_of_day(at), NEAR).sum() >= self._enough)
+
+
+def compared(window: Window, reference: Reference, *, cycle_days: float) -> Reference:
+    """Return the reference to judge a window against: where a cycle is expected, its part that is alike in time."""
+    if not cycle_days or not window.samples:
+        return reference
+    return replace(reference, samples=alike_in_time(window.samples, reference.samples))
+
+
+def alike_in_time(window: Sequence[Sample], reference: Sequence[Sample]) -> tuple[Sample, ...]:
+    """Return those of the reference that took place at the times of the day of the window's, in their proportions.
+
+    Twenty of the window's times, evenly chosen, take turns: each takes the nearest of the reference that nobody took, at
+    most three hours away, until more than two of them find none. Nothing, where that is so at the first turn: then the
+    reference does not know the window's time of the day.
+    """
+    ordered = sorted(reference, key=lambda sample: (time_of_day(sample.at), sample.id))
+    phases = np.array([time_of_day(sample.at) for sample in ordered])
+    anchors = _evenly(sorted(time_of_day(sample.at) for sample in window))
+    left = np.ones(len(ordered), dtype=np.bool_)
+    taken: list[int] = []
+    while anchors:
+        turn = _one_turn(phases, left, anchors)
+        if len(turn) + _ALONE * len(anchors) / _TURNS < len(anchors):
+            break
+        taken += turn
+    return tuple(ordered[place] for place in sorted(taken))
+
+
+def _one_turn(phases: Floats, left: NDArray[np.bool_], anchors: Sequence[float]) -> list[int]:
+    turn: list[int] = []
+    for anchor in anchors:
+        free = np.flatnonzero(left & _near(phases, anchor, _ALIKE))
+        if free.size:
+            nearest = int(free[np.argmin(_distance(phases[free], anchor))])
+            left[nearest] = False
+            turn.append(nearest)
+    return turn
+
+
+def _evenly(ordered: Sequence[float]) -> list[float]:
+    count = min(_TURNS, len(ordered))
+    return [ordered[(2 * turn + 1) * len(ordered) // (2 * count)] for turn in range(count)]
+
+
+def _near(phases: Floats, phase: float, within: timedelta) -> NDArray[np.bool_]:
+    return np.asarray(_distance(phases, phase) <= within / DAY)
+
+
+def _distance(phases: Floats, phase: float) -> Floats:
+    apart = np.abs(phases - phase)
+    return np.asarray(np.minimum(apart, 1 - apart))

@@ -1,0 +1,145 @@
+"""References that span more and more of the stream's cycle, end to end over the stages that take part."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from daemon.facts import NewConversation, ReferenceCause, SeqRange, StoredReference
+from daemon.hearing import Hearing
+from daemon.ledger.conversations import ConversationLedger
+from daemon.ledger.detectors import DetectorLedger
+from daemon.ledger.freezes import FreezeLedger
+from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.references import ReferenceLedger
+from daemon.ledger.signals import SignalLedger
+from daemon.ledger.windows import VerdictRow, WindowLedger
+from daemon.metrics import Metrics
+from daemon.spans import span_words
+from daemon.stages.judging import JudgingStage
+from daemon.stages.watching import WatchingStage
+from daemon.stages.widening import WideningStage
+from monitors.edetector import DetectorState, EDetector
+from monitors.suite import MonitorSettings
+from monitors.types import Sample
+from tests.factories_ledger import NOW, a_batch, a_ledger, a_talk, spread
+from tests.unit.test_edetector import SHOP
+from tests.unit.test_edetector import a_talk as a_sample
+from tests.unit.test_stage_judging import FakeJudge
+
+
+class World:
+    """A conversation a quarter of an hour, a reference of forty, windows of twenty, and a week to span."""
+
+    def __init__(self, folder: Path) -> None:
+        self.engine = a_ledger(folder)
+        self.windows = WindowLedger(self.engine)
+        self.references = ReferenceLedger(self.engine)
+        self.detectors = DetectorLedger(self.engine)
+        self.references.start("chat-v0", size=40, after_seq=0, now=NOW)
+        self.judge, self.metrics, self.read = FakeJudge(), Metrics(), 0
+
+        def new(reference: tuple[Sample, ...], state: DetectorState, recent: dict[int, Sample]) -> EDetector:
+            return EDetector(reference, cycle_days=7, state=state, recent=recent)
+
+        talks = ConversationLedger(self.engine)
+        self.stages = (
+            WatchingStage(
+                self.windows, talks, self.detectors, Hearing(SignalLedger(self.engine), talks), new_detector=new, metrics=self.metrics, clock=lambda: NOW
+            ),
+            JudgingStage(
+                self.windows, talks, self.detectors, self.references, self.judge, learned_until=lambda: 0,
+                model_line="chat", settings=MonitorSettings(cycle_days=7), max_age_s=60, min_size=10,
+                metrics=self.metrics, clock=lambda: NOW,
+            ),
+            WideningStage(self.references, self.windows, days=7, clock=lambda: NOW),
+        )  # fmt: skip
+
+    def talk(self, count: int) -> None:
+        """That many more come, and all stages have their turns."""
+        said = [self._said(n) for n in range(self.read, self.read + count)]
+        IntakeLedger(self.engine, window_size=20).record(a_batch(said))
+        self.read += count
+        for _ in range(3 * count // 20 + 2):
+            for stage in self.stages:
+                stage.step()
+
+    @staticmethod
+    def _said(number: int) -> NewConversation:
+        text = a_sample(number, SHOP).turns[0].content
+        return spread(a_talk(number, user=f"u{number}", text=text, at=NOW + number * timedelta(minutes=15)))
+
+    @property
+    def newest(self) -> StoredReference:
+        reference = self.references.newest()
+        assert reference is not None
+        return reference
+
+    def alarm(self, *, confirmed: bool) -> None:
+        """The next window raises an alarm, and one after it confirms it."""
+        for number, monitor in enumerate(("e_detector", "mmd") if confirmed else ("e_detector",)):
+            window = self.windows.next_to_judge()
+            assert window is not None
+            row = VerdictRow(
+                window=window.number, monitor=monitor, finding="drift", score=2.0, threshold=1.0, reason=str(number),
+                triggers=True,
+            )  # fmt: skip
+            self.windows.record_judgement(
+                window, [row], finding="drift", reference_id=self.newest.id, explanation=None, now=NOW
+            )
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def test_the_first_reference_is_in_use_as_soon_as_it_is_full_and_then_widened(world: World) -> None:
+    world.talk(45)
+    assert (world.newest.id, world.newest.range) == (1, SeqRange(first=1, last=40))
+
+    world.talk(60)
+
+    assert world.newest.cause is ReferenceCause.WIDENED
+    assert world.newest.range == SeqRange(first=1, last=80)
+    assert world.newest.spanned >= timedelta(hours=19)
+    seen = world.detectors.stored(world.newest.id)
+    assert seen is not None
+    assert seen.seq == 105
+    assert seen.state["count"] == 25  # anew, from the end of the wider reference on
+
+
+def test_a_frozen_reference_stays_until_it_is_let_go(world: World) -> None:
+    world.talk(45)
+    FreezeLedger(world.engine).freeze(by="ada", why="the audit", now=NOW)
+    world.talk(60)
+    assert world.newest.id == 1
+
+    FreezeLedger(world.engine).unfreeze(by="ada", now=NOW)
+    world.talk(20)
+
+    assert world.newest.cause is ReferenceCause.WIDENED
+
+
+@pytest.mark.parametrize("confirmed", [False, True])
+def test_while_an_alarm_stands_and_once_it_is_confirmed_nothing_is_taken_in(
+    world: World, confirmed: bool
+) -> None:
+    world.talk(45)
+    IntakeLedger(world.engine, window_size=20).record(
+        a_batch([a_talk(n, at=NOW + n * timedelta(hours=1)) for n in range(45, 85)])
+    )
+    world.alarm(confirmed=confirmed)
+
+    world.stages[2].step()
+
+    assert world.newest.id == 1
+
+
+def test_what_it_does_not_know_yet_is_said(world: World) -> None:
+    world.talk(45)
+
+    assert span_words(world.newest, 7) == (
+        "the reference spans 0.4 of 7 days, so it can't tell another time of the day from a change"
+    )
+    assert span_words(world.newest, 0) is None
