@@ -34,6 +34,9 @@ from daemon.ledger.tables import alarms, conversations, references, windows
 from daemon.spans import next_span
 from monitors.cycles import core
 
+#: References that what comes does not follow on: what is between is not known to be handled.
+_OF_THEIR_TIME = (ReferenceCause.OPERATOR, ReferenceCause.ROLLBACK)
+
 
 class TooFewConversations(DaemonError):
     """The conversations that were asked for make no reference."""
@@ -96,7 +99,7 @@ class ReferenceLedger:
         """Draw the reference anew from all that was judged against it, too, where it then spans twice the time or ``days``.
 
         What a detector raised an alarm in that is not judged yet is left out. Returns the wider one; None where nothing
-        changes: it spans enough, an operator fixed or froze it, or too little came since.
+        changes: it spans enough, an operator fixed or froze it, a rollback brought it back, or too little came since.
         """
         with self._reads.begin() as connection:
             if _wider(connection, days) is None:
@@ -114,11 +117,8 @@ class ReferenceLedger:
     ) -> StoredReference:
         """Draw a reference from the newest ``count`` conversations, as an operator wishes. Raises TooFewConversations."""
         newest = select(conversations.c.seq).order_by(conversations.c.seq.desc()).limit(count)
-        with write(self._engine, "reference.fix") as connection:
-            in_intake_order(connection)
-            seqs = _enough(connection, newest, size=size, said=f"the last {count}")
-            span = SeqRange(first=seqs[0], last=seqs[-1])
-            return _fix(connection, version, span, size=size, by=by, why=why, now=now)
+        seqs = self._enough(newest, size=size, said=f"the last {count}")
+        return self._fix(version, (seqs[0], seqs[-1]), size=size, by=by, why=why, now=now)
 
     def fix_between(
         self, version: str, since: datetime, until: datetime, *, size: int, by: str, why: str, now: datetime
@@ -130,13 +130,30 @@ class ReferenceLedger:
         """
         then = (conversations.c.at >= since) & (conversations.c.at < until)
         said = f"those from {since:%Y-%m-%d %H:%M}Z to {until:%Y-%m-%d %H:%M}Z"
+        seqs = self._enough(select(conversations.c.seq).where(then), size=size, said=said)
+        return self._fix(version, core(seqs), size=size, by=by, why=why, now=now)
+
+    def _enough(self, query: Select[int], *, size: int, said: str) -> list[int]:
+        """Return the conversations that were asked for, in order. Raises TooFewConversations."""
+        with self._reads.begin() as connection:
+            seqs = sorted(connection.scalars(query).all())
+        if len(seqs) < size:
+            raise TooFewConversations(
+                f"there are {len(seqs)} conversations ({said}), and a reference needs {size} "
+                "(windows.reference_size); choose more, or set windows.reference_size lower"
+            )
+        return seqs
+
+    def _fix(
+        self, version: str, ends: tuple[int, int], *, size: int, by: str, why: str, now: datetime
+    ) -> StoredReference:
+        first, last = ends
+        fixed = {"version": version, "size": size, "after_seq": first - 1}
         with write(self._engine, "reference.fix") as connection:
             in_intake_order(connection)
-            first, last = core(
-                _enough(connection, select(conversations.c.seq).where(then), size=size, said=said)
-            )
-            span = SeqRange(first=first, last=last)
-            return _fix(connection, version, span, size=size, by=by, why=why, now=now)
+            drawn = asdict(draw(connection, SeqRange(first=first, last=last), size))
+            _insert(connection, {**fixed, **drawn}, cause=ReferenceCause.OPERATOR, now=now, by=by, why=why)
+            return _existing(newest_reference(connection))
 
 
 def renew_worn_reference(connection: Connection, now: datetime) -> None:
@@ -188,7 +205,7 @@ def _fill(connection: Connection, reference: StoredReference, seqs: Sequence[int
 def _wider(connection: Connection, days: float) -> dict[str, object] | None:
     """Return the newest reference as it would be with what was judged against it, if that is worth it now."""
     reference = newest_reference(connection)
-    if reference is None or reference.range is None or reference.cause is ReferenceCause.OPERATOR:
+    if reference is None or reference.range is None or reference.cause in _OF_THEIR_TIME:
         return None
     cycle = timedelta(days=days)
     if reference.spanned >= cycle or open_freeze(connection) is not None:
@@ -207,26 +224,6 @@ def _wider(connection: Connection, days: float) -> dict[str, object] | None:
         return None
     same = {"version": reference.version, "size": reference.size, "after_seq": reference.after_seq}
     return {**same, **asdict(wider)}
-
-
-def _fix(
-    connection: Connection, version: str, span: SeqRange, *, size: int, by: str, why: str, now: datetime
-) -> StoredReference:
-    fixed = {"version": version, "size": size, "after_seq": span.first - 1}
-    drawn = asdict(draw(connection, span, size))
-    _insert(connection, {**fixed, **drawn}, cause=ReferenceCause.OPERATOR, now=now, by=by, why=why)
-    return _existing(newest_reference(connection))
-
-
-def _enough(connection: Connection, query: Select[int], *, size: int, said: str) -> list[int]:
-    """Return the conversations that were asked for, in order. Raises TooFewConversations."""
-    seqs = sorted(connection.scalars(query).all())
-    if len(seqs) < size:
-        raise TooFewConversations(
-            f"there are {len(seqs)} conversations ({said}), and a reference needs {size} (windows.reference_size); "
-            "choose more, or set windows.reference_size lower"
-        )
-    return seqs
 
 
 def _insert(

@@ -139,6 +139,16 @@ def test_what_raised_an_alarm_and_is_not_judged_yet_is_never_taken_in(
     assert references.widen(days=7, now=NOW) is None
 
 
+def test_what_came_before_a_rollback_is_never_taken_in(engine: Engine, references: ReferenceLedger) -> None:
+    hourly(engine, 0, 55)
+    references.start("chat-v1", size=10, after_seq=30, now=NOW)
+    references.restore("chat-v0", NOW)
+    hourly(engine, 55, 40)
+    judge_all(engine)
+
+    assert references.widen(days=7, now=NOW) is None
+
+
 def test_no_cycle_no_widening(engine: Engine, references: ReferenceLedger) -> None:
     hourly(engine, 0, 55)
     judge_all(engine)
