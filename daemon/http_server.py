@@ -30,7 +30,7 @@ _MAX_CONNECTIONS = 32
 _JSON = "application/json"
 _REPORTS = "/reports"
 #: Set by proxies that ask for somebody else.
-_PROXY_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
+_PROXY_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "X-Real-IP", "Via")
 
 #: What socketserver's types call a request; here it is always a connection.
 _Request: TypeAlias = socket.socket | tuple[bytes, socket.socket]

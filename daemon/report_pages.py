@@ -58,7 +58,7 @@ class ReportPages:
         """Say why somebody may not read, and how to."""
         if self._access == "off":
             return "reports are not served (http.reports is off); read them with `retuned drift report`"
-        if self._access == "all" or (_is_loopback(asked.peer) and _is_here(asked.host) and not asked.proxied):
+        if self._access == "all" or (_is_own(asked.peer) and _is_here(asked.host) and not asked.proxied):
             return None
         return (
             "reports quote conversations and are served to this machine alone: read them with `retuned drift report`, "
@@ -90,13 +90,16 @@ class ReportPages:
         return _answer(_HTML, gzip.decompress(packed))
 
 
-def _is_loopback(peer: str) -> bool:
+def _is_own(peer: str) -> bool:
+    """Whether a connection came from this machine. Service meshes bring others' from further loopback addresses."""
+    return peer in ("127.0.0.1", "::1", "::ffff:127.0.0.1")
+
+
+def _is_loopback(name: str) -> bool:
     try:
-        address = ipaddress.ip_address(peer)
+        return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return (mapped or address).is_loopback
 
 
 def _is_here(host: str) -> bool:

@@ -21,7 +21,7 @@ def forgotten_screen(done: Forgotten, request: int | None) -> RenderableType:
     lines = [
         Text(
             f"erased: {removed.conversations} conversations, {removed.feedback} feedback, {removed.dead_letters} dead "
-            f"letters, {removed.reports} reports that quoted them, {removed.training_records} training records, "
+            f"letters, {removed.reports} reports made of them, {removed.training_records} training records, "
             f"{len(done.files)} training files"
         ),
         Text(f"proof: entry {done.entry.id} of `retuned erasures`, {done.entry.digest[:_DIGEST_SHOWN]}"),

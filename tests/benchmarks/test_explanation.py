@@ -91,7 +91,7 @@ def test_what_is_new_is_among_what_is_named(worlds: tuple[World, ...], share: fl
 def test_topics_of_windows_in_which_nothing_changed(worlds: tuple[World, ...]) -> None:
     named = windows = 0
     for world in {world.family: world for world in worlds}.values():
-        for seed in range(40):
+        for seed in range(20):
             reference, window = mixed(world, 0.0, seed)
             both = [*reference, *window]
             is_new = np.arange(len(both)) >= len(reference)

@@ -141,7 +141,7 @@ def test_all_paths_of_reports_are_theirs_to_answer(health: Health, path: str) ->
     assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
-@pytest.mark.parametrize("header", ["Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"])
+@pytest.mark.parametrize("header", ["Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "X-Real-IP", "Via"])
 def test_a_proxy_is_told_from_who_asks_for_themselves(health: Health, header: str) -> None:
     with HttpServer("127.0.0.1", 0, Metrics(), health, reports=told) as server:
         assert b" True " in ask(server, "/reports", **{header: "10.0.0.7"})[1]

@@ -111,6 +111,7 @@ def test_this_machine_may_read(reports: ReportLedger, peer: str, host: str) -> N
     "asked",
     [
         replace(LOCAL, peer="10.0.0.7"),
+        replace(LOCAL, peer="127.0.0.6"),  # where a mesh's side-car brings others' requests from
         replace(LOCAL, peer="::ffff:10.0.0.7"),
         replace(LOCAL, peer="fe80::1%eth0"),
         replace(LOCAL, host="evil.example:9464"),  # a name that was pointed at this machine (DNS rebinding)
