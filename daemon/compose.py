@@ -39,6 +39,7 @@ from daemon.translate import (
     redactor,
 )
 from learners.base import base_digest, resolve_base
+from learners.encoder_files import resolve_encoder
 
 _log = logging.getLogger(__name__)
 _POLL_S = 0.2
@@ -57,6 +58,8 @@ def run_daemon(settings: Settings) -> int:
     stores, metrics = open_stores(settings), Metrics()
     folder = resolve_base(settings.model.base)
     base = Base(folder=folder, digest=base_digest(folder))
+    if settings.monitors.embedding.model is not None:
+        resolve_encoder(settings.monitors.embedding.model)  # told now, not once this replica leads
     health = Health(clock=time.monotonic, components=(Component.BROKER, Component.INTAKE, Component.SCORER))
     with _stopped_by_signals() as stop, HttpServer(settings.http.host, settings.http.port, metrics, health):
         stages = _stages(settings, stores, metrics, health, base, wait=stop.wait)

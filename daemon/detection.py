@@ -15,6 +15,7 @@ _SAID: Mapping[Aspect, str] = {
     Aspect.SHAPE: "lengths and turns",
     Aspect.DEFECTS: "empty, repeated or cut-off turns",
     Aspect.LABEL: "labels",
+    Aspect.EMBEDDING: "what users mean, by the embedding model",
 }
 #: Aspects with at least this much evidence are named; by chance one is as sure once in so many conversations.
 _TELLING = 100.0

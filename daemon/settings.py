@@ -189,6 +189,19 @@ class WindowsSection(_Section):
     """Conversations that later windows are compared with. They should span a daily and weekly cycle."""
 
 
+class EmbeddingSection(_Section):
+    """A model that turns what users say into vectors, such as one of sentence-transformers. None is needed."""
+
+    model: str | None = Field(None, min_length=1)
+    """Folder with a tokenizer.json and safetensors weights, or a hub name that is already in the local cache. Unset: none."""
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:[0-9]+)?)$")
+    """Where it runs: auto (a GPU where there is one), cpu, cuda or cuda:N."""
+    max_tokens: int = Field(256, ge=16)
+    """Tokens of a conversation that it reads, at most what the model can. Larger: slower."""
+    batch: int = Field(32, ge=1)
+    """Conversations that it reads at once. Larger: faster on a GPU, more memory."""
+
+
 class MonitorsSection(_Section):
     """How drift is judged."""
 
@@ -198,6 +211,8 @@ class MonitorsSection(_Section):
     """Chance that up to three fresh windows confirm an alarm of chance. Smaller: weak changes stay unconfirmed."""
     label_fields: tuple[Annotated[str, Field(min_length=1, max_length=64)], ...] = Field((), max_length=8)
     """Fields of a conversation's metadata that hold labels, such as [intent]. A change of their mix is drift too."""
+    embedding: EmbeddingSection = EmbeddingSection()
+    """A model whose vectors tell more than words where wordings vary."""
     seed: int = 0
     """Seed of the draws and permutations."""
 

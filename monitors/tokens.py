@@ -1,7 +1,7 @@
 """Turns what can change in a conversation, aspect by aspect, into tokens that a sequential detector can bet on.
 
-Texts give their words (in any script), numbers the bucket they fall into. Nothing is fitted to any data, so that
-tokens of the reference look no different from those of the stream.
+Texts give their words (in any script), numbers the bucket they fall into, vectors their sides of hyperplanes. Nothing
+is fitted to any data, so that tokens of the reference look no different from those of the stream.
 """
 
 import zlib
@@ -11,6 +11,7 @@ from math import log2
 import numpy as np
 from numpy.typing import NDArray
 
+from monitors.hyperplanes import CODES, codes_of
 from monitors.shape import language_of, script_of, shape_of
 from monitors.texts import reply_text, user_text, words
 from monitors.types import Aspect, Sample
@@ -25,6 +26,7 @@ BUCKETS: Mapping[Aspect, int] = {
     Aspect.SHAPE: 2**8,
     Aspect.DEFECTS: 2**6,
     Aspect.LABEL: 2**9,
+    Aspect.EMBEDDING: CODES,
 }
 #: Characters of a text that are looked at; what a conversation is about shows in them.
 _CHARACTERS = 4_000
@@ -42,7 +44,9 @@ def tokens_of(sample: Sample) -> dict[Aspect, Tokens]:
         Aspect.DEFECTS: _defects(sample),
         Aspect.LABEL: {f"{field}={value}" for field, value in sample.labels},
     }
-    return {aspect: _hashed(names, BUCKETS[aspect]) for aspect, names in found.items() if names}
+    tokens = {aspect: _hashed(names, BUCKETS[aspect]) for aspect, names in found.items() if names}
+    codes = codes_of(sample.embedding or b"")
+    return tokens | {Aspect.EMBEDDING: codes} if len(codes) else tokens
 
 
 def _hashed(names: Iterable[str], buckets: int) -> Tokens:

@@ -24,6 +24,7 @@ class Aspect(StrEnum):
     SHAPE = "shape"  # lengths, turns, questions
     DEFECTS = "defects"  # empty, repeated or cut-off turns: the data, not the world
     LABEL = "label"  # intents and the like, where the producer names them
+    EMBEDDING = "embedding"  # what users mean, where an embedding model is configured
 
 
 #: Every conversation says something about these; about others only where the settings ask for it.
@@ -51,6 +52,8 @@ class Sample:
     feedback: float | None = None
     version: str | None = None  # that answered, where it is known
     labels: tuple[tuple[str, str], ...] = ()  # (field, value), such as ("intent", "refund")
+    #: What the user said as a vector, little-endian float32; None where no model is configured, or it did not answer.
+    embedding: bytes | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
