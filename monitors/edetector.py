@@ -26,6 +26,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from monitors.betting import EXPERTS, HORIZONS, Bettor, Floats, payoffs
+from monitors.hyperplanes import centre_of
 from monitors.tokens import BUCKETS, Tokens, tokens_of
 from monitors.types import PLAIN_ASPECTS, Aspect, Sample
 
@@ -38,6 +39,7 @@ _ENOUGH = 125
 _OF_WEEK, _OF_DAY = 1 / 24, 1 / 4  # of the reference, nearest in phase: those to draw from
 #: Standard errors of the mean of what is drawn from that a bet forgoes, and how fast the deviation is learned.
 _LUCK, _PACE = 1.0, 0.02
+_CENTRING = 8  # every so many of the reference give the centre of the vectors, and are not drawn with theirs
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,7 +90,10 @@ class EDetector:
         """
         self._threshold = conversations_between_false_alarms
         self._seed = seed
-        described = [(sample, tokens_of(sample)) for sample in reference]
+        self._centre = centre_of(sample.embedding for sample in reference[::_CENTRING] if sample.embedding)
+        described = [(sample, tokens_of(sample, self._centre)) for sample in reference]
+        for _, found in described[::_CENTRING]:
+            found.pop(Aspect.EMBEDDING, None)
         self._draws = {
             aspect: _Draws(
                 [(sample, found[aspect]) for sample, found in described if aspect in found], aspect
@@ -131,7 +136,8 @@ class EDetector:
         self._stakes = {aspect: Stake(spread=stake.spread) for aspect, stake in self._stakes.items()}
 
     def _tokens(self, sample: Sample) -> dict[Aspect, Tokens]:
-        return {aspect: found for aspect, found in tokens_of(sample).items() if aspect in self._stakes}
+        found = tokens_of(sample, self._centre)
+        return {aspect: tokens for aspect, tokens in found.items() if aspect in self._stakes}
 
     def _bet(self, aspect: Aspect, key: int, sample: Sample, tokens: Tokens) -> Stake:
         stake, draws = self._stakes[aspect], self._draws[aspect]
