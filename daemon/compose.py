@@ -40,6 +40,7 @@ from daemon.translate import (
     redactor,
 )
 from learners.base import base_digest, resolve_base
+from learners.encoder_files import resolve_encoder
 
 _log = logging.getLogger(__name__)
 _POLL_S = 0.2
@@ -58,6 +59,8 @@ def run_daemon(settings: Settings) -> int:
     stores, metrics = open_stores(settings), Metrics()
     folder = resolve_base(settings.model.base)
     base = Base(folder=folder, digest=base_digest(folder))
+    if settings.monitors.embedding.model is not None:
+        resolve_encoder(settings.monitors.embedding.model)  # told now, not once this replica leads
     health = Health(clock=time.monotonic, components=(Component.BROKER, Component.INTAKE, Component.SCORER))
     reports = ReportPages(stores.reports, access=settings.http.reports)
     server = HttpServer(settings.http.host, settings.http.port, metrics, health, reports=reports)

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from daemon.clock import utc_now
+from daemon.embedding import Embeddings
 from daemon.gatekeeping import HeldOut
 from daemon.hearing import Hearing
 from daemon.judge_process import JudgeProcess
@@ -39,6 +40,8 @@ from daemon.translate import (
     monitor_settings,
     policy_settings,
 )
+from learners.embedder_process import EmbedderProcess
+from learners.encoder_files import resolve_encoder
 from learners.scorer_process import ScorerProcess
 from learners.training_process import TrainingProcess
 from learners.types import RunResult, TrainRequest
@@ -78,11 +81,11 @@ def lead(
     )
     training = _training(settings, stores, metrics, base.folder, base.digest)
     releasing, loaded = _releasing(settings, stores, metrics, base.folder)
-    judge = JudgeProcess()
+    judge, embeddings = JudgeProcess(), _embeddings(settings, metrics)
     return Led(
         stages=(
             _dead_letters(settings, stores, metrics, connected),
-            _watching(settings, stores, metrics),
+            _watching(settings, stores, metrics, embeddings),
             _judging(settings, stores, metrics, judge),
             WideningStage(
                 stores.references, stores.windows, days=settings.windows.reference_days, clock=utc_now
@@ -99,6 +102,7 @@ def lead(
             "judge": lambda: judge.pid,
             "trainer": lambda: training.pid,
             "scorer": lambda: loaded.pid,
+            "embedder": lambda: embeddings.pid if embeddings else None,
         },
         problem=lambda: None if loaded.ready else "the scorer is not running",
     )
@@ -138,7 +142,29 @@ def _dead_letters(
     )
 
 
-def _watching(settings: Settings, stores: Stores, metrics: Metrics) -> WatchingStage:
+def _embeddings(settings: Settings, metrics: Metrics) -> Embeddings | None:
+    section = settings.monitors.embedding
+    if section.model is None:
+        return None
+    folder, _ = resolve_encoder(section.model)
+
+    def start() -> EmbedderProcess:
+        embedder = EmbedderProcess(
+            folder,
+            device=section.device,
+            threads=settings.model.threads,
+            max_tokens=section.max_tokens,
+            batch=section.batch,
+        )
+        embedder.start()
+        return embedder
+
+    return Embeddings(start, metrics=metrics, clock=utc_now)
+
+
+def _watching(
+    settings: Settings, stores: Stores, metrics: Metrics, embeddings: Embeddings | None
+) -> WatchingStage:
     def new_detector(
         reference: tuple[Sample, ...], state: DetectorState, recent: dict[int, Sample]
     ) -> EDetector:
@@ -161,6 +187,7 @@ def _watching(settings: Settings, stores: Stores, metrics: Metrics) -> WatchingS
         new_detector=new_detector,
         metrics=metrics,
         clock=utc_now,
+        vectors=embeddings,
     )
 
 

@@ -18,6 +18,7 @@ _SAID: Mapping[Aspect, str] = {
     Aspect.LABEL: "labels",
     Aspect.QUALITY: "what users think of the answers",
     Aspect.CONCEPT: "the live version's loss",
+    Aspect.EMBEDDING: "what users mean, by the embedding model",
 }
 #: Aspects with at least this much evidence are named; by chance one is as sure once in so many conversations.
 _TELLING = 100.0

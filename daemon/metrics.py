@@ -16,7 +16,7 @@ RecordKind: TypeAlias = Literal[
     "conversation", "feedback", "other_line", "duplicate", "not_admitted", "forgotten"
 ]
 Split: TypeAlias = Literal["train", "heldout"]
-Child: TypeAlias = Literal["scorer", "trainer", "judge"]
+Child: TypeAlias = Literal["scorer", "trainer", "judge", "embedder"]
 Pruned: TypeAlias = Literal[
     "conversations", "feedback", "scores", "losses", "dead_letters", "halts", "offset_changes", "train_requests",
     "training_records", "runs", "decisions", "windows", "reports", "alarms", "detectors",

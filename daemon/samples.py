@@ -6,8 +6,8 @@ from daemon.facts import StoredConversation
 from monitors.types import Sample, Turn
 
 
-def sample_of(stored: StoredConversation) -> Sample:
-    """Return a conversation as monitors see it."""
+def sample_of(stored: StoredConversation, embedding: bytes | None = None) -> Sample:
+    """Return a conversation as monitors see it, with the vector of what the user said where there is one."""
     return Sample(
         id=stored.conversation_id,
         group=stored.group,
@@ -16,6 +16,7 @@ def sample_of(stored: StoredConversation) -> Sample:
         feedback=stored.feedback,
         version=stored.version,
         labels=stored.labels,
+        embedding=embedding,
     )
 
 

@@ -193,6 +193,19 @@ class WindowsSection(_Section):
     without cycles, demos and tests."""
 
 
+class EmbeddingSection(_Section):
+    """A model that turns what users say into vectors, such as one of sentence-transformers. None is needed."""
+
+    model: str | None = Field(None, min_length=1)
+    """Folder with a tokenizer.json and safetensors weights, or a hub name that is already in the local cache. Unset: none."""
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:[0-9]+)?)$")
+    """Where it runs: auto (a GPU where there is one), cpu, cuda or cuda:N."""
+    max_tokens: int = Field(256, ge=16)
+    """Tokens of a conversation that it reads, at most what the model can. Larger: slower."""
+    batch: int = Field(32, ge=1)
+    """Conversations that it reads at once. Larger: faster on a GPU, more memory."""
+
+
 class MonitorsSection(_Section):
     """How drift is judged."""
 
@@ -205,6 +218,8 @@ class MonitorsSection(_Section):
     loss_share: float = Field(0.05, ge=0, le=1)
     """Share of the conversations that are scored under the live version, so that a change in what the right answers are is
     seen. Larger: sooner seen, more work for the scorer. 0: none are, and its loss is no aspect of the detector."""
+    embedding: EmbeddingSection = EmbeddingSection()
+    """A model whose vectors tell more than words where wordings vary."""
     seed: int = 0
     """Seed of the draws and permutations."""
 

@@ -92,7 +92,11 @@ def monitor_settings(settings: Settings) -> MonitorSettings:
 
 def aspects(settings: Settings) -> tuple[Aspect, ...]:
     """Return what the detector bets on."""
-    return (*PLAIN_ASPECTS, *([Aspect.LABEL] if settings.monitors.label_fields else []))
+    configured = {
+        Aspect.LABEL: bool(settings.monitors.label_fields),
+        Aspect.EMBEDDING: settings.monitors.embedding.model is not None,
+    }
+    return (*PLAIN_ASPECTS, *(aspect for aspect, wanted in configured.items() if wanted))
 
 
 def late_aspects(settings: Settings) -> tuple[Aspect, ...]:

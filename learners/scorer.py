@@ -1,25 +1,22 @@
 """Holds a base and adapters, scores and generates: ``python -m learners.scorer BASE DEVICE THREADS DTYPE MAX_TOKENS``.
 
-Requests are JSON lines on stdin, {"id", "op", ...}; the end of stdin ends the process. Answers are JSON lines on
-stdout: {"id", "done", "of"} while scoring, then {"id", "result"} or {"id", "error", "message"}. An error in one
-request leaves the process as it was. Where the base can't be loaded, one line {"error", "message"} says why.
+``learners.answers`` says how requests and answers travel.
 """
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import cast
 
 import psutil
 
+from learners.answers import Request, serve
 from learners.codec import conversation_from_json, message_from_json
-from learners.errors import BadRequest, LearnerError
+from learners.errors import BadRequest
 from learners.jsonlines import Lines
 from learners.types import ScorerStats
-
-Request = Mapping[str, object]
 
 
 def main(arguments: list[str]) -> int:
@@ -28,26 +25,9 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("usage: python -m learners.scorer BASE DEVICE THREADS DTYPE MAX_TOKENS\n")
         return 2
     base, device, threads, dtype, max_tokens = arguments
-    lines = Lines()
-    try:
-        scorer = _Scorer(Path(base), device, int(threads), dtype, int(max_tokens), lines)
-        for line in sys.stdin.buffer:
-            _serve(scorer, json.loads(line), lines)
-    except LearnerError as error:
-        lines.write(json.dumps({"error": type(error).__name__, "message": str(error)}))
-        return 1
-    except BrokenPipeError:
-        return 1  # the parent is gone
-    return 0
-
-
-def _serve(scorer: "_Scorer", request: Request, lines: Lines) -> None:
-    id_ = request["id"]
-    try:
-        answer: dict[str, object] = {"id": id_, "result": scorer.answer(request)}
-    except (LearnerError, RuntimeError) as error:  # torch's, such as out of memory, are RuntimeErrors
-        answer = {"id": id_, "error": type(error).__name__, "message": str(error)}
-    lines.write(json.dumps(answer))
+    return serve(
+        lambda lines: _Scorer(Path(base), device, int(threads), dtype, int(max_tokens), lines).answer
+    )
 
 
 class _Scorer:

@@ -33,6 +33,7 @@ import numpy as np
 
 from monitors.betting import EXPERTS, HORIZONS, Bettor, Floats, payoffs
 from monitors.cycles import DAY, MONDAY, NEAR, WEEK, KnownTimes, core, spanned_days
+from monitors.hyperplanes import centre_of
 from monitors.late import LATE, LATE_EXPERTS, Heard, LateBets, Signal, keys_of
 from monitors.tokens import BUCKETS, Tokens, tokens_of
 from monitors.types import PLAIN_ASPECTS, Aspect, Sample
@@ -44,6 +45,7 @@ _ENOUGH = 125
 _OF_WEEK, _OF_DAY = 1 / 24, 1 / 4  # of the reference, nearest in phase: those to draw from
 #: Standard errors of the mean of what is drawn from that a bet forgoes, and how fast the deviation is learned.
 _LUCK, _PACE = 1.0, 0.02
+_CENTRING = 8  # every so many of the reference give the centre of the vectors, and are not drawn with theirs
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,7 +110,10 @@ class EDetector:
         self._seed = seed
         partial = spanned_days(reference) < cycle_days
         self._known = KnownTimes([sample.at for sample in reference]) if partial else None
-        described = [(sample, tokens_of(sample)) for sample in reference]
+        self._centre = centre_of(sample.embedding for sample in reference[::_CENTRING] if sample.embedding)
+        described = [(sample, tokens_of(sample, self._centre)) for sample in reference]
+        for _, found in described[::_CENTRING]:
+            found.pop(Aspect.EMBEDDING, None)
         self._draws = {
             aspect: _Draws(
                 [(sample, found[aspect]) for sample, found in described if aspect in found],
@@ -182,7 +187,8 @@ class EDetector:
         }
 
     def _tokens(self, sample: Sample) -> dict[Aspect, Tokens]:
-        return {aspect: found for aspect, found in tokens_of(sample).items() if aspect in self._stakes}
+        found = tokens_of(sample, self._centre)
+        return {aspect: tokens for aspect, tokens in found.items() if aspect in self._stakes}
 
     def _bet(self, aspect: Aspect, key: int, sample: Sample, tokens: Tokens) -> Stake:
         stake, draws = self._stakes[aspect], self._draws[aspect]

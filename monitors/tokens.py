@@ -1,7 +1,7 @@
 """Turns what can change in a conversation, aspect by aspect, into tokens that a sequential detector can bet on.
 
-Texts give their words (in any script), numbers the bucket they fall into. Nothing is fitted to any data, so that
-tokens of the reference look no different from those of the stream.
+Texts give their words (in any script), numbers the bucket they fall into, vectors their sides of hyperplanes. Nothing
+is fitted to what is bet on, so that tokens of the reference look no different from those of the stream.
 """
 
 import zlib
@@ -11,6 +11,7 @@ from math import log2
 import numpy as np
 from numpy.typing import NDArray
 
+from monitors.hyperplanes import CODES, Vector, codes_of
 from monitors.shape import language_of, script_of, shape_of
 from monitors.texts import reply_text, user_text, words
 from monitors.types import Aspect, Sample
@@ -25,14 +26,18 @@ BUCKETS: Mapping[Aspect, int] = {
     Aspect.SHAPE: 2**8,
     Aspect.DEFECTS: 2**6,
     Aspect.LABEL: 2**9,
+    Aspect.EMBEDDING: CODES,
 }
 #: Characters of a text that are looked at; what a conversation is about shows in them.
 _CHARACTERS = 4_000
 _LANGUAGE_CHARACTERS = 200
 
 
-def tokens_of(sample: Sample) -> dict[Aspect, Tokens]:
-    """Return the distinct tokens of each aspect. An aspect that a sample says nothing about is left out."""
+def tokens_of(sample: Sample, centre: Vector | None = None) -> dict[Aspect, Tokens]:
+    """Return the distinct tokens of each aspect. An aspect that a sample says nothing about is left out.
+
+    Without the ``centre`` of the vectors its own says nothing.
+    """
     said, answered = user_text(sample)[:_CHARACTERS], reply_text(sample)[:_CHARACTERS]
     found = {
         Aspect.INPUT: _text(said),
@@ -42,7 +47,10 @@ def tokens_of(sample: Sample) -> dict[Aspect, Tokens]:
         Aspect.DEFECTS: _defects(sample),
         Aspect.LABEL: {f"{field}={value}" for field, value in sample.labels},
     }
-    return {aspect: _hashed(names, BUCKETS[aspect]) for aspect, names in found.items() if names}
+    tokens = {aspect: _hashed(names, BUCKETS[aspect]) for aspect, names in found.items() if names}
+    if centre is not None and sample.embedding and len(codes := codes_of(sample.embedding, centre)):
+        tokens[Aspect.EMBEDDING] = codes
+    return tokens
 
 
 def _hashed(names: Iterable[str], buckets: int) -> Tokens:

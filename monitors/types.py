@@ -26,6 +26,7 @@ class Aspect(StrEnum):
     LABEL = "label"  # intents and the like, where the producer names them
     QUALITY = "quality"  # what users think of the answers
     CONCEPT = "concept"  # the live version's loss: the same questions want other answers
+    EMBEDDING = "embedding"  # what users mean, where an embedding model is configured
 
 
 #: Every conversation says something about these; about others only where the settings ask for it.
@@ -53,6 +54,8 @@ class Sample:
     feedback: float | None = None
     version: str | None = None  # that answered, where it is known
     labels: tuple[tuple[str, str], ...] = ()  # (field, value), such as ("intent", "refund")
+    #: What the user said as a vector, little-endian float32; None where no model is configured, or it did not answer.
+    embedding: bytes | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

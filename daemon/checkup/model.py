@@ -1,11 +1,13 @@
-"""Looks at the base model's folder, without loading the model."""
+"""Looks at the folders of the base model and the embedding model, without loading them."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 from daemon.checkup.check import Check, ill, well
 from daemon.settings import Settings
 from learners.base import resolve_base
+from learners.encoder_files import resolve_encoder
 from learners.errors import UnusableModel
 
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
@@ -27,6 +29,25 @@ def check_model(settings: Settings) -> Check:
         )
     weights = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
     return well("model", f"{folder} has weights ({weights / 1e6:.0f} MB), tokenizer and chat template")
+
+
+def check_embedding(settings: Settings) -> Iterator[Check]:
+    """Look for the embedding model, where one is configured."""
+    name = settings.monitors.embedding.model
+    if name is None:
+        return
+    try:
+        folder, pooling = resolve_encoder(name)
+    except UnusableModel as error:
+        yield ill(
+            "embedding model",
+            str(error),
+            "set monitors.embedding.model to such a folder, or leave it unset: none is needed",
+        )
+    else:
+        yield well(
+            "embedding model", f"{folder} has weights and tokenizer; its vectors are pooled by {pooling}"
+        )
 
 
 def _has_chat_template(folder: Path) -> bool:

@@ -18,7 +18,7 @@ def doctor(
     """Check broker, topics, ledger, artifacts, model, disk, key and port, and say how to mend each."""
     from daemon.checkup.broker import check_stream
     from daemon.checkup.machine import check_disk, check_holdout_key, check_http
-    from daemon.checkup.model import check_model
+    from daemon.checkup.model import check_embedding, check_model
     from daemon.checkup.stores import check_stores
     from daemon.screens.checkup import checkup_screen
 
@@ -27,6 +27,7 @@ def doctor(
         *check_stream(settings, create_topics=create_topics),
         *check_stores(settings),
         check_model(settings),
+        *check_embedding(settings),
         check_disk(settings),
         check_holdout_key(settings),
         check_http(settings),

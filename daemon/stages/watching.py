@@ -1,8 +1,9 @@
 """Shows every conversation to the sequential detector, in the order of the ledger, and what becomes known of it later."""
 
 import logging
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 from daemon.clock import Clock
 from daemon.detection import in_words, state_json, state_of
@@ -12,8 +13,9 @@ from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
 from daemon.ledger.windows import WindowLedger
 from daemon.metrics import Metrics
-from daemon.samples import sample_of, samples_of
+from daemon.samples import sample_of
 from monitors.edetector import DetectorState, EDetector
+from monitors.texts import user_text
 from monitors.types import Sample
 
 _log = logging.getLogger(__name__)
@@ -21,9 +23,40 @@ _log = logging.getLogger(__name__)
 _PAGE = 100
 #: From so many unseen ones on an even sample of them is looked at: an alarm that comes late helps nobody.
 _FAR_BEHIND = 2_000
+_EMBEDDED_CHARACTERS = 8_000  # of what a user says: more than a model reads
 
 #: Makes the detector of a reference, which goes on from a state.
 NewDetector = Callable[[tuple[Sample, ...], DetectorState, dict[int, Sample]], EDetector]
+
+
+class VectorSource(Protocol):
+    """Embeds beside the loop. ``daemon.embedding.Embeddings`` says what each call promises."""
+
+    @property
+    def answers(self) -> bool: ...
+
+    def of(self, texts: Mapping[int, str]) -> Mapping[int, bytes] | None: ...
+
+    def close(self, timeout_s: float) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """What a detector begins with."""
+
+    reference_id: int
+    state: DetectorState
+    past: list[StoredConversation]
+    recent: list[StoredConversation]
+
+
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    """A detector at work."""
+
+    reference_id: int
+    detector: EDetector
+    blind: bool  # without the vectors that it should have
 
 
 class WatchingStage:
@@ -31,6 +64,7 @@ class WatchingStage:
 
     The detector's state is in the ledger after every step, so a new process, or another leader, goes on exactly. An alarm
     is raised with a conversation: what is heard of earlier ones, in windows that are judged already, waits for the next.
+    Where an embedding model is configured, conversations are shown once their vectors are there.
     """
 
     name = "watching"
@@ -45,6 +79,7 @@ class WatchingStage:
         new_detector: NewDetector,
         metrics: Metrics,
         clock: Clock,
+        vectors: VectorSource | None = None,
     ) -> None:
         self._windows = windows
         self._conversations = conversations
@@ -53,7 +88,10 @@ class WatchingStage:
         self._new_detector = new_detector
         self._metrics = metrics.drift
         self._clock = clock
-        self._watched: tuple[int, EDetector] | None = None  # the reference's id
+        self._vectors = vectors
+        self._opening: _Opening | None = None
+        self._watch: _Watch | None = None
+        self._page: list[StoredConversation] = []  # that waits for its vectors
         self._seq = 0
 
     def step(self) -> None:
@@ -62,13 +100,15 @@ class WatchingStage:
         if reference is None or reference.range is None:
             return
         detector = self._detector(reference)
+        if detector is None:
+            return
         heard = self._hearing.tell(detector, reference, seen=self._seq)
-        talks = self._next()
+        talks, vectors = self._ready()
         if not talks and not heard:
             return
         for talk in talks:
             alarmed = detector.alarmed  # by what was heard
-            detector.see(talk.seq, sample_of(talk))
+            detector.see(talk.seq, sample_of(talk, vectors.get(talk.seq)))
             self._seq = talk.seq
             if alarmed or detector.alarmed:
                 self._raise(reference.id, detector)
@@ -79,7 +119,18 @@ class WatchingStage:
             self._metrics.evidence(aspect).set(stake.wealth)
 
     def close(self, timeout_s: float) -> None:
-        """Nothing to let go of."""
+        """End the embedder."""
+        if self._vectors is not None:
+            self._vectors.close(timeout_s)
+
+    def _ready(self) -> tuple[list[StoredConversation], Mapping[int, bytes]]:
+        """Return the conversations to look at now, with their vectors; none while those are being made."""
+        self._page = self._page or self._next()
+        vectors = self._vectors_of(self._page)
+        if vectors is None:
+            return [], {}
+        ready, self._page = self._page, []
+        return ready, vectors
 
     def _next(self) -> list[StoredConversation]:
         """Return the conversations to look at now."""
@@ -113,21 +164,47 @@ class WatchingStage:
                 raised.seq, raised.since_seq, in_words(leading), extra={"action": "alarm"},
             )  # fmt: skip
 
-    def _detector(self, reference: StoredReference) -> EDetector:
-        if self._watched is not None and self._watched[0] == reference.id:
-            return self._watched[1]
+    def _detector(self, reference: StoredReference) -> EDetector | None:
+        """Return the detector of a reference; None while the vectors that it begins with are being made."""
+        watch = self._watch
+        if watch is not None and watch.reference_id == reference.id and not self._sees_again(watch):
+            return watch.detector
+        if self._opening is None or self._opening.reference_id != reference.id:
+            self._opening = self._open(reference)
+        opening, self._watch, self._page = self._opening, None, []
+        vectors = self._vectors_of([*opening.past, *opening.recent])
+        if vectors is None:
+            return None
+        detector = self._new_detector(
+            tuple(sample_of(talk, vectors.get(talk.seq)) for talk in opening.past),
+            opening.state,
+            {talk.seq: sample_of(talk, vectors.get(talk.seq)) for talk in opening.recent},
+        )
+        self._opening = None
+        self._watch = _Watch(reference.id, detector, blind=self._vectors is not None and not vectors)
+        self._ledger.keep(self._stored(reference.id, detector))
+        return detector
+
+    def _open(self, reference: StoredReference) -> _Opening:
         stored = self._ledger.stored(reference.id)
         state = DetectorState() if stored is None else state_of(stored.state)
         self._seq = self._windows.watched_from(reference) if stored is None else stored.seq
         if not state.begins:  # new, or of a release that heard of nothing
             state = replace(state, begins=self._seq)
-        recent = {talk.seq: sample_of(talk) for talk in self._conversations.by_seq(state.keys)}
-        samples = samples_of(self._conversations.of_reference(reference))
-        detector = self._new_detector(samples, state, recent)
-        self._watched = (reference.id, detector)
-        if stored is None:
-            self._ledger.keep(self._stored(reference.id, detector))
-        return detector
+        past = self._conversations.of_reference(reference)
+        return _Opening(reference.id, state, past, self._conversations.by_seq(state.keys))
+
+    def _sees_again(self, watch: _Watch) -> bool:
+        """Whether a detector that began without vectors could now begin anew with them."""
+        return watch.blind and self._vectors is not None and self._vectors.answers
+
+    def _vectors_of(self, talks: Sequence[StoredConversation]) -> Mapping[int, bytes] | None:
+        """Return the vectors by seq, as far as there are any; None while they are being made."""
+        if self._vectors is None or not talks:
+            return {}
+        return self._vectors.of(
+            {talk.seq: user_text(sample_of(talk))[:_EMBEDDED_CHARACTERS] for talk in talks}
+        )
 
     def _stored(self, reference_id: int, detector: EDetector) -> StoredDetector:
         return StoredDetector(

@@ -8,8 +8,9 @@ from sqlalchemy import update
 
 from daemon.checkup.check import Check
 from daemon.checkup.machine import check_disk, check_holdout_key, check_http
-from daemon.checkup.model import check_model
+from daemon.checkup.model import check_embedding, check_model
 from daemon.checkup.stores import check_stores
+from daemon.settings import Settings
 from registry.directory_target import POINTER
 from registry.tables import promotions
 from tests.factories_daemon import Line, a_line, line_settings
@@ -188,3 +189,37 @@ def test_a_free_port_is_well(tmp_path: Path) -> None:
         port = held.getsockname()[1]
 
     assert check_http(line_settings(tmp_path, http={"port": port})).ok
+
+
+def embedding_settings(folder: Path, model: str | None) -> Settings:
+    settings = line_settings(folder)
+    section = settings.monitors.embedding.model_copy(update={"model": model})
+    return settings.model_copy(
+        update={"monitors": settings.monitors.model_copy(update={"embedding": section})}
+    )
+
+
+def test_no_embedding_model_is_needed(tmp_path: Path) -> None:
+    assert list(check_embedding(embedding_settings(tmp_path, None))) == []
+
+
+def test_an_embedding_model_in_order_is_no_problem(tmp_path: Path) -> None:
+    folder = a_model(tmp_path / "encoder")
+    (folder / "config.json").write_text('{"model_type": "bert"}')
+
+    (check,) = check_embedding(embedding_settings(tmp_path, str(folder)))
+
+    assert check.ok
+    assert "pooled by mean" in check.found
+
+
+@pytest.mark.parametrize("name", ["/no/such/folder", "no-such/model", "encoder"])
+def test_an_embedding_model_that_is_not_there_or_not_whole_is_a_problem(tmp_path: Path, name: str) -> None:
+    a_model(tmp_path / "encoder")
+
+    (check,) = check_embedding(
+        embedding_settings(tmp_path, str(tmp_path / name) if name == "encoder" else name)
+    )
+
+    assert not check.ok
+    assert "monitors.embedding.model" in check.remedy

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
 
+import numpy as np
 import pytest
 
 from monitors.edetector import DetectorState, EDetector
@@ -280,3 +281,34 @@ def test_the_ends_of_half_a_day_are_no_neighbours() -> None:
 
     assert alarm_at(EDetector(half, cycle_days=7), early) is None
     assert alarm_at(EDetector(half), early) is not None
+
+
+def meaning(number: int, topic: int, *, seed: int) -> Sample:
+    """The same words whatever is meant; vectors of a narrow cone, a little apart by topic."""
+    chance = np.random.default_rng([number, seed])
+    vector = 20 + 0.6 * np.eye(64)[topic] * 8 + chance.standard_normal(64)
+    said = a_talk(number, SHOP, seed=seed)
+    return replace(said, embedding=vector.astype("<f4").tobytes())
+
+
+def test_a_change_of_meaning_is_noticed_where_vectors_are_asked_for() -> None:
+    past = [meaning(n, 0, seed=1) for n in range(400)]
+    same = [meaning(n, 0, seed=2) for n in range(800)]
+    changed = [meaning(n, 1, seed=3) for n in range(200)]
+    asked = EDetector(past, aspects=[*PLAIN_ASPECTS, Aspect.EMBEDDING])
+
+    assert alarm_at(asked, same) is None
+    assert alarm_at(asked, changed) is not None
+    assert asked.state.leading is Aspect.EMBEDDING
+
+
+def test_what_has_no_vector_is_not_bet_on_by_meaning_and_costs_the_others_nothing() -> None:
+    past = [meaning(n, 0, seed=1) for n in range(400)]
+    without, plain = EDetector(past, aspects=[Aspect.INPUT, Aspect.EMBEDDING]), EDetector(past)
+    changed = [replace(meaning(n, 1, seed=3), embedding=None) for n in range(100)]
+
+    alarm_at(without, changed)
+    alarm_at(plain, changed)
+
+    assert without.state.stakes[Aspect.EMBEDDING].wealth == 1.0
+    assert without.state.stakes[Aspect.INPUT] == plain.state.stakes[Aspect.INPUT]

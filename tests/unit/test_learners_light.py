@@ -26,7 +26,19 @@ from tests.factories_learners import a_conversation, write_data
 _HEAVY = ("torch", "transformers", "peft", "safetensors", "numpy", "huggingface_hub")
 
 
-@pytest.mark.parametrize("module", ["types", "errors", "base", "codec", "training_process", "scorer_process"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "types",
+        "errors",
+        "base",
+        "codec",
+        "training_process",
+        "scorer_process",
+        "embedder_process",
+        "encoder_files",
+    ],
+)
 def test_what_the_daemon_imports_loads_no_torch(module: str) -> None:
     code = f"import sys, learners.{module}; print([name for name in {_HEAVY!r} if name in sys.modules])"
 

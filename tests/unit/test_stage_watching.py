@@ -1,7 +1,9 @@
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from daemon.detection import state_of
@@ -303,3 +305,116 @@ def test_a_detector_of_an_older_release_hears_from_where_it_stands(world: World)
     state = state_of(world.detectors.stored(1).state)  # type: ignore[union-attr]
     assert state.begins == 300
     assert [sum(levels.values()) for levels in state.heard[Aspect.QUALITY].levels.values()] == [200]
+
+
+class FakeVectors:
+    """Vectors that tell the shop from sport, once they are let go."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+        self.lets_go = self.answers = True
+        self.closed = False
+
+    def of(self, texts: Mapping[int, str]) -> Mapping[int, bytes] | None:
+        self.asked.append(len(texts))
+        if not self.answers:
+            return {}
+        return {key: _meaning(text) for key, text in texts.items()} if self.lets_go else None
+
+    def close(self, timeout_s: float) -> None:
+        self.closed = timeout_s >= 0
+
+
+def _meaning(text: str) -> bytes:
+    chance = np.random.default_rng(zlib.crc32(text.encode()))
+    topic = np.zeros(16) if text.split()[0] in SHOP else np.ones(16)
+    return bytes((topic + 0.5 * chance.standard_normal(16)).astype("<f4").tobytes())
+
+
+@pytest.fixture
+def embedded(world: World) -> FakeVectors:
+    """Has the stage of the world show vectors."""
+
+    def new(reference: tuple[Sample, ...], state: DetectorState, recent: dict[int, Sample]) -> EDetector:
+        return EDetector(reference, aspects=[Aspect.EMBEDDING], state=state, recent=recent)
+
+    vectors = FakeVectors()
+    world.stage = WatchingStage(
+        world.windows, (talks := ConversationLedger(world.engine)), world.detectors,
+        Hearing(SignalLedger(world.engine), talks), new_detector=new,
+        metrics=world.metrics, clock=lambda: NOW, vectors=vectors,
+    )  # fmt: skip
+    return vectors
+
+
+def test_conversations_wait_for_their_vectors_and_what_comes_meanwhile_waits_behind_them(
+    world: World, embedded: FakeVectors
+) -> None:
+    world.talk(210, SHOP)
+    world.stage.step()
+    embedded.lets_go = False
+    world.talk(10, SHOP)
+    world.stage.step()
+    world.talk(10, SHOP)
+    world.stage.step()
+    waiting = world.detectors.stored(1)
+    embedded.lets_go = True
+
+    world.stage.step()
+    world.stage.step()
+
+    shown = world.detectors.stored(1)
+    assert waiting is not None
+    assert shown is not None
+    assert (waiting.seq, shown.seq) == (210, 230)
+    assert embedded.asked == [200, 10, 10, 10, 10, 10]
+
+
+def test_no_detector_begins_before_the_references_vectors_are_there(
+    world: World, embedded: FakeVectors
+) -> None:
+    embedded.lets_go = False
+    world.talk(210, SHOP)
+    world.stage.step()
+
+    assert world.detectors.stored(1) is None
+
+    embedded.lets_go = True
+    world.stage.step()
+
+    assert world.detectors.stored(1) is not None
+
+
+def test_a_change_that_only_vectors_tell_is_noticed(world: World, embedded: FakeVectors) -> None:
+    world.talk(250, SHOP)
+    world.talk(60, SPORT)
+
+    for _ in range(4):
+        world.stage.step()
+
+    assert embedded.asked[0] == 200
+    assert world.detectors.newest(9)[-1].evidence.keys() == {"embedding"}
+
+
+def test_without_vectors_conversations_go_on_and_are_bet_on_again_once_they_are_back(
+    world: World, embedded: FakeVectors
+) -> None:
+    embedded.answers = False
+    world.talk(250, SHOP)
+    world.stage.step()
+    blind = world.detectors.stored(1)
+    embedded.answers = True
+    world.talk(40, SPORT)
+
+    for _ in range(3):
+        world.stage.step()
+
+    assert blind is not None
+    assert blind.seq == 250
+    assert world.detectors.newest(9)[-1].seq > 255
+
+
+def test_closing_ends_the_embedder(world: World, embedded: FakeVectors) -> None:
+    world.stage.close(1)
+
+    assert embedded.closed
