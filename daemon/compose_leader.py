@@ -24,6 +24,7 @@ from daemon.stages.leading import Led
 from daemon.stages.releasing import ReleasingStage
 from daemon.stages.retention import RetentionStage
 from daemon.stages.training import TrainingStage
+from daemon.stages.triaging import TriagingStage
 from daemon.stages.watching import WatchingStage
 from daemon.stores import Stores
 from daemon.translate import (
@@ -79,6 +80,7 @@ def lead(
             _dead_letters(settings, stores, metrics, connected),
             _watching(settings, stores, metrics),
             _judging(settings, stores, metrics, judge),
+            *_triaging(settings, stores, metrics, training, releasing, loaded),
             _deciding(settings, stores, metrics, training, releasing),
             training,
             releasing,
@@ -165,6 +167,37 @@ def _judging(settings: Settings, stores: Stores, metrics: Metrics, judge: JudgeP
     )
 
 
+def _triaging(
+    settings: Settings,
+    stores: Stores,
+    metrics: Metrics,
+    training: TrainingStage,
+    releasing: ReleasingStage,
+    loaded: LoadedVersions,
+) -> tuple[TriagingStage, ...]:
+    """Return the stage; none where nothing waits for it."""
+    if not (settings.policy.on_drift and settings.policy.triage):
+        return ()
+
+    def live() -> Version | None:
+        name = stores.versions.history(settings.model_line).live
+        return None if name is None else stores.versions.version(name)
+
+    stage = TriagingStage(
+        stores.windows,
+        stores.conversations,
+        stores.detectors,
+        stores.triages,
+        loaded,
+        live=live,
+        learned_until=stores.trainings.learned_until,
+        busy=lambda: training.busy is not None or releasing.comparing,
+        metrics=metrics,
+        clock=utc_now,
+    )
+    return (stage,)
+
+
 def _deciding(
     settings: Settings, stores: Stores, metrics: Metrics, training: TrainingStage, releasing: ReleasingStage
 ) -> DecidingStage:
@@ -172,6 +205,7 @@ def _deciding(
         stores.windows,
         stores.conversations,
         stores.trainings,
+        stores.triages,
         training.offer,
         busy=lambda: training.busy or releasing.busy,
         settings=policy_settings(settings),

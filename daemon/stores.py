@@ -16,6 +16,7 @@ from daemon.ledger.history_retention import HistoryRetention
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.retention import ConversationRetention
 from daemon.ledger.trainings import TrainingLedger
+from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import WindowLedger
 from daemon.settings import Settings
 from daemon.translate import burst_limit, ceiling, keep, keep_history
@@ -39,6 +40,7 @@ class Stores:
     windows: WindowLedger
     detectors: DetectorLedger
     trainings: TrainingLedger
+    triages: TriageLedger
     old_conversations: ConversationRetention
     old_history: HistoryRetention
     versions: Store
@@ -93,6 +95,7 @@ def _stores(settings: Settings, engine: Engine, holdout: Holdout) -> Stores:
         windows=WindowLedger(engine),
         detectors=DetectorLedger(engine),
         trainings=TrainingLedger(engine),
+        triages=TriageLedger(engine),
         old_conversations=ConversationRetention(engine, keep(settings)),
         old_history=HistoryRetention(engine, keep_history(settings)),
         versions=SqlStore(engine, reads=reader(engine)),

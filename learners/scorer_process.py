@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol
 from learners.child import Child
 from learners.codec import conversation_to_json
 from learners.errors import ChildDied, LearnerError, error_named
-from learners.types import Conversation, Message, Score, ScorerStats
+from learners.types import Conversation, Message, Score, ScorerStats, Surprisals
 
 OnProgress = Callable[[int, int], None]  # conversations done, of how many
 
@@ -40,6 +40,12 @@ class Scorer(Protocol):
         on_progress: OnProgress | None = None,
     ) -> Future[list[Score]]:
         """Scores in the order of the conversations. ``on_progress`` is called from another thread."""
+        ...
+
+    def surprisals(
+        self, adapter: str | None, conversations: Sequence[Conversation]
+    ) -> Future[list[Surprisals]]:
+        """The loss of each assistant token, in the order of the conversations."""
         ...
 
     def generate(
@@ -130,6 +136,19 @@ class ScorerProcess:
             lambda scores: [Score(**values) for values in scores],
             on_progress=on_progress,
             op="score",
+            adapter=adapter,
+            conversations=[conversation_to_json(conversation) for conversation in conversations],
+        )
+
+    def surprisals(
+        self, adapter: str | None, conversations: Sequence[Conversation]
+    ) -> Future[list[Surprisals]]:
+        return self._ask(
+            lambda found: [
+                Surprisals(id=each["id"], tokens=tuple(each["tokens"]), nats=tuple(each["nats"]))
+                for each in found
+            ],
+            op="surprisals",
             adapter=adapter,
             conversations=[conversation_to_json(conversation) for conversation in conversations],
         )

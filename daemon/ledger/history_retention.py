@@ -16,6 +16,7 @@ from sqlalchemy import (
     null,
     select,
     true,
+    union,
     update,
 )
 
@@ -35,6 +36,7 @@ from daemon.ledger.tables import (
     scores,
     train_requests,
     training_records,
+    triages,
     verdicts,
     windows,
 )
@@ -43,7 +45,7 @@ from daemon.ledger.windows import kept_reference_ids
 #: The tables that grow with what happens, and are pruned here.
 HistoryTable: TypeAlias = Literal[
     "scores", "dead_letters", "halts", "offset_changes", "train_requests", "training_records",
-    "runs", "decisions", "windows", "alarms", "detectors", "reference_sets",
+    "runs", "decisions", "triages", "windows", "alarms", "detectors", "reference_sets",
 ]  # fmt: skip
 
 
@@ -110,9 +112,15 @@ class HistoryRetention:
 
     def _windows(self, connection: Connection) -> Mapping[HistoryTable, int]:
         """Decisions that led to no run, then windows that no decision names, then references that no window has."""
-        idle = self._is_old(connection, decisions.c.id) & decisions.c.id.not_in(select(runs.c.decision_id))
+        led_to_run = decisions.c.id.in_(select(runs.c.decision_id))
+        told = triages.c.decision_id.not_in(select(runs.c.decision_id))
+        triaged = _delete(connection, triages, self._is_old(connection, triages.c.id) & told)
+        took = select(triages.c.decision_id).where(triages.c.decision_id.is_not(None))
+        idle = self._is_old(connection, decisions.c.id) & ~led_to_run & decisions.c.id.not_in(took)
         decided = _delete(connection, decisions, idle)
-        named = select(decisions.c.window).where(decisions.c.window.is_not(None))
+        named = union(
+            select(decisions.c.window).where(decisions.c.window.is_not(None)), select(triages.c.window)
+        )
         old = (
             windows.c.judged_at.is_not(None)
             & self._is_old(connection, windows.c.number)
@@ -125,11 +133,13 @@ class HistoryRetention:
         compared = select(windows.c.reference_id).where(windows.c.reference_id.is_not(None))
         unused = (
             references.c.id.not_in(compared)
+            & references.c.id.not_in(select(triages.c.reference_id))
             & references.c.id.not_in(select(alarms.c.reference_id))
             & references.c.id.not_in(kept_reference_ids())
         )
         watched = detectors.c.reference_id.in_(select(references.c.id).where(unused))
         return {
+            "triages": triaged,
             "decisions": decided,
             "windows": judged,
             "alarms": raised,
@@ -165,6 +175,8 @@ def _delete_all(connection: Connection, key: Column[Any], values: Sequence[Any])
 
 
 def _drop_examples(connection: Connection, until: datetime) -> None:
-    """Explanations quote conversations: they go when those do."""
+    """Explanations quote conversations, and triages name some: they go when those do."""
     old = (windows.c.judged_at < until) & windows.c.explanation.is_not(None)
     connection.execute(update(windows).where(old).values(explanation=null()))
+    named = (triages.c.at < until) & triages.c.examples.is_not(None)
+    connection.execute(update(triages).where(named).values(examples=null()))

@@ -77,6 +77,11 @@ class ReleasingStage:
             return f"the gate on {candidate.name}"
         return None
 
+    @property
+    def comparing(self) -> bool:
+        """Whether the scorer is at work for the gate."""
+        return self._comparison is not None
+
     def step(self) -> None:
         """Follow the log, then go on with the candidate at the gate."""
         history = self._store.history(self._model_line)

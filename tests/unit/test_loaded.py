@@ -10,7 +10,7 @@ from daemon.facts import Coordinates, StoredConversation
 from daemon.loaded import ArtifactUnreachable, LoadedVersions
 from daemon.metrics import Metrics
 from learners.errors import BadAdapter, UnknownAdapter
-from learners.types import Conversation, Score, ScorerStats
+from learners.types import Conversation, Score, ScorerStats, Surprisals
 from learners.types import Message as Turn
 from registry.artifacts import StoredArtifact
 from registry.manifest import AlteredFile
@@ -52,6 +52,16 @@ class FakeScorer:
             future.set_exception(UnknownAdapter(adapter))
         else:
             future.set_result([Score(id=talk.id, nll=1.0, tokens=1) for talk in conversations])
+        return future
+
+    def surprisals(
+        self, adapter: str | None, conversations: Sequence[Conversation]
+    ) -> Future[list[Surprisals]]:
+        future: Future[list[Surprisals]] = Future()
+        if adapter is not None and adapter not in self.loaded:
+            future.set_exception(UnknownAdapter(adapter))
+        else:
+            future.set_result([Surprisals(id=talk.id, tokens=(7,), nats=(1.0,)) for talk in conversations])
         return future
 
     def generate(

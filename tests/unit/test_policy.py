@@ -8,7 +8,11 @@ from daemon.policy import PolicySettings, Situation, decide
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 SETTINGS = PolicySettings(
-    on_drift=True, after_conversations=None, min_new_conversations=100, cooldown=timedelta(hours=1)
+    on_drift=True,
+    triage=False,
+    after_conversations=None,
+    min_new_conversations=100,
+    cooldown=timedelta(hours=1),
 )
 ALARM = Alarm(window=7, first_seq=701, reason="the words changed", at=NOW)
 QUIET = Situation(

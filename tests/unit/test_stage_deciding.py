@@ -7,6 +7,7 @@ from daemon.facts import Action, Decision, Trigger
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.trainings import TrainingLedger
+from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
 from daemon.metrics import Metrics
 from daemon.policy import PolicySettings
@@ -16,7 +17,11 @@ from tests.factories_ledger import a_batch, a_ledger, talks
 
 NIGHT = datetime(2026, 11, 24, 2, 59, tzinfo=UTC)
 SETTINGS = PolicySettings(
-    on_drift=True, after_conversations=None, min_new_conversations=30, cooldown=timedelta(hours=1)
+    on_drift=True,
+    triage=False,
+    after_conversations=None,
+    min_new_conversations=30,
+    cooldown=timedelta(hours=1),
 )
 
 
@@ -36,7 +41,7 @@ class World:
     def start(self, schedule: str | None = None) -> DecidingStage:
         """A new process on the same ledger."""
         return DecidingStage(
-            self.windows, ConversationLedger(self.engine), self.trainings, self.offered.append,
+            self.windows, ConversationLedger(self.engine), self.trainings, TriageLedger(self.engine), self.offered.append,
             busy=lambda: self.busy, settings=SETTINGS, schedule=Schedule(schedule) if schedule else None,
             metrics=Metrics(), clock=lambda: self.now,
         )  # fmt: skip
