@@ -21,7 +21,7 @@ def talks(count: int, *, first: int, nats: float, seed: int = 0) -> list[Scored]
 
 
 def test_what_a_version_does_not_know_is_learned_from_others() -> None:
-    assert (gains(talks(40, first=0, nats=SURPRISED)) > 0).all()
+    assert mean(gains(talks(40, first=0, nats=SURPRISED))).lower > 1.0
 
 
 def test_what_it_knows_is_not_however_often_it_is_said() -> None:

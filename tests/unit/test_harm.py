@@ -111,6 +111,6 @@ def test_more_harm_never_turns_training_into_ignoring(before: Evidence, more: fl
     step = -more if aspect == "feedback" else more
     worse = replace(found, estimate=found.estimate + step, lower=found.lower + step, upper=found.upper + step)
 
-    after = triage(replace(before, **{aspect: worse}))  # type: ignore[arg-type]
+    after = triage(replace(before, **{aspect: worse}))
 
     assert after.outcome is Outcome.TRAIN

@@ -25,7 +25,7 @@ from tests.factories_ledger import NOW, a_batch, a_ledger, a_talk
 from tests.factories_registry import a_version
 
 LIVE = a_version(0, line="chat")
-KNOWN, UNKNOWN = 0.01, 4.0  # nats a token
+KNOWN, UNKNOWN = 0.05, 4.0  # nats a token
 
 
 class FakeScorer:
@@ -55,7 +55,7 @@ class FakeScorer:
     def _one(self, talk: StoredConversation) -> Surprisals:
         new = talk.seq >= self.change_from
         tokens = np.random.default_rng(talk.seq).integers(100 if new else 0, 130 if new else 30, 20)
-        nats = self.surprise if new else KNOWN
+        nats = (self.surprise if new else KNOWN) + 0.001 * (talk.seq % 5)
         return Surprisals(id=str(talk.seq), tokens=tuple(map(int, tokens)), nats=(nats,) * 20)
 
 
@@ -249,7 +249,9 @@ def test_feedback_that_falls_is_harm_whatever_the_loss(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.read([says(n, f"question {n}", f"answer {n}", thumb="up") for n in range(60, 100)])
     world.windows.start_reference("chat-v0", size=40, after_seq=60, now=NOW)
-    talks = [says(n, f"question {n}", f"answer {n}", thumb="down" if n % 2 else "up") for n in range(100, 180)]
+    talks = [
+        says(n, f"question {n}", f"answer {n}", thumb="down" if n % 2 else "up") for n in range(100, 180)
+    ]
     world.read(talks)
     world.judge("e_detector")
     world.judge("mmd")
@@ -257,7 +259,7 @@ def test_feedback_that_falls_is_harm_whatever_the_loss(tmp_path: Path) -> None:
     world.turn()
 
     assert world.found.outcome is Outcome.TRAIN
-    assert "it hurts: feedback -1.00" in world.found.reason
+    assert "it hurts: feedback -0.67" in world.found.reason
 
 
 def test_answers_that_change_are_for_retrieval_and_shown(world: World) -> None:
