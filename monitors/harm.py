@@ -108,7 +108,11 @@ def _harmless(evidence: Evidence) -> Iterator[str]:
 def _known(evidence: Evidence) -> str:
     said = [
         f"{name} {_nats(found)}"
-        for name, found in (("loss", evidence.loss), ("to learn", evidence.lesson))
+        for name, found in (
+            ("loss", evidence.loss),
+            ("to learn", evidence.lesson),
+            ("of that, beyond the reference", evidence.extra_lesson),
+        )
         if found is not None
     ]
     if evidence.feedback is not None:

@@ -27,8 +27,8 @@ _ATTEMPTS = 5
 _AT_ONCE = 8
 #: Then what is known by then has to do: an alarm that waits helps nobody.
 _LONGEST = timedelta(minutes=10)
-#: Of a change that is long ago, the newest conversations are looked at.
-_NEWEST = 1_000
+#: Conversations of either side that are looked at, the newest: reading and comparing them takes half a second at most.
+_NEW, _REFERENCE = 500, 1_000
 
 
 class TokenScorer(Protocol):
@@ -131,11 +131,10 @@ class TriagingStage:
         return alarm
 
     def _open(self, alarm: Alarm, reference: StoredReference, known: SeqRange, live: Version) -> "_Case":
-        last = self._conversations.last_seq()
-        since = SeqRange(first=max(alarm.first_seq, last - _NEWEST + 1), last=last)
+        since = SeqRange(first=alarm.first_seq, last=self._conversations.last_seq())
         sides = Sides(
-            new=self._conversations.between(since),
-            reference=self._conversations.between(known),
+            new=self._conversations.between(_end(since, _NEW)),
+            reference=self._conversations.between(_end(known, _REFERENCE)),
             version=str(live.name),
             learned_until=0 if live.run is None else self._learned_until(),
         )
@@ -216,6 +215,10 @@ class _Case:
     until: datetime
     pending: "Future[list[Surprisals]] | None" = None  # what the scorer is at
     failures: int = 0  # of the scorer in a row
+
+
+def _end(span: SeqRange, most: int) -> SeqRange:
+    return SeqRange(first=max(span.first, span.last - most + 1), last=span.last)
 
 
 def _leading(evidence: Mapping[str, float]) -> Aspect | None:

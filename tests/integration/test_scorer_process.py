@@ -110,7 +110,7 @@ def test_surprisals_add_up_to_the_scores_and_name_their_tokens(
         assert [each.id for each in found] == [score.id for score in scores]
         assert [len(each.tokens) for each in found] == [score.tokens for score in scores]
         assert [sum(each.nats) for each in found] == pytest.approx([score.nll for score in scores])
-    assert found[-1].nats == ()
+        assert found[-1].nats == ()
 
 
 def test_progress_is_told_while_scoring(scorer: ScorerProcess) -> None:

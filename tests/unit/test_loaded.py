@@ -143,6 +143,13 @@ def test_a_version_is_loaded_once_and_the_least_recently_used_makes_room(world: 
     assert [name.rpartition("-")[2] for name in world.scorers[0].loaded] == ["v1", "v3"]
 
 
+def test_tokens_are_looked_at_under_a_loaded_version_too(world: World) -> None:
+    found = world.loaded.surprisals(version(1), [TALK]).result()
+
+    assert [each.id for each in found] == ["7"]
+    assert world.scorers[0].loaded == [str(version(1).name)]
+
+
 def test_a_damaged_artifact_is_a_permanent_failure(world: World) -> None:
     world.artifacts.error = AlteredFile("adapter_model.safetensors is not what the manifest says")
 
