@@ -4,7 +4,7 @@ import math
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, zip_longest
+from itertools import chain, islice, zip_longest
 from typing import TypedDict
 
 import numpy as np
@@ -18,7 +18,7 @@ from monitors.answers import ChangingAnswers, changing_answers
 from monitors.avoidable import Scored, gains
 from monitors.defects import defects_of
 from monitors.evidence import ranks
-from monitors.harm import Evidence
+from monitors.harm import Evidence, broken
 from monitors.intervals import Interval
 from monitors.matching import same_questions
 from monitors.types import Aspect, Sample
@@ -27,6 +27,7 @@ from monitors.types import Aspect, Sample
 _SAMPLE, _PAIRS = 80, 30
 #: Users on each side, and pairs, below which there is nothing to be said.
 _FEWEST, _FEWEST_PAIRS = 20, 10
+_EXAMPLES = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,6 +94,13 @@ class Examination:
             defects_lead=self._leading is Aspect.DEFECTS,
             changing_answers=answers.share,
         )
+
+    def examples(self, evidence: Evidence, answers: ChangingAnswers) -> tuple[str, ...]:
+        """Return the ids of conversations that show why training can't help."""
+        if not broken(evidence):
+            return answers.examples
+        told = samples_of(self._sides.new)
+        return tuple(islice((sample.id for sample in told if any(defects_of(sample).values())), _EXAMPLES))
 
     def answers(self) -> ChangingAnswers:
         """Return how common it is among the new ones that the same question gets other figures."""

@@ -231,7 +231,7 @@ class Triage:
     numbers: Mapping[str, float]
     examples: tuple[str, ...]  # ids of conversations that show the reason
     at: datetime
-    decision_id: int | None = None  # the first decision that took it into account
+    decision_id: int | None = None  # the last decision that took it into account
     id: int | None = None  # given by the ledger
 
 

@@ -61,9 +61,15 @@ def triage(evidence: Evidence) -> Triaged:
     )
 
 
+def broken(evidence: Evidence) -> bool:
+    """Whether more conversations are broken since the change; many more, where the detector is surer of something else."""
+    defects = evidence.defects
+    return defects is not None and defects.lower > (0 if evidence.defects_lead else MANY)
+
+
 def _no_use(evidence: Evidence) -> Iterator[str]:
     defects, answers = evidence.defects, evidence.changing_answers
-    if defects is not None and defects.lower > (0 if evidence.defects_lead else MANY):
+    if broken(evidence) and defects is not None:
         yield (
             f"training can't help, fix the source: broken conversations {_points(defects)} (empty, repeated or cut-off "
             "turns)"

@@ -235,7 +235,7 @@ triages = Table(
     Column("numbers", JSON, nullable=False),
     Column("examples", JSON),  # ids of conversations
     Column("at", UtcTime, nullable=False),
-    Column("decision_id", BigInteger, ForeignKey("decisions.id")),  # the first that took it into account
+    Column("decision_id", BigInteger, ForeignKey("decisions.id")),  # the last that took it into account
 )
 
 train_requests = Table(

@@ -4,12 +4,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
-from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, exists, func, insert, select, update
 
-from daemon.facts import Decision, Triage
+from daemon.facts import Action, Decision, Triage
 from daemon.ledger.database import in_intake_order, reader, write
 from daemon.ledger.membership import among
-from daemon.ledger.tables import conversations, references, triages
+from daemon.ledger.tables import conversations, decisions, references, triages
 from monitors.types import Outcome
 
 #: With these nothing is trained: the decision that says so answers the alarm.
@@ -64,8 +64,7 @@ class TriageLedger:
         newest = select(func.max(references.c.id)).scalar_subquery()
         query = (
             select(triages)
-            .where((triages.c.reference_id == newest) & (triages.c.outcome == Outcome.IGNORE))
-            .where(triages.c.decision_id.is_not(None))
+            .where((triages.c.reference_id == newest) & (triages.c.outcome == Outcome.IGNORE) & _declined())
             .order_by(triages.c.id.desc())
             .limit(1)
         )
@@ -87,7 +86,7 @@ class TriageLedger:
 
 def answer(connection: Connection, decision_id: int | None, triage: Triage) -> None:
     """Write that a decision took a triage into account."""
-    this = (triages.c.window == triage.window) & triages.c.decision_id.is_(None)
+    this = triages.c.window == triage.window
     connection.execute(update(triages).where(this).values(decision_id=decision_id))
 
 
@@ -110,12 +109,16 @@ def forget_triage_examples(connection: Connection, ids: Sequence[str]) -> None:
 def _answered(connection: Connection, reference_id: int) -> tuple[int, int]:
     """Return how many alarms against a reference were answered without training, and the window of the last."""
     query = select(func.count(), func.coalesce(func.max(triages.c.window), 0)).where(
-        (triages.c.reference_id == reference_id)
-        & triages.c.outcome.in_(_NO_TRAINING)
-        & triages.c.decision_id.is_not(None)
+        (triages.c.reference_id == reference_id) & triages.c.outcome.in_(_NO_TRAINING) & _declined()
     )
     count, last = connection.execute(query).one()
     return count, last
+
+
+def _declined() -> ColumnElement[bool]:
+    """Whether it was decided not to train; an operator may have wanted it all the same."""
+    no = (decisions.c.id == triages.c.decision_id) & (decisions.c.action == Action.NONE)
+    return exists().where(no)
 
 
 def _values(connection: Connection, triage: Triage) -> Mapping[str, object]:

@@ -64,10 +64,9 @@ class DecidingStage:
         scheduled = self._due is not None and now >= self._due and triage is None
         if wish is None and judged is None and triage is None and not scheduled:
             return
+        situation = self._situation(now, judged, wish, scheduled=scheduled)
         decision = self._trainings.decide(
-            decide(self._situation(now, judged, wish, scheduled=scheduled), self._settings),
-            answers=wish,
-            triage=triage,
+            decide(situation, self._settings), answers=wish, triage=situation.triage or triage
         )
         self._decided = max(self._decided, judged or 0)
         if scheduled and self._schedule is not None:

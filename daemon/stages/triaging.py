@@ -89,9 +89,11 @@ class TriagingStage:
         self._refresh_reference()
         if self._case is None:
             self._case = self._next_case()
+        elif self._clock() >= self._case.until:
+            self._conclude(self._case)
         elif self._case.pending is not None:
             self._take(self._case, self._case.pending)
-        elif self._clock() >= self._case.until or not self._case.examination.next(1):
+        elif not self._case.examination.next(1):
             self._conclude(self._case)
         elif self._loaded.ready and not self._busy():
             self._ask(self._case)
@@ -107,6 +109,10 @@ class TriagingStage:
         self._windows.start_reference(
             reference.version, size=reference.size, after_seq=found.since_seq - 1, now=self._clock()
         )
+        _log.info(
+            "the change of window %s's alarm is harmless: conversations from %s on are the reference of %s now",
+            found.window, found.since_seq, reference.version, extra={"action": "reference"},
+        )  # fmt: skip
 
     def _next_case(self) -> "_Case | None":
         judged = self._windows.newest_judged() or 0
@@ -176,8 +182,9 @@ class TriagingStage:
         answers = case.examination.answers()
         evidence = case.examination.evidence(answers)
         found = triage(evidence)
-        shown = answers.examples if found.outcome is Outcome.CANT_HELP else ()
-        self._write(case, found, numbers_of(evidence), examples=shown)
+        no_use = found.outcome is Outcome.CANT_HELP
+        examples = case.examination.examples(evidence, answers) if no_use else ()
+        self._write(case, found, numbers_of(evidence), examples=examples)
 
     def _write(
         self, case: "_Case", found: Triaged, numbers: Mapping[str, float], *, examples: tuple[str, ...] = ()

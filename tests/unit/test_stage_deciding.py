@@ -218,6 +218,23 @@ def test_an_operator_trains_for_what_was_ignored(world: World) -> None:
     assert world.decisions()[-1] == (Trigger.MANUAL, Action.TRAIN)
 
 
+def test_a_wish_that_came_first_does_not_answer_the_alarm(world: World) -> None:
+    world.stage = world.start(triage=True)
+    world.read(0, 70)
+    world.judge("drift")
+    world.judge("drift")
+    world.look_into(Outcome.IGNORE)
+    world.trainings.ask(by="ada", reason="all the same", now=world.now)
+    world.stage.step()
+    assert world.windows.alarm(after_seq=0) is not None
+
+    world.judge("drift")
+    world.stage.step()
+
+    assert world.decisions() == [(Trigger.MANUAL, Action.TRAIN), (Trigger.DRIFT, Action.NONE)]
+    assert world.windows.alarm(after_seq=0) is None
+
+
 def test_a_triage_skips_no_scheduled_time(world: World) -> None:
     world.stage = world.start(schedule="0 3 * * *", triage=True)
     world.read(0, 50)

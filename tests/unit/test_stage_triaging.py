@@ -222,10 +222,11 @@ def test_where_nothing_can_be_scored_it_is_unclear_and_the_reason_says_so(
     assert f"chat-v0 can't be scored: {why}" in world.found.reason
 
 
-def test_when_time_is_up_what_is_known_has_to_do(world: World) -> None:
+@pytest.mark.parametrize("silent", [True, False])
+def test_when_time_is_up_what_is_known_has_to_do(world: World, silent: bool) -> None:
     world.change()
     world.turn(5)
-    world.scorer.ready = False
+    world.scorer.ready, world.scorer.silent = silent, silent
 
     world.turn()
     assert world.triages.newest(9) == []
@@ -279,6 +280,7 @@ def test_broken_conversations_are_for_the_source(world: World) -> None:
 
     assert world.found.outcome is Outcome.CANT_HELP
     assert "fix the source" in world.found.reason
+    assert world.found.examples == ("c60", "c61", "c62", "c63", "c64")
 
 
 def test_a_harmless_change_becomes_the_reference_once_that_is_decided(world: World) -> None:
