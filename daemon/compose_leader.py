@@ -27,6 +27,7 @@ from daemon.stages.live_loss import LiveLossStage
 from daemon.stages.releasing import ReleasingStage
 from daemon.stages.retention import RetentionStage
 from daemon.stages.training import TrainingStage
+from daemon.stages.triaging import TriagingStage
 from daemon.stages.watching import WatchingStage
 from daemon.stages.widening import WideningStage
 from daemon.stores import Stores
@@ -90,6 +91,7 @@ def lead(
             WideningStage(
                 stores.references, stores.windows, days=settings.windows.reference_days, clock=utc_now
             ),
+            *_triaging(settings, stores, metrics, training, releasing, loaded),
             _deciding(settings, stores, metrics, training, releasing),
             training,
             releasing,
@@ -228,6 +230,39 @@ def _judging(settings: Settings, stores: Stores, metrics: Metrics, judge: JudgeP
     )
 
 
+def _triaging(
+    settings: Settings,
+    stores: Stores,
+    metrics: Metrics,
+    training: TrainingStage,
+    releasing: ReleasingStage,
+    loaded: LoadedVersions,
+) -> tuple[TriagingStage, ...]:
+    """Return the stage; none where nothing waits for it."""
+    if not (settings.policy.on_drift and settings.policy.triage):
+        return ()
+
+    def live() -> Version | None:
+        name = stores.versions.history(settings.model_line).live
+        return None if name is None else stores.versions.version(name)
+
+    stage = TriagingStage(
+        stores.windows,
+        stores.conversations,
+        stores.detectors,
+        stores.references,
+        stores.triages,
+        loaded,
+        live=live,
+        learned_until=stores.trainings.learned_until,
+        busy=lambda: training.busy is not None or releasing.comparing,
+        reference_days=settings.windows.reference_days,
+        metrics=metrics,
+        clock=utc_now,
+    )
+    return (stage,)
+
+
 def _deciding(
     settings: Settings, stores: Stores, metrics: Metrics, training: TrainingStage, releasing: ReleasingStage
 ) -> DecidingStage:
@@ -235,6 +270,7 @@ def _deciding(
         stores.windows,
         stores.conversations,
         stores.trainings,
+        stores.triages,
         training.offer,
         busy=lambda: training.busy or releasing.busy,
         settings=policy_settings(settings),

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from daemon.conversation import Conversation, Feedback, Message
+from monitors.types import Outcome
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -257,6 +258,23 @@ class Alarm:
     reason: str
     at: datetime
     confirmed: bool = True  # by a fresh window; until then it is no reason to train
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Triage:
+    """Whether a confirmed alarm's change hurts, and what is to be done about it."""
+
+    window: int  # of the alarm
+    reference_id: int  # that it was raised against
+    since_seq: int  # about where the change is
+    version: str  # that was live
+    outcome: Outcome
+    reason: str
+    numbers: Mapping[str, float]
+    examples: tuple[str, ...]  # ids of conversations that show the reason
+    at: datetime
+    decision_id: int | None = None  # the last decision that took it into account
+    id: int | None = None  # given by the ledger
 
 
 class Trigger(StrEnum):

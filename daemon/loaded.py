@@ -4,20 +4,21 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from daemon.clock import Clock
 from daemon.facts import StoredConversation
 from daemon.metrics import Metrics
 from learners.errors import BadAdapter, LearnerError
 from learners.scorer_process import Scorer
-from learners.types import Conversation, Message, Score
+from learners.types import Conversation, Message, Score, Surprisals
 from registry.artifacts import ArtifactStore
 from registry.manifest import BadArtifact
 from registry.types import Version
 
 _log = logging.getLogger(__name__)
 _PAUSE = timedelta(seconds=10)
+_T = TypeVar("_T")
 
 
 class ArtifactUnreachable(LearnerError):
@@ -87,16 +88,11 @@ class LoadedVersions:
 
     def score(self, version: Version, talks: Sequence[StoredConversation]) -> Future[list[Score]]:
         """Score conversations, named by their seq, under a version."""
-        try:
-            load = self._load(version)
-        except BadArtifact as error:
-            return _failed(BadAdapter(str(error)))
-        except OSError as error:
-            return _failed(ArtifactUnreachable(f"{version.artifact} can't be read now: {error}"))
-        scores = self._scorer.score(
-            str(version.name) if load else None, [_conversation(talk) for talk in talks]
-        )
-        return scores if load is None else _after(load, scores)
+        return self._with(version, talks, self._scorer.score)
+
+    def surprisals(self, version: Version, talks: Sequence[StoredConversation]) -> Future[list[Surprisals]]:
+        """Tell how surprising each token of conversations, named by their seq, is to a version."""
+        return self._with(version, talks, self._scorer.surprisals)
 
     def failed(self, error: Exception) -> None:
         """Take note that scoring failed: a scorer in doubt is replaced."""
@@ -106,6 +102,22 @@ class LoadedVersions:
     def close(self, timeout_s: float) -> None:
         """End the scorer."""
         self._scorer.stop(timeout_s)
+
+    def _with(
+        self,
+        version: Version,
+        talks: Sequence[StoredConversation],
+        ask: Callable[[str | None, Sequence[Conversation]], Future[list[_T]]],
+    ) -> Future[list[_T]]:
+        """Ask the scorer about conversations under a version."""
+        try:
+            load = self._load(version)
+        except BadArtifact as error:
+            return _failed(BadAdapter(str(error)))
+        except OSError as error:
+            return _failed(ArtifactUnreachable(f"{version.artifact} can't be read now: {error}"))
+        answer = ask(str(version.name) if load else None, [_conversation(talk) for talk in talks])
+        return answer if load is None else _after(load, answer)
 
     def _load(self, version: Version) -> Future[None] | None:
         """Load a version's adapter unless it is there; None for the bare base, which always is."""
@@ -123,20 +135,20 @@ class LoadedVersions:
         return load
 
 
-def _failed(error: LearnerError) -> Future[list[Score]]:
-    outcome: Future[list[Score]] = Future()
+def _failed(error: LearnerError) -> Future[list[_T]]:
+    outcome: Future[list[_T]] = Future()
     outcome.set_exception(error)
     return outcome
 
 
-def _after(load: Future[None], scores: Future[list[Score]]) -> Future[list[Score]]:
+def _after(load: Future[None], scores: Future[list[_T]]) -> Future[list[_T]]:
     """Return the scores; where loading failed, with its reason rather than with what followed from it.
 
     The scorer takes its calls one after the other, so a load is done when a later call is.
     """
-    outcome: Future[list[Score]] = Future()
+    outcome: Future[list[_T]] = Future()
 
-    def settle(_: Future[list[Score]]) -> None:
+    def settle(_: Future[list[_T]]) -> None:
         error = load.exception() or scores.exception()
         if error is not None:
             outcome.set_exception(error)

@@ -8,7 +8,7 @@ from daemon.facts import Action, HaltKind, RunState, Trigger
 from daemon.hygiene.redaction import PersonalData
 from daemon.instruments import Counter, Declare, Entry, Family, Gauge, Readings
 from learners.types import Progress
-from monitors.types import Aspect, Finding, Verdict
+from monitors.types import Aspect, Finding, Outcome, Verdict
 from registry.names import VersionName
 from registry.types import GateReport, GateVerdict, Promotion, PromotionKind
 
@@ -19,7 +19,7 @@ Split: TypeAlias = Literal["train", "heldout"]
 Child: TypeAlias = Literal["scorer", "trainer", "judge", "embedder"]
 Pruned: TypeAlias = Literal[
     "conversations", "feedback", "scores", "losses", "dead_letters", "halts", "offset_changes", "train_requests",
-    "training_records", "runs", "decisions", "windows", "reports", "alarms", "detectors",
+    "training_records", "runs", "triages", "decisions", "windows", "reports", "alarms", "detectors",
     "reference_sets", "reference_freezes",
 ]  # fmt: skip
 ActorKind: TypeAlias = Literal["daemon", "operator"]
@@ -143,6 +143,14 @@ class DriftMetrics:
                 "Decisions whether to train, by what asked for one and what was decided.",
                 trigger=Trigger,
                 action=Action,
+            )
+        )
+
+        self.triages: Family[Counter, Outcome] = Family(
+            declare.counter(
+                "retuned_triages_total",
+                "Confirmed alarms that were looked into, by what is to be done about the change.",
+                outcome=Outcome,
             )
         )
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from daemon.facts import Alarm, Decision, Freeze
+from daemon.facts import Alarm, Decision, Freeze, Triage
 from daemon.ledger.counts import IntakeCounts, LedgerCounts, RunSummary, WindowCounts
 from daemon.ledger.lease import lease_of
 from daemon.ledger.trainings import TrainWish
@@ -48,7 +48,8 @@ class Overview:
     intake: IntakeCounts
     windows: WindowCounts
     judged: tuple[JudgedWindow, ...]  # the last ones, newest first
-    alarm: Alarm | None  # drift that no training has answered
+    alarm: Alarm | None  # drift that nothing has answered
+    triage: Triage | None  # the last one
     wish: TrainWish | None  # an operator's request that no decision has answered
     decision: Decision | None  # the last one
     run: RunSummary | None  # the newest one, whether it goes on or has ended
@@ -70,6 +71,7 @@ def overview(stores: Stores, settings: Settings, now: datetime) -> Overview:
         windows=counts.windows(),
         judged=tuple(stores.windows.judged(limit=_WINDOWS_SHOWN)),
         alarm=stores.windows.alarm(after_seq=stores.trainings.learned_until()),
+        triage=next(iter(stores.triages.newest(1)), None),
         wish=stores.trainings.open_wish(),
         decision=next(iter(stores.trainings.recent_decisions(1)), None),
         run=counts.newest_run(),

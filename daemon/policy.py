@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from daemon.facts import Action, Alarm, Decision, Trigger
+from daemon.facts import Action, Alarm, Decision, Triage, Trigger
+from monitors.types import Outcome
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -12,6 +13,7 @@ class PolicySettings:
 
     on_drift: bool
     after_conversations: int | None
+    triage: bool
     min_new_conversations: int
     cooldown: timedelta
 
@@ -22,10 +24,11 @@ class Situation:
 
     now: datetime
     window: int | None  # the window just judged, if that is the occasion
-    alarm: Alarm | None  # drift that no training has answered
+    alarm: Alarm | None  # drift that nothing has answered
     fresh_since_alarm: int
     learned_until: int  # seq of the newest conversation a finished run has learned from
     fresh_since_learned: int
+    triage: Triage | None = None  # of the alarm, once it is known whether the change hurts
     wish: str | None = None  # an operator's reason
     wished_by: str | None = None
     scheduled: bool = False  # a scheduled time has come
@@ -69,6 +72,13 @@ def _on_drift(situation: Situation, alarm: Alarm, settings: PolicySettings) -> D
     if not alarm.confirmed:
         more = "waits for a fresh window to confirm it"
         return _answer(situation, Trigger.DRIFT, Action.WAIT, f"{reason}; {more}", since=alarm.first_seq)
+    if settings.triage:
+        if situation.triage is None:
+            more = "waits for triage: whether it hurts"
+            return _answer(situation, Trigger.DRIFT, Action.WAIT, f"{reason}; {more}", since=alarm.first_seq)
+        reason = f"{reason}; {situation.triage.reason}"
+        if situation.triage.outcome in (Outcome.IGNORE, Outcome.CANT_HELP):
+            return _answer(situation, Trigger.DRIFT, Action.NONE, reason, since=alarm.first_seq)
     action, more = _readiness(situation, situation.fresh_since_alarm, settings)
     return _answer(situation, Trigger.DRIFT, action, f"{reason}; {more}", since=alarm.first_seq)
 

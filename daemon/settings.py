@@ -229,6 +229,9 @@ class PolicySection(_Section):
 
     on_drift: bool = True
     """Train after a drift alarm."""
+    triage: bool = True
+    """Look into a confirmed alarm first: where the change is harmless, or training can't help, nothing is trained. false:
+    every confirmed alarm trains."""
     after_conversations: _Positive | None = None
     """Train after that many new conversations, drift or not. Unset: never for this reason."""
     schedule: str | None = None

@@ -19,6 +19,7 @@ from daemon.ledger.reports import ReportLedger
 from daemon.ledger.retention import ConversationRetention
 from daemon.ledger.signals import SignalLedger
 from daemon.ledger.trainings import TrainingLedger
+from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import WindowLedger
 from daemon.settings import Settings
 from daemon.translate import burst_limit, ceiling, keep, keep_history
@@ -45,6 +46,7 @@ class Stores:
     detectors: DetectorLedger
     signals: SignalLedger
     trainings: TrainingLedger
+    triages: TriageLedger
     old_conversations: ConversationRetention
     old_history: HistoryRetention
     versions: Store
@@ -102,6 +104,7 @@ def _stores(settings: Settings, engine: Engine, holdout: Holdout) -> Stores:
         detectors=DetectorLedger(engine),
         signals=SignalLedger(engine),
         trainings=TrainingLedger(engine),
+        triages=TriageLedger(engine),
         old_conversations=ConversationRetention(engine, keep(settings)),
         old_history=HistoryRetention(engine, keep_history(settings)),
         versions=SqlStore(engine, reads=reader(engine)),

@@ -110,6 +110,7 @@ def policy_settings(settings: Settings) -> PolicySettings:
     section = settings.policy
     return PolicySettings(
         on_drift=section.on_drift,
+        triage=section.triage,
         after_conversations=section.after_conversations,
         min_new_conversations=section.min_new_conversations,
         cooldown=timedelta(seconds=section.cooldown_s),

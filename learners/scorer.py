@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import psutil
 
@@ -58,6 +58,7 @@ class _Scorer:
             "load": self._load,
             "unload": self._unload,
             "score": self._score,
+            "surprisals": self._surprisals,
             "generate": self._generate,
             "stats": self._stats,
         }
@@ -78,6 +79,16 @@ class _Scorer:
     def _score(self, request: Request) -> object:
         from learners.scoring import score
 
+        return self._each(score, request)
+
+    def _surprisals(self, request: Request) -> object:
+        from learners.scoring import surprisals
+
+        return self._each(surprisals, request)
+
+    def _each(self, scoring: Callable[..., list[Any]], request: Request) -> object:
+        """The result of one way of scoring for each conversation of the request."""
+
         def tell(done: int, of: int) -> None:
             self._lines.write(json.dumps({"id": request["id"], "done": done, "of": of}))
 
@@ -85,8 +96,10 @@ class _Scorer:
             conversation_from_json(talk) for talk in cast(list[object], request["conversations"])
         ]
         with self._adapters.using(cast(str | None, request["adapter"])) as model:
-            scores = score(model, self._encoder, conversations, max_tokens=self._max_tokens, on_progress=tell)
-        return [asdict(result) for result in scores]
+            results = scoring(
+                model, self._encoder, conversations, max_tokens=self._max_tokens, on_progress=tell
+            )
+        return [asdict(result) for result in results]
 
     def _generate(self, request: Request) -> str:
         from learners.scoring import generate

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 from learners.calls import Calls, OnProgress
 from learners.codec import conversation_to_json
-from learners.types import Conversation, Message, Score, ScorerStats
+from learners.types import Conversation, Message, Score, ScorerStats, Surprisals
 
 
 class Scorer(Protocol):
@@ -32,6 +32,12 @@ class Scorer(Protocol):
         on_progress: OnProgress | None = None,
     ) -> Future[list[Score]]:
         """Scores in the order of the conversations. ``on_progress`` is called from another thread."""
+        ...
+
+    def surprisals(
+        self, adapter: str | None, conversations: Sequence[Conversation]
+    ) -> Future[list[Surprisals]]:
+        """The loss of each assistant token, in the order of the conversations."""
         ...
 
     def generate(
@@ -96,6 +102,19 @@ class ScorerProcess:
             lambda scores: [Score(**values) for values in scores],
             on_progress=on_progress,
             op="score",
+            adapter=adapter,
+            conversations=[conversation_to_json(conversation) for conversation in conversations],
+        )
+
+    def surprisals(
+        self, adapter: str | None, conversations: Sequence[Conversation]
+    ) -> Future[list[Surprisals]]:
+        return self._calls.ask(
+            lambda found: [
+                Surprisals(id=each["id"], tokens=tuple(each["tokens"]), nats=tuple(each["nats"]))
+                for each in found
+            ],
+            op="surprisals",
             adapter=adapter,
             conversations=[conversation_to_json(conversation) for conversation in conversations],
         )

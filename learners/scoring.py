@@ -1,6 +1,7 @@
 """Scores conversations under a model, and lets it answer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 from peft import PeftModel
@@ -9,8 +10,8 @@ from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerF
 from learners.chat import ChatEncoder, Encoded
 from learners.errors import BadRequest
 from learners.loss import mixed_precision, token_losses
-from learners.packing import ROW_TOKENS, pack, packed_row
-from learners.types import Conversation, Message, Score
+from learners.packing import ROW_TOKENS, PackedRow, pack, packed_row
+from learners.types import Conversation, Message, Score, Surprisals
 
 OnProgress = Callable[[int, int], None]  # conversations done, of how many
 #: Small models repeat themselves when they always take the likeliest word; this is a usual, mild remedy.
@@ -30,20 +31,69 @@ def score(
 
     A conversation that can't be scored has 0 tokens.
     """
-    results = [encoder.encode(talk.id, talk.messages, max_tokens=max_tokens) for talk in conversations]
     scores = [Score(id=talk.id, nll=0.0, tokens=0) for talk in conversations]
+    for scored in _scored(model, encoder, conversations, max_tokens=max_tokens, on_progress=on_progress):
+        sums = torch.zeros(len(scored.places), dtype=torch.float64)
+        sums.index_add_(0, scored.row.owners, scored.losses)
+        for place, nll, tokens in zip(scored.places, sums.tolist(), scored.target_tokens, strict=True):
+            scores[place] = Score(id=scores[place].id, nll=nll, tokens=tokens)
+    return scores
+
+
+@torch.inference_mode()
+def surprisals(
+    model: PreTrainedModel | PeftModel,
+    encoder: ChatEncoder,
+    conversations: Sequence[Conversation],
+    *,
+    max_tokens: int,
+    on_progress: OnProgress,
+) -> list[Surprisals]:
+    """The loss of each token of the conversations' assistant turns, in the order given; sums are those of ``score``."""
+    found = [Surprisals(id=talk.id, tokens=(), nats=()) for talk in conversations]
+    for scored in _scored(model, encoder, conversations, max_tokens=max_tokens, on_progress=on_progress):
+        tokens = torch.split(scored.row.labels, scored.target_tokens)
+        nats = torch.split(scored.losses, scored.target_tokens)
+        for place, ids, losses in zip(scored.places, tokens, nats, strict=True):
+            found[place] = Surprisals(
+                id=found[place].id, tokens=tuple(ids.tolist()), nats=tuple(losses.tolist())
+            )
+    return found
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _ScoredRow:
+    """A packed row with the loss of each of its targets."""
+
+    places: list[int]  # of its conversations among all
+    target_tokens: list[int]  # of each of them
+    row: PackedRow
+    losses: torch.Tensor  # (targets,), float64, on the CPU
+
+
+def _scored(
+    model: PreTrainedModel | PeftModel,
+    encoder: ChatEncoder,
+    conversations: Sequence[Conversation],
+    *,
+    max_tokens: int,
+    on_progress: OnProgress,
+) -> Iterator[_ScoredRow]:
+    """Score what can be scored, row by row."""
+    results = [encoder.encode(talk.id, talk.messages, max_tokens=max_tokens) for talk in conversations]
     places = [place for place, result in enumerate(results) if isinstance(result, Encoded)]
     encoded = [result for result in results if isinstance(result, Encoded)]
     done = len(results) - len(encoded)
     for indices in pack([len(item.ids) for item in encoded], ROW_TOKENS):
         row = packed_row([encoded[index] for index in indices])
-        losses = token_losses(model, row).to("cpu", torch.float64)
-        sums = torch.zeros(len(indices), dtype=torch.float64).index_add_(0, row.owners, losses)
-        for index, nll in zip(indices, sums.tolist(), strict=True):
-            scores[places[index]] = Score(id=encoded[index].id, nll=nll, tokens=encoded[index].target_tokens)
+        yield _ScoredRow(
+            places=[places[index] for index in indices],
+            target_tokens=[encoded[index].target_tokens for index in indices],
+            row=row,
+            losses=token_losses(model, row).to("cpu", torch.float64),
+        )
         done += len(indices)
         on_progress(done, len(results))
-    return scores
 
 
 @torch.inference_mode()

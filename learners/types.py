@@ -122,6 +122,15 @@ class Score:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Surprisals:
+    """Loss of each token of one conversation's assistant turns under one version, in their order."""
+
+    id: str
+    tokens: tuple[int, ...]  # ids of the target tokens; none: nothing to score
+    nats: tuple[float, ...]  # negative log-likelihood of each
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ScorerStats:
     """What a scorer holds."""
 

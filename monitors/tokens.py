@@ -11,6 +11,7 @@ from math import log2
 import numpy as np
 from numpy.typing import NDArray
 
+from monitors.defects import defects_of
 from monitors.hyperplanes import CODES, Vector, codes_of
 from monitors.shape import language_of, script_of, shape_of
 from monitors.texts import reply_text, user_text, words
@@ -77,11 +78,4 @@ def _bucket(value: float) -> int:
 
 
 def _defects(sample: Sample) -> set[str]:
-    told = [" ".join(turn.content.lower().split()) for turn in sample.turns]
-    replies = [turn.content.strip() for turn in sample.turns if turn.role == "assistant"]
-    return {
-        f"empty {sum(not text for text in told) > 0}",
-        f"repeated {len({text for text in told if text}) < sum(bool(text) for text in told)}",
-        f"no reply {not replies or not replies[-1]}",
-        f"cut off {bool(replies) and replies[-1][-1:].isalnum() and len(replies[-1]) > 80}",
-    }
+    return {f"{name} {has}" for name, has in defects_of(sample).items()}

@@ -15,6 +15,15 @@ class Finding(StrEnum):
     DRIFT = "drift"
 
 
+class Outcome(StrEnum):
+    """What is to be done about a change, once it is known whether it hurts."""
+
+    TRAIN = "train"
+    IGNORE = "ignore"  # harmless: nothing to do
+    CANT_HELP = "cant_help"  # training would not help
+    UNCLEAR = "unclear"
+
+
 class Aspect(StrEnum):
     """What may drift by itself."""
 

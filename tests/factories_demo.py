@@ -315,6 +315,7 @@ def an_overview(
         judged=tuple(reversed(judged)),
         leader=None,
         alarm=alarm,
+        triage=None,
         wish=None,
         decision=decision,
         run=run,

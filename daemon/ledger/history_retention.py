@@ -16,6 +16,7 @@ from sqlalchemy import (
     null,
     select,
     true,
+    union,
     update,
 )
 
@@ -40,6 +41,7 @@ from daemon.ledger.tables import (
     scores,
     train_requests,
     training_records,
+    triages,
     verdicts,
     windows,
 )
@@ -47,7 +49,8 @@ from daemon.ledger.tables import (
 #: The tables that grow with what happens, and are pruned here.
 HistoryTable: TypeAlias = Literal[
     "scores", "losses", "dead_letters", "halts", "offset_changes", "train_requests", "training_records",
-    "runs", "decisions", "windows", "reports", "alarms", "detectors", "reference_sets", "reference_freezes",
+    "runs", "triages", "decisions", "windows", "reports", "alarms", "detectors", "reference_sets",
+    "reference_freezes",
 ]  # fmt: skip
 
 
@@ -117,9 +120,15 @@ class HistoryRetention:
 
     def _windows(self, connection: Connection) -> Mapping[HistoryTable, int]:
         """Decisions that led to no run, then windows that no decision names, then references that no window has."""
-        idle = self._is_old(connection, decisions.c.id) & decisions.c.id.not_in(select(runs.c.decision_id))
+        led_to_run = decisions.c.id.in_(select(runs.c.decision_id))
+        told = triages.c.decision_id.not_in(select(runs.c.decision_id))
+        triaged = _delete(connection, triages, self._is_old(connection, triages.c.id) & told)
+        took = select(triages.c.decision_id).where(triages.c.decision_id.is_not(None))
+        idle = self._is_old(connection, decisions.c.id) & ~led_to_run & decisions.c.id.not_in(took)
         decided = _delete(connection, decisions, idle)
-        named = select(decisions.c.window).where(decisions.c.window.is_not(None))
+        named = union(
+            select(decisions.c.window).where(decisions.c.window.is_not(None)), select(triages.c.window)
+        )
         old = (
             windows.c.judged_at.is_not(None)
             & self._is_old(connection, windows.c.number)
@@ -133,11 +142,13 @@ class HistoryRetention:
         compared = select(windows.c.reference_id).where(windows.c.reference_id.is_not(None))
         unused = (
             references.c.id.not_in(compared)
+            & references.c.id.not_in(select(triages.c.reference_id))
             & references.c.id.not_in(select(alarms.c.reference_id))
             & references.c.id.not_in(kept_reference_ids())
         )
         watched = detectors.c.reference_id.in_(select(references.c.id).where(unused))
         return {
+            "triages": triaged,
             "decisions": decided,
             "windows": judged,
             "reports": drop_torn_reports(connection) + drop_old_reports(connection, keep=self._keep.reports),
@@ -174,6 +185,8 @@ def _delete_all(connection: Connection, key: Column[Any], values: Sequence[Any])
 
 
 def _drop_examples(connection: Connection, until: datetime) -> None:
-    """Explanations quote conversations: they go when those do."""
+    """Explanations quote conversations, and triages name some: they go when those do."""
     old = (windows.c.judged_at < until) & windows.c.explanation.is_not(None)
     connection.execute(update(windows).where(old).values(explanation=null()))
+    named = (triages.c.at < until) & triages.c.examples.is_not(None)
+    connection.execute(update(triages).where(named).values(examples=null()))

@@ -261,6 +261,23 @@ decisions = Table(
     Column("requested_by", Text),
 )
 
+#: Whether a confirmed change hurts, and what is to be done about it.
+triages = Table(
+    "triages",
+    metadata,
+    Column("id", _Seq, primary_key=True, autoincrement=True),
+    Column("window", BigInteger, ForeignKey("windows.number"), nullable=False, unique=True),  # of the alarm
+    Column("reference_id", BigInteger, ForeignKey("reference_sets.id"), nullable=False),
+    Column("since_seq", BigInteger, nullable=False),  # about where the change is
+    Column("version", Text, nullable=False),  # that was live
+    Column("outcome", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("numbers", JSON, nullable=False),
+    Column("examples", JSON),  # ids of conversations
+    Column("at", UtcTime, nullable=False),
+    Column("decision_id", BigInteger, ForeignKey("decisions.id")),  # the last that took it into account
+)
+
 train_requests = Table(
     "train_requests",
     metadata,

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 
 from daemon.errors import ForgottenMeanwhile
-from daemon.facts import Action, Coordinates, Decision, Run, RunState, TrainingRecord, Trigger
+from daemon.facts import Action, Coordinates, Decision, Run, RunState, TrainingRecord, Triage, Trigger
 from daemon.ledger.database import in_intake_order, insert_or_ignore, reader, write
 from daemon.ledger.membership import among
 from daemon.ledger.tables import (
@@ -31,6 +31,7 @@ from daemon.ledger.tables import (
     train_requests,
     training_records,
 )
+from daemon.ledger.triages import answer
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,8 +77,10 @@ class TrainingLedger:
 
     # --- decisions
 
-    def decide(self, decision: Decision, *, answers: TrainWish | None = None) -> Decision:
-        """Write a decision, and with it that the request it answers (and older ones) are answered."""
+    def decide(
+        self, decision: Decision, *, answers: TrainWish | None = None, triage: Triage | None = None
+    ) -> Decision:
+        """Write a decision, and with it that the request it answers (and older ones) are answered, and the triage."""
         values = dataclasses.asdict(decision)
         del values["id"]
         with write(self._engine, "decision") as connection:
@@ -85,6 +88,8 @@ class TrainingLedger:
             if answers is not None:
                 where = (train_requests.c.id <= answers.id) & train_requests.c.taken_at.is_(None)
                 connection.execute(update(train_requests).where(where).values(taken_at=decision.at))
+            if triage is not None:
+                answer(connection, id_, triage)
         return dataclasses.replace(decision, id=id_)
 
     def decision(self, id_: int) -> Decision | None:

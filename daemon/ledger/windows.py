@@ -14,6 +14,7 @@ from daemon.ledger.reference_rows import newest_reference
 from daemon.ledger.references import fill_reference
 from daemon.ledger.reports import NewReport, add_report
 from daemon.ledger.tables import alarms, conversations, verdicts, windows
+from daemon.ledger.triages import answered_until, forget_triage_examples
 from daemon.standing import DETECTOR, Told, standing_alarm
 
 
@@ -168,7 +169,10 @@ class WindowLedger:
             return max(connection.scalar(judged) or 0, reference.range.last if reference.range else 0)
 
     def alarm(self, *, after_seq: int) -> Alarm | None:
-        """Return the drift that stands against the current reference in conversations after ``after_seq``."""
+        """Return the drift that stands against the current reference in conversations after ``after_seq``.
+
+        It stands no longer once a decision says that it is harmless, or that training can't help.
+        """
         with self._reads.begin() as connection:
             reference = newest_reference(connection)
             if reference is None:
@@ -188,7 +192,8 @@ class WindowLedger:
 def _told(connection: Connection, reference_id: int, after_seq: int) -> Iterator[Told]:
     """Return what judged windows say about alarms, from the first on in which one was raised."""
     verdict, window = verdicts.c, windows.c
-    ours = (window.reference_id == reference_id) & (window.last_seq > after_seq)
+    unanswered = window.number > answered_until(connection, reference_id)
+    ours = (window.reference_id == reference_id) & (window.last_seq > after_seq) & unanswered
     joined = windows.join(verdicts, verdict.window == window.number)
     raised = (verdict.monitor == DETECTOR) & (verdict.finding == "drift") & ours
     first = connection.scalar(select(func.min(window.number)).select_from(joined).where(raised))
@@ -248,6 +253,7 @@ def forget_examples(connection: Connection, seqs: Sequence[int], ids: Sequence[s
         left = _with_examples(explanation, lambda id_: id_ not in gone)
         if left != explanation:
             connection.execute(update(windows).where(windows.c.number == number).values(explanation=left))
+    forget_triage_examples(connection, ids)
 
 
 def _remembered(

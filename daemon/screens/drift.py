@@ -13,7 +13,7 @@ from rich.tree import Tree
 from daemon.detection import in_words
 from daemon.facts import Alarm
 from daemon.screens.references import frozen_words
-from daemon.screens.story import add_changes
+from daemon.screens.story import add_changes, add_triage
 from daemon.screens.words import ago, coloured, moment
 from daemon.spans import span_words
 from daemon.views.drift import DriftView, Watch
@@ -38,6 +38,11 @@ def drift_screen(seen: DriftView, now: datetime) -> RenderableType:
         parts.append("nothing is watched yet: the reference is not full, or no conversation came since")
     else:
         parts += [_watched(seen.watch), _evidence(seen.watch)]
+    if seen.triages:
+        tree = Tree("whether confirmed changes hurt, the latest first")
+        for triage in seen.triages:
+            add_triage(tree, triage)
+        parts.append(tree)
     if seen.raised:
         parts.append(_raised(seen))
     if seen.explained is not None and seen.explanation is not None:

@@ -7,7 +7,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from daemon.facts import RunState
+from daemon.facts import RunState, Triage
 from daemon.ledger.counts import RunSummary
 from daemon.overview import Candidate, Overview
 from daemon.probe import DaemonHealth
@@ -37,6 +37,8 @@ def _lines(seen: Overview, health: DaemonHealth) -> Iterator[tuple[str, Renderab
     yield "windows", _windows(seen)
     yield from _verdicts(seen)
     yield "alarm", _alarm(seen)
+    if seen.triage is not None:
+        yield "triage", _triage(seen, seen.triage)
     if seen.wish is not None:
         yield "asked for", f"by {seen.wish.by}, {ago(seen.at, seen.wish.at)}: {seen.wish.reason}"
     yield "decision", _decision(seen)
@@ -124,6 +126,11 @@ def _alarm(seen: Overview) -> RenderableType:
         f"drift since window {seen.alarm.window}, {ago(seen.at, seen.alarm.at)}: {seen.alarm.reason}",
         style="bold red",
     )
+
+
+def _triage(seen: Overview, triage: Triage) -> RenderableType:
+    when = f" of window {triage.window}'s alarm, {ago(seen.at, triage.at)}: "
+    return Text.assemble(coloured(triage.outcome), when, triage.reason)
 
 
 def _decision(seen: Overview) -> RenderableType:

@@ -3,7 +3,7 @@
 from rich.text import Text
 from rich.tree import Tree
 
-from daemon.facts import Decision
+from daemon.facts import Decision, Triage
 from daemon.screens.versions import gate_screen
 from daemon.screens.words import coloured, figure, lasting, moment, printable, source_lines
 from daemon.views.story import DriftFound, Lately, Learned, Story
@@ -19,12 +19,7 @@ def story_tree(told: Story) -> Tree:
     tree = Tree(Text.assemble("why ", (str(told.version), "bold"), " (live)" if told.live else " (not live)"))
     if told.base:
         tree.add("it is the bare base model: no training, no gate")
-    if told.drift is not None:
-        _add_drift(tree, told.drift)
-    if told.decision is not None:
-        _add_decision(tree, told.decision, told.waited)
-    if told.run is not None:
-        _add_run(tree, told.run)
+    _add_causes(tree, told)
     for report in told.gate:
         tree.add(gate_screen(report))
     if not told.gate and not told.base:
@@ -58,6 +53,18 @@ def lately_tree(told: Lately) -> Tree:
     return tree
 
 
+def _add_causes(tree: Tree, told: Story) -> None:
+    """Show the chain from drift to the run."""
+    if told.drift is not None:
+        _add_drift(tree, told.drift)
+    if told.triage is not None:
+        add_triage(tree, told.triage)
+    if told.decision is not None:
+        _add_decision(tree, told.decision, told.waited)
+    if told.run is not None:
+        _add_run(tree, told.run)
+
+
 def _add_drift(tree: Tree, drift: DriftFound) -> None:
     found, window = drift.window, drift.window.window
     branch = tree.add(
@@ -74,6 +81,19 @@ def _add_drift(tree: Tree, drift: DriftFound) -> None:
         branch.add(Text(drift.recurrence, style="bold"))
     if drift.explanation is not None:
         add_changes(branch, drift.explanation)
+
+
+def add_triage(tree: Tree, triage: Triage) -> None:
+    """Say whether a change hurts."""
+    branch = tree.add(
+        Text.assemble(
+            "triage: ",
+            coloured(triage.outcome),
+            f" at {moment(triage.at)}, under {triage.version}: {triage.reason}",
+        )
+    )
+    if triage.examples:
+        branch.add("such as: " + ", ".join(map(printable, triage.examples)))
 
 
 def add_changes(branch: Tree, explanation: Explanation) -> None:

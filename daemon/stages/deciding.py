@@ -8,6 +8,7 @@ from daemon.clock import Clock
 from daemon.facts import Action, Decision
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.trainings import TrainingLedger, TrainWish
+from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import WindowLedger
 from daemon.metrics import Metrics
 from daemon.policy import PolicySettings, Situation, decide
@@ -17,7 +18,8 @@ _log = logging.getLogger(__name__)
 
 
 class DecidingStage:
-    """Looks at the situation whenever a window was judged, an operator asked or a scheduled time has come.
+    """Looks at the situation whenever a window was judged, an alarm looked into, an operator asked or a scheduled time
+    has come.
 
     A "no" is a decision too, and is recorded with its reason.
     """
@@ -29,6 +31,7 @@ class DecidingStage:
         windows: WindowLedger,
         conversations: ConversationLedger,
         trainings: TrainingLedger,
+        triages: TriageLedger,
         offer: Callable[[Decision], None],
         *,
         busy: Callable[[], str | None],
@@ -40,6 +43,7 @@ class DecidingStage:
         self._windows = windows
         self._conversations = conversations
         self._trainings = trainings
+        self._triages = triages
         self._offer = offer
         self._busy = busy
         self._settings = settings
@@ -55,11 +59,14 @@ class DecidingStage:
         wish = self._trainings.open_wish()
         window = self._windows.newest_judged()
         judged = window if window is not None and window > self._decided else None
-        scheduled = self._due is not None and now >= self._due
-        if wish is None and judged is None and not scheduled:
+        triage = self._triages.undecided()
+        # A triage is decided on by itself, so that what it says of drift does not skip a scheduled time.
+        scheduled = self._due is not None and now >= self._due and triage is None
+        if wish is None and judged is None and triage is None and not scheduled:
             return
+        situation = self._situation(now, judged, wish, scheduled=scheduled)
         decision = self._trainings.decide(
-            decide(self._situation(now, judged, wish, scheduled=scheduled), self._settings), answers=wish
+            decide(situation, self._settings), answers=wish, triage=situation.triage or triage
         )
         self._decided = max(self._decided, judged or 0)
         if scheduled and self._schedule is not None:
@@ -81,6 +88,7 @@ class DecidingStage:
             now=now,
             window=window,
             alarm=alarm,
+            triage=self._triages.of(alarm.window) if alarm else None,
             fresh_since_alarm=since_alarm,
             learned_until=learned,
             fresh_since_learned=self._conversations.count(held_out=False, since=learned + 1),

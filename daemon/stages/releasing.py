@@ -81,7 +81,7 @@ class ReleasingStage:
 
     @property
     def comparing(self) -> bool:
-        """Whether the scorer works for the gate."""
+        """Whether the scorer is at work for the gate."""
         return self._comparison is not None
 
     def step(self) -> None:

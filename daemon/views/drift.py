@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from daemon.detection import state_of
-from daemon.facts import Alarm, Freeze, StoredReference
+from daemon.facts import Alarm, Freeze, StoredReference, Triage
 from daemon.ledger.detectors import RaisedAlarm
 from daemon.ledger.reasons import ReasonLedger
 from daemon.ledger.reports import ReportEntry
@@ -15,7 +15,7 @@ from daemon.stores import Stores
 from daemon.views.explanation import explanation_of
 from monitors.types import Aspect, Explanation
 
-_ALARMS_SHOWN = 10
+_ALARMS_SHOWN, _TRIAGES_SHOWN = 10, 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +36,7 @@ class DriftView:
     reference: StoredReference | None
     watch: Watch | None  # None: the reference is not full yet, or nothing came since
     alarm: Alarm | None  # that stands
+    triages: tuple[Triage, ...]  # whether the latest confirmed changes hurt, newest first
     raised: tuple[RaisedAlarm, ...]  # the latest alarms, newest first, those that were dropped too
     explained: JudgedWindow | None  # the latest window with an explanation
     explanation: Explanation | None
@@ -53,6 +54,7 @@ def drift_view(stores: Stores, settings: Settings) -> DriftView:
         reference=reference,
         watch=None if reference is None else watch_on(stores, reference, settings),
         alarm=stores.windows.alarm(after_seq=stores.trainings.learned_until()),
+        triages=tuple(stores.triages.newest(_TRIAGES_SHOWN)),
         raised=tuple(stores.detectors.newest(_ALARMS_SHOWN)),
         explained=explained,
         explanation=explanation_of(explained) if explained else None,

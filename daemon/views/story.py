@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from daemon.facts import Action, Decision, Run, RunState, SeqRange, Trigger
+from daemon.facts import Action, Decision, Run, RunState, SeqRange, Triage, Trigger
 from daemon.ledger.reasons import ReasonLedger
 from daemon.ledger.windows import JudgedWindow
 from daemon.overview import Overview
@@ -53,6 +53,7 @@ class Story:
     live: bool
     base: bool
     drift: DriftFound | None
+    triage: Triage | None  # whether the change hurt
     waited: tuple[Decision, ...]  # decisions on the same matter before the one to train
     decision: Decision | None
     run: Learned | None
@@ -99,6 +100,7 @@ def story(stores: Stores, name: VersionName) -> Story:
         )
         if alarm
         else None,
+        triage=stores.triages.behind(decision) if decision else None,
         waited=reasons.earlier_answers(decision, _ANSWERS_SHOWN) if decision else (),
         decision=decision,
         run=_learned(run, version) if run else None,

@@ -10,7 +10,18 @@ import pytest
 from sqlalchemy import Engine, func, select
 
 from daemon.conversation import Feedback
-from daemon.facts import Action, Decision, Halt, HaltKind, NewConversation, Run, RunState, SeqRange, Trigger
+from daemon.facts import (
+    Action,
+    Decision,
+    Halt,
+    HaltKind,
+    NewConversation,
+    Run,
+    RunState,
+    SeqRange,
+    Triage,
+    Trigger,
+)
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.counts import LedgerCounts
 from daemon.ledger.database import reader
@@ -22,7 +33,9 @@ from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.retention import ConversationRetention, Keep
 from daemon.ledger.tables import metadata, past_conversations, references, verdicts, windows
 from daemon.ledger.trainings import TrainingLedger
+from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
+from monitors.types import Outcome
 from tests.factories_ledger import NOW, a_batch, a_dead_letter, a_feedback, a_talk
 
 Read: TypeAlias = Callable[..., None]
@@ -253,6 +266,47 @@ def test_old_windows_go_with_their_verdicts_unless_a_run_came_of_them(read: Read
     numbers = [judged.window.number for judged in WindowLedger(engine).judged(limit=9)]
     assert numbers == [6, 5, 1]
     assert rows(engine, verdicts.name) == rows(engine, windows.name) == 3
+
+
+def test_old_triages_go_and_the_windows_and_decisions_that_they_name_with_them(
+    read: Read, engine: Engine
+) -> None:
+    ReferenceLedger(engine).start("chat-v0", size=10, after_seq=0, now=NOW)
+    read(0, 10 + 6 * 20)
+    judge_all(engine)
+    trainings, triages = TrainingLedger(engine), TriageLedger(engine)
+    for number in range(1, 7):
+        found = a_triage(number)
+        triages.record(found)
+        trainings.decide(
+            Decision(at=NOW, trigger=Trigger.DRIFT, action=Action.NONE, reason="", since_seq=1), triage=found
+        )
+
+    first, second = (history(engine, KeepHistory(rows=2)) for _ in range(2))
+
+    assert (first["triages"], first["decisions"], first["windows"]) == (4, 4, 4)
+    assert second == {}
+    assert [kept.window for kept in triages.newest(9)] == [6, 5]
+
+
+def test_triages_name_no_conversation_that_is_too_old(read: Read, engine: Engine) -> None:
+    ReferenceLedger(engine).start("chat-v0", size=10, after_seq=0, now=NOW)
+    read(0, 30)
+    judge_all(engine)
+    triages = TriageLedger(engine)
+    triages.record(a_triage(1))
+    assert triages.newest(1)[0].examples == ("c11",)
+
+    history(engine, KeepHistory(text_age=timedelta(days=1)), NOW + timedelta(days=2))
+
+    assert triages.newest(1)[0].examples == ()
+
+
+def a_triage(window: int) -> Triage:
+    return Triage(
+        window=window, reference_id=1, since_seq=11, version="chat-v0", outcome=Outcome.CANT_HELP, reason="",
+        numbers={}, examples=("c11",), at=NOW,
+    )  # fmt: skip
 
 
 def a_run(id_: str, decision: int) -> Run:

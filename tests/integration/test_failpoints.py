@@ -23,6 +23,7 @@ from daemon.facts import (
     ReferenceCause,
     Run,
     RunState,
+    Triage,
     Trigger,
 )
 from daemon.ledger.conversations import ConversationLedger
@@ -39,11 +40,13 @@ from daemon.ledger.reports import NewReport
 from daemon.ledger.retention import ConversationRetention, Keep
 from daemon.ledger.signals import SignalLedger
 from daemon.ledger.trainings import TrainingLedger
+from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
 from daemon.registering import DAEMON, register_base, register_run
 from daemon.requests import PlannedRun, from_json, to_json
 from learners.artifact import write_artifact
 from learners.types import RunResult, TrainRequest
+from monitors.types import Outcome
 from registry.artifacts import FsspecArtifactStore
 from registry.directory_target import DirectoryTarget
 from registry.names import VersionName
@@ -81,6 +84,7 @@ class Daemon:
         self.talks = ConversationLedger(self.engine)
         self.trainings = TrainingLedger(self.engine)
         self.signals = SignalLedger(self.engine)
+        self.triages = TriageLedger(self.engine)
         self.erasures = ErasureLedger(self.engine)
         self.store = SqlStore(self.engine, reads=reader(self.engine))
         self.artifacts = FsspecArtifactStore(f"file://{folder / 'artifacts'}", cache=folder / "cache")
@@ -94,6 +98,7 @@ class Daemon:
             self._set_aside,
             self._judge,
             self._refer,
+            self._look_into,
             self._train,
             self._release,
             self._forget,
@@ -185,6 +190,15 @@ class Daemon:
         if self.references.frozen():
             self.freezes.unfreeze(by="ada", now=NOW)
 
+    def _look_into(self) -> None:
+        """Whether the change hurts; the decision to train takes it into account."""
+        self.triages.record(
+            Triage(
+                window=1, reference_id=1, since_seq=21, version=f"{LINE}-v0", outcome=Outcome.TRAIN, reason="it hurts",
+                numbers={"loss": 0.5}, examples=("c30",), at=NOW,
+            )
+        )  # fmt: skip
+
     def _train(self) -> None:
         if self.trainings.open_decision() is None and not self.trainings.recent_runs(1):
             if self.trainings.open_wish() is None:
@@ -193,6 +207,7 @@ class Daemon:
             self.trainings.decide(
                 Decision(at=NOW, trigger=Trigger.MANUAL, action=Action.TRAIN, reason="asked", since_seq=21),
                 answers=wish,
+                triage=self.triages.undecided(),
             )
         if (decision := self.trainings.open_decision()) is not None:
             self._begin(decision.id or 0)

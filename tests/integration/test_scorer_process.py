@@ -97,6 +97,22 @@ def test_a_conversation_without_an_answer_has_nothing_to_score(scorer: ScorerPro
     assert math.isnan(score.loss)
 
 
+def test_surprisals_add_up_to_the_scores_and_name_their_tokens(
+    scorer: ScorerProcess, adapters: list[Path]
+) -> None:
+    scorer.load("trained", adapters[1])
+    talks = [*some_conversations(5), a_conversation("lonely", "Is anybody there?")]
+
+    for adapter in (None, "trained"):
+        scores = scorer.score(adapter, talks).result(SECONDS)
+        found = scorer.surprisals(adapter, talks).result(SECONDS)
+
+        assert [each.id for each in found] == [score.id for score in scores]
+        assert [len(each.tokens) for each in found] == [score.tokens for score in scores]
+        assert [sum(each.nats) for each in found] == pytest.approx([score.nll for score in scores])
+        assert found[-1].nats == ()
+
+
 def test_progress_is_told_while_scoring(scorer: ScorerProcess) -> None:
     heard: list[tuple[int, int]] = []
 

@@ -6,12 +6,13 @@ import pytest
 from rich.tree import Tree
 
 from daemon.detection import state_json
+from daemon.facts import Triage
 from daemon.ledger.detectors import RaisedAlarm, StoredDetector
 from daemon.ledger.reasons import ReasonLedger
 from daemon.screens.story import add_changes
 from daemon.views.explanation import explanation_of
 from monitors.edetector import DetectorState, Stake
-from monitors.types import PLAIN_ASPECTS, Aspect, DomainView, Explanation, WordEffect
+from monitors.types import PLAIN_ASPECTS, Aspect, DomainView, Explanation, Outcome, WordEffect
 from tests.factories_cli import type_to
 from tests.factories_daemon import Line, a_line
 from tests.factories_ledger import a_batch, a_talk
@@ -158,6 +159,41 @@ def test_why_finds_the_alarm_behind_a_decision_though_the_change_began_earlier(l
 
     assert found is not None
     assert found.window.range == window
+
+
+def looked_into(line: Line, outcome: Outcome) -> None:
+    """Drift, and its triage, before the decision to train."""
+    line.drift()
+    alarm = line.stores.windows.alarm(after_seq=0)
+    assert alarm is not None
+    line.stores.triages.record(
+        Triage(
+            window=alarm.window, reference_id=1, since_seq=alarm.first_seq, version="support-bot-v0", outcome=outcome,
+            reason="it hurts: loss +0.42 nats per token", numbers={"loss": 0.42}, examples=("c71",), at=alarm.at,
+        )
+    )  # fmt: skip
+
+
+def test_whether_a_change_hurts_is_shown_wherever_it_is_asked(line: Line) -> None:
+    looked_into(line, Outcome.TRAIN)
+    decision = line.stores.trainings.recent_decisions(1)[0]
+    line.finish_run(line.start_run(decision))
+
+    for words in (("drift", "show"), ("why", "v1")):
+        shown = " ".join(type_to(line, *words).stdout.split())
+        assert "under support-bot-v0: it hurts: loss +0.42 nats per token" in shown
+        assert "such as: c71" in shown
+    assert "window 2's alarm" in " ".join(type_to(line, "status").stdout.split())
+
+
+def test_scripts_get_the_triage_too(line: Line) -> None:
+    looked_into(line, Outcome.CANT_HELP)
+
+    shown = json.loads(type_to(line, "drift", "show", "--json").stdout)["triages"]
+    status = json.loads(type_to(line, "status", "--json").stdout)["overview"]["triage"]
+
+    assert shown == [status]
+    assert (status["outcome"], status["numbers"]) == ("cant_help", {"loss": 0.42})
 
 
 def test_too_little_history_to_calibrate_is_refused_with_what_is_missing(line: Line) -> None:

@@ -10,7 +10,7 @@ from daemon.facts import Coordinates, StoredConversation
 from daemon.loaded import ArtifactUnreachable, LoadedVersions
 from daemon.metrics import Metrics
 from learners.errors import BadAdapter, UnknownAdapter
-from learners.types import Conversation, Score, ScorerStats
+from learners.types import Conversation, Score, ScorerStats, Surprisals
 from learners.types import Message as Turn
 from registry.artifacts import StoredArtifact
 from registry.manifest import AlteredFile
@@ -52,6 +52,16 @@ class FakeScorer:
             future.set_exception(UnknownAdapter(adapter))
         else:
             future.set_result([Score(id=talk.id, nll=1.0, tokens=1) for talk in conversations])
+        return future
+
+    def surprisals(
+        self, adapter: str | None, conversations: Sequence[Conversation]
+    ) -> Future[list[Surprisals]]:
+        future: Future[list[Surprisals]] = Future()
+        if adapter is not None and adapter not in self.loaded:
+            future.set_exception(UnknownAdapter(adapter))
+        else:
+            future.set_result([Surprisals(id=talk.id, tokens=(7,), nats=(1.0,)) for talk in conversations])
         return future
 
     def generate(
@@ -131,6 +141,13 @@ def test_a_version_is_loaded_once_and_the_least_recently_used_makes_room(world: 
         world.score(number).result()
 
     assert [name.rpartition("-")[2] for name in world.scorers[0].loaded] == ["v1", "v3"]
+
+
+def test_tokens_are_looked_at_under_a_loaded_version_too(world: World) -> None:
+    found = world.loaded.surprisals(version(1), [TALK]).result()
+
+    assert [each.id for each in found] == ["7"]
+    assert world.scorers[0].loaded == [str(version(1).name)]
 
 
 def test_a_damaged_artifact_is_a_permanent_failure(world: World) -> None:

@@ -3,12 +3,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from daemon.facts import Action, Alarm, Decision, Trigger
+from daemon.facts import Action, Alarm, Decision, Triage, Trigger
 from daemon.policy import PolicySettings, Situation, decide
+from monitors.types import Outcome
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 SETTINGS = PolicySettings(
-    on_drift=True, after_conversations=None, min_new_conversations=100, cooldown=timedelta(hours=1)
+    on_drift=True,
+    triage=False,
+    after_conversations=None,
+    min_new_conversations=100,
+    cooldown=timedelta(hours=1),
 )
 ALARM = Alarm(window=7, first_seq=701, reason="the words changed", at=NOW)
 QUIET = Situation(
@@ -64,6 +69,41 @@ def test_the_cooldown_ends() -> None:
 
 def test_drift_does_not_train_where_that_is_switched_off() -> None:
     assert decided(DRIFTED, replace(SETTINGS, on_drift=False)) == (Trigger.DRIFT, Action.NONE)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "action"),
+    [
+        (Outcome.TRAIN, Action.TRAIN),
+        (Outcome.UNCLEAR, Action.TRAIN),
+        (Outcome.IGNORE, Action.NONE),
+        (Outcome.CANT_HELP, Action.NONE),
+    ],
+)
+def test_a_triage_is_waited_for_and_obeyed(outcome: Outcome, action: Action) -> None:
+    settings = replace(SETTINGS, triage=True)
+    triage = Triage(
+        window=7, reference_id=1, since_seq=701, version="chat-v0", outcome=outcome, reason="prices change daily",
+        numbers={}, examples=(), at=NOW,
+    )  # fmt: skip
+
+    waits = decide(DRIFTED, settings)
+    knows = decide(replace(DRIFTED, triage=triage), settings)
+
+    assert (waits.action, "waits for triage" in waits.reason) == (Action.WAIT, True)
+    assert (knows.trigger, knows.action, knows.since_seq) == (Trigger.DRIFT, action, 701)
+    assert "prices change daily" in knows.reason
+
+
+def test_switched_off_triage_is_not_waited_for() -> None:
+    assert decided(DRIFTED) == (Trigger.DRIFT, Action.TRAIN)
+
+
+def test_an_operators_wish_waits_for_no_triage() -> None:
+    assert decided(replace(DRIFTED, wish="now"), replace(SETTINGS, triage=True)) == (
+        Trigger.MANUAL,
+        Action.TRAIN,
+    )
 
 
 def test_an_operators_wish_overrules_cooldown_and_minimum() -> None:

@@ -1,23 +1,30 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from daemon.facts import Action, Decision, Trigger
+from daemon.facts import Action, Decision, Triage, Trigger
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.trainings import TrainingLedger
+from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
 from daemon.metrics import Metrics
 from daemon.policy import PolicySettings
 from daemon.schedule import Schedule
 from daemon.stages.deciding import DecidingStage
+from monitors.types import Outcome
 from tests.factories_ledger import a_batch, a_ledger, talks
 
 NIGHT = datetime(2026, 11, 24, 2, 59, tzinfo=UTC)
 SETTINGS = PolicySettings(
-    on_drift=True, after_conversations=None, min_new_conversations=30, cooldown=timedelta(hours=1)
+    on_drift=True,
+    triage=False,
+    after_conversations=None,
+    min_new_conversations=30,
+    cooldown=timedelta(hours=1),
 )
 
 
@@ -35,11 +42,11 @@ class World:
         self.offered: list[Decision] = []
         self.stage = self.start()
 
-    def start(self, schedule: str | None = None) -> DecidingStage:
+    def start(self, schedule: str | None = None, *, triage: bool = False) -> DecidingStage:
         """A new process on the same ledger."""
         return DecidingStage(
-            self.windows, ConversationLedger(self.engine), self.trainings, self.offered.append,
-            busy=lambda: self.busy, settings=SETTINGS, schedule=Schedule(schedule) if schedule else None,
+            self.windows, ConversationLedger(self.engine), self.trainings, TriageLedger(self.engine), self.offered.append,
+            busy=lambda: self.busy, settings=replace(SETTINGS, triage=triage), schedule=Schedule(schedule) if schedule else None,
             metrics=Metrics(), clock=lambda: self.now,
         )  # fmt: skip
 
@@ -63,6 +70,17 @@ class World:
         self.windows.record_judgement(
             window, [row], finding=finding, reference_id=reference.id, explanation=None, now=self.now
         )
+
+    def look_into(self, outcome: Outcome) -> None:
+        """The triage of the alarm that stands."""
+        alarm = self.windows.alarm(after_seq=0)
+        assert alarm is not None
+        TriageLedger(self.engine).record(
+            Triage(
+                window=alarm.window, reference_id=1, since_seq=alarm.first_seq, version="chat-v0", outcome=outcome,
+                reason=f"it is {outcome}", numbers={}, examples=(), at=self.now,
+            )
+        )  # fmt: skip
 
     def decisions(self) -> list[tuple[Trigger | None, Action]]:
         return [(d.trigger, d.action) for d in reversed(self.trainings.recent_decisions(99))]
@@ -154,3 +172,80 @@ def test_a_restart_does_not_decide_again(world: World) -> None:
     world.stage.step()
 
     assert len(world.decisions()) == 1
+
+
+def test_a_confirmed_alarm_waits_for_its_triage_which_is_an_occasion_itself(world: World) -> None:
+    world.stage = world.start(triage=True)
+    world.read(0, 50)
+    world.judge("drift")
+    world.judge("drift")
+    world.stage.step()
+
+    world.look_into(Outcome.TRAIN)
+    world.stage.step()
+    world.stage.step()
+
+    assert world.decisions() == [(Trigger.DRIFT, Action.WAIT), (Trigger.DRIFT, Action.TRAIN)]
+    assert "it is train" in world.offered[0].reason
+
+
+@pytest.mark.parametrize("outcome", [Outcome.IGNORE, Outcome.CANT_HELP])
+def test_what_is_not_trained_for_is_answered_once_with_the_reason(world: World, outcome: Outcome) -> None:
+    world.stage = world.start(triage=True)
+    world.read(0, 70)
+    world.judge("drift")
+    world.judge("drift")
+    world.look_into(outcome)
+    world.stage.step()
+    world.judge("stable")
+
+    world.stage.step()
+
+    assert world.decisions() == [(Trigger.DRIFT, Action.NONE), (None, Action.NONE)]
+    assert world.offered == []
+    assert f"it is {outcome}" in world.trainings.recent_decisions(2)[1].reason
+
+
+def test_an_operator_trains_for_what_was_ignored(world: World) -> None:
+    world.stage = world.start(triage=True)
+    world.read(0, 50)
+    world.judge("drift")
+    world.judge("drift")
+    world.look_into(Outcome.IGNORE)
+    world.stage.step()
+
+    world.trainings.ask(by="ada", reason="all the same", now=world.now)
+    world.stage.step()
+
+    assert world.decisions()[-1] == (Trigger.MANUAL, Action.TRAIN)
+
+
+def test_a_wish_that_came_first_does_not_answer_the_alarm(world: World) -> None:
+    world.stage = world.start(triage=True)
+    world.read(0, 70)
+    world.judge("drift")
+    world.judge("drift")
+    world.look_into(Outcome.IGNORE)
+    world.trainings.ask(by="ada", reason="all the same", now=world.now)
+    world.stage.step()
+    assert world.windows.alarm(after_seq=0) is not None
+
+    world.judge("drift")
+    world.stage.step()
+
+    assert world.decisions() == [(Trigger.MANUAL, Action.TRAIN), (Trigger.DRIFT, Action.NONE)]
+    assert world.windows.alarm(after_seq=0) is None
+
+
+def test_a_triage_skips_no_scheduled_time(world: World) -> None:
+    world.stage = world.start(schedule="0 3 * * *", triage=True)
+    world.read(0, 50)
+    world.judge("drift")
+    world.judge("drift")
+    world.look_into(Outcome.IGNORE)
+    world.now += timedelta(minutes=1)
+
+    world.stage.step()
+    world.stage.step()
+
+    assert world.decisions() == [(Trigger.DRIFT, Action.NONE), (Trigger.SCHEDULE, Action.TRAIN)]

@@ -1,0 +1,199 @@
+"""Looks into a confirmed alarm: what is compared, what has to be scored for it, and what evidence that gives."""
+
+import math
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice, zip_longest
+from typing import TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from daemon.facts import StoredConversation
+from daemon.samples import samples_of
+from learners.types import Surprisals
+from monitors import intervals
+from monitors.answers import ChangingAnswers, changing_answers
+from monitors.avoidable import Scored, gains
+from monitors.defects import defects_of
+from monitors.evidence import ranks
+from monitors.harm import Evidence, broken
+from monitors.intervals import Interval
+from monitors.matching import same_questions
+from monitors.types import Aspect, Sample
+
+#: Conversations of each side whose loss is measured, one a user, and pairs that ask the same.
+_SAMPLE, _PAIRS = 80, 30
+#: Users on each side, and pairs, below which there is nothing to be said.
+_FEWEST, _FEWEST_PAIRS = 20, 10
+_EXAMPLES = 5
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sides:
+    """The conversations since a change, and those that the live version is known to handle."""
+
+    new: Sequence[StoredConversation]
+    reference: Sequence[StoredConversation]
+    version: str  # that is live
+    learned_until: int  # it may have learned from what is not held out up to here; 0: from nothing
+
+
+class _Losses(TypedDict, total=False):
+    """The part of the evidence that comes of losses."""
+
+    loss: Interval
+    reference_loss: float
+    lesson: Interval
+    extra_lesson: Interval
+
+
+class Examination:
+    """One change, looked into piece by piece."""
+
+    def __init__(self, sides: Sides, *, leading: Aspect | None, seed: int) -> None:
+        """``leading``: what the detector is surest of."""
+        self._sides = sides
+        self._leading = leading
+        self._new, self._reference = (
+            _drawn(list(filter(self._tells, side)), seed) for side in (sides.new, sides.reference)
+        )
+        self._talks = {talk.conversation_id: talk for talk in (*sides.new, *sides.reference)}
+        self._pairs = [
+            (self._talks[new.id], self._talks[known.id])
+            for new, known in same_questions(
+                *(samples_of(filter(self._tells, side)) for side in (sides.new, sides.reference)),
+                limit=_PAIRS,
+            )
+        ]
+        self._waiting = _distinct(
+            chain(_alternately(self._new, self._reference), chain.from_iterable(self._pairs))
+        )
+        self._scored: dict[int, Scored] = {}
+
+    def next(self, count: int) -> list[StoredConversation]:
+        """Return the conversations to score now; none: all are."""
+        return self._waiting[:count]
+
+    def take(self, found: Sequence[Surprisals]) -> None:
+        """Take what was found of the next ones, which are named by their seq."""
+        self._waiting = self._waiting[len(found) :]
+        for each in found:
+            if each.tokens and all(map(math.isfinite, each.nats)):
+                self._scored[int(each.id)] = Scored(id=each.id, tokens=each.tokens, nats=each.nats)
+
+    def evidence(self, answers: ChangingAnswers) -> Evidence:
+        """Return what is known by now."""
+        new, reference = self._of(self._new), self._of(self._reference)
+        return Evidence(
+            **_losses(new, reference) if min(len(new), len(reference)) >= _FEWEST else {},
+            feedback=self._feedback(),
+            concept=self._concept(),
+            defects=self._defects(),
+            defects_lead=self._leading is Aspect.DEFECTS,
+            changing_answers=answers.share,
+        )
+
+    def examples(self, evidence: Evidence, answers: ChangingAnswers) -> tuple[str, ...]:
+        """Return the ids of conversations that show why training can't help."""
+        if not broken(evidence):
+            return answers.examples
+        told = samples_of(self._sides.new)
+        return tuple(islice((sample.id for sample in told if any(defects_of(sample).values())), _EXAMPLES))
+
+    def answers(self) -> ChangingAnswers:
+        """Return how common it is among the new ones that the same question gets other figures."""
+        return changing_answers(samples_of(self._sides.new))
+
+    def _tells(self, talk: StoredConversation) -> bool:
+        """Whether its loss tells anything: not of words that the live version said itself, or may know by heart."""
+        unknown = talk.held_out or talk.seq > self._sides.learned_until
+        return unknown and talk.version != self._sides.version
+
+    def _of(self, talks: Iterable[StoredConversation]) -> list[Scored]:
+        return [self._scored[talk.seq] for talk in talks if talk.seq in self._scored]
+
+    def _feedback(self) -> Interval | None:
+        rated = [
+            [
+                talk
+                for talk in side
+                if talk.feedback is not None and talk.version in (None, self._sides.version)
+            ]
+            for side in (self._sides.new, self._sides.reference)
+        ]
+        new, reference = (
+            intervals.by_user([talk.feedback or 0.0 for talk in side], [talk.group for talk in side])
+            for side in rated
+        )
+        return intervals.difference(new, reference) if min(len(new), len(reference)) >= _FEWEST else None
+
+    def _concept(self) -> Interval | None:
+        scored = [pair for pair in map(self._of, self._pairs) if len(pair) == 2]
+        if len(scored) < _FEWEST_PAIRS:
+            return None
+        new, reference = (_per_token(side) for side in zip(*scored, strict=True))
+        return intervals.mean(new - reference)
+
+    def _defects(self) -> Interval | None:
+        sides = [_one_a_user(samples_of(side)) for side in (self._sides.new, self._sides.reference)]
+        if min(map(len, sides)) < _FEWEST:
+            return None
+        new, reference = (
+            intervals.share(sum(any(defects_of(sample).values()) for sample in side), len(side))
+            for side in sides
+        )
+        return intervals.share_difference(new, reference)
+
+
+def numbers_of(evidence: Evidence) -> Mapping[str, float]:
+    """Return what is known as numbers by name."""
+    named = {
+        "loss": evidence.loss, "feedback": evidence.feedback, "lesson": evidence.lesson,
+        "extra_lesson": evidence.extra_lesson, "concept": evidence.concept, "defects": evidence.defects,
+        "changing_answers": evidence.changing_answers,
+    }  # fmt: skip
+    numbers = {"reference_loss": evidence.reference_loss}
+    for name, found in named.items():
+        if found is not None:
+            numbers |= found.numbers(name)
+    return numbers
+
+
+def _drawn(talks: Sequence[StoredConversation], seed: int) -> list[StoredConversation]:
+    """Draw conversations, one a user, in random order; the same arguments give the same draw."""
+    singles = [talk for talk, rank in zip(talks, ranks(samples_of(talks)), strict=True) if rank == 0]
+    return random.Random(seed).sample(singles, min(_SAMPLE, len(singles)))  # noqa: S311 - not a secret
+
+
+def _one_a_user(samples: Sequence[Sample]) -> list[Sample]:
+    return [sample for sample, rank in zip(samples, ranks(samples), strict=True) if rank == 0]
+
+
+def _alternately(
+    new: Sequence[StoredConversation], reference: Sequence[StoredConversation]
+) -> Iterable[StoredConversation]:
+    """Both sides in turn, so that whenever time runs out either has its share."""
+    return (talk for both in zip_longest(new, reference) for talk in both if talk is not None)
+
+
+def _distinct(talks: Iterable[StoredConversation]) -> list[StoredConversation]:
+    return list({talk.seq: talk for talk in talks}.values())
+
+
+def _losses(new: Sequence[Scored], reference: Sequence[Scored]) -> "_Losses":
+    """Return what losses say, in nats per token. As many of the reference teach as of the new ones."""
+    tokens = [len(each.tokens) for each in new]
+    lessons, taught = gains(new), gains(new, reference[: len(new) - 1])
+    before = _per_token(reference)
+    return {
+        "loss": intervals.difference(_per_token(new), before),
+        "reference_loss": float(before.mean()),
+        "lesson": intervals.mean(intervals.per_unit(lessons, tokens)),
+        "extra_lesson": intervals.mean(intervals.per_unit(lessons - taught, tokens)),
+    }
+
+
+def _per_token(scored: Sequence[Scored]) -> NDArray[np.float64]:
+    return intervals.per_unit([sum(each.nats) for each in scored], [len(each.tokens) for each in scored])

@@ -1,0 +1,137 @@
+"""What is kept of whether changes hurt, and which alarms that answers, on both databases."""
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import Engine
+
+from daemon.facts import Action, Decision, Triage, Trigger
+from daemon.ledger.erasures import ErasureLedger, Subject
+from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.references import ReferenceLedger
+from daemon.ledger.trainings import TrainingLedger
+from daemon.ledger.triages import TriageLedger
+from daemon.ledger.windows import VerdictRow, WindowLedger
+from monitors.types import Outcome
+from tests.factories_ledger import NOW, a_batch, a_talk
+
+FOUND = Triage(
+    window=1, reference_id=1, since_seq=11, version="chat-v0", outcome=Outcome.CANT_HELP, reason="figures change",
+    numbers={"loss": 0.5}, examples=("c11", "c12"), at=NOW,
+)  # fmt: skip
+DECIDED = Decision(at=NOW, trigger=Trigger.DRIFT, action=Action.NONE, reason="so", since_seq=11)
+
+
+@pytest.fixture
+def windows(engine: Engine) -> WindowLedger:
+    """A reference of ten, then twelve windows of ten; each raised an alarm as far as the detector is concerned."""
+    windows = WindowLedger(engine)
+    ReferenceLedger(engine).start("chat-v0", size=10, after_seq=0, now=NOW)
+    IntakeLedger(engine, window_size=10).record(a_batch([a_talk(n, user=f"u{n}") for n in range(130)]))
+    while (window := windows.next_to_judge()) is not None:
+        row = VerdictRow(
+            window=window.number, monitor="e_detector", finding="drift", score=1.0, threshold=1.0, reason="so", triggers=True
+        )  # fmt: skip
+        windows.record_judgement(window, [row], finding="drift", reference_id=1, explanation=None, now=NOW)
+    return windows
+
+
+@pytest.fixture
+def triages(engine: Engine, windows: WindowLedger) -> TriageLedger:
+    return TriageLedger(engine)
+
+
+def standing(windows: WindowLedger) -> int | None:
+    alarm = windows.alarm(after_seq=0)
+    return None if alarm is None else alarm.window
+
+
+def test_a_triage_is_kept_as_it_was_found(triages: TriageLedger) -> None:
+    triages.record(FOUND)
+
+    assert triages.of(1) == triages.undecided() == replace(FOUND, id=1)
+    assert triages.of(2) is None
+
+
+def test_an_alarm_has_one_triage(triages: TriageLedger) -> None:
+    triages.record(FOUND)
+    triages.record(replace(FOUND, outcome=Outcome.TRAIN))
+
+    assert [found.outcome for found in triages.newest(9)] == [Outcome.CANT_HELP]
+
+
+def test_numbers_that_json_lacks_are_left_out(triages: TriageLedger) -> None:
+    triages.record(replace(FOUND, numbers={"loss": 0.5, "loss_upper": float("inf"), "lesson": float("nan")}))
+
+    assert triages.newest(1)[0].numbers == {"loss": 0.5}
+
+
+def test_an_alarm_stands_until_a_decision_takes_its_triage_into_account(
+    engine: Engine, triages: TriageLedger, windows: WindowLedger
+) -> None:
+    triages.record(FOUND)
+    assert standing(windows) == 1
+
+    decision = TrainingLedger(engine).decide(DECIDED, triage=FOUND)
+
+    assert standing(windows) != 1
+    assert triages.undecided() is None
+    assert triages.newest(1)[0].decision_id == decision.id
+
+
+@pytest.mark.parametrize("outcome", [Outcome.TRAIN, Outcome.UNCLEAR])
+def test_where_it_is_trained_the_alarm_stands_until_it_is(
+    engine: Engine, triages: TriageLedger, windows: WindowLedger, outcome: Outcome
+) -> None:
+    triages.record(replace(FOUND, outcome=outcome))
+
+    TrainingLedger(engine).decide(DECIDED, triage=FOUND)
+
+    assert standing(windows) == 1
+
+
+def test_the_same_change_comes_again_after_ever_longer_pauses(
+    engine: Engine, triages: TriageLedger, windows: WindowLedger
+) -> None:
+    trainings, found = TrainingLedger(engine), []
+    while (window := standing(windows)) is not None:
+        found.append(window)
+        again = replace(FOUND, window=window)
+        triages.record(again)
+        trainings.decide(DECIDED, triage=again)
+
+    assert found == [1, 6]  # and the third is due at window 15
+    assert triages.answered(1) == 2
+
+
+def test_a_harmless_change_is_told_once_it_is_decided_and_until_the_reference_is_another(
+    engine: Engine, triages: TriageLedger, windows: WindowLedger
+) -> None:
+    harmless = replace(FOUND, outcome=Outcome.IGNORE)
+    triages.record(harmless)
+    assert triages.harmless() is None
+
+    TrainingLedger(engine).decide(DECIDED, triage=harmless)
+    assert triages.harmless() == triages.of(1)
+    ReferenceLedger(engine).start("chat-v0", size=10, after_seq=10, now=NOW)
+
+    assert triages.harmless() is None
+    assert standing(windows) is None
+
+
+def test_the_triage_behind_a_decision_is_found(engine: Engine, triages: TriageLedger) -> None:
+    triages.record(FOUND)
+
+    assert triages.behind(DECIDED) == triages.of(1)
+    assert triages.behind(replace(DECIDED, since_seq=12)) is None
+
+
+def test_the_forgotten_are_no_examples(engine: Engine, triages: TriageLedger) -> None:
+    triages.record(FOUND)
+    who = Subject(kind="user", id="u11", hash="u11")
+    ErasureLedger(engine).erase(who, by="ada", why="asked", now=NOW)
+    assert triages.newest(1)[0].examples == ("c12",)
+
+    triages.record(replace(FOUND, window=2))
+
+    assert triages.newest(1)[0].examples == ("c12",)
