@@ -30,7 +30,8 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from monitors.betting import EXPERTS, HORIZONS, Bettor, Floats, payoffs
-from monitors.cycles import DAY, MONDAY, NEAR, WEEK, KnownTimes, core, spanned_days
+from monitors.cycles import NEAR, KnownTimes
+from monitors.times import DAY, MONDAY, WEEK, core, spanned_days
 from monitors.tokens import BUCKETS, Tokens, tokens_of
 from monitors.types import Aspect, Sample
 
