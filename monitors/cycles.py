@@ -6,48 +6,28 @@ no evidence for or against a change; one that spans some days can't tell a weeke
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
+from monitors.times import DAY, MONDAY
 from monitors.types import Reference, Sample, Window
 
-MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
-DAY, WEEK = timedelta(days=1), timedelta(weeks=1)
 #: A reference knows a time of the day where a hundredth of its conversations took place within so much of it.
 NEAR = timedelta(hours=2)
 _KNOWN = 100
-#: Of the times, so many are passed over at either end: a clock that is wrong in some record proves no span.
-_TRIMMED = 100
 #: Conversations of a window are compared with those that took place within so much of their time of the day.
 _ALIKE = timedelta(hours=3)
 #: A window's times are told by so many of them, evenly chosen; of these, so many may find no partner.
 _TURNS, _ALONE = 20, 2
 
 Floats = NDArray[np.float64]
-_Ordered = TypeVar("_Ordered", datetime, int)
-
-
-def core(times: Sequence[_Ordered]) -> tuple[_Ordered, _Ordered]:
-    """Return the first and the last, but for a hundredth of all at either end. Needs at least one."""
-    ordered = sorted(times)
-    trimmed = len(ordered) // _TRIMMED
-    return ordered[trimmed], ordered[len(ordered) - 1 - trimmed]
 
 
 def time_of_day(at: datetime) -> float:
     """Return the share of the UTC day that is over, from 0 to 1."""
     return ((at - MONDAY) % DAY) / DAY
-
-
-def spanned_days(samples: Sequence[Sample]) -> float:
-    """Return the days that samples span."""
-    if not samples:
-        return 0.0
-    earliest, latest = core([sample.at for sample in samples])
-    return (latest - earliest) / DAY
 
 
 class KnownTimes:

@@ -32,9 +32,10 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from monitors.betting import EXPERTS, HORIZONS, Bettor, Floats, payoffs
-from monitors.cycles import DAY, MONDAY, NEAR, WEEK, KnownTimes, core, spanned_days
+from monitors.cycles import NEAR, KnownTimes
 from monitors.hyperplanes import centre_of
 from monitors.late import LATE, LATE_EXPERTS, Heard, LateBets, Signal, keys_of
+from monitors.times import DAY, MONDAY, WEEK, core, spanned_days
 from monitors.tokens import BUCKETS, Tokens, tokens_of
 from monitors.types import PLAIN_ASPECTS, Aspect, Sample
 

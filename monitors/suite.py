@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from monitors.cycles import compared, spanned_days
 from monitors.errors import InvalidSettings
 from monitors.evidence import Minimum, inconclusive
+from monitors.times import spanned_days
 from monitors.types import Explanation, Finding, Monitor, Reference, Verdict, Window
 
 MONITORS = ("mmd", "columns", "text_domain")
@@ -80,7 +80,7 @@ def judge(
 
     Where there is an alarm to explain, it is also told whether one of the ``earlier`` references fits again.
     """
-    alike = compared(window, reference, cycle_days=settings.cycle_days)
+    alike = _compared(window, reference, settings)
     if len(alike.samples) < settings.minimum.reference <= len(reference.samples):
         unknown = Judgement(
             verdicts=_at_an_unknown_time(window, reference, alike, settings), explanation=None
@@ -142,6 +142,12 @@ def _asked(
     return lambda: build(name, settings).judge(window, reference)
 
 
+def _compared(window: Window, reference: Reference, settings: MonitorSettings) -> Reference:
+    from monitors.cycles import compared
+
+    return compared(window, reference, cycle_days=settings.cycle_days)
+
+
 def _at_an_unknown_time(
     window: Window, reference: Reference, alike: Reference, settings: MonitorSettings
 ) -> tuple[Verdict, ...]:
@@ -159,7 +165,7 @@ def _recurrence(
 ) -> tuple[Verdict, ...]:
     from monitors.recurrence import NAME, recognise
 
-    alike = [compared(window, one, cycle_days=settings.cycle_days) for one in earlier]
+    alike = [_compared(window, one, settings) for one in earlier]
     said = _or_reason(lambda: recognise(window, current, alike, minimum=settings.minimum, seed=settings.seed))
     return (inconclusive(NAME, window, f"the comparison failed: {said}") if isinstance(said, str) else said,)
 

@@ -17,7 +17,7 @@ from sqlalchemy import (
 
 from daemon.facts import Freeze, ReferenceCause, SeqRange, StoredReference
 from daemon.ledger.tables import conversations, freezes, references
-from monitors.cycles import core
+from monitors.times import core
 
 #: Versions that a rollback finds the reference of: further back it begins a new one.
 _VERSIONS_KEPT = 5

@@ -32,7 +32,7 @@ from daemon.ledger.reference_rows import (
 )
 from daemon.ledger.tables import alarms, conversations, references, windows
 from daemon.spans import next_span
-from monitors.cycles import core
+from monitors.times import core
 
 #: References that what comes does not follow on: what is between is not known to be handled.
 _OF_THEIR_TIME = (ReferenceCause.OPERATOR, ReferenceCause.ROLLBACK)

@@ -3,7 +3,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitors.cycles import KnownTimes, alike_in_time, core, spanned_days
+from monitors.cycles import KnownTimes, alike_in_time
+from monitors.times import core, spanned_days
 from monitors.types import Sample
 from tests.factories_monitors import a_sample
 

@@ -6,7 +6,9 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize("module", ["monitors.types", "monitors.suite", "monitors.evidence"])
+@pytest.mark.parametrize(
+    "module", ["monitors.types", "monitors.suite", "monitors.evidence", "monitors.times"]
+)
 def test_importing_loads_nothing_heavy(module: str) -> None:
     heavy = "{'evidently', 'pandas', 'sklearn', 'scipy', 'numpy', 'py3langid'}"
     code = f"import sys, {module}; print(sorted({heavy} & set(sys.modules)))"
