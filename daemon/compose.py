@@ -63,8 +63,8 @@ def run_daemon(settings: Settings) -> int:
         resolve_encoder(settings.monitors.embedding.model)  # told now, not once this replica leads
     health = Health(clock=time.monotonic, components=(Component.BROKER, Component.INTAKE, Component.SCORER))
     reports = ReportPages(stores.reports, access=settings.http.reports)
-    server = HttpServer(settings.http.host, settings.http.port, metrics, health, reports=reports)
-    with _stopped_by_signals() as stop, server:
+    http = settings.http
+    with _stopped_by_signals() as stop, HttpServer(http.host, http.port, metrics, health, reports=reports):
         stages = _stages(settings, stores, metrics, health, base, wait=stop.wait)
         _log.info(
             "%s is running", settings.model_line, extra={"action": "start", "model_line": settings.model_line}
