@@ -95,12 +95,14 @@ def _calibrated(
     from monitors.calibration import calibrate as run
     from monitors.edetector import EDetector
     from monitors.errors import NothingToReport
+    from monitors.types import Aspect
 
     def new_detector(reference: "Sequence[Sample]") -> EDetector:
         every = settings.monitors.conversations_between_false_alarms
         return EDetector(
             reference,
-            aspects=aspects(settings),
+            # History is replayed without vectors.
+            aspects=[aspect for aspect in aspects(settings) if aspect is not Aspect.EMBEDDING],
             conversations_between_false_alarms=every,
             seed=settings.monitors.seed,
             # history tells nothing of them, but the evidence is shared with them

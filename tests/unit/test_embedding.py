@@ -1,12 +1,17 @@
 from collections.abc import Sequence
 from concurrent.futures import Future
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from daemon.embedding import Embeddings
 from daemon.metrics import Metrics
+from daemon.settings import EmbeddingSection, MonitorsSection
+from daemon.translate import aspects
 from learners.errors import ChildDied, ChildTrouble
+from monitors.types import PLAIN_ASPECTS, Aspect
+from tests.factories_daemon import line_settings
 from tests.factories_ledger import NOW
 
 TEXTS = {7: "seven", 9: "nine"}
@@ -149,3 +154,19 @@ def test_pauses_grow_while_it_never_answers(bench: Bench) -> None:
             bench.embeddings.of(TEXTS)
 
     assert bench.now - NOW >= timedelta(seconds=10 + 20 + 40 + 80 + 160 + 320)
+
+
+@pytest.mark.parametrize(
+    ("section", "more"),
+    [
+        (MonitorsSection(), ()),
+        (MonitorsSection(label_fields=("intent",)), (Aspect.LABEL,)),
+        (MonitorsSection(embedding=EmbeddingSection(model="encoder")), (Aspect.EMBEDDING,)),
+    ],
+)
+def test_what_nobody_configured_takes_no_part(
+    tmp_path: Path, section: MonitorsSection, more: tuple[Aspect, ...]
+) -> None:
+    settings = line_settings(tmp_path).model_copy(update={"monitors": section})
+
+    assert aspects(settings) == (*PLAIN_ASPECTS, *more)
