@@ -15,6 +15,7 @@ from monitors.report import packed_report
 from monitors.suite import MonitorSettings, judge
 from monitors.types import Explanation, Finding, Reference, Sample, Verdict, Window
 from tests.factories_monitors import a_reference, a_sample, a_window, made_of
+from tests.helpers import missing
 
 TEA, BANK = ["tea", "leaf", "pot", "cup"], ["loan", "fee", "bank", "card"]
 HOSTILE = "<script>document.title='owned'</script> {{7*7}} {% raw %} </script>\n    </head> \"quoted\" <!-- 'single' & 退款 🎉"
@@ -182,11 +183,15 @@ def test_a_report_that_fails_costs_no_judgement(monkeypatch: pytest.MonkeyPatch)
     assert judgement.explanation is not None
 
 
+#: Whichever is there.
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
 def test_a_browser_opens_it_and_draws_evidently_s_part(hostile: str, tmp_path: Path) -> None:
-    """Where a Chromium is at hand. The closed part is opened, so that the frame is drawn."""
-    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if browser is None:
-        pytest.skip("there is no Chromium here")
+    """The closed part is opened, so that the frame is drawn."""
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None) or missing(
+        "Chromium", "install it (Debian: chromium)"
+    )
     file = tmp_path / "report.html"
     file.write_text(hostile.replace("<details>", "<details open>").replace('loading="lazy"', ""), "utf-8")
     command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--v=0"]
