@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from daemon.ledger.detectors import RaisedAlarm
-from daemon.standing import DETECTOR
+from daemon.standing import DETECTOR, EVIDENCE
 from monitors.edetector import DetectorState, Stake
 from monitors.late import Heard
 from monitors.types import Aspect, Finding, Verdict
@@ -108,7 +108,7 @@ def alarm_verdict(
         numbers={
             "seq": raised.seq,
             "since_seq": raised.since_seq,
-            **{f"evidence_{name}": evidence for name, evidence in raised.evidence.items()},
+            **{f"{EVIDENCE}{name}": evidence for name, evidence in raised.evidence.items()},
         },
     )
 
@@ -123,5 +123,5 @@ def quiet_verdict(window_id: str, state: DetectorState, *, threshold: float) -> 
         threshold=1.0,
         reason=f"the stream is like the reference (evidence for a change {state.wealth:,.1f} : 1, alarm from "
         f"{threshold:,.0f})",
-        numbers={f"evidence_{aspect}": stake.wealth for aspect, stake in state.stakes.items()},
+        numbers={f"{EVIDENCE}{aspect}": stake.wealth for aspect, stake in state.stakes.items()},
     )

@@ -1,15 +1,21 @@
 """Tells, from what the monitors said window by window, whether an alarm stands. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from monitors.types import Aspect
+
 #: The monitor that raises alarms; those that confirm them are marked as triggering where they are asked to.
 DETECTOR = "e_detector"
+EVIDENCE = "evidence_"  # what the names of its verdict's numbers begin with, by aspect
 #: The monitor that tells whether an earlier reference fits again.
 RECURRENCE = "recurrence"
 #: Fresh windows that may confirm an alarm. Each is tested at its share of the level.
 LOOKS = 3
+#: What users say tells nothing of a change in these, so no window is asked to confirm it: an alarm mostly about one of
+#: them stands by itself, and its triage looks at feedback, losses and defects.
+UNSEEN_IN_WORDS = frozenset({Aspect.REPLY, Aspect.DEFECTS, Aspect.QUALITY, Aspect.CONCEPT})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,6 +26,7 @@ class Told:
     at: datetime
     raised: str | None = None  # the detector's reason, where it raised an alarm in this window
     since_seq: int = 0  # where the detector takes the change to be
+    leading: Aspect | None = None  # what changed most, by the detector
     confirms: bool | None = (
         None  # what the confirming test found; None where it was not asked, or could not tell
     )
@@ -48,10 +55,26 @@ def standing_alarm(told: Iterable[Told]) -> Standing | None:
         if alarm is None:
             if window.raised is not None:
                 alarm = Standing(
-                    window=window.window, first_seq=window.since_seq, at=window.at, reason=window.raised
+                    window=window.window,
+                    first_seq=window.since_seq,
+                    at=window.at,
+                    reason=window.raised,
+                    confirmed=window.leading in UNSEEN_IN_WORDS,
                 )
+            if alarm is not None and alarm.confirmed:
+                return alarm
         elif window.confirms:
             return replace(alarm, confirmed=True, reason=f"{alarm.reason}; confirmed: {window.reason}")
         elif window.confirms is False:
             alarm = replace(alarm, looks=alarm.looks + 1) if alarm.looks + 1 < LOOKS else None
     return alarm
+
+
+def leading_of(numbers: Mapping[str, float]) -> Aspect | None:
+    """Return what the detector was surest of, by the numbers of its verdict."""
+    evidence = {
+        Aspect(name.removeprefix(EVIDENCE)): wealth
+        for name, wealth in numbers.items()
+        if name.startswith(EVIDENCE)
+    }
+    return max(evidence, key=lambda aspect: evidence[aspect], default=None)

@@ -15,7 +15,7 @@ from daemon.ledger.references import fill_reference
 from daemon.ledger.reports import NewReport, add_report
 from daemon.ledger.tables import alarms, conversations, verdicts, windows
 from daemon.ledger.triages import answered_until, forget_triage_examples
-from daemon.standing import DETECTOR, Told, standing_alarm
+from daemon.standing import DETECTOR, Told, leading_of, standing_alarm
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -214,7 +214,8 @@ def _told(connection: Connection, reference_id: int, after_seq: int) -> Iterator
                 confirms = {"drift": True, "stable": False}.get(finding)
                 found = replace(found, confirms=confirms, reason=reason)
             elif finding == "drift":
-                found = replace(found, raised=reason, since_seq=int(numbers.get("since_seq", first_seq)))
+                since = int(numbers.get("since_seq", first_seq))
+                found = replace(found, raised=reason, since_seq=since, leading=leading_of(numbers))
         yield found
 
 

@@ -1,4 +1,9 @@
-from daemon.standing import LOOKS, Told, standing_alarm
+from dataclasses import replace
+
+import pytest
+
+from daemon.standing import LOOKS, Told, leading_of, standing_alarm
+from monitors.types import Aspect
 from tests.factories_ledger import NOW
 
 
@@ -8,6 +13,22 @@ def quiet(window: int) -> Told:
 
 def raised(window: int) -> Told:
     return Told(window=window, at=NOW, raised="other words", since_seq=window * 100)
+
+
+@pytest.mark.parametrize(
+    ("leading", "stands"),
+    [(Aspect.INPUT, False), (Aspect.LANGUAGE, False), (Aspect.QUALITY, True), (Aspect.REPLY, True)],
+)
+def test_no_window_of_words_is_asked_about_what_words_do_not_tell(leading: Aspect, *, stands: bool) -> None:
+    alarm = standing_alarm([replace(raised(1), leading=leading), looked(2, False)])
+
+    assert alarm is not None
+    assert alarm.confirmed is stands
+
+
+def test_what_the_detector_was_surest_of_leads() -> None:
+    assert leading_of({"seq": 9.0, "evidence_input": 3.0, "evidence_concept": 7.0}) is Aspect.CONCEPT
+    assert leading_of({"since_seq": 1.0}) is None
 
 
 def looked(window: int, confirms: bool | None) -> Told:
