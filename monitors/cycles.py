@@ -15,7 +15,7 @@ from monitors.times import DAY, MONDAY
 from monitors.types import Reference, Sample, Window
 
 #: A reference knows a time of the day where a hundredth of its conversations took place within so much of it.
-NEAR = timedelta(hours=2)
+NEAR = timedelta(hours=1)
 _KNOWN = 100
 #: Conversations of a window are compared with those that took place within so much of their time of the day.
 _ALIKE = timedelta(hours=3)

@@ -17,7 +17,9 @@ again and again raised 13 alarms in 14,400 conversations at a reference of 300 (
 
 Where a cycle is expected and the reference has not lived through it yet, nothing is bet on a conversation of a time of the
 day that the reference does not know (``cycles.KnownTimes``), and others are compared with those nearest to it. Whether to
-bet follows from the time alone, before anything is known of what was said, so the promise holds: not to bet pays 1.
+bet follows from the time alone, before anything is known of what was said, so the promise holds: not to bet pays 1. Five
+streams whose topics follow the hour (500 conversations of twelve hours, then 1,000 of the next day) raise no alarm so;
+without, the first three alone raise 41.
 
 The experts of an aspect share its wealth (fixed share: Herbster and Warmuth, 1998): what pays now leads now.
 """
@@ -44,6 +46,8 @@ _REMEMBERED = max(HORIZONS)
 #: Conversations that a week's part leaves to draw from, at least; a smaller reference is not split by days.
 _ENOUGH = 125
 _OF_WEEK, _OF_DAY = 1 / 24, 1 / 4  # of the reference, nearest in phase: those to draw from
+#: Where less than a day is known, so much of it, as at its ends all that is drawn is to one side.
+_OF_PART = 1 / 8
 #: Standard errors of the mean of what is drawn from that a bet forgoes, and how fast the deviation is learned.
 _LUCK, _PACE = 1.0, 0.02
 _CENTRING = 8  # every so many of the reference give the centre of the vectors, and are not drawn with theirs
@@ -263,7 +267,7 @@ class _Draws:
             earliest, latest = core(times)
             if latest - earliest < DAY:  # a part of a day has ends, and they are no neighbours
                 self._cycle, self._start, self._wraps = DAY, earliest - NEAR, False
-                share = min(1.0, _OF_DAY / max((latest - earliest) / DAY, _OF_DAY))
+                share = min(1.0, _OF_PART / max((latest - earliest) / DAY, _OF_PART))
         #: How many conversations a draw is made among.
         self.breadth = max(1, round(share * len(members)))
         ordered = sorted(members, key=lambda member: (self._phase(member[0].at), member[0].id))

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from daemon.detection import alarm_verdict
 from daemon.facts import NewConversation, ReferenceCause, SeqRange, StoredReference
 from daemon.hearing import Hearing
 from daemon.ledger.conversations import ConversationLedger
-from daemon.ledger.detectors import DetectorLedger
+from daemon.ledger.detectors import DetectorLedger, RaisedAlarm
 from daemon.ledger.freezes import FreezeLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger
@@ -143,3 +144,6 @@ def test_what_it_does_not_know_yet_is_said(world: World) -> None:
         "the reference spans 0.4 of 7 days, so it can't tell another time of the day from a change"
     )
     assert span_words(world.newest, 0) is None
+    raised = RaisedAlarm(seq=44, since_seq=41, evidence={"input": 3e5}, at=NOW)
+    said = alarm_verdict("1", raised, threshold=20_000, caution=span_words(world.newest, 7)).reason
+    assert said.endswith("alarm from 20,000); " + str(span_words(world.newest, 7)))
