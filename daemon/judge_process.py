@@ -9,6 +9,7 @@ from multiprocessing.connection import Connection
 from typing import Protocol
 
 from daemon.errors import DaemonError
+from daemon.tether import end_with_parent
 from monitors.suite import Judgement, MonitorSettings, judge
 from monitors.types import Reference, Window
 
@@ -85,7 +86,9 @@ class JudgeProcess:
     def _start(self) -> None:
         self._reap(0.0)
         self._pipe, far = self._context.Pipe()
-        self._process = self._context.Process(target=_serve, args=(far,), name="retuned-judge", daemon=True)
+        self._process = self._context.Process(
+            target=_serve, args=(far, os.getpid()), name="retuned-judge", daemon=True
+        )
         self._process.start()
         far.close()
 
@@ -109,9 +112,10 @@ class JudgeProcess:
         return code
 
 
-def _serve(pipe: Connection) -> None:
-    """Answer until the parent hangs up. Ctrl-C in a terminal is the parent's to handle."""
+def _serve(pipe: Connection, parent: int) -> None:
+    """Answer until the parent hangs up, or dies: then a window that is being judged is of no use. Ctrl-C in a terminal is the parent's to handle."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent(parent)
     os.nice(_NICENESS)
     while True:
         try:

@@ -5,7 +5,9 @@ Answers are JSON lines on stdout: {"id", "done", "of"} while something goes on, 
 says why. The end of stdin ends the process.
 """
 
+import ctypes
 import json
+import signal
 import sys
 from collections.abc import Callable, Mapping
 
@@ -14,10 +16,12 @@ from learners.jsonlines import Lines
 
 Request = Mapping[str, object]
 Answer = Callable[[Request], object]
+_PR_SET_PDEATHSIG = 1
 
 
 def serve(begin: Callable[[Lines], Answer]) -> int:
     """Serves requests until stdin ends; returns the exit code. ``begin`` loads what answers them."""
+    _end_with_parent()
     lines = Lines()
     try:
         answer = begin(lines)
@@ -38,3 +42,12 @@ def _serve(answer: Answer, request: Request, lines: Lines) -> None:
     except (LearnerError, RuntimeError) as error:  # torch's, such as out of memory, are RuntimeErrors
         answered = {"id": id_, "error": type(error).__name__, "message": str(error)}
     lines.write(json.dumps(answered))
+
+
+def _end_with_parent() -> None:
+    """Have the kernel do it: while this process loads or computes, it does not notice the end of stdin. Linux only.
+
+    A daemon that is killed would else start again beside what its last life still loads.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -12,6 +12,7 @@ from monitors.suite import Judgement, MonitorSettings
 from monitors.types import Finding, Reference, Window
 from tests.factories_monitors import a_reference, a_window, made_of
 from tests.helpers import eventually
+from tests.orphans import ends_with_its_parent
 
 SETTINGS = MonitorSettings(monitors=("mmd",), alarmed=True)
 
@@ -55,6 +56,24 @@ def test_a_judge_that_is_killed_says_so_and_judges_again(judge: JudgeProcess) ->
 
     judge.submit(*a_question(), SETTINGS, ())
     assert answer(judge).verdicts[0].finding is Finding.DRIFT
+
+
+def test_a_judge_ends_with_a_parent_that_is_killed_whatever_it_does() -> None:
+    code = """if True:
+        import time
+        from daemon.judge_process import JudgeProcess
+        from monitors.suite import MonitorSettings
+        from monitors.types import Reference, Window
+
+        judge = JudgeProcess()
+        nothing = MonitorSettings(monitors=(), confirm_by=())
+        judge.submit(Window(id="1", model_line="x", samples=()), Reference(id="1", samples=()), nothing, ())
+        while judge.poll() is None:
+            time.sleep(0.01)
+        print(judge.pid, flush=True)
+        time.sleep(60)
+        """
+    assert ends_with_its_parent(code)
 
 
 def test_a_judge_at_work_stops_at_once(judge: JudgeProcess) -> None:

@@ -13,6 +13,7 @@ from learners.scorer_process import ScorerProcess
 from learners.train import train_lora
 from learners.types import Message
 from tests.factories_learners import a_conversation, a_request, quick_settings, some_conversations
+from tests.orphans import ends_with_its_parent
 from tests.tiny_model import make_tiny_model
 
 SECONDS = 60
@@ -214,6 +215,21 @@ def test_a_killed_scorer_fails_all_calls_that_wait_and_that_come(base: Path) -> 
     assert not process.alive
     assert process.pid is None
     process.stop(1)
+
+
+def test_a_scorer_ends_with_a_parent_that_is_killed_whatever_it_does(base: Path) -> None:
+    code = """if True:
+        import sys, time
+        from pathlib import Path
+        from learners.scorer_process import ScorerProcess
+
+        scorer = ScorerProcess(Path(sys.argv[1]), device="cpu", threads=1)
+        scorer.start()
+        scorer.stats().result(60)
+        print(scorer.pid, flush=True)
+        time.sleep(60)
+        """
+    assert ends_with_its_parent(code, str(base))
 
 
 def test_a_base_that_cannot_be_loaded_is_named_in_every_call(tmp_path: Path) -> None:
