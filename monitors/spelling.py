@@ -1,4 +1,4 @@
-"""Which characters a window has more or less of than its words tell: endings, code, emoji, scripts without spaces."""
+"""Which characters a window has more or less of than its words tell: endings, code, signs."""
 
 import unicodedata
 from collections.abc import Iterator, Sequence

@@ -37,7 +37,8 @@ def changed_topics(
         csr_matrix(TfidfTransformer(sublinear_tf=True).fit_transform(said.has)) if said.names else said.has
     )
     counts = (np.array(ranks(samples)) == 0) & (weights.getnnz(axis=1) > 0)
-    if not (counts & is_new).any() or not (counts & ~is_new).any():
+    one_word = weights.shape[1] < 2
+    if one_word or not (counts & is_new).any() or not (counts & ~is_new).any():
         return ()
     labels = _clustered(weights, _number(int(counts.sum())), seed)
     found = list(np.unique(labels[counts]))

@@ -28,6 +28,18 @@ def test_chinese_words_are_named() -> None:
     assert words_of(found, more=True) == set(退)
 
 
+def test_emoji_and_thai_particles_are_named_though_no_space_parts_them() -> None:
+    letters = "กขงจชดตนบปพมยรลวสห"
+    stems = [f"{a}{b}{c}" for a in letters for b in letters for c in letters][::29]
+    window = [a_sample(f"w{n}", f"{stems[n]}ค่ะ🎉") for n in range(80)]
+    reference = [a_sample(f"r{n}", f"{stems[n]}ครับ") for n in range(120)]
+
+    found = explain(a_window(window), a_reference(reference))
+
+    assert {"ค่ะ", "🎉"} <= words_of(found, more=True)
+    assert any("คร" in word for word in words_of(found, more=False))
+
+
 def test_a_word_said_a_hundred_times_in_one_conversation_is_not_telling() -> None:
     window = [*made_of(TEA, 49, seed=1), a_sample("chatty", "spam " * 100)]
 

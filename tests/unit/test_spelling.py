@@ -1,4 +1,4 @@
-"""Characters are named where words don't tell: emoji, code, endings, scripts without spaces."""
+"""Characters are named where words don't tell: signs, code, endings."""
 
 import numpy as np
 
@@ -29,19 +29,19 @@ def saying(said: str, count: int, *, prefix: str = "w") -> list[Sample]:
     ]
 
 
-def test_an_emoji_is_named() -> None:
-    found = found_in(saying("🎉", 50), saying("", 100, prefix="r"))
+def test_a_sign_that_is_no_word_is_named() -> None:
+    found = found_in(saying("→", 50), saying("", 100, prefix="r"))
 
-    assert found["🎉"].score > 2
-    assert found["🎉"].reference == 0
+    assert found["→"].score > 2
+    assert found["→"].reference == 0
 
 
-def test_only_emoji_on_both_sides_is_fine() -> None:
+def test_only_signs_on_both_sides_is_fine() -> None:
     found = found_in(
-        [a_sample(f"w{n}", "🎉🎉") for n in range(50)], [a_sample(f"r{n}", "🙂") for n in range(50)]
+        [a_sample(f"w{n}", "→→") for n in range(50)], [a_sample(f"r{n}", "§") for n in range(50)]
     )
 
-    assert {"🎉", "🙂"} <= {*found, *(c for name in found for c in name)}
+    assert {"→", "§"} <= {*found, *(c for name in found for c in name)}
 
 
 def test_code_is_named_by_its_signs() -> None:
@@ -71,18 +71,6 @@ def test_changed_chinese_words_are_not_told_again_but_a_changed_sign_is() -> Non
 
     assert not any(c in "".join(found) for c in "退款订单泡茶绿")
     assert {"~", "。"} <= {*found}  # as words are compared: in the plain width
-
-
-def test_a_thai_particle_is_named_though_no_space_parts_it_from_other_words() -> None:
-    letters = "กขงจชดตนบปพมยรลวสห"
-    stems = [f"{a}{b}{c}" for a in letters for b in letters for c in letters][::29]
-    window = [a_sample(f"w{n}", f"{stems[n]}ค่ะ") for n in range(80)]
-    reference = [a_sample(f"r{n}", f"{stems[n]}ครับ") for n in range(120)]
-
-    found = found_in(window, reference)
-
-    assert any("ค่" in name and change.score > 0 for name, change in found.items())
-    assert any("คร" in name and change.score < 0 for name, change in found.items())
 
 
 def test_nothing_is_named_that_only_two_users_write() -> None:
