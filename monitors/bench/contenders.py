@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from monitors.bench.vectors import Vectors, matrix
 from monitors.edetector import EDetector
+from monitors.late import LATE
 from monitors.permutation import permutation_test
 from monitors.types import Sample
 
@@ -76,6 +77,7 @@ class _Ours:
             self._setting.reference,
             conversations_between_false_alarms=self._setting.conversations_between_false_alarms,
             seed=self._setting.seed + self._alarms,
+            listens=LATE,  # streams tell nothing late, but the daemon's evidence is shared with what is
         )
 
 
