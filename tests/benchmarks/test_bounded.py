@@ -11,6 +11,7 @@ from daemon.decoding import Limits
 from daemon.holdout import Holdout
 from daemon.hygiene.bursts import BurstLimit
 from daemon.ledger.database import open_ledger
+from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.history_retention import HistoryRetention, KeepHistory
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.retention import ConversationRetention, Keep
@@ -31,6 +32,7 @@ def test_memory_and_disk_are_flat_over_a_million_records(tmp_path: Path) -> None
     file, now = tmp_path / "ledger.db", utc_now()
     engine = open_ledger(f"sqlite:///{file}")
     ledger = IntakeLedger(engine, window_size=100, burst=BurstLimit())
+    letters = DeadLetterLedger(engine)  # of one user's floods
     sorter = Sorter(
         model_line="chat", holdout=Holdout(b"k" * 32, share=0.1), limits=Limits(), metrics=Metrics()
     )
@@ -41,6 +43,9 @@ def test_memory_and_disk_are_flat_over_a_million_records(tmp_path: Path) -> None
     memory, disk, started = [], [], time.monotonic()
     for first in range(0, RECORDS, BATCH):
         ledger.record(sorter.sort(batch(first), now))
+        letters.published(
+            [waiting.id for waiting in letters.unpublished(BATCH)], now
+        )  # what is not stays for ever
         now += timedelta(seconds=1)
         retention.step()
         if (first + BATCH) % (RECORDS // 10) == 0:
