@@ -8,7 +8,7 @@ from pathlib import Path
 
 from daemon.clock import Clock, Every
 from daemon.ledger.history_retention import HistoryRetention
-from daemon.ledger.retention import ConversationRetention
+from daemon.ledger.retention import PAGE, ConversationRetention
 from daemon.metrics import Metrics, Pruned
 
 _log = logging.getLogger(__name__)
@@ -51,17 +51,23 @@ class RetentionStage:
         now = self._clock()
         if self._soon.is_due(now) and not self._prune_conversations(now):
             self._soon.start(now)
-        if self._later.is_due(now):
+        if self._later.is_due(now) and not self._prune_history(now):
             self._later.start(now)
-            self._count("feedback", self._conversations.prune_feedback(now))
-            for table, rows in self._history.prune(now, scored=self._scored()).items():
-                self._count(table, rows)
             self._remove_folders()
 
     def _prune_conversations(self, now: datetime) -> int:
         went = self._conversations.prune(now)
         self._count("conversations", went)
         return went
+
+    def _prune_history(self, now: datetime) -> bool:
+        """Return whether there may be more to let go of."""
+        feedback = self._conversations.prune_feedback(now)
+        self._count("feedback", feedback)
+        went = self._history.prune(now, scored=self._scored())
+        for table, rows in went.items():
+            self._count(table, rows)
+        return max(feedback, *went.values(), 0) >= PAGE
 
     def close(self, timeout_s: float) -> None:
         """Nothing to let go of."""

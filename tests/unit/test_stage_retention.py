@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 
 from daemon.ledger.conversations import ConversationLedger
+from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.history_retention import HistoryRetention, KeepHistory
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.retention import PAGE, ConversationRetention, Keep
 from daemon.metrics import Metrics
 from daemon.stages.retention import RetentionStage
-from tests.factories_ledger import NOW, a_batch, a_ledger, talks
+from tests.factories_ledger import NOW, a_batch, a_dead_letter, a_ledger, talks
 
 
 class World:
@@ -49,6 +50,20 @@ def test_a_page_goes_at_each_step_until_nothing_is_left_to_do(world: World) -> N
     assert counts == [100, 10, 10]
     exposition = world.metrics.exposition("")[1].decode()
     assert f'retuned_pruned_rows_total{{table="conversations"}} {PAGE + 90:.1f}' in exposition
+
+
+def test_a_flood_of_dead_letters_goes_as_soon_as_it_is_old(world: World) -> None:
+    letters = DeadLetterLedger(world.engine)
+    flood = [a_dead_letter(n) for n in range(KeepHistory().dead_letters + 2 * PAGE + 100)]
+    world.intake.record(a_batch(dead_letters=flood))
+    letters.published([stored.id for stored in letters.unpublished(len(flood))], NOW)
+
+    counts = []
+    for _ in range(4):
+        world.stage.step()
+        counts.append(sum(letters.by_reason().values()))
+
+    assert counts == [10_000 + PAGE + 100, 10_100, 10_000, 10_000]
 
 
 def test_between_two_looks_nothing_is_done_and_a_clock_set_back_does_not_stop_it(world: World) -> None:
