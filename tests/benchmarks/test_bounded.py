@@ -55,10 +55,13 @@ def test_memory_and_disk_are_flat_over_a_million_records(tmp_path: Path) -> None
 
     for name, sizes in (("memory", memory), ("ledger", disk)):
         tell(f"{name} after 300,000 records", sizes[2], "MiB")
+        tell(f"{name} after 600,000 records", sizes[5], "MiB")
         tell(f"{name} after a million", sizes[-1], "MiB")
     tell("intake with retention, without Kafka", RECORDS / (time.monotonic() - started), "records/s")
     assert memory[-1] < memory[2] * 1.05 + 5
-    assert disk[-1] < disk[2] * 1.05
+    assert (
+        disk[-1] < disk[5] * 1.02
+    )  # rows are as many from 250,000 on; the pages that they leave fill up later
 
 
 def batch(first: int) -> list[RawRecord]:
