@@ -24,11 +24,13 @@ from daemon.facts import (
     RunState,
     SeqRange,
     StoredReference,
+    Triage,
     Trigger,
 )
 from daemon.ledger.counts import IntakeCounts, RunSummary, WindowCounts
 from daemon.ledger.windows import JudgedWindow, VerdictRow
 from daemon.overview import Candidate, Overview
+from monitors.types import Outcome
 from registry.names import VersionName
 from registry.types import Actor, GateReport, GateVerdict, Promotion, PromotionKind, SliceReport
 
@@ -284,6 +286,14 @@ def a_reference(*, full: bool = True) -> StoredReference:
     )
 
 
+def a_triage(*, window: int = 6, decision: int | None = None) -> Triage:
+    """Something is to be learned, as of the alarm of a window."""
+    return Triage(
+        window=window, reference_id=1, since_seq=901, version="demo-v0", outcome=Outcome.TRAIN,
+        reason="there is something to learn", numbers={}, examples=(), at=NOON, decision_id=decision,
+    )  # fmt: skip
+
+
 def an_overview(
     *,
     counted: int = 0,
@@ -295,6 +305,7 @@ def an_overview(
     candidate: Candidate | None = None,
     live: Promotion | None = None,
     alarm: Alarm | None = None,
+    triage: Triage | None = None,
 ) -> Overview:
     """``judged`` is oldest first."""
     return Overview(
@@ -315,7 +326,7 @@ def an_overview(
         judged=tuple(reversed(judged)),
         leader=None,
         alarm=alarm,
-        triage=None,
+        triage=triage,
         wish=None,
         decision=decision,
         run=run,

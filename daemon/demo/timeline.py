@@ -44,6 +44,7 @@ class Seen:
     reference_full: bool = False
     windows: tuple[WindowFact, ...] = ()  # all judged so far, oldest first
     alarmed: bool = False
+    triaged: int = 0  # the window whose alarm was looked into
     decision: int = 0
     run: str | None = None
     run_state: RunState | None = None
@@ -59,7 +60,7 @@ def observe(
     ``conversations`` gives the text of examples by their ids.
     """
     events: list[Event] = []
-    for step in (_reference, _windows, _decision, _run, _candidate, _live):
+    for step in (_reference, _windows, _triage, _decision, _run, _candidate, _live):
         seen, told = step(seen, now, conversations)
         events += told
     return seen, tuple(events)
@@ -133,6 +134,14 @@ def _changes(explanation: Mapping[str, object], texts: _Texts) -> Iterator[str]:
 def _opening(talk: Conversation) -> str:
     text = " ".join(talk.messages[0].content.split())
     return f"“{text if len(text) <= _EXAMPLE_CHARS else text[: _EXAMPLE_CHARS - 1] + '…'}”"
+
+
+def _triage(seen: Seen, now: Overview, _: _Texts) -> _Step:
+    triage = now.triage
+    if triage is None or triage.window <= seen.triaged:
+        return seen, []
+    text = f"looked into, does the change hurt? {triage.outcome}: {triage.reason}"
+    return replace(seen, triaged=triage.window), [Event(kind=Kind.NEUTRAL, text=text)]
 
 
 def _decision(seen: Seen, now: Overview, _: _Texts) -> _Step:

@@ -93,6 +93,8 @@ def phase(now: Overview) -> str:
         return f"scoring {now.candidate.name} and the live version on held-out conversations"
     if now.live is not None and now.live.kind is PromotionKind.PROMOTION:
         return f"{now.live.version} is live"
+    if _looks_into(now):
+        return "drift was found; looking into whether it hurts"
     if now.alarm is not None:
         return "drift was found; collecting new conversations to learn from"
     if now.windows.reference is None or now.windows.reference.range is None:
@@ -109,14 +111,22 @@ def dead_end(now: Overview, *, used_up: bool) -> str | None:
         hopeless = not now.candidate.open and report.verdict is not GateVerdict.PROMOTE
         if hopeless or (used_up and report.verdict is GateVerdict.INCONCLUSIVE):
             return f"the gate did not let {now.candidate.name} pass: {report.reason}"
-    if used_up and now.run is None and _decided_on_everything(now):
+    if used_up and now.run is None and not _looks_into(now) and _decided_on_everything(now):
         return f"the conversations are used up: {now.decision.reason if now.decision else 'no decision'}"
     return None
 
 
+def _looks_into(now: Overview) -> bool:
+    """Whether it is still open if the change hurts: there is no triage, or nothing was decided by it."""
+    if now.alarm is None or not now.alarm.confirmed:
+        return False
+    return now.triage is None or now.triage.window != now.alarm.window or now.triage.decision_id is None
+
+
 def _decided_on_everything(now: Overview) -> bool:
-    """Whether the last window was judged and decided on, and not for a training."""
+    """Whether the last window was judged and decided on, or its alarm's triage was, and not for a training."""
     if now.windows.waiting or not now.judged or now.decision is None:
         return False
-    decided = now.decision.window == now.judged[0].window.number
-    return decided and now.decision.action is not Action.TRAIN
+    last_window = now.decision.window == now.judged[0].window.number
+    by_triage = now.triage is not None and now.triage.decision_id == now.decision.id
+    return (last_window or by_triage) and now.decision.action is not Action.TRAIN

@@ -19,6 +19,7 @@ from tests.factories_demo import (
     a_reference,
     a_run_summary,
     a_talk,
+    a_triage,
     an_overview,
 )
 
@@ -55,6 +56,7 @@ def texts(events: tuple[Event, ...]) -> str:
         an_overview(candidate=a_candidate()),
         an_overview(candidate=a_candidate(report=a_gate_report(verdict=GateVerdict.REJECT), open_=False)),
         an_overview(live=a_promotion()),
+        an_overview(triage=a_triage()),
     ],
 )
 def test_a_second_look_at_the_same_state_tells_nothing(now: Overview) -> None:
@@ -119,6 +121,12 @@ def test_a_decision_to_wait_gives_its_reason() -> None:
     _, (event,) = told(Seen(), an_overview(decision=a_decision()))
 
     assert event.text == "decision: wait: waits for data: 83 of 500 new conversations"
+
+
+def test_it_is_told_whether_the_change_hurts() -> None:
+    _, events = told(Seen(), an_overview(triage=a_triage()))
+
+    assert texts(events) == "looked into, does the change hurt? train: there is something to learn"
 
 
 def test_a_run_is_told_when_it_begins_and_when_it_ends() -> None:

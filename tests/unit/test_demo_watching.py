@@ -15,6 +15,7 @@ from tests.factories_demo import (
     a_promotion,
     a_reference,
     a_run_summary,
+    a_triage,
     an_overview,
 )
 
@@ -30,11 +31,25 @@ UNDECIDED = a_gate_report(verdict=GateVerdict.INCONCLUSIVE)
         an_overview(judged=[a_judged_window(1), a_judged_window(2)], decision=a_decision(window=1)),
         an_overview(judged=[a_judged_window(1)], decision=a_decision(action=Action.TRAIN, window=1)),
         an_overview(judged=[a_judged_window(1)], decision=a_decision(window=1), run=a_run_summary()),
+        an_overview(judged=[a_judged_window(7)], decision=a_decision(window=7), alarm=ALARM),
+        an_overview(
+            judged=[a_judged_window(7)], decision=a_decision(window=7), alarm=ALARM, triage=a_triage()
+        ),
         an_overview(),
         an_overview(candidate=a_candidate()),
         an_overview(candidate=a_candidate(report=a_gate_report(), open_=False)),
     ],
-    ids=["judging", "deciding", "starting", "training", "nothing yet", "at the gate", "passed"],
+    ids=[
+        "judging",
+        "deciding",
+        "starting",
+        "training",
+        "triaging",
+        "triaged",
+        "nothing yet",
+        "at the gate",
+        "passed",
+    ],
 )
 def test_while_something_can_still_happen_it_is_waited_for(now: Overview) -> None:
     assert dead_end(now, used_up=True) is None
@@ -68,6 +83,14 @@ def test_used_up_conversations_are_the_end_once_the_last_window_is_decided_on() 
     )
 
 
+def test_a_triage_that_was_decided_on_is_the_end_where_nothing_trains() -> None:
+    decision = a_decision(window=None)
+    judged = [a_judged_window(7)]
+    now = an_overview(judged=judged, decision=decision, alarm=ALARM, triage=a_triage(decision=decision.id))
+
+    assert dead_end(now, used_up=True) is not None
+
+
 @pytest.mark.parametrize(
     ("now", "words"),
     [
@@ -79,7 +102,11 @@ def test_used_up_conversations_are_the_end_once_the_last_window_is_decided_on() 
             an_overview(candidate=a_candidate()),
             "scoring demo-v1 and the live version on held-out conversations",
         ),
-        (an_overview(alarm=ALARM), "drift was found; collecting new conversations to learn from"),
+        (an_overview(alarm=ALARM), "drift was found; looking into whether it hurts"),
+        (
+            an_overview(alarm=ALARM, triage=a_triage(decision=1)),
+            "drift was found; collecting new conversations to learn from",
+        ),
         (an_overview(alarm=ALARM, live=a_promotion(2, PromotionKind.PROMOTION, 1)), "demo-v1 is live"),
         (an_overview(live=a_promotion(2, PromotionKind.PROMOTION, 1)), "demo-v1 is live"),
     ],
