@@ -17,11 +17,11 @@ from monitors import intervals
 from monitors.answers import ChangingAnswers, changing_answers
 from monitors.avoidable import Scored, gains
 from monitors.defects import defects_of
-from monitors.evidence import ranks
+from monitors.evidence import at_most, ranks
 from monitors.harm import Evidence, broken
 from monitors.intervals import Interval
 from monitors.matching import same_questions
-from monitors.types import Aspect, Sample
+from monitors.types import Aspect
 
 #: Conversations of each side whose loss is measured, one a user, and pairs that ask the same.
 _SAMPLE, _PAIRS = 80, 30
@@ -137,7 +137,7 @@ class Examination:
         return intervals.mean(new - reference)
 
     def _defects(self) -> Interval | None:
-        sides = [_one_a_user(samples_of(side)) for side in (self._sides.new, self._sides.reference)]
+        sides = [at_most(samples_of(side), 1) for side in (self._sides.new, self._sides.reference)]
         if min(map(len, sides)) < _FEWEST:
             return None
         new, reference = (
@@ -165,10 +165,6 @@ def _drawn(talks: Sequence[StoredConversation], seed: int) -> list[StoredConvers
     """Draw conversations, one a user, in random order; the same arguments give the same draw."""
     singles = [talk for talk, rank in zip(talks, ranks(samples_of(talks)), strict=True) if rank == 0]
     return random.Random(seed).sample(singles, min(_SAMPLE, len(singles)))  # noqa: S311 - not a secret
-
-
-def _one_a_user(samples: Sequence[Sample]) -> list[Sample]:
-    return [sample for sample, rank in zip(samples, ranks(samples), strict=True) if rank == 0]
 
 
 def _alternately(

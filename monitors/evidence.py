@@ -32,6 +32,11 @@ def ranks(samples: Sequence[Sample]) -> list[int]:
     return found
 
 
+def at_most(samples: Sequence[Sample], each: int) -> list[Sample]:
+    """Return at most so many samples of every group."""
+    return [sample for sample, rank in zip(samples, ranks(samples), strict=True) if rank < each]
+
+
 def too_little(
     monitor: str, window: Window, reference: Reference, minimum: Minimum, *, threshold: float
 ) -> Verdict | None:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from monitors.descriptors import CATEGORICAL, NUMERIC, describe
 from monitors.domain_view import domain_view
-from monitors.evidence import ranks
+from monitors.evidence import at_most
 from monitors.examples import closest
 from monitors.novelty import newness, share_new
 from monitors.pieces import pieces_of
@@ -31,7 +31,7 @@ def explain(window: Window, reference: Reference, *, limit: int = 12, seed: int 
     Each kind has the most telling first, ``limit`` of each at most. Needs samples on both sides. Empty texts are fine;
     they explain nothing. A word, or a piece of one, that fewer than three users say is never named.
     """
-    past, current = _counting(reference.samples), _counting(window.samples)
+    past, current = at_most(reference.samples, _PER_GROUP), at_most(window.samples, _PER_GROUP)
     both = [*past, *current]
     is_new = np.arange(len(both)) >= len(past)
     texts = [user_text(sample)[:_CHARACTERS] for sample in both]
@@ -66,10 +66,6 @@ def changed_descriptors(reference: Sequence[Sample], window: Sequence[Sample]) -
         ]
     changes = [_change(name, *sides) for name, *sides in pairs if all(len(side) > 1 for side in sides)]
     return sorted((c for c in changes if abs(c.score) >= _TELLING), key=lambda c: -abs(c.score))
-
-
-def _counting(samples: Sequence[Sample]) -> list[Sample]:
-    return [sample for sample, rank in zip(samples, ranks(samples), strict=True) if rank < _PER_GROUP]
 
 
 def _change(name: str, past: "pd.Series[float]", current: "pd.Series[float]") -> Change:

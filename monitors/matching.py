@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from monitors.evidence import ranks
+from monitors.evidence import at_most
 from monitors.texts import user_text, words
 from monitors.types import Sample
 
@@ -16,7 +16,7 @@ def same_questions(
     new: Sequence[Sample], reference: Sequence[Sample], *, limit: int
 ) -> list[tuple[Sample, Sample]]:
     """Return at most ``limit`` pairs (new, reference), the most alike first; no user is in two of them."""
-    asked, known = _one_a_user(new), _one_a_user(reference)
+    asked, known = at_most(new, 1), at_most(reference, 1)
     places: dict[str, list[int]] = {}
     said = [set(words(user_text(sample))) for sample in known]
     for place, spoken in enumerate(said):
@@ -31,10 +31,6 @@ def same_questions(
         alike = common / np.maximum(1, sizes + len(spoken) - common)
         found += [(-alike[place], number, int(place)) for place in np.flatnonzero(alike >= _ALIKE)]
     return [(asked[number], known[place]) for number, place in _disjoint(sorted(found))[:limit]]
-
-
-def _one_a_user(samples: Sequence[Sample]) -> list[Sample]:
-    return [sample for sample, rank in zip(samples, ranks(samples), strict=True) if rank == 0]
 
 
 def _disjoint(ranked: Sequence[tuple[float, int, int]]) -> list[tuple[int, int]]:

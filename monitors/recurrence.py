@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from monitors.evidence import Minimum, inconclusive, ranks, too_little
+from monitors.evidence import Minimum, at_most, inconclusive, too_little
 from monitors.features import text_features
 from monitors.permutation import PermutationTest, permutation_test
 from monitors.texts import user_text
@@ -85,7 +85,7 @@ def _title(reference: Reference) -> str:
 
 
 def _fit(window: Window, current: Reference, earlier: Reference, seed: int) -> _Fit:
-    sides = [_counting(samples) for samples in (current.samples, earlier.samples, window.samples)]
+    sides = [at_most(samples, _PER_GROUP) for samples in (current.samples, earlier.samples, window.samples)]
     features = text_features([user_text(sample) for side in sides for sample in side])
     kernel = (features @ features.T).toarray()
     side = np.repeat(np.arange(3), [len(found) for found in sides])
@@ -125,10 +125,6 @@ def _nearer(kernel: Floats, side: NDArray[np.intp], blocks: NDArray[np.intp]) ->
     by_user = np.bincount(blocks, weights=share / sizes[side])
     error = float(np.sqrt((by_user**2).sum()))
     return float(difference) / error if error > 0 else 0.0
-
-
-def _counting(samples: Sequence[Sample]) -> list[Sample]:
-    return [sample for sample, rank in zip(samples, ranks(samples), strict=True) if rank < _PER_GROUP]
 
 
 def _blocks(sides: Sequence[Sequence[Sample]]) -> NDArray[np.intp]:
