@@ -83,6 +83,11 @@ def lead(
     training = _training(settings, stores, metrics, base.folder, base.digest)
     releasing, loaded = _releasing(settings, stores, metrics, base.folder)
     judge, embeddings = JudgeProcess(), _embeddings(settings, metrics)
+
+    def busy() -> bool:
+        """Whether a training or the gate needs the machine more than what is scored beside them."""
+        return training.busy is not None or releasing.comparing
+
     return Led(
         stages=(
             _dead_letters(settings, stores, metrics, connected),
@@ -91,13 +96,11 @@ def lead(
             WideningStage(
                 stores.references, stores.windows, days=settings.windows.reference_days, clock=utc_now
             ),
-            *_triaging(settings, stores, metrics, training, releasing, loaded),
+            *_triaging(settings, stores, metrics, loaded, busy=busy),
             _deciding(settings, stores, metrics, training, releasing),
             training,
             releasing,
-            _live_loss(
-                settings, stores, loaded, busy=lambda: training.busy is not None or releasing.comparing
-            ),
+            _live_loss(settings, stores, loaded, busy=busy),
             _retention(settings, stores, metrics),
         ),
         children={
@@ -193,20 +196,21 @@ def _watching(
     )
 
 
+def _live(settings: Settings, stores: Stores) -> Version | None:
+    name = stores.versions.history(settings.model_line).live
+    return None if name is None else stores.versions.version(name)
+
+
 def _live_loss(
     settings: Settings, stores: Stores, loaded: LoadedVersions, *, busy: Callable[[], bool]
 ) -> LiveLossStage:
-    def live() -> Version | None:
-        name = stores.versions.history(settings.model_line).live
-        return None if name is None else stores.versions.version(name)
-
     return LiveLossStage(
         stores.windows,
         stores.conversations,
         stores.detectors,
         stores.signals,
         loaded,
-        live=live,
+        live=lambda: _live(settings, stores),
         busy=busy,
         share=settings.monitors.loss_share,
         clock=utc_now,
@@ -234,17 +238,13 @@ def _triaging(
     settings: Settings,
     stores: Stores,
     metrics: Metrics,
-    training: TrainingStage,
-    releasing: ReleasingStage,
     loaded: LoadedVersions,
+    *,
+    busy: Callable[[], bool],
 ) -> tuple[TriagingStage, ...]:
     """Return the stage; none where nothing waits for it."""
     if not (settings.policy.on_drift and settings.policy.triage):
         return ()
-
-    def live() -> Version | None:
-        name = stores.versions.history(settings.model_line).live
-        return None if name is None else stores.versions.version(name)
 
     stage = TriagingStage(
         stores.windows,
@@ -253,9 +253,9 @@ def _triaging(
         stores.references,
         stores.triages,
         loaded,
-        live=live,
+        live=lambda: _live(settings, stores),
         learned_until=stores.trainings.learned_until,
-        busy=lambda: training.busy is not None or releasing.comparing,
+        busy=busy,
         reference_days=settings.windows.reference_days,
         metrics=metrics,
         clock=utc_now,

@@ -113,7 +113,10 @@ class JudgeProcess:
 
 
 def _serve(pipe: Connection, parent: int) -> None:
-    """Answer until the parent hangs up, or dies: then a window that is being judged is of no use. Ctrl-C in a terminal is the parent's to handle."""
+    """Answer until the parent hangs up, or dies: then a window that is being judged is of no use.
+
+    Ctrl-C in a terminal is the parent's to handle.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent(parent)
     os.nice(_NICENESS)

@@ -72,9 +72,11 @@ def standing_alarm(told: Iterable[Told]) -> Standing | None:
 
 def leading_of(numbers: Mapping[str, float]) -> Aspect | None:
     """Return what the detector was surest of, by the numbers of its verdict."""
-    evidence = {
-        Aspect(name.removeprefix(EVIDENCE)): wealth
-        for name, wealth in numbers.items()
-        if name.startswith(EVIDENCE)
-    }
-    return max(evidence, key=lambda aspect: evidence[aspect], default=None)
+    return surest(
+        {name.removeprefix(EVIDENCE): wealth for name, wealth in numbers.items() if name.startswith(EVIDENCE)}
+    )
+
+
+def surest(evidence: Mapping[str, float]) -> Aspect | None:
+    """Return the aspect with the most evidence; None where there is none."""
+    return Aspect(max(evidence, key=lambda name: evidence[name])) if evidence else None

@@ -16,6 +16,7 @@ from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import WindowLedger
 from daemon.metrics import Metrics
+from daemon.standing import surest
 from learners.errors import LearnerError
 from learners.types import Surprisals
 from monitors.harm import Triaged, triage
@@ -164,7 +165,7 @@ class TriagingStage:
         if judged is None:
             return None
         raised = self._detectors.raised_in(judged.window.range, reference_id=reference_id)
-        return None if raised is None else _leading(raised.evidence)
+        return None if raised is None else surest(raised.evidence)
 
     def _ask(self, case: "_Case") -> None:
         case.pending = self._loaded.surprisals(case.live, case.examination.next(_AT_ONCE))
@@ -232,7 +233,3 @@ class _Case:
 
 def _end(span: SeqRange, most: int) -> SeqRange:
     return SeqRange(first=max(span.first, span.last - most + 1), last=span.last)
-
-
-def _leading(evidence: Mapping[str, float]) -> Aspect | None:
-    return Aspect(max(evidence, key=lambda name: evidence[name])) if evidence else None
