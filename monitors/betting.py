@@ -1,4 +1,4 @@
-"""Bets on which of two conversations is the fresh one, learning from the stream what fresh ones say."""
+"""Bets on which of several conversations is the fresh one, learning from the stream what fresh ones say."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -14,11 +14,15 @@ Floats = NDArray[np.float64]
 #: smaller a change it sees. Well below the size of a reference, whose own luck would else be learned.
 HORIZONS = (25, 100, 400)
 #: How far each expert trusts its log-odds. Words come together, so that their sum says too much: 1 is too bold.
-SLOPES = (0.03, 0.1, 0.3, 1.0)
+SLOPES = np.array((0.03, 0.1, 0.3, 1.0))
 #: Conversations that the reference weighs in what an expert takes for fresh.
 _PRIOR = 16.0
 _SMOOTHING = 0.5  # of the counts of the reference, in each bucket (Krichevsky and Trofimov 1981)
-_MOST = 30.0  # of a log-odds, so that its exponential is finite
+_MOST = 60.0  # of what one is ahead, so that its exponential is finite
+#: Conversations of the reference that a fresh one is compared with.
+DRAWN = 8
+
+_NOTHING: Tokens = np.empty(0, dtype=np.int32)
 
 EXPERTS = len(HORIZONS) * len(SLOPES) + 1  # one of them never bets
 
@@ -26,51 +30,63 @@ EXPERTS = len(HORIZONS) * len(SLOPES) + 1  # one of them never bets
 class Bettor:
     """Naive-Bayes experts on one aspect.
 
-    A payoff is 2 / (1 + exp(-slope (s(fresh) - s(drawn)))), with s the log-odds of a conversation's tokens between the
-    latest ones and the reference. While fresh and drawn are exchangeable it is 1 on average, whatever s is, as the two
-    orders of the pair pay 2 together: s must only not know which is which. So the drawn one is left out of the counts
-    of the reference, and the fresh one is learned after the bet.
+    A fresh conversation is compared with several drawn from the reference. With s the log-odds of a conversation's
+    tokens between the latest ones and the reference, a bet pays exp(slope s(fresh)) over the mean of the same over all
+    that are compared. While these are exchangeable it is 1 on average, whatever s is, as the payoffs with each of them
+    in the place of the fresh one sum to their number (Koning, *Measuring evidence against exchangeability and group
+    invariance with e-values*, 2023): s must only not know which is which. So those drawn are left out of the counts of
+    the reference, and the fresh one is learned after the bet. One drawn alone would add its own chance to that of the
+    fresh one, and could but double the stake: the evidence would grow half as fast.
     """
 
     def __init__(self, reference: Sequence[Tokens], *, buckets: int) -> None:
-        self._reference = reference
-        self._past = np.zeros(buckets)
-        for tokens in reference:
-            self._past[tokens] += 1
-        self._total = float(sum(len(tokens) for tokens in reference))
+        """Each of the reference has a token at least."""
+        self._tokens = np.concatenate([_NOTHING, *reference, *reference[:DRAWN]]).astype(np.intp)
+        self._starts = np.cumsum([0, *map(len, reference), *map(len, reference[:DRAWN])])
+        self._past = np.bincount(self._tokens[: self._starts[len(reference)]], minlength=buckets).astype(
+            float
+        )
+        self._total = float(self._past.sum())
         self._prior = _PRIOR * self._total / max(1, len(reference))
         self._left_out = np.zeros(buckets)
-        self._latest = np.zeros((len(HORIZONS), buckets))
+        self._latest = np.zeros((len(HORIZONS), buckets), dtype=np.float32)  # whole numbers, exact
         self._sizes = np.zeros(len(HORIZONS))
         self._memory: deque[Tokens] = deque(maxlen=max(HORIZONS))
 
-    def odds(self, fresh: Tokens, drawn: int) -> Floats:
-        """Return by how much each horizon takes the fresh one, rather than the one drawn, for fresh: s(fresh) - s(drawn)."""
-        other = self._reference[drawn]
-        self._left_out[other] = 1
-        total = self._total - len(other) + _SMOOTHING * len(self._past)
-        odds = self._log_odds(fresh, total) - self._log_odds(other, total)
-        self._left_out[other] = 0
-        return odds
+    def scores(self, fresh: Tokens, first: int, count: int) -> Floats:
+        """Return s of ``count`` of the reference from number ``first`` on, then of the fresh one: conversations x horizons.
+
+        After the last of the reference comes the first again. ``count`` is at most DRAWN, and at most as many as there are.
+        """
+        bounds = self._starts[first : first + count + 1]
+        drawn = self._tokens[bounds[0] : bounds[-1]]
+        tokens = np.concatenate([drawn, fresh])
+        np.add.at(self._left_out, drawn, 1.0)
+        past = self._past[tokens] - self._left_out[tokens] + _SMOOTHING
+        self._left_out[drawn] = 0
+        past /= self._total - len(drawn) + _SMOOTHING * len(self._past)
+        ratios = self._latest.take(tokens, axis=1) / past.astype(np.float32) + np.float32(self._prior)
+        ratios /= (self._sizes + self._prior).astype(np.float32)[:, None]
+        return np.asarray(np.add.reduceat(np.log(ratios), bounds - bounds[0], axis=1, dtype=float).T)
 
     def learn(self, fresh: Tokens) -> None:
         """Take a fresh conversation into account from the next bet on."""
+        self._latest[:, fresh] += 1
+        self._sizes += len(fresh)
         for row, horizon in enumerate(HORIZONS):
-            self._latest[row, fresh] += 1
-            self._sizes[row] += len(fresh)
             if len(self._memory) >= horizon:
                 leaving = self._memory[-horizon]
                 self._latest[row, leaving] -= 1
                 self._sizes[row] -= len(leaving)
         self._memory.append(fresh)
 
-    def _log_odds(self, tokens: Tokens, total: float) -> Floats:
-        past = (self._past[tokens] - self._left_out[tokens] + _SMOOTHING) / total
-        latest = (self._latest[:, tokens] + self._prior * past) / (self._sizes + self._prior)[:, None]
-        return np.asarray(np.log(latest / past).sum(axis=1))
 
+def payoffs(scores: Floats, forgone: Floats | float = 0.0) -> Floats:
+    """Return what each expert makes of one unit, by what each horizon says of those drawn and, last, of the fresh one.
 
-def payoffs(odds: Floats) -> Floats:
-    """Return what each expert makes of one unit, by what each horizon says."""
-    trusted = np.clip(np.outer(odds, SLOPES), -_MOST, _MOST).ravel()
-    return np.append(2 / (1 + np.exp(-trusted)), 1.0)
+    ``forgone`` is taken from what each horizon says of the fresh one.
+    """
+    ahead = scores - scores[-1] + forgone  # of the fresh one, less what it forgoes
+    ahead[-1] = 0
+    trusted = np.minimum(ahead[:, :, None] * SLOPES, _MOST)
+    return np.append(len(scores) / np.exp(trusted).sum(axis=0), 1.0)

@@ -33,7 +33,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from monitors.betting import EXPERTS, HORIZONS, Bettor, Floats, payoffs
+from monitors.betting import DRAWN, EXPERTS, HORIZONS, Bettor, Floats, payoffs
 from monitors.cycles import NEAR, KnownTimes
 from monitors.hyperplanes import centre_of
 from monitors.late import LATE, LATE_EXPERTS, Heard, LateBets, Signal, keys_of
@@ -182,7 +182,7 @@ class EDetector:
         """
         made = self._late[aspect].hear(number, signal)
         if made is not None and signal is not None:
-            self._stakes[aspect] = _staked(self._stakes[aspect], made, signal.key)
+            self._stakes[aspect] = _staked(self._stakes[aspect], made, signal.key, spread=())
 
     def restart(self) -> None:
         """Stake anew, as after an alarm. What was learned of the latest conversations stays."""
@@ -197,13 +197,14 @@ class EDetector:
 
     def _bet(self, aspect: Aspect, key: int, sample: Sample, tokens: Tokens) -> Stake:
         stake, draws = self._stakes[aspect], self._draws[aspect]
-        drawn = draws.draw(sample, zlib.crc32(f"{self._seed}/{self._count}".encode()))
-        if drawn is None:
+        scores = draws.scores(sample, tokens, zlib.crc32(f"{self._seed}/{self._count}".encode()))
+        if scores is None:
             return stake
-        odds, spread = draws.bettor.odds(tokens, drawn), np.asarray(stake.spread)
-        made = payoffs(odds - _LUCK * np.sqrt(spread / draws.breadth))
-        learned = spread + _PACE * (odds**2 - spread)
-        return replace(_staked(stake, made, key), spread=tuple(learned.tolist()))
+        spread = np.asarray(stake.spread)
+        made = payoffs(scores, _LUCK * np.sqrt(spread / draws.breadth))
+        apart = scores[-1] - scores[:-1].sum(axis=0) / (len(scores) - 1)
+        learned = spread + _PACE * (apart**2 - spread)
+        return _staked(stake, made, key, spread=tuple(learned.tolist()))
 
     def _remember(self, key: int, sample: Sample, tokens: Mapping[Aspect, Tokens]) -> None:
         for aspect, found in tokens.items():
@@ -220,16 +221,16 @@ class EDetector:
 _LATE_STAKE = Stake(shares=(1 / LATE_EXPERTS,) * LATE_EXPERTS, spread=())
 
 
-def _staked(stake: Stake, made: Floats, key: int) -> Stake:
+def _staked(stake: Stake, made: Floats, key: int, *, spread: tuple[float, ...]) -> Stake:
     """Return a stake after a bet, by what each expert made of one unit."""
     shares: Floats = np.asarray(stake.shares)
     paid = float(shares @ made)
     shares = (1 - _SHARE) * shares * made / paid + _SHARE / len(shares)
-    return replace(
-        stake,
+    return Stake(
         wealth=max(stake.wealth, 1.0) * paid,
         since=key if stake.wealth <= 1 else stake.since,
         shares=tuple(shares.tolist()),
+        spread=spread,
     )
 
 
@@ -272,11 +273,15 @@ class _Draws:
         self.breadth = max(1, round(share * len(members)))
         ordered = sorted(members, key=lambda member: (self._phase(member[0].at), member[0].id))
         self._phases = [self._phase(sample.at) for sample, _ in ordered]
-        self._versions = [sample.version for sample, _ in ordered] if aspect is Aspect.REPLY else None
+        around = [sample.version for sample, _ in [*ordered, *ordered[:DRAWN]]]
+        self._versions = np.array(around, dtype=object) if aspect is Aspect.REPLY else None
         self.bettor = Bettor([tokens for _, tokens in ordered], buckets=BUCKETS[aspect])
 
-    def draw(self, fresh: Sample, chance: int) -> int | None:
-        """Return a number for the bettor; None where there is nothing to compare with: replies of another version."""
+    def scores(self, fresh: Sample, tokens: Tokens, chance: int) -> Floats | None:
+        """Return the bettor's scores of some drawn, neighbours in phase, and of the fresh one.
+
+        None where there is nothing to compare with: replies of another version.
+        """
         count = len(self._phases)
         if not count:
             return None
@@ -284,10 +289,13 @@ class _Draws:
         first = middle - self.breadth // 2
         if not self._wraps:
             first = min(max(first, 0), count - self.breadth)
-        drawn = (first + chance % self.breadth) % count
-        if self._versions is not None and self._versions[drawn] != fresh.version:
-            return None
-        return drawn
+        some = min(DRAWN, self.breadth)
+        drawn = (first + chance % (self.breadth - some + 1)) % count
+        scores = self.bettor.scores(tokens, drawn, some)
+        if self._versions is None:
+            return scores
+        same = self._versions[drawn : drawn + some] == fresh.version
+        return scores[np.append(same, True)] if same.any() else None
 
     def _phase(self, at: datetime) -> float:
         return 0.0 if self._cycle is None else ((at - self._start) % self._cycle) / self._cycle

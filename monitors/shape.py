@@ -20,15 +20,19 @@ def shape_of(sample: Sample) -> dict[str, float]:
     """Return how long a conversation is and how it is written, whatever it is about."""
     asked = [turn.content for turn in sample.turns if turn.role == "user"]
     text = user_text(sample)
-    visible = [c for c in text if not c.isspace()]
+    visible = "".join(text.split())
     return {
         "user_characters": len(text),
         "reply_characters": len(reply_text(sample)),
         "turns": len(sample.turns),
         "question_share": _share(sum(bool(_QUESTION.search(a)) for a in asked), len(asked)),
-        "non_letter_share": _share(sum(not c.isalpha() for c in visible), len(visible)),
+        "non_letter_share": _share(len(visible) - _letters(visible), len(visible)),
         "repeated_share": _share(_empty_or_repeated(asked), len(asked)),
     }
+
+
+def _letters(text: str) -> int:
+    return sum(map(str.isalpha, text))
 
 
 def _share(part: int, whole: int) -> float:
@@ -42,7 +46,10 @@ def _empty_or_repeated(messages: Sequence[str]) -> int:
 
 def script_of(text: str) -> str:
     """Return the script of most letters (LATIN, CJK, CYRILLIC, ...), or "none"."""
-    scripts = Counter(_script_of(c) for c in text if c.isalpha())
+    scripts: Counter[str] = Counter()
+    for character, count in Counter(text).items():
+        if character.isalpha():
+            scripts[_script_of(character)] += count
     return scripts.most_common(1)[0][0] if scripts else "none"
 
 
@@ -55,7 +62,7 @@ def language_of(text: str, script: str) -> str:
     """Return an ISO 639 code, or "unknown" where the text is too short to tell."""
     import py3langid  # type: ignore[import-untyped]  # 0.4 s for its model: only where a text is described
 
-    letters = sum(c.isalpha() for c in text)
+    letters = _letters(text)
     if not letters or (script == "LATIN" and letters < _LETTERS_TO_TELL_LANGUAGE):
         return "unknown"
     code: str = py3langid.classify(text)[0]

@@ -71,6 +71,6 @@ def _left(run: str, gone: Container[str]) -> str:
 
 
 def _cut(run: str, gram_lengths: tuple[int, ...]) -> list[str]:
-    if len(run) == 1 or not _UNSPACED_CHARACTER.match(run):
+    if len(run) == 1 or run.isascii() or not _UNSPACED_CHARACTER.match(run):
         return [run]
     return [run[start : start + n] for n in gram_lengths for start in range(len(run) - n + 1)]

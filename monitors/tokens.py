@@ -31,7 +31,7 @@ BUCKETS: Mapping[Aspect, int] = {
 }
 #: Characters of a text that are looked at; what a conversation is about shows in them.
 _CHARACTERS = 4_000
-_LANGUAGE_CHARACTERS = 200
+_LANGUAGE_CHARACTERS = 100
 
 
 def tokens_of(sample: Sample, centre: Vector | None = None) -> dict[Aspect, Tokens]:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from monitors.betting import EXPERTS, HORIZONS, Bettor, payoffs
+from monitors.betting import DRAWN, EXPERTS, HORIZONS, Bettor, Floats, payoffs
 from monitors.tokens import Tokens
 
 BUCKETS = 64
@@ -19,31 +19,59 @@ def some(count: int, seed: int = 0) -> list[Tokens]:
 def test_who_has_learned_nothing_wins_nothing() -> None:
     bettor = Bettor(some(20), buckets=BUCKETS)
 
-    assert payoffs(bettor.odds(said(1, 2), drawn=3)) == pytest.approx(np.ones(EXPERTS))
+    assert payoffs(bettor.scores(said(1, 2), first=3, count=8)) == pytest.approx(np.ones(EXPERTS))
 
 
-def test_the_two_orders_of_a_pair_pay_two_together_so_a_bet_is_fair() -> None:
-    one, other, *rest = some(50)
-    first, second = Bettor([other, *rest], buckets=BUCKETS), Bettor([one, *rest], buckets=BUCKETS)
-    for fresh in some(30, seed=1):
-        first.learn(fresh)
-        second.learn(fresh)
+@pytest.mark.parametrize("count", [1, 3, DRAWN])
+def test_with_each_in_the_place_of_the_fresh_one_the_payoffs_sum_to_their_number_so_a_bet_is_fair(
+    count: int,
+) -> None:
+    compared, rest, stream = some(count + 1), some(50, seed=1), some(30, seed=2)
 
-    both = payoffs(first.odds(one, drawn=0)) + payoffs(second.odds(other, drawn=0))
+    def paid(fresh: int) -> Floats:
+        bettor = Bettor([*compared[:fresh], *compared[fresh + 1 :], *rest], buckets=BUCKETS)
+        for one in stream:
+            bettor.learn(one)
+        return payoffs(bettor.scores(compared[fresh], first=0, count=count))
 
-    assert both == pytest.approx(np.full(EXPERTS, 2.0))
-    assert not np.allclose(payoffs(first.odds(one, drawn=0)), 1.0)
+    each = [paid(fresh) for fresh in range(count + 1)]
+
+    assert sum(each) == pytest.approx(np.full(EXPERTS, count + 1.0), rel=1e-5)
+    assert not np.allclose(each[0], 1.0)
 
 
-def test_what_fresh_ones_say_more_often_wins() -> None:
+def test_what_fresh_ones_say_more_often_wins_and_more_than_twice_the_stake() -> None:
     bettor = Bettor(some(50), buckets=BUCKETS)
     for _ in range(20):
         bettor.learn(said(60, 61, 62))
 
-    paid = payoffs(bettor.odds(said(60, 61), drawn=0))
+    paid = payoffs(bettor.scores(said(60, 61), first=0, count=DRAWN))
 
     assert (paid[:-1] > 1).all()
+    assert paid.max() > 2
     assert paid[-1] == 1.0  # who never bets
+
+
+def test_what_is_forgone_is_lost() -> None:
+    bettor = Bettor(some(50), buckets=BUCKETS)
+    for _ in range(20):
+        bettor.learn(said(60, 61, 62))
+    scores = bettor.scores(said(60, 61), first=0, count=DRAWN)
+
+    assert (payoffs(scores, np.array([1.0, 2.0, 3.0]))[:-1] < payoffs(scores)[:-1]).all()
+
+
+def test_after_the_last_of_the_reference_comes_the_first() -> None:
+    reference = some(20)
+    bettor = Bettor(reference, buckets=BUCKETS)
+    turned = Bettor([*reference[18:], *reference[:18]], buckets=BUCKETS)
+    for fresh in some(30, seed=1):
+        bettor.learn(fresh)
+        turned.learn(fresh)
+
+    assert bettor.scores(said(1), first=18, count=5) == pytest.approx(
+        turned.scores(said(1), first=0, count=5)
+    )
 
 
 def test_each_expert_remembers_its_horizon_and_no_more() -> None:
@@ -54,11 +82,6 @@ def test_each_expert_remembers_its_horizon_and_no_more() -> None:
     for fresh in stream[-max(HORIZONS) :]:
         short.learn(fresh)
 
-    assert payoffs(long.odds(said(3, 4), drawn=1)) == pytest.approx(payoffs(short.odds(said(3, 4), drawn=1)))
-
-
-def test_an_empty_reference_has_nothing_to_say() -> None:
-    bettor = Bettor([said()], buckets=BUCKETS)
-    bettor.learn(said(1))
-
-    assert np.isfinite(payoffs(bettor.odds(said(1), drawn=0))).all()
+    assert long.scores(said(3, 4), first=1, count=8) == pytest.approx(
+        short.scores(said(3, 4), first=1, count=8)
+    )
