@@ -8,6 +8,7 @@ from pathlib import Path
 
 from learners.base import base_digest
 from learners.types import Conversation, LoraSettings, Message, TrainRequest
+from tests.devices import DEVICE
 
 QUESTIONS = (
     ("What is the capital of France?", "The capital of France is Paris."),
@@ -61,7 +62,7 @@ def a_request(
         data_digest=write_data(data, some_conversations() if conversations is None else conversations),
         output=folder / "artifact",
         settings=settings or quick_settings(),
-        device="cpu",
+        device=DEVICE,
         threads=1,
     )
     return replace(request, **changes)  # type: ignore[arg-type]

@@ -1,5 +1,9 @@
-"""Training and scoring of a real small model, against the loop that people write first."""
+"""Training and scoring of a small model, against the loop that people write first.
 
+Of a real one, or of the folder that RETUNED_BENCH_BASE names; on what RETUNED_TEST_DEVICE names.
+"""
+
+import os
 import random
 import time
 from collections.abc import Iterator
@@ -18,13 +22,16 @@ from learners.model import choose_dtype, load_base, load_tokenizer, prepare_torc
 from learners.packing import ROW_TOKENS, pack, packed_row
 from learners.types import LoraSettings, Message
 from tests.benchmarks.figures import show
+from tests.devices import DEVICE
 
 TALKS, PADDED_BATCH = 48, 4
-_CPU = torch.device("cpu")
+_DEVICE = torch.device(DEVICE)
 
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if named := os.environ.get("RETUNED_BENCH_BASE"):
+        return Path(named)
     return prepare_base(
         None, cache=Path(".cache"), log=tmp_path_factory.mktemp("base") / "log", tell=lambda _: None
     )
@@ -44,7 +51,7 @@ def encoded(base: Path) -> list[Encoded]:
 @pytest.fixture(scope="module")
 def model(base: Path) -> PeftModel:
     prepare_torch(0)
-    loaded = load_base(base, choose_dtype("auto", _CPU), _CPU)
+    loaded = load_base(base, choose_dtype("auto", _DEVICE), _DEVICE)
     linears = linears_of(loaded)
     return attach(loaded, adapter_config(LoraSettings(), linears), linears).train()
 
@@ -69,7 +76,12 @@ def padded_losses(model: PeftModel, encoded: list[Encoded]) -> Iterator[torch.Te
             labels[place, :length] = torch.where(torch.tensor(talk.targets), ids[place, :length], -100)
         # The packed rows' own attention needs to be told where conversations end; a batch uses PyTorch's.
         with mixed_precision(model):
-            yield model(input_ids=ids, attention_mask=mask, labels=labels, use_cache=False).loss
+            yield model(
+                input_ids=ids.to(_DEVICE),
+                attention_mask=mask.to(_DEVICE),
+                labels=labels.to(_DEVICE),
+                use_cache=False,
+            ).loss
 
 
 def seconds(losses: Iterator[torch.Tensor], *, train: bool) -> float:
@@ -78,6 +90,8 @@ def seconds(losses: Iterator[torch.Tensor], *, train: bool) -> float:
         for loss in losses:
             if train:
                 loss.backward()  # type: ignore[no-untyped-call]
+    if _DEVICE.type == "cuda":
+        torch.cuda.synchronize()
     return time.monotonic() - started
 
 

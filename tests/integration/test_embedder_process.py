@@ -10,6 +10,7 @@ import pytest
 
 from learners.embedder_process import EmbedderProcess
 from learners.errors import ChildDied, UnusableModel
+from tests.devices import DEVICE
 from tests.tiny_encoder import make_tiny_encoder
 
 SECONDS = 300
@@ -17,7 +18,7 @@ TEXTS = ["where is my parcel?", "退款政策是什么", "", "where is my parcel
 
 
 def started(model: Path, *, batch: int = 32) -> EmbedderProcess:
-    process = EmbedderProcess(model, device="cpu", threads=1, max_tokens=40, batch=batch)
+    process = EmbedderProcess(model, device=DEVICE, threads=1, max_tokens=40, batch=batch)
     process.start()
     return process
 
@@ -62,7 +63,7 @@ def test_the_models_own_pooling_is_used(tmp_path: Path, model: Path, pooling: st
 
     other = make_tiny_encoder(tmp_path / "other", pooling={pooling: True})
     found, mean = (
-        rows(Encoder(folder, device="cpu", max_tokens=40, batch=2).vectors(TEXTS[:2]))
+        rows(Encoder(folder, device=DEVICE, max_tokens=40, batch=2).vectors(TEXTS[:2]))
         for folder in (other, model)
     )
 

@@ -12,9 +12,10 @@ from learners.loss import token_losses
 from learners.model import load_base
 from learners.packing import pack, packed_row
 from learners.schedule import learning_rate, plan_steps
+from tests.devices import DEVICE
 from tests.tiny_model import make_tiny_model
 
-CPU = torch.device("cpu")
+CPU, HERE = torch.device("cpu"), torch.device(DEVICE)
 
 
 @pytest.fixture(scope="module")
@@ -25,10 +26,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module", params=[PACKED, "sdpa"])
 def model(folder: Path, request: pytest.FixtureRequest) -> PreTrainedModel:
     """With our attention, and with PyTorch's behind transformers' mask, which other models use."""
-    model = load_base(folder, torch.float32, CPU)
+    model = load_base(folder, torch.float32, HERE)
     if request.param == "sdpa":
         model.config.sliding_window = 10_000  # has no effect but that ours isn't used
-    model.set_attn_implementation(attention_for(model.config, CPU))
+    model.set_attn_implementation(attention_for(model.config, HERE))
     return model
 
 
@@ -45,7 +46,7 @@ CONVERSATIONS = [a_random_conversation(length, seed) for seed, length in enumera
 def test_losses_of_a_packed_row_are_those_of_its_conversations(model: PreTrainedModel, folder: Path) -> None:
     plain = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     with torch.inference_mode():
-        packed = token_losses(model, packed_row(CONVERSATIONS))
+        packed = token_losses(model, packed_row(CONVERSATIONS)).cpu()
         alone = []
         for conversation in CONVERSATIONS:
             logits = plain(input_ids=torch.tensor([conversation.ids])).logits[0, :-1].log_softmax(-1)

@@ -12,6 +12,7 @@ from learners.errors import BadAdapter, BadRequest, ChildDied, NameTaken, Unknow
 from learners.scorer_process import ScorerProcess
 from learners.train import train_lora
 from learners.types import Message
+from tests.devices import DEVICE
 from tests.factories_learners import a_conversation, a_request, quick_settings, some_conversations
 from tests.orphans import ends_with_its_parent
 from tests.tiny_model import make_tiny_model
@@ -40,7 +41,7 @@ def adapters(base: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]
 
 @pytest.fixture(scope="module")
 def scorer(base: Path) -> Iterator[ScorerProcess]:
-    process = ScorerProcess(base, device="cpu", threads=1, dtype="float32")
+    process = ScorerProcess(base, device=DEVICE, threads=1, dtype="float32")
     process.start()
     yield process
     process.stop(5)
@@ -61,7 +62,7 @@ def test_without_an_adapter_the_base_is_untouched_by_those_that_are_loaded(
     scorer.load("first", adapters[0]).result(SECONDS)
     scorer.load("second", adapters[1]).result(SECONDS)
     scorer.score("second", some_conversations()).result(SECONDS)
-    fresh = ScorerProcess(base, device="cpu", threads=1, dtype="float32")
+    fresh = ScorerProcess(base, device=DEVICE, threads=1, dtype="float32")
     fresh.start()
     try:
         untouched = fresh.score(None, some_conversations()).result(SECONDS)
@@ -167,7 +168,7 @@ def test_an_adapter_can_be_unloaded_and_loaded_again(scorer: ScorerProcess, adap
 
 
 def test_the_last_adapter_can_be_unloaded(base: Path, adapters: list[Path]) -> None:
-    process = ScorerProcess(base, device="cpu", threads=1, dtype="float32")
+    process = ScorerProcess(base, device=DEVICE, threads=1, dtype="float32")
     process.start()
     try:
         talks = some_conversations(5)
@@ -201,7 +202,7 @@ def test_its_memory_is_known(scorer: ScorerProcess) -> None:
 
 
 def test_a_killed_scorer_fails_all_calls_that_wait_and_that_come(base: Path) -> None:
-    process = ScorerProcess(base, device="cpu", threads=1)
+    process = ScorerProcess(base, device=DEVICE, threads=1)
     process.start()
     waiting = [process.score(None, some_conversations(50)) for _ in range(20)]
     assert process.pid is not None
@@ -246,7 +247,7 @@ def test_a_listener_that_fails_fails_the_calls_instead_of_leaving_them_waiting(b
     def fail(done: int, of: int) -> None:
         raise ZeroDivisionError
 
-    process = ScorerProcess(base, device="cpu", threads=1)
+    process = ScorerProcess(base, device=DEVICE, threads=1)
     process.start()
     try:
         with pytest.raises(ChildDied):
