@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from monitors.bench.contenders import WINDOW
 from monitors.bench.expense import Expense, measure
-from monitors.bench.field import Field, contenders
+from monitors.bench.field import Field, contenders, ours
 from monitors.bench.goals import Goal, goals
 from monitors.bench.measures import (
     Cost,
@@ -58,8 +58,9 @@ def benchmark(
     processes: int,
     on_start: Callable[[int, float], None],
     on_progress: Progress,
+    alone: bool = False,
 ) -> Result:
-    """Run all trials.
+    """Run all trials, ``alone`` without the other detectors.
 
     ``on_start`` gets how many there are, and about how many seconds they take on one core; ``on_progress`` how much
     is done, and of how much, in conversations of streams.
@@ -67,7 +68,7 @@ def benchmark(
     trials = plan(
         worlds, size, seed=seed, conversations_between_false_alarms=conversations_between_false_alarms
     )
-    on_start(len(trials), estimated_s(trials))
+    on_start(len(trials), estimated_s(trials, alone=alone))
     with threadpool_limits(1):
         expense = measure(
             worlds[0],
@@ -76,7 +77,7 @@ def benchmark(
             endless=size.endless,
             level=WINDOW / conversations_between_false_alarms,
         )
-    outcomes = _all(trials, processes, on_progress)
+    outcomes = _all(trials, processes, on_progress, alone=alone)
     rates = tuple(all_false_alarms(outcomes, PROMISED))
     delays = tuple(all_delays(outcomes))
     return Result(
@@ -84,7 +85,7 @@ def benchmark(
         seed=seed,
         conversations_between_false_alarms=conversations_between_false_alarms,
         worlds=tuple(f"{world.family}: {world.name}" for world in worlds),
-        left_out=_field().left_out,
+        left_out=_field(alone=alone).left_out,
         goals=goals(rates, delays, expense, declared=conversations_between_false_alarms),
         false_alarms=rates,
         delays=delays,
@@ -94,42 +95,48 @@ def benchmark(
     )
 
 
-def _all(trials: Sequence[Trial], processes: int, on_progress: Progress) -> tuple[Outcome, ...]:
+def _all(
+    trials: Sequence[Trial], processes: int, on_progress: Progress, *, alone: bool
+) -> tuple[Outcome, ...]:
     """Return the outcomes in the order of the trials, however they were spread."""
     found: dict[int, Sequence[Outcome]] = {}
     done, total = 0, sum(trial.weight for trial in trials)
-    for place, outcomes in _alone(trials) if processes == 1 else _spread(trials, processes):
+    made = _in_turn(trials, alone=alone) if processes == 1 else _spread(trials, processes, alone=alone)
+    for place, outcomes in made:
         found[place] = outcomes
         done += trials[place].weight
         on_progress(done, total)
     return tuple(chain.from_iterable(found[place] for place in range(len(trials))))
 
 
-def _alone(trials: Sequence[Trial]) -> Iterator[tuple[int, Sequence[Outcome]]]:
-    return ((place, _outcomes(place, trial)) for place, trial in enumerate(trials))
+def _in_turn(trials: Sequence[Trial], *, alone: bool) -> Iterator[tuple[int, Sequence[Outcome]]]:
+    return ((place, _outcomes(place, trial, alone)) for place, trial in enumerate(trials))
 
 
-def _spread(trials: Sequence[Trial], processes: int) -> Iterator[tuple[int, Sequence[Outcome]]]:
+def _spread(
+    trials: Sequence[Trial], processes: int, *, alone: bool
+) -> Iterator[tuple[int, Sequence[Outcome]]]:
     """Yield places of trials with their outcomes as they come."""
     waiting, going = iter(enumerate(trials)), dict[Future[Sequence[Outcome]], int]()
     with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
         while True:
             for place, trial in islice(waiting, _AHEAD * processes - len(going)):
-                going[pool.submit(_outcomes, place, trial)] = place
+                going[pool.submit(_outcomes, place, trial, alone)] = place
             if not going:
                 return
             for future in wait(going, return_when=FIRST_COMPLETED).done:
                 yield going.pop(future), future.result()
 
 
-def _outcomes(place: int, trial: Trial) -> Sequence[Outcome]:
+def _outcomes(place: int, trial: Trial, alone: bool) -> Sequence[Outcome]:
     with threadpool_limits(1):
-        return list(run(trial, _field().of_trial(place), _vectors(trial.world)))
+        vectors = {} if alone else _vectors(trial.world)
+        return list(run(trial, _field(alone=alone).of_trial(place), vectors))
 
 
 @cache
-def _field() -> Field:
-    return contenders()
+def _field(*, alone: bool) -> Field:
+    return ours() if alone else contenders()
 
 
 def _vectors(world: World) -> Vectors:

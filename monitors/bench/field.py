@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from monitors.bench.contenders import PLAIN, Maker
+from monitors.bench.contenders import OURS, PLAIN, Maker
 
 #: Detectors that take seconds a window take part in one trial in so many.
 _SELDOM = {"Frouros MMD, level .05": 11, "Evidently text, default": 11}
@@ -20,6 +20,11 @@ class Field:
     def of_trial(self, place: int) -> Mapping[str, Maker]:
         """Return who takes part in the trial at that place of the plan."""
         return {name: maker for name, maker in self.makers.items() if place % _SELDOM.get(name, 1) == 0}
+
+
+def ours() -> Field:
+    """Return our detector alone."""
+    return Field(makers={OURS: PLAIN[OURS]}, left_out=())
 
 
 def contenders() -> Field:

@@ -82,7 +82,7 @@ def _peers(rates: Sequence[FalseAlarms], delays: Sequence[Delay], declared: int)
     Those that took part in few trials are left out: that they raised no alarm there says little.
     """
     together = {rate.detector: rate for rate in rates if rate.streams == ALL}
-    if OURS not in together:
+    if together.keys() <= {OURS}:
         return
     most = max(together[OURS].per_10_000, 1e4 / declared)
     enough = together[OURS].conversations / 2

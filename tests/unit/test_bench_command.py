@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -59,11 +60,14 @@ def banking(intents: int) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Measure little, and only those detectors that load fast."""
     monkeypatch.setitem(SIZES, "quick", TINY)
     field = Field(makers=PLAIN, left_out=("all others, for speed",))
-    monkeypatch.setattr(benchmark, "_field", lambda: field)
+    monkeypatch.setattr(benchmark, "contenders", lambda: field)
+    benchmark._field.cache_clear()
+    yield
+    benchmark._field.cache_clear()
 
 
 @pytest.mark.usefixtures("tiny")
@@ -83,6 +87,17 @@ def test_it_measures_writes_and_answers(tmp_path: Path) -> None:
     assert full["delays"] == document["delays"]
     with (out / "trials.csv").open() as rows:
         assert len(list(csv.DictReader(rows))) == len(full["outcomes"])
+
+
+@pytest.mark.usefixtures("tiny")
+def test_ours_alone_is_compared_with_no_one(tmp_path: Path) -> None:
+    file, out = a_file(tmp_path, lines_of(["shops", "sports"])), tmp_path / "out"
+
+    answer = typed("bench", "drift", "--data", str(file), "--quick", "--alone", "--out", str(out), "--json")
+
+    assert answer.exit_code == 0
+    assert {cost["detector"] for cost in answer.document["costs"]} == {OURS}
+    assert not [goal for goal in answer.document["goals"] if goal["name"].startswith("no other")]
 
 
 @pytest.mark.usefixtures("tiny")
