@@ -33,7 +33,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from monitors.betting import DRAWN, EXPERTS, HORIZONS, Bettor, Floats, payoffs
+from monitors.betting import DRAWN, EXPERTS, HORIZONS, VIEWS, Bettor, Floats, payoffs
 from monitors.cycles import NEAR, KnownTimes
 from monitors.hyperplanes import centre_of
 from monitors.late import LATE, LATE_EXPERTS, Heard, LateBets, Signal, keys_of
@@ -60,7 +60,9 @@ class Stake:
     wealth: float = 1.0  # W, above 1: evidence for a change
     since: int | None = None  # key of the conversation at which the evidence begins
     shares: tuple[float, ...] = (1 / EXPERTS,) * EXPERTS  # of the experts
-    spread: tuple[float, ...] = (0.0,) * len(HORIZONS)  # mean squares of the log-odds that bets are made on
+    spread: tuple[float, ...] = (
+        0.0,
+    ) * VIEWS  # mean squares of how far the fresh scores are from those drawn
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,8 +132,9 @@ class EDetector:
         state = state or DetectorState()
         self._count, self._begins = state.count, state.begins
         self._late = _late_bets(reference, listens, seed, state, recent or {})
-        self._stakes = {aspect: state.stakes.get(aspect, Stake()) for aspect in aspects} | {
-            aspect: state.stakes.get(aspect, _LATE_STAKE) for aspect in self._late
+        fresh = {aspect: Stake() for aspect in aspects} | dict.fromkeys(self._late, _LATE_STAKE)
+        self._stakes = {
+            aspect: _fitting(state.stakes.get(aspect, stake), stake) for aspect, stake in fresh.items()
         }
         self._recent: deque[tuple[int, str]] = deque()
         self._groups: Counter[str] = Counter()
@@ -219,6 +222,13 @@ class EDetector:
 
 
 _LATE_STAKE = Stake(shares=(1 / LATE_EXPERTS,) * LATE_EXPERTS, spread=())
+
+
+def _fitting(kept: Stake, new: Stake) -> Stake:
+    """Return the stake that was kept; where a release with other experts kept it, its wealth among those of today."""
+    if (len(kept.shares), len(kept.spread)) == (len(new.shares), len(new.spread)):
+        return kept
+    return replace(new, wealth=kept.wealth, since=kept.since)
 
 
 def _staked(stake: Stake, made: Floats, key: int, *, spread: tuple[float, ...]) -> Stake:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from monitors.betting import DRAWN, EXPERTS, HORIZONS, Bettor, Floats, payoffs
+from monitors.betting import DRAWN, EXPERTS, HORIZONS, VIEWS, Bettor, Floats, payoffs
 from monitors.tokens import Tokens
 
 BUCKETS = 64
@@ -58,7 +58,29 @@ def test_what_is_forgone_is_lost() -> None:
         bettor.learn(said(60, 61, 62))
     scores = bettor.scores(said(60, 61), first=0, count=DRAWN)
 
-    assert (payoffs(scores, np.array([1.0, 2.0, 3.0]))[:-1] < payoffs(scores)[:-1]).all()
+    assert (payoffs(scores, np.arange(1.0, VIEWS + 1))[:-1] < payoffs(scores)[:-1]).all()
+
+
+def test_words_that_come_together_drown_the_log_odds_but_not_the_witness_function() -> None:
+    """Half of the common words become more frequent; what a talk is about adds many rare words that say nothing new."""
+    random = np.random.default_rng(0)
+
+    def talk(more: float) -> Tokens:
+        often = np.where(np.arange(40) % 2 == 0, 1 + more, 1.0)
+        common = random.choice(40, size=12, replace=False, p=often / often.sum())
+        rare = 40 + 50 * random.integers(300) + random.choice(50, size=25, replace=False)
+        return np.concatenate([common, rare]).astype(np.int32)
+
+    bettor = Bettor([talk(0) for _ in range(400)], buckets=2**14)
+    evidence = np.zeros(EXPERTS)
+    for _ in range(400):
+        fresh = talk(2.0)
+        evidence += np.log(payoffs(bettor.scores(fresh, first=int(random.integers(400)), count=DRAWN)))
+        bettor.learn(fresh)
+
+    log_odds, witness = np.split(evidence[:-1], 2)
+    assert log_odds.max() < 0
+    assert witness.max() > 10
 
 
 def test_after_the_last_of_the_reference_comes_the_first() -> None:

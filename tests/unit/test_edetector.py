@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from monitors.edetector import DetectorState, EDetector
+from monitors.edetector import DetectorState, EDetector, Stake
 from monitors.types import PLAIN_ASPECTS, Aspect, Sample, Turn
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)
@@ -98,6 +98,17 @@ def test_one_that_was_stopped_goes_on_exactly() -> None:
         state = again.state
 
     assert state == unbroken.state
+
+
+def test_the_evidence_of_a_release_with_other_experts_is_kept() -> None:
+    before = Stake(wealth=50.0, since=7, shares=(0.5, 0.5), spread=(1.0,))
+
+    detector = EDetector(reference(), state=DetectorState(count=9, stakes={Aspect.INPUT: before}))
+
+    kept = detector.state.stakes[Aspect.INPUT]
+    assert (kept.wealth, kept.since) == (50.0, 7)
+    assert (kept.shares, kept.spread) == (Stake().shares, Stake().spread)
+    detector.see(10, a_talk(10, SHOP))
 
 
 def by_day(day: int, hour: int, *, seed: int) -> Sample:
