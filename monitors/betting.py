@@ -113,6 +113,8 @@ def payoffs(scores: Floats, forgone: Floats | float = 0.0) -> Floats:
 
 
 def _standardised(values: Floats) -> Floats:
-    """Divide each row by its standard deviation, which does not depend on whose value is whose."""
-    deviations = values.std(axis=1, keepdims=True)
-    return np.asarray(values / np.where(deviations > 0, deviations, 1.0))
+    """Centre each row and divide it by its standard deviation, neither of which depends on whose value is whose."""
+    count = values.shape[1]
+    centred = values - values.sum(axis=1, keepdims=True) / count
+    deviations = np.sqrt((centred**2).sum(axis=1, keepdims=True) / count)  # faster than np.std of so few
+    return np.asarray(centred / np.where(deviations > 0, deviations, 1.0))
