@@ -36,7 +36,7 @@ import numpy as np
 from monitors.betting import DRAWN, EXPERTS, HORIZONS, Bettor, Floats, payoffs
 from monitors.cycles import NEAR, KnownTimes
 from monitors.hyperplanes import centre_of
-from monitors.late import LATE, LATE_EXPERTS, Heard, LateBets, Signal, keys_of
+from monitors.late import LATE, Heard, LateBets, Signal, experts_of, keys_of
 from monitors.times import DAY, MONDAY, WEEK, core, spanned_days
 from monitors.tokens import BUCKETS, Tokens, tokens_of
 from monitors.types import PLAIN_ASPECTS, Aspect, Sample
@@ -131,7 +131,7 @@ class EDetector:
         self._count, self._begins = state.count, state.begins
         self._late = _late_bets(reference, listens, seed, state, recent or {})
         self._stakes = {aspect: state.stakes.get(aspect, Stake()) for aspect in aspects} | {
-            aspect: state.stakes.get(aspect, _LATE_STAKE) for aspect in self._late
+            aspect: state.stakes.get(aspect, _late_stake(aspect)) for aspect in self._late
         }
         self._recent: deque[tuple[int, str]] = deque()
         self._groups: Counter[str] = Counter()
@@ -187,7 +187,7 @@ class EDetector:
     def restart(self) -> None:
         """Stake anew, as after an alarm. What was learned of the latest conversations stays."""
         self._stakes = {
-            aspect: replace(_LATE_STAKE if aspect in self._late else Stake(), spread=stake.spread)
+            aspect: replace(_late_stake(aspect) if aspect in self._late else Stake(), spread=stake.spread)
             for aspect, stake in self._stakes.items()
         }
 
@@ -218,9 +218,6 @@ class EDetector:
                 del self._groups[group]
 
 
-_LATE_STAKE = Stake(shares=(1 / LATE_EXPERTS,) * LATE_EXPERTS, spread=())
-
-
 def _staked(stake: Stake, made: Floats, key: int, *, spread: tuple[float, ...]) -> Stake:
     """Return a stake after a bet, by what each expert made of one unit."""
     shares: Floats = np.asarray(stake.shares)
@@ -234,6 +231,11 @@ def _staked(stake: Stake, made: Floats, key: int, *, spread: tuple[float, ...]) 
     )
 
 
+def _late_stake(aspect: Aspect) -> Stake:
+    count = experts_of(aspect).count
+    return Stake(shares=(1 / count,) * count, spread=())
+
+
 def _late_bets(
     reference: Sequence[Sample],
     listens: Collection[Aspect],
@@ -245,7 +247,13 @@ def _late_bets(
     by_day = bool(times) and max(times) - min(times) >= DAY
     groups = {key: sample.group for key, sample in recent.items()}
     return {
-        aspect: LateBets(state.heard.get(aspect, Heard()), groups, seed=f"{seed}/{aspect}", by_day=by_day)
+        aspect: LateBets(
+            state.heard.get(aspect, Heard()),
+            groups,
+            experts=experts_of(aspect),
+            seed=f"{seed}/{aspect}",
+            by_day=by_day,
+        )
         for aspect in LATE
         if aspect in listens
     }

@@ -11,7 +11,7 @@ import pytest
 from daemon.detection import state_json, state_of
 from daemon.translate import late_aspects
 from monitors.edetector import DetectorState, EDetector
-from monitors.late import LATE, LATE_EXPERTS, Signal, late_payoffs
+from monitors.late import LATE, Signal, experts_of
 from monitors.signals import loss_signal, opinion_signal
 from monitors.types import Aspect, Turn
 from tests.factories_daemon import line_settings
@@ -69,11 +69,17 @@ class Ear:
         return self.detector.state.stakes[self.aspect].wealth
 
 
-def test_every_bet_is_fair_and_pays_for_what_is_worse() -> None:
-    steps = 20_000
-    made = [late_payoffs((n + 0.5) / steps) for n in range(steps)]
+@pytest.mark.parametrize("aspect", LATE)
+def test_every_bet_is_fair(aspect: Aspect) -> None:
+    steps, experts = 20_000, experts_of(aspect)
+    made = [experts.payoffs((n + 0.5) / steps) for n in range(steps)]
 
-    assert sum(made) / steps == pytest.approx([1.0] * LATE_EXPERTS, abs=1e-3)
+    assert sum(made) / steps == pytest.approx([1.0] * experts.count, abs=1e-3)
+
+
+def test_a_bet_pays_for_what_is_worse() -> None:
+    made = [experts_of(Aspect.QUALITY).payoffs((n + 0.5) / 1_000) for n in range(1_000)]
+
     assert all((earlier >= later).all() for earlier, later in pairwise(made))
 
 
@@ -219,7 +225,7 @@ def test_after_an_alarm_it_stakes_anew() -> None:
     ear.detector.restart()
 
     assert not ear.detector.alarmed
-    assert len(ear.detector.state.stakes[Aspect.QUALITY].shares) == LATE_EXPERTS
+    assert len(ear.detector.state.stakes[Aspect.QUALITY].shares) == experts_of(Aspect.QUALITY).count
     assert ear.detector.state.heard[Aspect.QUALITY].until == ear.number
 
 
