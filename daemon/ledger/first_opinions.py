@@ -22,7 +22,7 @@ def note_first_opinions(
     """Number the opinions of a batch, once each conversation has its feedback; one on which there is one keeps it.
 
     ``kept`` are the batch's conversations, ``named`` those that feedback of its own names, whenever it came. Of several
-    opinions that come at once the newest counts, and the time is the earliest's: that of a conversation is its own.
+    opinions that come at once the newest counts, and the earliest gives the time; one inside a conversation has its time.
     """
     talks = (talk.conversation for talk in kept)
     said = {

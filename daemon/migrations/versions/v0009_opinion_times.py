@@ -1,4 +1,4 @@
-"""When users first said what they think of conversations.
+"""When users first said what they thought of conversations.
 
 Revision: 0009
 """
@@ -15,7 +15,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the column, and fill it where feedback that came by itself tells. Of the rest nobody noted whether it did."""
+    """Add the column, and fill it where feedback that came by itself tells."""
     op.add_column("opinions", sa.Column("at", tables.UtcTime()))
     op.execute(_KNOWN)
 
