@@ -188,7 +188,12 @@ def _watching(
         stores.windows,
         stores.conversations,
         stores.detectors,
-        Hearing(stores.signals, stores.conversations),
+        Hearing(
+            stores.signals,
+            stores.conversations,
+            wait=timedelta(hours=settings.monitors.feedback_wait_h),
+            clock=utc_now,
+        ),
         new_detector=new_detector,
         metrics=metrics,
         clock=utc_now,

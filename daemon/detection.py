@@ -17,6 +17,7 @@ _SAID: Mapping[Aspect, str] = {
     Aspect.DEFECTS: "empty, repeated or cut-off turns",
     Aspect.LABEL: "labels",
     Aspect.QUALITY: "what users think of the answers",
+    Aspect.FEEDBACK_RATE: "how many users say what they think",
     Aspect.CONCEPT: "the live version's loss",
     Aspect.EMBEDDING: "what users mean, by the embedding model",
 }

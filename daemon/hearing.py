@@ -1,15 +1,17 @@
 """Tells the sequential detector what became known of conversations after it has seen them."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from itertools import takewhile
 
+from daemon.clock import Clock
 from daemon.facts import StoredConversation, StoredReference
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.signals import LateSignal, SignalLedger
 from daemon.samples import sample_of
 from monitors.edetector import EDetector
 from monitors.late import LATE, Signal
-from monitors.signals import loss_signal, opinion_signal
+from monitors.signals import loss_signal, opinion_signal, spoken_signal
 from monitors.types import Aspect
 
 #: Signals of an aspect that are told at a time.
@@ -17,15 +19,20 @@ _PAGE = 100
 
 
 class Hearing:
-    """Reads opinions and losses in the order in which the ledger got them, each once.
+    """Reads opinions and losses in the order in which the ledger got them, each once, and who said nothing in time.
 
     Those of the reference are ranked among whenever they come; on conversations of the stream is bet. Counted are opinions
-    on answers of the reference's version, or of one that nobody named, and losses of that version.
+    on answers of the reference's version, or of one that nobody named, silence about them, and losses of that version.
     """
 
-    def __init__(self, signals: SignalLedger, conversations: ConversationLedger) -> None:
+    def __init__(
+        self, signals: SignalLedger, conversations: ConversationLedger, *, wait: timedelta, clock: Clock
+    ) -> None:
+        """``wait``: how long users have to say what they think of a conversation."""
         self._signals = signals
         self._conversations = conversations
+        self._wait = wait
+        self._clock = clock
 
     def tell(self, detector: EDetector, reference: StoredReference, *, seen: int) -> bool:
         """Tell a page of each aspect, and nothing more from an alarm on; return whether there was something to tell.
@@ -51,6 +58,11 @@ class Hearing:
     def _next(self, aspect: Aspect, reference: StoredReference, after: int) -> Iterable[LateSignal]:
         if aspect is Aspect.QUALITY:
             return self._signals.opinions(after=after, limit=_PAGE)
+        if aspect is Aspect.FEEDBACK_RATE:
+            begins = reference.range.first - 1 if reference.range else 0  # earlier conversations say nothing
+            return self._signals.spoken(
+                after=max(after, begins), limit=_PAGE, now=self._clock(), wait=self._wait
+            )
         return self._signals.losses(reference.version, after=after, limit=_PAGE)
 
 
@@ -67,4 +79,6 @@ def _signal(
         return loss_signal(talk.seq, sample_of(talk), found.value, own=own, fresh=fresh)
     if talk.version not in (None, reference.version):
         return None
+    if aspect is Aspect.FEEDBACK_RATE:
+        return spoken_signal(talk.seq, sample_of(talk), spoke=bool(found.value), fresh=fresh)
     return opinion_signal(talk.seq, sample_of(talk), found.value, rated=found.kind == "rating", fresh=fresh)

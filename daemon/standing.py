@@ -15,7 +15,9 @@ RECURRENCE = "recurrence"
 LOOKS = 3
 #: What users say tells nothing of a change in these, so no window is asked to confirm it: an alarm mostly about one of
 #: them stands by itself, and its triage looks at feedback, losses and defects.
-UNSEEN_IN_WORDS = frozenset({Aspect.REPLY, Aspect.DEFECTS, Aspect.QUALITY, Aspect.CONCEPT})
+UNSEEN_IN_WORDS = frozenset(
+    {Aspect.REPLY, Aspect.DEFECTS, Aspect.QUALITY, Aspect.FEEDBACK_RATE, Aspect.CONCEPT}
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

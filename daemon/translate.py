@@ -102,7 +102,7 @@ def aspects(settings: Settings) -> tuple[Aspect, ...]:
 def late_aspects(settings: Settings) -> tuple[Aspect, ...]:
     """Return what the detector hears of after it has seen a conversation."""
     loss = (Aspect.CONCEPT,) if settings.monitors.loss_share else ()
-    return (Aspect.QUALITY, *loss)
+    return (Aspect.QUALITY, Aspect.FEEDBACK_RATE, *loss)
 
 
 def policy_settings(settings: Settings) -> PolicySettings:

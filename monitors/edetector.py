@@ -37,7 +37,7 @@ import numpy as np
 from monitors.betting import DRAWN, EXPERTS, HORIZONS, VIEWS, Bettor, Floats, payoffs
 from monitors.cycles import NEAR, KnownTimes
 from monitors.hyperplanes import centre_of
-from monitors.late import LATE, LATE_EXPERTS, Heard, LateBets, Signal, keys_of
+from monitors.late import LATE, Heard, LateBets, Signal, experts_of, keys_of
 from monitors.times import DAY, MONDAY, WEEK, core, spanned_days
 from monitors.tokens import BUCKETS, Tokens, tokens_of
 from monitors.types import PLAIN_ASPECTS, Aspect, Sample
@@ -133,7 +133,9 @@ class EDetector:
         state = state or DetectorState()
         self._count, self._begins = state.count, state.begins
         self._late = _late_bets(reference, listens, seed, state, recent or {})
-        fresh = {aspect: Stake() for aspect in aspects} | dict.fromkeys(self._late, _LATE_STAKE)
+        fresh = {aspect: Stake() for aspect in aspects} | {
+            aspect: _late_stake(aspect) for aspect in self._late
+        }
         self._stakes = {
             aspect: _fitting(state.stakes.get(aspect, stake), stake) for aspect, stake in fresh.items()
         }
@@ -191,7 +193,7 @@ class EDetector:
     def restart(self) -> None:
         """Stake anew, as after an alarm. What was learned of the latest conversations stays."""
         self._stakes = {
-            aspect: replace(_LATE_STAKE if aspect in self._late else Stake(), spread=stake.spread)
+            aspect: replace(_late_stake(aspect) if aspect in self._late else Stake(), spread=stake.spread)
             for aspect, stake in self._stakes.items()
         }
 
@@ -222,9 +224,6 @@ class EDetector:
                 del self._groups[group]
 
 
-_LATE_STAKE = Stake(shares=(1 / LATE_EXPERTS,) * LATE_EXPERTS, spread=())
-
-
 def _fitting(kept: Stake, new: Stake) -> Stake:
     """Return the stake that was kept; where a release with other experts kept it, its wealth among those of today."""
     if (len(kept.shares), len(kept.spread)) == (len(new.shares), len(new.spread)):
@@ -245,6 +244,11 @@ def _staked(stake: Stake, made: Floats, key: int, *, spread: tuple[float, ...]) 
     )
 
 
+def _late_stake(aspect: Aspect) -> Stake:
+    count = experts_of(aspect).count
+    return Stake(shares=(1 / count,) * count, spread=())
+
+
 def _late_bets(
     reference: Sequence[Sample],
     listens: Collection[Aspect],
@@ -256,7 +260,13 @@ def _late_bets(
     by_day = bool(times) and max(times) - min(times) >= DAY
     groups = {key: sample.group for key, sample in recent.items()}
     return {
-        aspect: LateBets(state.heard.get(aspect, Heard()), groups, seed=f"{seed}/{aspect}", by_day=by_day)
+        aspect: LateBets(
+            state.heard.get(aspect, Heard()),
+            groups,
+            experts=experts_of(aspect),
+            seed=f"{seed}/{aspect}",
+            by_day=by_day,
+        )
         for aspect in LATE
         if aspect in listens
     }

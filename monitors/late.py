@@ -1,4 +1,5 @@
-"""Bets on what becomes known of conversations after they were seen: what users thought of them, the live version's loss.
+"""Bets on what becomes known of conversations after they were seen: whether users said what they thought of them, what
+it was, the live version's loss.
 
 Each signal is ranked among all earlier ones of its kind, the reference's and the stream's alike: p is the share of them,
 itself included, that is at least as bad, ties broken by chance. While they are exchangeable, p is uniform and independent
@@ -8,7 +9,8 @@ section 4.5). So a bet on p is fair with a reference of twenty signals too: it i
 
 Experts bet that signals have become worse. Each does so by a density that falls in p, so that a stream with better
 signals than the reference's pays less than 1 on average: conversations that the live version has learned from, or answered
-itself, may only be in the stream without harm.
+itself, may only be in the stream without harm. How many users say anything is bad news either way (nobody cares, or many
+complain), so further experts bet that it has become less.
 
 That p is fair given what earlier *signals* said. Of the conversation itself more is known by then, and what it says may
 tell of its signal: strictly, a sum of e-detectors promises its run length in a filtration that they share (Choe and Ramdas,
@@ -30,14 +32,36 @@ from monitors.types import Aspect
 Floats = NDArray[np.float64]
 
 #: What becomes known late.
-LATE = (Aspect.QUALITY, Aspect.CONCEPT)
-#: Experts bet that the odds of being among the worst share of all have become so many times as large.
-_WORST, _ODDS = (0.05, 0.1, 0.2, 0.35, 0.5), (2.0, 5.0)
-_SHARES = np.repeat(_WORST, len(_ODDS))
-_MORE = np.tile(_ODDS, len(_WORST)) * _SHARES
-_WITHIN = _MORE / (1 - _SHARES + _MORE)  # what an expert takes the share to be now
+LATE = (Aspect.QUALITY, Aspect.FEEDBACK_RATE, Aspect.CONCEPT)
+_EITHER_WAY = frozenset({Aspect.FEEDBACK_RATE})
 
-LATE_EXPERTS = len(_SHARES) + 1  # one of them never bets
+
+@dataclass(frozen=True, slots=True)
+class Experts:
+    """Each bets that the odds of being among the worst ``shares`` of all have changed so that ``within`` of all are, now."""
+
+    shares: Floats
+    within: Floats
+
+    @property
+    def count(self) -> int:
+        """How many there are, with one that never bets."""
+        return len(self.shares) + 1
+
+    def payoffs(self, p: float) -> Floats:
+        """Return what each makes of one unit where ``p`` of all are at least as bad."""
+        bets = np.where(p < self.shares, self.within / self.shares, (1 - self.within) / (1 - self.shares))
+        return np.append(bets, 1.0)
+
+
+def _betting_on(*odds: float) -> Experts:
+    shares = np.repeat(_WORST, len(odds))
+    more = np.tile(odds, len(_WORST)) * shares
+    return Experts(shares, more / (1 - shares + more))
+
+
+_WORST = (0.05, 0.1, 0.2, 0.35, 0.5)
+_WORSE, _OTHERWISE = _betting_on(2.0, 5.0), _betting_on(0.2, 0.5, 2.0, 5.0)
 #: Signals whose users are remembered: one of a user counts meanwhile, as those of one user depend on each other.
 _REMEMBERED = 400
 _PARTS_OF_A_DAY = 4
@@ -67,13 +91,16 @@ class Heard:
 class LateBets:
     """Ranks the signals of one aspect. Memory is bounded by how many kinds and levels there are."""
 
-    def __init__(self, heard: Heard, groups: Mapping[int, str], *, seed: str, by_day: bool) -> None:
+    def __init__(
+        self, heard: Heard, groups: Mapping[int, str], *, experts: Experts, seed: str, by_day: bool
+    ) -> None:
         """``groups`` are those of the remembered keys; ``by_day``: signals of a part of the day are a kind."""
         #: Number of the newest signal.
         self.until = heard.until
         self._levels = {kind: Counter(dict(levels)) for kind, levels in heard.levels.items()}
         self._recent = deque((key, groups[key]) for key in heard.recent if key in groups)
         self._groups = Counter(group for _, group in self._recent)
+        self._experts = experts
         self._seed = seed
         self._by_day = by_day
 
@@ -94,7 +121,7 @@ class LateBets:
         self.until = number
         if signal is None or signal.group in self._groups:
             return None
-        made = late_payoffs(self._rank(number, signal)) if signal.fresh else None
+        made = self._experts.payoffs(self._rank(number, signal)) if signal.fresh else None
         self._remember(signal)
         return made
 
@@ -119,10 +146,9 @@ class LateBets:
         return f"{signal.kind}, {part}"
 
 
-def late_payoffs(p: float) -> Floats:
-    """Return what each expert makes of one unit where ``p`` of all are at least as bad."""
-    bets = np.where(p < _SHARES, _WITHIN / _SHARES, (1 - _WITHIN) / (1 - _SHARES))
-    return np.append(bets, 1.0)
+def experts_of(aspect: Aspect) -> Experts:
+    """Return who bets on a late aspect."""
+    return _OTHERWISE if aspect in _EITHER_WAY else _WORSE
 
 
 def keys_of(heard: Iterable[Heard]) -> set[int]:

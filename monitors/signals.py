@@ -1,4 +1,4 @@
-"""Makes what becomes known of a conversation later comparable: the user's opinion, the live version's loss."""
+"""Makes what becomes known of a conversation later comparable: the user's opinion, or none, the live version's loss."""
 
 from math import log2
 
@@ -24,6 +24,13 @@ def opinion_signal(key: int, sample: Sample, score: float, *, rated: bool, fresh
         kind="rating" if rated else "thumb",
         level=round(-score / _SCORE_STEP),
         fresh=fresh,
+    )
+
+
+def spoken_signal(key: int, sample: Sample, *, spoke: bool, fresh: bool) -> Signal:
+    """Return whether a user said in time what he thought of a conversation."""
+    return Signal(
+        key=key, group=sample.group, at=sample.at, kind="conversation", level=int(spoke), fresh=fresh
     )
 
 

@@ -34,6 +34,7 @@ class Aspect(StrEnum):
     DEFECTS = "defects"  # empty, repeated or cut-off turns: the data, not the world
     LABEL = "label"  # intents and the like, where the producer names them
     QUALITY = "quality"  # what users think of the answers
+    FEEDBACK_RATE = "feedback_rate"  # how many users say what they think, whatever it is
     CONCEPT = "concept"  # the live version's loss: the same questions want other answers
     EMBEDDING = "embedding"  # what users mean, where an embedding model is configured
 

@@ -1,6 +1,8 @@
 """Numbers what users first thought of conversations: the order in which a detector hears it."""
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection, select
 
@@ -19,31 +21,50 @@ def note_first_opinions(
 ) -> None:
     """Number the opinions of a batch, once each conversation has its feedback; one on which there is one keeps it.
 
-    ``kept`` are the batch's conversations, ``named`` those that feedback of its own names, whenever it came.
+    ``kept`` are the batch's conversations, ``named`` those that feedback of its own names, whenever it came. Of several
+    opinions that come at once the newest counts, and the earliest gives the time; one inside a conversation has its time.
     """
     talks = (talk.conversation for talk in kept)
-    said = {talk.conversation_id: talk.feedback for talk in talks if talk.feedback is not None}
-    said |= _newest(connection, named)
+    said = {
+        talk.conversation_id: _Said(talk.feedback, talk.at) for talk in talks if talk.feedback is not None
+    }
+    for id_, later in _said_of(connection, named).items():
+        within = said.get(id_)
+        said[id_] = later if within is None else _Said(later.newest, min(within.first_at, later.first_at))
     if not said:
         return
     columns = (conversations.c.seq, conversations.c.conversation_id)
     there = among(connection, conversations.c.conversation_id, said)
     rows = [
-        {"seq": seq, "kind": said[id_].kind, "score": said[id_].score}
+        {
+            "seq": seq,
+            "kind": said[id_].newest.kind,
+            "score": said[id_].newest.score,
+            "at": said[id_].first_at,
+        }
         for seq, id_ in connection.execute(select(*columns).where(there).order_by(conversations.c.seq))
     ]
     if rows:
         connection.execute(insert_or_ignore(connection, opinions), rows)
 
 
-def _newest(connection: Connection, named: Collection[str]) -> dict[str, Feedback]:
-    """Return the newest feedback on each of these conversations."""
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a user said of a conversation by now."""
+
+    newest: Feedback
+    first_at: datetime
+
+
+def _said_of(connection: Connection, named: Collection[str]) -> dict[str, _Said]:
+    """Return what feedback of its own says of each of these conversations."""
     if not named:
         return {}
     said = feedback.c
-    columns = (said.conversation_id, said.thumb, said.rating, said.correction)
+    columns = (said.conversation_id, said.at, said.thumb, said.rating, said.correction)
     query = select(*columns).where(among(connection, said.conversation_id, named)).order_by(*NEWEST_FIRST)
-    found: dict[str, Feedback] = {}
-    for id_, thumb, rating, correction in connection.execute(query):
-        found.setdefault(id_, Feedback(thumb=thumb, rating=rating, correction=correction))
+    found: dict[str, _Said] = {}
+    for id_, at, thumb, rating, correction in connection.execute(query):
+        said_then = Feedback(thumb=thumb, rating=rating, correction=correction)
+        found[id_] = _Said(found[id_].newest if id_ in found else said_then, at)
     return found

@@ -1,7 +1,8 @@
-"""Keeps what becomes known of conversations late, in the order in which it did: opinions, and a version's losses."""
+"""Keeps what becomes known of conversations late, in the order in which it did: opinions, or none, a version's losses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sqlalchemy import Engine, func, select
 
@@ -17,7 +18,8 @@ class LateSignal:
 
     number: int  # rises in the order of arrival; never used again
     seq: int
-    #: An opinion's score from -1 (worst) to 1 (best), or a loss in nats per token; None where there was no reply.
+    #: An opinion's score from -1 (worst) to 1 (best); 1 where a user said what he thinks, else 0; or a loss in nats per
+    #: token, None where there was no reply.
     value: float | None
     kind: str = ""  # of an opinion: thumb, rating or correction
 
@@ -45,6 +47,33 @@ class SignalLedger:
                 LateSignal(number=row["number"], seq=row["seq"], value=row["score"], kind=row["kind"])
                 for row in connection.execute(query).mappings()
             ]
+
+    def spoken(self, *, after: int, limit: int, now: datetime, wait: timedelta) -> list[LateSignal]:
+        """Return of the next conversations after one, by seq, whether users said within ``wait`` what they think.
+
+        Those come to an end with the first that is too young. A conversation is old enough where it was received so long
+        ago, and the stream was read on for as long by its own times: what waits to be read, after an outage or while intake
+        is halted, is no silence. An opinion of a time that nobody noted was in time.
+        """
+        talks = conversations.c
+        query = (
+            select(talks.seq, talks.at, talks.received_at, opinions.c.number, opinions.c.at)
+            .select_from(conversations.outerjoin(opinions, opinions.c.seq == talks.seq))
+            .where(talks.seq > after)
+            .order_by(talks.seq)
+            .limit(limit)
+        )
+        newest = select(talks.at).order_by(talks.seq.desc()).limit(1)
+        told: list[LateSignal] = []
+        with self._reads.begin() as connection:
+            read_until = connection.scalar(newest)
+            for seq, at, received, opinion, said_at in connection.execute(query):
+                # The earlier of both, as a conversation of the future would hold up all that come after.
+                if now - received < wait or read_until is None or read_until - min(at, received) < wait:
+                    break
+                in_time = opinion is not None and (said_at is None or said_at - at <= wait)
+                told.append(LateSignal(number=seq, seq=seq, value=float(in_time)))
+        return told
 
     def losses(self, version: str, *, after: int, limit: int) -> list[LateSignal]:
         """Return the losses of a version on conversations that were drawn, the next ones after a number."""

@@ -136,6 +136,7 @@ opinions = Table(
     Column("seq", BigInteger, ForeignKey("conversations.seq"), nullable=False, unique=True),
     Column("kind", String(16), nullable=False),  # thumb, rating or correction
     Column("score", Float, nullable=False),
+    Column("at", UtcTime),  # when the first was given; None: an older release did not note it
     sqlite_autoincrement=True,
 )
 

@@ -1,7 +1,8 @@
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeAlias
 
@@ -10,22 +11,26 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Engine, MetaData, text
+from sqlalchemy import Connection, Engine, MetaData, insert, select, text
 
 import daemon.migrations
+from daemon.conversation import Feedback
 from daemon.errors import LedgerError
 from daemon.facts import Coordinates, TrainingRecord
+from daemon.ledger.conversation_rows import insert_conversations
 from daemon.ledger.counts import LedgerCounts
 from daemon.ledger.database import bind_identity, connect, open_ledger
 from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.signals import LateSignal, SignalLedger
-from daemon.ledger.tables import metadata
+from daemon.ledger.tables import feedback, metadata, opinions
 from daemon.ledger.trainings import TrainingLedger
 from registry.names import VersionName
 from registry.sql import SqlStore
 from registry.tables import metadata as registry_metadata
+from tests.factories_ledger import NOW, TOPIC, a_talk
 
 Opener: TypeAlias = Callable[[str], Engine]
+SOON, LATER = NOW + timedelta(hours=1), NOW + timedelta(hours=2)
 
 
 @pytest.fixture
@@ -74,15 +79,40 @@ def test_a_ledger_of_the_first_release_keeps_its_facts(tmp_path: Path) -> None:
 
 def an_old_ledger(url: str) -> None:
     """A conversation, feedback on it, a dead letter, and a version that learned from it, as release 0.1 wrote them."""
+    with of_schema(url, "0001") as connection:
+        for statement in OLD:
+            connection.exec_driver_sql(statement)
+
+
+@contextmanager
+def of_schema(url: str, revision: str) -> Iterator[Connection]:
+    """A ledger that an older release made, to write into."""
     engine = connect(url)
     with engine.begin() as connection:
         config = Config()
         config.set_main_option("script_location", str(Path(daemon.migrations.__file__).parent))
         config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-        for statement in OLD:
-            connection.exec_driver_sql(statement)
+        command.upgrade(config, revision)
+        yield connection
     engine.dispose()
+
+
+def test_opinions_of_before_get_the_time_of_the_first_feedback_if_it_came_by_itself(
+    database: str, opened: Opener
+) -> None:
+    inline, spoken, silent = (a_talk(n, feedback=Feedback(thumb="up") if n == 0 else None) for n in range(3))
+    said = {"thumb": "up", "score": 1.0, "topic": TOPIC, "partition": 0, "offset": 3, "received_at": LATER}
+    with of_schema(database, "0008") as connection:
+        insert_conversations(connection, [inline, spoken, silent], NOW)
+        for digest, at in (("second", LATER), ("first", SOON)):
+            connection.execute(insert(feedback).values(digest=digest, conversation_id="c1", at=at, **said))
+        for seq in (1, 2):
+            connection.execute(insert(opinions).values(seq=seq, kind="thumb", score=1.0))
+
+    with opened(database).connect() as connection:
+        times = connection.execute(select(opinions.c.seq, opinions.c.at).order_by(opinions.c.seq)).all()
+
+    assert times == [(1, None), (2, SOON)]
 
 
 LINEAGE: dict[str, object] = {

@@ -1,10 +1,10 @@
 """Opinions and losses are numbered in the order in which they became known, on both databases."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func, select, update
 
 from daemon.conversation import Feedback
 from daemon.facts import (
@@ -26,6 +26,7 @@ from daemon.ledger.trainings import TrainingLedger
 from tests.factories_ledger import NOW, a_batch, a_feedback, a_talk, talks
 
 LATER = NOW + timedelta(hours=1)
+DAY = timedelta(days=1)
 
 
 @pytest.fixture
@@ -80,6 +81,100 @@ def test_of_two_that_come_at_once_the_newer_counts(intake: IntakeLedger, signals
     intake.record(a_batch([a_talk(0)], feedback=said))
 
     assert heard(signals) == [(1, 1.0, "thumb")]
+
+
+def spoken(
+    signals: SignalLedger, *, now: datetime = NOW + 9 * DAY, after: int = 0, limit: int = 99
+) -> list[tuple[int, float | None]]:
+    """Who said within a day what he thinks."""
+    found = signals.spoken(after=after, limit=limit, now=now, wait=DAY)
+    assert all(one.number == one.seq for one in found)
+    return [(one.seq, one.value) for one in found]
+
+
+def read_on(intake: IntakeLedger, offset: int, *, days: float = 9) -> None:
+    """One more conversation, up to whose time the stream is read."""
+    at = NOW + days * DAY
+    intake.record(a_batch([a_talk(offset, at=at)], at=at))
+
+
+def test_users_spoke_in_time_or_not(intake: IntakeLedger, signals: SignalLedger) -> None:
+    in_time, late = NOW + DAY, NOW + DAY + timedelta(seconds=1)
+    intake.record(a_batch([rated(0, 3.0), *talks(1, 4)]))
+    intake.record(a_batch(feedback=[a_feedback(5, "c1", at=in_time), a_feedback(6, "c2", at=late)]))
+    intake.record(a_batch(feedback=[a_feedback(7, "c3", at=late), a_feedback(8, "c3", at=in_time)]))
+    read_on(intake, 9)
+
+    assert spoken(signals) == [(1, 1.0), (2, 1.0), (3, 0.0), (4, 1.0), (5, 0.0)]
+    assert spoken(signals, after=1, limit=2) == [(2, 1.0), (3, 0.0)]
+    assert spoken(signals, after=5) == []
+
+
+def test_a_user_who_spoke_with_the_conversation_and_again_later_spoke_in_time(
+    intake: IntakeLedger, signals: SignalLedger
+) -> None:
+    intake.record(a_batch([rated(0, 3.0)], feedback=[a_feedback(1, "c0", at=NOW + 2 * DAY)]))
+    read_on(intake, 2)
+
+    assert spoken(signals) == [(1, 1.0)]
+    assert heard(signals) == [(1, 1.0, "thumb")]
+
+
+def test_an_opinion_of_an_unknown_time_was_in_time(
+    intake: IntakeLedger, signals: SignalLedger, engine: Engine
+) -> None:
+    intake.record(a_batch([a_talk(0)], feedback=[a_feedback(1, "c0", at=NOW + 5 * DAY)]))
+    read_on(intake, 2)
+    assert spoken(signals) == [(1, 0.0)]
+
+    with engine.begin() as connection:
+        connection.execute(update(opinions).values(at=None))
+
+    assert spoken(signals) == [(1, 1.0)]
+
+
+def test_whether_a_user_spoke_is_told_once_the_wait_is_over_since_the_ledger_got_the_conversation(
+    intake: IntakeLedger, signals: SignalLedger
+) -> None:
+    """However long ago it took place: feedback on it may be about to be read."""
+    intake.record(a_batch([a_talk(0)], at=NOW + DAY))
+    read_on(intake, 1, days=2)
+
+    assert spoken(signals, now=NOW + 2 * DAY - timedelta(seconds=1)) == []
+    assert spoken(signals, now=NOW + 2 * DAY) == [(1, 0.0)]
+
+
+def test_what_the_stream_was_not_read_for_is_no_silence(intake: IntakeLedger, signals: SignalLedger) -> None:
+    """Nothing was read for a week: the feedback of its first day is still in the topic."""
+    intake.record(a_batch([a_talk(0)]))
+    read_on(intake, 1, days=0.5)
+    week = NOW + 7 * DAY
+    assert spoken(signals, now=week) == []
+
+    said = a_feedback(2, "c1", at=NOW + DAY)
+    intake.record(a_batch([a_talk(3, at=NOW + DAY)], feedback=[said], at=week))
+    assert spoken(signals, now=week) == [(1, 0.0)]
+    read_on(intake, 4, days=7)
+
+    assert spoken(signals, now=week) == [(1, 0.0), (2, 1.0)]
+
+
+def test_a_conversation_of_the_future_holds_nobody_up(intake: IntakeLedger, signals: SignalLedger) -> None:
+    intake.record(a_batch([a_talk(0, at=NOW + 9_000 * DAY), a_talk(1)]))
+    read_on(intake, 2, days=1)
+
+    assert spoken(signals, now=NOW + DAY) == [(1, 0.0), (2, 0.0)]
+
+
+def test_nobody_is_told_of_who_came_after_one_that_is_too_young(
+    intake: IntakeLedger, signals: SignalLedger
+) -> None:
+    """A replica's clock was ahead. What comes after waits, as one that is passed over would never be told of."""
+    intake.record(a_batch([a_talk(0)], at=NOW))
+    intake.record(a_batch([a_talk(1)], at=NOW + DAY))
+    intake.record(a_batch([a_talk(2, at=NOW + DAY)], at=NOW))
+
+    assert spoken(signals, now=NOW + DAY) == [(1, 0.0)]
 
 
 def test_losses_are_numbered_once_a_version_and_conversation(
@@ -148,6 +243,8 @@ def test_the_forgotten_are_heard_of_no_more_and_numbers_are_never_used_again(
     signals.add_losses("chat-v0", {3: (1.0, 2)})
     assert [one.seq for one in signals.opinions(after=last.number, limit=9)] == [3]
     assert [one.seq for one in signals.losses("chat-v0", after=drawn.number, limit=9)] == [3]
+    read_on(intake, 3)
+    assert spoken(signals) == [(1, 1.0), (3, 1.0)]
 
 
 def test_both_go_with_their_conversation_and_losses_with_their_version(

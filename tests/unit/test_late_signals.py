@@ -11,8 +11,8 @@ import pytest
 from daemon.detection import state_json, state_of
 from daemon.translate import late_aspects
 from monitors.edetector import DetectorState, EDetector
-from monitors.late import LATE, LATE_EXPERTS, Signal, late_payoffs
-from monitors.signals import loss_signal, opinion_signal
+from monitors.late import LATE, Signal, experts_of
+from monitors.signals import loss_signal, opinion_signal, spoken_signal
 from monitors.types import Aspect, Turn
 from tests.factories_daemon import line_settings
 from tests.unit.test_edetector import AT, SHOP, a_talk, reference
@@ -43,6 +43,15 @@ def losses(count: int, mean: float, *, seed: int, fresh: bool = True) -> Iterato
         yield loss_signal(number, talk, max(0.0, chance.gauss(mean, 0.5)), own=False, fresh=fresh)
 
 
+def words(count: int, share: float, *, seed: int, fresh: bool = True) -> Iterator[Signal]:
+    """Conversations of different users, of whom a share says what they think."""
+    chance = random.Random(seed)
+    for number in range(count):
+        key = FRESH + number if fresh else number
+        talk = replace(TALK, group=f"{seed}/{number}")
+        yield spoken_signal(key, talk, spoke=chance.random() < share, fresh=fresh)
+
+
 def a_detector(**changes: object) -> EDetector:
     return EDetector([], listens=LATE, conversations_between_false_alarms=N, **changes)  # type: ignore[arg-type]
 
@@ -69,11 +78,17 @@ class Ear:
         return self.detector.state.stakes[self.aspect].wealth
 
 
-def test_every_bet_is_fair_and_pays_for_what_is_worse() -> None:
-    steps = 20_000
-    made = [late_payoffs((n + 0.5) / steps) for n in range(steps)]
+@pytest.mark.parametrize("aspect", LATE)
+def test_every_bet_is_fair(aspect: Aspect) -> None:
+    steps, experts = 20_000, experts_of(aspect)
+    made = [experts.payoffs((n + 0.5) / steps) for n in range(steps)]
 
-    assert sum(made) / steps == pytest.approx([1.0] * LATE_EXPERTS, abs=1e-3)
+    assert sum(made) / steps == pytest.approx([1.0] * experts.count, abs=1e-3)
+
+
+def test_a_bet_pays_for_what_is_worse() -> None:
+    made = [experts_of(Aspect.QUALITY).payoffs((n + 0.5) / 1_000) for n in range(1_000)]
+
     assert all((earlier >= later).all() for earlier, later in pairwise(made))
 
 
@@ -104,6 +119,25 @@ def test_a_loss_that_rises_by_three_tenths_of_a_nat_is_found() -> None:
 
     assert ear.tell(losses(400, 2.3, seed=3)) is not None
     assert ear.detector.state.leading is Aspect.CONCEPT
+
+
+@pytest.mark.parametrize(("usual", "now"), [(0.2, 0.05), (0.05, 0.2), (0.2, 0.0)])
+def test_fewer_or_more_users_who_say_something_are_found_and_named(usual: float, now: float) -> None:
+    ear = Ear(Aspect.FEEDBACK_RATE)
+    ear.tell(words(400, usual, seed=1, fresh=False))
+    assert ear.tell(words(400, usual, seed=2)) is None
+
+    assert ear.tell(words(600, now, seed=3)) is not None
+    assert ear.detector.state.leading is Aspect.FEEDBACK_RATE
+
+
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.2, 1.0])
+def test_as_many_users_as_before_raise_no_alarm(share: float) -> None:
+    for seed in range(5):
+        ear = Ear(Aspect.FEEDBACK_RATE)
+        ear.tell(words(400, share, seed=seed, fresh=False))
+
+        assert ear.tell(words(2_000, share, seed=100 + seed)) is None
 
 
 def test_what_gets_better_is_no_change_for_the_worse() -> None:
@@ -183,7 +217,7 @@ def test_what_it_does_not_listen_to_is_no_aspect() -> None:
     assert set(LATE).isdisjoint(detector.state.stakes)
 
 
-@pytest.mark.parametrize(("share", "heard"), [(0.05, LATE), (0, (Aspect.QUALITY,))])
+@pytest.mark.parametrize(("share", "heard"), [(0.05, LATE), (0, (Aspect.QUALITY, Aspect.FEEDBACK_RATE))])
 def test_without_a_share_to_score_the_loss_is_no_aspect(
     share: float, heard: tuple[Aspect, ...], tmp_path: Path
 ) -> None:
@@ -219,7 +253,7 @@ def test_after_an_alarm_it_stakes_anew() -> None:
     ear.detector.restart()
 
     assert not ear.detector.alarmed
-    assert len(ear.detector.state.stakes[Aspect.QUALITY].shares) == LATE_EXPERTS
+    assert len(ear.detector.state.stakes[Aspect.QUALITY].shares) == experts_of(Aspect.QUALITY).count
     assert ear.detector.state.heard[Aspect.QUALITY].until == ear.number
 
 

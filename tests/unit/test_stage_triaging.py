@@ -22,7 +22,7 @@ from learners.errors import BadAdapter, ChildDied
 from learners.types import Surprisals
 from monitors.types import Outcome
 from registry.types import Version
-from tests.factories_ledger import NOW, a_batch, a_ledger, a_talk
+from tests.factories_ledger import NOW, a_batch, a_feedback, a_ledger, a_talk
 from tests.factories_registry import a_version
 
 LIVE = a_version(0, line="chat")
@@ -263,6 +263,18 @@ def test_feedback_that_falls_is_harm_whatever_the_loss(tmp_path: Path) -> None:
 
     assert world.found.outcome is Outcome.TRAIN
     assert "it hurts: feedback -0.67" in world.found.reason
+
+
+def test_users_who_fall_silent_tell_nothing_of_the_answers_so_losses_decide(world: World) -> None:
+    spoken = [a_feedback(60 + n, f"c{n}") for n in range(40)]
+    IntakeLedger(world.engine, window_size=40).record(a_batch(feedback=spoken))
+    world.change([a_talk(n) for n in range(100, 180)], leading="feedback_rate")
+
+    world.turn()
+
+    assert world.found.outcome is Outcome.IGNORE
+    assert world.found.reason.startswith("harmless: loss")
+    assert "feedback" not in world.found.reason
 
 
 def test_answers_that_change_are_for_retrieval_and_shown(world: World) -> None:

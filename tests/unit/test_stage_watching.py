@@ -1,6 +1,7 @@
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +20,13 @@ from daemon.ledger.windows import WindowLedger
 from daemon.metrics import Metrics
 from daemon.stages.watching import WatchingStage
 from monitors.edetector import DetectorState, EDetector
-from monitors.late import LATE
+from monitors.late import LATE, Heard
 from monitors.types import Aspect, Sample
 from tests.factories_ledger import NOW, a_batch, a_feedback, a_ledger, a_talk
 from tests.unit.test_edetector import SHOP, SPORT
 from tests.unit.test_edetector import a_talk as a_sample
+
+DAY = timedelta(days=1)
 
 
 class World:
@@ -36,6 +39,7 @@ class World:
         self.references.start("chat-v0", size=200, after_seq=0, now=NOW)
         self.detectors = DetectorLedger(self.engine)
         self.metrics = Metrics()
+        self.now = NOW
         self.stage = self.start()
         self.read = 0
 
@@ -45,20 +49,29 @@ class World:
         def new(reference: tuple[Sample, ...], state: DetectorState, recent: dict[int, Sample]) -> EDetector:
             return EDetector(reference, listens=LATE, state=state, recent=recent)
 
-        talks = ConversationLedger(self.engine)
         return WatchingStage(
-            self.windows, talks, self.detectors, Hearing(SignalLedger(self.engine), talks), new_detector=new,
+            self.windows, ConversationLedger(self.engine), self.detectors, self.hearing(), new_detector=new,
             metrics=self.metrics, clock=lambda: NOW,
         )  # fmt: skip
 
+    def hearing(self) -> Hearing:
+        """Users have a day to say what they think."""
+        signals, talks = SignalLedger(self.engine), ConversationLedger(self.engine)
+        return Hearing(signals, talks, wait=DAY, clock=lambda: self.now)
+
     def talk(self, count: int, topic: list[str]) -> None:
-        intake = IntakeLedger(self.engine, window_size=500)
-        intake.record(a_batch([said(n, topic) for n in range(self.read, self.read + count)]))
+        new = [said(n, topic, at=self.now) for n in range(self.read, self.read + count)]
+        IntakeLedger(self.engine, window_size=500).record(a_batch(new, at=self.now))
         self.read += count
 
+    def pass_a_day(self) -> None:
+        """The users of all conversations had the time to say what they think."""
+        self.now += DAY
+        self.talk(1, SHOP)
 
-def said(number: int, topic: list[str]) -> NewConversation:
-    return a_talk(number, user=f"u{number}", text=a_sample(number, topic).turns[0].content)
+
+def said(number: int, topic: list[str], *, at: datetime = NOW) -> NewConversation:
+    return a_talk(number, user=f"u{number}", text=a_sample(number, topic).turns[0].content, at=at)
 
 
 @pytest.fixture
@@ -227,6 +240,74 @@ def test_opinions_on_another_versions_answers_are_not_counted(world: World) -> N
     assert state.heard[Aspect.QUALITY].until == 200
 
 
+def heard_of_the_rate(world: World, reference: int = 1) -> Heard:
+    stored = world.detectors.stored(reference)
+    assert stored is not None
+    return state_of(stored.state).heard[Aspect.FEEDBACK_RATE]
+
+
+def test_nobody_is_silent_before_he_had_the_time_to_speak(world: World) -> None:
+    world.talk(200, SHOP)
+    opine(world, range(1, 51), "up")
+    world.now += timedelta(hours=1)
+    world.talk(20, SHOP)
+    step(world, 3)
+    assert heard_of_the_rate(world) == Heard()
+
+    world.now += timedelta(hours=23)
+    world.talk(1, SHOP)
+    step(world, 4)
+
+    assert heard_of_the_rate(world).until == 200
+    assert heard_of_the_rate(world).levels == {"conversation, 0": {0: 150, 1: 50}}
+
+
+def test_silence_about_another_versions_answers_is_not_counted(world: World) -> None:
+    world.talk(200, SHOP)
+    others = [
+        replace(new, conversation=replace(new.conversation, model_version=f"chat-v{new.at.offset % 2}"))
+        for new in (said(n, SHOP) for n in range(200, 300))
+    ]
+    IntakeLedger(world.engine, window_size=500).record(a_batch(others))
+    world.read = 300
+    world.pass_a_day()
+    step(world, 6)
+
+    assert heard_of_the_rate(world).until == 300
+    assert heard_of_the_rate(world).levels == {"conversation, 0": {0: 250}}
+
+
+def test_who_spoke_before_the_reference_began_is_not_asked(world: World) -> None:
+    world.talk(400, SHOP)
+    world.references.start("chat-v1", size=40, after_seq=0, now=NOW)
+    world.pass_a_day()
+
+    step(world, 1)
+
+    assert heard_of_the_rate(world, 2).until == 400
+    assert heard_of_the_rate(world, 2).levels == {"conversation, 0": {0: 40}}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(range(1, 401, 3), range(0)), (range(1, 401, 20), range(401, 701, 2))]
+)
+def test_where_other_users_speak_than_before_an_alarm_says_so(
+    before: range, after: range, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.talk(700, SHOP)
+    opine(world, [*before, *after], "up")
+    step(world, 8)
+    world.pass_a_day()
+    step(world, 8)
+    world.talk(1, SHOP)
+    step(world, 1)
+
+    raised = world.detectors.newest(9)[-1]
+    assert 380 < raised.since_seq <= 420
+    assert max(raised.evidence, key=lambda aspect: raised.evidence[aspect]) == "feedback_rate"
+    assert "mostly in how many users say what they think" in caplog.text
+
+
 def test_losses_of_the_references_version_are_heard_and_no_others(world: World) -> None:
     world.talk(300, SHOP)
     signals = SignalLedger(world.engine)
@@ -340,8 +421,7 @@ def embedded(world: World) -> FakeVectors:
 
     vectors = FakeVectors()
     world.stage = WatchingStage(
-        world.windows, (talks := ConversationLedger(world.engine)), world.detectors,
-        Hearing(SignalLedger(world.engine), talks), new_detector=new,
+        world.windows, ConversationLedger(world.engine), world.detectors, world.hearing(), new_detector=new,
         metrics=world.metrics, clock=lambda: NOW, vectors=vectors,
     )  # fmt: skip
     return vectors

@@ -44,9 +44,10 @@ class World:
             return EDetector(reference, cycle_days=7, state=state, recent=recent)
 
         talks = ConversationLedger(self.engine)
+        hearing = Hearing(SignalLedger(self.engine), talks, wait=timedelta(days=1), clock=lambda: NOW)
         self.stages = (
             WatchingStage(
-                self.windows, talks, self.detectors, Hearing(SignalLedger(self.engine), talks), new_detector=new, metrics=self.metrics, clock=lambda: NOW
+                self.windows, talks, self.detectors, hearing, new_detector=new, metrics=self.metrics, clock=lambda: NOW
             ),
             JudgingStage(
                 self.windows, talks, self.detectors, self.references, self.judge, learned_until=lambda: 0,

@@ -17,7 +17,13 @@ def raised(window: int) -> Told:
 
 @pytest.mark.parametrize(
     ("leading", "stands"),
-    [(Aspect.INPUT, False), (Aspect.LANGUAGE, False), (Aspect.QUALITY, True), (Aspect.REPLY, True)],
+    [
+        (Aspect.INPUT, False),
+        (Aspect.LANGUAGE, False),
+        (Aspect.QUALITY, True),
+        (Aspect.FEEDBACK_RATE, True),
+        (Aspect.REPLY, True),
+    ],
 )
 def test_no_window_of_words_is_asked_about_what_words_do_not_tell(leading: Aspect, *, stands: bool) -> None:
     alarm = standing_alarm([replace(raised(1), leading=leading), looked(2, False)])
