@@ -91,8 +91,8 @@ class Examination:
             feedback=self._feedback(),
             concept=self._concept(),
             defects=self._defects(),
-            defects_lead=self._leading is Aspect.DEFECTS,
             changing_answers=answers.share,
+            leading=self._leading,
         )
 
     def examples(self, evidence: Evidence, answers: ChangingAnswers) -> tuple[str, ...]:

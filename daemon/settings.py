@@ -218,7 +218,7 @@ class MonitorsSection(_Section):
     loss_share: float = Field(0.05, ge=0, le=1)
     """Share of the conversations that are scored under the live version, so that a change in what the right answers are is
     seen. Larger: sooner seen, more work for the scorer. 0: none are, and its loss is no aspect of the detector."""
-    feedback_wait_h: float = Field(24, gt=0)
+    feedback_wait_h: float = Field(24, gt=0, le=8_760)
     """Hours that users have to say what they think of a conversation, before they count as silent. Larger: a change in how
     many say something is seen later."""
     embedding: EmbeddingSection = EmbeddingSection()

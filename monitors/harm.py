@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from monitors.intervals import Interval
-from monitors.types import Outcome
+from monitors.types import Aspect, Outcome
 
 #: Loss may be higher by less than this share of the reference's before it counts as harm.
 LOSS_MARGIN = 0.1
@@ -34,8 +34,8 @@ class Evidence:
     extra_lesson: Interval | None = None  # of that, what it does not gain from the reference
     concept: Interval | None = None  # difference of loss where the same was asked
     defects: Interval | None = None  # difference of the share of broken conversations
-    defects_lead: bool = False  # whether these are what the detector is surest of
     changing_answers: Interval | None = None  # share of users who asked what gets other figures each time
+    leading: Aspect | None = None  # what the detector is surest of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +51,7 @@ def triage(evidence: Evidence) -> Triaged:
     for outcome, reasons in (
         (Outcome.CANT_HELP, _no_use(evidence)),
         (Outcome.TRAIN, _harm(evidence)),
+        (Outcome.CANT_HELP, _silence(evidence)),
         (Outcome.IGNORE, _harmless(evidence)),
     ):
         if found := list(reasons):
@@ -64,7 +65,7 @@ def triage(evidence: Evidence) -> Triaged:
 def broken(evidence: Evidence) -> bool:
     """Whether more conversations are broken since the change; many more, where the detector is surer of something else."""
     defects = evidence.defects
-    return defects is not None and defects.lower > (0 if evidence.defects_lead else MANY)
+    return defects is not None and defects.lower > (0 if evidence.leading is Aspect.DEFECTS else MANY)
 
 
 def _no_use(evidence: Evidence) -> Iterator[str]:
@@ -78,6 +79,15 @@ def _no_use(evidence: Evidence) -> Iterator[str]:
         yield (
             f"training can't help, this belongs into retrieval: {answers.estimate:.0%} of the users (at least "
             f"{answers.lower:.0%}) asked what is answered with other figures each time"
+        )
+
+
+def _silence(evidence: Evidence) -> Iterator[str]:
+    """Say so where all that is known is that more users, or fewer, say what they think: no answer can be learned from it."""
+    if evidence.leading is Aspect.FEEDBACK_RATE:
+        yield (
+            "training can't help, look at how users give feedback: how many do has changed, and nothing is measurably "
+            f"worse ({_known(evidence)})"
         )
 
 

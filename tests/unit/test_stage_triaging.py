@@ -265,16 +265,16 @@ def test_feedback_that_falls_is_harm_whatever_the_loss(tmp_path: Path) -> None:
     assert "it hurts: feedback -0.67" in world.found.reason
 
 
-def test_users_who_fall_silent_tell_nothing_of_the_answers_so_losses_decide(world: World) -> None:
+def test_where_users_only_fall_silent_how_they_give_feedback_is_to_be_looked_at(world: World) -> None:
     spoken = [a_feedback(60 + n, f"c{n}") for n in range(40)]
     IntakeLedger(world.engine, window_size=40).record(a_batch(feedback=spoken))
     world.change([a_talk(n) for n in range(100, 180)], leading="feedback_rate")
 
     world.turn()
 
-    assert world.found.outcome is Outcome.IGNORE
-    assert world.found.reason.startswith("harmless: loss")
-    assert "feedback" not in world.found.reason
+    assert world.found.outcome is Outcome.CANT_HELP
+    assert world.found.reason.startswith("training can't help, look at how users give feedback")
+    assert "(loss " in world.found.reason
 
 
 def test_answers_that_change_are_for_retrieval_and_shown(world: World) -> None:
