@@ -11,8 +11,9 @@ from monitors.tokens import Tokens
 Floats = NDArray[np.float64]
 Floats32 = NDArray[np.float32]
 
-#: Fresh conversations that each expert learns from: the shorter, the sooner it sees a sudden change; the longer, the
-#: smaller a change it sees. Well below the size of a reference, whose own luck would else be learned.
+#: Fresh conversations that each expert learns from, at most: the shorter, the sooner it sees a sudden change; the longer,
+#: the smaller a change it sees. Never more than half a reference has, whose own luck would else be learned: at 50 in the
+#: reference, three times as many alarms as declared came of it.
 HORIZONS = (25, 100, 400)
 #: How far each expert trusts its scores. Words come together, so that the sum of their log-odds says too much: 1 is bold.
 SLOPES = np.array((0.1, 0.3, 1.0))
@@ -49,6 +50,7 @@ class Bettor:
     def __init__(self, reference: Sequence[Tokens], *, buckets: int) -> None:
         """Each of the reference has a token at least."""
         self._count = len(reference)
+        self._horizons = np.minimum(HORIZONS, max(1, self._count // 2))
         self._tokens = np.concatenate([_NOTHING, *reference, *reference[:DRAWN]]).astype(np.intp)
         self._starts = np.cumsum([0, *map(len, reference), *map(len, reference[:DRAWN])])
         self._past = np.bincount(self._tokens[: self._starts[self._count]], minlength=buckets).astype(float)
@@ -86,14 +88,14 @@ class Bettor:
     def _witness(self, latest: Floats32, past: Floats) -> tuple[Floats, Floats]:
         """Return what each token adds, of horizons x tokens, and its square weight; ``past``: the share that have it."""
         squares = np.log(1 + 1 / past) ** 2
-        seen = np.minimum(len(self._memory), HORIZONS)[:, None]
+        seen = np.minimum(len(self._memory), self._horizons)[:, None]
         return squares * (latest - seen * past) / (seen + _PRIOR), squares
 
     def learn(self, fresh: Tokens) -> None:
         """Take a fresh conversation into account from the next bet on."""
         self._latest[:, fresh] += 1
         self._sizes += len(fresh)
-        for row, horizon in enumerate(HORIZONS):
+        for row, horizon in enumerate(self._horizons.tolist()):
             if len(self._memory) >= horizon:
                 leaving = self._memory[-horizon]
                 self._latest[row, leaving] -= 1

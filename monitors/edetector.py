@@ -11,10 +11,9 @@ either; whether they are listened to is chosen in advance, as each is one more t
 It assumes that conversations of different users are exchangeable with those of the reference at the same time of the
 day (and of the week, where the reference is as long). One conversation of a user counts while it is remembered, as
 those of one user depend on each other. The reference is finite, so a stream of its own population still differs from it
-a little, by chance. So experts remember fewer conversations than it has; draws come from a broad part of it; and each
+a little, by chance. So experts remember half as many conversations at most; draws come from a broad part of it; and each
 bet forgoes as much as the mean of what it is drawn from may be off (``_LUCK``). What is drawn again and again from one
-pool raises no more alarms than declared at a reference of 150 (12 in 248,000 conversations, at one in 20,000), and none
-at 1,000.
+pool then raises no more alarms than declared, at a reference of 50 either (7 in 192,000 conversations, at one in 20,000).
 
 Where a cycle is expected and the reference has not lived through it yet, nothing is bet on a conversation of a time of the
 day that the reference does not know (``cycles.KnownTimes``), and others are compared with those nearest to it. Whether to

@@ -104,9 +104,7 @@ def test_goals_are_met_or_missed() -> None:
     )
 
     assert all(goal.met for goal in met.values())
-    assert {name for name, goal in missed.items() if goal.met} == {
-        "no other with as few false alarms is as fast (median delay, abrupt)"
-    }
+    assert not any(goal.met for goal in missed.values())
     assert list(met) == list(missed)
 
 

@@ -96,12 +96,15 @@ def test_after_the_last_of_the_reference_comes_the_first() -> None:
     )
 
 
-def test_each_expert_remembers_its_horizon_and_no_more() -> None:
-    long, short = Bettor(some(50), buckets=BUCKETS), Bettor(some(50), buckets=BUCKETS)
-    stream = some(max(HORIZONS) + 200, seed=2)
+@pytest.mark.parametrize(("known", "remembered"), [(2 * max(HORIZONS), max(HORIZONS)), (60, 30)])
+def test_each_expert_remembers_its_horizon_or_half_the_reference_and_no_more(
+    known: int, remembered: int
+) -> None:
+    long, short = Bettor(some(known), buckets=BUCKETS), Bettor(some(known), buckets=BUCKETS)
+    stream = some(remembered + 200, seed=2)
     for fresh in stream:
         long.learn(fresh)
-    for fresh in stream[-max(HORIZONS) :]:
+    for fresh in stream[-remembered:]:
         short.learn(fresh)
 
     assert long.scores(said(3, 4), first=1, count=8) == pytest.approx(
