@@ -30,6 +30,7 @@ from collections import Counter, deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from math import log
 
 import numpy as np
 
@@ -50,6 +51,8 @@ _OF_WEEK, _OF_DAY = 1 / 24, 1 / 4  # of the reference, nearest in phase: those t
 _OF_PART = 1 / 8
 #: Standard errors of the mean of what is drawn from that a bet forgoes, and how fast the deviation is learned.
 _LUCK, _PACE = 1.0, 0.02
+#: Wealth that chance alone often makes. Where a change began is told by what came above it.
+_DOUBT = 100.0
 _CENTRING = 8  # every so many of the reference give the centre of the vectors, and are not drawn with theirs
 
 
@@ -58,7 +61,7 @@ class Stake:
     """Where the bets on one aspect stand."""
 
     wealth: float = 1.0  # W, above 1: evidence for a change
-    since: int | None = None  # key of the conversation at which the evidence begins
+    since: int | None = None  # key of the conversation from which on the wealth is above _DOUBT
     shares: tuple[float, ...] = (1 / EXPERTS,) * EXPERTS  # of the experts
     spread: tuple[float, ...] = (
         0.0,
@@ -166,6 +169,18 @@ class EDetector:
         wealth = [stake.wealth for stake in self._stakes.values()]
         return sum(wealth) / len(wealth) >= self._threshold
 
+    def changed_at(self, aspect: Aspect, key: int) -> int | None:
+        """Return about where the change began that shows in an aspect after the conversation of ``key``.
+
+        The wealth grows as fast from 1 to _DOUBT as it does from there on, by its logarithm. Of what becomes known late
+        it is the first conversation after which there is no doubt.
+        """
+        stake = self._stakes[aspect]
+        if stake.since is None or aspect in self._late or stake.wealth <= _DOUBT:
+            return stake.since
+        unseen = (key - stake.since) * log(_DOUBT) / log(stake.wealth / _DOUBT)
+        return max(self._begins + 1, stake.since - round(unseen))
+
     def see(self, key: int, sample: Sample) -> None:
         """Bet on a conversation, then learn from it. ``key`` identifies it in the state."""
         if sample.group not in self._groups:
@@ -237,7 +252,7 @@ def _staked(stake: Stake, made: Floats, key: int, *, spread: tuple[float, ...]) 
     shares = (1 - _SHARE) * shares * made / paid + _SHARE / len(shares)
     return Stake(
         wealth=max(stake.wealth, 1.0) * paid,
-        since=key if stake.wealth <= 1 else stake.since,
+        since=key if stake.wealth <= _DOUBT else stake.since,
         shares=tuple(shares.tolist()),
         spread=spread,
     )

@@ -148,7 +148,7 @@ class WatchingStage:
     def _raise(self, reference_id: int, detector: EDetector) -> None:
         state = detector.state
         leading = state.leading
-        since = state.stakes[leading].since if leading is not None else None
+        since = detector.changed_at(leading, self._seq) if leading is not None else None
         raised = RaisedAlarm(
             seq=self._seq,
             since_seq=self._seq if since is None else since,

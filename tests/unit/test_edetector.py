@@ -72,9 +72,23 @@ def test_the_evidence_begins_about_where_the_change_is() -> None:
     alarm_at(detector, [*before, *after])
 
     assert detector.alarmed
-    since = detector.state.stakes[Aspect.INPUT].since
+    since = detector.changed_at(Aspect.INPUT, detector.state.count - 1)
     assert since is not None
-    assert 460 <= since <= 515
+    assert 490 <= since <= 510
+
+
+def test_evidence_that_chance_makes_before_a_change_is_not_taken_for_its_beginning() -> None:
+    lucky = Stake(wealth=20.0, since=3)
+    detector = EDetector(reference(), state=DetectorState(count=300, begins=2, stakes={Aspect.INPUT: lucky}))
+
+    for number, sample in enumerate(stream(40, 1.0, seed=3)):
+        detector.see(300 + number, sample)
+        if detector.alarmed:
+            break
+
+    since = detector.changed_at(Aspect.INPUT, 300 + number)
+    assert since is not None
+    assert 290 <= since <= 310
 
 
 def test_one_users_flood_raises_no_alarm() -> None:
