@@ -326,11 +326,10 @@ class _Draws:
             first = min(max(first, 0), count - self.breadth)
         some = min(DRAWN, self.breadth)
         drawn = (first + chance % (self.breadth - some + 1)) % count
-        scores = self.bettor.scores(tokens, drawn, some)
         if self._versions is None:
-            return scores
+            return self.bettor.scores(tokens, drawn, some)
         same = self._versions[drawn : drawn + some] == fresh.version
-        return scores[np.append(same, True)] if same.any() else None
+        return self.bettor.scores(tokens, drawn, some)[np.append(same, True)] if same.any() else None
 
     def _phase(self, at: datetime) -> float:
         return 0.0 if self._cycle is None else ((at - self._start) % self._cycle) / self._cycle
