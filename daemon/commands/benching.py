@@ -11,6 +11,7 @@ from daemon.commands.session import Json, console, present
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from daemon.bench.journal import FileJournal
     from monitors.bench.benchmark import Result
     from monitors.bench.plan import Size
     from monitors.bench.worlds import World
@@ -54,7 +55,7 @@ def drift(
     seed: Annotated[int, typer.Option(help="Makes the streams.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """Compare drift detectors on streams made of your conversations: false alarms, delay, cost.
+    """Compare drift detectors on streams made of your conversations: false alarms, delay, cost. Goes on if cut off.
 
     Every detector sees the same streams: some of one population, with users' sessions and daily cycles, others with
     a change to a domain that was left out.
@@ -69,10 +70,19 @@ def drift(
         raise typer.BadParameter("give --data FILE, --packages, or both")
     worlds = load_worlds(data or (), packages=packages, now=utc_now())
     chosen = SIZES[Scale.QUICK if quick else size]
+    journal = _journal(out, worlds, chosen, every=every, seed=seed, alone=alone)
     result = _measured(
-        worlds, chosen, every=every, seed=seed, processes=processes, alone=alone, quiet=as_json
+        worlds,
+        chosen,
+        every=every,
+        seed=seed,
+        processes=processes,
+        alone=alone,
+        journal=journal,
+        quiet=as_json,
     )
     written = write(result, out)
+    journal.remove()
     summary = {
         "size": chosen.name,
         "goals": result.goals,
@@ -85,6 +95,34 @@ def drift(
     present(summary, lambda: bench_screen(result, written), as_json=as_json)
 
 
+def _journal(
+    out: Path, worlds: "Sequence[World]", size: "Size", *, every: int, seed: int, alone: bool
+) -> "FileJournal":
+    """Open the figures of a run that was cut off, or begin new ones where that was another benchmark."""
+    from importlib.metadata import version
+
+    from daemon.bench.journal import FileJournal
+
+    conversations = {
+        f"{world.family}: {world.name}": {
+            "before": {name: len(found) for name, found in world.before.items()},
+            "after": len(world.after),
+        }
+        for world in worlds
+    }
+    return FileJournal(
+        out / "unfinished.jsonl",
+        {
+            "version": version("retuned"),
+            "size": size,
+            "every": every,
+            "seed": seed,
+            "alone": alone,
+            "conversations": conversations,
+        },
+    )
+
+
 def _measured(
     worlds: "Sequence[World]",
     size: "Size",
@@ -93,6 +131,7 @@ def _measured(
     seed: int,
     processes: int,
     alone: bool,
+    journal: "FileJournal",
     quiet: bool,
 ) -> "Result":
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -112,6 +151,8 @@ def _measured(
                     f"about {seconds / 60:.0f} minutes on one core"
                 )
 
+        if journal.outcomes and not quiet:
+            bar.print(f"going on after {len(journal.outcomes)} streams of a run that was cut off")
         task = bar.add_task(f"{size.name} benchmark", total=None)
         return benchmark(
             worlds,
@@ -120,6 +161,7 @@ def _measured(
             seed=seed,
             processes=processes,
             alone=alone,
+            journal=journal,
             on_start=announce,
             on_progress=lambda done, total: bar.update(task, completed=done, total=total),
         )

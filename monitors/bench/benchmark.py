@@ -1,7 +1,7 @@
 """The whole benchmark: all trials, on one process or several, and what they come to."""
 
 import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +13,7 @@ from monitors.bench.contenders import WINDOW
 from monitors.bench.expense import Expense, measure
 from monitors.bench.field import Field, contenders, ours
 from monitors.bench.goals import Goal, goals
+from monitors.bench.journal import Journal
 from monitors.bench.measures import (
     Cost,
     Delay,
@@ -58,9 +59,10 @@ def benchmark(
     processes: int,
     on_start: Callable[[int, float], None],
     on_progress: Progress,
+    journal: Journal,
     alone: bool = False,
 ) -> Result:
-    """Run all trials, ``alone`` without the other detectors.
+    """Run all trials that the journal does not know, ``alone`` without the other detectors.
 
     ``on_start`` gets how many there are, and about how many seconds they take on one core; ``on_progress`` how much
     is done, and of how much, in conversations of streams.
@@ -68,16 +70,19 @@ def benchmark(
     trials = plan(
         worlds, size, seed=seed, conversations_between_false_alarms=conversations_between_false_alarms
     )
-    on_start(len(trials), estimated_s(trials, alone=alone))
-    with threadpool_limits(1):
-        expense = measure(
-            worlds[0],
-            reference=size.length.reference,
-            timed=size.timed,
-            endless=size.endless,
-            level=WINDOW / conversations_between_false_alarms,
-        )
-    outcomes = _all(trials, processes, on_progress, alone=alone)
+    left = [(place, trial) for place, trial in enumerate(trials) if place not in journal.outcomes]
+    on_start(len(left), estimated_s([trial for _, trial in left], alone=alone))
+    expense = journal.expense or _expense(worlds[0], size, conversations_between_false_alarms)
+    journal.keep_expense(expense)
+    total = sum(trial.weight for trial in trials)
+    done = total - sum(trial.weight for _, trial in left)
+    for place, found in (
+        _in_turn(left, alone=alone) if processes == 1 else _spread(left, processes, alone=alone)
+    ):
+        journal.keep_outcomes(place, found)
+        done += trials[place].weight
+        on_progress(done, total)
+    outcomes = tuple(chain.from_iterable(journal.outcomes[place] for place in range(len(trials))))
     rates = tuple(all_false_alarms(outcomes, PROMISED))
     delays = tuple(all_delays(outcomes))
     return Result(
@@ -95,29 +100,26 @@ def benchmark(
     )
 
 
-def _all(
-    trials: Sequence[Trial], processes: int, on_progress: Progress, *, alone: bool
-) -> tuple[Outcome, ...]:
-    """Return the outcomes in the order of the trials, however they were spread."""
-    found: dict[int, Sequence[Outcome]] = {}
-    done, total = 0, sum(trial.weight for trial in trials)
-    made = _in_turn(trials, alone=alone) if processes == 1 else _spread(trials, processes, alone=alone)
-    for place, outcomes in made:
-        found[place] = outcomes
-        done += trials[place].weight
-        on_progress(done, total)
-    return tuple(chain.from_iterable(found[place] for place in range(len(trials))))
+def _expense(world: World, size: Size, conversations_between_false_alarms: int) -> Expense:
+    with threadpool_limits(1):
+        return measure(
+            world,
+            reference=size.length.reference,
+            timed=size.timed,
+            endless=size.endless,
+            level=WINDOW / conversations_between_false_alarms,
+        )
 
 
-def _in_turn(trials: Sequence[Trial], *, alone: bool) -> Iterator[tuple[int, Sequence[Outcome]]]:
-    return ((place, _outcomes(place, trial, alone)) for place, trial in enumerate(trials))
+def _in_turn(left: Iterable[tuple[int, Trial]], *, alone: bool) -> Iterator[tuple[int, Sequence[Outcome]]]:
+    return ((place, _outcomes(place, trial, alone)) for place, trial in left)
 
 
 def _spread(
-    trials: Sequence[Trial], processes: int, *, alone: bool
+    left: Iterable[tuple[int, Trial]], processes: int, *, alone: bool
 ) -> Iterator[tuple[int, Sequence[Outcome]]]:
     """Yield places of trials with their outcomes as they come."""
-    waiting, going = iter(enumerate(trials)), dict[Future[Sequence[Outcome]], int]()
+    waiting, going = iter(left), dict[Future[Sequence[Outcome]], int]()
     with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
         while True:
             for place, trial in islice(waiting, _AHEAD * processes - len(going)):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from monitors.bench.benchmark import Result, benchmark
+from monitors.bench.journal import Journal
 from monitors.bench.trials import Outcome
 from tests.factories_bench import TINY, a_world
 
@@ -15,6 +16,7 @@ def measured(processes: int, seen: list[tuple[int, int]]) -> Result:
         conversations_between_false_alarms=20_000,
         seed=3,
         processes=processes,
+        journal=Journal(),
         on_start=lambda _streams, _seconds: None,
         on_progress=lambda done, total: seen.append((done, total)),
     )

@@ -3,7 +3,7 @@
 import csv
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from monitors.bench import benchmark
 from monitors.bench.contenders import OURS, PLAIN
 from monitors.bench.field import Field
 from monitors.bench.plan import SIZES
+from monitors.bench.trials import Outcome, Trial
 from monitors.texts import is_han
 from tests.factories_bench import TINY, a_world
 from tests.factories_cli import typed
@@ -98,6 +99,59 @@ def test_ours_alone_is_compared_with_no_one(tmp_path: Path) -> None:
     assert answer.exit_code == 0
     assert {cost["detector"] for cost in answer.document["costs"]} == {OURS}
     assert not [goal for goal in answer.document["goals"] if goal["name"].startswith("no other")]
+
+
+class Counted:
+    """Runs trials, and is interrupted in one of them."""
+
+    def __init__(self) -> None:
+        self.places: list[int] = []
+        self.interrupted_at: int | None = None
+        self._run = benchmark._outcomes
+
+    def __call__(self, place: int, trial: Trial, alone: bool) -> Sequence[Outcome]:
+        self.places.append(place)
+        if len(self.places) == self.interrupted_at:
+            raise KeyboardInterrupt
+        return self._run(place, trial, alone)
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
+    counted = Counted()
+    monkeypatch.setattr(benchmark, "_outcomes", counted)
+    return counted
+
+
+@pytest.mark.usefixtures("tiny")
+def test_what_was_cut_off_goes_on_and_finds_the_same(tmp_path: Path, counted: Counted) -> None:
+    file, out = a_file(tmp_path, lines_of(["shops", "sports"])), tmp_path / "out"
+    words = ("bench", "drift", "--data", str(file), "--quick", "--alone", "--json", "--out")
+    whole = typed(*words, str(tmp_path / "whole")).document
+    counted.interrupted_at = 3 + 2
+    assert typed(*words, str(out)).exit_code != 0
+    kept = out / "unfinished.jsonl"
+    kept.write_bytes(kept.read_bytes() + b'{"trial": 1, "outc')
+
+    answer = typed(*words, str(out))
+
+    assert answer.exit_code == 0
+    assert counted.places[3:] == [0, 1, 1, 2]
+    assert answer.document["delays"] == whole["delays"]
+    assert answer.document["false_alarms"] == whole["false_alarms"]
+    assert not kept.exists()
+
+
+@pytest.mark.usefixtures("tiny")
+def test_figures_of_another_benchmark_are_not_gone_on_with(tmp_path: Path, counted: Counted) -> None:
+    file, out = a_file(tmp_path, lines_of(["shops", "sports"])), tmp_path / "out"
+    words = ("bench", "drift", "--data", str(file), "--quick", "--alone", "--json", "--out", str(out))
+    counted.interrupted_at = 3
+    assert typed(*words).exit_code != 0
+
+    assert typed(*words, "--seed", "5").exit_code == 0
+
+    assert counted.places[3:] == [0, 1, 2]
 
 
 @pytest.mark.usefixtures("tiny")

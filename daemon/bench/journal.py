@@ -1,0 +1,66 @@
+"""Keeps a benchmark's figures in a file as they come: hours of work outlive an interruption."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import orjson
+
+from daemon.plain import plain
+from monitors.bench.expense import Expense
+from monitors.bench.journal import Journal
+from monitors.bench.streams import Kind
+from monitors.bench.trials import Outcome
+
+
+class FileJournal(Journal):
+    """A line for each figure, after one that says of which benchmark they are. Another benchmark's are overwritten."""
+
+    def __init__(self, path: Path, benchmark: Mapping[str, object]) -> None:
+        """Raises OSError."""
+        super().__init__()
+        self._path = path
+        first = {"benchmark": plain(benchmark)}
+        found = _lines(path)
+        lines = found if found[:1] == [first] else [first]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in lines))  # without a torn end
+        for line in lines[1:]:
+            self._read(line)
+
+    def keep_expense(self, expense: Expense) -> None:
+        """Keep what our detector costs."""
+        super().keep_expense(expense)
+        self._add({"expense": plain(expense)})
+
+    def keep_outcomes(self, place: int, outcomes: Sequence[Outcome]) -> None:
+        """Keep what all detectors did in a trial."""
+        super().keep_outcomes(place, outcomes)
+        self._add({"trial": place, "outcomes": plain(outcomes)})
+
+    def remove(self) -> None:
+        """Remove the file, as the figures are written elsewhere."""
+        self._path.unlink(missing_ok=True)
+
+    def _add(self, line: Mapping[str, object]) -> None:
+        with self._path.open("ab") as file:
+            file.write(orjson.dumps(line) + b"\n")
+
+    def _read(self, line: Mapping[str, object]) -> None:
+        match line:
+            case {"expense": dict(expense)}:
+                self.expense = Expense(**expense)
+            case {"trial": int(place), "outcomes": list(outcomes)}:
+                self.outcomes[place] = [
+                    Outcome(**{**outcome, "kind": Kind(outcome["kind"])}) for outcome in outcomes
+                ]
+
+
+def _lines(path: Path) -> list[dict[str, object]]:
+    """Return the lines, up to one that was cut off."""
+    lines = []
+    for line in path.read_bytes().splitlines() if path.exists() else ():
+        try:
+            lines.append(orjson.loads(line))
+        except orjson.JSONDecodeError:
+            break
+    return lines
