@@ -6,7 +6,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
-from monitors.texts import is_han, reply_text, user_text
+from monitors.texts import has_kana, is_han, reply_text, user_text
 from monitors.types import Sample
 
 #: Below this many letters a guess at the language of Latin text is noise ("lol" is read as Sotho).
@@ -60,10 +60,12 @@ def _script_of(character: str) -> str:
 
 def language_of(text: str, script: str) -> str:
     """Return an ISO 639 code, or "unknown" where the text is too short to tell."""
-    import py3langid  # type: ignore[import-untyped]  # 0.4 s for its model: only where a text is described
-
     letters = _letters(text)
     if not letters or (script == "LATIN" and letters < _LETTERS_TO_TELL_LANGUAGE):
         return "unknown"
+    if script == "HAN" and not has_kana(text):
+        return "zh"
+    import py3langid  # type: ignore[import-untyped]  # 0.4 s for its model: only where it is needed
+
     code: str = py3langid.classify(text)[0]
     return "zh" if code in _CHINESE else code

@@ -22,6 +22,7 @@ _EMOJI = r"[\u2600-\u27bf\U0001f300-\U0001f3fa\U0001f400-\U0001faff]"
 _RUNS = re.compile(rf"[{_UNSPACED}]+|{_WORD}(?:['’]{_WORD})*|{_EMOJI}")
 _GRAM_LENGTHS = (2, 3)
 _HAN_CHARACTER = re.compile(rf"[{_HAN}]")
+_KANA_CHARACTER = re.compile(rf"[{_KANA}]")
 _UNSPACED_CHARACTER = re.compile(rf"[{_UNSPACED}]")
 
 
@@ -41,7 +42,10 @@ def words(text: str, *, gram_lengths: tuple[int, ...] = _GRAM_LENGTHS) -> list[s
     Chinese, Japanese, Thai, Lao, Khmer and Burmese put no spaces between words, so a run of their characters gives its
     n-grams of ``gram_lengths`` instead, and a lone character itself. An emoji is a word.
     """
-    return list(chain.from_iterable(_cut(run, gram_lengths) for run in _RUNS.findall(_plain(text))))
+    runs: list[str] = _RUNS.findall(_plain(text))
+    if text.isascii():  # most text of many streams: nothing to cut
+        return runs
+    return list(chain.from_iterable(_cut(run, gram_lengths) for run in runs))
 
 
 def without_words(text: str, gone: Container[str]) -> str:
@@ -52,6 +56,11 @@ def without_words(text: str, gone: Container[str]) -> str:
 def is_han(text: str) -> bool:
     """Whether the text begins with a Han character."""
     return _HAN_CHARACTER.match(text) is not None
+
+
+def has_kana(text: str) -> bool:
+    """Whether there is a kana in the text: Han characters are then Japanese."""
+    return _KANA_CHARACTER.search(text) is not None
 
 
 def _said(sample: Sample, role: str) -> str:

@@ -44,6 +44,9 @@ def test_words_are_cut_in_any_script(text: str, expected: list[str]) -> None:
     [
         ("How do I get my money back?", "LATIN", "en"),
         ("什么是人工智能？", "HAN", "zh"),
+        ("退款", "HAN", "zh"),
+        ("人工知能とは何ですか、教えてください", "HIRAGANA", "ja"),
+        ("東京都庁の展望室の営業時間を教えて下さい", "HAN", "ja"),
         ("Привет, как дела?", "CYRILLIC", "ru"),
         ("lol", "LATIN", "unknown"),
         ("", "none", "unknown"),
