@@ -1,7 +1,8 @@
 """Bets on which of several conversations is the fresh one, learning from the stream what fresh ones say."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,10 @@ from monitors.tokens import Tokens
 
 Floats = NDArray[np.float64]
 Floats32 = NDArray[np.float32]
+Flags = NDArray[np.bool_]
+Places = NDArray[np.intp]
+#: The tokens of a conversation, aspect by aspect. None: it says nothing there.
+Said = Sequence[Tokens]
 
 #: Fresh conversations that each expert learns from, at most: the shorter, the sooner it sees a sudden change; the longer,
 #: the smaller a change it sees. Never more than half a reference has, whose own luck would else be learned: at 50 in the
@@ -19,19 +24,21 @@ HORIZONS = (25, 100, 400)
 SLOPES = np.array((0.1, 0.3, 1.0))
 #: Conversations that the reference weighs in what an expert takes for fresh.
 _PRIOR = 16.0
-_SMOOTHING = 0.5  # of the counts of the reference, in each bucket (Krichevsky and Trofimov 1981)
+#: A token of a single conversation of those compared counts so much (Krichevsky and Trofimov 1981).
+_SMOOTHING = 0.5
 _MOST = 60.0  # of what one is ahead, so that its exponential is finite
 #: Conversations of the reference that a fresh one is compared with.
 DRAWN = 8
 
-_NOTHING: Tokens = np.empty(0, dtype=np.int32)
+_NOTHING: Places = np.empty(0, dtype=np.intp)
 
-VIEWS = 2 * len(HORIZONS)  # of a conversation: the log-odds and the witness function of each horizon
+_H = len(HORIZONS)
+VIEWS = 2 * _H  # of a conversation: the log-odds and the witness function of each horizon
 EXPERTS = VIEWS * len(SLOPES) + 1  # one of them never bets
 
 
 class Bettor:
-    """Experts on one aspect, who score a conversation by how much its tokens are the latest ones' rather than the reference's.
+    """Experts on some aspects, who score a conversation by how much its tokens are the latest ones' rather than the reference's.
 
     Some by naive Bayes, the sum of the tokens' log-odds: a few new words tell at once. Some by the witness function of
     the kernel test (Gretton et al. 2012; staked on by Shekhar and Ramdas, *Nonparametric two-sample testing by betting*,
@@ -42,81 +49,119 @@ class Bettor:
     A fresh conversation is compared with several drawn from the reference. With s a score, a bet pays exp(slope s(fresh))
     over the mean of the same over all that are compared. While these are exchangeable it is 1 on average, whatever s is,
     as the payoffs with each of them in the place of the fresh one sum to their number (Koning, *Measuring evidence
-    against exchangeability and group invariance with e-values*, 2023): s must only not know which is which. So those
-    drawn are left out of the counts of the reference, and the fresh one is learned after the bet. One drawn alone would
-    add its own chance to that of the fresh one, and could but double the stake: the evidence would grow half as fast.
+    against exchangeability and group invariance with e-values*, 2023): s must only not know which is which. So the
+    fresh one counts as one of the reference where it is scored, as those drawn do, and it is learned after the bet. One
+    drawn alone would add its own chance to that of the fresh one, and could but double the stake: the evidence would
+    grow half as fast.
+
+    Every aspect has its own buckets, counts and memory. They are kept in one table, one aspect's buckets after the
+    other's, with what a token adds to each score, so that one pass scores all aspects. Learning changes few rows of it.
     """
 
-    def __init__(self, reference: Sequence[Tokens], *, buckets: int) -> None:
-        """Each of the reference has a token at least."""
-        self._count = len(reference)
-        self._horizons = np.minimum(HORIZONS, max(1, self._count // 2))
-        self._tokens = np.concatenate([_NOTHING, *reference, *reference[:DRAWN]]).astype(np.intp)
-        self._starts = np.cumsum([0, *map(len, reference), *map(len, reference[:DRAWN])])
-        self._past = np.bincount(self._tokens[: self._starts[self._count]], minlength=buckets).astype(float)
-        self._total = float(self._past.sum())
-        self._prior = _PRIOR * self._total / max(1, self._count)
-        self._left_out = np.zeros(buckets)
-        self._latest = np.zeros((len(HORIZONS), buckets), dtype=np.float32)  # whole numbers, exact
-        self._sizes = np.zeros(len(HORIZONS))
-        self._memory: deque[Tokens] = deque(maxlen=max(HORIZONS))
+    def __init__(self, reference: Sequence[Said], *, buckets: Sequence[int]) -> None:
+        """``buckets``: how many each aspect has."""
+        self._offsets = np.cumsum([0, *buckets[:-1]])
+        around = [self._placed(said) for said in [*reference, *reference[:DRAWN]]]
+        self._tokens = np.concatenate([_NOTHING, *chain.from_iterable(around)])
+        self._lengths = np.vstack([np.empty((0, len(buckets)), dtype=np.intp), *map(_lengths, around)])
+        self._starts = np.cumsum([0, *self._lengths.sum(axis=1)])
+        members = self._lengths[: len(reference)]
+        self._counts = np.maximum(1, (members > 0).sum(axis=0))
+        tokens = self._tokens[: self._starts[len(reference)]]
+        past = np.bincount(tokens, minlength=sum(buckets)) - (1 - _SMOOTHING)
+        self._past = past.astype(np.float32)
+        self._shared = members.sum(axis=0) + _SMOOTHING * np.array(buckets)
+        self._prior = _PRIOR * np.maximum(1, members.sum(axis=0)) / self._counts
+        of_aspects = np.array([self._prior / self._shared, self._counts], dtype=np.float32)
+        self._of_bucket = np.repeat(of_aspects, buckets, axis=1)
+        self._horizons = np.minimum(np.array(HORIZONS)[:, None], np.maximum(1, self._counts // 2))
+        self._latest = np.zeros((_H, sum(buckets)), dtype=np.float32)  # whole numbers, exact
+        self._sizes = np.zeros((_H, len(buckets)))
+        self._memories = [deque[Places](maxlen=max(HORIZONS)) for _ in buckets]
+        self._table = np.empty((sum(buckets), 2 * _H + 2))
+        self._fill(np.arange(sum(buckets)), self._past)
 
-    def scores(self, fresh: Tokens, first: int, count: int) -> Floats:
-        """Return the scores of ``count`` of the reference from number ``first`` on, then of the fresh one: compared x VIEWS.
+    def scores(self, fresh: Said, first: int, count: int) -> tuple[Floats, Flags]:
+        """Return the scores of ``count`` of the reference from number ``first`` on, then of the fresh one, and who has any.
 
-        After the last of the reference comes the first again. ``count`` is at most DRAWN, and at most as many as there are.
+        Scores: compared x aspects x VIEWS; who has: compared x aspects. After the last of the reference comes the first
+        again. ``count`` is at most DRAWN, and at most as many as there are.
         """
-        bounds = self._starts[first : first + count + 1]
-        drawn = self._tokens[bounds[0] : bounds[-1]]
-        tokens, starts = np.concatenate([drawn, fresh]), bounds - bounds[0]
-        np.add.at(self._left_out, drawn, 1.0)
-        past = self._past[tokens] - self._left_out[tokens] + _SMOOTHING
-        self._left_out[drawn] = 0
-        latest = self._latest.take(tokens, axis=1)
-        odds = self._log_odds(latest, past / (self._total - len(drawn) + _SMOOTHING * len(self._past)))
-        weighed, squares = self._witness(latest, past / (self._count - count + 1))
-        found = np.add.reduceat(np.vstack([odds, weighed, squares]), starts, axis=1)
-        witness = found[len(HORIZONS) : -1] / np.sqrt(found[-1])
-        return np.vstack([found[: len(HORIZONS)], _standardised(witness)]).T
+        said = np.concatenate(self._placed(fresh))
+        drawn = self._tokens[self._starts[first] : self._starts[first + count]]
+        lengths = np.vstack([self._lengths[first : first + count], _lengths(fresh)])
+        without = self._table[said]
+        self._fill(said, self._past[said] + 1)
+        sums = _summed(self._table.take(np.concatenate([drawn, said]), axis=0), lengths)
+        self._table[said] = without
+        has = lengths > 0
+        log_odds = sums[:_H] + np.log(self._shared / (self._sizes + self._prior))[:, None] * lengths
+        seen = np.minimum([len(memory) for memory in self._memories], self._horizons)
+        weighed = sums[_H:-2] - (seen / self._counts)[:, None] * sums[-2]
+        witness = weighed / (seen + _PRIOR)[:, None] / np.sqrt(np.where(has, sums[-1], 1.0))
+        return np.vstack([log_odds, _standardised(witness, has)]).transpose(1, 2, 0), has
 
-    def _log_odds(self, latest: Floats32, past: Floats) -> Floats:
-        """Return each token's, of horizons x tokens; ``past`` is its share of the reference's tokens."""
-        ratios = latest / past.astype(np.float32) + np.float32(self._prior)
-        ratios /= (self._sizes + self._prior).astype(np.float32)[:, None]
-        return np.asarray(np.log(ratios), dtype=float)
-
-    def _witness(self, latest: Floats32, past: Floats) -> tuple[Floats, Floats]:
-        """Return what each token adds, of horizons x tokens, and its square weight; ``past``: the share that have it."""
-        squares = np.log(1 + 1 / past) ** 2
-        seen = np.minimum(len(self._memory), self._horizons)[:, None]
-        return squares * (latest - seen * past) / (seen + _PRIOR), squares
-
-    def learn(self, fresh: Tokens) -> None:
+    def learn(self, fresh: Said) -> None:
         """Take a fresh conversation into account from the next bet on."""
-        self._latest[:, fresh] += 1
-        self._sizes += len(fresh)
-        for row, horizon in enumerate(self._horizons.tolist()):
-            if len(self._memory) >= horizon:
-                leaving = self._memory[-horizon]
-                self._latest[row, leaving] -= 1
-                self._sizes[row] -= len(leaving)
-        self._memory.append(fresh)
+        placed = self._placed(fresh)
+        changed = [np.concatenate(placed)]
+        for row, horizons in enumerate(self._horizons.tolist()):
+            full = zip(placed, self._memories, horizons, strict=True)
+            leaving = [
+                memory[-horizon] if len(tokens) and len(memory) >= horizon else _NOTHING
+                for tokens, memory, horizon in full
+            ]
+            changed.append(np.concatenate(leaving))
+            self._latest[row][changed[0]] += 1
+            self._latest[row][changed[-1]] -= 1
+            self._sizes[row] += _lengths(placed) - _lengths(leaving)
+        tokens = np.concatenate(changed)
+        self._fill(tokens, self._past[tokens])
+        for said, memory in zip(placed, self._memories, strict=True):
+            if len(said):
+                memory.append(said)
+
+    def _fill(self, tokens: Places, past: Floats32) -> None:
+        """Put right what these tokens add: to the log-odds, to the witness functions for each horizon, and to the length."""
+        past = np.maximum(past, _SMOOTHING)  # less is of what nobody says of those compared
+        prior, counts = self._of_bucket.take(tokens, axis=1)
+        latest = self._latest.take(tokens, axis=1)
+        squares = np.log(1 + counts / past) ** 2
+        added = (np.log(latest / past + prior), squares * latest, (squares * past)[None], squares[None])
+        self._table[tokens] = np.concatenate(added).T
+
+    def _placed(self, said: Said) -> list[Places]:
+        """Return the tokens' places in the table."""
+        return [tokens + offset for tokens, offset in zip(said, self._offsets, strict=True)]
 
 
-def payoffs(scores: Floats, forgone: Floats | float = 0.0) -> Floats:
-    """Return what each expert makes of one unit, by the scores of those drawn and, last, of the fresh one.
+def payoffs(scores: Floats, has: Flags, forgone: Floats | float = 0.0) -> Floats:
+    """Return what each expert makes of one unit on each aspect, by the scores of those drawn and, last, of the fresh one.
 
-    ``forgone`` is taken from each score of the fresh one.
+    Those are compared that have a score. ``forgone`` is taken from each score of the fresh one.
     """
     ahead = scores - scores[-1] + forgone  # of the fresh one, less what it forgoes
     ahead[-1] = 0
-    trusted = np.minimum(ahead[:, :, None] * SLOPES, _MOST)
-    return np.append(len(scores) / np.exp(trusted).sum(axis=0), 1.0)
+    trusted = np.minimum(np.where(has[:, :, None], ahead, -np.inf)[..., None] * SLOPES, _MOST)
+    made = has.sum(axis=0)[:, None, None] / np.exp(trusted).sum(axis=0)
+    return np.hstack([made.reshape(len(made), -1), np.ones((len(made), 1))])
 
 
-def _standardised(values: Floats) -> Floats:
-    """Centre each row and divide it by its standard deviation, neither of which depends on whose value is whose."""
-    count = values.shape[1]
-    centred = values - values.sum(axis=1, keepdims=True) / count
+def _lengths(said: Sequence[Sized]) -> NDArray[np.intp]:
+    return np.fromiter(map(len, said), dtype=np.intp, count=len(said))
+
+
+def _summed(rows: Floats, lengths: NDArray[np.intp]) -> Floats:
+    """Sum each column over each aspect's tokens of each conversation: columns x compared x aspects."""
+    each = lengths.ravel()
+    sums = np.zeros((len(each), rows.shape[1]))
+    sums[each > 0] = np.add.reduceat(rows, (np.cumsum(each) - each)[each > 0], axis=0)
+    return sums.T.reshape(-1, *lengths.shape)
+
+
+def _standardised(values: Floats, has: Flags) -> Floats:
+    """Centre each row over those compared and divide it by its standard deviation: neither tells whose value is whose."""
+    count = np.maximum(1, has.sum(axis=0))
+    centred = np.where(has, values - np.where(has, values, 0.0).sum(axis=1, keepdims=True) / count, 0.0)
     deviations = np.sqrt((centred**2).sum(axis=1, keepdims=True) / count)  # faster than np.std of so few
     return np.asarray(centred / np.where(deviations > 0, deviations, 1.0))

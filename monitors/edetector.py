@@ -34,7 +34,7 @@ from math import log
 
 import numpy as np
 
-from monitors.betting import DRAWN, EXPERTS, HORIZONS, VIEWS, Bettor, Floats, payoffs
+from monitors.betting import DRAWN, EXPERTS, HORIZONS, VIEWS, Bettor, Flags, Floats, payoffs
 from monitors.cycles import NEAR, KnownTimes
 from monitors.hyperplanes import centre_of
 from monitors.late import LATE, Heard, LateBets, Signal, experts_of, keys_of
@@ -53,7 +53,12 @@ _OF_PART = 1 / 8
 _LUCK, _PACE = 1.0, 0.02
 #: Wealth that chance alone often makes. Where a change began is told by what came above it.
 _DOUBT = 100.0
+#: Share of the reference's conversations that say something about an aspect, from which on it is drawn with others.
+_NEARLY_ALL = 0.9
 _CENTRING = 8  # every so many of the reference give the centre of the vectors, and are not drawn with theirs
+
+Found = Mapping[Aspect, Tokens]
+_NOTHING: Tokens = np.empty(0, dtype=np.int32)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,14 +129,14 @@ class EDetector:
         described = [(sample, tokens_of(sample, self._centre)) for sample in reference]
         for _, found in described[::_CENTRING]:
             found.pop(Aspect.EMBEDDING, None)
-        self._draws = {
-            aspect: _Draws(
-                [(sample, found[aspect]) for sample, found in described if aspect in found],
-                aspect,
+        self._draws = [
+            _Draws(
+                [(sample, found) for sample, found in described if together & found.keys()],
+                together,
                 partial=partial,
             )
-            for aspect in aspects
-        }
+            for together in _said_together([found for _, found in described], aspects)
+        ]
         state = state or DetectorState()
         self._count, self._begins = state.count, state.begins
         self._late = _late_bets(reference, listens, seed, state, recent or {})
@@ -145,7 +150,7 @@ class EDetector:
         self._groups: Counter[str] = Counter()
         for key in state.recent:
             if (sample := (recent or {}).get(key)) is not None:
-                self._remember(key, sample, self._tokens(sample))
+                self._remember(key, sample, tokens_of(sample, self._centre))
 
     @property
     def state(self) -> DetectorState:
@@ -184,10 +189,10 @@ class EDetector:
     def see(self, key: int, sample: Sample) -> None:
         """Bet on a conversation, then learn from it. ``key`` identifies it in the state."""
         if sample.group not in self._groups:
-            tokens = self._tokens(sample)
+            tokens = tokens_of(sample, self._centre)
             if self._known is None or sample.at in self._known:
-                for aspect, found in tokens.items():
-                    self._stakes[aspect] = self._bet(aspect, key, sample, found)
+                for draws in self._draws:
+                    self._stakes |= self._bet(draws, key, sample, tokens)
             self._remember(key, sample, tokens)
         self._count += 1
 
@@ -202,7 +207,9 @@ class EDetector:
         """
         made = self._late[aspect].hear(number, signal)
         if made is not None and signal is not None:
-            self._stakes[aspect] = _staked(self._stakes[aspect], made, signal.key, spread=())
+            (self._stakes[aspect],) = _staked(
+                [self._stakes[aspect]], made[None], signal.key, spread=np.empty((1, 0))
+            )
 
     def restart(self) -> None:
         """Stake anew, as after an alarm. What was learned of the latest conversations stays."""
@@ -211,24 +218,25 @@ class EDetector:
             for aspect, stake in self._stakes.items()
         }
 
-    def _tokens(self, sample: Sample) -> dict[Aspect, Tokens]:
-        found = tokens_of(sample, self._centre)
-        return {aspect: tokens for aspect, tokens in found.items() if aspect in self._stakes}
+    def _bet(self, draws: "_Draws", key: int, sample: Sample, tokens: Found) -> Mapping[Aspect, Stake]:
+        """Return the stakes on those aspects that can be bet on."""
+        compared = draws.scores(sample, tokens, zlib.crc32(f"{self._seed}/{self._count}".encode()))
+        if compared is None:
+            return {}
+        scores, has = compared
+        told = np.flatnonzero(has[-1] & has[:-1].any(axis=0))
+        scores, has = scores[:, told], has[:, told]
+        aspects = [draws.aspects[place] for place in told]
+        stakes = [self._stakes[aspect] for aspect in aspects]
+        spread = np.array([stake.spread for stake in stakes]).reshape(-1, VIEWS)
+        made = payoffs(scores, has, _LUCK * np.sqrt(spread / draws.breadth))
+        drawn = np.where(has[:-1, :, None], scores[:-1], 0.0).sum(axis=0) / has[:-1].sum(axis=0)[:, None]
+        learned = spread + _PACE * ((scores[-1] - drawn) ** 2 - spread)
+        return dict(zip(aspects, _staked(stakes, made, key, spread=learned), strict=True))
 
-    def _bet(self, aspect: Aspect, key: int, sample: Sample, tokens: Tokens) -> Stake:
-        stake, draws = self._stakes[aspect], self._draws[aspect]
-        scores = draws.scores(sample, tokens, zlib.crc32(f"{self._seed}/{self._count}".encode()))
-        if scores is None:
-            return stake
-        spread = np.asarray(stake.spread)
-        made = payoffs(scores, _LUCK * np.sqrt(spread / draws.breadth))
-        apart = scores[-1] - scores[:-1].sum(axis=0) / (len(scores) - 1)
-        learned = spread + _PACE * (apart**2 - spread)
-        return _staked(stake, made, key, spread=tuple(learned.tolist()))
-
-    def _remember(self, key: int, sample: Sample, tokens: Mapping[Aspect, Tokens]) -> None:
-        for aspect, found in tokens.items():
-            self._draws[aspect].bettor.learn(found)
+    def _remember(self, key: int, sample: Sample, tokens: Found) -> None:
+        for draws in self._draws:
+            draws.bettor.learn(draws.said(tokens))
         self._recent.append((key, sample.group))
         self._groups[sample.group] += 1
         if len(self._recent) > _REMEMBERED:
@@ -245,17 +253,21 @@ def _fitting(kept: Stake, new: Stake) -> Stake:
     return replace(new, wealth=kept.wealth, since=kept.since)
 
 
-def _staked(stake: Stake, made: Floats, key: int, *, spread: tuple[float, ...]) -> Stake:
-    """Return a stake after a bet, by what each expert made of one unit."""
-    shares: Floats = np.asarray(stake.shares)
-    paid = float(shares @ made)
-    shares = (1 - _SHARE) * shares * made / paid + _SHARE / len(shares)
-    return Stake(
-        wealth=max(stake.wealth, 1.0) * paid,
-        since=key if stake.wealth <= _DOUBT else stake.since,
-        shares=tuple(shares.tolist()),
-        spread=spread,
-    )
+def _staked(stakes: Sequence[Stake], made: Floats, key: int, *, spread: Floats) -> list[Stake]:
+    """Return stakes after a bet on each, by what each expert made of one unit: stakes x experts."""
+    shares: Floats = np.array([stake.shares for stake in stakes]).reshape(made.shape)
+    paid = (shares * made).sum(axis=1)
+    shares = (1 - _SHARE) * shares * made / paid[:, None] + _SHARE / shares.shape[1]
+    rows = zip(stakes, paid.tolist(), shares.tolist(), spread.tolist(), strict=True)
+    return [
+        Stake(
+            wealth=max(stake.wealth, 1.0) * times,
+            since=key if stake.wealth <= _DOUBT else stake.since,
+            shares=tuple(after),
+            spread=tuple(learned),
+        )
+        for stake, times, after, learned in rows
+    ]
 
 
 def _late_stake(aspect: Aspect) -> Stake:
@@ -286,13 +298,32 @@ def _late_bets(
     }
 
 
+def _said_together(reference: Sequence[Found], aspects: Sequence[Aspect]) -> list[frozenset[Aspect]]:
+    """Return the aspects that nearly every conversation says something about, and each of the others by itself.
+
+    One of those others, drawn with them, would be compared with few or none.
+    """
+    often = frozenset(
+        aspect
+        for aspect in aspects
+        if sum(aspect in found for found in reference) >= _NEARLY_ALL * len(reference)
+    )
+    alone = [frozenset({aspect}) for aspect in aspects if aspect not in often]
+    return [often, *alone] if often else alone
+
+
 class _Draws:
     """Draws conversations of the reference from the time of the day, or of the week, at which the fresh one took place."""
 
     def __init__(
-        self, members: Sequence[tuple[Sample, Tokens]], aspect: Aspect, *, partial: bool = False
+        self,
+        members: Sequence[tuple[Sample, Found]],
+        aspects: Collection[Aspect],
+        *,
+        partial: bool = False,
     ) -> None:
         """``partial``: the reference has not lived through the stream's cycle."""
+        self.aspects = sorted(aspects)
         times = [sample.at for sample, _ in members]
         span = max(times) - min(times) if times else timedelta()
         by_week = span >= WEEK and len(members) * _OF_WEEK >= _ENOUGH
@@ -308,17 +339,25 @@ class _Draws:
         self.breadth = max(1, round(share * len(members)))
         ordered = sorted(members, key=lambda member: (self._phase(member[0].at), member[0].id))
         self._phases = [self._phase(sample.at) for sample, _ in ordered]
-        around = [sample.version for sample, _ in [*ordered, *ordered[:DRAWN]]]
-        self._versions = np.array(around, dtype=object) if aspect is Aspect.REPLY else None
-        self.bettor = Bettor([tokens for _, tokens in ordered], buckets=BUCKETS[aspect])
+        self._versions = np.array(
+            [sample.version for sample, _ in [*ordered, *ordered[:DRAWN]]], dtype=object
+        )
+        self.bettor = Bettor(
+            [self.said(found) for _, found in ordered], buckets=[BUCKETS[aspect] for aspect in self.aspects]
+        )
 
-    def scores(self, fresh: Sample, tokens: Tokens, chance: int) -> Floats | None:
-        """Return the bettor's scores of some drawn, neighbours in phase, and of the fresh one.
+    def said(self, found: Found) -> list[Tokens]:
+        """Return the tokens of each aspect, in order."""
+        return [found.get(aspect, _NOTHING) for aspect in self.aspects]
 
-        None where there is nothing to compare with: replies of another version.
+    def scores(self, fresh: Sample, found: Found, chance: int) -> tuple[Floats, Flags] | None:
+        """Return the bettor's scores of some drawn, neighbours in phase, and of the fresh one, and who is compared.
+
+        None where there is nothing to compare with. Replies are compared with those of the same version.
         """
+        said = self.said(found)
         count = len(self._phases)
-        if not count:
+        if not count or not any(map(len, said)):
             return None
         middle = bisect_left(self._phases, self._phase(fresh.at))
         first = middle - self.breadth // 2
@@ -326,10 +365,12 @@ class _Draws:
             first = min(max(first, 0), count - self.breadth)
         some = min(DRAWN, self.breadth)
         drawn = (first + chance % (self.breadth - some + 1)) % count
-        if self._versions is None:
-            return self.bettor.scores(tokens, drawn, some)
-        same = self._versions[drawn : drawn + some] == fresh.version
-        return self.bettor.scores(tokens, drawn, some)[np.append(same, True)] if same.any() else None
+        scores, has = self.bettor.scores(said, drawn, some)
+        if Aspect.REPLY in self.aspects:
+            has[:-1, self.aspects.index(Aspect.REPLY)] &= (
+                self._versions[drawn : drawn + some] == fresh.version
+            )
+        return scores, has
 
     def _phase(self, at: datetime) -> float:
         return 0.0 if self._cycle is None else ((at - self._start) % self._cycle) / self._cycle

@@ -46,6 +46,8 @@ def _empty_or_repeated(messages: Sequence[str]) -> int:
 
 def script_of(text: str) -> str:
     """Return the script of most letters (LATIN, CJK, CYRILLIC, ...), or "none"."""
+    if text.isascii():
+        return "LATIN" if any(map(str.isalpha, text)) else "none"
     scripts: Counter[str] = Counter()
     for character, count in Counter(text).items():
         if character.isalpha():

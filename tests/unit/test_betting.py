@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -16,10 +18,29 @@ def some(count: int, seed: int = 0) -> list[Tokens]:
     return [random.choice(BUCKETS, size=5, replace=False).astype(np.int32) for _ in range(count)]
 
 
-def test_who_has_learned_nothing_wins_nothing() -> None:
-    bettor = Bettor(some(20), buckets=BUCKETS)
+class OneAspect:
+    """A bettor on a single aspect."""
 
-    assert payoffs(bettor.scores(said(1, 2), first=3, count=8)) == pytest.approx(np.ones(EXPERTS))
+    def __init__(self, reference: Sequence[Tokens], buckets: int = BUCKETS) -> None:
+        self._bettor = Bettor([[one] for one in reference], buckets=[buckets])
+
+    def learn(self, fresh: Tokens) -> None:
+        self._bettor.learn([fresh])
+
+    def scores(self, fresh: Tokens, first: int, count: int) -> Floats:
+        scores, _ = self._bettor.scores([fresh], first, count)
+        return scores[:, 0]
+
+    def paid(self, fresh: Tokens, first: int, count: int, forgone: Floats | float = 0.0) -> Floats:
+        scores, has = self._bettor.scores([fresh], first, count)
+        (made,) = payoffs(scores, has, forgone)
+        return np.asarray(made)
+
+
+def test_who_has_learned_nothing_wins_nothing() -> None:
+    bettor = OneAspect(some(20))
+
+    assert bettor.paid(said(1, 2), first=3, count=8) == pytest.approx(np.ones(EXPERTS))
 
 
 @pytest.mark.parametrize("count", [1, 3, DRAWN])
@@ -29,10 +50,10 @@ def test_with_each_in_the_place_of_the_fresh_one_the_payoffs_sum_to_their_number
     compared, rest, stream = some(count + 1), some(50, seed=1), some(30, seed=2)
 
     def paid(fresh: int) -> Floats:
-        bettor = Bettor([*compared[:fresh], *compared[fresh + 1 :], *rest], buckets=BUCKETS)
+        bettor = OneAspect([*compared[:fresh], *compared[fresh + 1 :], *rest])
         for one in stream:
             bettor.learn(one)
-        return payoffs(bettor.scores(compared[fresh], first=0, count=count))
+        return bettor.paid(compared[fresh], first=0, count=count)
 
     each = [paid(fresh) for fresh in range(count + 1)]
 
@@ -41,11 +62,11 @@ def test_with_each_in_the_place_of_the_fresh_one_the_payoffs_sum_to_their_number
 
 
 def test_what_fresh_ones_say_more_often_wins_and_more_than_twice_the_stake() -> None:
-    bettor = Bettor(some(50), buckets=BUCKETS)
+    bettor = OneAspect(some(50))
     for _ in range(20):
         bettor.learn(said(60, 61, 62))
 
-    paid = payoffs(bettor.scores(said(60, 61), first=0, count=DRAWN))
+    paid = bettor.paid(said(60, 61), first=0, count=DRAWN)
 
     assert (paid[:-1] > 1).all()
     assert paid.max() > 2
@@ -53,12 +74,13 @@ def test_what_fresh_ones_say_more_often_wins_and_more_than_twice_the_stake() -> 
 
 
 def test_what_is_forgone_is_lost() -> None:
-    bettor = Bettor(some(50), buckets=BUCKETS)
+    bettor = OneAspect(some(50))
     for _ in range(20):
         bettor.learn(said(60, 61, 62))
-    scores = bettor.scores(said(60, 61), first=0, count=DRAWN)
 
-    assert (payoffs(scores, np.arange(1.0, VIEWS + 1))[:-1] < payoffs(scores)[:-1]).all()
+    forgoing = bettor.paid(said(60, 61), first=0, count=DRAWN, forgone=np.arange(1.0, VIEWS + 1))
+
+    assert (forgoing[:-1] < bettor.paid(said(60, 61), first=0, count=DRAWN)[:-1]).all()
 
 
 def test_words_that_come_together_drown_the_log_odds_but_not_the_witness_function() -> None:
@@ -71,11 +93,11 @@ def test_words_that_come_together_drown_the_log_odds_but_not_the_witness_functio
         rare = 40 + 50 * random.integers(300) + random.choice(50, size=25, replace=False)
         return np.concatenate([common, rare]).astype(np.int32)
 
-    bettor = Bettor([talk(0) for _ in range(400)], buckets=2**14)
+    bettor = OneAspect([talk(0) for _ in range(400)], buckets=2**14)
     evidence = np.zeros(EXPERTS)
     for _ in range(400):
         fresh = talk(2.0)
-        evidence += np.log(payoffs(bettor.scores(fresh, first=int(random.integers(400)), count=DRAWN)))
+        evidence += np.log(bettor.paid(fresh, first=int(random.integers(400)), count=DRAWN))
         bettor.learn(fresh)
 
     log_odds, witness = np.split(evidence[:-1], 2)
@@ -85,8 +107,8 @@ def test_words_that_come_together_drown_the_log_odds_but_not_the_witness_functio
 
 def test_after_the_last_of_the_reference_comes_the_first() -> None:
     reference = some(20)
-    bettor = Bettor(reference, buckets=BUCKETS)
-    turned = Bettor([*reference[18:], *reference[:18]], buckets=BUCKETS)
+    bettor = OneAspect(reference)
+    turned = OneAspect([*reference[18:], *reference[:18]])
     for fresh in some(30, seed=1):
         bettor.learn(fresh)
         turned.learn(fresh)
@@ -100,7 +122,7 @@ def test_after_the_last_of_the_reference_comes_the_first() -> None:
 def test_each_expert_remembers_its_horizon_or_half_the_reference_and_no_more(
     known: int, remembered: int
 ) -> None:
-    long, short = Bettor(some(known), buckets=BUCKETS), Bettor(some(known), buckets=BUCKETS)
+    long, short = OneAspect(some(known)), OneAspect(some(known))
     stream = some(remembered + 200, seed=2)
     for fresh in stream:
         long.learn(fresh)
@@ -110,3 +132,29 @@ def test_each_expert_remembers_its_horizon_or_half_the_reference_and_no_more(
     assert long.scores(said(3, 4), first=1, count=8) == pytest.approx(
         short.scores(said(3, 4), first=1, count=8)
     )
+
+
+def test_aspects_are_scored_together_as_each_would_be_by_itself_and_none_where_nothing_is_said() -> None:
+    first, second = some(40), [one if n % 3 else said() for n, one in enumerate(some(40, seed=1))]
+    together = Bettor(list(zip(first, second, strict=True)), buckets=[BUCKETS, BUCKETS])
+    alone = OneAspect(first)
+    for fresh in some(30, seed=2):
+        together.learn([fresh, said()])
+        alone.learn(fresh)
+
+    scores, has = together.scores([said(1, 2), said(3)], first=0, count=4)
+
+    assert scores[:, 0] == pytest.approx(alone.scores(said(1, 2), first=0, count=4))
+    assert has.tolist() == [[True, False], [True, True], [True, True], [True, False], [True, True]]
+    assert payoffs(scores, has)[1] == pytest.approx(np.ones(EXPERTS))  # it has learned nothing there
+
+
+def test_to_score_changes_nothing() -> None:
+    bettor = OneAspect(some(50))
+    for fresh in some(30, seed=1):
+        bettor.learn(fresh)
+    before = bettor.scores(said(7, 8), first=2, count=8)
+
+    bettor.scores(said(1, 2, 7), first=0, count=8)
+
+    assert np.array_equal(bettor.scores(said(7, 8), first=2, count=8), before)
