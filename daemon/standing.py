@@ -13,10 +13,18 @@ EVIDENCE = "evidence_"  # what the names of its verdict's numbers begin with, by
 RECURRENCE = "recurrence"
 #: Fresh windows that may confirm an alarm. Each is tested at its share of the level.
 LOOKS = 3
-#: What users say tells nothing of a change in these, so no window is asked to confirm it: an alarm mostly about one of
-#: them stands by itself, and its triage looks at feedback, losses and defects.
+#: The words of users may tell nothing of a change in these, so no window is asked to confirm it: an alarm mostly about
+#: one of them stands by itself, and its triage looks at feedback, losses and defects.
 UNSEEN_IN_WORDS = frozenset(
-    {Aspect.REPLY, Aspect.DEFECTS, Aspect.QUALITY, Aspect.FEEDBACK_RATE, Aspect.CONCEPT}
+    {
+        Aspect.REPLY,
+        Aspect.DEFECTS,
+        Aspect.EMBEDDING,
+        Aspect.LABEL,
+        Aspect.QUALITY,
+        Aspect.FEEDBACK_RATE,
+        Aspect.CONCEPT,
+    }
 )
 
 

@@ -58,7 +58,7 @@ def triage(evidence: Evidence) -> Triaged:
             return Triaged(outcome=outcome, reason="; ".join(found))
     return Triaged(
         outcome=Outcome.UNCLEAR,
-        reason=f"whether it hurts is unclear ({_known(evidence)}), so it is trained for; the gate decides",
+        reason=f"neither harm nor harmlessness is sure ({_known(evidence)}), so it is trained for; the gate decides",
     )
 
 

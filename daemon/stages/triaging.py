@@ -180,7 +180,7 @@ class TriagingStage:
         except LearnerError as error:
             case.failures += 1
             if error.permanent or case.failures == _ATTEMPTS:
-                reason = f"whether it hurts is unclear, as {case.live.name} can't be scored: {error}"
+                reason = f"nothing tells whether it hurts, as {case.live.name} can't be scored: {error}"
                 self._write(case, Triaged(outcome=Outcome.UNCLEAR, reason=reason), {})
             else:
                 self._loaded.failed(error)

@@ -23,6 +23,8 @@ def raised(window: int) -> Told:
         (Aspect.QUALITY, True),
         (Aspect.FEEDBACK_RATE, True),
         (Aspect.REPLY, True),
+        (Aspect.EMBEDDING, True),
+        (Aspect.LABEL, True),
     ],
 )
 def test_no_window_of_words_is_asked_about_what_words_do_not_tell(leading: Aspect, *, stands: bool) -> None:
