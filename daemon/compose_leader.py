@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from daemon.clock import utc_now
-from daemon.embedding import Embeddings
+from daemon.embedding import Embeddings, embedder_maker
 from daemon.gatekeeping import HeldOut
 from daemon.hearing import Hearing
 from daemon.judge_process import JudgeProcess
@@ -41,8 +41,6 @@ from daemon.translate import (
     monitor_settings,
     policy_settings,
 )
-from learners.embedder_process import EmbedderProcess
-from learners.encoder_files import resolve_encoder
 from learners.scorer_process import ScorerProcess
 from learners.training_process import TrainingProcess
 from learners.types import RunResult, TrainRequest
@@ -148,23 +146,8 @@ def _dead_letters(
 
 
 def _embeddings(settings: Settings, metrics: Metrics) -> Embeddings | None:
-    section = settings.monitors.embedding
-    if section.model is None:
-        return None
-    folder, _ = resolve_encoder(section.model)
-
-    def start() -> EmbedderProcess:
-        embedder = EmbedderProcess(
-            folder,
-            device=section.device,
-            threads=settings.model.threads,
-            max_tokens=section.max_tokens,
-            batch=section.batch,
-        )
-        embedder.start()
-        return embedder
-
-    return Embeddings(start, metrics=metrics, clock=utc_now)
+    start = embedder_maker(settings)
+    return None if start is None else Embeddings(start, metrics=metrics, clock=utc_now)
 
 
 def _watching(

@@ -1,14 +1,18 @@
-"""Has conversations embedded in a child process, without ever waiting for it."""
+"""Has conversations embedded in a child process: the daemon without ever waiting for it, a command until it is done."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from daemon.clock import Clock
 from daemon.metrics import Metrics
-from learners.embedder_process import Embedder
+from daemon.samples import embedded_text
+from daemon.settings import Settings
+from learners.embedder_process import Embedder, EmbedderProcess
+from learners.encoder_files import resolve_encoder
+from monitors.types import Sample
 
 _log = logging.getLogger(__name__)
 #: Without an answer for so long, conversations go on without vectors.
@@ -131,3 +135,42 @@ class Embeddings:
 
 def _succeeded(call: Future[list[bytes]]) -> bool:
     return call.done() and call.exception() is None
+
+
+def embedder_maker(settings: Settings) -> Callable[[], EmbedderProcess] | None:
+    """Return what starts a child with the configured model; None where none is. Raises UnusableModel."""
+    section = settings.monitors.embedding
+    if section.model is None:
+        return None
+    folder, _ = resolve_encoder(section.model)
+
+    def start() -> EmbedderProcess:
+        embedder = EmbedderProcess(
+            folder,
+            device=section.device,
+            threads=settings.model.threads,
+            max_tokens=section.max_tokens,
+            batch=section.batch,
+        )
+        embedder.start()
+        return embedder
+
+    return start
+
+
+def embedded(
+    samples: Sequence[Sample], embedder: Embedder, *, on_progress: Callable[[int, int], object]
+) -> tuple[Sample, ...]:
+    """Return the samples with their vectors, once all are made. Raises LearnerError.
+
+    ``on_progress`` hears how many are done, of how many.
+    """
+    batches = [samples[first : first + _CALL] for first in range(0, len(samples), _CALL)]
+    calls = [embedder.embed([embedded_text(sample) for sample in batch]) for batch in batches]
+    found: list[Sample] = []
+    for batch, call in zip(batches, calls, strict=True):
+        found += (
+            replace(sample, embedding=vector) for sample, vector in zip(batch, call.result(), strict=True)
+        )
+        on_progress(len(found), len(samples))
+    return tuple(found)

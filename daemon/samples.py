@@ -3,7 +3,10 @@
 from collections.abc import Iterable
 
 from daemon.facts import StoredConversation
+from monitors.texts import user_text
 from monitors.types import Sample, Turn
+
+_EMBEDDED_CHARACTERS = 8_000  # of what a user says: more than a model reads
 
 
 def sample_of(stored: StoredConversation, embedding: bytes | None = None) -> Sample:
@@ -23,3 +26,8 @@ def sample_of(stored: StoredConversation, embedding: bytes | None = None) -> Sam
 def samples_of(stored: Iterable[StoredConversation]) -> tuple[Sample, ...]:
     """Return conversations as monitors see them."""
     return tuple(sample_of(talk) for talk in stored)
+
+
+def embedded_text(sample: Sample) -> str:
+    """Return what an embedding model gets to read of a conversation."""
+    return user_text(sample)[:_EMBEDDED_CHARACTERS]

@@ -10,6 +10,8 @@ from daemon.commands.session import Json, console, opened, present, read_setting
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rich.progress import Progress
+
     from daemon.settings import Settings
     from monitors.calibration import Calibration, Trials
     from monitors.types import Sample
@@ -95,14 +97,12 @@ def _calibrated(
     from monitors.calibration import calibrate as run
     from monitors.edetector import EDetector
     from monitors.errors import NothingToReport
-    from monitors.types import Aspect
 
     def new_detector(reference: "Sequence[Sample]") -> EDetector:
         every = settings.monitors.conversations_between_false_alarms
         return EDetector(
             reference,
-            # History is replayed without vectors.
-            aspects=[aspect for aspect in aspects(settings) if aspect is not Aspect.EMBEDDING],
+            aspects=aspects(settings),
             conversations_between_false_alarms=every,
             seed=settings.monitors.seed,
             # history tells nothing of them, but the evidence is shared with them
@@ -110,6 +110,7 @@ def _calibrated(
         )
 
     with Progress(console=console(), disable=quiet, transient=True) as bar:
+        history = _with_vectors(history, settings, bar)
         task = bar.add_task("replaying shuffled history", total=None)
         try:
             return run(
@@ -121,3 +122,22 @@ def _calibrated(
             )
         except NothingToReport as error:
             raise DaemonError(str(error)) from error
+
+
+def _with_vectors(history: "Sequence[Sample]", settings: "Settings", bar: "Progress") -> "Sequence[Sample]":
+    """Embed the history where the daemon would."""
+    from daemon.embedding import embedded, embedder_maker
+
+    start = embedder_maker(settings)
+    if start is None:
+        return history
+    task = bar.add_task("embedding what users said", total=None)
+    embedder = start()
+    try:
+        return embedded(
+            history,
+            embedder,
+            on_progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    finally:
+        embedder.stop(1)

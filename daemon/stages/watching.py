@@ -13,9 +13,8 @@ from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
 from daemon.ledger.windows import WindowLedger
 from daemon.metrics import Metrics
-from daemon.samples import sample_of
+from daemon.samples import embedded_text, sample_of
 from monitors.edetector import DetectorState, EDetector
-from monitors.texts import user_text
 from monitors.types import Sample
 
 _log = logging.getLogger(__name__)
@@ -23,7 +22,6 @@ _log = logging.getLogger(__name__)
 _PAGE = 100
 #: From so many unseen ones on an even sample of them is looked at: an alarm that comes late helps nobody.
 _FAR_BEHIND = 2_000
-_EMBEDDED_CHARACTERS = 8_000  # of what a user says: more than a model reads
 
 #: Makes the detector of a reference, which goes on from a state.
 NewDetector = Callable[[tuple[Sample, ...], DetectorState, dict[int, Sample]], EDetector]
@@ -202,9 +200,7 @@ class WatchingStage:
         """Return the vectors by seq, as far as there are any; None while they are being made."""
         if self._vectors is None or not talks:
             return {}
-        return self._vectors.of(
-            {talk.seq: user_text(sample_of(talk))[:_EMBEDDED_CHARACTERS] for talk in talks}
-        )
+        return self._vectors.of({talk.seq: embedded_text(sample_of(talk)) for talk in talks})
 
     def _stored(self, reference_id: int, detector: EDetector) -> StoredDetector:
         return StoredDetector(
