@@ -77,7 +77,7 @@ class Bettor:
         self._horizons = np.minimum(np.array(HORIZONS)[:, None], np.maximum(1, self._counts // 2))
         self._latest = np.zeros((_H, sum(buckets)), dtype=np.float32)  # whole numbers, exact
         self._sizes = np.zeros((_H, len(buckets)))
-        self._memories = [deque[Places](maxlen=max(HORIZONS)) for _ in buckets]
+        self._memories = [_Memory() for _ in buckets]
         self._table = np.empty((sum(buckets), 2 * _H + 2))
         self._fill(np.arange(sum(buckets)), self._past)
 
@@ -102,15 +102,15 @@ class Bettor:
         return np.vstack([log_odds, _standardised(witness, has)]).transpose(1, 2, 0), has
 
     def learn(self, fresh: Said) -> None:
-        """Take a fresh conversation into account from the next bet on."""
+        """Take a fresh conversation into account from the next bet on.
+
+        An expert remembers its horizon's latest that say something about the aspect, of the latest max(HORIZONS).
+        """
         placed = self._placed(fresh)
         changed = [np.concatenate(placed)]
         for row, horizons in enumerate(self._horizons.tolist()):
             full = zip(placed, self._memories, horizons, strict=True)
-            leaving = [
-                memory[-horizon] if len(tokens) and len(memory) >= horizon else _NOTHING
-                for tokens, memory, horizon in full
-            ]
+            leaving = [memory.leaving(horizon, tokens) for tokens, memory, horizon in full]
             changed.append(np.concatenate(leaving))
             self._latest[row][changed[0]] += 1
             self._latest[row][changed[-1]] -= 1
@@ -118,8 +118,7 @@ class Bettor:
         tokens = np.concatenate(changed)
         self._fill(tokens, self._past[tokens])
         for said, memory in zip(placed, self._memories, strict=True):
-            if len(said):
-                memory.append(said)
+            memory.add(said)
 
     def _fill(self, tokens: Places, past: Floats32) -> None:
         """Put right what these tokens add: to the log-odds, to the witness functions for each horizon, and to the length."""
@@ -133,6 +132,36 @@ class Bettor:
     def _placed(self, said: Said) -> list[Places]:
         """Return the tokens' places in the table."""
         return [tokens + offset for tokens, offset in zip(said, self._offsets, strict=True)]
+
+
+class _Memory:
+    """The tokens on one aspect of the latest max(HORIZONS) conversations, where they have any."""
+
+    def __init__(self) -> None:
+        self._said: deque[tuple[int, Places]] = deque()  # with the number of the conversation
+        self._learned = 0
+
+    def __len__(self) -> int:
+        return len(self._said)
+
+    def leaving(self, horizon: int, coming: Places) -> Places:
+        """Return what is no longer among the ``horizon`` latest once ``coming`` is: of one conversation at most."""
+        if len(coming) and len(self._said) >= horizon:
+            return self._said[-horizon][1]
+        return self._said[0][1] if self._ends and len(self._said) <= horizon else _NOTHING
+
+    def add(self, coming: Places) -> None:
+        """Take in the next conversation, whether or not it says anything."""
+        if self._ends:
+            self._said.popleft()
+        self._learned += 1
+        if len(coming):
+            self._said.append((self._learned, coming))
+
+    @property
+    def _ends(self) -> bool:
+        """Whether the oldest leaves with the next conversation."""
+        return bool(self._said) and self._said[0][0] <= self._learned + 1 - max(HORIZONS)
 
 
 def payoffs(scores: Floats, has: Flags, forgone: Floats | float = 0.0) -> Floats:

@@ -114,6 +114,28 @@ def test_one_that_was_stopped_goes_on_exactly() -> None:
     assert state == unbroken.state
 
 
+def test_one_that_was_stopped_goes_on_exactly_where_half_say_nothing_about_an_aspect() -> None:
+    aspects = [Aspect.INPUT, Aspect.LABEL]
+    past = [half_labelled(talk, n) for n, talk in enumerate(reference(1_000))]
+    whole = EDetector(past, aspects=aspects)
+    samples = {n: half_labelled(talk, n) for n, talk in enumerate(stream(1_200, 0.0, seed=5))}
+    for n in range(900):
+        whole.see(n, samples[n])
+    state = whole.state
+    again = EDetector(past, aspects=aspects, state=state, recent={key: samples[key] for key in state.recent})
+
+    for n in range(900, 1_200):
+        whole.see(n, samples[n])
+        again.see(n, samples[n])
+
+    assert again.state == whole.state
+
+
+def half_labelled(sample: Sample, number: int) -> Sample:
+    """One in two has a label."""
+    return sample if number % 2 else replace(sample, labels=(("intent", f"intent {number % 7 // 2}"),))
+
+
 def test_the_evidence_of_a_release_with_other_experts_is_kept() -> None:
     before = Stake(wealth=50.0, since=7, shares=(0.5, 0.5), spread=(1.0,))
 
