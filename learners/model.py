@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from safetensors import SafetensorError
 from torch.utils import deterministic
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 from transformers.utils import logging
@@ -62,7 +63,7 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
 
 
 def load_base(folder: Path, dtype: torch.dtype, device: torch.device) -> PreTrainedModel:
-    """The frozen base model in evaluation mode."""
+    """The frozen base model in evaluation mode. Raises UnusableModel where its files can't be read."""
     try:
         model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
             folder,
@@ -71,7 +72,7 @@ def load_base(folder: Path, dtype: torch.dtype, device: torch.device) -> PreTrai
             trust_remote_code=False,
             use_safetensors=True,
         )
-    except (ImportError, KeyError, OSError, RuntimeError, ValueError) as error:
+    except (ImportError, KeyError, OSError, RuntimeError, SafetensorError, ValueError) as error:
         raise UnusableModel(f"the model in {folder} can't be loaded: {error}") from error
     model.set_attn_implementation(attention_for(model.config, device))
     model.requires_grad_(False)

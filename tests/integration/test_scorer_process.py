@@ -254,3 +254,14 @@ def test_a_listener_that_fails_fails_the_calls_instead_of_leaving_them_waiting(b
             process.score(None, some_conversations(5), on_progress=fail).result(SECONDS)
     finally:
         process.stop(1)
+
+
+def test_weights_that_are_none_are_named(tmp_path: Path) -> None:
+    folder = make_tiny_model(tmp_path / "spoilt")
+    (folder / "model.safetensors").write_bytes(b"no weights at all")
+    process = ScorerProcess(folder, device=DEVICE, threads=1, dtype="float32")
+    process.start()
+
+    with pytest.raises(UnusableModel, match="spoilt can't be loaded"):
+        process.score(None, some_conversations(1)).result(SECONDS)
+    process.stop(5)
