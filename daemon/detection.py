@@ -48,6 +48,8 @@ def state_json(state: DetectorState) -> dict[str, Any]:
                     for kind, levels in heard.levels.items()
                 },
                 "recent": list(heard.recent),
+                "count": heard.count,
+                "recent_at": list(heard.recent_at),
             }
             for aspect, heard in state.heard.items()
         },
@@ -77,6 +79,8 @@ def state_of(document: Mapping[str, Any]) -> DetectorState:
                     for kind, levels in heard["levels"].items()
                 },
                 recent=tuple(heard["recent"]),
+                count=heard.get("count", 0),
+                recent_at=tuple(heard.get("recent_at", ())),
             )
             for name, heard in document.get("heard", {}).items()
         },

@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Sequence, Sized
-from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +26,8 @@ _PRIOR = 16.0
 #: A token of a single conversation of those compared counts so much (Krichevsky and Trofimov 1981).
 _SMOOTHING = 0.5
 _MOST = 60.0  # of what one is ahead, so that its exponential is finite
-#: Conversations of the reference that a fresh one is compared with.
-DRAWN = 8
+#: Conversations of the reference that a fresh one is compared with, at most.
+DRAWN = 32
 
 _NOTHING: Places = np.empty(0, dtype=np.intp)
 
@@ -61,17 +60,13 @@ class Bettor:
     def __init__(self, reference: Sequence[Said], *, buckets: Sequence[int]) -> None:
         """``buckets``: how many each aspect has."""
         self._offsets = np.cumsum([0, *buckets[:-1]])
-        around = [self._placed(said) for said in [*reference, *reference[:DRAWN]]]
-        self._tokens = np.concatenate([_NOTHING, *chain.from_iterable(around)])
-        self._lengths = np.vstack([np.empty((0, len(buckets)), dtype=np.intp), *map(_lengths, around)])
-        self._starts = np.cumsum([0, *self._lengths.sum(axis=1)])
-        members = self._lengths[: len(reference)]
-        self._counts = np.maximum(1, (members > 0).sum(axis=0))
-        tokens = self._tokens[: self._starts[len(reference)]]
-        past = np.bincount(tokens, minlength=sum(buckets)) - (1 - _SMOOTHING)
-        self._past = past.astype(np.float32)
-        self._shared = members.sum(axis=0) + _SMOOTHING * np.array(buckets)
-        self._prior = _PRIOR * np.maximum(1, members.sum(axis=0)) / self._counts
+        self._tokens = [np.concatenate(self._placed(said)) for said in reference]
+        self._lengths = np.vstack([np.empty((0, len(buckets)), dtype=np.intp), *map(_lengths, reference)])
+        self._counts, tokens = np.maximum(1, (self._lengths > 0).sum(axis=0)), self._lengths.sum(axis=0)
+        past = np.bincount(np.concatenate([_NOTHING, *self._tokens]), minlength=sum(buckets))
+        self._past = (past - (1 - _SMOOTHING)).astype(np.float32)
+        self._shared = tokens + _SMOOTHING * np.array(buckets)
+        self._prior = _PRIOR * np.maximum(1, tokens) / self._counts
         of_aspects = np.array([self._prior / self._shared, self._counts], dtype=np.float32)
         self._of_bucket = np.repeat(of_aspects, buckets, axis=1)
         self._horizons = np.minimum(np.array(HORIZONS)[:, None], np.maximum(1, self._counts // 2))
@@ -81,18 +76,17 @@ class Bettor:
         self._table = np.empty((sum(buckets), 2 * _H + 2))
         self._fill(np.arange(sum(buckets)), self._past)
 
-    def scores(self, fresh: Said, first: int, count: int) -> tuple[Floats, Flags]:
-        """Return the scores of ``count`` of the reference from number ``first`` on, then of the fresh one, and who has any.
+    def scores(self, fresh: Said, drawn: Sequence[int]) -> tuple[Floats, Flags]:
+        """Return the scores of those ``drawn``, by their numbers in the reference, then of the fresh one, and who has any.
 
-        Scores: compared x aspects x VIEWS; who has: compared x aspects. After the last of the reference comes the first
-        again. ``count`` is at most DRAWN, and at most as many as there are.
+        Scores: compared x aspects x VIEWS; who has: compared x aspects.
         """
         said = np.concatenate(self._placed(fresh))
-        drawn = self._tokens[self._starts[first] : self._starts[first + count]]
-        lengths = np.vstack([self._lengths[first : first + count], _lengths(fresh)])
+        lengths = np.vstack([self._lengths[drawn], _lengths(fresh)])
         without = self._table[said]
         self._fill(said, self._past[said] + 1)
-        sums = _summed(self._table.take(np.concatenate([drawn, said]), axis=0), lengths)
+        tokens = np.concatenate([*(self._tokens[number] for number in drawn), said])
+        sums = _summed(self._table.take(tokens, axis=0), lengths)
         self._table[said] = without
         has = lengths > 0
         log_odds = sums[:_H] + np.log(self._shared / (self._sizes + self._prior))[:, None] * lengths

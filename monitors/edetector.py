@@ -9,11 +9,15 @@ become known late (``late``) bet once a conversation at most, so that their R is
 either; whether they are listened to is chosen in advance, as each is one more that the mean is over.
 
 It assumes that conversations of different users are exchangeable with those of the reference at the same time of the
-day (and of the week, where the reference is as long). One conversation of a user counts while it is remembered, as
-those of one user depend on each other. The reference is finite, so a stream of its own population still differs from it
-a little, by chance. So experts remember half as many conversations at most; draws come from a broad part of it; and each
-bet forgoes as much as the mean of what it is drawn from may be off (``_LUCK``). What is drawn again and again from one
-pool then raises no more alarms than declared, at a reference of 50 either (7 in 192,000 conversations, at one in 20,000).
+day (and of the week, where the reference is as long). Those of one user depend on each other, so one counts in as many as
+there are users (``users``). Those drawn are spread evenly over all that are alike in time: neighbours by time or id are
+often of one user or topic, and to be unlike a handful of one kind is no news, yet would pay more than 1 on average.
+
+The reference is finite, so a stream of its own population still differs from it a little, by chance. So experts remember
+half as many conversations at most; draws come from a broad part of it; and each bet forgoes as much as the mean of what
+it is drawn from may be off (``_LUCK``). What is drawn again and again from one pool then raises no more alarms than
+declared: in 184,000 conversations, where 9 are at one in 20,000, 10 at a reference of 50, 9 at 100, 1 at 400; at 1,000
+in 128,000, where 6 are, 2 if all are of one hour, none if the reference spans no day.
 
 Where a cycle is expected and the reference has not lived through it yet, nothing is bet on a conversation of a time of the
 day that the reference does not know (``cycles.KnownTimes``), and others are compared with those nearest to it. Whether to
@@ -26,7 +30,7 @@ The experts of an aspect share its wealth (fixed share: Herbster and Warmuth, 19
 
 import zlib
 from bisect import bisect_left
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -41,6 +45,7 @@ from monitors.late import LATE, Heard, LateBets, Signal, experts_of, keys_of
 from monitors.times import DAY, MONDAY, WEEK, core, spanned_days
 from monitors.tokens import BUCKETS, Tokens, tokens_of
 from monitors.types import PLAIN_ASPECTS, Aspect, Sample
+from monitors.users import Users, apart_by, thinned
 
 _SHARE = 0.005  # of the wealth that experts even out at each bet
 _REMEMBERED = max(HORIZONS)
@@ -49,8 +54,12 @@ _ENOUGH = 125
 _OF_WEEK, _OF_DAY = 1 / 24, 1 / 4  # of the reference, nearest in phase: those to draw from
 #: Where less than a day is known, so much of it, as at its ends all that is drawn is to one side.
 _OF_PART = 1 / 8
-#: Standard errors of the mean of what is drawn from that a bet forgoes, and how fast the deviation is learned.
-_LUCK, _PACE = 1.0, 0.02
+#: Standard errors of the mean of what is drawn from that a bet forgoes, the most and the least; the more of the reference
+#: there is to draw from, the fewer, by _EASED over the root of its number. By calibration, as told above.
+_LUCK, _LEAST_LUCK, _EASED = 1.0, 0.5, 8.0
+_PACE = 0.02  # at which the deviation is learned
+#: Of what there is to draw from, so much is drawn for a bet, at least _FEWEST and at most DRAWN conversations.
+_OF_ALIKE, _FEWEST = 1 / 8, 8
 #: Wealth that chance alone often makes. Where a change began is told by what came above it.
 _DOUBT = 100.0
 #: Share of the reference's conversations that say something about an aspect, from which on it is drawn with others.
@@ -121,6 +130,8 @@ class EDetector:
 
         ``cycle_days`` is how long the stream's cycle is taken to be; 0: it has none.
         """
+        apart = apart_by(reference, _REMEMBERED)
+        reference = thinned(reference, apart)
         self._threshold = conversations_between_false_alarms
         self._seed = seed
         partial = spanned_days(reference) < cycle_days
@@ -139,15 +150,15 @@ class EDetector:
         ]
         state = state or DetectorState()
         self._count, self._begins = state.count, state.begins
-        self._late = _late_bets(reference, listens, seed, state, recent or {})
+        self._late = _late_bets(reference, listens, seed, state, recent or {}, apart=apart)
         fresh = {aspect: Stake() for aspect in aspects} | {
             aspect: _late_stake(aspect) for aspect in self._late
         }
         self._stakes = {
             aspect: _fitting(state.stakes.get(aspect, stake), stake) for aspect, stake in fresh.items()
         }
-        self._recent: deque[tuple[int, str]] = deque()
-        self._groups: Counter[str] = Counter()
+        self._recent: deque[int] = deque(maxlen=_REMEMBERED)
+        self._users = Users(apart)
         for key in state.recent:
             if (sample := (recent or {}).get(key)) is not None:
                 self._remember(key, sample, tokens_of(sample, self._centre))
@@ -159,7 +170,7 @@ class EDetector:
             count=self._count,
             begins=self._begins,
             stakes=dict(self._stakes),
-            recent=tuple(key for key, _ in self._recent),
+            recent=tuple(self._recent),
             heard={aspect: bets.heard for aspect, bets in self._late.items()},
         )
 
@@ -187,8 +198,8 @@ class EDetector:
         return max(self._begins + 1, stake.since - round(unseen))
 
     def see(self, key: int, sample: Sample) -> None:
-        """Bet on a conversation, then learn from it. ``key`` identifies it in the state."""
-        if sample.group not in self._groups:
+        """Bet on a conversation, then learn from it. ``key`` identifies it in the state; keys rise, by one mostly."""
+        if not self._users.counted(sample.group, key):
             tokens = tokens_of(sample, self._centre)
             if self._known is None or sample.at in self._known:
                 for draws in self._draws:
@@ -229,7 +240,7 @@ class EDetector:
         aspects = [draws.aspects[place] for place in told]
         stakes = [self._stakes[aspect] for aspect in aspects]
         spread = np.array([stake.spread for stake in stakes]).reshape(-1, VIEWS)
-        made = payoffs(scores, has, _LUCK * np.sqrt(spread / draws.breadth))
+        made = payoffs(scores, has, draws.luck * np.sqrt(spread))
         drawn = np.where(has[:-1, :, None], scores[:-1], 0.0).sum(axis=0) / has[:-1].sum(axis=0)[:, None]
         learned = spread + _PACE * ((scores[-1] - drawn) ** 2 - spread)
         return dict(zip(aspects, _staked(stakes, made, key, spread=learned), strict=True))
@@ -237,13 +248,8 @@ class EDetector:
     def _remember(self, key: int, sample: Sample, tokens: Found) -> None:
         for draws in self._draws:
             draws.bettor.learn(draws.said(tokens))
-        self._recent.append((key, sample.group))
-        self._groups[sample.group] += 1
-        if len(self._recent) > _REMEMBERED:
-            _, group = self._recent.popleft()
-            self._groups[group] -= 1
-            if not self._groups[group]:
-                del self._groups[group]
+        self._recent.append(key)
+        self._users.add(sample.group, key, key)
 
 
 def _fitting(kept: Stake, new: Stake) -> Stake:
@@ -281,6 +287,8 @@ def _late_bets(
     seed: int,
     state: DetectorState,
     recent: Mapping[int, Sample],
+    *,
+    apart: int,
 ) -> dict[Aspect, LateBets]:
     times = [sample.at for sample in reference]
     by_day = bool(times) and max(times) - min(times) >= DAY
@@ -292,6 +300,7 @@ def _late_bets(
             experts=experts_of(aspect),
             seed=f"{seed}/{aspect}",
             by_day=by_day,
+            apart=apart,
         )
         for aspect in LATE
         if aspect in listens
@@ -337,11 +346,12 @@ class _Draws:
                 share = min(1.0, _OF_PART / max((latest - earliest) / DAY, _OF_PART))
         #: How many conversations a draw is made among.
         self.breadth = max(1, round(share * len(members)))
+        self._some = min(self.breadth, max(_FEWEST, min(DRAWN, round(_OF_ALIKE * self.breadth))))
+        #: Standard deviations that a bet forgoes, as the mean of so few may be off.
+        self.luck = min(_LUCK, max(_LEAST_LUCK, _EASED / self.breadth**0.5)) / self.breadth**0.5
         ordered = sorted(members, key=lambda member: (self._phase(member[0].at), member[0].id))
         self._phases = [self._phase(sample.at) for sample, _ in ordered]
-        self._versions = np.array(
-            [sample.version for sample, _ in [*ordered, *ordered[:DRAWN]]], dtype=object
-        )
+        self._versions = [sample.version for sample, _ in ordered]
         self.bettor = Bettor(
             [self.said(found) for _, found in ordered], buckets=[BUCKETS[aspect] for aspect in self.aspects]
         )
@@ -363,13 +373,13 @@ class _Draws:
         first = middle - self.breadth // 2
         if not self._wraps:
             first = min(max(first, 0), count - self.breadth)
-        some = min(DRAWN, self.breadth)
-        drawn = (first + chance % (self.breadth - some + 1)) % count
-        scores, has = self.bettor.scores(said, drawn, some)
+        apart = self.breadth // self._some
+        first += chance % (self.breadth - apart * (self._some - 1))
+        drawn = [(first + apart * number) % count for number in range(self._some)]
+        scores, has = self.bettor.scores(said, drawn)
         if Aspect.REPLY in self.aspects:
-            has[:-1, self.aspects.index(Aspect.REPLY)] &= (
-                self._versions[drawn : drawn + some] == fresh.version
-            )
+            same = [self._versions[number] == fresh.version for number in drawn]
+            has[:-1, self.aspects.index(Aspect.REPLY)] &= same
         return scores, has
 
     def _phase(self, at: datetime) -> float:

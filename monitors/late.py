@@ -19,8 +19,8 @@ another reason can matter.
 """
 
 import random
-from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitors.types import Aspect
+from monitors.users import Users
 
 Floats = NDArray[np.float64]
 
@@ -62,8 +63,6 @@ def _betting_on(*odds: float) -> Experts:
 
 _WORST = (0.05, 0.1, 0.2, 0.35, 0.5)
 _WORSE, _OTHERWISE = _betting_on(2.0, 5.0), _betting_on(0.2, 0.5, 2.0, 5.0)
-#: Signals whose users are remembered: one of a user counts meanwhile, as those of one user depend on each other.
-_REMEMBERED = 400
 _PARTS_OF_A_DAY = 4
 
 
@@ -86,20 +85,35 @@ class Heard:
     until: int = 0  # number of the newest signal
     levels: Mapping[str, Mapping[int, int]] = field(default_factory=dict)  # by kind: how many of each level
     recent: tuple[int, ...] = ()  # keys of the conversations whose users are remembered, the oldest first
+    count: int = 0  # signals heard
+    recent_at: tuple[int, ...] = ()  # how many had been heard with each of the recent ones
 
 
 class LateBets:
     """Ranks the signals of one aspect. Memory is bounded by how many kinds and levels there are."""
 
     def __init__(
-        self, heard: Heard, groups: Mapping[int, str], *, experts: Experts, seed: str, by_day: bool
+        self,
+        heard: Heard,
+        groups: Mapping[int, str],
+        *,
+        experts: Experts,
+        seed: str,
+        by_day: bool,
+        apart: int,
     ) -> None:
-        """``groups`` are those of the remembered keys; ``by_day``: signals of a part of the day are a kind."""
+        """``groups`` are those of the remembered keys; ``by_day``: signals of a part of the day are a kind.
+
+        One signal of a user counts in ``apart``, as those of one user depend on each other.
+        """
         #: Number of the newest signal.
         self.until = heard.until
         self._levels = {kind: Counter(dict(levels)) for kind, levels in heard.levels.items()}
-        self._recent = deque((key, groups[key]) for key in heard.recent if key in groups)
-        self._groups = Counter(group for _, group in self._recent)
+        self._users = Users(apart)
+        self._count = heard.count
+        for key, at in zip(heard.recent, heard.recent_at or _latest(heard), strict=True):
+            if key in groups:
+                self._users.add(groups[key], key, at)
         self._experts = experts
         self._seed = seed
         self._by_day = by_day
@@ -110,7 +124,9 @@ class LateBets:
         return Heard(
             until=self.until,
             levels={kind: dict(levels) for kind, levels in self._levels.items()},
-            recent=tuple(key for key, _ in self._recent),
+            recent=self._users.keys,
+            count=self._count,
+            recent_at=self._users.places,
         )
 
     def hear(self, number: int, signal: Signal | None) -> Floats | None:
@@ -119,7 +135,10 @@ class LateBets:
         Numbers rise in the order of arrival. ``signal`` is None where there was one that says nothing here.
         """
         self.until = number
-        if signal is None or signal.group in self._groups:
+        if signal is None:
+            return None
+        self._count += 1
+        if self._users.counted(signal.group, self._count):
             return None
         made = self._experts.payoffs(self._rank(number, signal)) if signal.fresh else None
         self._remember(signal)
@@ -133,17 +152,16 @@ class LateBets:
 
     def _remember(self, signal: Signal) -> None:
         self._levels.setdefault(self._kind(signal), Counter())[signal.level] += 1
-        self._recent.append((signal.key, signal.group))
-        self._groups[signal.group] += 1
-        if len(self._recent) > _REMEMBERED:
-            _, group = self._recent.popleft()
-            self._groups[group] -= 1
-            if not self._groups[group]:
-                del self._groups[group]
+        self._users.add(signal.group, signal.key, self._count)
 
     def _kind(self, signal: Signal) -> str:
         part = signal.at.hour * _PARTS_OF_A_DAY // 24 if self._by_day else 0
         return f"{signal.kind}, {part}"
+
+
+def _latest(heard: Heard) -> Sequence[int]:
+    """Return the places of the recent ones, where a release that kept none has left the state: they were the latest."""
+    return range(heard.count - len(heard.recent) + 1, heard.count + 1)
 
 
 def experts_of(aspect: Aspect) -> Experts:

@@ -45,7 +45,7 @@ def measure(world: World, *, reference: int, timed: int, endless: int, level: fl
         update_p99_us=1e6 * float(np.quantile(spent, 0.99)),
         confirmation_s=_confirmation_s(list(islice(_fresh(shuffled), 2 * _SIDE)), level),
         endless=endless,
-        grown_mb=_grown_mb(detector, shuffled, endless),
+        grown_mb=_grown_mb(detector, shuffled, endless, seen=timed),
     )
 
 
@@ -75,10 +75,10 @@ def _confirmation_s(samples: list[Sample], level: float) -> float:
     return time.process_time() - started
 
 
-def _grown_mb(detector: EDetector, samples: list[Sample], endless: int) -> float:
+def _grown_mb(detector: EDetector, samples: list[Sample], endless: int, *, seen: int) -> float:
     process, settled = psutil.Process(), 0
     for number, sample in enumerate(islice(_fresh(samples), endless)):
-        detector.see(number, sample)
+        detector.see(seen + number, sample)
         if number == int(_WARM_SHARE * endless):
             settled = process.memory_info().rss
     return (process.memory_info().rss - settled) / 2**20

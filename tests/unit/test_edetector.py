@@ -39,9 +39,10 @@ def stream(count: int, share: float, *, seed: int) -> Iterator[Sample]:
 
 
 def alarm_at(detector: EDetector, samples: Iterator[Sample] | list[Sample]) -> int | None:
-    """The number of the conversation that raised the alarm."""
+    """The number of the conversation that raised the alarm, among these."""
+    seen = detector.state.count
     for number, sample in enumerate(samples):
-        detector.see(number, sample)
+        detector.see(seen + number, sample)
         if detector.alarmed:
             return number
     return None
@@ -96,6 +97,39 @@ def test_one_users_flood_raises_no_alarm() -> None:
     flood = [a_talk(number, SPORT, user="bot") for number in range(1_000)]
 
     assert alarm_at(detector, flood) is None
+
+
+def of_a_team(talks: Iterator[Sample] | list[Sample], size: int, *, seed: int) -> list[Sample]:
+    """The same conversations, of users who come again and again."""
+    chance = random.Random(seed)
+    return [replace(talk, group=f"member {chance.randrange(size)}") for talk in talks]
+
+
+@pytest.mark.parametrize("size", [1, 20, 150])
+def test_a_small_team_is_heard_for_as_long_as_it_talks(size: int) -> None:
+    detector = EDetector(of_a_team(reference(), size, seed=1))
+    assert alarm_at(detector, of_a_team(stream(1_500, 0.0, seed=2), size, seed=3)) is None
+
+    found = alarm_at(
+        detector,
+        [replace(talk, id=f"late {talk.id}") for talk in of_a_team(stream(300, 1.0, seed=4), size, seed=5)],
+    )
+
+    assert found is not None
+
+
+def test_one_who_talks_all_day_is_compared_with_as_little_of_his_as_counts() -> None:
+    """One user says a third of everything, in his own words; all others come once."""
+
+    def talks(count: int, *, seed: int) -> list[Sample]:
+        chance = random.Random(seed)
+        usual = (a_talk(n, SHOP, seed=seed) for n in range(count))
+        return [
+            a_talk(n, SPORT, user="heavy", seed=seed) if chance.random() < 1 / 3 else talk
+            for n, talk in enumerate(usual)
+        ]
+
+    assert alarm_at(EDetector(talks(1_000, seed=1)), talks(3_000, seed=2)) is None
 
 
 def test_one_that_was_stopped_goes_on_exactly() -> None:

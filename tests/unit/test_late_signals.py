@@ -167,6 +167,23 @@ def test_one_user_counts_once_while_remembered() -> None:
     assert ear.wealth < 20
 
 
+def test_a_small_team_is_heard_for_as_long_as_it_says_what_it_thinks() -> None:
+    chance = random.Random(0)
+
+    def teams(count: int, share: float, first: int) -> Iterator[Signal]:
+        for number in range(first, first + count):
+            user = f"member {chance.randrange(30)}"
+            yield a_thumb(number, down=chance.random() < share, user=user)
+
+    team = [replace(TALK, id=f"{n}", group=f"member {n % 30}") for n in range(90)]
+    ear = Ear(Aspect.QUALITY)
+    ear.detector = EDetector(team, listens=LATE, conversations_between_false_alarms=N)
+    ear.tell(replace(signal, fresh=False) for signal in teams(200, 0.1, 0))
+    assert ear.tell(teams(600, 0.1, 200)) is None
+
+    assert ear.tell(teams(600, 0.5, 800)) is not None
+
+
 def test_ratings_and_thumbs_are_not_compared() -> None:
     ear = Ear(Aspect.QUALITY)
     ear.tell(thumbs(300, 0.0, seed=1, fresh=False))

@@ -109,7 +109,7 @@ def test_a_change_raises_an_alarm_that_says_where_it_began(world: World) -> None
         world.stage.step()
 
     raised = world.detectors.newest(9)[-1]
-    assert 260 < raised.seq <= 310
+    assert 250 < raised.seq <= 310
     assert 235 <= raised.since_seq <= 265
     window = world.windows.next_to_judge()
     assert window is not None
