@@ -16,8 +16,8 @@ Places = NDArray[np.intp]
 Said = Sequence[Tokens]
 
 #: Fresh conversations that each expert learns from, at most: the shorter, the sooner it sees a sudden change; the longer,
-#: the smaller a change it sees. Never more than half a reference has, whose own luck would else be learned: at 50 in the
-#: reference, three times as many alarms as declared came of it.
+#: the smaller a change it sees. Never more than half the users of a reference, whose own luck would else be learned: at 50
+#: in the reference, three times as many alarms as declared came of it.
 HORIZONS = (25, 100, 400)
 #: How far each expert trusts its scores. Words come together, so that the sum of their log-odds says too much: 1 is bold.
 SLOPES = np.array((0.1, 0.3, 1.0))
@@ -57,8 +57,8 @@ class Bettor:
     other's, with what a token adds to each score, so that one pass scores all aspects. Learning changes few rows of it.
     """
 
-    def __init__(self, reference: Sequence[Said], *, buckets: Sequence[int]) -> None:
-        """``buckets``: how many each aspect has."""
+    def __init__(self, reference: Sequence[Said], *, buckets: Sequence[int], users: int) -> None:
+        """``buckets``: how many each aspect has; ``users``: how many the reference is of."""
         self._offsets = np.cumsum([0, *buckets[:-1]])
         self._tokens = [np.concatenate(self._placed(said)) for said in reference]
         self._lengths = np.vstack([np.empty((0, len(buckets)), dtype=np.intp), *map(_lengths, reference)])
@@ -69,7 +69,8 @@ class Bettor:
         self._prior = _PRIOR * np.maximum(1, tokens) / self._counts
         of_aspects = np.array([self._prior / self._shared, self._counts], dtype=np.float32)
         self._of_bucket = np.repeat(of_aspects, buckets, axis=1)
-        self._horizons = np.minimum(np.array(HORIZONS)[:, None], np.maximum(1, self._counts // 2))
+        most = np.maximum(1, np.minimum(self._counts, users) // 2)
+        self._horizons = np.minimum(np.array(HORIZONS)[:, None], most)
         self._latest = np.zeros((_H, sum(buckets)), dtype=np.float32)  # whole numbers, exact
         self._sizes = np.zeros((_H, len(buckets)))
         self._memories = [_Memory() for _ in buckets]

@@ -344,16 +344,19 @@ class _Draws:
             if latest - earliest < DAY:  # a part of a day has ends, and they are no neighbours
                 self._cycle, self._start, self._wraps = DAY, earliest - NEAR, False
                 share = min(1.0, _OF_PART / max((latest - earliest) / DAY, _OF_PART))
-        #: How many conversations a draw is made among.
-        self.breadth = max(1, round(share * len(members)))
-        self._some = min(self.breadth, max(_FEWEST, min(DRAWN, round(_OF_ALIKE * self.breadth))))
+        users = len({sample.group for sample, _ in members})
+        alike = max(1, round(share * users))  # users, as what one says depends on what he said
         #: Standard deviations that a bet forgoes, as the mean of so few may be off.
-        self.luck = min(_LUCK, max(_LEAST_LUCK, _EASED / self.breadth**0.5)) / self.breadth**0.5
+        self.luck = min(_LUCK, max(_LEAST_LUCK, _EASED / alike**0.5)) / alike**0.5
+        self._breadth = max(1, round(share * len(members)))  # conversations that a draw is made among
+        self._some = min(self._breadth, max(_FEWEST, min(DRAWN, round(_OF_ALIKE * alike))))
         ordered = sorted(members, key=lambda member: (self._phase(member[0].at), member[0].id))
         self._phases = [self._phase(sample.at) for sample, _ in ordered]
         self._versions = [sample.version for sample, _ in ordered]
         self.bettor = Bettor(
-            [self.said(found) for _, found in ordered], buckets=[BUCKETS[aspect] for aspect in self.aspects]
+            [self.said(found) for _, found in ordered],
+            buckets=[BUCKETS[aspect] for aspect in self.aspects],
+            users=users,
         )
 
     def said(self, found: Found) -> list[Tokens]:
@@ -370,11 +373,11 @@ class _Draws:
         if not count or not any(map(len, said)):
             return None
         middle = bisect_left(self._phases, self._phase(fresh.at))
-        first = middle - self.breadth // 2
+        first = middle - self._breadth // 2
         if not self._wraps:
-            first = min(max(first, 0), count - self.breadth)
-        apart = self.breadth // self._some
-        first += chance % (self.breadth - apart * (self._some - 1))
+            first = min(max(first, 0), count - self._breadth)
+        apart = self._breadth // self._some
+        first += chance % (self._breadth - apart * (self._some - 1))
         drawn = [(first + apart * number) % count for number in range(self._some)]
         scores, has = self.bettor.scores(said, drawn)
         if Aspect.REPLY in self.aspects:

@@ -22,7 +22,7 @@ class OneAspect:
     """A bettor on a single aspect."""
 
     def __init__(self, reference: Sequence[Tokens], buckets: int = BUCKETS) -> None:
-        self._bettor = Bettor([[one] for one in reference], buckets=[buckets])
+        self._bettor = Bettor([[one] for one in reference], buckets=[buckets], users=len(reference))
 
     def learn(self, fresh: Tokens) -> None:
         self._bettor.learn([fresh])
@@ -123,7 +123,7 @@ def test_each_expert_remembers_its_horizon_or_half_the_reference_and_no_more(
 
 def test_aspects_are_scored_together_as_each_would_be_by_itself_and_none_where_nothing_is_said() -> None:
     first, second = some(40), [one if n % 3 else said() for n, one in enumerate(some(40, seed=1))]
-    together = Bettor(list(zip(first, second, strict=True)), buckets=[BUCKETS, BUCKETS])
+    together = Bettor(list(zip(first, second, strict=True)), buckets=[BUCKETS, BUCKETS], users=40)
     alone = OneAspect(first)
     for fresh in some(30, seed=2):
         together.learn([fresh, said()])

@@ -267,6 +267,33 @@ def of_both(number: int, *, at: datetime, seed: int) -> Sample:
     return a_talk(number, SHOP if chance.random() < 0.5 else SPORT, at=at, seed=seed)
 
 
+def test_neighbours_by_id_that_are_of_one_topic_are_no_evidence() -> None:
+    """All at one moment, so that nothing but their ids orders them, and those go by topic."""
+    chance = random.Random(0)
+    topics = [chance.sample(WORDS, 40) for _ in range(12)]
+    talks = [a_talk(n, chance.choice(topics)) for n in range(3_400)]
+
+    assert alarm_at(EDetector(talks[:400]), talks[400:]) is None
+
+
+def test_users_who_say_several_things_of_one_topic_in_a_row_are_no_evidence() -> None:
+    def sessions(count: int, *, seed: int) -> list[Sample]:
+        chance = random.Random(seed)
+        topics = [chance.sample(WORDS, 40) for _ in range(12)]
+        chance = random.Random(f"{seed}/talks")
+        talks: list[Sample] = []
+        while len(talks) < count:
+            topic, user = chance.choice(topics), f"u{seed}-{len(talks)}"
+            for _ in range(chance.randint(1, 9)):
+                at = AT + timedelta(seconds=20 * len(talks))
+                talks.append(a_talk(len(talks), topic, user=user, at=at, seed=seed))
+        return talks
+
+    talks = sessions(4_400, seed=6)
+
+    assert alarm_at(EDetector(talks[:400]), talks[400:]) is None
+
+
 def test_the_luck_of_a_small_reference_is_no_evidence() -> None:
     """Two weeks of few conversations: those of a part of a day would be drawn again and again."""
     past = [of_both(n, at=AT + timedelta(minutes=67 * n), seed=10) for n in range(300)]
