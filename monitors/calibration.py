@@ -114,7 +114,7 @@ def _replay(
     history: Sequence[Sample], size: int, new_detector: NewDetector, trials: Trials, steps: _Steps
 ) -> Replay:
     chance = random.Random(trials.seed)  # noqa: S311 - not a secret
-    detector = new_detector(chance.choices(history, k=size))
+    detector = new_detector(_reference(history, size, chance))
     alarms = 0
     for number in range(trials.conversations):
         detector.see(number, _of_somebody(chance.choice(history), number))
@@ -139,7 +139,7 @@ def _reach(
     for trial in range(trials.each):
         chance = random.Random(f"{trials.seed}/{share}/{trial}")  # noqa: S311
         new, rest = topics[trial % len(topics)]
-        detector = new_detector(chance.choices(rest, k=size))
+        detector = new_detector(_reference(rest, size, chance))
         delays.append(_delay(detector, share, new, rest, trials.within, chance))
         steps.add(_BEFORE + trials.within)
     return Reach(
@@ -184,6 +184,10 @@ def _topics(history: Sequence[Sample], seed: int) -> list[tuple[list[Sample], li
                 (new, [sample for sample, member in zip(history, inside, strict=True) if not member])
             )
     return found
+
+
+def _reference(history: Sequence[Sample], size: int, chance: random.Random) -> list[Sample]:
+    return [_of_somebody(sample, -number) for number, sample in enumerate(chance.choices(history, k=size), 1)]
 
 
 def _of_somebody(sample: Sample, number: int) -> Sample:

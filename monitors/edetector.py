@@ -14,9 +14,9 @@ there are users (``users``). Those drawn are spread evenly over all that are ali
 often of one user or topic, and to be unlike a handful of one kind is no news, yet would pay more than 1 on average.
 
 The reference is finite, so a stream of its own population still differs from it a little, by chance. So experts remember
-half as many conversations at most; draws come from a broad part of it; and each bet forgoes as much as the mean of what
-it is drawn from may be off (``_LUCK``). What is drawn again and again from one pool then raises no more alarms than
-declared: in 184,000 conversations, where 9 are at one in 20,000, 10 at a reference of 50, 9 at 100, 1 at 400; at 1,000
+half as many conversations at most as it has users; draws come from a broad part of it; and each bet forgoes as much as the
+mean of what it is drawn from may be off (``_LUCK``). What is drawn again and again from one pool then raises no more
+alarms than declared: in 184,000 conversations, where 9 are at one in 20,000, 10 at a reference of 50, 9 at 100, 1 at 400; at 1,000
 in 128,000, where 6 are, 2 if all are of one hour, none if the reference spans no day.
 
 Where a cycle is expected and the reference has not lived through it yet, nothing is bet on a conversation of a time of the
@@ -54,11 +54,11 @@ _ENOUGH = 125
 _OF_WEEK, _OF_DAY = 1 / 24, 1 / 4  # of the reference, nearest in phase: those to draw from
 #: Where less than a day is known, so much of it, as at its ends all that is drawn is to one side.
 _OF_PART = 1 / 8
-#: Standard errors of the mean of what is drawn from that a bet forgoes, the most and the least; the more of the reference
-#: there is to draw from, the fewer, by _EASED over the root of its number. By calibration, as told above.
+#: Standard errors of the mean of what is drawn from that a bet forgoes, the most and the least; the more users there are
+#: to draw from, the fewer, by _EASED over the root of their number. By calibration, as told above.
 _LUCK, _LEAST_LUCK, _EASED = 1.0, 0.5, 8.0
 _PACE = 0.02  # at which the deviation is learned
-#: Of what there is to draw from, so much is drawn for a bet, at least _FEWEST and at most DRAWN conversations.
+#: As many are drawn for a bet as this share of the users there are to draw from, at least _FEWEST and at most DRAWN.
 _OF_ALIKE, _FEWEST = 1 / 8, 8
 #: Wealth that chance alone often makes. Where a change began is told by what came above it.
 _DOUBT = 100.0

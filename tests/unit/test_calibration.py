@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from math import inf
 
 import pytest
@@ -29,6 +30,16 @@ def test_shuffled_history_raises_no_alarm_and_the_bound_says_how_much_that_prove
 
     assert (found.replay.conversations, found.replay.alarms) == (1_500, 0)
     assert found.replay.run_length_at_least == pytest.approx(1_500 / 2.996, rel=1e-3)
+
+
+def test_one_user_of_half_the_history_is_no_change_in_it() -> None:
+    """What is drawn for the stream is of users of its own, so what it is compared with has to be."""
+    history = [
+        replace(talk, group="heavy") if number % len(TOPICS) < 2 else talk
+        for number, talk in enumerate(a_history())
+    ]
+
+    assert calibrated(history).replay.alarms == 0
 
 
 def test_a_topic_that_comes_anew_is_caught_the_sooner_the_more_of_it_there_is() -> None:
