@@ -109,7 +109,7 @@ class DetectorState:
 
 
 class EDetector:
-    """Bets on every aspect of each conversation. Constant memory; well under a millisecond a conversation."""
+    """Bets on every aspect of each conversation. Constant memory; about a millisecond a conversation."""
 
     def __init__(
         self,
@@ -364,7 +364,7 @@ class _Draws:
         return [found.get(aspect, _NOTHING) for aspect in self.aspects]
 
     def scores(self, fresh: Sample, found: Found, chance: int) -> tuple[Floats, Flags] | None:
-        """Return the bettor's scores of some drawn, neighbours in phase, and of the fresh one, and who is compared.
+        """Return the bettor's scores of some drawn, spread over those alike in phase, and of the fresh one, and who is compared.
 
         None where there is nothing to compare with. Replies are compared with those of the same version.
         """

@@ -72,8 +72,10 @@ def benchmark(
     )
     left = [(place, trial) for place, trial in enumerate(trials) if place not in journal.outcomes]
     on_start(len(left), estimated_s([trial for _, trial in left], alone=alone))
-    expense = journal.expense or _expense(worlds[0], size, conversations_between_false_alarms)
-    journal.keep_expense(expense)
+    expense = journal.expense
+    if expense is None:
+        expense = _expense(worlds[0], size, conversations_between_false_alarms)
+        journal.keep_expense(expense)
     total = sum(trial.weight for trial in trials)
     done = total - sum(trial.weight for _, trial in left)
     for place, found in (
