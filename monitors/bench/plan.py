@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 
-from monitors.bench.streams import CHANGES, NULLS, Kind, Length
+from monitors.bench.streams import CHANGES, MIXED, NULLS, Kind, Length
 from monitors.bench.trials import Trial
 from monitors.bench.worlds import World
 
@@ -86,6 +86,6 @@ def _null_streams(families: Mapping[str, Sequence[World]]) -> Iterator[tuple[Wor
         for found in families.values():
             world = found[number % len(found)]
             for kind in NULLS:
-                if len(world.before) > 1 or kind in {Kind.IID, Kind.SESSIONS}:
+                if len(world.before) > 1 or kind not in MIXED:
                     yield world, kind, 0.0, number
         number += 1

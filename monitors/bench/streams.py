@@ -22,6 +22,7 @@ _DAYS, _A_DAY = 14, 1_000
 _BETWEEN = timedelta(days=1) / _A_DAY
 _SESSION = 4.0  # conversations of one user in a row, on average
 _NEIGHBOURS = 20  # of a file, that one user's conversations are drawn from
+_TEAM = 60  # users
 #: Slowly wandering topics: what is left of today's mix after one conversation, and how far it wanders.
 _MEMORY, _WANDERING = 0.98, 1.5
 _DAILY = 2.0  # how much more a regime is talked about at its hour, as a log
@@ -37,6 +38,10 @@ class Kind(StrEnum):
     IID = "iid"
     SESSIONS = "sessions"  # of users who send several similar conversations in a row
     DAILY = "daily"  # the mix of topics follows the time of the day
+    UNBROKEN = (
+        "unbroken"  # the same users, after a reference of the latest conversations: what a new line has
+    )
+    TEAM = "team"  # the same sessions of a few users, who come again with what they always come with
     WANDERING = "wandering"  # the mix wanders slowly (AR(1)) around what it is on average
     ABRUPT = "abrupt"
     GRADUAL = "gradual"
@@ -45,13 +50,16 @@ class Kind(StrEnum):
     @property
     def null(self) -> bool:
         """Whether the whole stream is of the population of the reference."""
-        return self in {Kind.IID, Kind.SESSIONS, Kind.DAILY, Kind.WANDERING}
+        return self in NULLS
 
 
 #: The kinds that a promise about exchangeable users covers. A mix that wanders is change, if only for a while.
-PROMISED = (Kind.IID, Kind.SESSIONS, Kind.DAILY)
+PROMISED = (Kind.IID, Kind.SESSIONS, Kind.DAILY, Kind.UNBROKEN, Kind.TEAM)
 NULLS = (*PROMISED, Kind.WANDERING)
 CHANGES = (Kind.ABRUPT, Kind.GRADUAL, Kind.RECURRING)
+_IN_SESSIONS = frozenset({Kind.SESSIONS, Kind.UNBROKEN, Kind.TEAM})
+#: Those whose mix of regimes changes with time.
+MIXED = frozenset({Kind.DAILY, Kind.WANDERING})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,7 +95,7 @@ def make(world: World, kind: Kind, *, share: float, length: Length, seed: str) -
     reference = past.reference(length.reference)
     news = [*np.zeros(before), *(share * _presence(kind, n) for n in range(length.after))]
     is_new = chance.random(len(news)) < np.array(news)
-    old = past.after_reference(len(news))
+    old = past.latest(len(news))
     picked = chance.integers(len(world.after), size=len(news))
     samples = [
         replace(was, id=placed_id(world.after[new], f"new{n}"), turns=world.after[new].turns)
@@ -100,10 +108,9 @@ def make(world: World, kind: Kind, *, share: float, length: Length, seed: str) -
 
 def _null(world: World, kind: Kind, length: Length, chance: np.random.Generator) -> Stream:
     traffic = _Traffic(world.before, kind, chance)
-    reference = traffic.reference(length.reference)
-    return Stream(
-        reference=tuple(reference), samples=tuple(traffic.after_reference(length.null)), change_at=None
-    )
+    take = traffic.latest if kind is Kind.UNBROKEN else traffic.reference
+    reference = take(length.reference)
+    return Stream(reference=tuple(reference), samples=tuple(traffic.latest(length.null)), change_at=None)
 
 
 def _presence(kind: Kind, since: int) -> float:
@@ -128,11 +135,12 @@ class _Traffic:
         self._best_hours = chance.permutation(len(self._regimes)) / len(self._regimes)
         logits = {Kind.DAILY: self._by_hour, Kind.WANDERING: self._wander}
         self._logits: Callable[[datetime], Floats] = logits.get(kind, lambda _: self._usual)
-        self._session = _SESSION if kind is Kind.SESSIONS else 1.0
+        self._session = _SESSION if kind in _IN_SESSIONS else 1.0
+        self._team = [self._theme_of(_START) for _ in range(_TEAM)] if kind is Kind.TEAM else []
         #: What was passed over then leaves no trace.
         self._independent = kind in {Kind.IID, Kind.DAILY}
-        self._seen = self._users = 0
-        self._left, self._theme = 0, [self._regimes[0][0]]
+        self._seen = self._user = self._left = 0
+        self._theme: list[Sample] = []
 
     def reference(self, count: int) -> list[Sample]:
         """Return a uniform sample of the traffic of the first two weeks, in order of time."""
@@ -140,7 +148,7 @@ class _Traffic:
         wanted = set(kept.tolist())
         return [found for n in range(_DAYS * _A_DAY) if (found := self._next(keep=n in wanted))]
 
-    def after_reference(self, count: int) -> list[Sample]:
+    def latest(self, count: int) -> list[Sample]:
         """Return the next conversations."""
         return [found for _ in range(count) if (found := self._next(keep=True))]
 
@@ -155,19 +163,26 @@ class _Traffic:
         if not keep:
             return None
         drawn = self._theme[self._chance.integers(len(self._theme))]
-        return replace(drawn, id=placed_id(drawn, str(self._seen)), group=f"user{self._users}", at=at)
+        return replace(drawn, id=placed_id(drawn, str(self._seen)), group=f"user{self._user}", at=at)
 
     def _begin_session(self, at: datetime) -> None:
-        self._users += 1
         self._left = int(self._chance.geometric(1 / self._session))
+        if self._team:
+            self._user = int(self._chance.integers(len(self._team)))
+            self._theme = self._team[self._user]
+        else:
+            self._user += 1
+            self._theme = self._theme_of(at)
+
+    def _theme_of(self, at: datetime) -> list[Sample]:
+        """Return what one user's conversations are drawn from."""
         odds = self._logits(at)
         shares = np.exp(odds - odds.max())
         regime = self._regimes[self._chance.choice(len(shares), p=shares / shares.sum())]
         if self._session == 1:
-            self._theme = regime
-        else:
-            first = int(self._chance.integers(max(1, len(regime) - _NEIGHBOURS + 1)))
-            self._theme = regime[first : first + _NEIGHBOURS]
+            return regime
+        first = int(self._chance.integers(max(1, len(regime) - _NEIGHBOURS + 1)))
+        return regime[first : first + _NEIGHBOURS]
 
     def _by_hour(self, at: datetime) -> Floats:
         hour = (at - _START) % timedelta(days=1) / timedelta(days=1)

@@ -1,7 +1,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from datetime import timedelta
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import pytest
 from scipy.stats import chi2_contingency
@@ -70,13 +70,34 @@ def test_the_reference_spans_two_weeks_and_the_stream_follows_it() -> None:
     assert stream.samples[0].at > times[-1]
 
 
-def test_a_user_of_a_session_sends_similar_conversations_in_a_row() -> None:
-    stream = a_stream(Kind.SESSIONS)
+def test_an_unbroken_reference_ends_where_the_stream_begins() -> None:
+    stream = a_stream(Kind.UNBROKEN)
+    times = [sample.at for sample in (*stream.reference, *stream.samples)]
+
+    assert {after - before for before, after in pairwise(times)} == {timedelta(minutes=1.44)}
+
+
+@pytest.mark.parametrize("kind", [Kind.SESSIONS, Kind.UNBROKEN])
+def test_a_user_of_a_session_sends_similar_conversations_in_a_row(kind: Kind) -> None:
+    stream = a_stream(kind)
     sessions = [list(found) for _, found in groupby(stream.samples, key=lambda sample: sample.group)]
 
     assert 3 < len(stream.samples) / len(sessions) < 5
     assert all(len({regime_of(sample) for sample in session}) == 1 for session in sessions)
     assert len({session[0].group for session in sessions}) == len(sessions)
+
+
+def test_the_few_users_of_a_team_come_again_with_what_they_always_come_with() -> None:
+    stream = a_stream(Kind.TEAM)
+
+    def regimes(samples: Iterable[Sample]) -> dict[str, set[str]]:
+        return {
+            user: {regime_of(s) for s in samples if s.group == user} for user in {s.group for s in samples}
+        }
+
+    assert len(regimes(stream.samples)) == 60
+    assert all(len(found) == 1 for found in regimes((*stream.reference, *stream.samples)).values())
+    assert 3 < len(stream.samples) / len(list(groupby(stream.samples, key=lambda s: s.group))) < 5
 
 
 def test_users_of_the_other_streams_come_once() -> None:
