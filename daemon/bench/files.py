@@ -47,5 +47,5 @@ def _pictures(result: Result, folder: Path) -> Sequence[Path]:
         folder,
         result.false_alarms,
         result.delays,
-        declared=result.conversations_between_false_alarms,
+        declared=result.design.conversations_between_false_alarms,
     )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from daemon.bench.journal import FileJournal
     from monitors.bench.benchmark import Result
-    from monitors.bench.plan import Size
+    from monitors.bench.plan import Design
     from monitors.bench.worlds import World
 
 bench = typer.Typer(help="Measure on this machine.", no_args_is_help=True)
@@ -64,27 +64,27 @@ def drift(
     from daemon.bench.sources import load_worlds
     from daemon.clock import utc_now
     from daemon.screens.bench import bench_screen
-    from monitors.bench.plan import SIZES
+    from monitors.bench.plan import SIZES, Design
 
     if not data and not packages:
         raise typer.BadParameter("give --data FILE, --packages, or both")
     worlds = load_worlds(data or (), packages=packages, now=utc_now())
-    chosen = SIZES[Scale.QUICK if quick else size]
-    journal = _journal(out, worlds, chosen, every=every, seed=seed, alone=alone)
-    result = _measured(
-        worlds,
-        chosen,
-        every=every,
+    design = Design(
+        size=SIZES[Scale.QUICK if quick else size],
+        conversations_between_false_alarms=every,
         seed=seed,
-        processes=processes,
         alone=alone,
-        journal=journal,
-        quiet=as_json,
     )
+    journal = _journal(out, worlds, design)
+    result = _measured(worlds, design, processes=processes, journal=journal, quiet=as_json)
     written = write(result, out)
     journal.remove()
-    summary = {
-        "size": chosen.name,
+    present(_summary(result, written), lambda: bench_screen(result, written), as_json=as_json)
+
+
+def _summary(result: "Result", written: "Sequence[Path]") -> dict[str, object]:
+    return {
+        "size": result.design.size.name,
         "goals": result.goals,
         "false_alarms": result.false_alarms,
         "delays": result.delays,
@@ -92,12 +92,9 @@ def drift(
         "left_out": result.left_out,
         "written": written,
     }
-    present(summary, lambda: bench_screen(result, written), as_json=as_json)
 
 
-def _journal(
-    out: Path, worlds: "Sequence[World]", size: "Size", *, every: int, seed: int, alone: bool
-) -> "FileJournal":
+def _journal(out: Path, worlds: "Sequence[World]", design: "Design") -> "FileJournal":
     """Open the figures of a run that was cut off, or begin new ones where that was another benchmark."""
     from importlib.metadata import version
 
@@ -112,25 +109,15 @@ def _journal(
     }
     return FileJournal(
         out / "unfinished.jsonl",
-        {
-            "version": version("retuned"),
-            "size": size,
-            "every": every,
-            "seed": seed,
-            "alone": alone,
-            "conversations": conversations,
-        },
+        {"version": version("retuned"), "design": design, "conversations": conversations},
     )
 
 
 def _measured(
     worlds: "Sequence[World]",
-    size: "Size",
+    design: "Design",
     *,
-    every: int,
-    seed: int,
     processes: int,
-    alone: bool,
     journal: "FileJournal",
     quiet: bool,
 ) -> "Result":
@@ -147,20 +134,17 @@ def _measured(
         def announce(streams: int, seconds: float) -> None:
             if not quiet:
                 bar.print(
-                    f"{streams} streams, {'our' if alone else 'every'} detector on each: "
+                    f"{streams} streams, {'our' if design.alone else 'every'} detector on each: "
                     f"about {seconds / 60:.0f} minutes on one core"
                 )
 
         if journal.outcomes and not quiet:
             bar.print(f"going on after {len(journal.outcomes)} streams of a run that was cut off")
-        task = bar.add_task(f"{size.name} benchmark", total=None)
+        task = bar.add_task(f"{design.size.name} benchmark", total=None)
         return benchmark(
             worlds,
-            size,
-            conversations_between_false_alarms=every,
-            seed=seed,
+            design,
             processes=processes,
-            alone=alone,
             journal=journal,
             on_start=announce,
             on_progress=lambda done, total: bar.update(task, completed=done, total=total),

@@ -22,7 +22,7 @@ from monitors.bench.measures import (
     all_delays,
     all_false_alarms,
 )
-from monitors.bench.plan import Size, estimated_s, plan
+from monitors.bench.plan import Design, estimated_s, plan
 from monitors.bench.streams import PROMISED
 from monitors.bench.trials import Outcome, Trial, run
 from monitors.bench.vectors import Vectors, embed
@@ -37,9 +37,7 @@ Progress = Callable[[int, int], None]
 class Result:
     """Everything that was measured."""
 
-    size: Size
-    seed: int
-    conversations_between_false_alarms: int
+    design: Design
     worlds: tuple[str, ...]
     left_out: tuple[str, ...]
     goals: tuple[Goal, ...]
@@ -52,29 +50,24 @@ class Result:
 
 def benchmark(
     worlds: Sequence[World],
-    size: Size,
+    design: Design,
     *,
-    conversations_between_false_alarms: int,
-    seed: int,
     processes: int,
     on_start: Callable[[int, float], None],
     on_progress: Progress,
     journal: Journal,
-    alone: bool = False,
 ) -> Result:
-    """Run all trials that the journal does not know, ``alone`` without the other detectors.
+    """Run all trials that the journal does not know.
 
     ``on_start`` gets how many there are, and about how many seconds they take on one core; ``on_progress`` how much
     is done, and of how much, in conversations of streams.
     """
-    trials = plan(
-        worlds, size, seed=seed, conversations_between_false_alarms=conversations_between_false_alarms
-    )
+    trials, alone = plan(worlds, design), design.alone
     left = [(place, trial) for place, trial in enumerate(trials) if place not in journal.outcomes]
     on_start(len(left), estimated_s([trial for _, trial in left], alone=alone))
     expense = journal.expense
     if expense is None:
-        expense = _expense(worlds[0], size, conversations_between_false_alarms)
+        expense = _expense(worlds[0], design)
         journal.keep_expense(expense)
     total = sum(trial.weight for trial in trials)
     done = total - sum(trial.weight for _, trial in left)
@@ -88,12 +81,10 @@ def benchmark(
     rates = tuple(all_false_alarms(outcomes, PROMISED))
     delays = tuple(all_delays(outcomes))
     return Result(
-        size=size,
-        seed=seed,
-        conversations_between_false_alarms=conversations_between_false_alarms,
+        design=design,
         worlds=tuple(f"{world.family}: {world.name}" for world in worlds),
         left_out=_field(alone=alone).left_out,
-        goals=goals(rates, delays, expense, declared=conversations_between_false_alarms),
+        goals=goals(rates, delays, expense, declared=design.conversations_between_false_alarms),
         false_alarms=rates,
         delays=delays,
         costs=tuple(all_costs(outcomes)),
@@ -102,14 +93,15 @@ def benchmark(
     )
 
 
-def _expense(world: World, size: Size, conversations_between_false_alarms: int) -> Expense:
+def _expense(world: World, design: Design) -> Expense:
+    size = design.size
     with threadpool_limits(1):
         return measure(
             world,
             reference=size.length.reference,
             timed=size.timed,
             endless=size.endless,
-            level=WINDOW / conversations_between_false_alarms,
+            level=WINDOW / design.conversations_between_false_alarms,
         )
 
 

@@ -44,13 +44,22 @@ QUICK = Size(
 SIZES: Mapping[str, Size] = {size.name: size for size in (QUICK, MEDIUM, FULL)}
 
 
-def plan(
-    worlds: Sequence[World], size: Size, *, seed: int, conversations_between_false_alarms: int
-) -> list[Trial]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Design:
+    """What a benchmark measures, whatever the conversations."""
+
+    size: Size = FULL
+    conversations_between_false_alarms: int = 20_000
+    seed: int = 0
+    alone: bool = False  # without the other detectors
+
+
+def plan(worlds: Sequence[World], design: Design) -> list[Trial]:
     """Return all trials: null streams of each kind over the worlds in turn, changes over each family's worlds in turn."""
     families: dict[str, list[World]] = {}
     for world in worlds:
         families.setdefault(world.family, []).append(world)
+    size = design.size
     nulls = islice(_null_streams(families), size.nulls)
     changes = (
         (found[number % len(found)], kind, share, number)
@@ -65,9 +74,9 @@ def plan(
             kind=kind,
             share=share,
             number=number,
-            seed=seed,
+            seed=design.seed,
             length=size.length,
-            conversations_between_false_alarms=conversations_between_false_alarms,
+            conversations_between_false_alarms=design.conversations_between_false_alarms,
         )
         for world, kind, share, number in chain(nulls, changes)
     ]

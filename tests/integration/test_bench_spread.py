@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from monitors.bench.benchmark import Result, benchmark
 from monitors.bench.journal import Journal
+from monitors.bench.plan import Design
 from monitors.bench.trials import Outcome
 from tests.factories_bench import TINY, a_world
 
@@ -12,9 +13,7 @@ from tests.factories_bench import TINY, a_world
 def measured(processes: int, seen: list[tuple[int, int]]) -> Result:
     return benchmark(
         [a_world()],
-        TINY,
-        conversations_between_false_alarms=20_000,
-        seed=3,
+        Design(size=TINY, seed=3),
         processes=processes,
         journal=Journal(),
         on_start=lambda _streams, _seconds: None,
