@@ -7,11 +7,11 @@ from math import log10
 import pandas as pd
 from scipy.stats import chi2_contingency
 
-from monitors.descriptors import CATEGORICAL, NUMERIC, describe
+from monitors.descriptors import CATEGORICAL, NUMERIC, describe_both
 from monitors.engine import ColumnType, Metric, StatTest, ValueDrift, register_stattest, run
 from monitors.evidence import Minimum, ranks, too_little
 from monitors.level import false_alarm_level
-from monitors.types import Finding, Reference, Sample, Verdict, Window
+from monitors.types import Finding, Reference, Verdict, Window
 
 NAME = "columns"
 _HOMOGENEITY = "homogeneity"
@@ -39,7 +39,7 @@ class ColumnsMonitor:
         missing = too_little(self.name, window, reference, self.minimum, threshold=threshold)
         if missing is not None:
             return missing
-        current, past = descriptor_columns(window.samples), descriptor_columns(reference.samples)
+        past, current = descriptor_columns(reference, window)
         metrics = self.metrics(window, current, past)
         snapshot = run(metrics, window=current, reference=past)
         p_values = {metric.column: snapshot.metric_results[metric.metric_id].value for metric in metrics}
@@ -79,10 +79,14 @@ class ColumnsMonitor:
         )
 
 
-def descriptor_columns(samples: tuple[Sample, ...]) -> pd.DataFrame:
-    """Return the descriptors of one conversation of each user, and missing values in other rows."""
-    described = describe(samples)
-    return described.where(pd.Series(ranks(samples)) == 0)
+def descriptor_columns(reference: Reference, window: Window) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return each side's descriptors of one conversation of each user, and missing values in other rows."""
+    sides = reference.samples, window.samples
+    past, current = (
+        described.where(pd.Series(ranks(side)) == 0)
+        for side, described in zip(sides, describe_both(*sides), strict=True)
+    )
+    return past, current
 
 
 def _before_after(column: str, past: pd.DataFrame, current: pd.DataFrame) -> str:

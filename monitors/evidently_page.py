@@ -9,7 +9,7 @@ from monitors.mmd import TextDiscrepancyMonitor
 from monitors.suite import MonitorSettings
 from monitors.text_discrepancy import text_columns
 from monitors.text_domain import TextDomainMonitor, domain_column
-from monitors.types import Reference, Sample, Window
+from monitors.types import Reference, Window
 
 #: Around the data of the page. Evidently writes it as JSON, which has no line break within.
 _DATA_BEGINS, _DATA_ENDS = "<script>", "</script>\n    </head>"
@@ -22,7 +22,12 @@ def evidently_page(window: Window, reference: Reference, settings: MonitorSettin
     """
     if not window.samples or not reference.samples:
         raise NothingToReport("the window or the reference is empty: wait for more conversations")
-    current, past = _frame(window.samples), _frame(reference.samples)
+    past, current = (
+        pd.concat([text_columns(samples), described, domain_column(samples)], axis=1)
+        for samples, described in zip(
+            (reference.samples, window.samples), descriptor_columns(reference, window), strict=True
+        )
+    )
     rate = settings.conversations_between_false_alarms
     mmd = TextDiscrepancyMonitor(
         conversations_between_false_alarms=rate, permutations=settings.permutations, seed=settings.seed,
@@ -42,7 +47,3 @@ def _harmless(page: str) -> str:
     head, begins, rest = page.partition(_DATA_BEGINS)
     data, ends, tail = rest.partition(_DATA_ENDS)
     return "".join([head, begins, data.replace("<", r"\u003c"), ends, tail])
-
-
-def _frame(samples: tuple[Sample, ...]) -> pd.DataFrame:
-    return pd.concat([text_columns(samples), descriptor_columns(samples), domain_column(samples)], axis=1)

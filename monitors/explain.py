@@ -6,7 +6,7 @@ from math import sqrt
 import numpy as np
 import pandas as pd
 
-from monitors.descriptors import CATEGORICAL, NUMERIC, describe
+from monitors.descriptors import CATEGORICAL, NUMERIC, describe_both
 from monitors.domain_view import domain_view
 from monitors.evidence import at_most
 from monitors.examples import closest
@@ -53,7 +53,7 @@ def explain(window: Window, reference: Reference, *, limit: int = 12, seed: int 
 
 def changed_descriptors(reference: Sequence[Sample], window: Sequence[Sample]) -> list[Change]:
     """Return descriptors whose mean changed, and categories ("language: zh") whose share did, surest first."""
-    past, current = describe(reference), describe(window)
+    past, current = describe_both(reference, window)
     pairs = [(column, past[column].dropna(), current[column].dropna()) for column in NUMERIC]
     for column in CATEGORICAL:
         pairs += [

@@ -38,7 +38,7 @@ def test_the_report_has_the_verdict_s_score_threshold_and_outcome(words: list[st
 
 def test_the_report_has_each_column_s_p_value() -> None:
     window, reference = a_window(made_of(BANK, 50, seed=1)), a_reference(made_of(TEA, 200, seed=2))
-    past, current = descriptor_columns(reference.samples), descriptor_columns(window.samples)
+    past, current = descriptor_columns(reference, window)
     monitor = ColumnsMonitor()
     verdict = monitor.judge(window, reference)
 
