@@ -31,6 +31,7 @@ from daemon.ledger.reference_rows import (
     rows_of,
 )
 from daemon.ledger.tables import alarms, conversations, references, windows
+from daemon.ledger.triages import answered_until
 from daemon.spans import next_span
 from monitors.times import core
 
@@ -99,7 +100,8 @@ class ReferenceLedger:
         """Draw the reference anew from all that was judged against it, too, where it then spans twice the time or ``days``.
 
         What a detector raised an alarm in that is not judged yet is left out. Returns the wider one; None where nothing
-        changes: it spans enough, an operator fixed or froze it, a rollback brought it back, or too little came since.
+        changes: it spans enough, an operator fixed or froze it, a rollback brought it back, training can't help with a
+        change that was found against it, or too little came since.
         """
         with self._reads.begin() as connection:
             if _wider(connection, days) is None:
@@ -210,6 +212,8 @@ def _wider(connection: Connection, days: float) -> dict[str, object] | None:
     cycle = timedelta(days=days)
     if reference.spanned >= cycle or open_freeze(connection) is not None:
         return None
+    if answered_until(connection, reference.id):
+        return None  # what training can't help is not handled, though its alarm stands no more
     judged = (windows.c.reference_id == reference.id) & windows.c.judged_at.is_not(None)
     until = connection.scalar(select(func.max(windows.c.last_seq)).where(judged)) or 0
     raised = (alarms.c.reference_id == reference.id) & (alarms.c.seq > until)

@@ -6,7 +6,16 @@ from pathlib import Path
 import pytest
 
 from daemon.detection import alarm_verdict
-from daemon.facts import NewConversation, ReferenceCause, SeqRange, StoredReference
+from daemon.facts import (
+    Action,
+    Decision,
+    NewConversation,
+    ReferenceCause,
+    SeqRange,
+    StoredReference,
+    Triage,
+    Trigger,
+)
 from daemon.hearing import Hearing
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm
@@ -14,6 +23,8 @@ from daemon.ledger.freezes import FreezeLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.signals import SignalLedger
+from daemon.ledger.trainings import TrainingLedger
+from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
 from daemon.metrics import Metrics
 from daemon.spans import span_words
@@ -22,7 +33,7 @@ from daemon.stages.watching import WatchingStage
 from daemon.stages.widening import WideningStage
 from monitors.edetector import DetectorState, EDetector
 from monitors.suite import MonitorSettings
-from monitors.types import Sample
+from monitors.types import Outcome, Sample
 from tests.factories_ledger import NOW, a_batch, a_ledger, a_talk, spread
 from tests.unit.test_edetector import SHOP
 from tests.unit.test_edetector import a_talk as a_sample
@@ -129,13 +140,34 @@ def test_while_an_alarm_stands_and_once_it_is_confirmed_nothing_is_taken_in(
 ) -> None:
     world.talk(45)
     IntakeLedger(world.engine, window_size=20).record(
-        a_batch([a_talk(n, at=NOW + n * timedelta(hours=1)) for n in range(45, 85)])
+        a_batch([spread(a_talk(n, at=NOW + n * timedelta(hours=1))) for n in range(45, 85)])
     )
     world.alarm(confirmed=confirmed)
 
     world.stages[2].step()
 
     assert world.newest.id == 1
+
+
+def test_what_training_can_t_help_is_never_taken_in_though_its_alarm_is_answered(world: World) -> None:
+    world.talk(45)
+    IntakeLedger(world.engine, window_size=20).record(
+        a_batch([spread(a_talk(n, at=NOW + n * timedelta(hours=1))) for n in range(45, 85)])
+    )
+    world.alarm(confirmed=True)
+    found = Triage(
+        window=1, reference_id=1, since_seq=41, version="chat-v0", outcome=Outcome.CANT_HELP, reason="it is broken",
+        numbers={}, examples=(), at=NOW,
+    )  # fmt: skip
+    TriageLedger(world.engine).record(found)
+    no = Decision(at=NOW, trigger=Trigger.DRIFT, action=Action.NONE, reason="it is broken", since_seq=41)
+    TrainingLedger(world.engine).decide(no, triage=found)
+    assert world.windows.alarm(after_seq=0) is None
+
+    world.stages[2].step()
+
+    assert world.newest.id == 1
+    assert TriageLedger(world.engine).answered(1) == 1
 
 
 def test_what_it_does_not_know_yet_is_said(world: World) -> None:
