@@ -22,8 +22,8 @@ in 128,000, where 6 are, 2 if all are of one hour, none if the reference spans n
 Where a cycle is expected and the reference has not lived through it yet, nothing is bet on a conversation of a time of the
 day that the reference does not know (``cycles.KnownTimes``), and others are compared with those nearest to it. Whether to
 bet follows from the time alone, before anything is known of what was said, so the promise holds: not to bet pays 1. Five
-streams whose topics follow the hour (500 conversations of twelve hours, then 1,000 of the next day) raise one alarm so;
-without, the first three alone raise 149.
+streams whose topics follow the hour (500 conversations of twelve hours, then 1,000 of the next day) raise one alarm so, 182
+without.
 
 The experts of an aspect share its wealth (fixed share: Herbster and Warmuth, 1998): what pays now leads now.
 """
