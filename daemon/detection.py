@@ -118,15 +118,21 @@ def alarm_verdict(
     )
 
 
-def quiet_verdict(window_id: str, state: DetectorState, *, threshold: float) -> Verdict:
-    """Return the detector's verdict on a window that raised no alarm."""
+def quiet_verdict(
+    window_id: str, state: DetectorState, *, threshold: float, standing: int | None = None
+) -> Verdict:
+    """Return the detector's verdict on a window that raised no alarm. ``standing``: the window whose alarm stands."""
+    said = (
+        "the stream is like the reference"
+        if standing is None
+        else f"the alarm of window {standing} stands, and no other was raised here"
+    )
     return Verdict(
         monitor=DETECTOR,
         window_id=window_id,
-        finding=Finding.STABLE,
+        finding=Finding.STABLE if standing is None else Finding.INCONCLUSIVE,
         score=state.wealth / threshold,
         threshold=1.0,
-        reason=f"the stream is like the reference (evidence for a change {state.wealth:,.1f} : 1, alarm from "
-        f"{threshold:,.0f})",
+        reason=f"{said} (evidence for a change {state.wealth:,.1f} : 1, alarm from {threshold:,.0f})",
         numbers={f"{EVIDENCE}{aspect}": stake.wealth for aspect, stake in state.stakes.items()},
     )

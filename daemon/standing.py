@@ -13,11 +13,15 @@ EVIDENCE = "evidence_"  # what the names of its verdict's numbers begin with, by
 RECURRENCE = "recurrence"
 #: Fresh windows that may confirm an alarm. Each is tested at its share of the level.
 LOOKS = 3
+#: Fresh windows that may be unable to tell (too few users, an hour that the reference does not know). An alarm then stands
+#: by itself: it was raised at the declared rate, and a small team's windows can never tell.
+UNABLE = 6
 #: The words of users may tell nothing of a change in these, so no window is asked to confirm it: an alarm mostly about
 #: one of them stands by itself, and its triage looks at feedback, losses and defects.
 UNSEEN_IN_WORDS = frozenset(
     {
         Aspect.REPLY,
+        Aspect.SHAPE,  # of replies, too
         Aspect.DEFECTS,
         Aspect.EMBEDDING,
         Aspect.LABEL,
@@ -40,7 +44,7 @@ class Told:
     confirms: bool | None = (
         None  # what the confirming test found; None where it was not asked, or could not tell
     )
-    reason: str = ""  # of the confirming test
+    reason: str = ""  # of the confirming test; empty where it was not asked
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,30 +57,48 @@ class Standing:
     reason: str
     confirmed: bool = False
     looks: int = 0  # fresh windows that did not confirm it
+    unable: int = 0  # fresh windows that could not tell
 
 
 def standing_alarm(told: Iterable[Told]) -> Standing | None:
     """Return the alarm that stands after these windows, in their order.
 
-    An alarm that LOOKS fresh windows do not confirm is dropped, and the next one counts.
+    An alarm that LOOKS fresh windows do not confirm is dropped; the next one counts, which may have been raised while
+    this one was looked at. One that UNABLE could not tell anything about is taken for confirmed.
     """
-    alarm: Standing | None = None
-    for window in told:
-        if alarm is None:
-            if window.raised is not None:
-                alarm = Standing(
-                    window=window.window,
-                    first_seq=window.since_seq,
-                    at=window.at,
-                    reason=window.raised,
-                    confirmed=window.leading in UNSEEN_IN_WORDS,
-                )
-            if alarm is not None and alarm.confirmed:
+    windows = list(told)
+    for place, window in enumerate(windows):
+        if window.raised is not None:
+            alarm = _looked_at(_raised(window, window.raised), windows[place + 1 :])
+            if alarm is not None:
                 return alarm
-        elif window.confirms:
+    return None
+
+
+def _raised(window: Told, reason: str) -> Standing:
+    return Standing(
+        window=window.window,
+        first_seq=window.since_seq,
+        at=window.at,
+        reason=reason,
+        confirmed=window.leading in UNSEEN_IN_WORDS,
+    )
+
+
+def _looked_at(alarm: Standing, fresh: Iterable[Told]) -> Standing | None:
+    """Return what becomes of an alarm by the windows after it; None where it is dropped."""
+    for window in () if alarm.confirmed else fresh:
+        if window.confirms:
             return replace(alarm, confirmed=True, reason=f"{alarm.reason}; confirmed: {window.reason}")
-        elif window.confirms is False:
-            alarm = replace(alarm, looks=alarm.looks + 1) if alarm.looks + 1 < LOOKS else None
+        if window.confirms is False:
+            alarm = replace(alarm, looks=alarm.looks + 1)
+        elif window.reason:
+            alarm = replace(alarm, unable=alarm.unable + 1)
+        if alarm.looks == LOOKS:
+            return None
+        if alarm.unable == UNABLE:
+            why = f"{UNABLE} fresh windows could not tell, so it stands by itself: {window.reason}"
+            return replace(alarm, confirmed=True, reason=f"{alarm.reason}; {why}")
     return alarm
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 from daemon.ceiling import Ceiling
@@ -20,6 +21,7 @@ from daemon.settings import KafkaSection, Settings
 from daemon.settings_file import Mistake, SettingsError, read_secret
 from daemon.standing import LOOKS
 from learners.types import LoraSettings
+from monitors.evidence import Minimum
 from monitors.suite import MonitorSettings
 from monitors.types import PLAIN_ASPECTS, Aspect
 from registry.gate import GateSettings
@@ -80,13 +82,18 @@ def limits(settings: Settings) -> Limits:
 
 
 def monitor_settings(settings: Settings) -> MonitorSettings:
-    """Return how drift is judged."""
-    section = settings.monitors
+    """Return how drift is judged. What the settings call a full window or reference is enough for a verdict."""
+    section, windows, usual = settings.monitors, settings.windows, Minimum()
     return MonitorSettings(
+        minimum=replace(
+            usual,
+            window=min(usual.window, windows.size, windows.min_size),
+            reference=min(usual.reference, windows.reference_size),
+        ),
         conversations_between_false_alarms=section.conversations_between_false_alarms,
         confirmation_level=section.confirmation_level / LOOKS,
         seed=section.seed,
-        cycle_days=settings.windows.reference_days,
+        cycle_days=windows.reference_days,
     )
 
 

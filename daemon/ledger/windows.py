@@ -204,7 +204,7 @@ def _told(connection: Connection, reference_id: int, after_seq: int) -> Iterator
     query = (
         select(*columns, *told)
         .select_from(joined)
-        .where(ours & (window.number >= first) & verdict.triggers)
+        .where(ours & (window.number >= first) & (verdict.triggers | (verdict.monitor == DETECTOR)))
         .order_by(window.number)
     )
     for (number, at, first_seq), rows in groupby(connection.execute(query), key=lambda row: tuple(row[:3])):

@@ -106,19 +106,18 @@ class JudgingStage:
         raised = self._detectors.raised_in(window.range, reference_id=reference.id)
         rate, id_ = self._settings.conversations_between_false_alarms, str(window.number)
         standing = self._windows.alarm(after_seq=self._learned_until())
-        detected = (
-            quiet_verdict(id_, state_of(stored.state), threshold=rate)
-            if raised is None or standing is not None
-            else alarm_verdict(
-                id_, raised, threshold=rate, caution=span_words(reference, self._settings.cycle_days)
-            )
-        )
+        if raised is not None:
+            caution = span_words(reference, self._settings.cycle_days)
+            detected = alarm_verdict(id_, raised, threshold=rate, caution=caution)
+        else:
+            since = None if standing is None else standing.window
+            detected = quiet_verdict(id_, state_of(stored.state), threshold=rate, standing=since)
         return _Case(
             window=window,
             reference=reference,
             settings=replace(
                 self._settings,
-                alarmed=raised is not None and standing is None,
+                alarmed=raised is not None,
                 confirming=standing is not None and window.number > standing.window,
                 detected=detected,
             ),

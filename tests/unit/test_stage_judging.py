@@ -232,6 +232,30 @@ def test_an_alarm_that_three_fresh_windows_do_not_confirm_is_dropped(world: Worl
     assert world.windows.alarm(after_seq=0) is None
 
 
+def test_while_an_alarm_stands_the_detector_says_so_and_another_alarm_is_told_too(world: World) -> None:
+    world.read(0, 30, alarm_at=25)
+    world.turn(3)
+    world.read(30, 20)
+    world.turn(3)
+    world.read(50, 20, alarm_at=60)
+
+    judged = world.turn(3)
+
+    said = {
+        window.window.number: verdict
+        for window in judged
+        for verdict in window.verdicts
+        if verdict.monitor == "e_detector"
+    }
+    assert said[2].finding == "inconclusive"
+    assert said[2].reason.startswith("the alarm of window 1 stands")
+    assert (said[3].finding, said[3].numbers["since_seq"]) == ("drift", 55)
+    assert judged[0].finding == "stable"  # by those that are asked to confirm the first
+    alarm = world.windows.alarm(after_seq=0)
+    assert alarm is not None
+    assert alarm.window == 1
+
+
 def test_windows_are_judged_one_after_the_other(world: World) -> None:
     world.read(0, 50)
 

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from daemon.standing import LOOKS, Told, leading_of, standing_alarm
+from daemon.standing import LOOKS, UNABLE, Told, leading_of, standing_alarm
 from monitors.types import Aspect
 from tests.factories_ledger import NOW
 
@@ -23,6 +23,7 @@ def raised(window: int) -> Told:
         (Aspect.QUALITY, True),
         (Aspect.FEEDBACK_RATE, True),
         (Aspect.REPLY, True),
+        (Aspect.SHAPE, True),
         (Aspect.EMBEDDING, True),
         (Aspect.LABEL, True),
     ],
@@ -63,10 +64,24 @@ def test_a_fresh_window_confirms_it_with_its_reason() -> None:
 
 
 def test_a_window_that_could_not_tell_is_no_look() -> None:
-    alarm = standing_alarm([raised(1), *(looked(2 + n, None) for n in range(2 * LOOKS))])
+    unable = [looked(2 + n, None) for n in range(UNABLE - 1)]
+
+    alarm = standing_alarm([raised(1), *unable])
 
     assert alarm is not None
-    assert alarm.looks == 0
+    assert (alarm.confirmed, alarm.looks) == (False, 0)
+    assert standing_alarm([raised(1), *unable, *(looked(9 + n, False) for n in range(LOOKS))]) is None
+
+
+def test_where_window_after_window_can_not_tell_an_alarm_stands_by_itself() -> None:
+    """A team of ten never has as many users in a window as a test needs."""
+    few = [replace(looked(2 + n, None), reason="needs 5 more users") for n in range(UNABLE)]
+
+    alarm = standing_alarm([raised(1), *few])
+
+    assert alarm is not None
+    assert alarm.confirmed
+    assert alarm.reason.endswith("could not tell, so it stands by itself: needs 5 more users")
 
 
 def test_what_is_not_confirmed_in_time_is_dropped_and_the_next_alarm_counts() -> None:
@@ -83,3 +98,16 @@ def test_a_second_alarm_does_not_replace_the_first() -> None:
 
     assert alarm is not None
     assert alarm.window == 1
+
+
+def test_an_alarm_that_was_raised_again_while_it_was_looked_at_counts_once_the_first_is_dropped() -> None:
+    """A weak change raises one alarm after the other; three windows that show nothing are not the last word."""
+    again = replace(looked(3, False), raised="other words still", since_seq=250)
+    told = [raised(1), looked(2, False), again, looked(4, False)]
+
+    alarm = standing_alarm(told)
+    assert alarm is not None
+    assert (alarm.window, alarm.first_seq, alarm.looks) == (3, 250, 1)
+    confirmed = standing_alarm([*told, looked(5, True)])
+    assert confirmed is not None
+    assert confirmed.confirmed
