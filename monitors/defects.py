@@ -1,11 +1,15 @@
 """Tells what is wrong with a conversation as data: whoever said it, a source has lost or doubled something."""
 
+import re
 from collections.abc import Mapping
 
+from monitors.texts import puts_stops
 from monitors.types import Sample
 
 #: A shorter reply may end without a full stop.
 _LONG = 80  # characters
+#: A last line that ends without one: an item of a list, or an address.
+_ITEM_OR_ADDRESS = re.compile(r"^\s*(?:[-*+•·–]\s|\d+[.)、])\s*\S|(?:://|@|www\.)\S*$")
 
 
 def defects_of(sample: Sample) -> Mapping[str, bool]:
@@ -16,5 +20,12 @@ def defects_of(sample: Sample) -> Mapping[str, bool]:
         "empty": sum(not text for text in told) > 0,
         "repeated": len({text for text in told if text}) < sum(bool(text) for text in told),
         "no reply": not replies or not replies[-1],
-        "cut off": bool(replies) and replies[-1][-1:].isalnum() and len(replies[-1]) > _LONG,
+        "cut off": bool(replies) and _is_cut_off(replies[-1]),
     }
+
+
+def _is_cut_off(reply: str) -> bool:
+    """Whether a long reply ends in the middle: without a stop, where its script has stops."""
+    if len(reply) <= _LONG or not reply[-1].isalnum() or not puts_stops(reply[-1]):
+        return False
+    return not _ITEM_OR_ADDRESS.search(reply.rpartition("\n")[2])

@@ -109,8 +109,13 @@ def _small(lesson: Interval) -> bool:
 
 
 def _harmless(evidence: Evidence) -> Iterator[str]:
-    """Say so where each of the bounds shows it; silence shows nothing."""
+    """Say so where each of the bounds shows it; silence shows nothing.
+
+    Where the live version gave all answers itself, so that no loss tells anything, its users do.
+    """
     loss, lesson, feedback = evidence.loss, evidence.lesson, evidence.feedback
+    if loss is None and lesson is None and feedback is not None and feedback.lower > -FEEDBACK_MARGIN:
+        yield f"harmless: users are as content with its answers as before: feedback {_figure(feedback)}"
     if loss is None or lesson is None or not _small(lesson):
         return
     if loss.upper >= LOSS_MARGIN * evidence.reference_loss:

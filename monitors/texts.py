@@ -23,6 +23,8 @@ _RUNS = re.compile(rf"[{_UNSPACED}]+|{_WORD}(?:['’]{_WORD})*|{_EMOJI}")
 _GRAM_LENGTHS = (2, 3)
 _HAN_CHARACTER = re.compile(rf"[{_HAN}]")
 _KANA_CHARACTER = re.compile(rf"[{_KANA}]")
+#: They end sentences with a space, or nothing.
+_WITHOUT_STOPS = re.compile(rf"[{_THAI_AND_LAO}]")
 _UNSPACED_CHARACTER = re.compile(rf"[{_UNSPACED}]")
 
 
@@ -61,6 +63,11 @@ def is_han(text: str) -> bool:
 def has_kana(text: str) -> bool:
     """Whether there is a kana in the text: Han characters are then Japanese."""
     return _KANA_CHARACTER.search(text) is not None
+
+
+def puts_stops(character: str) -> bool:
+    """Whether sentences in the script of a letter end with a sign."""
+    return _WITHOUT_STOPS.match(character) is None
 
 
 def _said(sample: Sample, role: str) -> str:

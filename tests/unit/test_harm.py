@@ -94,6 +94,19 @@ def test_silence_and_width_are_no_proof_of_harmlessness(change: dict[str, Interv
     assert found.outcome is (Outcome.IGNORE if "defects" in change else Outcome.UNCLEAR)
 
 
+def test_where_the_live_version_gave_all_answers_content_users_show_that_a_change_is_harmless() -> None:
+    own = Evidence(feedback=about(0.05, 0.1), defects=about(0.0))
+
+    found = triage(own)
+
+    assert found.outcome is Outcome.IGNORE
+    assert found.reason == (
+        "harmless: users are as content with its answers as before: feedback +0.05 (-0.05 to +0.15)"
+    )
+    assert triage(replace(own, feedback=about(0.0, 0.3))).outcome is Outcome.UNCLEAR
+    assert triage(replace(own, feedback=about(-0.3))).outcome is Outcome.TRAIN
+
+
 def test_nothing_known_is_unclear() -> None:
     found = triage(Evidence())
 
