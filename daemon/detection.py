@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from daemon.ledger.detectors import RaisedAlarm
-from daemon.standing import DETECTOR, EVIDENCE
+from daemon.standing import DETECTOR
 from monitors.edetector import DetectorState, Stake
 from monitors.late import Heard
+from monitors.leading import EVIDENCE
 from monitors.types import Aspect, Finding, Verdict
 
 _SAID: Mapping[Aspect, str] = {

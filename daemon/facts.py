@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from daemon.conversation import Conversation, Feedback, Message
-from monitors.types import Outcome
+from monitors.types import Aspect, Outcome
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -258,6 +258,7 @@ class Alarm:
     reason: str
     at: datetime
     confirmed: bool = True  # by a fresh window; until then it is no reason to train
+    leading: Aspect | None = None  # what changed most, by the detector
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

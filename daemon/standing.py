@@ -1,6 +1,6 @@
 """Tells, from what the monitors said window by window, whether an alarm stands. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -8,7 +8,6 @@ from monitors.types import Aspect
 
 #: The monitor that raises alarms; those that confirm them are marked as triggering where they are asked to.
 DETECTOR = "e_detector"
-EVIDENCE = "evidence_"  # what the names of its verdict's numbers begin with, by aspect
 #: The monitor that tells whether an earlier reference fits again.
 RECURRENCE = "recurrence"
 #: Fresh windows that may confirm an alarm. Each is tested at its share of the level.
@@ -55,6 +54,7 @@ class Standing:
     first_seq: int  # the change is in conversations from here on
     at: datetime
     reason: str
+    leading: Aspect | None = None  # what changed most, by the detector
     confirmed: bool = False
     looks: int = 0  # fresh windows that did not confirm it
     unable: int = 0  # fresh windows that could not tell
@@ -81,6 +81,7 @@ def _raised(window: Told, reason: str) -> Standing:
         first_seq=window.since_seq,
         at=window.at,
         reason=reason,
+        leading=window.leading,
         confirmed=window.leading in UNSEEN_IN_WORDS,
     )
 
@@ -100,15 +101,3 @@ def _looked_at(alarm: Standing, fresh: Iterable[Told]) -> Standing | None:
             why = f"{UNABLE} fresh windows could not tell, so it stands by itself: {window.reason}"
             return replace(alarm, confirmed=True, reason=f"{alarm.reason}; {why}")
     return alarm
-
-
-def leading_of(numbers: Mapping[str, float]) -> Aspect | None:
-    """Return what the detector was surest of, by the numbers of its verdict."""
-    return surest(
-        {name.removeprefix(EVIDENCE): wealth for name, wealth in numbers.items() if name.startswith(EVIDENCE)}
-    )
-
-
-def surest(evidence: Mapping[str, float]) -> Aspect | None:
-    """Return the aspect with the most evidence; None where there is none."""
-    return Aspect(max(evidence, key=lambda name: evidence[name])) if evidence else None

@@ -1,6 +1,6 @@
 """Which conversations of a window are unlike the reference, and how much of the window they are at least."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import log, sqrt
 
 import numpy as np
@@ -18,14 +18,20 @@ _RISK = 0.05  # that one of the two curves is farther off than its band
 Floats = NDArray[np.float64]
 
 
-def newness(reference: Sequence[Sample], window: Sequence[Sample], *, seed: int) -> tuple[Floats, Floats]:
-    """Score each sample, of the reference and of the window: larger is more typical of the window.
+def newness(
+    reference: Sequence[Sample],
+    window: Sequence[Sample],
+    *,
+    seed: int,
+    said: Callable[[Sample], str] = user_text,
+) -> tuple[Floats, Floats]:
+    """Score each sample, of the reference and of the window, by what was ``said``: larger is more typical of the window.
 
     Each is scored by a classifier that saw nothing of its group (cross-fitting), so that the scores
     tell what is new in general, not who was seen.
     """
     samples = [*reference, *window]
-    features = text_features([user_text(sample) for sample in samples])
+    features = text_features([said(sample) for sample in samples])
     kernel = (features @ features.T).toarray()
     is_new = np.arange(len(samples)) >= len(reference)
     weight = np.where(is_new, len(samples) / len(window), len(samples) / len(reference))

@@ -11,7 +11,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from monitors.types import Sample
 
 #: Pieces of fewer users are theirs: a name, say. What all can read must not tell what one has said.
-_LEAST_GROUPS = 3
+LEAST_GROUPS = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,7 +31,7 @@ def pieces_of(found: Iterable[Iterable[str]], samples: Sequence[Sample]) -> Piec
         return Pieces(names=(), has=csr_matrix((len(sets), 0)), totals=totals)
     counter = CountVectorizer(analyzer=sorted, dtype=np.float64)
     has = csr_matrix(counter.fit_transform(sets))
-    shared = np.flatnonzero(_groups_with(has, samples) >= _LEAST_GROUPS)
+    shared = np.flatnonzero(_groups_with(has, samples) >= LEAST_GROUPS)
     names = counter.get_feature_names_out()
     return Pieces(names=tuple(str(names[i]) for i in shared), has=csr_matrix(has[:, shared]), totals=totals)
 

@@ -5,18 +5,18 @@ import gzip
 import hashlib
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import log10
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from monitors.evidently_page import evidently_page
+from monitors.leading import evidence_of
 from monitors.suite import MonitorSettings
 from monitors.types import Explanation, Finding, Reference, Sample, Verdict, Window
 
 _log = logging.getLogger(__name__)
-_EVIDENCE = "evidence_"
 #: Characters of a turn, and turns of a conversation, that are quoted.
 _TURN, _TURNS = 1_500, 12
 _MOST_BYTES = 1_500_000  # packed; beyond that Evidently's part is left out
@@ -78,17 +78,19 @@ def _page(
     evidently: str | None,
 ) -> str:
     detected = (settings.detected,) if settings.detected else ()
+    evidence = evidence_of(settings.detected.numbers) if settings.detected else {}
     return _PAGES.get_template("report.html").render(
         window=window,
         reference=reference,
         headline=_headline((*detected, *verdicts), settings),
-        evidence=sorted(_evidence(settings.detected).items(), key=lambda item: -item[1]),
+        evidence=sorted(evidence.items(), key=lambda item: -item[1]),
         threshold=settings.conversations_between_false_alarms,
         verdicts=(*detected, *verdicts),
         told=explanation,
         words=_aspect(explanation, "word"),
         characters=_aspect(explanation, "characters"),
         descriptors=_aspect(explanation, "descriptor"),
+        tags=[*_aspect(explanation, "label"), *_aspect(explanation, "defect")],
         examples=[(sample, list(_quoted(sample))) for sample in _named(window.samples, explanation.examples)],
         evidently=evidently,
         scripts=[_digest(script) for script in _SCRIPT.findall(evidently or "")],
@@ -103,13 +105,6 @@ def _headline(verdicts: Sequence[Verdict], settings: MonitorSettings) -> str:
         if verdict.finding is Finding.DRIFT and (settings.alarmed or verdict.monitor in settings.confirm_by)
     ]
     return speaks[0].reason if speaks else "nothing here is sure to have changed"
-
-
-def _evidence(detected: Verdict | None) -> Mapping[str, float]:
-    numbers = detected.numbers if detected else {}
-    return {
-        name.removeprefix(_EVIDENCE): value for name, value in numbers.items() if name.startswith(_EVIDENCE)
-    }
 
 
 def _aspect(explanation: Explanation, aspect: str) -> list[object]:

@@ -11,7 +11,7 @@ from typing import TypeVar
 from monitors.errors import InvalidSettings
 from monitors.evidence import Minimum, inconclusive
 from monitors.times import spanned_days
-from monitors.types import Explanation, Finding, Monitor, Reference, Verdict, Window
+from monitors.types import Aspect, Explanation, Finding, Monitor, Reference, Verdict, Window
 
 MONITORS = ("mmd", "columns", "text_domain")
 
@@ -40,6 +40,8 @@ class MonitorSettings:
     confirmation_level: float = 0.05
     #: Whether this window is to be explained whatever the monitors find: an alarm was raised in it.
     alarmed: bool = False
+    #: What changed most, by the alarm that is raised or stands: what an explanation is about.
+    leading: Aspect | None = None
     #: What the sequential detector found in this window, for the report.
     detected: Verdict | None = None
     #: Words, characters and descriptors in an explanation at most.
@@ -173,9 +175,8 @@ def _recurrence(
 def _explanation(window: Window, reference: Reference, settings: MonitorSettings) -> Explanation | None:
     from monitors.explain import explain
 
-    found = _or_reason(
-        lambda: explain(window, reference, limit=settings.explanation_limit, seed=settings.seed)
-    )
+    limit, seed = settings.explanation_limit, settings.seed
+    found = _or_reason(lambda: explain(window, reference, limit=limit, seed=seed, leading=settings.leading))
     return None if isinstance(found, str) else found
 
 

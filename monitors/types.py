@@ -106,9 +106,9 @@ class Verdict:
 class Change:
     """One thing that differs between reference and window."""
 
-    aspect: str  # "word", "characters" or "descriptor"
+    aspect: str  # "word", "characters", "descriptor", "label" or "defect"
     name: str
-    reference: float  # the word's share of the words (once a conversation), or the descriptor's mean
+    reference: float  # the word's share of the words (once a conversation), or the mean of the descriptor, or a share
     window: float
     score: float  # z-score of the difference; positive: more in the window
 
@@ -162,6 +162,7 @@ class Explanation:
     share_new: float
     topics: tuple[Topic, ...] = ()  # surest first
     domain: DomainView | None = None  # None where there are too few words or users
+    speaker: str = "user"  # whose words these are: the assistant's where the change is mostly in replies
 
 
 class Monitor(Protocol):

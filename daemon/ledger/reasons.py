@@ -21,9 +21,10 @@ class ReasonLedger:
         """Return the window in which the alarm was raised that a decision was about."""
         began = alarms.c.since_seq == decision.since_seq
         raised = exists().where(began & alarms.c.seq.between(windows.c.first_seq, windows.c.last_seq))
+        told = (windows.c.finding == "drift") & (windows.c.first_seq == decision.since_seq)
         query = (
             select(windows.c.number)
-            .where((windows.c.finding == "drift") & (raised | (windows.c.first_seq == decision.since_seq)))
+            .where(windows.c.judged_at.is_not(None) & (raised | told))
             .order_by(windows.c.number)
             .limit(1)
         )

@@ -15,7 +15,8 @@ from daemon.ledger.references import fill_reference
 from daemon.ledger.reports import NewReport, add_report
 from daemon.ledger.tables import alarms, conversations, verdicts, windows
 from daemon.ledger.triages import answered_until, forget_triage_examples
-from daemon.standing import DETECTOR, Told, leading_of, standing_alarm
+from daemon.standing import DETECTOR, Told, standing_alarm
+from monitors.leading import leading_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -186,6 +187,7 @@ class WindowLedger:
             reason=found.reason,
             at=found.at,
             confirmed=found.confirmed,
+            leading=found.leading,
         )
 
 

@@ -12,6 +12,13 @@ from registry.types import Promotion
 
 _WORDS_SHOWN = 10
 _TOPICS_SHOWN = 5
+_TITLES = {
+    "word": "words",
+    "characters": "characters",
+    "descriptor": "descriptors",
+    "label": "labels",
+    "defect": "defects",
+}
 
 
 def story_tree(told: Story) -> Tree:
@@ -38,6 +45,10 @@ def story_tree(told: Story) -> Tree:
 def lately_tree(told: Lately) -> Tree:
     """Show what was decided lately, and what is in the way."""
     tree = Tree("lately")
+    if told.drift is not None:
+        _add_drift(tree, told.drift)
+    if told.triage is not None:
+        add_triage(tree, told.triage)
     for sentence in told.obstacles:
         tree.add(Text(sentence, style="yellow"))
     for spell in told.spells:
@@ -98,11 +109,12 @@ def add_triage(tree: Tree, triage: Triage) -> None:
 
 def add_changes(branch: Tree, explanation: Explanation) -> None:
     """Say what changed: the share that is new, words, characters, topics, descriptors, the classifier, examples."""
-    branch.add(f"about {explanation.share_new:.0%} of the window is new")
+    whose = "what users say" if explanation.speaker == "user" else "what the assistant says"
+    branch.add(f"about {explanation.share_new:.0%} of the window is new, by {whose}")
     for topic in explanation.topics[:_TOPICS_SHOWN]:
         named = ", ".join(map(printable, topic.words))
         branch.add(f"topic ({named}): {topic.reference:.1%} -> {topic.window:.1%} of the users")
-    for aspect, title in (("word", "words"), ("characters", "characters"), ("descriptor", "descriptors")):
+    for aspect, title in _TITLES.items():
         changes = [change for change in explanation.changes if change.aspect == aspect][:_WORDS_SHOWN]
         if changes:
             branch.add(

@@ -17,6 +17,7 @@ from daemon.metrics import Metrics
 from daemon.samples import samples_of
 from daemon.spans import span_words, title
 from daemon.standing import DETECTOR
+from monitors.leading import surest
 from monitors.suite import Judgement, MonitorSettings
 from monitors.types import Finding, Reference, Sample, Verdict, Window
 
@@ -106,7 +107,9 @@ class JudgingStage:
         raised = self._detectors.raised_in(window.range, reference_id=reference.id)
         rate, id_ = self._settings.conversations_between_false_alarms, str(window.number)
         standing = self._windows.alarm(after_seq=self._learned_until())
+        leading = None if standing is None else standing.leading
         if raised is not None:
+            leading = leading or surest(raised.evidence)
             caution = span_words(reference, self._settings.cycle_days)
             detected = alarm_verdict(id_, raised, threshold=rate, caution=caution)
         else:
@@ -119,6 +122,7 @@ class JudgingStage:
                 self._settings,
                 alarmed=raised is not None,
                 confirming=standing is not None and window.number > standing.window,
+                leading=leading,
                 detected=detected,
             ),
             detected=detected,

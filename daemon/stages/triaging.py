@@ -16,11 +16,10 @@ from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import WindowLedger
 from daemon.metrics import Metrics
-from daemon.standing import surest
 from learners.errors import LearnerError
 from learners.types import Surprisals
 from monitors.harm import Triaged, triage
-from monitors.types import Aspect, Outcome
+from monitors.types import Outcome
 from registry.types import Version
 
 _log = logging.getLogger(__name__)
@@ -155,17 +154,9 @@ class TriagingStage:
             alarm=alarm,
             reference_id=reference.id,
             live=live,
-            examination=Examination(sides, leading=self._leading(alarm, reference.id), seed=alarm.window),
+            examination=Examination(sides, leading=alarm.leading, seed=alarm.window),
             until=self._clock() + _LONGEST,
         )
-
-    def _leading(self, alarm: Alarm, reference_id: int) -> Aspect | None:
-        """Return what the detector was surest of."""
-        judged = self._windows.window(alarm.window)
-        if judged is None:
-            return None
-        raised = self._detectors.raised_in(judged.window.range, reference_id=reference_id)
-        return None if raised is None else surest(raised.evidence)
 
     def _ask(self, case: "_Case") -> None:
         case.pending = self._loaded.surprisals(case.live, case.examination.next(_AT_ONCE))

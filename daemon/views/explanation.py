@@ -20,6 +20,7 @@ def explanation_of(window: JudgedWindow) -> Explanation | None:
             Topic(**{**topic, "words": tuple(topic["words"])}) for topic in document.get("topics", ())
         ),
         domain=_domain(document.get("domain")),
+        speaker=str(document.get("speaker", "user")),
     )
 
 

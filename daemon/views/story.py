@@ -77,6 +77,8 @@ class Spell:
 class Lately:
     """What was decided lately, and what is in the way."""
 
+    drift: DriftFound | None  # that the last decision was about
+    triage: Triage | None
     spells: tuple[Spell, ...]  # the newest first
     obstacles: tuple[str, ...]  # each a sentence
 
@@ -88,18 +90,11 @@ def story(stores: Stores, name: VersionName) -> Story:
     run = stores.trainings.run(version.run) if version.run else None
     decision = stores.trainings.decision(run.decision_id) if run else None
     reasons = ReasonLedger(stores.engine)
-    alarm = reasons.alarm_behind(decision) if decision else None
     return Story(
         version=name,
         live=bool(entries) and entries[-1].version == name,
         base=version.artifact is None,
-        drift=DriftFound(
-            window=alarm,
-            explanation=explanation_of(alarm),
-            recurrence=reasons.recurrence_since(alarm.window.number),
-        )
-        if alarm
-        else None,
+        drift=_drift(reasons, decision) if decision else None,
         triage=stores.triages.behind(decision) if decision else None,
         waited=reasons.earlier_answers(decision, _ANSWERS_SHOWN) if decision else (),
         decision=decision,
@@ -113,9 +108,22 @@ def story(stores: Stores, name: VersionName) -> Story:
 def lately(stores: Stores, seen: Overview, *, automatic: bool) -> Lately:
     """Say what was decided lately and why nothing more happened."""
     recent = stores.trainings.recent_decisions(_DECISIONS_READ)
+    last = recent[0] if recent and recent[0].trigger is Trigger.DRIFT else None
     return Lately(
-        spells=tuple(spells(recent)[:_SPELLS_SHOWN]), obstacles=tuple(_obstacles(seen, automatic=automatic))
+        drift=_drift(ReasonLedger(stores.engine), last) if last else None,
+        triage=stores.triages.behind(last) if last else None,
+        spells=tuple(spells(recent)[:_SPELLS_SHOWN]),
+        obstacles=tuple(_obstacles(seen, automatic=automatic)),
     )
+
+
+def _drift(reasons: ReasonLedger, decision: Decision) -> DriftFound | None:
+    """Return the change that a decision was about."""
+    alarm = reasons.alarm_behind(decision)
+    if alarm is None:
+        return None
+    recurrence = reasons.recurrence_since(alarm.window.number)
+    return DriftFound(window=alarm, explanation=explanation_of(alarm), recurrence=recurrence)
 
 
 def spells(decisions: Sequence[Decision]) -> list[Spell]:

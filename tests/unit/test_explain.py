@@ -1,7 +1,9 @@
 """An explanation names what is new, and isn't led astray by one chatty conversation or user."""
 
+from dataclasses import replace
+
 from monitors.explain import explain
-from monitors.types import Explanation
+from monitors.types import Aspect, Explanation, Sample, Turn
 from tests.factories_monitors import a_reference, a_sample, a_window, made_of
 
 TEA, BANK = ["tea", "leaf", "pot", "cup"], ["loan", "fee", "bank", "card"]
@@ -65,6 +67,68 @@ def test_longer_questions_are_a_changed_descriptor() -> None:
     (longer,) = [change for change in found.changes if change.name == "user_characters"]
     assert longer.score > 3
     assert longer.window == 120
+
+
+def replied(words: list[str], count: int, *, prefix: str, version: str = "v1") -> list[Sample]:
+    """Users ask about tea; these are the answers' words."""
+    talks = zip(made_of(TEA, count, seed=1, prefix=prefix), made_of(words, count, seed=3), strict=True)
+    return [
+        replace(
+            asked,
+            version=version,
+            turns=(asked.turns[0], Turn(role="assistant", content=said.turns[0].content)),
+        )
+        for asked, said in talks
+    ]
+
+
+def test_where_replies_changed_they_are_explained_as_against_those_of_the_same_version() -> None:
+    window = [*replied(TEA, 45, prefix="w"), *replied(BANK, 15, prefix="new")]
+    before = [*replied(TEA, 150, prefix="r"), *replied(退, 150, prefix="old", version="v0")]
+
+    found = explain(a_window(window), a_reference(before), leading=Aspect.REPLY)
+
+    assert found.speaker == "assistant"
+    assert words_of(found, more=True) == set(BANK)
+    assert words_of(found, more=False) <= set(TEA)
+    assert all(example.startswith("new") for example in found.examples)
+
+
+def test_labels_and_defects_that_became_common_are_named_with_conversations_that_have_them() -> None:
+    refunds = [replace(s, labels=(("intent", "refund"),)) for s in made_of(TEA, 20, seed=5, prefix="refund")]
+    orders = [replace(s, labels=(("intent", "order"),)) for s in made_of(TEA, 230, seed=1)]
+    broken = [a_sample(f"broken{n}", "tea leaf", replied="") for n in range(10)]
+
+    found = explain(a_window([*orders[:30], *refunds]), a_reference(orders[30:]), leading=Aspect.LABEL)
+    emptied = explain(a_window([*orders[:40], *broken]), a_reference(orders[40:]), leading=Aspect.DEFECTS)
+
+    named = {(change.aspect, change.name): change.window for change in found.changes}
+    assert named["label", "intent: refund"] == 0.4
+    assert all(example.startswith("refund") for example in found.examples)
+    defects = {change.name: change.window for change in emptied.changes if change.aspect == "defect"}
+    assert defects["no reply"] == defects["empty"] == 0.2
+    assert all(example.startswith("broken") for example in emptied.examples)
+
+
+def test_where_users_became_discontent_the_most_discontent_are_shown() -> None:
+    content = [a_sample(f"s{n}", f"tea {n}", feedback=1.0) for n in range(140)]
+    angry = [a_sample(f"angry{n}", f"tea {n}", feedback=-1.0) for n in range(10)]
+
+    found = explain(a_window([*content[:40], *angry]), a_reference(content[40:]), leading=Aspect.QUALITY)
+
+    assert all(example.startswith("angry") for example in found.examples)
+    assert "feedback" in {change.name for change in found.changes}
+
+
+def test_a_label_of_two_users_is_nobody_elses_to_read() -> None:
+    told = [
+        replace(s, group=f"u{n % 2}", labels=(("name", "zhangsan"),))
+        for n, s in enumerate(made_of(TEA, 6, seed=5))
+    ]
+
+    found = explain(a_window([*made_of(TEA, 20, seed=1), *told]), a_reference(made_of(TEA, 200, seed=2)))
+
+    assert "name: zhangsan" not in {change.name for change in found.changes}
 
 
 def test_where_nothing_changed_nothing_is_new() -> None:

@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from daemon.standing import LOOKS, UNABLE, Told, leading_of, standing_alarm
+from daemon.standing import LOOKS, UNABLE, Told, standing_alarm
+from monitors.leading import leading_of
 from monitors.types import Aspect
 from tests.factories_ledger import NOW
 

@@ -100,6 +100,18 @@ def test_a_reference_that_is_still_collected_is_in_the_way(line: Line) -> None:
     )
 
 
+def test_what_changed_is_told_while_the_last_decision_is_about_it(line: Line) -> None:
+    line.drift()
+
+    found = recently(line)
+
+    assert found.drift is not None
+    assert found.drift.window.window.number == 2
+    assert found.drift.explanation is not None
+    line.decide(Action.NONE, "no drift", trigger=None)
+    assert recently(line).drift is None
+
+
 def test_a_run_that_failed_is_in_the_way(line: Line) -> None:
     run = line.start_run(line.drift())
     line.stores.trainings.end_run(run.id, RunState.FAILED, now=line.now, error="Diverged: loss is nan")
@@ -127,4 +139,4 @@ def test_a_candidate_that_passed_waits_for_an_operator_where_nothing_is_automati
 
 
 def test_nothing_is_in_the_way_of_a_calm_line(line: Line) -> None:
-    assert recently(line) == Lately(spells=(), obstacles=())
+    assert recently(line) == Lately(drift=None, triage=None, spells=(), obstacles=())
