@@ -88,6 +88,7 @@ class Examination:
         new, reference = self._of(self._new), self._of(self._reference)
         return Evidence(
             **_losses(new, reference) if min(len(new), len(reference)) >= _FEWEST else {},
+            answered_itself=min(len(self._new), len(self._reference)) < _FEWEST,
             feedback=self._feedback(),
             concept=self._concept(),
             defects=self._defects(),

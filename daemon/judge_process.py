@@ -3,8 +3,10 @@
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Protocol
 
@@ -14,6 +16,7 @@ from monitors.suite import Judgement, MonitorSettings, judge
 from monitors.types import Reference, Window
 
 _NICENESS = 5  # it gives way to the daemon itself
+_LONGEST_S = 600.0  # that judging may take: seconds, mostly; beyond that it is stuck
 
 
 class JudgeDied(DaemonError):
@@ -37,7 +40,10 @@ class Judge(Protocol):
 class JudgeProcess:
     """Judges one window at a time, in a process that is replaced when it dies."""
 
-    def __init__(self) -> None:
+    def __init__(self, longest_s: float = _LONGEST_S) -> None:
+        self._longest_s = longest_s
+        self._submitted = 0.0
+        self._handing_over: threading.Thread | None = None
         self._context = multiprocessing.get_context("spawn")
         self._process: multiprocessing.process.BaseProcess | None = None
         self._pipe: Connection | None = None
@@ -57,15 +63,20 @@ class JudgeProcess:
     ) -> None:
         """Start judging. The answer comes from ``poll``; submit again only after that."""
         self.start()
-        try:
-            self._require_pipe().send((window, reference, settings, tuple(earlier)))
-        except OSError:
-            return  # it died just now; poll says so
+        pipe, self._submitted = self._require_pipe(), time.monotonic()
+
+        def hand_over() -> None:
+            with suppress(OSError):  # it died just now; poll says so
+                pipe.send((window, reference, settings, tuple(earlier)))
+
+        # Sending waits for the reader, which may hang; the loop must not.
+        self._handing_over = threading.Thread(target=hand_over, name="retuned-judge-input", daemon=True)
+        self._handing_over.start()
 
     def poll(self) -> tuple[Judgement, float] | None:
         """Return the judgement and its seconds, None while there is none yet.
 
-        Raises JudgeDied.
+        Raises JudgeDied, also where it was stuck and had to be ended.
         """
         pipe = self._require_pipe()
         try:
@@ -75,6 +86,9 @@ class JudgeProcess:
         except (EOFError, OSError) as error:
             code = self._reap(5)
             raise JudgeDied(f"exit status {code}") from error
+        if time.monotonic() - self._submitted > self._longest_s:
+            self._reap(0.0)
+            raise JudgeDied(f"no answer within {self._longest_s:.0f} s")
         return None
 
     def stop(self, timeout_s: float) -> None:
@@ -106,6 +120,8 @@ class JudgeProcess:
             self._process.join()
         code = self._process.exitcode
         self._process.close()
+        if self._handing_over is not None:
+            self._handing_over.join()  # nobody reads any more, so it ends
         if self._pipe is not None:
             self._pipe.close()
         self._process, self._pipe = None, None

@@ -8,8 +8,9 @@ from monitors.types import Sample
 
 #: A shorter reply may end without a full stop.
 _LONG = 80  # characters
-#: A last line that ends without one: an item of a list, or an address.
-_ITEM_OR_ADDRESS = re.compile(r"^\s*(?:[-*+•·–]\s|\d+[.)、])\s*\S|(?:://|@|www\.)\S*$")
+#: Lists and addresses end without one.
+_LIST_ITEM = re.compile(r"\s*(?:[-*+•·–]\s|\d+[.)、])")
+_ADDRESS = ("://", "@", "www.")
 
 
 def defects_of(sample: Sample) -> Mapping[str, bool]:
@@ -28,4 +29,6 @@ def _is_cut_off(reply: str) -> bool:
     """Whether a long reply ends in the middle: without a stop, where its script has stops."""
     if len(reply) <= _LONG or not reply[-1].isalnum() or not puts_stops(reply[-1]):
         return False
-    return not _ITEM_OR_ADDRESS.search(reply.rpartition("\n")[2])
+    line = reply.rpartition("\n")[2]
+    last = line.split()[-1]
+    return not (_LIST_ITEM.match(line) or any(sign in last for sign in _ADDRESS))

@@ -27,6 +27,8 @@ class Evidence:
     Losses are the live version's, in nats per token, on what others answered.
     """
 
+    answered_itself: bool = False  # what others answered is too little for losses to tell anything, ever
+
     loss: Interval | None = None  # difference
     reference_loss: float = 0.0  # mean
     feedback: Interval | None = None  # difference, on a scale from -1 (worst) to 1 (best)
@@ -114,7 +116,7 @@ def _harmless(evidence: Evidence) -> Iterator[str]:
     Where the live version gave all answers itself, so that no loss tells anything, its users do.
     """
     loss, lesson, feedback = evidence.loss, evidence.lesson, evidence.feedback
-    if loss is None and lesson is None and feedback is not None and feedback.lower > -FEEDBACK_MARGIN:
+    if evidence.answered_itself and feedback is not None and feedback.lower > -FEEDBACK_MARGIN:
         yield f"harmless: users are as content with its answers as before: feedback {_figure(feedback)}"
     if loss is None or lesson is None or not _small(lesson):
         return

@@ -47,7 +47,7 @@ class _Fit:
 def recognise(
     window: Window, current: Reference, earlier: Sequence[Reference], *, minimum: Minimum, seed: int = 0
 ) -> Verdict:
-    """Say STABLE where an earlier reference fits a window that the current one does not, DRIFT where none does.
+    """Say STABLE where an earlier reference fits a window that the current one does not, DRIFT where none fits at all.
 
     One fits again if the permutation test of the window against it does not reject, and the window is nearer to it than to
     the current one: the difference of the two squared discrepancies is three standard errors above zero (a test of
@@ -65,7 +65,7 @@ def recognise(
     return Verdict(
         monitor=NAME,
         window_id=window.id,
-        finding=Finding.STABLE if best.again else Finding.DRIFT,
+        finding=_finding(best),
         score=best.test.score,
         threshold=1.0,
         reason=f"looks like {_title(best.reference)} again ({told})"
@@ -78,6 +78,13 @@ def recognise(
             "earlier": float(len(judged)),
         },
     )
+
+
+def _finding(best: _Fit) -> Finding:
+    """Say STABLE where it fits again, DRIFT where none fits, INCONCLUSIVE where one fits no better than the current one."""
+    if best.again:
+        return Finding.STABLE
+    return Finding.DRIFT if best.test.p_value <= _FIT_LEVEL else Finding.INCONCLUSIVE
 
 
 def _title(reference: Reference) -> str:

@@ -97,7 +97,7 @@ def _put(connection: Connection, stored: StoredDetector) -> None:
 
 def _since_last_looks(connection: Connection, reference_id: int) -> bool:
     """Whether an alarm was raised since the windows began that may still confirm it."""
-    query = select(windows.c.first_seq).order_by(windows.c.number.desc()).offset(LOOKS).limit(1)
+    query = select(windows.c.first_seq).order_by(windows.c.number.desc()).offset(LOOKS - 1).limit(1)
     since = connection.scalar(query) or 0
     lately = (alarms.c.seq >= since) & (alarms.c.reference_id == reference_id)
     return connection.scalar(select(alarms.c.id).where(lately).limit(1)) is not None

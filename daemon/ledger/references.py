@@ -30,13 +30,17 @@ from daemon.ledger.reference_rows import (
     reference_of,
     rows_of,
 )
-from daemon.ledger.tables import alarms, conversations, references, windows
+from daemon.ledger.tables import alarms, conversations, detectors, references, windows
 from daemon.ledger.triages import answered_until
 from daemon.spans import next_span
 from monitors.times import core
 
 #: References that what comes does not follow on: what is between is not known to be handled.
 _OF_THEIR_TIME = (ReferenceCause.OPERATOR, ReferenceCause.ROLLBACK)
+
+
+#: Evidence for a change, N : 1.
+_DOUBT = 100.0
 
 
 class TooFewConversations(DaemonError):
@@ -100,7 +104,7 @@ class ReferenceLedger:
         """Draw the reference anew from all that was judged against it, too, where it then spans twice the time or ``days``.
 
         What a detector raised an alarm in that is not judged yet is left out. Returns the wider one; None where nothing
-        changes: it spans enough, an operator fixed or froze it, a rollback brought it back, training can't help with a
+        changes: it spans enough, there is evidence for a change from it, an operator fixed or froze it, a rollback brought it back, training can't help with a
         change that was found against it, or too little came since.
         """
         with self._reads.begin() as connection:
@@ -214,6 +218,8 @@ def _wider(connection: Connection, days: float) -> dict[str, object] | None:
         return None
     if answered_until(connection, reference.id):
         return None  # what training can't help is not handled, though its alarm stands no more
+    if _in_doubt(connection, reference.id):
+        return None  # a wider one would begin with no evidence, and take in what made it
     judged = (windows.c.reference_id == reference.id) & windows.c.judged_at.is_not(None)
     until = connection.scalar(select(func.max(windows.c.last_seq)).where(judged)) or 0
     raised = (alarms.c.reference_id == reference.id) & (alarms.c.seq > until)
@@ -228,6 +234,12 @@ def _wider(connection: Connection, days: float) -> dict[str, object] | None:
         return None
     same = {"version": reference.version, "size": reference.size, "after_seq": reference.after_seq}
     return {**same, **asdict(wider)}
+
+
+def _in_doubt(connection: Connection, reference_id: int) -> bool:
+    """Whether the detector has evidence for a change from a reference that chance seldom makes."""
+    state = connection.scalar(select(detectors.c.state).where(detectors.c.reference_id == reference_id)) or {}
+    return any(stake["wealth"] > _DOUBT for stake in state.get("stakes", {}).values())
 
 
 def _insert(

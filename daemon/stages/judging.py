@@ -75,6 +75,7 @@ class JudgingStage:
         )
         if closed is not None:
             self._metrics.drift.windows_closed.inc()
+        self._metrics.drift.windows_waiting.set(self._windows.waiting())
         if self._current is None:
             self._start()
         else:
@@ -86,8 +87,10 @@ class JudgingStage:
 
     def _start(self) -> None:
         window, reference = self._windows.next_to_judge(), self._windows.reference()
-        self._metrics.drift.windows_waiting.set(0 if window is None else 1)
         if window is None or reference is None or reference.range is None:
+            return
+        if window.range.last <= reference.range.last:
+            self._leave_out(window, reference)
             return
         stored = self._detectors.stored(reference.id)
         if stored is None or stored.seq < window.range.last or self._passes_over(stored):
@@ -127,6 +130,16 @@ class JudgingStage:
             ),
             detected=detected,
         )
+
+    def _leave_out(self, window: ClosedWindow, reference: StoredReference) -> None:
+        """Say of a window that waited while its conversations became the reference that it can't be compared with it."""
+        reason = f"its conversations are part of reference {reference.id}, which began while it waited to be judged"
+        detected = Verdict(
+            monitor=DETECTOR, window_id=str(window.number), finding=Finding.INCONCLUSIVE, score=0.0, threshold=1.0,
+            reason=reason,
+        )  # fmt: skip
+        case = _Case(window=window, reference=reference, settings=self._settings, detected=detected)
+        self._write(case, Judgement(verdicts=(), explanation=None))
 
     def _passes_over(self, stored: StoredDetector) -> bool:
         """Where windows close faster than they can be judged, leave old ones to the detector, which has seen them."""

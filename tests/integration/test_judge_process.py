@@ -46,6 +46,21 @@ def test_a_window_is_judged_in_another_process(judge: JudgeProcess) -> None:
     assert b"Evidently" in gzip.decompress(judgement.report)
 
 
+def test_a_judge_that_is_stuck_does_not_hold_up_the_loop_and_is_replaced() -> None:
+    judge = JudgeProcess(longest_s=1.0)
+    judge.start()
+    assert judge.pid is not None
+    os.kill(judge.pid, signal.SIGSTOP)
+    window, reference = a_question()
+    many = a_reference([sample for n in range(60) for sample in made_of(["price", "order"], 120, seed=n)])
+
+    judge.submit(window, many, SETTINGS, (reference,))  # more than the pipe holds
+
+    with pytest.raises(JudgeDied, match="no answer within 1 s"):
+        eventually(judge.poll, 20)
+    assert judge.pid is None
+
+
 def test_a_judge_that_is_killed_says_so_and_judges_again(judge: JudgeProcess) -> None:
     judge.submit(*a_question(), SETTINGS, ())
     assert judge.pid is not None

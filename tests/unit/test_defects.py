@@ -1,5 +1,7 @@
 """What is wrong with a conversation as data, in any script, and what is not."""
 
+import time
+
 import pytest
 
 from monitors.defects import defects_of
@@ -39,6 +41,14 @@ def test_a_long_reply_that_ends_in_the_middle_is_cut_off(replied: str) -> None:
 )
 def test_lists_addresses_short_replies_and_scripts_without_stops_end_without_one(replied: str) -> None:
     assert found("hi", replied) == set()
+
+
+def test_a_reply_of_nothing_but_signs_takes_no_time() -> None:
+    started = time.process_time()
+
+    assert found("hi", "@" * 31_900 + " b") == {"cut off"}
+
+    assert time.process_time() - started < 0.5
 
 
 def test_nothing_said_and_nothing_answered_is_told() -> None:

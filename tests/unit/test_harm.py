@@ -95,7 +95,7 @@ def test_silence_and_width_are_no_proof_of_harmlessness(change: dict[str, Interv
 
 
 def test_where_the_live_version_gave_all_answers_content_users_show_that_a_change_is_harmless() -> None:
-    own = Evidence(feedback=about(0.05, 0.1), defects=about(0.0))
+    own = Evidence(answered_itself=True, feedback=about(0.05, 0.1), defects=about(0.0))
 
     found = triage(own)
 
@@ -105,6 +105,7 @@ def test_where_the_live_version_gave_all_answers_content_users_show_that_a_chang
     )
     assert triage(replace(own, feedback=about(0.0, 0.3))).outcome is Outcome.UNCLEAR
     assert triage(replace(own, feedback=about(-0.3))).outcome is Outcome.TRAIN
+    assert triage(replace(own, answered_itself=False)).outcome is Outcome.UNCLEAR  # not scored yet
 
 
 def test_nothing_known_is_unclear() -> None:

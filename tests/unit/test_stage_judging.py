@@ -256,6 +256,28 @@ def test_while_an_alarm_stands_the_detector_says_so_and_another_alarm_is_told_to
     assert alarm.window == 1
 
 
+def test_a_window_that_became_part_of_the_reference_while_it_waited_is_not_compared_with_it(
+    world: World,
+) -> None:
+    world.read(0, 50)
+    world.references.start("chat-v1", size=10, after_seq=0, now=NOW)
+    assert world.turn(1)[0].finding == "inconclusive"
+
+    [second, first] = world.turn(1)
+
+    assert (first.finding, second.finding) == ("inconclusive", "inconclusive")
+    assert "part of reference 2" in first.verdicts[0].reason
+    assert world.judge.asked == []
+
+
+def test_how_many_windows_wait_is_told(world: World) -> None:
+    world.read(0, 70)
+
+    world.turn(1)
+
+    assert world.metrics.drift.windows_waiting._value.get() == 3
+
+
 def test_windows_are_judged_one_after_the_other(world: World) -> None:
     world.read(0, 50)
 

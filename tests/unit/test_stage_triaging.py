@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import timedelta
@@ -94,17 +94,19 @@ class World:
     def change(self, talks: Sequence[NewConversation] | None = None, *, leading: str = "input") -> None:
         """The stream changes, and a fresh window says so too."""
         self.read(talks or [a_talk(n) for n in range(60, 140)])
-        raised = RaisedAlarm(seq=80, since_seq=61, evidence={"reply": 2.0, leading: 9e4}, at=NOW)
+        evidence = {"reply": 2.0, leading: 9e4}
+        raised = RaisedAlarm(seq=80, since_seq=61, evidence=evidence, at=NOW)
         self.detectors.raise_alarm(StoredDetector(reference_id=1, seq=80, state={}, at=NOW), raised)
-        self.judge("e_detector")
+        self.judge("e_detector", {f"evidence_{aspect}": wealth for aspect, wealth in evidence.items()})
         self.judge("mmd")
 
-    def judge(self, monitor: str) -> None:
+    def judge(self, monitor: str, numbers: Mapping[str, float] | None = None) -> None:
         window, reference = self.windows.next_to_judge(), self.windows.reference()
         assert window is not None
         assert reference is not None
         row = VerdictRow(
-            window=window.number, monitor=monitor, finding="drift", score=1, threshold=1, reason="so", triggers=True
+            window=window.number, monitor=monitor, finding="drift", score=1, threshold=1, reason="so", triggers=True,
+            numbers=numbers or {},
         )  # fmt: skip
         self.windows.record_judgement(
             window, [row], finding="drift", reference_id=reference.id, explanation=None, now=self.now

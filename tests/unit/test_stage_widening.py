@@ -1,11 +1,12 @@
 """References that span more and more of the stream's cycle, end to end over the stages that take part."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from daemon.detection import alarm_verdict
+from daemon.detection import alarm_verdict, state_json
 from daemon.facts import (
     Action,
     Decision,
@@ -31,9 +32,9 @@ from daemon.spans import span_words
 from daemon.stages.judging import JudgingStage
 from daemon.stages.watching import WatchingStage
 from daemon.stages.widening import WideningStage
-from monitors.edetector import DetectorState, EDetector
+from monitors.edetector import DetectorState, EDetector, Stake
 from monitors.suite import MonitorSettings
-from monitors.types import Outcome, Sample
+from monitors.types import Aspect, Outcome, Sample
 from tests.factories_ledger import NOW, a_batch, a_ledger, a_talk, spread
 from tests.unit.test_edetector import SHOP
 from tests.unit.test_edetector import a_talk as a_sample
@@ -147,6 +148,33 @@ def test_while_an_alarm_stands_and_once_it_is_confirmed_nothing_is_taken_in(
     world.stages[2].step()
 
     assert world.newest.id == 1
+
+
+def test_while_there_is_evidence_for_a_change_nothing_is_taken_in(world: World) -> None:
+    """A wider reference begins without evidence: a weak change would never come to an alarm."""
+    world.talk(45)
+    seen = world.detectors.stored(1)
+    assert seen is not None
+    doubtful = state_json(
+        DetectorState(stakes={Aspect.INPUT: Stake(wealth=900.0), Aspect.REPLY: Stake()}, begins=45)
+    )
+    IntakeLedger(world.engine, window_size=20).record(
+        a_batch([spread(a_talk(n, at=NOW + n * timedelta(hours=1))) for n in range(45, 85)])
+    )
+    world.detectors.keep(replace(seen, state=doubtful))
+    while (window := world.windows.next_to_judge()) is not None:
+        row = VerdictRow(
+            window=window.number, monitor="mmd", finding="stable", score=0.1, threshold=1.0, reason="so", triggers=True
+        )  # fmt: skip
+        world.windows.record_judgement(
+            window, [row], finding="stable", reference_id=1, explanation=None, now=NOW
+        )
+
+    world.stages[2].step()
+    assert world.newest.id == 1
+
+    world.detectors.keep(seen)
+    assert world.references.widen(days=7, now=NOW) is not None
 
 
 def test_what_training_can_t_help_is_never_taken_in_though_its_alarm_is_answered(world: World) -> None:
