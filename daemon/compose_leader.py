@@ -154,7 +154,7 @@ def _watching(
     settings: Settings, stores: Stores, metrics: Metrics, embeddings: Embeddings | None
 ) -> WatchingStage:
     def new_detector(
-        reference: tuple[Sample, ...], state: DetectorState, recent: dict[int, Sample]
+        reference: tuple[Sample, ...], block: int, state: DetectorState, recent: dict[int, Sample]
     ) -> EDetector:
         return EDetector(
             reference,
@@ -165,6 +165,7 @@ def _watching(
             cycle_days=settings.windows.reference_days,
             state=state,
             recent=recent,
+            block=block,
         )
 
     return WatchingStage(

@@ -9,7 +9,7 @@ from scipy.stats import chi2_contingency
 
 from monitors.descriptors import CATEGORICAL, NUMERIC, describe_both
 from monitors.engine import ColumnType, Metric, StatTest, ValueDrift, register_stattest, run
-from monitors.evidence import Minimum, ranks, too_little
+from monitors.evidence import Minimum, caps, ranks, too_little
 from monitors.level import false_alarm_level
 from monitors.types import Finding, Reference, Verdict, Window
 
@@ -80,11 +80,11 @@ class ColumnsMonitor:
 
 
 def descriptor_columns(reference: Reference, window: Window) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return each side's descriptors of one conversation of each user, and missing values in other rows."""
+    """Return each side's descriptors of one conversation of each user of the smaller, and missing values in other rows."""
     sides = reference.samples, window.samples
     past, current = (
-        described.where(pd.Series(ranks(side)) == 0)
-        for side, described in zip(sides, describe_both(*sides), strict=True)
+        described.where(pd.Series(ranks(side)) < cap)
+        for side, described, cap in zip(sides, describe_both(*sides), caps(*sides, 1), strict=True)
     )
     return past, current
 

@@ -9,8 +9,8 @@ become known late (``late``) bet once a conversation at most, so that their R is
 either; whether they are listened to is chosen in advance, as each is one more that the mean is over.
 
 It assumes that conversations of different users are exchangeable with those of the reference at the same time of the
-day (and of the week, where the reference is as long). Those of one user depend on each other, so one counts in as many as
-there are users (``users``). Those drawn are spread evenly over all that are alike in time: neighbours by time or id are
+day (and of the week, where the reference is as long). Those of one user depend on each other, so one counts in each block
+of as many as there are users (``users``), in the reference as in the stream. Those drawn are spread evenly over all that are alike in time: neighbours by time or id are
 often of one user or topic, and to be unlike a handful of one kind is no news, yet would pay more than 1 on average.
 
 The reference is finite, so a stream of its own population still differs from it a little, by chance. So experts remember
@@ -45,10 +45,11 @@ from monitors.late import LATE, Heard, LateBets, Signal, experts_of, keys_of
 from monitors.times import DAY, MONDAY, WEEK, core, spanned_days
 from monitors.tokens import BUCKETS, Tokens, tokens_of
 from monitors.types import PLAIN_ASPECTS, Aspect, Sample
-from monitors.users import Users, apart_by, thinned
+from monitors.users import LONGEST_BLOCK, Block, block_for, firsts
 
 _SHARE = 0.005  # of the wealth that experts even out at each bet
-_REMEMBERED = max(HORIZONS)
+#: Conversations that experts learn from, and those whose users are known after a restart.
+_REMEMBERED = max(*HORIZONS, LONGEST_BLOCK)
 #: Conversations that a week's part leaves to draw from, at least; a smaller reference is not split by days.
 _ENOUGH = 125
 _OF_WEEK, _OF_DAY = 1 / 24, 1 / 4  # of the reference, nearest in phase: those to draw from
@@ -122,6 +123,7 @@ class EDetector:
         cycle_days: float = 0.0,
         state: DetectorState | None = None,
         recent: Mapping[int, Sample] | None = None,
+        block: int | None = None,
     ) -> None:
         """``aspects`` are those whose mean counts; one more makes the others a little slower, as they share the promise.
         ``listens``: the late aspects that it will hear of, and that count too.
@@ -129,9 +131,14 @@ class EDetector:
         ``state`` and ``recent``, the samples of its keys, let it go on where another stopped.
 
         ``cycle_days`` is how long the stream's cycle is taken to be; 0: it has none.
+
+        ``block``: in how many conversations one of a user counts, at most LONGEST_BLOCK, where the reference holds none but such
+        (``users``); None: the reference's conversations came one after the other, and those that count are chosen here.
         """
-        apart = apart_by(reference, _REMEMBERED)
-        reference = thinned(reference, apart)
+        if block is None:
+            block = block_for(sample.group for sample in reference)
+            counting = firsts(((place, sample.group) for place, sample in enumerate(reference)), block)
+            reference = [sample for place, sample in enumerate(reference) if place in counting]
         self._threshold = conversations_between_false_alarms
         self._seed = seed
         partial = spanned_days(reference) < cycle_days
@@ -150,7 +157,7 @@ class EDetector:
         ]
         state = state or DetectorState()
         self._count, self._begins = state.count, state.begins
-        self._late = _late_bets(reference, listens, seed, state, recent or {}, apart=apart)
+        self._late = _late_bets(reference, listens, seed, state, recent or {}, apart=block)
         fresh = {aspect: Stake() for aspect in aspects} | {
             aspect: _late_stake(aspect) for aspect in self._late
         }
@@ -158,7 +165,7 @@ class EDetector:
             aspect: _fitting(state.stakes.get(aspect, stake), stake) for aspect, stake in fresh.items()
         }
         self._recent: deque[int] = deque(maxlen=_REMEMBERED)
-        self._users = Users(apart)
+        self._block = Block(block)
         for key in state.recent:
             if (sample := (recent or {}).get(key)) is not None:
                 self._remember(key, sample, tokens_of(sample, self._centre))
@@ -199,7 +206,7 @@ class EDetector:
 
     def see(self, key: int, sample: Sample) -> None:
         """Bet on a conversation, then learn from it. ``key`` identifies it in the state; keys rise, by one mostly."""
-        if not self._users.counted(sample.group, key):
+        if not self._block.counted(sample.group, key):
             tokens = tokens_of(sample, self._centre)
             if self._known is None or sample.at in self._known:
                 for draws in self._draws:
@@ -249,7 +256,7 @@ class EDetector:
         for draws in self._draws:
             draws.bettor.learn(draws.said(tokens))
         self._recent.append(key)
-        self._users.add(sample.group, key, key)
+        self._block.add(sample.group, key)
 
 
 def _fitting(kept: Stake, new: Stake) -> Stake:

@@ -32,6 +32,25 @@ def ranks(samples: Sequence[Sample]) -> list[int]:
     return found
 
 
+def caps(reference: Sequence[Sample], window: Sequence[Sample], each: int) -> tuple[int, int]:
+    """Return how many conversations of one user count, of the reference and of the window.
+
+    ``each`` of the smaller side, in proportion of the larger: were it as many, who talks all day would weigh more on the
+    smaller one, though nothing changed.
+    """
+    smaller = max(1, min(len(reference), len(window)))
+    past, current = (max(each, round(each * len(side) / smaller)) for side in (reference, window))
+    return past, current
+
+
+def alike(
+    reference: Sequence[Sample], window: Sequence[Sample], each: int
+) -> tuple[list[Sample], list[Sample]]:
+    """Return both sides with as many conversations of one user as ``caps`` says."""
+    past, current = caps(reference, window, each)
+    return at_most(reference, past), at_most(window, current)
+
+
 def at_most(samples: Sequence[Sample], each: int) -> list[Sample]:
     """Return at most so many samples of every group."""
     return [sample for sample, rank in zip(samples, ranks(samples), strict=True) if rank < each]

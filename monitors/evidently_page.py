@@ -1,43 +1,46 @@
 """Makes Evidently's report of a window: one HTML page that needs no network."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from monitors.columns import ColumnsMonitor, descriptor_columns
-from monitors.engine import run
+from monitors.engine import Metric, run
 from monitors.errors import NothingToReport
 from monitors.mmd import TextDiscrepancyMonitor
-from monitors.suite import MonitorSettings
+from monitors.suite import MONITORS, MonitorSettings, build
 from monitors.text_discrepancy import text_columns
 from monitors.text_domain import TextDomainMonitor, domain_column
-from monitors.types import Reference, Window
+from monitors.types import Finding, Reference, Verdict, Window
 
 #: Around the data of the page. Evidently writes it as JSON, which has no line break within.
 _DATA_BEGINS, _DATA_ENDS = "<script>", "</script>\n    </head>"
 
 
-def evidently_page(window: Window, reference: Reference, settings: MonitorSettings) -> str:
-    """Return the report of all monitors. Its numbers are the verdicts' numbers, as the settings are the same.
+def evidently_page(
+    window: Window, reference: Reference, verdicts: Sequence[Verdict], settings: MonitorSettings
+) -> str:
+    """Return the report of the monitors that came to a verdict. Its numbers are theirs, as the settings are the same.
 
-    Raises NothingToReport where a side is empty.
+    Raises NothingToReport where none could tell.
     """
-    if not window.samples or not reference.samples:
-        raise NothingToReport("the window or the reference is empty: wait for more conversations")
+    told = {verdict.monitor for verdict in verdicts if verdict.finding is not Finding.INCONCLUSIVE}
+    if not told & {*MONITORS}:
+        raise NothingToReport("no monitor could tell anything: wait for more conversations")
     past, current = (
-        pd.concat([text_columns(samples), described, domain_column(samples)], axis=1)
-        for samples, described in zip(
-            (reference.samples, window.samples), descriptor_columns(reference, window), strict=True
+        pd.concat(side, axis=1)
+        for side in zip(
+            *(columns(reference, window) for columns in (text_columns, descriptor_columns, domain_column)),
+            strict=True,
         )
     )
-    rate = settings.conversations_between_false_alarms
-    mmd = TextDiscrepancyMonitor(
-        conversations_between_false_alarms=rate, permutations=settings.permutations, seed=settings.seed,
-        level=settings.confirmation_level if settings.confirming else None,
-    )  # fmt: skip
-    metrics = [
-        mmd.metric(window),
-        *ColumnsMonitor(conversations_between_false_alarms=rate).metrics(window, current, past),
-        TextDomainMonitor(conversations_between_false_alarms=rate).metric(window),
-    ]
+    metrics: list[Metric] = []
+    for name in MONITORS:
+        monitor = build(name, settings) if name in told else None
+        if isinstance(monitor, ColumnsMonitor):
+            metrics += monitor.metrics(window, current, past)
+        elif isinstance(monitor, TextDiscrepancyMonitor | TextDomainMonitor):
+            metrics.append(monitor.metric(window))
     snapshot = run(metrics, window=current, reference=past)
     return _harmless(snapshot.get_html_str(as_iframe=False))
 

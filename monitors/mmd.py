@@ -34,7 +34,7 @@ class TextDiscrepancyMonitor:
         missing = too_little(self.name, window, reference, self.minimum, threshold=THRESHOLD)
         if missing is not None:
             return missing
-        current, past = text_columns(window.samples), text_columns(reference.samples)
+        past, current = text_columns(reference, window)
         if not (current[TEXT].str.strip().any() and past[TEXT].str.strip().any()):
             return inconclusive(self.name, window, "no user said anything", threshold=THRESHOLD)
         snapshot = run([self.metric(window)], window=current, reference=past)

@@ -11,6 +11,7 @@ from math import log10
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from monitors.errors import NothingToReport
 from monitors.evidently_page import evidently_page
 from monitors.leading import evidence_of
 from monitors.suite import MonitorSettings
@@ -54,16 +55,20 @@ def packed_report(
     It loads nothing: styles and pictures are in it, and its policy lets no other script run than Evidently's, which
     are in a frame without an origin. Where Evidently's part fails, or would make it too large, it is left out.
     """
-    evidently = _evidently(window, reference, settings)
+    evidently = _evidently(window, reference, verdicts, settings)
     page = _packed(_page(window, reference, verdicts, explanation, settings, evidently))
     if len(page) <= _MOST_BYTES:
         return page
     return _packed(_page(window, reference, verdicts, explanation, settings, None))
 
 
-def _evidently(window: Window, reference: Reference, settings: MonitorSettings) -> str | None:
+def _evidently(
+    window: Window, reference: Reference, verdicts: Sequence[Verdict], settings: MonitorSettings
+) -> str | None:
     try:
-        return evidently_page(window, reference, settings)
+        return evidently_page(window, reference, verdicts, settings)
+    except NothingToReport:
+        return None
     except Exception:  # noqa: BLE001  whatever it was, ours says more
         _log.exception("Evidently's report failed")
         return None

@@ -12,14 +12,14 @@ from monitors.engine import (
     SingleValueMetric,
     counter,
 )
-from monitors.evidence import ranks
+from monitors.evidence import caps, ranks
 from monitors.features import text_features
 from monitors.permutation import PermutationTest, permutation_test
 from monitors.texts import user_text
-from monitors.types import Sample
+from monitors.types import Reference, Sample, Window
 
 TEXT, GROUP = "said", "said_by"
-#: Conversations of one user that count on either side. Measured on chit-chat, where one user in a
+#: Conversations of one user that count on the smaller side. Measured on chit-chat, where one user in a
 #: thousand holds one conversation in six: of windows with 30% new questions, .75 are found without
 #: such a limit, all with 3.
 _PER_GROUP = 3
@@ -84,13 +84,18 @@ class TextDiscrepancyCalculation(SingleValueCalculation[TextDiscrepancy]):  # ty
         return result
 
 
-def text_columns(samples: tuple[Sample, ...]) -> pd.DataFrame:
-    """Return what each user said (TEXT) and a number for each user (GROUP), as many rows of one user as count.
+def text_columns(reference: Reference, window: Window) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return what each user said (TEXT) and a number for each user (GROUP) on either side, as many rows of one as count.
 
     Rows that don't count are missing values, so that other columns can stand beside these.
     """
+    past, current = caps(reference.samples, window.samples, _PER_GROUP)
+    return _column(reference.samples, past), _column(window.samples, current)
+
+
+def _column(samples: tuple[Sample, ...], cap: int) -> pd.DataFrame:
     codes, _ = pd.factorize(np.array([sample.group for sample in samples], dtype=object))
-    counts = pd.Series(ranks(samples)) < _PER_GROUP
+    counts = pd.Series(ranks(samples)) < cap
     return pd.DataFrame(
         {TEXT: pd.Series([user_text(s) for s in samples], dtype=object).where(counts), GROUP: codes}
     )

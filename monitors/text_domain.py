@@ -17,7 +17,7 @@ from monitors.engine import (
     roc_auc_domain_classifier,
     run,
 )
-from monitors.evidence import Minimum, inconclusive, ranks, too_little
+from monitors.evidence import Minimum, caps, inconclusive, ranks, too_little
 from monitors.level import false_alarm_level
 from monitors.texts import user_text, words
 from monitors.types import Finding, Reference, Sample, Verdict, Window
@@ -48,7 +48,7 @@ class TextDomainMonitor:
         missing = too_little(self.name, window, reference, self.minimum, threshold=-log10(level))
         if missing is not None:
             return missing
-        current, past = domain_column(window.samples), domain_column(reference.samples)
+        past, current = domain_column(reference, window)
         if not any(words(text) for side in (current, past) for text in side[TEXT].dropna()):
             return inconclusive(self.name, window, "there are no words to compare", threshold=-log10(level))
         snapshot = run([self.metric(window)], window=current, reference=past)
@@ -61,10 +61,15 @@ class TextDomainMonitor:
         return ValueDrift(column=TEXT, method=_TEST, threshold=level)
 
 
-def domain_column(samples: tuple[Sample, ...]) -> pd.DataFrame:
-    """Return what one user after another said, once; further conversations of a user are missing values."""
+def domain_column(reference: Reference, window: Window) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return what one user after another said on either side, once of the smaller; further ones are missing values."""
+    past, current = caps(reference.samples, window.samples, 1)
+    return _column(reference.samples, past), _column(window.samples, current)
+
+
+def _column(samples: tuple[Sample, ...], cap: int) -> pd.DataFrame:
     texts = pd.Series([user_text(sample) for sample in samples], dtype=object)
-    return pd.DataFrame({TEXT: texts.where(pd.Series(ranks(samples)) == 0)})
+    return pd.DataFrame({TEXT: texts.where(pd.Series(ranks(samples)) < cap)})
 
 
 def _verdict(name: str, window: Window, p_value: float, level: float) -> Verdict:

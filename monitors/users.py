@@ -1,37 +1,54 @@
-"""Tells whose conversations count: one of a user in so many, as those of one user depend on each other."""
+"""Tells whose conversations count: one of a user in so many, as those of one user depend on each other.
 
-import zlib
-from collections import Counter, deque
-from collections.abc import Sequence
+What is compared must be counted alike, or who talks often would weigh more on one side, and talk about what he talks about
+more: of the stream, of windows, and of a reference that was drawn from the same ledger, the first of a user in each block
+of conversations counts. Which these are follows from who talked when, and from nothing that was said.
+"""
 
-from monitors.types import Sample
+from collections import deque
+from collections.abc import Iterable
+
+#: In so many conversations one of a user counts, at most.
+LONGEST_BLOCK = 400
 
 
-def apart_by(reference: Sequence[Sample], most: int) -> int:
-    """Return in how many conversations one of a user counts: as many as the reference has users, at most ``most``.
+def block_for(users: Iterable[str]) -> int:
+    """Return in how many conversations one of a user counts: as many as a reference has ``users``, at most LONGEST_BLOCK.
 
     Fewer users come again sooner. Were each waited for longer, those of a small team would soon be heard no more.
     """
-    return min(most, len({sample.group for sample in reference})) or most
+    return min(LONGEST_BLOCK, len(set(users))) or LONGEST_BLOCK
 
 
-def thinned(reference: Sequence[Sample], apart: int) -> list[Sample]:
-    """Leave as many conversations of a user as count in a stream of that length, by a checksum of their ids.
+def firsts(said: Iterable[tuple[int, str]], block: int) -> set[int]:
+    """Return the places of those that count. ``said``: place and user of each, in order of the places."""
+    found: dict[tuple[str, int], int] = {}
+    for place, user in said:
+        found.setdefault((user, place // block), place)
+    return set(found.values())
 
-    Who talks all day counts seldom in the stream; among those it is compared with he must not count for more.
-    """
-    most = max(1, round(len(reference) / apart))
-    counts: Counter[str] = Counter()
-    left = set()
-    for sample in sorted(reference, key=lambda one: (zlib.crc32(one.id.encode()), one.id)):
-        counts[sample.group] += 1
-        if counts[sample.group] <= most:
-            left.add(sample.id)
-    return [sample for sample in reference if sample.id in left]
+
+class Block:
+    """Those who have counted in the block that a stream has come to."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._number = -1
+        self._users: set[str] = set()
+
+    def counted(self, user: str, place: int) -> bool:
+        """Whether one of the user has counted in the block of ``place``. Places rise."""
+        return place // self._size == self._number and user in self._users
+
+    def add(self, user: str, place: int) -> None:
+        """Remember that one of the user counts at ``place``."""
+        if place // self._size != self._number:
+            self._number, self._users = place // self._size, set()
+        self._users.add(user)
 
 
 class Users:
-    """The users who counted lately."""
+    """The users who counted within so many places, where all that is compared comes by in one order."""
 
     def __init__(self, apart: int) -> None:
         self._apart = apart

@@ -10,8 +10,10 @@ from daemon.conversation import Message
 from daemon.facts import Coordinates, SeqRange, StoredConversation, StoredReference
 from daemon.labels import labels_of
 from daemon.ledger.database import reader
+from daemon.ledger.membership import among
 from daemon.ledger.reference_rows import is_of
 from daemon.ledger.tables import conversations, past_conversations, scores
+from monitors.users import firsts
 
 _Ts = TypeVarTuple("_Ts")
 
@@ -45,6 +47,21 @@ class ConversationLedger:
         with self._reads.begin() as connection:
             seqs = connection.scalars(select(conversations.c.seq).where(is_of(reference))).all()
         return self.by_seq(sorted(seqs))
+
+    def counting(self, talks: Sequence[StoredConversation], block: int) -> list[StoredConversation]:
+        """Return those of ``talks``, which are in order, that are their user's first of a block of so many seqs."""
+        if not talks:
+            return []
+        begins = talks[0].seq - talks[0].seq % block
+        users = {talk.group for talk in talks}
+        with self._reads.begin() as connection:
+            theirs = among(connection, conversations.c.user_hash, users)
+            here = theirs & conversations.c.seq.between(begins, talks[-1].seq)
+            columns = (conversations.c.seq, conversations.c.user_hash)
+            query = select(*columns).where(here).order_by(conversations.c.seq)
+            said = [(seq, user) for seq, user in connection.execute(query)]
+        counting, known = firsts(said, block), {user for _, user in said}
+        return [talk for talk in talks if talk.seq in counting or talk.group not in known]
 
     def after(self, seq: int, limit: int) -> list[StoredConversation]:
         """Return the next conversations after one, both sides of the split."""

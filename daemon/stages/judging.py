@@ -5,8 +5,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 
 from daemon.clock import Clock
+from daemon.counting import Counted, Counting
 from daemon.detection import alarm_verdict, quiet_verdict, state_of
-from daemon.facts import ClosedWindow, SeqRange, StoredReference
+from daemon.facts import ClosedWindow, StoredReference
 from daemon.judge_process import Judge, JudgeDied
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, StoredDetector
@@ -19,7 +20,7 @@ from daemon.spans import span_words, title
 from daemon.standing import DETECTOR
 from monitors.leading import surest
 from monitors.suite import Judgement, MonitorSettings
-from monitors.types import Finding, Reference, Sample, Verdict, Window
+from monitors.types import Finding, Reference, Verdict, Window
 
 _log = logging.getLogger(__name__)
 _ATTEMPTS = 3
@@ -53,7 +54,7 @@ class JudgingStage:
         clock: Clock,
     ) -> None:
         self._windows = windows
-        self._conversations = conversations
+        self._counting = Counting(conversations)
         self._detectors = detectors
         self._references = references
         self._learned_until = learned_until
@@ -96,14 +97,15 @@ class JudgingStage:
         if stored is None or stored.seq < window.range.last or self._passes_over(stored):
             return  # the detector looks first
         case = self._case(window, reference, stored)
-        current, known = self._samples(window.range), self._known(reference)
+        known = self._counting.of_reference(reference)
+        current = self._counting.within(window.range, known.block)
         self._judge.submit(
-            Window(id=str(window.number), model_line=self._model_line, samples=current),
-            known,
+            Window(id=str(window.number), model_line=self._model_line, samples=samples_of(current.talks)),
+            _known(reference, known),
             case.settings,
             self._earlier(case.settings),
         )
-        self._current = replace(case, conversations=len(current) + len(known.samples))
+        self._current = replace(case, conversations=current.of + known.of)
 
     def _case(self, window: ClosedWindow, reference: StoredReference, stored: StoredDetector) -> "_Case":
         """Return what is to be judged, and how, once the detector has seen the window."""
@@ -224,14 +226,7 @@ class JudgingStage:
         """Return what a change may be a return to, where one is to be explained."""
         if not settings.alarmed and not settings.confirming:
             return []
-        return [self._known(reference) for reference in self._references.earlier()]
-
-    def _known(self, reference: StoredReference) -> Reference:
-        samples = samples_of(self._conversations.of_reference(reference))
-        return Reference(id=str(reference.id), samples=samples, title=title(reference))
-
-    def _samples(self, span: SeqRange) -> tuple[Sample, ...]:
-        return samples_of(self._conversations.between(span))
+        return [_known(one, self._counting.of_reference(one)) for one in self._references.earlier()]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -242,7 +237,11 @@ class _Case:
     reference: StoredReference
     settings: MonitorSettings
     detected: Verdict  # of the sequential detector, which has seen it already
-    conversations: int = 0  # that the judge was given, of the window and of the reference
+    conversations: int = 0  # of the window and of the reference, of which those that count are judged
+
+
+def _known(reference: StoredReference, counted: Counted) -> Reference:
+    return Reference(id=str(reference.id), samples=samples_of(counted.talks), title=title(reference))
 
 
 def _row(window: int, verdict: Verdict, settings: MonitorSettings) -> VerdictRow:

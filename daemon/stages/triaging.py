@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from daemon.clock import Clock
+from daemon.counting import Counting
 from daemon.examination import Examination, Sides, numbers_of
 from daemon.facts import Alarm, SeqRange, StoredConversation, StoredReference, Triage
 from daemon.ledger.conversations import ConversationLedger
@@ -76,6 +77,7 @@ class TriagingStage:
         """``busy``: whether a training or a gate needs the machine more."""
         self._windows = windows
         self._conversations = conversations
+        self._counting = Counting(conversations)
         self._detectors = detectors
         self._references = references
         self._triages = triages
@@ -144,9 +146,10 @@ class TriagingStage:
 
     def _open(self, alarm: Alarm, reference: StoredReference, live: Version) -> "_Case":
         since = SeqRange(first=alarm.first_seq, last=self._conversations.last_seq())
+        known = self._counting.of_reference(reference)
         sides = Sides(
-            new=self._conversations.between(_end(since, _NEW)),
-            reference=self._conversations.of_reference(reference)[-_REFERENCE:],
+            new=self._counting.within(_end(since, _NEW), known.block).talks,
+            reference=known.talks[-_REFERENCE:],
             version=str(live.name),
             learned_until=0 if live.run is None else self._learned_until(),
         )

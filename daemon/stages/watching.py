@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from daemon.clock import Clock
+from daemon.counting import Counted, Counting
 from daemon.detection import in_words, state_json, state_of
 from daemon.facts import StoredConversation, StoredReference
 from daemon.hearing import Hearing
@@ -23,8 +24,8 @@ _PAGE = 100
 #: From so many unseen ones on an even sample of them is looked at: an alarm that comes late helps nobody.
 _FAR_BEHIND = 2_000
 
-#: Makes the detector of a reference, which goes on from a state.
-NewDetector = Callable[[tuple[Sample, ...], DetectorState, dict[int, Sample]], EDetector]
+#: Makes the detector of a reference's conversations that count, one of a user in so many, which goes on from a state.
+NewDetector = Callable[[tuple[Sample, ...], int, DetectorState, dict[int, Sample]], EDetector]
 
 
 class VectorSource(Protocol):
@@ -44,7 +45,7 @@ class _Opening:
 
     reference_id: int
     state: DetectorState
-    past: list[StoredConversation]
+    past: Counted
     recent: list[StoredConversation]
 
 
@@ -81,6 +82,7 @@ class WatchingStage:
     ) -> None:
         self._windows = windows
         self._conversations = conversations
+        self._counting = Counting(conversations)
         self._ledger = ledger
         self._hearing = hearing
         self._new_detector = new_detector
@@ -170,11 +172,12 @@ class WatchingStage:
         if self._opening is None or self._opening.reference_id != reference.id:
             self._opening = self._open(reference)
         opening, self._watch, self._page = self._opening, None, []
-        vectors = self._vectors_of([*opening.past, *opening.recent])
+        vectors = self._vectors_of([*opening.past.talks, *opening.recent])
         if vectors is None:
             return None
         detector = self._new_detector(
-            tuple(sample_of(talk, vectors.get(talk.seq)) for talk in opening.past),
+            tuple(sample_of(talk, vectors.get(talk.seq)) for talk in opening.past.talks),
+            opening.past.block,
             opening.state,
             {talk.seq: sample_of(talk, vectors.get(talk.seq)) for talk in opening.recent},
         )
@@ -189,7 +192,7 @@ class WatchingStage:
         self._seq = self._windows.watched_from(reference) if stored is None else stored.seq
         if not state.begins:  # new, or of a release that heard of nothing
             state = replace(state, begins=self._seq)
-        past = self._conversations.of_reference(reference)
+        past = self._counting.of_reference(reference)
         return _Opening(reference.id, state, past, self._conversations.by_seq(state.keys))
 
     def _sees_again(self, watch: _Watch) -> bool:

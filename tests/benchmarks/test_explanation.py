@@ -12,7 +12,7 @@ from monitors.bench.worlds import World
 from monitors.explain import explain
 from monitors.pieces import Pieces, pieces_of
 from monitors.report import packed_report
-from monitors.suite import MonitorSettings
+from monitors.suite import MONITORS, MonitorSettings, build
 from monitors.texts import user_text, words
 from monitors.topics import changed_topics
 from monitors.types import Sample
@@ -106,12 +106,13 @@ def test_topics_of_windows_in_which_nothing_changed(worlds: tuple[World, ...]) -
 def test_what_it_costs(worlds: tuple[World, ...]) -> None:
     reference, window = mixed(worlds[0], 0.5, seed=1)
     past, current, settings = a_reference(reference), a_window(window), MonitorSettings(alarmed=True)
+    verdicts = [build(name, settings).judge(current, past) for name in MONITORS]
     explain(a_window(window[:20]), a_reference(reference[:20]))  # what is loaded, is
 
     started = time.process_time()
     told = explain(current, past)
     explained = time.process_time()
-    page = packed_report(current, past, (), told, settings)
+    page = packed_report(current, past, verdicts, told, settings)
 
     tell(f"an explanation of {SIDE} x {SIDE} conversations", explained - started, "s of one core")
     tell("its report", time.process_time() - explained, "s of one core")

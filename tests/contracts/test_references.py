@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 from sqlalchemy import Engine
 
+from daemon.counting import Counting
 from daemon.facts import ReferenceCause, SeqRange, StoredReference
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
@@ -270,3 +271,40 @@ def test_the_members_of_kept_references_stay_when_all_else_around_them_goes(
     assert members(engine, references.newest()) == wide
     left = ConversationLedger(engine).between(SeqRange(first=1, last=50))
     assert [talk.seq for talk in left] == wide
+
+
+def test_of_a_user_the_first_in_each_block_counts_by_all_that_the_ledger_holds(engine: Engine) -> None:
+    """Of what was drawn, by what was not drawn too; who is not known counts always."""
+    users = ["ada", "bob", "ada", None, None, "ada", "bob", "ada", "ada", "cyd"]
+    some = [a_talk(n, user=user) for n, user in enumerate(users)]
+    IntakeLedger(engine, window_size=20).record(a_batch(some))
+    talks = ConversationLedger(engine)
+
+    every = talks.counting(talks.between(SeqRange(first=1, last=10)), block=4)
+    drawn = talks.counting(talks.by_seq([3, 5, 7, 8, 10]), block=4)
+
+    assert [talk.seq for talk in every] == [1, 2, 4, 5, 6, 7, 8, 10]  # blocks of 0 to 3, 4 to 7, 8 to 11
+    assert [talk.seq for talk in drawn] == [5, 7, 8, 10]
+    assert talks.counting([], block=4) == []
+
+
+def test_of_a_reference_and_of_a_window_those_count_that_count_in_the_stream(engine: Engine) -> None:
+    references = ReferenceLedger(engine)
+    references.start("chat-v0", size=12, after_seq=0, now=NOW)
+    users = ["ada", "ada", "bob", "ada", "cyd", "dan", "bob", "ada", "ada", "bob", "cyd", "cyd"]
+    some = [a_talk(n, user=user) for n, user in enumerate([*users, *["eve"] * 6])]
+    IntakeLedger(engine, window_size=20).record(a_batch(some))
+    reference = references.newest()
+    assert reference is not None
+    counting = Counting(ConversationLedger(engine))
+
+    found, window = counting.of_reference(reference), counting.within(SeqRange(first=13, last=18), 4)
+
+    assert (found.block, found.of) == (4, 12)
+    assert [talk.seq for talk in found.talks] == [1, 3, 4, 5, 6, 7, 8, 10, 11, 12]
+    assert counting.of_reference(reference) == found
+    assert [talk.seq for talk in window.talks] == [13, 16]
+    assert [talk.seq for talk in counting.within(SeqRange(first=14, last=15), 4).talks] == [
+        14,
+        15,
+    ]  # none counts

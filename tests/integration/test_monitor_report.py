@@ -9,9 +9,9 @@ from monitors.engine import run
 from monitors.errors import NothingToReport
 from monitors.evidently_page import evidently_page
 from monitors.mmd import TextDiscrepancyMonitor
-from monitors.suite import MonitorSettings
+from monitors.suite import MONITORS, MonitorSettings, build
 from monitors.text_discrepancy import text_columns
-from monitors.types import Finding
+from monitors.types import Finding, Reference, Window
 from tests.factories_monitors import a_reference, a_sample, a_window, made_of
 
 TEA, BANK = ["tea", "leaf", "pot", "cup"], ["loan", "fee", "bank", "card"]
@@ -23,11 +23,8 @@ def test_the_report_has_the_verdict_s_score_threshold_and_outcome(words: list[st
     monitor = TextDiscrepancyMonitor()
     verdict = monitor.judge(window, reference)
 
-    report = run(
-        [monitor.metric(window)],
-        window=text_columns(window.samples),
-        reference=text_columns(reference.samples),
-    ).dict()
+    past, current = text_columns(reference, window)
+    report = run([monitor.metric(window)], window=current, reference=past).dict()
 
     (metric,), (test,) = report["metrics"], report["tests"]
     assert metric["value"] == verdict.score
@@ -48,11 +45,16 @@ def test_the_report_has_each_column_s_p_value() -> None:
     assert shown == verdict.numbers
 
 
+def told(window: Window, reference: Reference) -> str:
+    verdicts = [build(name, MonitorSettings()).judge(window, reference) for name in MONITORS]
+    return evidently_page(window, reference, verdicts, MonitorSettings())
+
+
 def test_the_html_report_shows_the_score_and_needs_no_network() -> None:
     window, reference = a_window(made_of(BANK, 50, seed=1)), a_reference(made_of(TEA, 200, seed=2))
     verdict = TextDiscrepancyMonitor().judge(window, reference)
 
-    html = evidently_page(window, reference, MonitorSettings())
+    html = told(window, reference)
 
     assert f"{verdict.score:.3f}" in html
     assert re.findall(r'<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)\s*=\s*"?(?:https?:)?//', html) == []
@@ -62,9 +64,12 @@ def test_the_html_report_is_written_for_chinese_and_for_users_who_return() -> No
     window = [a_sample(f"w{i}", "退款，订单", group=f"u{i // 3}") for i in range(60)]
     reference = [a_sample(f"r{i}", "泡茶，绿茶", group=f"u{i // 3}") for i in range(200)]
 
-    assert len(evidently_page(a_window(window), a_reference(reference), MonitorSettings())) > 100_000
+    assert len(told(a_window(window), a_reference(reference))) > 100_000
 
 
-def test_nothing_to_compare_is_said_by_name() -> None:
+def test_what_no_monitor_could_tell_is_not_in_the_report() -> None:
+    """An alarm closes its window early: Evidently would show a score where our verdict is that there is too little."""
     with pytest.raises(NothingToReport, match="wait for more conversations"):
-        evidently_page(a_window([]), a_reference([]), MonitorSettings())
+        told(a_window(made_of(BANK, 22, seed=1)), a_reference(made_of(TEA, 200, seed=2)))
+    with pytest.raises(NothingToReport, match="wait for more conversations"):
+        told(a_window([]), a_reference([]))

@@ -46,8 +46,10 @@ class World:
     def start(self) -> WatchingStage:
         """A new process on the same ledger."""
 
-        def new(reference: tuple[Sample, ...], state: DetectorState, recent: dict[int, Sample]) -> EDetector:
-            return EDetector(reference, listens=LATE, state=state, recent=recent)
+        def new(
+            reference: tuple[Sample, ...], block: int, state: DetectorState, recent: dict[int, Sample]
+        ) -> EDetector:
+            return EDetector(reference, listens=LATE, state=state, recent=recent, block=block)
 
         return WatchingStage(
             self.windows, ConversationLedger(self.engine), self.detectors, self.hearing(), new_detector=new,
@@ -416,8 +418,10 @@ def _meaning(text: str) -> bytes:
 def embedded(world: World) -> FakeVectors:
     """Has the stage of the world show vectors."""
 
-    def new(reference: tuple[Sample, ...], state: DetectorState, recent: dict[int, Sample]) -> EDetector:
-        return EDetector(reference, aspects=[Aspect.EMBEDDING], state=state, recent=recent)
+    def new(
+        reference: tuple[Sample, ...], block: int, state: DetectorState, recent: dict[int, Sample]
+    ) -> EDetector:
+        return EDetector(reference, aspects=[Aspect.EMBEDDING], state=state, recent=recent, block=block)
 
     vectors = FakeVectors()
     world.stage = WatchingStage(

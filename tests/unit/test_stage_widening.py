@@ -52,8 +52,10 @@ class World:
         self.references.start("chat-v0", size=40, after_seq=0, now=NOW)
         self.judge, self.metrics, self.read = FakeJudge(), Metrics(), 0
 
-        def new(reference: tuple[Sample, ...], state: DetectorState, recent: dict[int, Sample]) -> EDetector:
-            return EDetector(reference, cycle_days=7, state=state, recent=recent)
+        def new(
+            reference: tuple[Sample, ...], block: int, state: DetectorState, recent: dict[int, Sample]
+        ) -> EDetector:
+            return EDetector(reference, cycle_days=7, state=state, recent=recent, block=block)
 
         talks = ConversationLedger(self.engine)
         hearing = Hearing(SignalLedger(self.engine), talks, wait=timedelta(days=1), clock=lambda: NOW)

@@ -1,17 +1,6 @@
-from collections import Counter
-from dataclasses import replace
-from datetime import UTC, datetime
+import random
 
-from monitors.types import Sample, Turn
-from monitors.users import Users, apart_by, thinned
-
-TALK = Sample(
-    id="0", group="a", at=datetime(2026, 11, 27, tzinfo=UTC), turns=(Turn(role="user", content="hello"),)
-)
-
-
-def talks(*users: str) -> list[Sample]:
-    return [replace(TALK, id=str(number), group=user) for number, user in enumerate(users)]
+from monitors.users import LONGEST_BLOCK, Block, Users, block_for, firsts
 
 
 def test_a_user_counts_once_in_so_many() -> None:
@@ -28,19 +17,38 @@ def test_a_user_counts_once_in_so_many() -> None:
 
 
 def test_fewer_users_come_again_sooner() -> None:
-    assert apart_by(talks("a", "b", "a", "a"), most=400) == 2
-    assert apart_by(talks(*(f"u{n}" for n in range(900))), most=400) == 400
-    assert apart_by([], most=400) == 400
+    assert block_for(["a", "b", "a", "a"]) == 2
+    assert block_for(f"u{n}" for n in range(900)) == LONGEST_BLOCK
+    assert block_for([]) == LONGEST_BLOCK
 
 
-def test_of_one_who_talks_all_day_as_many_are_left_as_count_in_a_stream() -> None:
-    heavy = talks(*("heavy" if n % 2 else f"u{n}" for n in range(1_000)))
-    team = talks(*(f"member {n % 20}" for n in range(200)))
+def test_the_first_of_a_user_in_each_block_counts_wherever_it_is_looked_for() -> None:
+    users = random.Random(1).choices("abcdef", k=200)
+    block = Block(7)
+    counting = set()
+    for place, user in enumerate(users, 40):
+        if not block.counted(user, place):
+            block.add(user, place)
+            counting.add(place)
 
-    left = Counter(sample.group for sample in thinned(heavy, apart_by(heavy, 400)))
+    assert counting == firsts(enumerate(users, 40), 7)
+    assert {place // 7 for place in range(40, 240)} == {place // 7 for place in counting}
+    assert len({(place // 7, users[place - 40]) for place in counting}) == len(counting)
 
-    assert left["heavy"] == 2
-    assert left.total() == 502
-    assert thinned(team, apart_by(team, 400)) == team
-    assert thinned(heavy, 400) == thinned(heavy, 400)
-    assert [sample for sample in heavy if sample in set(thinned(heavy, 400))] == thinned(heavy, 400)
+
+def test_who_comes_in_sessions_weighs_as_much_in_a_sample_as_in_the_stream() -> None:
+    """Were all that were drawn counted, sessions of five would weigh five times as much in a reference."""
+    chance = random.Random(1)
+    stream: list[str] = []
+    while len(stream) < 14_000:
+        stream += (
+            [f"regular {chance.randrange(100)}"] * 5 if chance.random() < 1 / 6 else [f"once {len(stream)}"]
+        )
+    drawn = chance.sample(range(len(stream)), 500)
+    counting = firsts(enumerate(stream), block_for(stream[place] for place in drawn))
+
+    def regulars(places: list[int]) -> float:
+        return sum(stream[place].startswith("regular") for place in places) / len(places)
+
+    assert regulars(drawn) > 0.4
+    assert abs(regulars([place for place in drawn if place in counting]) - regulars(sorted(counting))) < 0.05
