@@ -238,7 +238,7 @@ def _triaging(
     stage = TriagingStage(
         stores.windows,
         stores.conversations,
-        stores.detectors,
+        stores.signals,
         stores.references,
         stores.triages,
         loaded,

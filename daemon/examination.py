@@ -3,14 +3,17 @@
 import math
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import chain, islice, zip_longest
+from statistics import median_low
 from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from daemon.facts import StoredConversation
+from daemon.ledger.signals import LateSignal
 from daemon.samples import samples_of
 from learners.types import Surprisals
 from monitors import intervals
@@ -38,6 +41,7 @@ class Sides:
     reference: Sequence[StoredConversation]
     version: str  # that is live
     learned_until: int  # it may have learned from what is not held out up to here; 0: from nothing
+    opinions: Mapping[int, LateSignal] = field(default_factory=dict)  # of users on these, by seq
 
 
 class _Losses(TypedDict, total=False):
@@ -116,19 +120,26 @@ class Examination:
         return [self._scored[talk.seq] for talk in talks if talk.seq in self._scored]
 
     def _feedback(self) -> Interval | None:
-        rated = [
-            [
-                talk
-                for talk in side
-                if talk.feedback is not None and talk.version in (None, self._sides.version)
-            ]
-            for side in (self._sides.new, self._sides.reference)
-        ]
-        new, reference = (
-            intervals.by_user([talk.feedback or 0.0 for talk in side], [talk.group for talk in side])
-            for side in rated
-        )
+        """Compare opinions that were given as soon as most of the new conversations are old: later ones are unknown yet."""
+        if not self._sides.new:
+            return None
+        latest = max(talk.at for talk in self._sides.new)
+        wait = median_low(latest - talk.at for talk in self._sides.new)
+        old_enough = [talk for talk in self._sides.new if latest - talk.at >= wait]
+        new, reference = (self._scores(side, wait) for side in (old_enough, self._sides.reference))
         return intervals.difference(new, reference) if min(len(new), len(reference)) >= _FEWEST else None
+
+    def _scores(self, side: Sequence[StoredConversation], wait: timedelta) -> list[float]:
+        """Return each user's mean opinion of the live version's answers, from -1 to 1, of those given within a time."""
+        given = [
+            (said.value, talk.group)
+            for talk in side
+            if talk.version in (None, self._sides.version)
+            and (said := self._sides.opinions.get(talk.seq)) is not None
+            and said.value is not None
+            and (said.delay is None or said.delay <= wait)
+        ]
+        return intervals.by_user([score for score, _ in given], [user for _, user in given])
 
     def _concept(self) -> Interval | None:
         scored = [pair for pair in map(self._of, self._pairs) if len(pair) == 2]

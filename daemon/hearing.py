@@ -81,4 +81,5 @@ def _signal(
         return None
     if aspect is Aspect.FEEDBACK_RATE:
         return spoken_signal(talk.seq, sample_of(talk), spoke=bool(found.value), fresh=fresh)
-    return opinion_signal(talk.seq, sample_of(talk), found.value, rated=found.kind == "rating", fresh=fresh)
+    rated = found.kind == "rating"
+    return opinion_signal(talk.seq, sample_of(talk), found.value, rated=rated, fresh=fresh, delay=found.delay)

@@ -1,13 +1,14 @@
 """Keeps what becomes known of conversations late, in the order in which it did: opinions, or none, a version's losses."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, RowMapping, Select, func, select
 
 from daemon.facts import SeqRange
 from daemon.ledger.database import insert_or_ignore, reader, write
+from daemon.ledger.membership import among
 from daemon.ledger.tables import conversations, losses, opinions, runs, scores
 from daemon.ledger.trainings import put_scores
 
@@ -22,6 +23,9 @@ class LateSignal:
     #: token, None where there was no reply.
     value: float | None
     kind: str = ""  # of an opinion: thumb, rating or correction
+    delay: timedelta | None = (
+        None  # of an opinion: after the conversation; None where nobody noted when it was given
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,12 +45,15 @@ class SignalLedger:
 
     def opinions(self, *, after: int, limit: int) -> list[LateSignal]:
         """Return what users first thought of conversations, the next ones after a number."""
-        query = select(opinions).where(opinions.c.number > after).order_by(opinions.c.number).limit(limit)
+        query = _opinions().where(opinions.c.number > after).order_by(opinions.c.number).limit(limit)
         with self._reads.begin() as connection:
-            return [
-                LateSignal(number=row["number"], seq=row["seq"], value=row["score"], kind=row["kind"])
-                for row in connection.execute(query).mappings()
-            ]
+            return list(map(_opinion, connection.execute(query).mappings()))
+
+    def opinions_on(self, seqs: Iterable[int]) -> dict[int, LateSignal]:
+        """Return what users first thought of these conversations, by seq."""
+        with self._reads.begin() as connection:
+            query = _opinions().where(among(connection, opinions.c.seq, seqs))
+            return {row["seq"]: _opinion(row) for row in connection.execute(query).mappings()}
 
     def spoken(self, *, after: int, limit: int, now: datetime, wait: timedelta) -> list[LateSignal]:
         """Return of the next conversations after one, by seq, whether users said within ``wait`` what they think.
@@ -131,3 +138,13 @@ class SignalLedger:
         query = select(*columns).where(conversations.c.seq > seq).order_by(conversations.c.seq).limit(limit)
         with self._reads.begin() as connection:
             return [Drawable(seq=number, hash=name) for number, name in connection.execute(query)]
+
+
+def _opinions() -> Select[*tuple[object, ...]]:
+    columns = (opinions, conversations.c.at.label("talked_at"))
+    return select(*columns).select_from(opinions.join(conversations, conversations.c.seq == opinions.c.seq))
+
+
+def _opinion(row: RowMapping) -> LateSignal:
+    delay = None if row["at"] is None else row["at"] - row["talked_at"]
+    return LateSignal(number=row["number"], seq=row["seq"], value=row["score"], kind=row["kind"], delay=delay)

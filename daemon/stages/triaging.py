@@ -12,8 +12,8 @@ from daemon.counting import Counting
 from daemon.examination import Examination, Sides, numbers_of
 from daemon.facts import Alarm, SeqRange, StoredConversation, StoredReference, Triage
 from daemon.ledger.conversations import ConversationLedger
-from daemon.ledger.detectors import DetectorLedger
 from daemon.ledger.references import ReferenceLedger
+from daemon.ledger.signals import SignalLedger
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import WindowLedger
 from daemon.metrics import Metrics
@@ -62,7 +62,7 @@ class TriagingStage:
         self,
         windows: WindowLedger,
         conversations: ConversationLedger,
-        detectors: DetectorLedger,
+        signals: SignalLedger,
         references: ReferenceLedger,
         triages: TriageLedger,
         loaded: TokenScorer,
@@ -78,7 +78,7 @@ class TriagingStage:
         self._windows = windows
         self._conversations = conversations
         self._counting = Counting(conversations)
-        self._detectors = detectors
+        self._signals = signals
         self._references = references
         self._triages = triages
         self._loaded = loaded
@@ -146,10 +146,13 @@ class TriagingStage:
 
     def _open(self, alarm: Alarm, reference: StoredReference, live: Version) -> "_Case":
         since = SeqRange(first=alarm.first_seq, last=self._conversations.last_seq())
-        known = self._counting.of_reference(reference)
+        counted = self._counting.of_reference(reference)
+        known = counted.talks[-_REFERENCE:]
+        new = self._counting.within(_end(since, _NEW), counted.block).talks
         sides = Sides(
-            new=self._counting.within(_end(since, _NEW), known.block).talks,
-            reference=known.talks[-_REFERENCE:],
+            new=new,
+            reference=known,
+            opinions=self._signals.opinions_on(talk.seq for talk in (*new, *known)),
             version=str(live.name),
             learned_until=0 if live.run is None else self._learned_until(),
         )

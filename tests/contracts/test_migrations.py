@@ -73,7 +73,7 @@ def test_a_ledger_of_the_first_release_keeps_its_facts(tmp_path: Path) -> None:
     assert SqlStore(engine).version(VersionName("chat", 1)).lineage.conversations == 1
     assert [stored.letter.value for stored in DeadLetterLedger(engine).unpublished(5)] == [b"x"]
     assert LedgerCounts(engine).intake().feedback == 1
-    known = LateSignal(number=1, seq=1, value=1.0, kind="thumb")
+    known = LateSignal(number=1, seq=1, value=1.0, kind="thumb", delay=timedelta(0))
     assert SignalLedger(engine).opinions(after=0, limit=9) == [known]
 
 

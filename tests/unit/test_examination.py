@@ -1,8 +1,11 @@
+import random
 from dataclasses import replace
+from datetime import timedelta
 
 from daemon.conversation import Message
 from daemon.examination import Examination, Sides
 from daemon.facts import Coordinates, StoredConversation
+from daemon.ledger.signals import LateSignal
 from learners.types import Surprisals
 from monitors.harm import Evidence
 from tests.factories_ledger import NOW
@@ -78,3 +81,27 @@ def test_what_the_live_version_said_or_may_have_learned_is_not_scored() -> None:
     assert examined(replace(SIDES, learned_until=60), worse=0.0).loss is None
     held_out = [replace(talk, held_out=True) for talk in REFERENCE]
     assert examined(replace(SIDES, learned_until=60, reference=held_out), worse=0.0).loss is not None
+
+
+def test_of_opinions_those_are_compared_that_were_given_as_soon() -> None:
+    """Most users are discontent and say so at once; the content ones do hours later, after the triage."""
+    chance = random.Random(3)
+
+    def opinion(talk: StoredConversation) -> LateSignal:
+        down = chance.random() < 0.7
+        delay = timedelta(minutes=1) if down else timedelta(hours=chance.uniform(3, 9))
+        return LateSignal(number=talk.seq, seq=talk.seq, value=-1.0 if down else 1.0, delay=delay)
+
+    new = [replace(talk, at=NOW + timedelta(minutes=n)) for n, talk in enumerate(NEW)]
+    latest = new[-1].at
+    given = {talk.seq: opinion(talk) for talk in (*new, *REFERENCE)}
+    known = {
+        talk.seq: given[talk.seq]
+        for talk in (*new, *REFERENCE)
+        if talk.seq <= 60 or talk.at + (given[talk.seq].delay or timedelta()) <= latest
+    }
+
+    found = examined(replace(SIDES, new=new, opinions=known), worse=0.0).feedback
+
+    assert found is not None
+    assert found.upper >= 0

@@ -30,10 +30,12 @@ def thumbs(count: int, down: float, *, seed: int, fresh: bool = True) -> Iterato
         yield a_thumb(number, down=chance.random() < down, user=f"{seed}/{number}", fresh=fresh)
 
 
-def a_thumb(number: int, *, down: bool, user: str, fresh: bool = True) -> Signal:
+def a_thumb(
+    number: int, *, down: bool, user: str, fresh: bool = True, delay: timedelta | None = None
+) -> Signal:
     talk = replace(TALK, group=user)
     key = FRESH + number if fresh else number
-    return opinion_signal(key, talk, -1.0 if down else 1.0, rated=False, fresh=fresh)
+    return opinion_signal(key, talk, -1.0 if down else 1.0, rated=False, fresh=fresh, delay=delay)
 
 
 def losses(count: int, mean: float, *, seed: int, fresh: bool = True) -> Iterator[Signal]:
@@ -188,7 +190,7 @@ def test_ratings_and_thumbs_are_not_compared() -> None:
     ear = Ear(Aspect.QUALITY)
     ear.tell(thumbs(300, 0.0, seed=1, fresh=False))
     middling = (
-        opinion_signal(FRESH + n, replace(TALK, group=f"r{n}"), 0.0, rated=True, fresh=True)
+        opinion_signal(FRESH + n, replace(TALK, group=f"r{n}"), 0.0, rated=True, fresh=True, delay=None)
         for n in range(500)
     )
 
@@ -281,3 +283,25 @@ def test_a_signal_that_says_nothing_only_moves_on() -> None:
 
     assert ear.detector.heard_until(Aspect.CONCEPT) == 7
     assert ear.wealth == 1.0
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_complaints_that_come_sooner_than_praise_are_no_fall(noted: bool) -> None:
+    """Half of all are content, and say so hours later: of young conversations only complaints are known."""
+    chance = random.Random(5)
+
+    def thumb(number: int, *, fresh: bool) -> tuple[timedelta, Signal]:
+        down = chance.random() < 0.5
+        delay = timedelta(seconds=chance.expovariate(1 / (60 if down else 6 * 3_600)))
+        known = delay if noted else None
+        user = f"{fresh} {number}"
+        said = a_thumb(number, down=down, user=user, fresh=fresh, delay=known)
+        return timedelta(seconds=20 * number) + delay, said
+
+    ear = Ear(Aspect.QUALITY)
+    ear.tell(said for _, said in [thumb(number, fresh=False) for number in range(200)])
+    arriving = sorted((thumb(number, fresh=True) for number in range(600)), key=lambda one: one[0])
+
+    alarm = ear.tell(said for _, said in arriving)
+
+    assert (alarm is None) is noted

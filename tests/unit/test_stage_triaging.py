@@ -13,6 +13,7 @@ from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger
+from daemon.ledger.signals import SignalLedger
 from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
@@ -83,8 +84,8 @@ class World:
     def start(self) -> TriagingStage:
         """A new process on the same ledger."""
         return TriagingStage(
-            self.windows, ConversationLedger(self.engine), self.detectors, self.references, self.triages,
-            self.scorer, live=lambda: self.live, learned_until=lambda: self.learned_until,
+            self.windows, ConversationLedger(self.engine), SignalLedger(self.engine), self.references,
+            self.triages, self.scorer, live=lambda: self.live, learned_until=lambda: self.learned_until,
             busy=lambda: self.busy, reference_days=0, metrics=self.metrics, clock=lambda: self.now,
         )  # fmt: skip
 
