@@ -23,6 +23,7 @@ def write(result: Result, folder: Path) -> tuple[Path, ...]:
         "false-alarms.csv": result.false_alarms,
         "delays.csv": result.delays,
         "costs.csv": result.costs,
+        "named.csv": result.named,
         "trials.csv": result.outcomes,
     }
     for name, rows in tables.items():

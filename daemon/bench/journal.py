@@ -1,15 +1,27 @@
 """Keeps a benchmark's figures in a file as they come: hours of work outlive an interruption."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import orjson
 
+import monitors
 from daemon.plain import plain
 from monitors.bench.expense import Expense
 from monitors.bench.journal import Journal
+from monitors.bench.naming import Named
 from monitors.bench.streams import Kind
 from monitors.bench.trials import Outcome
+
+
+def digest_of_monitors() -> str:
+    """Return a digest of the code that is measured: what another detector found is no part of this one's figures."""
+    folder = Path(monitors.__file__).parent
+    digest = hashlib.blake2b(digest_size=16)
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(f"{path.relative_to(folder)}\n".encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 class FileJournal(Journal):
@@ -32,6 +44,11 @@ class FileJournal(Journal):
         super().keep_expense(expense)
         self._add({"expense": plain(expense)})
 
+    def keep_named(self, named: tuple[Named, ...]) -> None:
+        """Keep how often explanations name what is new."""
+        super().keep_named(named)
+        self._add({"named": plain(named)})
+
     def keep_outcomes(self, place: int, outcomes: Sequence[Outcome]) -> None:
         """Keep what all detectors did in a trial."""
         super().keep_outcomes(place, outcomes)
@@ -49,6 +66,8 @@ class FileJournal(Journal):
         match line:
             case {"expense": dict(expense)}:
                 self.expense = Expense(**expense)
+            case {"named": list(named)}:
+                self.named = tuple(Named(**one) for one in named)
             case {"trial": int(place), "outcomes": list(outcomes)}:
                 self.outcomes[place] = [
                     Outcome(**{**outcome, "kind": Kind(outcome["kind"])}) for outcome in outcomes

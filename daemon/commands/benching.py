@@ -98,7 +98,7 @@ def _journal(out: Path, worlds: "Sequence[World]", design: "Design") -> "FileJou
     """Open the figures of a run that was cut off, or begin new ones where that was another benchmark."""
     from importlib.metadata import version
 
-    from daemon.bench.journal import FileJournal
+    from daemon.bench.journal import FileJournal, digest_of_monitors
 
     conversations = {
         f"{world.family}: {world.name}": {
@@ -109,7 +109,12 @@ def _journal(out: Path, worlds: "Sequence[World]", design: "Design") -> "FileJou
     }
     return FileJournal(
         out / "unfinished.jsonl",
-        {"version": version("retuned"), "design": design, "conversations": conversations},
+        {
+            "version": version("retuned"),
+            "code": digest_of_monitors(),
+            "design": design,
+            "conversations": conversations,
+        },
     )
 
 

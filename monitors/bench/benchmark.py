@@ -22,6 +22,7 @@ from monitors.bench.measures import (
     all_delays,
     all_false_alarms,
 )
+from monitors.bench.naming import Named, naming
 from monitors.bench.plan import Design, estimated_s, plan
 from monitors.bench.streams import PROMISED
 from monitors.bench.trials import Outcome, Trial, run
@@ -45,6 +46,7 @@ class Result:
     delays: tuple[Delay, ...]
     costs: tuple[Cost, ...]
     expense: Expense
+    named: tuple[Named, ...]
     outcomes: tuple[Outcome, ...]
 
 
@@ -69,6 +71,10 @@ def benchmark(
     if expense is None:
         expense = _expense(worlds[0], design)
         journal.keep_expense(expense)
+    named = journal.named
+    if named is None:
+        named = tuple(naming(worlds, design))
+        journal.keep_named(named)
     total = sum(trial.weight for trial in trials)
     done = total - sum(trial.weight for _, trial in left)
     for place, found in (
@@ -84,11 +90,12 @@ def benchmark(
         design=design,
         worlds=tuple(f"{world.family}: {world.name}" for world in worlds),
         left_out=_field(alone=alone).left_out,
-        goals=goals(rates, delays, expense, declared=design.conversations_between_false_alarms),
+        goals=goals(rates, delays, expense, named, declared=design.conversations_between_false_alarms),
         false_alarms=rates,
         delays=delays,
         costs=tuple(all_costs(outcomes)),
         expense=expense,
+        named=named,
         outcomes=outcomes,
     )
 

@@ -31,6 +31,8 @@ class Setting:
     """What a contender is told before the stream begins."""
 
     reference: tuple[Sample, ...]
+    counting: tuple[Sample, ...]  # of the reference: one of a user in so many
+    block: int
     vectors: Vectors
     conversations_between_false_alarms: int
     seed: int
@@ -57,28 +59,25 @@ class Windowed:
 
 
 class _Ours:
+    """As the daemon has it: after an alarm it goes on with what it learned."""
+
     def __init__(self, setting: Setting) -> None:
-        self._setting = setting
-        self._alarms = 0
         self._seen = 0
-        self._begin()
+        self._detector = EDetector(
+            setting.counting,
+            conversations_between_false_alarms=setting.conversations_between_false_alarms,
+            seed=setting.seed,
+            listens=LATE,  # streams tell nothing late, but the daemon's evidence is shared with what is
+            block=setting.block,
+        )
 
     def see(self, sample: Sample) -> bool:
         self._detector.see(self._seen, sample)
         self._seen += 1
         if not self._detector.alarmed:
             return False
-        self._alarms += 1
-        self._begin()
+        self._detector.restart()
         return True
-
-    def _begin(self) -> None:
-        self._detector = EDetector(
-            self._setting.reference,
-            conversations_between_false_alarms=self._setting.conversations_between_false_alarms,
-            seed=self._setting.seed + self._alarms,
-            listens=LATE,  # streams tell nothing late, but the daemon's evidence is shared with what is
-        )
 
 
 def _permutation_mmd(level: float | None) -> Maker:

@@ -7,10 +7,12 @@ from math import isfinite
 from monitors.bench.contenders import OURS
 from monitors.bench.expense import Expense
 from monitors.bench.measures import ALL, Delay, FalseAlarms
+from monitors.bench.naming import NAMED, WINDOW, Named
 from monitors.bench.streams import Kind
 
 #: Median delays in conversations, by the share of new traffic.
 _DELAYS: Mapping[float, int] = {1.0: 130, 0.2: 600}
+_NAMED = 0.8
 _UPDATE_US, _CONFIRMATION_S, _GROWN_MB = 1_000, 2.0, 8.0
 
 
@@ -25,13 +27,19 @@ class Goal:
 
 
 def goals(
-    rates: Sequence[FalseAlarms], delays: Sequence[Delay], expense: Expense, *, declared: int
+    rates: Sequence[FalseAlarms],
+    delays: Sequence[Delay],
+    expense: Expense,
+    named: Sequence[Named],
+    *,
+    declared: int,
 ) -> tuple[Goal, ...]:
     """Hold the figures against what was meant."""
     return (
         *_run_length(rates, declared),
         *_delays(delays),
         *_peers(rates, delays, declared),
+        *_naming(named),
         Goal(
             name="one update on one core",
             wanted=f"at most {_UPDATE_US} µs",
@@ -107,6 +115,17 @@ def _peers(rates: Sequence[FalseAlarms], delays: Sequence[Delay], declared: int)
         measured="; ".join(faster) or f"none of {', '.join(quiet) or 'no one'}",
         met=not faster,
     )
+
+
+def _naming(named: Sequence[Named]) -> Iterator[Goal]:
+    windows, hits = sum(one.windows for one in named), sum(one.hits for one in named)
+    if windows:
+        yield Goal(
+            name=f"words of what is new among the {NAMED} named, of {WINDOW} conversations from 20% new on",
+            wanted=f"in {_NAMED:.0%} of windows at least",
+            measured=f"{hits / windows:.0%} ({hits} of {windows})",
+            met=hits >= _NAMED * windows,
+        )
 
 
 def number(value: float) -> str:

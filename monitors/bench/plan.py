@@ -56,10 +56,7 @@ class Design:
 
 def plan(worlds: Sequence[World], design: Design) -> list[Trial]:
     """Return all trials: null streams of each kind over the worlds in turn, changes over each family's worlds in turn."""
-    families: dict[str, list[World]] = {}
-    for world in worlds:
-        families.setdefault(world.family, []).append(world)
-    size = design.size
+    families, size = by_family(worlds), design.size
     nulls = islice(_null_streams(families), size.nulls)
     changes = (
         (found[number % len(found)], kind, share, number)
@@ -80,6 +77,14 @@ def plan(worlds: Sequence[World], design: Design) -> list[Trial]:
         )
         for world, kind, share, number in chain(nulls, changes)
     ]
+
+
+def by_family(worlds: Sequence[World]) -> dict[str, list[World]]:
+    """Return the worlds whose figures are told together, by their family."""
+    families: dict[str, list[World]] = {}
+    for world in worlds:
+        families.setdefault(world.family, []).append(world)
+    return families
 
 
 def estimated_s(trials: Sequence[Trial], *, alone: bool) -> float:

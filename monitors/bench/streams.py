@@ -13,8 +13,9 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from monitors.bench.worlds import World, placed_id
+from monitors.bench.worlds import World, place_of, placed_id
 from monitors.types import Sample
+from monitors.users import block_for, firsts
 
 _START = datetime(2026, 1, 5, tzinfo=UTC)
 #: The reference is a sample of the traffic of so many days, a thousand conversations each.
@@ -23,6 +24,8 @@ _BETWEEN = timedelta(days=1) / _A_DAY
 _SESSION = 4.0  # conversations of one user in a row, on average
 _NEIGHBOURS = 20  # of a file, that one user's conversations are drawn from
 _TEAM = 60  # users
+_REGULARS = 40  # users, and the share of sessions that is theirs: half of all conversations
+_REGULAR_SESSIONS = 1 / (1 + _SESSION)
 #: Slowly wandering topics: what is left of today's mix after one conversation, and how far it wanders.
 _MEMORY, _WANDERING = 0.98, 1.5
 _DAILY = 2.0  # how much more a regime is talked about at its hour, as a log
@@ -41,6 +44,7 @@ class Kind(StrEnum):
     UNBROKEN = (
         "unbroken"  # the same users, after a reference of the latest conversations: what a new line has
     )
+    REGULARS = "regulars"  # who hold half of all, in sessions on their own topics; the others come once, on other topics
     TEAM = "team"  # the same sessions of a few users, who come again with what they always come with
     WANDERING = "wandering"  # the mix wanders slowly (AR(1)) around what it is on average
     ABRUPT = "abrupt"
@@ -54,7 +58,7 @@ class Kind(StrEnum):
 
 
 #: The kinds that a promise about exchangeable users covers. A mix that wanders is change, if only for a while.
-PROMISED = (Kind.IID, Kind.SESSIONS, Kind.DAILY, Kind.UNBROKEN, Kind.TEAM)
+PROMISED = (Kind.IID, Kind.SESSIONS, Kind.DAILY, Kind.UNBROKEN, Kind.REGULARS, Kind.TEAM)
 NULLS = (*PROMISED, Kind.WANDERING)
 CHANGES = (Kind.ABRUPT, Kind.GRADUAL, Kind.RECURRING)
 _IN_SESSIONS = frozenset({Kind.SESSIONS, Kind.UNBROKEN, Kind.TEAM})
@@ -67,6 +71,8 @@ class Stream:
     """A reference and what comes after it."""
 
     reference: tuple[Sample, ...]
+    counting: tuple[Sample, ...]  # of the reference: of each user the first of a block
+    block: int  # conversations in which one of a user counts
     samples: tuple[Sample, ...]
     change_at: int | None  # the number of the first conversation that may be new, from 0
 
@@ -103,14 +109,14 @@ def make(world: World, kind: Kind, *, share: float, length: Length, seed: str) -
         else was
         for n, (was, new) in enumerate(zip(old, picked, strict=True))
     ]
-    return Stream(reference=tuple(reference), samples=tuple(samples), change_at=before)
+    return past.stream(reference, samples, change_at=before)
 
 
 def _null(world: World, kind: Kind, length: Length, chance: np.random.Generator) -> Stream:
     traffic = _Traffic(world.before, kind, chance)
     take = traffic.latest if kind is Kind.UNBROKEN else traffic.reference
     reference = take(length.reference)
-    return Stream(reference=tuple(reference), samples=tuple(traffic.latest(length.null)), change_at=None)
+    return traffic.stream(reference, traffic.latest(length.null), change_at=None)
 
 
 def _presence(kind: Kind, since: int) -> float:
@@ -136,11 +142,15 @@ class _Traffic:
         logits = {Kind.DAILY: self._by_hour, Kind.WANDERING: self._wander}
         self._logits: Callable[[datetime], Floats] = logits.get(kind, lambda _: self._usual)
         self._session = _SESSION if kind in _IN_SESSIONS else 1.0
+        every = [sample for regime in self._regimes for sample in regime]
+        half = len(every) // 2 if kind is Kind.REGULARS else 0
+        self._regular, self._occasional = every[:half], every[half:]
         self._team = [self._theme_of(_START) for _ in range(_TEAM)] if kind is Kind.TEAM else []
         #: What was passed over then leaves no trace.
         self._independent = kind in {Kind.IID, Kind.DAILY}
-        self._seen = self._user = self._left = 0
-        self._theme: list[Sample] = []
+        self._seen = self._new = self._left = 0
+        self._user, self._theme = "", list[Sample]()
+        self._said: list[tuple[int, str]] = []  # place and user of each that might count
 
     def reference(self, count: int) -> list[Sample]:
         """Return a uniform sample of the traffic of the first two weeks, in order of time."""
@@ -152,6 +162,20 @@ class _Traffic:
         """Return the next conversations."""
         return [found for _ in range(count) if (found := self._next(keep=True))]
 
+    def stream(
+        self, reference: Sequence[Sample], samples: Sequence[Sample], *, change_at: int | None
+    ) -> Stream:
+        """Return what was drawn as a stream."""
+        block = block_for(sample.group for sample in reference)
+        counting = firsts(self._said, block)
+        return Stream(
+            reference=tuple(reference),
+            counting=tuple(sample for sample in reference if place_of(sample) in counting),
+            block=block,
+            samples=tuple(samples),
+            change_at=change_at,
+        )
+
     def _next(self, *, keep: bool) -> Sample | None:
         at = _START + self._seen * _BETWEEN
         self._seen += 1
@@ -160,19 +184,24 @@ class _Traffic:
         if not self._left:
             self._begin_session(at)
         self._left -= 1
+        self._said.append((self._seen, self._user))
         if not keep:
             return None
         drawn = self._theme[self._chance.integers(len(self._theme))]
-        return replace(drawn, id=placed_id(drawn, str(self._seen)), group=f"user{self._user}", at=at)
+        return replace(drawn, id=placed_id(drawn, str(self._seen)), group=self._user, at=at)
 
     def _begin_session(self, at: datetime) -> None:
         self._left = int(self._chance.geometric(1 / self._session))
         if self._team:
-            self._user = int(self._chance.integers(len(self._team)))
-            self._theme = self._team[self._user]
+            member = int(self._chance.integers(len(self._team)))
+            self._user, self._theme = f"member{member}", self._team[member]
+        elif self._regular and self._chance.random() < _REGULAR_SESSIONS:
+            self._left = int(self._chance.geometric(1 / _SESSION))
+            self._user, self._theme = f"regular{self._chance.integers(_REGULARS)}", self._regular
         else:
-            self._user += 1
-            self._theme = self._theme_of(at)
+            self._new += 1
+            self._user = f"user{self._new}"
+            self._theme = self._occasional if self._regular else self._theme_of(at)
 
     def _theme_of(self, at: datetime) -> list[Sample]:
         """Return what one user's conversations are drawn from."""

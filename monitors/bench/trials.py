@@ -60,6 +60,8 @@ def run(trial: Trial, makers: Mapping[str, Maker], vectors: Vectors) -> Iterator
     stream = make(trial.world, trial.kind, share=trial.share, length=trial.length, seed=trial.key)
     setting = Setting(
         reference=stream.reference,
+        counting=stream.counting,
+        block=stream.block,
         vectors=vectors,
         conversations_between_false_alarms=trial.conversations_between_false_alarms,
         seed=trial.number,

@@ -53,6 +53,11 @@ def pool_id(sample: Sample) -> str:
     return sample.id.partition(_MARK)[0]
 
 
+def place_of(sample: Sample) -> int:
+    """Return the place of a conversation in the traffic that a reference was drawn from."""
+    return int(sample.id.partition(_MARK)[2])
+
+
 def placed_id(sample: Sample, place: str) -> str:
     """Return an id for a conversation that a stream takes from its source, perhaps more than once."""
     return f"{sample.id}{_MARK}{place}"

@@ -22,7 +22,12 @@ def test_a_stream_that_becomes_another_raises_an_alarm(name: str) -> None:
         world, Kind.ABRUPT, share=1.0, length=Length(reference=200, before=200, after=900), seed="c"
     )
     setting = Setting(
-        reference=stream.reference, vectors=embed(world), conversations_between_false_alarms=20_000, seed=0
+        reference=stream.reference,
+        counting=stream.counting,
+        block=stream.block,
+        vectors=embed(world),
+        conversations_between_false_alarms=20_000,
+        seed=0,
     )
 
     alarms, seen = alarms_of(FIELD.makers[name](setting), stream)
@@ -67,7 +72,12 @@ def test_ours_goes_on_after_an_alarm() -> None:
     world = a_world()
     stream = make(world, Kind.ABRUPT, share=1.0, length=Length(reference=200, before=40, after=400), seed="d")
     setting = Setting(
-        reference=stream.reference, vectors={}, conversations_between_false_alarms=20_000, seed=0
+        reference=stream.reference,
+        counting=stream.counting,
+        block=stream.block,
+        vectors={},
+        conversations_between_false_alarms=20_000,
+        seed=0,
     )
     contender = FIELD.makers[OURS](setting)
 

@@ -14,6 +14,7 @@ from monitors.bench.measures import (
     all_false_alarms,
     run_length_bounds,
 )
+from monitors.bench.naming import Named
 from monitors.bench.streams import PROMISED, Kind
 from monitors.bench.trials import Outcome
 
@@ -47,9 +48,10 @@ def quiet(detector: str = OURS, *, alarms: int = 0) -> Outcome:
     return an_outcome(detector, kind=Kind.IID, alarms=alarms, conversations=100_000)
 
 
-def judged(*outcomes: Outcome, expense: Expense = CHEAP) -> dict[str, Goal]:
+def judged(*outcomes: Outcome, expense: Expense = CHEAP, hits: int = 9) -> dict[str, Goal]:
     rates, delays = tuple(all_false_alarms(outcomes, PROMISED)), tuple(all_delays(outcomes))
-    return {goal.name: goal for goal in goals(rates, delays, expense, declared=20_000)}
+    named = Named(family="made up", share=0.2, windows=10, hits=hits, rightly=0.5)
+    return {goal.name: goal for goal in goals(rates, delays, expense, [named], declared=20_000)}
 
 
 @pytest.mark.parametrize("alarms", [0, 1, 7])
@@ -101,6 +103,7 @@ def test_goals_are_met_or_missed() -> None:
         an_outcome(delay=131),
         an_outcome(share=0.2, delay=None),
         expense=replace(CHEAP, update_us=1_500, confirmation_s=3.0, grown_mb=50.0),
+        hits=7,
     )
 
     assert all(goal.met for goal in met.values())
@@ -123,3 +126,11 @@ def test_another_that_is_as_fast_counts_only_if_it_is_as_quiet() -> None:
     assert seldom[name].met
     assert not better[name].met
     assert "better at 100%: 100, ours 100" in better[name].measured
+
+
+def test_eight_windows_in_ten_must_have_the_words_of_what_is_new() -> None:
+    (met,) = [goal for name, goal in judged(quiet(), hits=8).items() if name.startswith("words")]
+    (missed,) = [goal for name, goal in judged(quiet(), hits=7).items() if name.startswith("words")]
+
+    assert (met.met, met.measured) == (True, "80% (8 of 10)")
+    assert not missed.met

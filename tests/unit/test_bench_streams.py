@@ -87,6 +87,30 @@ def test_a_user_of_a_session_sends_similar_conversations_in_a_row(kind: Kind) ->
     assert len({session[0].group for session in sessions}) == len(sessions)
 
 
+def test_regulars_hold_half_of_all_on_their_own_topics_and_of_each_session_one_counts() -> None:
+    stream = a_stream(Kind.REGULARS)
+
+    def regulars(samples: Iterable[Sample]) -> float:
+        found = [sample.group.startswith("regular") for sample in samples]
+        return sum(found) / len(found)
+
+    topics = {
+        regular: {regime_of(s) for s in stream.samples if s.group.startswith("regular") is regular}
+        for regular in (True, False)
+    }
+    assert topics == {True: {"shops"}, False: {"sports"}}
+    assert abs(regulars(stream.samples) - 0.5) < 0.06
+    assert regulars(stream.counting) < 0.3
+    assert len(stream.counting) < len(stream.reference)
+    assert stream.block == min(400, len({sample.group for sample in stream.reference}))
+
+
+def test_where_everybody_comes_once_all_of_a_reference_count() -> None:
+    stream = a_stream(Kind.DAILY)
+
+    assert stream.counting == stream.reference
+
+
 def test_the_few_users_of_a_team_come_again_with_what_they_always_come_with() -> None:
     stream = a_stream(Kind.TEAM)
 
