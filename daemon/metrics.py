@@ -1,6 +1,7 @@
 """The catalogue of metrics: every ``retuned_*`` series with its type, unit, labels and meaning."""
 
 from importlib.metadata import version as installed_version
+from math import log10
 from typing import Literal, TypeAlias, get_args
 
 from daemon.bad_record import Reason
@@ -25,6 +26,7 @@ Pruned: TypeAlias = Literal[
 ActorKind: TypeAlias = Literal["daemon", "operator"]
 
 _ENDED = (RunState.FINISHED, RunState.FAILED, RunState.CANCELLED)
+_COLUMNS, _SMALLEST_P = "columns", 1e-300  # the monitor with a test a column
 _UP_TO_SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 _UP_TO_MINUTES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 _UP_TO_HOURS = (30.0, 60.0, 120.0, 300.0, 600.0, 1_800.0, 3_600.0, 7_200.0, 14_400.0, 28_800.0)
@@ -117,10 +119,18 @@ class DriftMetrics:
         self.evidence: Family[Gauge, Aspect] = Family(
             declare.gauge(
                 "retuned_change_evidence",
-                "How many times as likely the latest conversations are as with no change, by aspect; alarm from "
-                "conversations_between_false_alarms.",
+                "How many times as likely the latest conversations are as with no change, by aspect.",
                 "aspect",
             )
+        )
+        self.mean_evidence = declare.gauge(
+            "retuned_change_evidence_mean",
+            "Mean of the evidence over all aspects; alarm from monitors.conversations_between_false_alarms on.",
+        )
+        self._columns: Readings[str] = declare.readings(
+            "retuned_column_drift_score",
+            "Evidently's test of a column of the latest window: -log10 of p over that of its level; drift from 1 on.",
+            "column",
         )
         self.alarms: Family[Counter, Aspect] = Family(
             declare.counter(
@@ -159,6 +169,13 @@ class DriftMetrics:
         self.verdicts(verdict.monitor, verdict.finding).inc()
         self.score(verdict.monitor).set(verdict.score)
         self.threshold(verdict.monitor).set(verdict.threshold)
+        if verdict.monitor == _COLUMNS:
+            self._columns.replace(
+                {
+                    (name.removeprefix("p_"),): -log10(max(p, _SMALLEST_P)) / verdict.threshold
+                    for name, p in verdict.numbers.items()
+                }
+            )
 
 
 class TrainingMetrics:

@@ -33,6 +33,13 @@ def a_verdict(*, monitor: str = "words", finding: Finding = Finding.DRIFT, score
     )
 
 
+#: What Evidently's tests of the columns found, each at a level of 1 in 10,000.
+COLUMNS = Verdict(
+    monitor="columns", window_id="w-1", finding=Finding.DRIFT, score=6.0, threshold=4.0, reason="changed: turns",
+    numbers={"p_turns": 1e-6},
+)  # fmt: skip
+
+
 def a_slice(name: str, *, role: str, difference: float) -> SliceReport:
     return SliceReport(
         name=name,
@@ -77,7 +84,9 @@ def busy_metrics() -> Metrics:
     metrics = Metrics()
     _fill_intake(metrics)
     metrics.drift.judged(a_verdict())
+    metrics.drift.judged(COLUMNS)
     metrics.drift.evidence(Aspect.INPUT).set(12.5)
+    metrics.drift.mean_evidence.set(3.5)
     metrics.drift.alarms(Aspect.INPUT).inc()
     metrics.drift.windows_closed.inc()
     metrics.drift.windows_waiting.set(1)

@@ -117,6 +117,7 @@ class WatchingStage:
             self._ledger.keep(self._stored(reference.id, detector))
         for aspect, stake in detector.state.stakes.items():
             self._metrics.evidence(aspect).set(stake.wealth)
+        self._metrics.mean_evidence.set(detector.state.wealth)
 
     def close(self, timeout_s: float) -> None:
         """End the embedder."""

@@ -1,4 +1,5 @@
 import threading
+from dataclasses import replace
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
@@ -10,6 +11,7 @@ from monitors.types import Finding
 from registry.names import VersionName
 from registry.types import PromotionKind
 from tests.factories_metrics import (
+    COLUMNS,
     a_gate_report,
     a_progress,
     a_promotion,
@@ -230,3 +232,13 @@ def test_a_scrape_never_falls_between_two_live_versions() -> None:
         thread.join()
 
     assert seen == [1] * 30
+
+
+def test_each_column_of_the_latest_window_is_shown_against_its_level() -> None:
+    metrics = Metrics()
+
+    metrics.drift.judged(replace(COLUMNS, numbers={"p_turns": 1e-6, "p_feedback": 1.0}))
+    assert series(metrics, "retuned_column_drift_score") == {"turns": 1.5, "feedback": 0.0}
+
+    metrics.drift.judged(replace(COLUMNS, numbers={"p_turns": 1e-2}))
+    assert series(metrics, "retuned_column_drift_score") == {"turns": 0.5}
