@@ -28,7 +28,7 @@ class ChangingAnswers:
 
 
 def changing_answers(samples: Sequence[Sample]) -> ChangingAnswers:
-    """Look for it among conversations; there is one at least.
+    """Look for it among conversations.
 
     Only what a conversation begins with is compared, as a later question means what its context makes of it. Questions
     are the same if they are equal but for case, spaces and punctuation. Two answers differ if they are alike in words
@@ -42,7 +42,7 @@ def changing_answers(samples: Sequence[Sample]) -> ChangingAnswers:
     changing = sorted({answer.number for answers in asked.values() if _differ(answers) for answer in answers})
     users = {samples[number].group for number in changing}
     return ChangingAnswers(
-        share=share(len(users), len({sample.group for sample in samples})),
+        share=share(len(users), max(1, len({sample.group for sample in samples}))),
         examples=tuple(samples[number].id for number in changing[:_EXAMPLES]),
     )
 

@@ -82,17 +82,16 @@ def calibrate(
 ) -> Calibration:
     """Try the detector on history. The same arguments give the same answer.
 
-    ``on_progress`` hears how many conversations are done, of how many at most. Raises NothingToReport where there is
-    too little history, or no topic in it that could be left out.
+    ``on_progress`` hears how many conversations are done, of how many at most. No change is tried where the history has
+    no topic that could be left out. Raises NothingToReport where there is too little history.
     """
     if len(history) < _FEWEST:
         raise NothingToReport(f"{len(history)} conversations are too few to try anything; wait for {_FEWEST}")
     topics = _topics(history, trials.seed)
-    if not topics:
-        raise NothingToReport("the history has no topics that could be told apart and left out")
-    steps = _Steps(trials.conversations + len(SHARES) * trials.each * (_BEFORE + trials.within), on_progress)
+    shares = SHARES if topics else ()
+    steps = _Steps(trials.conversations + len(shares) * trials.each * (_BEFORE + trials.within), on_progress)
     replay = _replay(history, reference_size, new_detector, trials, steps)
-    reaches = tuple(_reach(share, topics, reference_size, new_detector, trials, steps) for share in SHARES)
+    reaches = tuple(_reach(share, topics, reference_size, new_detector, trials, steps) for share in shares)
     return Calibration(
         history=len(history), topics=len(topics), within=trials.within, replay=replay, reaches=reaches
     )
@@ -172,6 +171,8 @@ def _delay(
 
 def _topics(history: Sequence[Sample], seed: int) -> list[tuple[list[Sample], list[Sample]]]:
     """Return what can be left out, each with all the rest: clusters of what users say."""
+    if len({user_text(sample) for sample in history}) <= _DIMENSIONS:
+        return []  # the same few things are said again and again
     features = text_features([user_text(sample) for sample in history])
     reduced = TruncatedSVD(_DIMENSIONS, random_state=seed).fit_transform(features)
     label = KMeans(_TOPICS, n_init=4, random_state=seed).fit_predict(reduced)

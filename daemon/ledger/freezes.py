@@ -32,8 +32,8 @@ class FreezeLedger:
             reference = newest_reference(connection)
             if reference is None or reference.range is None:
                 raise NothingToFreeze(
-                    "there is no full reference yet, so there is nothing to freeze; see `retuned reference show`, or "
-                    "choose the conversations yourself: `retuned reference set --last N`"
+                    "there is no full reference yet, so there is nothing to freeze; `retuned reference show` tells how many "
+                    "conversations it waits for"
                 )
             if (frozen := open_freeze(connection)) is not None:
                 return frozen

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from sqlalchemy import (
     ColumnElement,
@@ -35,8 +36,13 @@ from daemon.ledger.triages import answered_until
 from daemon.spans import next_span
 from monitors.times import core
 
-#: References that what comes does not follow on: what is between is not known to be handled.
-_OF_THEIR_TIME = (ReferenceCause.OPERATOR, ReferenceCause.ROLLBACK)
+
+class Stays(StrEnum):
+    """Why a reference keeps the time that it spans: what came since is not known to be handled."""
+
+    BY_HAND = "by_hand"
+    CAME_BACK = "came_back"  # with a version that was rolled back to
+    NOT_HELPED = "not_helped"  # training can't help with a change from it
 
 
 #: Evidence for a change, N : 1.
@@ -66,6 +72,12 @@ class ReferenceLedger:
         """Return the freeze that is open."""
         with self._reads.begin() as connection:
             return open_freeze(connection)
+
+    def stays(self) -> Stays | None:
+        """Return why the newest reference is never widened; None where it may be."""
+        with self._reads.begin() as connection:
+            reference = newest_reference(connection)
+            return None if reference is None else _stays(connection, reference)
 
     def earlier(self) -> list[StoredReference]:
         """Return the older references that a window can be compared with, the newest first: each once, at its widest."""
@@ -211,13 +223,11 @@ def _fill(connection: Connection, reference: StoredReference, seqs: Sequence[int
 def _wider(connection: Connection, days: float) -> dict[str, object] | None:
     """Return the newest reference as it would be with what was judged against it, if that is worth it now."""
     reference = newest_reference(connection)
-    if reference is None or reference.range is None or reference.cause in _OF_THEIR_TIME:
+    if reference is None or reference.range is None or _stays(connection, reference) is not None:
         return None
     cycle = timedelta(days=days)
     if reference.spanned >= cycle or open_freeze(connection) is not None:
         return None
-    if answered_until(connection, reference.id):
-        return None  # what training can't help is not handled, though its alarm stands no more
     if _in_doubt(connection, reference.id):
         return None  # a wider one would begin with no evidence, and take in what made it
     judged = (windows.c.reference_id == reference.id) & windows.c.judged_at.is_not(None)
@@ -234,6 +244,16 @@ def _wider(connection: Connection, days: float) -> dict[str, object] | None:
         return None
     same = {"version": reference.version, "size": reference.size, "after_seq": reference.after_seq}
     return {**same, **asdict(wider)}
+
+
+def _stays(connection: Connection, reference: StoredReference) -> Stays | None:
+    """Return why a reference is never widened."""
+    if reference.cause is ReferenceCause.OPERATOR:
+        return Stays.BY_HAND
+    if reference.cause is ReferenceCause.ROLLBACK:
+        return Stays.CAME_BACK
+    # What training can't help is not handled, though its alarm stands no more.
+    return Stays.NOT_HELPED if answered_until(connection, reference.id) else None
 
 
 def _in_doubt(connection: Connection, reference_id: int) -> bool:

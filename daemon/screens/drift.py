@@ -35,7 +35,10 @@ def drift_screen(seen: DriftView, now: datetime) -> RenderableType:
     if seen.freeze is not None:
         parts.append(Text.assemble("the reference is ", frozen_words(seen.freeze, now)))
     if seen.watch is None:
-        parts.append("nothing is watched yet: the reference is not full, or no conversation came since")
+        parts.append(
+            "nothing is watched yet: the reference is not full (`retuned reference show` tells how many conversations it "
+            "waits for), or none came since"
+        )
     else:
         parts += [_watched(seen.watch), _evidence(seen.watch)]
     if seen.triages:
@@ -63,20 +66,33 @@ def calibration_screen(found: "Calibration", declared: float) -> RenderableType:
     """Show what is to be expected of the settings, on this history."""
     replay = found.replay
     expected = replay.conversations / declared
+    return Group(
+        f"{replay.alarms} alarms in {replay.conversations:,} conversations of shuffled history, where {expected:.1f} are "
+        f"declared at most; so alarms for nothing are at least {replay.run_length_at_least:,.0f} conversations apart, with "
+        "95% confidence",
+        *_reaches(found),
+    )
+
+
+def _reaches(found: "Calibration") -> Iterator[RenderableType]:
+    """Show which changes would be caught."""
+    if not found.reaches:
+        yield (
+            f"no change was tried: {found.history:,} conversations have no topic that could be left out to be new; try "
+            "again once the history is longer or more varied"
+        )
+        return
+    yield (
+        f"changes within {found.within:,} conversations: one of {found.topics} topics of {found.history:,} conversations "
+        "is new, the reference does not know it"
+    )
     table = Table(box=None, padding=(0, 2, 0, 2))
     for title in ("new traffic", "caught", "median delay"):
         table.add_column(title, justify="right")
     for reach in found.reaches:
         late = "later" if isinf(reach.median) else f"{reach.median:,.0f} conversations"
         table.add_row(f"{reach.share:.0%}", f"{reach.found:.0%} of {reach.trials}", late)
-    return Group(
-        f"{replay.alarms} alarms in {replay.conversations:,} conversations of shuffled history, where {expected:.1f} are "
-        f"declared at most; so alarms for nothing are at least {replay.run_length_at_least:,.0f} conversations apart, with "
-        "95% confidence",
-        f"changes within {found.within:,} conversations: one of {found.topics} topics of {found.history:,} conversations "
-        "is new, the reference does not know it",
-        table,
-    )
+    yield table
 
 
 def _alarm(alarm: Alarm | None, now: datetime) -> Text:

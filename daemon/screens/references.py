@@ -8,6 +8,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from daemon.facts import Freeze, ReferenceCause, StoredReference
+from daemon.ledger.references import Stays
 from daemon.screens.words import ago, moment
 from daemon.spans import span_words, title
 from daemon.views.references import ReferenceView
@@ -18,6 +19,12 @@ _CAME: dict[ReferenceCause, str] = {
     ReferenceCause.WORN: "begun anew, as most of the one before was gone",
     ReferenceCause.WIDENED: "widened as time went by",
     ReferenceCause.OPERATOR: "fixed by hand",
+}
+
+_STAYS: dict[Stays, str] = {
+    Stays.BY_HAND: "what came since was not chosen",
+    Stays.CAME_BACK: "what came before the rollback is not known to be handled by its version",
+    Stays.NOT_HELPED: "the stream changed since, and training can't help with that (`retuned drift show`)",
 }
 
 
@@ -62,3 +69,9 @@ def _lines(reference: StoredReference, seen: ReferenceView) -> Iterator[Renderab
     by = f" by {reference.by}" if reference.by else ""
     why = f": {reference.why}" if reference.why else ""
     yield f"{_CAME[reference.cause]}{by}{why}"
+    if seen.stays is not None and seen.spanned_days < seen.cycle_days:
+        yield Text(
+            f"it is not widened: {_STAYS[seen.stays]}; `retuned reference set --last N` has it span what came since, "
+            "and so does the next version",
+            style="yellow",
+        )

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from daemon.facts import Freeze, StoredReference
 from daemon.ledger.counts import LedgerCounts
+from daemon.ledger.references import Stays
 from daemon.settings import Settings
 from daemon.stores import Stores
 
@@ -18,6 +19,7 @@ class ReferenceView:
     spanned_days: float
     cycle_days: float  # that it comes to span; 0: no cycle is expected
     freeze: Freeze | None
+    stays: Stays | None  # why it will not come to span more
     earlier: tuple[
         StoredReference, ...
     ]  # that may be recognised, or come back with their versions; the newest first
@@ -33,5 +35,6 @@ def reference_view(stores: Stores, settings: Settings) -> ReferenceView:
         spanned_days=reference.spanned / timedelta(days=1) if reference else 0.0,
         cycle_days=settings.windows.reference_days,
         freeze=stores.references.frozen(),
+        stays=stores.references.stays(),
         earlier=tuple(stores.references.earlier()),
     )

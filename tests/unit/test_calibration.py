@@ -3,7 +3,9 @@ from dataclasses import replace
 from math import inf
 
 import pytest
+from rich.console import Console
 
+from daemon.screens.drift import calibration_screen
 from monitors.calibration import SHARES, Calibration, Trials, calibrate
 from monitors.edetector import EDetector
 from monitors.errors import NothingToReport
@@ -61,3 +63,14 @@ def test_the_same_history_gives_the_same_answer_and_progress_is_told() -> None:
 def test_too_little_history_is_refused() -> None:
     with pytest.raises(NothingToReport, match="199 conversations are too few to try anything; wait for 200"):
         calibrated(a_history(199))
+
+
+def test_where_everybody_says_the_same_few_things_the_rate_is_told_and_no_change_is_tried() -> None:
+    talks = a_history(9)
+
+    found = calibrated([replace(talks[n % 9], id=f"{n}", group=f"{n}") for n in range(300)])
+
+    assert (found.replay.conversations, found.topics, found.reaches) == (1_500, 0, ())
+    console = Console(record=True, width=200)
+    console.print(calibration_screen(found, 20_000))
+    assert "no change was tried: 300 conversations have no topic" in console.export_text()

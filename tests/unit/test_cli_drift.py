@@ -37,7 +37,7 @@ def test_before_anything_is_watched_it_says_why(line: Line) -> None:
     shown = type_to(line, "drift", "show").stdout
 
     assert "alarm  none" in shown
-    assert "nothing is watched yet: the reference is not full, or no conversation came since" in shown
+    assert "nothing is watched yet: the reference is not full (`retuned reference show`" in shown
 
 
 def test_the_evidence_is_shown_by_aspect(line: Line) -> None:

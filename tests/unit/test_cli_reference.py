@@ -67,6 +67,18 @@ def test_the_newest_conversations_are_fixed_by_hand(line: Line) -> None:
     assert "the fair is over" in seen
 
 
+def test_one_that_does_not_come_to_span_the_cycle_says_why_and_what_to_do(line: Line) -> None:
+    expects_a_week(line)
+    assert "not widened" not in shown(line, "reference", "show")
+    line.talks(60)
+    shown(line, "reference", "set", "--last", "80", "--why", "the fair is over")
+
+    told = shown(line, "reference", "show")
+
+    assert "it is not widened: what came since was not chosen; `retuned reference set --last N`" in told
+    assert type_to(line, "reference", "show", "--json").document["stays"] == "by_hand"
+
+
 def test_a_time_is_fixed_by_hand(line: Line) -> None:
     late = [a_talk(line.read + n, at=NOW + timedelta(days=2, minutes=n)) for n in range(200)]
     line.stores.intake.record(a_batch(late))

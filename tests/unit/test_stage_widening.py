@@ -22,7 +22,7 @@ from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm
 from daemon.ledger.freezes import FreezeLedger
 from daemon.ledger.intake import IntakeLedger
-from daemon.ledger.references import ReferenceLedger
+from daemon.ledger.references import ReferenceLedger, Stays
 from daemon.ledger.signals import SignalLedger
 from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.triages import TriageLedger
@@ -198,6 +198,7 @@ def test_what_training_can_t_help_is_never_taken_in_though_its_alarm_is_answered
 
     assert world.newest.id == 1
     assert TriageLedger(world.engine).answered(1) == 1
+    assert world.references.stays() is Stays.NOT_HELPED
 
 
 def test_what_it_does_not_know_yet_is_said(world: World) -> None:
