@@ -66,13 +66,14 @@ def standing_alarm(told: Iterable[Told]) -> Standing | None:
     An alarm that LOOKS fresh windows do not confirm is dropped; the next one counts, which may have been raised while
     this one was looked at. One that UNABLE could not tell anything about is taken for confirmed.
     """
-    windows = list(told)
-    for place, window in enumerate(windows):
+    alarms: list[Standing] = []
+    for window in told:
+        alarms = [after for alarm in alarms if (after := _looked_at(alarm, window)) is not None]
         if window.raised is not None:
-            alarm = _looked_at(_raised(window, window.raised), windows[place + 1 :])
-            if alarm is not None:
-                return alarm
-    return None
+            alarms.append(_raised(window, window.raised))
+        if alarms and alarms[0].confirmed:
+            break
+    return alarms[0] if alarms else None
 
 
 def _raised(window: Told, reason: str) -> Standing:
@@ -86,18 +87,18 @@ def _raised(window: Told, reason: str) -> Standing:
     )
 
 
-def _looked_at(alarm: Standing, fresh: Iterable[Told]) -> Standing | None:
-    """Return what becomes of an alarm by the windows after it; None where it is dropped."""
-    for window in () if alarm.confirmed else fresh:
-        if window.confirms:
-            return replace(alarm, confirmed=True, reason=f"{alarm.reason}; confirmed: {window.reason}")
-        if window.confirms is False:
-            alarm = replace(alarm, looks=alarm.looks + 1)
-        elif window.reason:
-            alarm = replace(alarm, unable=alarm.unable + 1)
-        if alarm.looks == LOOKS:
-            return None
-        if alarm.unable == UNABLE:
-            why = f"{UNABLE} fresh windows could not tell, so it stands by itself: {window.reason}"
-            return replace(alarm, confirmed=True, reason=f"{alarm.reason}; {why}")
-    return alarm
+def _looked_at(alarm: Standing, window: Told) -> Standing | None:
+    """Return what becomes of an alarm by a window after it; None where it is dropped."""
+    if alarm.confirmed:
+        return alarm
+    if window.confirms:
+        return replace(alarm, confirmed=True, reason=f"{alarm.reason}; confirmed: {window.reason}")
+    if window.confirms is False:
+        return replace(alarm, looks=alarm.looks + 1) if alarm.looks + 1 < LOOKS else None
+    if not window.reason:
+        return alarm
+    alarm = replace(alarm, unable=alarm.unable + 1)
+    if alarm.unable < UNABLE:
+        return alarm
+    why = f"{UNABLE} fresh windows could not tell, so it stands by itself: {window.reason}"
+    return replace(alarm, confirmed=True, reason=f"{alarm.reason}; {why}")

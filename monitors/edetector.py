@@ -10,8 +10,9 @@ either; whether they are listened to is chosen in advance, as each is one more t
 
 It assumes that conversations of different users are exchangeable with those of the reference at the same time of the
 day (and of the week, where the reference is as long). Those of one user depend on each other, so one counts in each block
-of as many as there are users (``users``), in the reference as in the stream. Those drawn are spread evenly over all that are alike in time: neighbours by time or id are
-often of one user or topic, and to be unlike a handful of one kind is no news, yet would pay more than 1 on average.
+of as many as there are users (``users``), in the reference as in the stream. Those drawn are spread evenly over all that
+are alike in time: neighbours by time or id are often of one user or topic, and to be unlike a handful of one kind is no
+news, yet would pay more than 1 on average.
 
 The reference is finite, so a stream of its own population still differs from it a little, by chance. So experts remember
 half as many conversations at most as it has users; draws come from a broad part of it; and each bet forgoes as much as the
@@ -132,8 +133,8 @@ class EDetector:
 
         ``cycle_days`` is how long the stream's cycle is taken to be; 0: it has none.
 
-        ``block``: in how many conversations one of a user counts, at most LONGEST_BLOCK, where the reference holds none but such
-        (``users``); None: the reference's conversations came one after the other, and those that count are chosen here.
+        ``block``: in how many conversations one of a user counts (``users``), at most LONGEST_BLOCK, where the reference
+        holds none but such; None: its conversations came one after the other, and those that count are chosen here.
         """
         if block is None:
             block = block_for(sample.group for sample in reference)

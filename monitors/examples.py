@@ -15,9 +15,9 @@ _COUNT = 5
 #: A conversation is close to the change if it is so much of the way from the middle of the reference to the closest.
 _CLOSE = 0.5
 _LOOKED_AT = 60  # of the closest
-Floats = NDArray[np.float64]
-
 _ALIKE = 0.5  # cosine of two texts' n-grams from which on the second one adds little
+
+Floats = NDArray[np.float64]
 
 
 def closest(
@@ -29,9 +29,7 @@ def closest(
 ) -> tuple[Sample, ...]:
     """Return at most five conversations, the closest first. ``scores``: how typical of the window each one is.
 
-    Those that ``said`` makes alike are told once.
-
-    Where the close ones are all alike, the closest of those fill up.
+    Of those that are alike in what was ``said`` one is told; where the close ones are all alike, the closest fill up.
     """
     bar = (1 - _CLOSE) * np.median(reference_scores) + _CLOSE * scores.max()
     ordered = _one_a_user(window, np.argsort(-scores, kind="stable"))
