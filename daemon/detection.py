@@ -5,9 +5,10 @@ from typing import Any
 
 from daemon.ledger.detectors import RaisedAlarm
 from daemon.standing import DETECTOR
-from monitors.edetector import DetectorState, Stake
+from monitors.edetector import DetectorState
 from monitors.late import Heard
 from monitors.leading import EVIDENCE
+from monitors.stakes import Stake
 from monitors.types import Aspect, Finding, Verdict
 
 _SAID: Mapping[Aspect, str] = {

@@ -16,7 +16,7 @@ news, yet would pay more than 1 on average.
 
 The reference is finite, so a stream of its own population still differs from it a little, by chance. So experts remember
 half as many conversations at most as it has users; draws come from a broad part of it; and each bet forgoes as much as the
-mean of what it is drawn from may be off (``_LUCK``). What is drawn again and again from one pool then raises no more
+mean of what it is drawn from may be off (``draws``). What is drawn again and again from one pool then raises no more
 alarms than declared: in 184,000 conversations, where 9 are at one in 20,000, 10 at a reference of 50, 9 at 100, 1 at 400; at 1,000
 in 128,000, where 6 are, 2 if all are of one hour, none if the reference spans no day.
 
@@ -30,58 +30,28 @@ The experts of an aspect share its wealth (fixed share: Herbster and Warmuth, 19
 """
 
 import zlib
-from bisect import bisect_left
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
 from math import log
 
 import numpy as np
 
-from monitors.betting import DRAWN, EXPERTS, HORIZONS, VIEWS, Bettor, Flags, Floats, payoffs
-from monitors.cycles import NEAR, KnownTimes
+from monitors.betting import HORIZONS, VIEWS, payoffs
+from monitors.cycles import KnownTimes
+from monitors.draws import Draws, Found, said_together
 from monitors.hyperplanes import centre_of
 from monitors.late import LATE, Heard, LateBets, Signal, experts_of, keys_of
-from monitors.times import DAY, MONDAY, WEEK, core, spanned_days
-from monitors.tokens import BUCKETS, Tokens, tokens_of
+from monitors.stakes import DOUBT, Stake, fitting, late_stake, staked
+from monitors.times import DAY, spanned_days
+from monitors.tokens import tokens_of
 from monitors.types import PLAIN_ASPECTS, Aspect, Sample
 from monitors.users import LONGEST_BLOCK, Block, block_for, firsts
 
-_SHARE = 0.005  # of the wealth that experts even out at each bet
 #: Conversations that experts learn from, and those whose users are known after a restart.
 _REMEMBERED = max(*HORIZONS, LONGEST_BLOCK)
-#: Conversations that a week's part leaves to draw from, at least; a smaller reference is not split by days.
-_ENOUGH = 125
-_OF_WEEK, _OF_DAY = 1 / 24, 1 / 4  # of the reference, nearest in phase: those to draw from
-#: Where less than a day is known, so much of it, as at its ends all that is drawn is to one side.
-_OF_PART = 1 / 8
-#: Standard errors of the mean of what is drawn from that a bet forgoes, the most and the least; the more users there are
-#: to draw from, the fewer, by _EASED over the root of their number. By calibration, as told above.
-_LUCK, _LEAST_LUCK, _EASED = 1.0, 0.5, 8.0
 _PACE = 0.02  # at which the deviation is learned
-#: As many are drawn for a bet as this share of the users there are to draw from, at least _FEWEST and at most DRAWN.
-_OF_ALIKE, _FEWEST = 1 / 8, 8
-#: Wealth that chance alone often makes. Where a change began is told by what came above it.
-_DOUBT = 100.0
-#: Share of the reference's conversations that say something about an aspect, from which on it is drawn with others.
-_NEARLY_ALL = 0.9
 _CENTRING = 8  # every so many of the reference give the centre of the vectors, and are not drawn with theirs
-
-Found = Mapping[Aspect, Tokens]
-_NOTHING: Tokens = np.empty(0, dtype=np.int32)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Stake:
-    """Where the bets on one aspect stand."""
-
-    wealth: float = 1.0  # W, above 1: evidence for a change
-    since: int | None = None  # key of the conversation from which on the wealth is above _DOUBT
-    shares: tuple[float, ...] = (1 / EXPERTS,) * EXPERTS  # of the experts
-    spread: tuple[float, ...] = (
-        0.0,
-    ) * VIEWS  # mean squares of how far the fresh scores are from those drawn
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -149,21 +119,21 @@ class EDetector:
         for _, found in described[::_CENTRING]:
             found.pop(Aspect.EMBEDDING, None)
         self._draws = [
-            _Draws(
+            Draws(
                 [(sample, found) for sample, found in described if together & found.keys()],
                 together,
                 partial=partial,
             )
-            for together in _said_together([found for _, found in described], aspects)
+            for together in said_together([found for _, found in described], aspects)
         ]
         state = state or DetectorState()
         self._count, self._begins = state.count, state.begins
         self._late = _late_bets(reference, listens, seed, state, recent or {}, apart=block)
         fresh = {aspect: Stake() for aspect in aspects} | {
-            aspect: _late_stake(aspect) for aspect in self._late
+            aspect: late_stake(aspect) for aspect in self._late
         }
         self._stakes = {
-            aspect: _fitting(state.stakes.get(aspect, stake), stake) for aspect, stake in fresh.items()
+            aspect: fitting(state.stakes.get(aspect, stake), stake) for aspect, stake in fresh.items()
         }
         self._recent: deque[int] = deque(maxlen=_REMEMBERED)
         self._block = Block(block)
@@ -196,13 +166,13 @@ class EDetector:
     def changed_at(self, aspect: Aspect, key: int) -> int | None:
         """Return about where the change began that shows in an aspect after the conversation of ``key``.
 
-        The wealth grows as fast from 1 to _DOUBT as it does from there on, by its logarithm. Of what becomes known late
+        The wealth grows as fast from 1 to DOUBT as it does from there on, by its logarithm. Of what becomes known late
         it is the first conversation after which there is no doubt.
         """
         stake = self._stakes[aspect]
-        if stake.since is None or aspect in self._late or stake.wealth <= _DOUBT:
+        if stake.since is None or aspect in self._late or stake.wealth <= DOUBT:
             return stake.since
-        unseen = (key - stake.since) * log(_DOUBT) / log(stake.wealth / _DOUBT)
+        unseen = (key - stake.since) * log(DOUBT) / log(stake.wealth / DOUBT)
         return max(self._begins + 1, stake.since - round(unseen))
 
     def see(self, key: int, sample: Sample) -> None:
@@ -226,18 +196,18 @@ class EDetector:
         """
         made = self._late[aspect].hear(number, signal)
         if made is not None and signal is not None:
-            (self._stakes[aspect],) = _staked(
+            (self._stakes[aspect],) = staked(
                 [self._stakes[aspect]], made[None], signal.key, spread=np.empty((1, 0))
             )
 
     def restart(self) -> None:
         """Stake anew, as after an alarm. What was learned of the latest conversations stays."""
         self._stakes = {
-            aspect: replace(_late_stake(aspect) if aspect in self._late else Stake(), spread=stake.spread)
+            aspect: replace(late_stake(aspect) if aspect in self._late else Stake(), spread=stake.spread)
             for aspect, stake in self._stakes.items()
         }
 
-    def _bet(self, draws: "_Draws", key: int, sample: Sample, tokens: Found) -> Mapping[Aspect, Stake]:
+    def _bet(self, draws: "Draws", key: int, sample: Sample, tokens: Found) -> Mapping[Aspect, Stake]:
         """Return the stakes on those aspects that can be bet on."""
         compared = draws.scores(sample, tokens, zlib.crc32(f"{self._seed}/{self._count}".encode()))
         if compared is None:
@@ -251,42 +221,13 @@ class EDetector:
         made = payoffs(scores, has, draws.luck * np.sqrt(spread))
         drawn = np.where(has[:-1, :, None], scores[:-1], 0.0).sum(axis=0) / has[:-1].sum(axis=0)[:, None]
         learned = spread + _PACE * ((scores[-1] - drawn) ** 2 - spread)
-        return dict(zip(aspects, _staked(stakes, made, key, spread=learned), strict=True))
+        return dict(zip(aspects, staked(stakes, made, key, spread=learned), strict=True))
 
     def _remember(self, key: int, sample: Sample, tokens: Found) -> None:
         for draws in self._draws:
             draws.bettor.learn(draws.said(tokens))
         self._recent.append(key)
         self._block.add(sample.group, key)
-
-
-def _fitting(kept: Stake, new: Stake) -> Stake:
-    """Return the stake that was kept; where a release with other experts kept it, its wealth among those of today."""
-    if (len(kept.shares), len(kept.spread)) == (len(new.shares), len(new.spread)):
-        return kept
-    return replace(new, wealth=kept.wealth, since=kept.since)
-
-
-def _staked(stakes: Sequence[Stake], made: Floats, key: int, *, spread: Floats) -> list[Stake]:
-    """Return stakes after a bet on each, by what each expert made of one unit: stakes x experts."""
-    shares: Floats = np.array([stake.shares for stake in stakes]).reshape(made.shape)
-    paid = (shares * made).sum(axis=1)
-    shares = (1 - _SHARE) * shares * made / paid[:, None] + _SHARE / shares.shape[1]
-    rows = zip(stakes, paid.tolist(), shares.tolist(), spread.tolist(), strict=True)
-    return [
-        Stake(
-            wealth=max(stake.wealth, 1.0) * times,
-            since=key if stake.wealth <= _DOUBT else stake.since,
-            shares=tuple(after),
-            spread=tuple(learned),
-        )
-        for stake, times, after, learned in rows
-    ]
-
-
-def _late_stake(aspect: Aspect) -> Stake:
-    count = experts_of(aspect).count
-    return Stake(shares=(1 / count,) * count, spread=())
 
 
 def _late_bets(
@@ -313,85 +254,3 @@ def _late_bets(
         for aspect in LATE
         if aspect in listens
     }
-
-
-def _said_together(reference: Sequence[Found], aspects: Sequence[Aspect]) -> list[frozenset[Aspect]]:
-    """Return the aspects that nearly every conversation says something about, and each of the others by itself.
-
-    One of those others, drawn with them, would be compared with few or none.
-    """
-    often = frozenset(
-        aspect
-        for aspect in aspects
-        if sum(aspect in found for found in reference) >= _NEARLY_ALL * len(reference)
-    )
-    alone = [frozenset({aspect}) for aspect in aspects if aspect not in often]
-    return [often, *alone] if often else alone
-
-
-class _Draws:
-    """Draws conversations of the reference from the time of the day, or of the week, at which the fresh one took place."""
-
-    def __init__(
-        self,
-        members: Sequence[tuple[Sample, Found]],
-        aspects: Collection[Aspect],
-        *,
-        partial: bool = False,
-    ) -> None:
-        """``partial``: the reference has not lived through the stream's cycle."""
-        self.aspects = sorted(aspects)
-        times = [sample.at for sample, _ in members]
-        span = max(times) - min(times) if times else timedelta()
-        by_week = span >= WEEK and len(members) * _OF_WEEK >= _ENOUGH
-        self._cycle = WEEK if by_week else DAY if span >= DAY else None
-        share = 1.0 if self._cycle is None else _OF_WEEK if by_week else _OF_DAY
-        self._start, self._wraps = MONDAY, True
-        if partial and times:
-            earliest, latest = core(times)
-            if latest - earliest < DAY:  # a part of a day has ends, and they are no neighbours
-                self._cycle, self._start, self._wraps = DAY, earliest - NEAR, False
-                share = min(1.0, _OF_PART / max((latest - earliest) / DAY, _OF_PART))
-        users = len({sample.group for sample, _ in members})
-        alike = max(1, round(share * users))  # users, as what one says depends on what he said
-        #: Standard deviations that a bet forgoes, as the mean of so few may be off.
-        self.luck = min(_LUCK, max(_LEAST_LUCK, _EASED / alike**0.5)) / alike**0.5
-        self._breadth = max(1, round(share * len(members)))  # conversations that a draw is made among
-        self._some = min(self._breadth, max(_FEWEST, min(DRAWN, round(_OF_ALIKE * alike))))
-        ordered = sorted(members, key=lambda member: (self._phase(member[0].at), member[0].id))
-        self._phases = [self._phase(sample.at) for sample, _ in ordered]
-        self._versions = [sample.version for sample, _ in ordered]
-        self.bettor = Bettor(
-            [self.said(found) for _, found in ordered],
-            buckets=[BUCKETS[aspect] for aspect in self.aspects],
-            users=users,
-        )
-
-    def said(self, found: Found) -> list[Tokens]:
-        """Return the tokens of each aspect, in order."""
-        return [found.get(aspect, _NOTHING) for aspect in self.aspects]
-
-    def scores(self, fresh: Sample, found: Found, chance: int) -> tuple[Floats, Flags] | None:
-        """Return the bettor's scores of some drawn, spread over those alike in phase, and of the fresh one, and who is compared.
-
-        None where there is nothing to compare with. Replies are compared with those of the same version.
-        """
-        said = self.said(found)
-        count = len(self._phases)
-        if not count or not any(map(len, said)):
-            return None
-        middle = bisect_left(self._phases, self._phase(fresh.at))
-        first = middle - self._breadth // 2
-        if not self._wraps:
-            first = min(max(first, 0), count - self._breadth)
-        apart = self._breadth // self._some
-        first += chance % (self._breadth - apart * (self._some - 1))
-        drawn = [(first + apart * number) % count for number in range(self._some)]
-        scores, has = self.bettor.scores(said, drawn)
-        if Aspect.REPLY in self.aspects:
-            same = [self._versions[number] == fresh.version for number in drawn]
-            has[:-1, self.aspects.index(Aspect.REPLY)] &= same
-        return scores, has
-
-    def _phase(self, at: datetime) -> float:
-        return 0.0 if self._cycle is None else ((at - self._start) % self._cycle) / self._cycle

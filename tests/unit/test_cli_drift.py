@@ -11,7 +11,8 @@ from daemon.ledger.detectors import RaisedAlarm, StoredDetector
 from daemon.ledger.reasons import ReasonLedger
 from daemon.screens.story import add_changes
 from daemon.views.explanation import explanation_of
-from monitors.edetector import DetectorState, Stake
+from monitors.edetector import DetectorState
+from monitors.stakes import Stake
 from monitors.types import PLAIN_ASPECTS, Aspect, DomainView, Explanation, Outcome, WordEffect
 from tests.factories_cli import type_to
 from tests.factories_daemon import Line, a_line

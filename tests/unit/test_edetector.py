@@ -7,7 +7,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from monitors.edetector import DetectorState, EDetector, Stake
+from monitors.edetector import DetectorState, EDetector
+from monitors.stakes import Stake
 from monitors.types import PLAIN_ASPECTS, Aspect, Sample, Turn
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)

@@ -32,7 +32,8 @@ from daemon.spans import span_words
 from daemon.stages.judging import JudgingStage
 from daemon.stages.watching import WatchingStage
 from daemon.stages.widening import WideningStage
-from monitors.edetector import DetectorState, EDetector, Stake
+from monitors.edetector import DetectorState, EDetector
+from monitors.stakes import Stake
 from monitors.suite import MonitorSettings
 from monitors.types import Aspect, Outcome, Sample
 from tests.factories_ledger import NOW, a_batch, a_ledger, a_talk, spread
