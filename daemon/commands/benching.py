@@ -128,6 +128,7 @@ def _measured(
 ) -> "Result":
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+    from daemon.tether import end_with_parent
     from monitors.bench.benchmark import benchmark
 
     columns = (
@@ -150,6 +151,7 @@ def _measured(
             worlds,
             design,
             processes=processes,
+            begin_process=end_with_parent,
             journal=journal,
             on_start=announce,
             on_progress=lambda done, total: bar.update(task, completed=done, total=total),

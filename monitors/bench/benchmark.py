@@ -1,6 +1,7 @@
 """The whole benchmark: all trials, on one process or several, and what they come to."""
 
 import multiprocessing
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
@@ -55,14 +56,16 @@ def benchmark(
     design: Design,
     *,
     processes: int,
+    begin_process: Callable[[int], None],
     on_start: Callable[[int, float], None],
     on_progress: Progress,
     journal: Journal,
 ) -> Result:
     """Run all trials that the journal does not know.
 
-    ``on_start`` gets how many there are, and about how many seconds they take on one core; ``on_progress`` how much
-    is done, and of how much, in conversations of streams.
+    ``begin_process`` is called in each process, where there are several, with the pid of this one. ``on_start`` gets how
+    many trials there are, and about how many seconds they take on one core; ``on_progress`` how much is done, and of how
+    much, in conversations of streams.
     """
     trials, alone = plan(worlds, design), design.alone
     left = [(place, trial) for place, trial in enumerate(trials) if place not in journal.outcomes]
@@ -78,7 +81,9 @@ def benchmark(
     total = sum(trial.weight for trial in trials)
     done = total - sum(trial.weight for _, trial in left)
     for place, found in (
-        _in_turn(left, alone=alone) if processes == 1 else _spread(left, processes, alone=alone)
+        _in_turn(left, alone=alone)
+        if processes == 1
+        else _spread(left, processes, begin_process, alone=alone)
     ):
         journal.keep_outcomes(place, found)
         done += trials[place].weight
@@ -117,11 +122,12 @@ def _in_turn(left: Iterable[tuple[int, Trial]], *, alone: bool) -> Iterator[tupl
 
 
 def _spread(
-    left: Iterable[tuple[int, Trial]], processes: int, *, alone: bool
+    left: Iterable[tuple[int, Trial]], processes: int, begin: Callable[[int], None], *, alone: bool
 ) -> Iterator[tuple[int, Sequence[Outcome]]]:
     """Yield places of trials with their outcomes as they come."""
     waiting, going = iter(left), dict[Future[Sequence[Outcome]], int]()
-    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, context, initializer=begin, initargs=(os.getpid(),)) as pool:
         while True:
             for place, trial in islice(waiting, _AHEAD * processes - len(going)):
                 going[pool.submit(_outcomes, place, trial, alone)] = place
