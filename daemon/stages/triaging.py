@@ -127,7 +127,14 @@ class TriagingStage:
         if judged == self._looked_at or self._busy():
             return None
         alarm, reference, live = self._alarm(), self._windows.reference(), self._live()
-        if alarm is None or reference is None or reference.range is None or live is None:
+        # One that stands by itself waits for the next window, too: before, there is too little to look at.
+        if (
+            alarm is None
+            or alarm.window >= judged
+            or reference is None
+            or reference.range is None
+            or live is None
+        ):
             self._looked_at = judged
             return None
         _log.info(

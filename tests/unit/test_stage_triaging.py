@@ -280,6 +280,26 @@ def test_where_users_only_fall_silent_how_they_give_feedback_is_to_be_looked_at(
     assert "(loss " in world.found.reason
 
 
+def test_an_alarm_that_stands_by_itself_is_looked_into_once_there_is_something_to_look_at(
+    world: World,
+) -> None:
+    """Replies change within twenty conversations, and twenty tell nothing about harm."""
+    world.read([a_talk(n) for n in range(60, 100)])
+    numbers = {"evidence_reply": 9e4, "evidence_input": 1.0}
+    world.judge("e_detector", numbers)
+    alarm = world.windows.alarm(after_seq=0)
+    assert alarm is not None
+    assert alarm.confirmed
+
+    world.turn()
+    assert world.triages.newest(9) == []
+
+    world.read([a_talk(n) for n in range(100, 140)])
+    world.judge("mmd")
+    world.turn()
+    assert len(world.triages.newest(9)) == 1
+
+
 def test_answers_that_change_are_for_retrieval_and_shown(world: World) -> None:
     world.change([says(n, "What is the dollar worth today?", f"It is {n}.5 yuan.") for n in range(60, 140)])
 
