@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 
@@ -55,17 +55,15 @@ class Draws:
     ) -> None:
         """``partial``: the reference has not lived through the stream's cycle."""
         self.aspects = sorted(aspects)
-        times = [sample.at for sample, _ in members]
-        span = max(times) - min(times) if times else timedelta()
+        earliest, latest = core([sample.at for sample, _ in members]) if members else (MONDAY, MONDAY)
+        span = latest - earliest
         by_week = span >= WEEK and len(members) * _OF_WEEK >= _ENOUGH
         self._cycle = WEEK if by_week else DAY if span >= DAY else None
         share = 1.0 if self._cycle is None else _OF_WEEK if by_week else _OF_DAY
         self._start, self._wraps = MONDAY, True
-        if partial and times:
-            earliest, latest = core(times)
-            if latest - earliest < DAY:  # a part of a day has ends, and they are no neighbours
-                self._cycle, self._start, self._wraps = DAY, earliest - NEAR, False
-                share = min(1.0, _OF_PART / max((latest - earliest) / DAY, _OF_PART))
+        if partial and members and span < DAY:  # a part of a day has ends, and they are no neighbours
+            self._cycle, self._start, self._wraps = DAY, earliest - NEAR, False
+            share = min(1.0, _OF_PART / max(span / DAY, _OF_PART))
         users = len({sample.group for sample, _ in members})
         alike = max(1, round(share * users))  # users, as what one says depends on what he said
         #: Standard deviations that a bet forgoes, as the mean of so few may be off.

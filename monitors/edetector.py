@@ -43,7 +43,7 @@ from monitors.draws import Draws, Found, said_together
 from monitors.hyperplanes import centre_of
 from monitors.late import LATE, Heard, LateBets, Signal, experts_of, keys_of
 from monitors.stakes import DOUBT, Stake, fitting, late_stake, staked
-from monitors.times import DAY, spanned_days
+from monitors.times import spanned_days
 from monitors.tokens import tokens_of
 from monitors.types import PLAIN_ASPECTS, Aspect, Sample
 from monitors.users import LONGEST_BLOCK, Block, block_for, firsts
@@ -239,8 +239,7 @@ def _late_bets(
     *,
     apart: int,
 ) -> dict[Aspect, LateBets]:
-    times = [sample.at for sample in reference]
-    by_day = bool(times) and max(times) - min(times) >= DAY
+    by_day = spanned_days(reference) >= 1
     groups = {key: sample.group for key, sample in recent.items()}
     return {
         aspect: LateBets(

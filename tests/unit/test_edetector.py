@@ -7,8 +7,10 @@ from itertools import product
 import numpy as np
 import pytest
 
+from monitors.draws import Draws
 from monitors.edetector import DetectorState, EDetector
 from monitors.stakes import Stake
+from monitors.tokens import tokens_of
 from monitors.types import PLAIN_ASPECTS, Aspect, Sample, Turn
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)
@@ -421,3 +423,15 @@ def test_what_has_no_vector_is_not_bet_on_by_meaning_and_costs_the_others_nothin
 
     assert without.state.stakes[Aspect.EMBEDDING].wealth == 1.0
     assert without.state.stakes[Aspect.INPUT].wealth == pytest.approx(plain.state.stakes[Aspect.INPUT].wealth)
+
+
+def test_one_wrong_clock_makes_no_day_of_an_hour() -> None:
+    """Else what is compared would come from a quarter of the reference, for a cycle that nobody saw."""
+    hour = [replace(talk, at=AT + timedelta(seconds=9 * n)) for n, talk in enumerate(reference())]
+    wrong = [*hour[:-1], replace(hour[-1], at=AT - timedelta(days=900))]
+    found = [(talk, tokens_of(talk)) for talk in hour]
+
+    right = Draws(found, PLAIN_ASPECTS)
+    off = Draws([(talk, tokens_of(talk)) for talk in wrong], PLAIN_ASPECTS)
+
+    assert off.luck == right.luck
