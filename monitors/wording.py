@@ -18,11 +18,19 @@ Floats = NDArray[np.float64]
 def changed_words(said: Pieces, is_new: NDArray[np.bool_], *, limit: int) -> list[Change]:
     """Return at most ``limit`` words whose share of the text changed, surest first. ``is_new``: the window's rows.
 
-    A word within another that changed the same way, as Chinese ones often are, is left out.
+    Half of them are such as the window has more of, as far as there are so many: where a topic or a language takes
+    another's place, what is gone is surer than what is new. A word within another that changed the same way, as Chinese
+    ones often are, is left out.
     """
     z = log_odds(said, is_new)
-    found = (i for i in surest_first(said.names, z) if abs(z[i]) >= TELLING)
-    return apart(changes("word", said, is_new, z, found), limit=limit)
+    found = [i for i in surest_first(said.names, z) if abs(z[i]) >= TELLING]
+    more, less = (
+        apart(changes("word", said, is_new, z, [i for i in found if sign * z[i] > 0]), limit=limit)
+        for sign in (1, -1)
+    )
+    named = more[: max(limit - limit // 2, limit - len(less))]
+    named += less[: limit - len(named)]
+    return sorted(named, key=lambda change: -abs(change.score))
 
 
 def log_odds(said: Pieces, is_new: NDArray[np.bool_]) -> Floats:

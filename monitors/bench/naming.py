@@ -1,6 +1,5 @@
 """How often the words that an explanation names are those of what is new."""
 
-import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -13,14 +12,15 @@ from monitors.bench.worlds import World
 from monitors.pieces import Pieces, pieces_of
 from monitors.texts import user_text, words
 from monitors.types import Sample
-from monitors.wording import changed_words, log_odds, surest_first
+from monitors.wording import changed_words
 
 WINDOW = 100  # conversations, as the daemon judges them by default
 NAMED = 10  # words that are named, at most
-_TELLING = 20  # words that tell best, on all there is, what is new from what was there
-_LOOKED_AT = 2_000  # conversations of either side, for that
+#: A word is of what is new if its share of all words there is so many times that of all words of what was before.
+_TIMES = 2.0
 _CHARACTERS = 4_000
 _LEAST_SHARE = 0.2
+_MOST = 0.5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,8 +30,9 @@ class Named:
     family: str
     share: float
     windows: int
-    hits: int  # windows in which one of the most telling words is among those named
-    rightly: float  # share of the words named as new that are among the most telling, on average
+    hits: int  # windows in which one of the words named as more common, at least, is of what is new
+    mostly: int  # windows in which most of them are
+    rightly: float  # share of them that are, on average over the windows
 
 
 def naming(worlds: Sequence[World], design: Design) -> Iterator[Named]:
@@ -47,33 +48,32 @@ def naming(worlds: Sequence[World], design: Design) -> Iterator[Named]:
                 share=share,
                 windows=len(rights),
                 hits=sum(right > 0 for right in rights),
+                mostly=sum(right > _MOST for right in rights),
                 rightly=float(np.mean(rights)),
             )
 
 
 def _rightly(world: World, share: float, design: Design, number: int) -> float:
-    """Return the share of the words named as new in a window right after a change that are telling; 0 where none is."""
+    """Return the share of the words named as more common in a window right after a change that are of what is new."""
     length = replace(design.size.length, after=WINDOW)
     seed = f"{design.seed}/named/{world.family}/{world.name}/{share}/{number}"
     stream = make(world, Kind.ABRUPT, share=share, length=length, seed=seed)
     both = [*stream.reference, *stream.samples[stream.change_at :]]
-    changes = changed_words(_said(both), np.arange(len(both)) >= len(stream.reference), limit=NAMED)
-    new = [change.name for change in changes if change.score > 0]
-    return sum(name in _telling(world) for name in new) / len(new) if new else 0.0
+    named = changed_words(_said(both), np.arange(len(both)) >= len(stream.reference), limit=NAMED)
+    new = [change.name for change in named if change.score > 0]
+    return sum(name in _new_words(world) for name in new) / len(new) if new else 0.0
 
 
-def _telling(world: World) -> frozenset[str]:
+def _new_words(world: World) -> frozenset[str]:
     known = _known()
     if (key := f"{world.family}/{world.name}") not in known:
-        draw = random.Random(0)  # noqa: S311 - not a secret
-        everything = [sample for regime in world.before.values() for sample in regime]
-        before, after = (
-            draw.sample(list(side), min(_LOOKED_AT, len(side))) for side in (everything, world.after)
+        before = [sample for regime in world.before.values() for sample in regime]
+        said = _said([*before, *world.after])
+        past, new = (
+            np.asarray(said.has[rows].sum(axis=0)).ravel() / said.totals[rows].sum()
+            for rows in (slice(len(before)), slice(len(before), None))
         )
-        said = _said([*before, *after])
-        z = log_odds(said, np.arange(len(before) + len(after)) >= len(before))
-        newest = [i for i in surest_first(said.names, z) if z[i] > 0][:_TELLING]
-        known[key] = frozenset(said.names[i] for i in newest)
+        known[key] = frozenset(said.names[i] for i in np.flatnonzero(new > _TIMES * past))
     return known[key]
 
 

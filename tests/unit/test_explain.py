@@ -22,6 +22,17 @@ def test_new_words_and_lost_words_are_named() -> None:
     assert found.share_new > 0.7
 
 
+def test_what_is_new_is_named_though_what_is_gone_is_surer() -> None:
+    """English gives way to Chinese: each English word is gone for sure, each Chinese one is rare."""
+    pairs = [a + b for a in "天地玄黄宇宙洪荒日月" for b in "盈昃辰宿列张寒来暑往"]
+    window = made_of(pairs, 60, seed=1, joined="，")
+
+    found = explain(a_window(window), a_reference(made_of(TEA + BANK, 300, seed=2)), limit=8)
+
+    assert words_of(found, more=False) <= {*TEA, *BANK}
+    assert len(words_of(found, more=True)) == len(words_of(found, more=False)) == 4
+
+
 def test_chinese_words_are_named() -> None:
     found = explain(
         a_window(made_of(退, 50, seed=1, joined="，")), a_reference(made_of(茶, 200, seed=2, joined="，"))
