@@ -1,6 +1,5 @@
 """Finds the conversations that count: of each user the first in each block, by all that the ledger holds of him."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from daemon.facts import SeqRange, StoredConversation, StoredReference
@@ -41,6 +40,5 @@ class Counting:
 
     def within(self, span: SeqRange, block: int) -> Counted:
         """Return those of a range; where none counts, as one user sent all of them, all."""
-        talks: Sequence[StoredConversation] = self._conversations.between(span)
-        counting = self._conversations.counting(talks, block)
-        return Counted(talks=counting or list(talks), block=block, of=len(talks))
+        talks = self._conversations.between(span)
+        return Counted(talks=self._conversations.counting(talks, block) or talks, block=block, of=len(talks))

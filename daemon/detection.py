@@ -7,7 +7,7 @@ from daemon.ledger.detectors import RaisedAlarm
 from daemon.standing import DETECTOR
 from monitors.edetector import DetectorState
 from monitors.late import Heard
-from monitors.leading import EVIDENCE
+from monitors.leading import DOUBT, EVIDENCE
 from monitors.stakes import Stake
 from monitors.types import Aspect, Finding, Verdict
 
@@ -23,8 +23,6 @@ _SAID: Mapping[Aspect, str] = {
     Aspect.CONCEPT: "the live version's loss",
     Aspect.EMBEDDING: "what users mean, by the embedding model",
 }
-#: Aspects with at least this much evidence are named; by chance one is as sure once in so many conversations.
-_TELLING = 100.0
 
 
 def state_json(state: DetectorState) -> dict[str, Any]:
@@ -100,7 +98,7 @@ def alarm_verdict(
     """Return the detector's verdict on the window whose conversation raised an alarm. ``caution``: what it can't tell."""
     wealth = sum(raised.evidence.values()) / len(raised.evidence)
     telling = sorted(
-        (Aspect(name) for name, evidence in raised.evidence.items() if evidence >= _TELLING),
+        (Aspect(name) for name, evidence in raised.evidence.items() if evidence >= DOUBT),
         key=lambda aspect: -raised.evidence[aspect],
     )
     what = ", ".join(_SAID[aspect] for aspect in telling)

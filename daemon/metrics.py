@@ -1,7 +1,6 @@
 """The catalogue of metrics: every ``retuned_*`` series with its type, unit, labels and meaning."""
 
 from importlib.metadata import version as installed_version
-from math import log10
 from typing import Literal, TypeAlias, get_args
 
 from daemon.bad_record import Reason
@@ -9,6 +8,7 @@ from daemon.facts import Action, HaltKind, RunState, Trigger
 from daemon.hygiene.redaction import PersonalData
 from daemon.instruments import Counter, Declare, Entry, Family, Gauge, Readings
 from learners.types import Progress
+from monitors.level import score_of
 from monitors.types import Aspect, Finding, Outcome, Verdict
 from registry.names import VersionName
 from registry.types import GateReport, GateVerdict, Promotion, PromotionKind
@@ -26,7 +26,7 @@ Pruned: TypeAlias = Literal[
 ActorKind: TypeAlias = Literal["daemon", "operator"]
 
 _ENDED = (RunState.FINISHED, RunState.FAILED, RunState.CANCELLED)
-_COLUMNS, _SMALLEST_P = "columns", 1e-300  # the monitor with a test a column
+_COLUMNS = "columns"  # the monitor with a test a column
 _UP_TO_SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 _UP_TO_MINUTES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 _UP_TO_HOURS = (30.0, 60.0, 120.0, 300.0, 600.0, 1_800.0, 3_600.0, 7_200.0, 14_400.0, 28_800.0)
@@ -172,7 +172,7 @@ class DriftMetrics:
         if verdict.monitor == _COLUMNS:
             self._columns.replace(
                 {
-                    (name.removeprefix("p_"),): -log10(max(p, _SMALLEST_P)) / verdict.threshold
+                    (name.removeprefix("p_"),): score_of(p) / verdict.threshold
                     for name, p in verdict.numbers.items()
                 }
             )

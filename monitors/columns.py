@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import log10
 
 import pandas as pd
 from scipy.stats import chi2_contingency
@@ -10,14 +9,13 @@ from scipy.stats import chi2_contingency
 from monitors.descriptors import CATEGORICAL, NUMERIC, describe_both
 from monitors.engine import ColumnType, Metric, StatTest, ValueDrift, register_stattest, run
 from monitors.evidence import Minimum, caps, ranks, too_little
-from monitors.level import false_alarm_level
+from monitors.level import false_alarm_level, score_of
 from monitors.types import Finding, Reference, Verdict, Window
 
 NAME = "columns"
 _HOMOGENEITY = "homogeneity"
 #: Cells below this make the chi-square distribution wrong (Cochran's rule).
 _LEAST_EXPECTED = 5
-_SMALLEST_P = 1e-300
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,7 +33,7 @@ class ColumnsMonitor:
 
     def judge(self, window: Window, reference: Reference) -> Verdict:
         """Judge through Evidently's report: the verdict's p-values are the report's numbers."""
-        threshold = -log10(self._column_level(window))
+        threshold = score_of(self._column_level(window))
         missing = too_little(self.name, window, reference, self.minimum, threshold=threshold)
         if missing is not None:
             return missing
@@ -72,8 +70,8 @@ class ColumnsMonitor:
             monitor=self.name,
             window_id=window.id,
             finding=Finding.DRIFT if changed else Finding.STABLE,
-            score=-log10(max(smallest, _SMALLEST_P)),
-            threshold=-log10(level),
+            score=score_of(smallest),
+            threshold=score_of(level),
             reason=reason,
             numbers={f"p_{column}": p for column, p in p_values.items()},
         )

@@ -42,7 +42,8 @@ from monitors.cycles import KnownTimes
 from monitors.draws import Draws, Found, said_together
 from monitors.hyperplanes import centre_of
 from monitors.late import LATE, Heard, LateBets, Signal, experts_of, keys_of
-from monitors.stakes import DOUBT, Stake, fitting, late_stake, staked
+from monitors.leading import DOUBT
+from monitors.stakes import Stake, fitting, late_stake, staked
 from monitors.times import spanned_days
 from monitors.tokens import tokens_of
 from monitors.types import PLAIN_ASPECTS, Aspect, Sample

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from monitors.types import Aspect
 
+#: Evidence, N : 1, that chance alone often makes: by chance one is as sure once in so many conversations.
+DOUBT = 100.0
 EVIDENCE = "evidence_"  # what the names of these numbers begin with; the aspect's follows
 
 

@@ -7,11 +7,10 @@ import numpy as np
 
 from monitors.betting import EXPERTS, VIEWS, Floats
 from monitors.late import experts_of
+from monitors.leading import DOUBT
 from monitors.types import Aspect
 
 _SHARE = 0.005  # of the wealth that experts even out at each bet
-#: Wealth that chance alone often makes. Where a change began is told by what came above it.
-DOUBT = 100.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,7 +18,9 @@ class Stake:
     """Where the bets on one aspect stand."""
 
     wealth: float = 1.0  # W, above 1: evidence for a change
-    since: int | None = None  # key of the conversation from which on the wealth is above DOUBT
+    since: int | None = (
+        None  # key of the conversation from which on the wealth is above DOUBT: where a change began
+    )
     shares: tuple[float, ...] = (1 / EXPERTS,) * EXPERTS  # of the experts
     spread: tuple[float, ...] = (
         0.0,

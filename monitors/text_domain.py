@@ -1,7 +1,6 @@
 """Can Evidently's domain classifier tell the window's texts from the reference's? A further view on words."""
 
 from dataclasses import dataclass, field
-from math import log10
 
 import numpy as np
 import pandas as pd
@@ -18,14 +17,13 @@ from monitors.engine import (
     run,
 )
 from monitors.evidence import Minimum, caps, inconclusive, ranks, too_little
-from monitors.level import false_alarm_level
+from monitors.level import false_alarm_level, score_of
 from monitors.texts import user_text, words
 from monitors.types import Finding, Reference, Sample, Verdict, Window
 
 NAME = "text_domain"
 TEXT = "said_once"
 _TEST = "text_domain"
-_SMALLEST_P = 1e-300
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,12 +43,12 @@ class TextDomainMonitor:
     def judge(self, window: Window, reference: Reference) -> Verdict:
         """Judge through Evidently's report: the verdict's p-value is the report's number."""
         level = false_alarm_level(window, self.conversations_between_false_alarms)
-        missing = too_little(self.name, window, reference, self.minimum, threshold=-log10(level))
+        missing = too_little(self.name, window, reference, self.minimum, threshold=score_of(level))
         if missing is not None:
             return missing
         past, current = domain_column(reference, window)
         if not any(words(text) for side in (current, past) for text in side[TEXT].dropna()):
-            return inconclusive(self.name, window, "there are no words to compare", threshold=-log10(level))
+            return inconclusive(self.name, window, "there are no words to compare", threshold=score_of(level))
         snapshot = run([self.metric(window)], window=current, reference=past)
         (value,) = snapshot.metric_results.values()
         return _verdict(self.name, window, float(value.value), level)
@@ -78,8 +76,8 @@ def _verdict(name: str, window: Window, p_value: float, level: float) -> Verdict
         monitor=name,
         window_id=window.id,
         finding=Finding.DRIFT if drifted else Finding.STABLE,
-        score=-log10(max(p_value, _SMALLEST_P)),
-        threshold=-log10(level),
+        score=score_of(p_value),
+        threshold=score_of(level),
         reason=f"a classifier of words {'tells' if drifted else 'does not tell'} window and reference apart"
         f" (p = {p_value:.2g}, level {level:.2g})",
         numbers={"p_value": p_value, "level": level},

@@ -34,6 +34,7 @@ from daemon.ledger.reference_rows import (
 from daemon.ledger.tables import alarms, conversations, detectors, references, windows
 from daemon.ledger.triages import answered_until
 from daemon.spans import next_span
+from monitors.leading import DOUBT
 from monitors.times import core
 
 
@@ -43,10 +44,6 @@ class Stays(StrEnum):
     BY_HAND = "by_hand"
     CAME_BACK = "came_back"  # with a version that was rolled back to
     NOT_HELPED = "not_helped"  # training can't help with a change from it
-
-
-#: Evidence for a change, N : 1.
-_DOUBT = 100.0
 
 
 class TooFewConversations(DaemonError):
@@ -116,8 +113,8 @@ class ReferenceLedger:
         """Draw the reference anew from all that was judged against it, too, where it then spans twice the time or ``days``.
 
         What a detector raised an alarm in that is not judged yet is left out. Returns the wider one; None where nothing
-        changes: it spans enough, there is evidence for a change from it, an operator fixed or froze it, a rollback brought it back, training can't help with a
-        change that was found against it, or too little came since.
+        changes: it spans enough, there is evidence for a change from it, it ``stays``, an operator froze it, or too little
+        came since.
         """
         with self._reads.begin() as connection:
             if _wider(connection, days) is None:
@@ -259,7 +256,7 @@ def _stays(connection: Connection, reference: StoredReference) -> Stays | None:
 def _in_doubt(connection: Connection, reference_id: int) -> bool:
     """Whether the detector has evidence for a change from a reference that chance seldom makes."""
     state = connection.scalar(select(detectors.c.state).where(detectors.c.reference_id == reference_id)) or {}
-    return any(stake["wealth"] > _DOUBT for stake in state.get("stakes", {}).values())
+    return any(stake["wealth"] > DOUBT for stake in state.get("stakes", {}).values())
 
 
 def _insert(

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 
 import numpy as np
 
@@ -37,10 +36,11 @@ class Named:
 
 def naming(worlds: Sequence[World], design: Design) -> Iterator[Named]:
     """Name the words of one window of each trial, for each family and each share from a fifth on."""
-    for family, found in by_family(worlds).items():
+    for family, every in by_family(worlds).items():
+        found = [(world, _new_words(world)) for world in every[: design.size.trials]]
         for share in (share for share in design.size.shares if share >= _LEAST_SHARE):
             rights = [
-                _rightly(found[number % len(found)], share, design, number)
+                _rightly(*found[number % len(found)], share, design, number)
                 for number in range(design.size.trials)
             ]
             yield Named(
@@ -53,7 +53,7 @@ def naming(worlds: Sequence[World], design: Design) -> Iterator[Named]:
             )
 
 
-def _rightly(world: World, share: float, design: Design, number: int) -> float:
+def _rightly(world: World, truly: frozenset[str], share: float, design: Design, number: int) -> float:
     """Return the share of the words named as more common in a window right after a change that are of what is new."""
     length = replace(design.size.length, after=WINDOW)
     seed = f"{design.seed}/named/{world.family}/{world.name}/{share}/{number}"
@@ -61,25 +61,17 @@ def _rightly(world: World, share: float, design: Design, number: int) -> float:
     both = [*stream.reference, *stream.samples[stream.change_at :]]
     named = changed_words(_said(both), np.arange(len(both)) >= len(stream.reference), limit=NAMED)
     new = [change.name for change in named if change.score > 0]
-    return sum(name in _new_words(world) for name in new) / len(new) if new else 0.0
+    return sum(name in truly for name in new) / len(new) if new else 0.0
 
 
 def _new_words(world: World) -> frozenset[str]:
-    known = _known()
-    if (key := f"{world.family}/{world.name}") not in known:
-        before = [sample for regime in world.before.values() for sample in regime]
-        said = _said([*before, *world.after])
-        past, new = (
-            np.asarray(said.has[rows].sum(axis=0)).ravel() / said.totals[rows].sum()
-            for rows in (slice(len(before)), slice(len(before), None))
-        )
-        known[key] = frozenset(said.names[i] for i in np.flatnonzero(new > _TIMES * past))
-    return known[key]
-
-
-@cache
-def _known() -> dict[str, frozenset[str]]:
-    return {}
+    before = [sample for regime in world.before.values() for sample in regime]
+    said = _said([*before, *world.after])
+    past, new = (
+        np.asarray(said.has[rows].sum(axis=0)).ravel() / said.totals[rows].sum()
+        for rows in (slice(len(before)), slice(len(before), None))
+    )
+    return frozenset(said.names[i] for i in np.flatnonzero(new > _TIMES * past))
 
 
 def _said(samples: Sequence[Sample]) -> Pieces:
