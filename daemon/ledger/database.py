@@ -2,6 +2,7 @@
 
 import sqlite3
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +36,8 @@ from daemon.ledger.tables import LEADER, identity, lease
 _SCHEMA_LOCK, _INTAKE_LOCK = 0x72657474, 0x72657475
 #: A replica that is stopped inside a transaction must not hold its locks against the others for longer.
 _IDLE_IN_TRANSACTION_MS = 10_000
+#: How long a statement waits for another connection's lock, and how often it is tried where SQLite does not wait itself.
+_SQLITE_WAITS_S, _SQLITE_RETRIES_S = 10.0, 0.01
 _MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
 
@@ -66,7 +69,7 @@ def connect(url: str) -> Engine:
         return _connect_server(parsed)
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(parsed, connect_args={"timeout": 10}, poolclass=QueuePool)
+    engine = create_engine(parsed, connect_args={"timeout": _SQLITE_WAITS_S}, poolclass=QueuePool)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     event.listen(engine, "begin", _check_fence)
@@ -155,14 +158,27 @@ def reader(engine: Engine) -> Engine:
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # transactions are begun below, not by the driver
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "foreign_keys=ON",
-        "secure_delete=ON",
-        "busy_timeout=10000",
-    ):
+    _write_ahead(connection)
+    for pragma in ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Have readers and the writer not wait for each other.
+
+    Of replicas that make a ledger at once SQLite tells all but one that it is locked, without waiting as it does
+    elsewhere: it would have to upgrade a read lock.
+    """
+    deadline = time.monotonic() + _SQLITE_WAITS_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").close()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_SQLITE_RETRIES_S)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

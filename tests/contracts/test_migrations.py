@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
+from threading import Barrier
 from typing import TypeAlias
 
 import pytest
@@ -139,6 +140,22 @@ def test_replicas_that_start_together_migrate_once(database: str, opened: Opener
         engines = list(starters.map(opened, [database] * 3))
 
     assert [LedgerCounts(engine).windows().closed for engine in engines] == [0, 0, 0]
+
+
+def test_replicas_may_make_a_ledger_file_at_the_same_moment(tmp_path: Path) -> None:
+    """SQLite turns some of them away, about one in twenty, rather than have them wait."""
+    at_once = Barrier(3)
+
+    def start(url: str) -> None:
+        engine = connect(url)
+        at_once.wait()
+        with engine.begin():
+            pass
+        engine.dispose()
+
+    with ThreadPoolExecutor(3) as starters:
+        for number in range(60):
+            list(starters.map(start, [f"sqlite:///{tmp_path}/{number}.db"] * 3))
 
 
 def test_opening_again_changes_nothing(database: str, opened: Opener) -> None:
