@@ -11,6 +11,9 @@ with warnings.catch_warnings():
     from kafka.consumer import group as consumer_group  # type: ignore[import-untyped]
     from kafka.consumer.fetcher import Fetcher  # type: ignore[import-untyped]
     from kafka.consumer.subscription_state import ConsumerRebalanceListener  # type: ignore[import-untyped]
+    from kafka.coordinator.base import MemberState  # type: ignore[import-untyped]
+    from kafka.coordinator.consumer import ConsumerCoordinator  # type: ignore[import-untyped]
+    from kafka.future import Future  # type: ignore[import-untyped]
     from kafka.net.compat import KafkaNetClient  # type: ignore[import-untyped]
     from kafka.net.manager import KafkaConnectionManager  # type: ignore[import-untyped]
     from kafka.net.selector import NetworkSelector  # type: ignore[import-untyped]
@@ -21,15 +24,18 @@ with warnings.catch_warnings():
 
 __all__ = [
     "ClientPartition",
+    "ConsumerCoordinator",
     "ConsumerRebalanceListener",
     "DefaultRecordBatch",
     "Fetcher",
+    "Future",
     "KafkaAdminClient",
     "KafkaConnectionManager",
     "KafkaConsumer",
     "KafkaNetClient",
     "KafkaProducer",
     "LegacyRecordBatch",
+    "MemberState",
     "NetworkSelector",
     "OffsetAndMetadata",
     "consumer_group",

@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterable, Mapping
 from daemon.decompression import AllowanceSpent, TooLarge
 from daemon.kafka.batches import Unreadable, allowed, let_go
 from daemon.kafka.connection import METADATA_TIMEOUT_MS, Client, connection, unreachable
+from daemon.kafka.joining import TakingUpCoordinator
 from daemon.kafka.library import (
     ClientPartition,
     ConsumerRebalanceListener,
     KafkaConsumer,
     KafkaNetClient,
     OffsetAndMetadata,
+    consumer_group,
     kafka_errors,
 )
 from daemon.kafka.records import SLICE_S, raw_record
@@ -43,6 +45,8 @@ _LONGEST_SILENCE_S = _METADATA_MAX_AGE_MS / 1000 + 2
 #: A group takes some seconds to form, so much longer is too long without partitions.
 _UNASSIGNED_S, _UNASSIGNED_MOST_S = 12.0, 600.0
 _LEAVING_S = 1.0
+
+consumer_group.ConsumerCoordinator = TakingUpCoordinator  # the client names the class itself
 
 
 class KafkaSource:

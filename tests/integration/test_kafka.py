@@ -14,11 +14,12 @@ from daemon.kafka import (
     create_topic,
 )
 from daemon.kafka_settings import KafkaSettings
-from daemon.streams import BrokerUnreachable, OffsetLost, TopicPartition
+from daemon.streams import BrokerUnreachable, OffsetLost, RawRecord, TopicPartition
 from tests.factories_intake import kafka_settings
 from tests.reading import (
     fill,
     polled,
+    records_of,
     source_of,
     took,
     wait_until,
@@ -134,6 +135,26 @@ def test_closing_a_sink_with_a_dead_broker_is_quick_and_admits_the_loss(
 
     assert not sink.close(2)
     assert time.monotonic() - start < 5
+
+
+def test_a_member_whose_joining_ends_between_two_polls_gets_its_partitions(
+    own_broker: LocalBroker, topic: str
+) -> None:
+    """The broker lets a group form for a second, so that after a pause of more it has always answered meanwhile."""
+    settings = kafka_settings(own_broker.bootstrap, topic)
+    create_topic(settings, topic, partitions=1)
+    fill(settings, b"1")
+    source = source_of(settings)
+    records: list[RawRecord] = []
+
+    def polls_after_a_pause() -> bool:
+        time.sleep(1.1)
+        return len(records_of(source, records)) == 1
+
+    try:
+        wait_until(polls_after_a_pause, seconds=20)
+    finally:
+        source.close(2)
 
 
 def test_a_topic_that_was_made_anew_is_refused_rather_than_skipped(
