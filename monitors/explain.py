@@ -10,7 +10,7 @@ import pandas as pd
 from monitors.defects import defects_of
 from monitors.descriptors import CATEGORICAL, NUMERIC, describe_both
 from monitors.domain_view import domain_view
-from monitors.evidence import alike
+from monitors.evidence import PER_USER, alike
 from monitors.examples import closeness, closest
 from monitors.novelty import newness, share_new
 from monitors.pieces import LEAST_GROUPS, pieces_of
@@ -20,8 +20,6 @@ from monitors.topics import changed_topics
 from monitors.types import Aspect, Change, Explanation, Reference, Sample, Window
 from monitors.wording import changed_words
 
-#: Conversations of one user that count on the smaller side, so that nobody is mistaken for a trend.
-_PER_GROUP = 3
 #: Characters of a text that are looked at; what a conversation is about shows in them.
 _CHARACTERS = 4_000
 _TELLING = 3.0  # z-score
@@ -38,7 +36,7 @@ def explain(
     Each kind has the most telling first, ``limit`` of each at most. Needs samples on both sides. Empty texts are fine;
     they explain nothing. A word, or a piece of one, that fewer than three users say is never named.
     """
-    past, current = alike(reference.samples, window.samples, _PER_GROUP)
+    past, current = alike(reference.samples, window.samples, PER_USER)
     said = reply_text if leading is Aspect.REPLY else user_text
     if leading is Aspect.REPLY:
         past = _answered_by_the_same(past, current) or past

@@ -12,15 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from monitors.evidence import Minimum, alike, inconclusive, too_little
+from monitors.evidence import PER_USER, Minimum, alike, inconclusive, too_little
 from monitors.features import text_features
 from monitors.permutation import PermutationTest, permutation_test
 from monitors.texts import user_text
 from monitors.types import Finding, Reference, Sample, Verdict, Window
 
 NAME = "recurrence"
-#: Conversations of one user that count on the smaller side, as in the discrepancy test.
-_PER_GROUP = 3
 #: One in so many true returns is not recognised for this alone; larger: more that only resemble are.
 _FIT_LEVEL = 0.05
 #: Standard errors by which the current reference has to be farther than the earlier one.
@@ -92,8 +90,8 @@ def _title(reference: Reference) -> str:
 
 
 def _fit(window: Window, current: Reference, earlier: Reference, seed: int) -> _Fit:
-    past, fresh = alike(current.samples, window.samples, _PER_GROUP)
-    sides = [past, alike(earlier.samples, window.samples, _PER_GROUP)[0], fresh]
+    past, fresh = alike(current.samples, window.samples, PER_USER)
+    sides = [past, alike(earlier.samples, window.samples, PER_USER)[0], fresh]
     features = text_features([user_text(sample) for side in sides for sample in side])
     kernel = (features @ features.T).toarray()
     side = np.repeat(np.arange(3), [len(found) for found in sides])

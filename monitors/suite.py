@@ -90,10 +90,12 @@ def judge(
         return _explained(unknown, window, reference, settings) if settings.alarmed else unknown
     found = {name: _or_reason(_asked(name, window, alike, settings)) for name in settings.monitors}
     verdicts = tuple(
-        inconclusive(name, window, f"the monitor failed: {said}") if isinstance(said, str) else said
+        inconclusive(name, window, f"the monitor failed: {said.reason}")
+        if isinstance(said, _Failed)
+        else said
         for name, said in found.items()
     )
-    failed = tuple(name for name, said in found.items() if isinstance(said, str))
+    failed = tuple(name for name, said in found.items() if isinstance(said, _Failed))
     confirmed = settings.confirming and any(
         verdict.finding is Finding.DRIFT and verdict.monitor in settings.confirm_by for verdict in verdicts
     )
@@ -169,7 +171,9 @@ def _recurrence(
 
     alike = [_compared(window, one, settings) for one in earlier]
     said = _or_reason(lambda: recognise(window, current, alike, minimum=settings.minimum, seed=settings.seed))
-    return (inconclusive(NAME, window, f"the comparison failed: {said}") if isinstance(said, str) else said,)
+    if isinstance(said, _Failed):
+        return (inconclusive(NAME, window, f"the comparison failed: {said.reason}"),)
+    return (said,)
 
 
 def _explanation(window: Window, reference: Reference, settings: MonitorSettings) -> Explanation | None:
@@ -177,7 +181,7 @@ def _explanation(window: Window, reference: Reference, settings: MonitorSettings
 
     limit, seed = settings.explanation_limit, settings.seed
     found = _or_reason(lambda: explain(window, reference, limit=limit, seed=seed, leading=settings.leading))
-    return None if isinstance(found, str) else found
+    return None if isinstance(found, _Failed) else found
 
 
 def _report(
@@ -190,13 +194,18 @@ def _report(
     from monitors.report import packed_report
 
     made = _or_reason(lambda: packed_report(window, reference, verdicts, explanation, settings))
-    return None if isinstance(made, str) else made
+    return None if isinstance(made, _Failed) else made
 
 
-def _or_reason(action: Callable[[], _T]) -> _T | str:
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    reason: str
+
+
+def _or_reason(action: Callable[[], _T]) -> _T | _Failed:
     """Return what the action returns, or why it failed: one failure must not silence the others."""
     try:
         return action()
     except Exception as error:  # noqa: BLE001  whatever it was, the others speak
         _log.exception("judging failed")
-        return f"{type(error).__name__}: {error}"
+        return _Failed(f"{type(error).__name__}: {error}")

@@ -12,17 +12,13 @@ from monitors.engine import (
     SingleValueMetric,
     counter,
 )
-from monitors.evidence import caps, ranks
+from monitors.evidence import PER_USER, caps, ranks
 from monitors.features import text_features
 from monitors.permutation import PermutationTest, permutation_test
 from monitors.texts import user_text
 from monitors.types import Reference, Sample, Window
 
 TEXT, GROUP = "said", "said_by"
-#: Conversations of one user that count on the smaller side. Measured on chit-chat, where one user in a
-#: thousand holds one conversation in six: of windows with 30% new questions, .75 are found without
-#: such a limit, all with 3.
-_PER_GROUP = 3
 
 
 class TextDiscrepancy(SingleValueMetric):  # type: ignore[misc]
@@ -89,7 +85,7 @@ def text_columns(reference: Reference, window: Window) -> tuple[pd.DataFrame, pd
 
     Rows that don't count are missing values, so that other columns can stand beside these.
     """
-    past, current = caps(reference.samples, window.samples, _PER_GROUP)
+    past, current = caps(reference.samples, window.samples, PER_USER)
     return _column(reference.samples, past), _column(window.samples, current)
 
 

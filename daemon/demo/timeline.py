@@ -125,7 +125,7 @@ def _changes(explanation: Mapping[str, object], texts: _Texts) -> Iterator[str]:
     for change in [change for change in changes if change["aspect"] == "descriptor"][:3]:
         yield f"{change['name']}: {_number(change['reference']):.2f} -> {_number(change['window']):.2f}"
     if "share_new" in explanation:
-        yield f"share of the window that is new: {_number(explanation['share_new']):.0%}"
+        yield f"at least {_number(explanation['share_new']):.0%} of the window is new"
     for id_ in _list(explanation.get("examples"))[:_EXAMPLES]:
         if isinstance(id_, str) and id_ in texts:
             yield f"for example: {_opening(texts[id_])}"

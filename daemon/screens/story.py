@@ -110,7 +110,7 @@ def add_triage(tree: Tree, triage: Triage) -> None:
 def add_changes(branch: Tree, explanation: Explanation) -> None:
     """Say what changed: the share that is new, words, characters, topics, descriptors, the classifier, examples."""
     whose = "what users say" if explanation.speaker == "user" else "what the assistant says"
-    branch.add(f"about {explanation.share_new:.0%} of the window is new, by {whose}")
+    branch.add(f"at least {explanation.share_new:.0%} of the window is new, by {whose}, with 90% confidence")
     for topic in explanation.topics[:_TOPICS_SHOWN]:
         named = ", ".join(map(printable, topic.words))
         branch.add(f"topic ({named}): {topic.reference:.1%} -> {topic.window:.1%} of the users")

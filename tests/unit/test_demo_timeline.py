@@ -88,7 +88,7 @@ def test_the_alarm_says_what_changed_with_words_and_examples() -> None:
         "more often: capital",
         "less often: haha",
         "turns: 12.00 -> 2.00",
-        "share of the window that is new: 67%",
+        "at least 67% of the window is new",
         "for example: “What is the capital of Peru?”",
     )
 
