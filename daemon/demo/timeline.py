@@ -46,6 +46,7 @@ class Seen:
     alarmed: bool = False
     triaged: int = 0  # the window whose alarm was looked into
     decision: int = 0
+    decided: str = ""  # as told last
     run: str | None = None
     run_state: RunState | None = None
     candidate: str | None = None
@@ -155,7 +156,10 @@ def _decision(seen: Seen, now: Overview, _: _Texts) -> _Step:
     news = (
         decision.reason.rsplit("; ", 1)[-1] if seen.alarmed else decision.reason
     )  # the alarm was told already
-    return seen, [Event(kind=kind, text=f"decision: {decision.action}: {news}")]
+    text = f"decision: {decision.action}: {news}"
+    if text == seen.decided:
+        return seen, []
+    return replace(seen, decided=text), [Event(kind=kind, text=text)]
 
 
 def _run(seen: Seen, now: Overview, _: _Texts) -> _Step:

@@ -175,6 +175,15 @@ def test_a_pass_is_told_once_though_candidate_and_promotion_both_carry_it() -> N
     assert texts(events).count("the gate on demo-v1: promote") == 1
 
 
+def test_a_decision_that_is_made_again_for_the_same_reason_is_told_once() -> None:
+    seen, _ = told(Seen(), an_overview(decision=a_decision(2)))
+
+    again, events = told(seen, an_overview(decision=a_decision(3)))
+
+    assert events == ()
+    assert again.decision == 3
+
+
 def test_after_the_alarm_a_decision_does_not_repeat_it() -> None:
     decision = replace(a_decision(2), reason="drift since window 6 (words changed; much); waits for run r1")
 
