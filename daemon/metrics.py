@@ -135,7 +135,7 @@ class DriftMetrics:
         self.alarms: Family[Counter, Aspect] = Family(
             declare.counter(
                 "retuned_alarms_total",
-                "Alarms of the sequential detector, by the leading aspect.",
+                "Alarms of the sequential detector, by the leading aspect; one for a change that lasts.",
                 aspect=Aspect,
             )
         )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, RowMapping, insert, select, update
+from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, update
 
 from daemon.facts import SeqRange
 from daemon.ledger.database import in_intake_order, reader, write
@@ -31,6 +31,7 @@ class RaisedAlarm:
     since_seq: int  # about where the change is
     evidence: Mapping[str, float]  # by aspect: how many times as likely as with no change
     at: datetime
+    again: int = 0  # windows in which it was raised once more, as the change lasted
 
 
 class DetectorLedger:
@@ -52,27 +53,29 @@ class DetectorLedger:
         with write(self._engine, "detector") as connection:
             _put(connection, stored)
 
-    def raise_alarm(self, stored: StoredDetector, raised: RaisedAlarm) -> None:
+    def raise_alarm(self, stored: StoredDetector, raised: RaisedAlarm) -> bool:
         """Write an alarm, and close the open window with the conversation that raised it, all in one.
 
         The next window then holds nothing that the alarm came from, and may confirm it. While an alarm waits for that,
-        further ones close no window.
+        further ones close no window, and one a window is kept. Returns whether it is the first, of a change that lasts.
         """
         with write(self._engine, "alarm") as connection:
             in_intake_order(connection)
             _put(connection, stored)
             waits = _since_last_looks(connection, stored.reference_id)
-            connection.execute(
-                insert(alarms).values(
-                    reference_id=stored.reference_id,
-                    seq=raised.seq,
-                    since_seq=raised.since_seq,
-                    evidence=dict(raised.evidence),
-                    at=raised.at,
+            if not _in_the_same_window(connection, stored.reference_id, raised.seq):
+                connection.execute(
+                    insert(alarms).values(
+                        reference_id=stored.reference_id,
+                        seq=raised.seq,
+                        since_seq=raised.since_seq,
+                        evidence=dict(raised.evidence),
+                        at=raised.at,
+                    )
                 )
-            )
             if not waits:
                 close_window_at(connection, raised.seq, now=raised.at)
+        return not waits
 
     def raised_in(self, span: SeqRange, *, reference_id: int) -> RaisedAlarm | None:
         """Return the first alarm that a conversation of a range raised."""
@@ -101,6 +104,13 @@ def _since_last_looks(connection: Connection, reference_id: int) -> bool:
     since = connection.scalar(query) or 0
     lately = (alarms.c.seq >= since) & (alarms.c.reference_id == reference_id)
     return connection.scalar(select(alarms.c.id).where(lately).limit(1)) is not None
+
+
+def _in_the_same_window(connection: Connection, reference_id: int, seq: int) -> bool:
+    """Whether an alarm was raised in the window that holds, or will hold, a conversation."""
+    start = connection.scalar(select(func.max(windows.c.last_seq)).where(windows.c.last_seq < seq)) or 0
+    here = alarms.c.seq.between(start + 1, seq) & (alarms.c.reference_id == reference_id)
+    return connection.scalar(select(alarms.c.id).where(here).limit(1)) is not None
 
 
 def _raised(row: RowMapping) -> RaisedAlarm:

@@ -135,6 +135,8 @@ def _raised(seen: DriftView) -> Tree:
 def _alarm_lines(seen: DriftView) -> Iterator[str]:
     for raised in seen.raised:
         most = max(raised.evidence, key=lambda aspect: raised.evidence[aspect])
+        again = f"; again in {raised.again} windows after it" if raised.again else ""
         yield (
-            f"{moment(raised.at)} at conversation {raised.seq}: changed at about {raised.since_seq}, mostly in {in_words(Aspect(most))}"
+            f"{moment(raised.at)} at conversation {raised.seq}: changed at about {raised.since_seq}, mostly in "
+            f"{in_words(Aspect(most))}{again}"
         )

@@ -157,8 +157,8 @@ class WatchingStage:
             at=self._clock(),
         )
         detector.restart()
-        self._ledger.raise_alarm(self._stored(reference_id, detector), raised)
-        if leading is not None:
+        first = self._ledger.raise_alarm(self._stored(reference_id, detector), raised)
+        if first and leading is not None:  # a change that lasts raises one again and again
             self._metrics.alarms(leading).inc()
             _log.warning(
                 "alarm at conversation %s: the stream changed at about %s, mostly in %s",

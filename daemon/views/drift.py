@@ -1,7 +1,7 @@
 """What is known about drift: the detector's evidence, its alarms, and what changed."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from daemon.detection import state_of
 from daemon.facts import Alarm, Freeze, StoredReference, Triage
@@ -16,6 +16,7 @@ from daemon.views.explanation import explanation_of
 from monitors.types import Aspect, Explanation
 
 _ALARMS_SHOWN, _TRIAGES_SHOWN = 10, 3
+_ALARMS_READ = 1_000  # a change that lasts raises one in each window
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,7 +56,11 @@ def drift_view(stores: Stores, settings: Settings) -> DriftView:
         watch=None if reference is None else watch_on(stores, reference, settings),
         alarm=stores.windows.alarm(after_seq=stores.trainings.learned_until()),
         triages=tuple(stores.triages.newest(_TRIAGES_SHOWN)),
-        raised=tuple(stores.detectors.newest(_ALARMS_SHOWN)),
+        raised=tuple(
+            first_of_each_change(stores.detectors.newest(_ALARMS_READ), within=LOOKS * settings.windows.size)[
+                :_ALARMS_SHOWN
+            ]
+        ),
         explained=explained,
         explanation=explanation_of(explained) if explained else None,
         report=next(
@@ -68,6 +73,19 @@ def drift_view(stores: Stores, settings: Settings) -> DriftView:
         freeze=stores.references.frozen(),
         cycle_days=settings.windows.reference_days,
     )
+
+
+def first_of_each_change(alarms: Sequence[RaisedAlarm], *, within: int) -> list[RaisedAlarm]:
+    """Return those that began a change, of alarms from the newest on: none was raised ``within`` conversations before."""
+    firsts: list[RaisedAlarm] = []
+    last = None
+    for alarm in reversed(alarms):
+        if last is not None and last <= alarm.seq <= last + within:
+            firsts[-1] = replace(firsts[-1], again=firsts[-1].again + 1)
+        else:  # a new reference is watched from its beginning on, so that its seqs may be older
+            firsts.append(alarm)
+        last = alarm.seq
+    return firsts[::-1]
 
 
 def watch_on(stores: Stores, reference: StoredReference, settings: Settings) -> Watch | None:

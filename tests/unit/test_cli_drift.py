@@ -10,6 +10,7 @@ from daemon.facts import Triage
 from daemon.ledger.detectors import RaisedAlarm, StoredDetector
 from daemon.ledger.reasons import ReasonLedger
 from daemon.screens.story import add_changes
+from daemon.views.drift import first_of_each_change
 from daemon.views.explanation import explanation_of
 from monitors.edetector import DetectorState
 from monitors.stakes import Stake
@@ -60,6 +61,18 @@ def test_an_alarm_and_what_changed_are_shown(line: Line) -> None:
     assert "alarm drift since conversation" in shown
     assert "at conversation 75: changed at about 71, mostly in what users say" in shown
     assert "退款 0.10% -> 12.00%" in shown
+
+
+def test_alarms_of_a_change_that_lasts_are_shown_as_one(line: Line) -> None:
+    def alarm(seq: int) -> RaisedAlarm:
+        return RaisedAlarm(seq=seq, since_seq=seq - 5, evidence={"input": 9e4}, at=line.now)
+
+    newest_first = [alarm(seq) for seq in (70, 1_100, 900, 700, 350, 300)]
+
+    first = first_of_each_change(newest_first, within=200)
+
+    assert [(one.seq, one.again) for one in first] == [(70, 0), (700, 2), (300, 1)]
+    assert first_of_each_change([], within=200) == []
 
 
 def test_topics_and_what_a_classifier_goes_by_are_shown_in_short(line: Line) -> None:

@@ -119,6 +119,29 @@ def test_a_change_raises_an_alarm_that_says_where_it_began(world: World) -> None
     assert b'retuned_change_evidence{aspect="input"}' in world.metrics.exposition("")[1]
 
 
+def test_a_change_that_lasts_is_told_once_and_kept_once_a_window(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.talk(250, SHOP)
+    world.talk(700, SPORT)
+
+    for _ in range(200):  # an alarm ends a step
+        world.stage.step()
+
+    stored = world.detectors.stored(1)
+    assert stored is not None
+    assert stored.seq == 950
+    first, again = world.detectors.newest(99)[::-1]
+    assert 250 < first.seq < 300
+    assert 700 < again.seq < 750  # in the window after that of five hundred
+    assert [record.message.split(":")[0] for record in caplog.records if "alarm at" in record.message] == [
+        f"alarm at conversation {first.seq}"
+    ]
+    exposed = world.metrics.exposition("")[1].decode()
+    counted = [line for line in exposed.splitlines() if line.startswith("retuned_alarms_total{")]
+    assert sum(float(line.split()[-1]) for line in counted) == 1
+
+
 def test_a_new_process_goes_on_where_the_old_one_stopped(world: World) -> None:
     world.talk(250, SHOP)
     world.talk(20, SPORT)
