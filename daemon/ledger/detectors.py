@@ -101,16 +101,20 @@ def _put(connection: Connection, stored: StoredDetector) -> None:
 def _since_last_looks(connection: Connection, reference_id: int) -> bool:
     """Whether an alarm was raised since the windows began that may still confirm it."""
     query = select(windows.c.first_seq).order_by(windows.c.number.desc()).offset(LOOKS - 1).limit(1)
-    since = connection.scalar(query) or 0
-    lately = (alarms.c.seq >= since) & (alarms.c.reference_id == reference_id)
-    return connection.scalar(select(alarms.c.id).where(lately).limit(1)) is not None
+    return _any_from(connection, reference_id, connection.scalar(query) or 0)
 
 
 def _in_the_same_window(connection: Connection, reference_id: int, seq: int) -> bool:
     """Whether an alarm was raised in the window that holds, or will hold, a conversation."""
     start = connection.scalar(select(func.max(windows.c.last_seq)).where(windows.c.last_seq < seq)) or 0
-    here = alarms.c.seq.between(start + 1, seq) & (alarms.c.reference_id == reference_id)
-    return connection.scalar(select(alarms.c.id).where(here).limit(1)) is not None
+    return _any_from(
+        connection, reference_id, start + 1
+    )  # none is later: a detector sees seqs in their order
+
+
+def _any_from(connection: Connection, reference_id: int, seq: int) -> bool:
+    from_here = (alarms.c.seq >= seq) & (alarms.c.reference_id == reference_id)
+    return connection.scalar(select(alarms.c.id).where(from_here).limit(1)) is not None
 
 
 def _raised(row: RowMapping) -> RaisedAlarm:
