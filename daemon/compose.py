@@ -17,7 +17,9 @@ from daemon.forgetting import TrainingFiles
 from daemon.health import Component, Health
 from daemon.holder import Holder
 from daemon.http_server import HttpServer
+from daemon.intake_settings import admission, limits, redactor
 from daemon.kafka import KafkaSource
+from daemon.kafka_client_settings import kafka_settings
 from daemon.ledger.database import size_bytes
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.lease import Lease
@@ -33,12 +35,6 @@ from daemon.stages.reporting import ReportingStage
 from daemon.stages.stage import Stage
 from daemon.stores import Stores, fenced_stores, ledger_url, open_stores
 from daemon.streams import Start, StartOffsets, TopicPartition
-from daemon.translate import (
-    admission,
-    kafka_settings,
-    limits,
-    redactor,
-)
 from learners.base import base_digest, resolve_base
 from learners.encoder_files import resolve_encoder
 

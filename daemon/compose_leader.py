@@ -6,17 +6,23 @@ from datetime import timedelta
 from pathlib import Path
 
 from daemon.clock import utc_now
+from daemon.drift_settings import aspects, late_aspects, monitor_settings
 from daemon.embedding import Embeddings, embedder_maker
 from daemon.gatekeeping import HeldOut
 from daemon.hearing import Hearing
 from daemon.judge_process import JudgeProcess
 from daemon.kafka import KafkaSink
+from daemon.kafka_client_settings import kafka_settings
+from daemon.ledger.history_retention import HistoryRetention
+from daemon.ledger.retention import ConversationRetention
 from daemon.loaded import LoadedVersions
 from daemon.metrics import Metrics
 from daemon.planning import Plan
 from daemon.registering import register_base, register_run
 from daemon.release import put_live
+from daemon.release_settings import gate_settings
 from daemon.requests import PlannedRun
+from daemon.retention_settings import keep, keep_history
 from daemon.schedule import Schedule
 from daemon.settings import Settings
 from daemon.stages.dead_letters import DeadLetterStage
@@ -31,16 +37,7 @@ from daemon.stages.triaging import TriagingStage
 from daemon.stages.watching import WatchingStage
 from daemon.stages.widening import WideningStage
 from daemon.stores import Stores
-from daemon.translate import (
-    aspects,
-    dataset_settings,
-    gate_settings,
-    kafka_settings,
-    late_aspects,
-    lora_settings,
-    monitor_settings,
-    policy_settings,
-)
+from daemon.training_settings import dataset_settings, lora_settings, policy_settings
 from learners.scorer_process import ScorerProcess
 from learners.training_process import TrainingProcess
 from learners.types import RunResult, TrainRequest
@@ -119,8 +116,8 @@ def _retention(settings: Settings, stores: Stores, metrics: Metrics) -> Retentio
         return {str(version.name) for version in latest} | ({str(live)} if live else set())
 
     return RetentionStage(
-        stores.old_conversations,
-        stores.old_history,
+        ConversationRetention(stores.engine, keep(settings)),
+        HistoryRetention(stores.engine, keep_history(settings)),
         scored=scored,
         runs_dir=_runs_dir(settings),
         metrics=metrics,

@@ -5,6 +5,10 @@ class DaemonError(Exception):
     """Root of all errors of the daemon."""
 
 
+class Misuse(DaemonError):
+    """What was asked for contradicts itself, or names what is not there. The command line is to be corrected."""
+
+
 class LedgerError(DaemonError):
     """The ledger can't be used as it is."""
 

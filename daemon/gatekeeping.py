@@ -4,44 +4,19 @@ import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Protocol
 
 from daemon.facts import StoredConversation
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.trainings import TrainingLedger
+from daemon.scorer_protocol import VersionScorer
 from learners.errors import LearnerError
 from learners.types import Score
 from registry.gate import GateSettings, Pair, SliceData, judge
 from registry.names import VersionName
-from registry.types import GateReport, GateVerdict, SliceReport, Version
+from registry.types import GateReport, GateVerdict, Version
 
 NEW, OLD = "new conversations", "old conversations"
 _ROLES = {NEW: "target", OLD: "protected"}
-
-
-class VersionScorer(Protocol):
-    """Scores conversations under versions, beside the loop."""
-
-    @property
-    def ready(self) -> bool:
-        """Whether it can score now."""
-        ...
-
-    def step(self) -> None:
-        """Look after itself."""
-        ...
-
-    def score(self, version: Version, talks: Sequence[StoredConversation]) -> Future[list[Score]]:
-        """Score conversations, named by their seq. The future raises LearnerError where scoring failed."""
-        ...
-
-    def failed(self, error: Exception) -> None:
-        """Take note that scoring failed."""
-        ...
-
-    def close(self, timeout_s: float) -> None:
-        """End it, whatever it does."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,30 +47,6 @@ class HeldOut:
             OLD: self.ledger.count(held_out=True, judgeable=True, before=since_seq),
         }
         return {name: min(count, self.limit) for name, count in counts.items()}
-
-
-def waits_for_data(last: GateReport, *, max_looks: int, limit: int) -> bool:
-    """Say whether an undecided gate can still be answered by conversations to come.
-
-    Only what is new goes on growing, and no slice grows beyond ``limit``.
-    """
-    if last.verdict is not GateVerdict.INCONCLUSIVE or last.look >= max_looks:
-        return False
-    return all(found.role == "target" and _wanted(found) <= limit for found in _undecided(last))
-
-
-def worth_another_look(last: GateReport, sizes: Mapping[str, int], *, max_looks: int, limit: int) -> bool:
-    """Say whether an undecided gate has what it asked for: every undecided slice its further conversations."""
-    enough = all(sizes.get(found.name, 0) >= _wanted(found) for found in _undecided(last))
-    return enough and waits_for_data(last, max_looks=max_looks, limit=limit)
-
-
-def _undecided(report: GateReport) -> list[SliceReport]:
-    return [found for found in report.slices if found.verdict is GateVerdict.INCONCLUSIVE]
-
-
-def _wanted(found: SliceReport) -> int:
-    return found.conversations + max(1, found.needed)
 
 
 class Comparison:

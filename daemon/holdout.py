@@ -1,19 +1,12 @@
 """Fixes at intake, by a keyed hash, who is held out; nothing a version is judged on is ever trained on."""
 
 import hmac
-import os
-import secrets
 from functools import lru_cache
-from pathlib import Path
 
 from daemon.errors import DaemonError
 
 _BUCKETS = 1_000_000
 _REMEMBERED = 65_536  # users; about 20 MB at most
-
-
-class BadHoldoutKey(DaemonError):
-    """The holdout key can't be read, or is too short to keep user ids secret."""
 
 
 class Holdout:
@@ -59,29 +52,5 @@ class Holdout:
         return hmac.digest(self._key, f"{purpose}\0{text}".encode(), "sha256").hex()
 
 
-def read_key(file: Path | None, *, state_dir: Path) -> bytes:
-    """Return the key in ``file``, or the one in the state folder, made at the first start.
-
-    Raises BadHoldoutKey.
-    """
-    path = file or state_dir / "holdout.key"
-    if file is None and not path.exists():
-        _create_key(path)
-    try:
-        return path.read_bytes().strip()
-    except OSError as error:
-        raise BadHoldoutKey(
-            f"the holdout key {path} can't be read: {error.strerror}; check holdout.key_file"
-        ) from error
-
-
-def _create_key(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:  # another process was first; its key counts
-        return
-    with os.fdopen(descriptor, "w") as opened:
-        opened.write(secrets.token_hex(32))
-        opened.flush()
-        os.fsync(descriptor)
+class BadHoldoutKey(DaemonError):
+    """The holdout key can't be read, or is too short to keep user ids secret."""

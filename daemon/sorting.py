@@ -12,9 +12,10 @@ from daemon.facts import Batch, Coordinates, DeadLetter, NewConversation, NewFee
 from daemon.holdout import Holdout
 from daemon.hygiene.admission import Admission
 from daemon.hygiene.cleaning import Cleaner
-from daemon.hygiene.redaction import PersonalData, Redactor
+from daemon.hygiene.redaction import Redactor
 from daemon.hygiene.sketch import sketch
 from daemon.metrics import Metrics
+from daemon.personal_data import PersonalData
 from daemon.requeueing import put_back
 from daemon.streams import RawRecord
 from daemon.wording import plain_words, text_digest

@@ -5,24 +5,23 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from daemon.holdout import Holdout, read_key
+from daemon.holdout import Holdout
+from daemon.holdout_key import read_key
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.database import bind_identity, fenced, open_ledger, reader
 from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.detectors import DetectorLedger
 from daemon.ledger.erasures import ErasureLedger
 from daemon.ledger.halts import HaltLedger
-from daemon.ledger.history_retention import HistoryRetention
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.reports import ReportLedger
-from daemon.ledger.retention import ConversationRetention
 from daemon.ledger.signals import SignalLedger
 from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import WindowLedger
+from daemon.ledger_settings import burst_limit, ceiling
 from daemon.settings import Settings
-from daemon.translate import burst_limit, ceiling, keep, keep_history
 from registry.artifacts import ArtifactStore, FsspecArtifactStore
 from registry.directory_target import DirectoryTarget
 from registry.sql import SqlStore
@@ -47,8 +46,6 @@ class Stores:
     signals: SignalLedger
     trainings: TrainingLedger
     triages: TriageLedger
-    old_conversations: ConversationRetention
-    old_history: HistoryRetention
     versions: Store
     artifacts: ArtifactStore
     target: Target
@@ -105,8 +102,6 @@ def _stores(settings: Settings, engine: Engine, holdout: Holdout) -> Stores:
         signals=SignalLedger(engine),
         trainings=TrainingLedger(engine),
         triages=TriageLedger(engine),
-        old_conversations=ConversationRetention(engine, keep(settings)),
-        old_history=HistoryRetention(engine, keep_history(settings)),
         versions=SqlStore(engine, reads=reader(engine)),
         artifacts=FsspecArtifactStore(artifacts_url(settings), cache=settings.state_dir / "cache"),
         target=DirectoryTarget(target_dir(settings)),

@@ -9,10 +9,10 @@ from enum import StrEnum
 
 import pytest
 
-from daemon import translate
 from daemon.broker import LocalBroker
 from daemon.kafka import create_topic
 from daemon.kafka.admin import cluster_admin
+from daemon.kafka_client_settings import kafka_settings as settings_of
 from daemon.kafka_settings import KafkaSettings
 from daemon.settings import KafkaSection, Settings
 from tests.factories_intake import kafka_settings
@@ -107,7 +107,7 @@ def _real() -> Iterator[Cluster]:
     # Kafka refuses less than 6 s: group.min.session.timeout.ms.
     kafka |= {"session_timeout_ms": 6_000, "heartbeat_interval_ms": 2_000}
     settings = Settings.model_validate({"model": {"base": "-"}, "kafka": kafka})
-    yield _by_clients(f"the broker at {os.environ[REAL]}", translate.kafka_settings(settings))
+    yield _by_clients(f"the broker at {os.environ[REAL]}", settings_of(settings))
 
 
 _BROKERS: Mapping[str, Callable[[], AbstractContextManager[Cluster]]] = {

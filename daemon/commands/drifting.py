@@ -92,8 +92,8 @@ def _calibrated(
 ) -> "Calibration":
     from rich.progress import Progress
 
+    from daemon.drift_settings import aspects, late_aspects
     from daemon.errors import DaemonError
-    from daemon.translate import aspects, late_aspects
     from monitors.calibration import calibrate as run
     from monitors.edetector import EDetector
     from monitors.errors import NothingToReport

@@ -61,11 +61,8 @@ def config_first(args: list[str]) -> list[str]:
 
 def failure(error: Exception) -> Failed | None:
     """Describe a declared error; None for one that nobody declared."""
-    from daemon.broker import LocalBrokerError
-    from daemon.demo.errors import BadOptions
-    from daemon.errors import DaemonError
+    from daemon.errors import DaemonError, Misuse
     from daemon.settings_file import SettingsError
-    from daemon.streams import StreamError
     from learners.errors import LearnerError
     from registry.errors import RegistryError
     from registry.names import BadName
@@ -76,9 +73,9 @@ def failure(error: Exception) -> Failed | None:
         return Failed(
             kind=kind, message=f"the settings can't be used:\n{error}", exit_code=MISUSED, mistakes=mistakes
         )
-    if isinstance(error, BadOptions | BadName):
+    if isinstance(error, Misuse | BadName):
         return Failed(kind=kind, message=str(error), exit_code=MISUSED)
-    if isinstance(error, DaemonError | RegistryError | LearnerError | StreamError | LocalBrokerError):
+    if isinstance(error, DaemonError | RegistryError | LearnerError):
         return Failed(kind=kind, message=str(error), exit_code=REFUSED)
     if isinstance(error, OSError) and error.errno != errno.EPIPE:
         return Failed(kind=kind, message=f"{error}; check the path and its permissions", exit_code=REFUSED)

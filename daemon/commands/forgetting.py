@@ -115,11 +115,12 @@ def _from_kafka(settings: "Settings", stores: "Stores") -> "Originals":
     from functools import partial
 
     from daemon.clock import utc_now
+    from daemon.intake_settings import admission, limits, redactor
     from daemon.kafka import fetch_records
+    from daemon.kafka_client_settings import kafka_settings
     from daemon.lineage import from_topic
     from daemon.metrics import Metrics
     from daemon.sorting import Sorter
-    from daemon.translate import admission, kafka_settings, limits, redactor
 
     sorter = Sorter(
         model_line=settings.model_line, holdout=stores.holdout, limits=limits(settings), metrics=Metrics(),

@@ -48,7 +48,7 @@ def _count(settings: "Settings", file: Path) -> int:
     """Read a file to its end, so that a bad line is found before anything is sent."""
     from daemon.clock import utc_now
     from daemon.conversation_file import read_conversations
-    from daemon.translate import limits
+    from daemon.intake_settings import limits
 
     return sum(1 for _ in read_conversations(file, limits=limits(settings), received_at=utc_now()))
 
@@ -58,9 +58,10 @@ def _send(settings: "Settings", file: Path, topic: str, *, rate: float, total: i
 
     from daemon.clock import utc_now
     from daemon.conversation_file import read_conversations
+    from daemon.intake_settings import limits
     from daemon.kafka import KafkaSink
+    from daemon.kafka_client_settings import kafka_settings
     from daemon.replay import replay as send_all
-    from daemon.translate import kafka_settings, limits
 
     found = read_conversations(file, limits=limits(settings), received_at=utc_now())
     sink = KafkaSink(kafka_settings(settings))

@@ -1,13 +1,13 @@
 """Why a demo could not go on; each says what to do next."""
 
-from daemon.errors import DaemonError
+from daemon.errors import DaemonError, Misuse
 
 
 class DemoError(DaemonError):
     """Root of all errors of the demo."""
 
 
-class BadOptions(DemoError):
+class BadOptions(DemoError, Misuse):
     """The options contradict each other, or name what is not there."""
 
 

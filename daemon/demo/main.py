@@ -5,7 +5,6 @@ from datetime import datetime
 from rich.console import Console
 from rich.text import Text
 
-from daemon.broker import LocalBrokerError
 from daemon.clock import utc_now
 from daemon.demo.checks import check_all, failed
 from daemon.demo.options import DemoOptions
@@ -16,7 +15,6 @@ from daemon.demo.summary import summary
 from daemon.demo.timeline import Kind
 from daemon.demo.view import View
 from daemon.errors import DaemonError
-from daemon.streams import StreamError
 from learners.errors import LearnerError
 from registry.errors import RegistryError
 
@@ -39,7 +37,7 @@ def run_demo(options: DemoOptions, *, console: Console | None = None) -> int:
         story.forget()
         view.tell("interrupted; everything was stopped", Kind.BAD)
         return _INTERRUPTED
-    except (DaemonError, LearnerError, RegistryError, StreamError, LocalBrokerError) as error:
+    except (DaemonError, LearnerError, RegistryError) as error:
         problem = str(error)
     outcome = _outcome(story, started_at, problem)
     write(outcome, options.report)

@@ -4,25 +4,13 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from daemon.conversation import JSON
+from daemon.personal_data import PersonalData
 
 if TYPE_CHECKING:
     from daemon.hygiene.recognisers import Span
-
-
-class PersonalData(StrEnum):
-    """What is taken out. Its value, in capitals and brackets, is what stands there instead."""
-
-    SECRET = "secret"  # noqa: S105 - a kind, no password
-    EMAIL = "email"
-    IBAN = "iban"
-    NATIONAL_ID = "id"
-    CARD = "card"
-    IP = "ip"
-    PHONE = "phone"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 from daemon.clock import Clock
 from daemon.detection import state_of
 from daemon.facts import StoredReference
-from daemon.gatekeeping import VersionScorer
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger
 from daemon.ledger.signals import Drawable, SignalLedger
 from daemon.ledger.windows import WindowLedger
+from daemon.scorer_protocol import VersionScorer
 from learners.errors import LearnerError
 from learners.types import Score
 from registry.types import Version

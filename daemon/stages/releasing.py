@@ -4,16 +4,18 @@ import logging
 from collections.abc import Callable, Collection
 
 from daemon.clock import Clock
-from daemon.gatekeeping import Comparison, HeldOut, VersionScorer, waits_for_data, worth_another_look
+from daemon.gatekeeping import Comparison, HeldOut
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.trainings import TrainingLedger
 from daemon.metrics import Metrics
 from daemon.registering import DAEMON
+from daemon.scorer_protocol import VersionScorer
 from daemon.taint import tainted
 from learners.errors import LearnerError
 from registry.errors import RegistryError
 from registry.gate import GateSettings
 from registry.history import History
+from registry.looks import waits_for_data, worth_another_look
 from registry.names import VersionName
 from registry.store import Conflict, Store
 from registry.transitions import promote

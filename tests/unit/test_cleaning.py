@@ -5,7 +5,8 @@ import pytest
 from daemon.conversation import Conversation, Feedback, FeedbackRecord, Message
 from daemon.hygiene.admission import Admission
 from daemon.hygiene.cleaning import Cleaner
-from daemon.hygiene.redaction import PersonalData, Redactor
+from daemon.hygiene.redaction import Redactor
+from daemon.personal_data import PersonalData
 from tests.factories_ledger import NOW
 
 CLEANER = Cleaner(

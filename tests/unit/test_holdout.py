@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from daemon.conversation import Message
-from daemon.holdout import BadHoldoutKey, Holdout, read_key
+from daemon.holdout import BadHoldoutKey, Holdout
+from daemon.holdout_key import read_key
 from daemon.wording import text_digest
 
 KEY = b"k" * 32

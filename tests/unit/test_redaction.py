@@ -7,7 +7,8 @@ from phonenumbers import Leniency, PhoneNumberMatcher
 
 from daemon.conversation import JSON
 from daemon.hygiene.recognisers import phones
-from daemon.hygiene.redaction import PersonalData, Redactor
+from daemon.hygiene.redaction import Redactor
+from daemon.personal_data import PersonalData
 
 REDACTOR = Redactor()
 

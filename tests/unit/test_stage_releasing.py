@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from daemon.facts import Action, Decision, Run, RunState, SeqRange, StoredConversation, Trigger
-from daemon.gatekeeping import NEW, OLD, HeldOut, waits_for_data, worth_another_look
+from daemon.gatekeeping import NEW, OLD, HeldOut
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.freezes import FreezeLedger
 from daemon.ledger.intake import IntakeLedger
@@ -16,6 +16,7 @@ from daemon.stages.releasing import ReleasingStage
 from learners.errors import BadAdapter, ChildDied
 from learners.types import Score
 from registry.gate import GateSettings
+from registry.looks import waits_for_data, worth_another_look
 from registry.names import VersionName
 from registry.sql import SqlStore
 from registry.tables import metadata as registry_metadata

@@ -1,0 +1,40 @@
+"""Turns sections of the settings into the plain values that monitors take."""
+
+from dataclasses import replace
+
+from daemon.settings import Settings
+from daemon.standing import LOOKS
+from monitors.evidence import Minimum
+from monitors.suite import MonitorSettings
+from monitors.types import PLAIN_ASPECTS, Aspect
+
+
+def monitor_settings(settings: Settings) -> MonitorSettings:
+    """Return how drift is judged. What the settings call a full window or reference is enough for a verdict."""
+    section, windows, usual = settings.monitors, settings.windows, Minimum()
+    return MonitorSettings(
+        minimum=replace(
+            usual,
+            window=min(usual.window, windows.size, windows.min_size),
+            reference=min(usual.reference, windows.reference_size),
+        ),
+        conversations_between_false_alarms=section.conversations_between_false_alarms,
+        confirmation_level=section.confirmation_level / LOOKS,
+        seed=section.seed,
+        cycle_days=windows.reference_days,
+    )
+
+
+def aspects(settings: Settings) -> tuple[Aspect, ...]:
+    """Return what the detector bets on."""
+    configured = {
+        Aspect.LABEL: bool(settings.monitors.label_fields),
+        Aspect.EMBEDDING: settings.monitors.embedding.model is not None,
+    }
+    return (*PLAIN_ASPECTS, *(aspect for aspect, wanted in configured.items() if wanted))
+
+
+def late_aspects(settings: Settings) -> tuple[Aspect, ...]:
+    """Return what the detector hears of after it has seen a conversation."""
+    loss = (Aspect.CONCEPT,) if settings.monitors.loss_share else ()
+    return (Aspect.QUALITY, Aspect.FEEDBACK_RATE, *loss)

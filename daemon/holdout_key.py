@@ -1,0 +1,35 @@
+"""Reads the holdout key; makes one at the first start."""
+
+import os
+import secrets
+from pathlib import Path
+
+from daemon.holdout import BadHoldoutKey
+
+
+def read_key(file: Path | None, *, state_dir: Path) -> bytes:
+    """Return the key in ``file``, or the one in the state folder, made at the first start.
+
+    Raises BadHoldoutKey.
+    """
+    path = file or state_dir / "holdout.key"
+    if file is None and not path.exists():
+        _create_key(path)
+    try:
+        return path.read_bytes().strip()
+    except OSError as error:
+        raise BadHoldoutKey(
+            f"the holdout key {path} can't be read: {error.strerror}; check holdout.key_file"
+        ) from error
+
+
+def _create_key(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:  # another process was first; its key counts
+        return
+    with os.fdopen(descriptor, "w") as opened:
+        opened.write(secrets.token_hex(32))
+        opened.flush()
+        os.fsync(descriptor)

@@ -1,0 +1,52 @@
+"""Turns section ``kafka`` of the settings into how a client connects: secrets read, PEM files checked."""
+
+from collections.abc import Iterator
+
+from daemon.kafka_settings import KafkaSettings
+from daemon.pem import authority_problem, pair_problems
+from daemon.settings import KafkaSection, Settings
+from daemon.settings_file import Mistake, SettingsError, read_secret
+
+
+def kafka_settings(settings: Settings) -> KafkaSettings:
+    """Return how to reach Kafka, secrets read. Raises SettingsError where a file can't be used."""
+    kafka = settings.kafka
+    if mistakes := tuple(_pem_mistakes(kafka)):
+        raise SettingsError(mistakes)
+    return KafkaSettings(
+        bootstrap_servers=kafka.bootstrap_servers,
+        topic=kafka.topic,
+        dead_letter_topic=kafka.dead_letter_topic,
+        group_id=kafka.group_id,
+        instance_id=kafka.instance_id,
+        client_id=f"retuned-{settings.model_line}",
+        session_timeout_ms=kafka.session_timeout_ms,
+        heartbeat_interval_ms=kafka.heartbeat_interval_ms,
+        max_poll_records=kafka.max_poll_records,
+        max_batch_bytes=kafka.max_batch_bytes,
+        stalled_after_s=kafka.stalled_after_s,
+        api_version=_version(kafka.api_version),
+        security_protocol=kafka.security_protocol,
+        ssl_cafile=str(kafka.ssl_cafile) if kafka.ssl_cafile else None,
+        ssl_certfile=str(kafka.ssl_certfile) if kafka.ssl_certfile else None,
+        ssl_keyfile=str(kafka.ssl_keyfile) if kafka.ssl_keyfile else None,
+        sasl_mechanism=kafka.sasl_mechanism,
+        sasl_username=kafka.sasl_username,
+        sasl_password=read_secret(kafka.sasl_password, kafka.sasl_password_file),
+    )
+
+
+def _version(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    major, minor = text.split(".")
+    return int(major), int(minor)
+
+
+def _pem_mistakes(kafka: KafkaSection) -> Iterator[Mistake]:
+    if kafka.ssl_cafile and (problem := authority_problem(kafka.ssl_cafile)):
+        yield Mistake(path="kafka.ssl_cafile", problem=problem, source=str(kafka.ssl_cafile))
+    if kafka.ssl_certfile:
+        for file, problem in pair_problems(kafka.ssl_certfile, kafka.ssl_keyfile):
+            name = "kafka.ssl_keyfile" if file == kafka.ssl_keyfile else "kafka.ssl_certfile"
+            yield Mistake(path=name, problem=problem, source=str(file))

@@ -1,0 +1,21 @@
+"""Turns sections of the settings into the bounds that the ledger keeps."""
+
+from datetime import timedelta
+
+from daemon.ceiling import Ceiling
+from daemon.hygiene.bursts import BurstLimit
+from daemon.settings import Settings
+
+
+def ceiling(settings: Settings) -> Ceiling:
+    """Return how many records may be dead letters."""
+    section = settings.dead_letters
+    return Ceiling(share=section.max_share, records=section.among, run=section.max_run)
+
+
+def burst_limit(settings: Settings) -> BurstLimit | None:
+    """Return how much one user may say."""
+    section = settings.hygiene
+    if section.burst_conversations is None:
+        return None
+    return BurstLimit(conversations=section.burst_conversations, within=timedelta(seconds=section.burst_s))
