@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import IO, Self
 
-from daemon.errors import DaemonError
+from daemon.domain.errors import DaemonError
 
 _START_TIMEOUT_S = 20.0
 _STOP_TIMEOUT_S = 5.0

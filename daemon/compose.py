@@ -11,11 +11,12 @@ from threading import Event
 from types import FrameType
 from typing import get_args
 
-from daemon.clock import utc_now
 from daemon.compose_leader import Base, lead
+from daemon.domain.clock import utc_now
+from daemon.domain.process_identity import Holder
+from daemon.domain.streams import Start, StartOffsets, TopicPartition
 from daemon.forgetting import TrainingFiles
 from daemon.health import Component, Health
-from daemon.holder import Holder
 from daemon.http_server import HttpServer
 from daemon.intake_settings import admission, limits, redactor
 from daemon.kafka import KafkaSource
@@ -34,7 +35,6 @@ from daemon.stages.leading import LeadingStage
 from daemon.stages.reporting import ReportingStage
 from daemon.stages.stage import Stage
 from daemon.stores import Stores, fenced_stores, ledger_url, open_stores
-from daemon.streams import Start, StartOffsets, TopicPartition
 from learners.base import base_digest, resolve_base
 from learners.encoder_files import resolve_encoder
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from daemon.clock import utc_now
+from daemon.domain.clock import utc_now
 from daemon.drift_settings import aspects, late_aspects, monitor_settings
 from daemon.embedding import Embeddings, embedder_maker
 from daemon.gatekeeping import HeldOut

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import orjson
 
-from daemon.bad_record import BadRecord
-from daemon.conversation import JSON, Conversation
 from daemon.decoding import Limits, decode
-from daemon.errors import DaemonError
+from daemon.domain.bad_record import BadRecord
+from daemon.domain.conversation import JSON, Conversation
+from daemon.domain.errors import DaemonError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from daemon.facts import SeqRange, StoredConversation, StoredReference
+from daemon.domain.facts import SeqRange, StoredConversation, StoredReference
 from daemon.ledger.conversations import ConversationLedger
 from monitors.users import block_for
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from daemon.facts import StoredConversation
+from daemon.domain.facts import StoredConversation
 from daemon.hygiene.sketch import NearDuplicates, clusters
 
 

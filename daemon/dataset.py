@@ -10,10 +10,10 @@ from pathlib import Path
 
 import orjson
 
-from daemon.conversation import Message
 from daemon.curation import Caps, Forbidden, curate
-from daemon.errors import NotEnoughData
-from daemon.facts import SeqRange, StoredConversation, TrainingRecord
+from daemon.domain.conversation import Message
+from daemon.domain.errors import NotEnoughData
+from daemon.domain.facts import SeqRange, StoredConversation, TrainingRecord
 from daemon.ledger.conversations import ConversationLedger
 from registry.types import OffsetRange
 

@@ -8,9 +8,9 @@ from typing import cast
 import orjson
 
 from daemon import decoding_fields as fields
-from daemon.bad_record import BadRecord, Reason
-from daemon.conversation import JSON, Conversation, FeedbackRecord, Message, Record, Role
 from daemon.decoding_fields import Limits, Object
+from daemon.domain.bad_record import BadRecord, Reason
+from daemon.domain.conversation import JSON, Conversation, FeedbackRecord, Message, Record, Role
 
 __all__ = ["BadRecord", "Limits", "Reason", "decode"]
 

@@ -8,8 +8,8 @@ from typing import TypeAlias
 
 import orjson
 
-from daemon.bad_record import BadRecord, Reason
-from daemon.conversation import HIGHEST_RATING, JSON, LOWEST_RATING, Feedback, Thumb
+from daemon.domain.bad_record import BadRecord, Reason
+from daemon.domain.conversation import HIGHEST_RATING, JSON, LOWEST_RATING, Feedback, Thumb
 
 Object: TypeAlias = Mapping[str, JSON]
 

@@ -11,8 +11,8 @@ from typing import Literal, TypedDict
 import orjson
 import yaml
 
-from daemon.conversation import Conversation, Feedback, Message
-from daemon.errors import DaemonError
+from daemon.domain.conversation import Conversation, Feedback, Message
+from daemon.domain.errors import DaemonError
 
 #: The topics of chatterbot-corpus that ask for knowledge. The others (greetings, gossip, emotion,
 #: humor, the bot's profile ...) are small talk, which is what the demo drifts away from.

@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from daemon.clock import Clock
+from daemon.domain.clock import Clock
 from daemon.metrics import Metrics
 from daemon.samples import embedded_text
 from daemon.settings import Settings

@@ -12,7 +12,7 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from daemon.facts import StoredConversation
+from daemon.domain.facts import StoredConversation
 from daemon.ledger.signals import LateSignal
 from daemon.samples import samples_of
 from learners.types import Surprisals

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from daemon.clock import Clock
+from daemon.domain.clock import Clock
 from daemon.ledger.erasures import Erasure, ErasureLedger, Removed, Subject
 from daemon.stores import Stores
 from daemon.taint import newest_clean, tainted

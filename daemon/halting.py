@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from daemon.facts import Halt, HaltKind
-from daemon.streams import BatchTooLarge, FetchStalled, IntakeMustHalt, OffsetLost, TopicRecreated
+from daemon.domain.facts import Halt, HaltKind
+from daemon.domain.streams import BatchTooLarge, FetchStalled, IntakeMustHalt, OffsetLost, TopicRecreated
 
 _KINDS: dict[type[IntakeMustHalt], HaltKind] = {
     OffsetLost: HaltKind.OFFSET_LOST,

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from datetime import timedelta
 from itertools import takewhile
 
-from daemon.clock import Clock
-from daemon.facts import StoredConversation, StoredReference
+from daemon.domain.clock import Clock
+from daemon.domain.facts import StoredConversation, StoredReference
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.signals import LateSignal, SignalLedger
 from daemon.samples import sample_of

@@ -4,7 +4,7 @@ import os
 import secrets
 from pathlib import Path
 
-from daemon.holdout import BadHoldoutKey
+from daemon.domain.holdout import BadHoldoutKey
 
 
 def read_key(file: Path | None, *, state_dir: Path) -> bytes:

@@ -15,7 +15,7 @@ from threading import Lock, Thread
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeAlias, cast
 
-from daemon.errors import DaemonError
+from daemon.domain.errors import DaemonError
 from daemon.health import Answer, Health
 from daemon.metrics import Metrics
 from daemon.pages import Answered, Asked, Page

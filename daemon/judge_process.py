@@ -10,7 +10,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Protocol
 
-from daemon.errors import DaemonError
+from daemon.domain.errors import DaemonError
 from daemon.tether import end_with_parent
 from monitors.suite import Judgement, MonitorSettings, judge
 from monitors.types import Reference, Window

@@ -5,15 +5,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from daemon.clock import Clock
-from daemon.conversation import Message
 from daemon.dataset import training_line
-from daemon.errors import DaemonError
-from daemon.facts import Coordinates, TrainingRecord
+from daemon.domain.clock import Clock
+from daemon.domain.conversation import Message
+from daemon.domain.errors import DaemonError
+from daemon.domain.facts import Coordinates, TrainingRecord
+from daemon.domain.streams import RawRecord, TopicPartition
 from daemon.ledger.conversations import ConversationLedger
 from daemon.sorting import Sorter
 from daemon.stores import Stores
-from daemon.streams import RawRecord, TopicPartition
 from registry.names import VersionName
 
 

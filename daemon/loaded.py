@@ -6,8 +6,8 @@ from concurrent.futures import Future
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
-from daemon.clock import Clock
-from daemon.facts import StoredConversation
+from daemon.domain.clock import Clock
+from daemon.domain.facts import StoredConversation
 from daemon.metrics import Metrics
 from learners.errors import BadAdapter, LearnerError
 from learners.scorer_process import Scorer

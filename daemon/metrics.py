@@ -3,10 +3,10 @@
 from importlib.metadata import version as installed_version
 from typing import Literal, TypeAlias, get_args
 
-from daemon.bad_record import Reason
-from daemon.facts import Action, HaltKind, RunState, Trigger
+from daemon.domain.bad_record import Reason
+from daemon.domain.facts import Action, HaltKind, RunState, Trigger
+from daemon.domain.personal_data import PersonalData
 from daemon.instruments import Counter, Declare, Entry, Family, Gauge, Readings
-from daemon.personal_data import PersonalData
 from learners.types import Progress
 from monitors.level import score_of
 from monitors.types import Aspect, Finding, Outcome, Verdict

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from daemon.facts import Alarm, Decision, Freeze, Triage
+from daemon.domain.facts import Alarm, Decision, Freeze, Triage
 from daemon.ledger.counts import IntakeCounts, LedgerCounts, RunSummary, WindowCounts
 from daemon.ledger.lease import lease_of
 from daemon.ledger.trainings import TrainWish

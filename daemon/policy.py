@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from daemon.facts import Action, Alarm, Decision, Triage, Trigger
+from daemon.domain.facts import Action, Alarm, Decision, Triage, Trigger
 from monitors.types import Outcome
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from daemon.streams import TopicPartition
+from daemon.domain.streams import TopicPartition
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from importlib.resources import files
 
 import orjson
 
-from daemon.conversation import JSON
+from daemon.domain.conversation import JSON
 
 
 def record_schema() -> dict[str, JSON]:

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from daemon.clock import Clock
+from daemon.domain.clock import Clock
 from daemon.requests import PlannedRun
 from learners.types import RunResult
 from registry.artifacts import ArtifactStore

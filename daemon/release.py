@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from daemon.clock import Clock
-from daemon.errors import DaemonError
+from daemon.domain.clock import Clock
+from daemon.domain.errors import DaemonError
 from daemon.stores import Stores
 from daemon.taint import Tainted, newest_clean, tainted
 from registry.directory_target import BadPointer

@@ -5,8 +5,8 @@ from datetime import datetime
 
 import orjson
 
-from daemon.conversation import Conversation
-from daemon.streams import RecordSink, StreamError
+from daemon.domain.conversation import Conversation
+from daemon.domain.streams import RecordSink, StreamError
 
 _FLUSH_TIMEOUT_S = 10.0
 _FLUSH_EVERY = 100  # records, where there is no time to wait in between

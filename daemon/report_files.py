@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from daemon.errors import DaemonError
+from daemon.domain.errors import DaemonError
 from daemon.ledger.reports import ReportLedger
 
 

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from threading import BoundedSemaphore
 from typing import Literal, TypeAlias
 
-from daemon.errors import LedgerError
+from daemon.domain.errors import LedgerError
 from daemon.ledger.reports import ReportEntry, ReportLedger
 from daemon.pages import Answered, Asked
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from daemon.clock import Clock
-from daemon.errors import DaemonError
-from daemon.facts import Coordinates, StoredDeadLetter
+from daemon.domain.clock import Clock
+from daemon.domain.errors import DaemonError
+from daemon.domain.facts import Coordinates, StoredDeadLetter
+from daemon.domain.streams import BrokerUnreachable, Headers, RecordSink
 from daemon.ledger.dead_letters import DeadLetterLedger
-from daemon.streams import BrokerUnreachable, Headers, RecordSink
 
 _PAGE = 500
 _FLUSH_S = 10.0

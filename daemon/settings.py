@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from daemon.personal_data import PersonalData
+from daemon.domain.personal_data import PersonalData
 
 _Share = Annotated[float, Field(ge=0, le=1)]
 _Positive = Annotated[int, Field(ge=1)]

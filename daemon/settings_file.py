@@ -11,7 +11,7 @@ from typing import Any, cast
 import yaml
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from daemon.errors import DaemonError
+from daemon.domain.errors import DaemonError
 from daemon.settings import Settings
 
 #: Environment variables for addresses and secrets, and the field each one overrides.

@@ -5,19 +5,19 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 
-from daemon.conversation import Conversation, FeedbackRecord
 from daemon.decoding import BadRecord, Limits, decode
 from daemon.decoding_names import named_in
-from daemon.facts import Batch, Coordinates, DeadLetter, NewConversation, NewFeedback
-from daemon.holdout import Holdout
+from daemon.domain.conversation import Conversation, FeedbackRecord
+from daemon.domain.facts import Batch, Coordinates, DeadLetter, NewConversation, NewFeedback
+from daemon.domain.holdout import Holdout
+from daemon.domain.personal_data import PersonalData
+from daemon.domain.streams import RawRecord
 from daemon.hygiene.admission import Admission
 from daemon.hygiene.cleaning import Cleaner
 from daemon.hygiene.redaction import Redactor
 from daemon.hygiene.sketch import sketch
 from daemon.metrics import Metrics
-from daemon.personal_data import PersonalData
 from daemon.requeueing import put_back
-from daemon.streams import RawRecord
 from daemon.wording import plain_words, text_digest
 
 

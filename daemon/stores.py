@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from daemon.holdout import Holdout
+from daemon.domain.holdout import Holdout
 from daemon.holdout_key import read_key
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.database import bind_identity, fenced, open_ledger, reader

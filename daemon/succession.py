@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from daemon.holder import Holder
+from daemon.domain.process_identity import Holder
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,7 +4,7 @@ import hashlib
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from daemon.conversation import Message
+from daemon.domain.conversation import Message
 
 
 def plain_words(messages: Iterable[Message]) -> list[list[str]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from daemon.dataset import DatasetSettings, build
-from daemon.facts import Action, Decision, Run, RunState, SeqRange, Trigger
+from daemon.domain.facts import Action, Decision, Run, RunState, SeqRange, Trigger
 from daemon.ledger.reports import NewReport
 from daemon.ledger.windows import VerdictRow
 from daemon.registering import DAEMON, register_base, register_run

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from daemon.conversation import Conversation, Message
 from daemon.demo.checks import Findings
 from daemon.demo.evidence import (
     AnswerFact,
@@ -16,7 +15,8 @@ from daemon.demo.evidence import (
     TrainingFact,
     WindowFact,
 )
-from daemon.facts import (
+from daemon.domain.conversation import Conversation, Message
+from daemon.domain.facts import (
     Action,
     Alarm,
     ClosedWindow,

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import orjson
 
-from daemon.conversation import JSON, Conversation, Feedback, Message
+from daemon.domain.conversation import JSON, Conversation, Feedback, Message
+from daemon.domain.streams import RawRecord
 from daemon.kafka_settings import KafkaSettings
-from daemon.streams import RawRecord
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 

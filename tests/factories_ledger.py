@@ -8,8 +8,8 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from daemon.conversation import Conversation, Feedback, Message
-from daemon.facts import Batch, Coordinates, DeadLetter, NewConversation, NewFeedback
+from daemon.domain.conversation import Conversation, Feedback, Message
+from daemon.domain.facts import Batch, Coordinates, DeadLetter, NewConversation, NewFeedback
 from daemon.ledger.database import connect
 from daemon.ledger.tables import metadata
 from daemon.wording import text_digest

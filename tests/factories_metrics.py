@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-from daemon.bad_record import Reason
-from daemon.facts import Action, HaltKind, RunState, Trigger
+from daemon.domain.bad_record import Reason
+from daemon.domain.facts import Action, HaltKind, RunState, Trigger
 from daemon.metrics import Metrics
 from learners.types import Progress
 from monitors.types import Aspect, Finding, Verdict

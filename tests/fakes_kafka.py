@@ -3,7 +3,15 @@
 from collections import defaultdict
 from collections.abc import Mapping
 
-from daemon.streams import Headers, OffsetLost, RawRecord, Start, StartOffsets, TopicPartition, TopicRecreated
+from daemon.domain.streams import (
+    Headers,
+    OffsetLost,
+    RawRecord,
+    Start,
+    StartOffsets,
+    TopicPartition,
+    TopicRecreated,
+)
 
 
 class FakeBroker:

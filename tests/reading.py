@@ -6,9 +6,9 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from daemon.domain.streams import RawRecord, Start, TopicPartition
 from daemon.kafka import KafkaSink, KafkaSource
 from daemon.kafka_settings import KafkaSettings
-from daemon.streams import RawRecord, Start, TopicPartition
 
 
 def wait_until(condition: Callable[[], bool], *, seconds: float = 60) -> None:

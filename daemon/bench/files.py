@@ -8,7 +8,7 @@ from pathlib import Path
 
 import orjson
 
-from daemon.plain import plain
+from daemon.domain.json_values import plain
 from monitors.bench.benchmark import Result
 
 NO_PICTURES = "there are no pictures, as matplotlib is not installed: pip install 'retuned[bench]'"

@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 
 import monitors
-from daemon.plain import plain
+from daemon.domain.json_values import plain
 from monitors.bench.expense import Expense
 from monitors.bench.journal import Journal
 from monitors.bench.naming import Named

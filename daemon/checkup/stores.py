@@ -8,7 +8,7 @@ from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from daemon.checkup.check import Check, ill, well
-from daemon.errors import DaemonError
+from daemon.domain.errors import DaemonError
 from daemon.ledger.database import reader
 from daemon.settings import Settings
 from daemon.stores import Stores, ledger_url, open_stores

@@ -29,7 +29,7 @@ def promote(
     as_json: Json = False,
 ) -> None:
     """Put a version live that the gate let through."""
-    from daemon.clock import utc_now
+    from daemon.domain.clock import utc_now
     from daemon.release import promote_version
     from registry.names import VersionName
 
@@ -50,7 +50,7 @@ def rollback(
     as_json: Json = False,
 ) -> None:
     """Return to the version before the live one, or to VERSION, at once."""
-    from daemon.clock import utc_now
+    from daemon.domain.clock import utc_now
     from daemon.release import roll_back_version
     from registry.names import VersionName
 
@@ -71,7 +71,7 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Ask the daemon for a training."""
-    from daemon.clock import utc_now
+    from daemon.domain.clock import utc_now
     from daemon.probe import probe
 
     settings = read_settings(context)

@@ -62,7 +62,7 @@ def drift(
     """
     from daemon.bench.files import write
     from daemon.bench.sources import load_worlds
-    from daemon.clock import utc_now
+    from daemon.domain.clock import utc_now
     from daemon.screens.bench import bench_screen
     from monitors.bench.plan import SIZES, Design
 

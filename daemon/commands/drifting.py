@@ -24,8 +24,8 @@ drift = typer.Typer(help="Show how much speaks for a change, and what changed.",
 @drift.command()
 def show(context: typer.Context, *, as_json: Json = False) -> None:
     """Show the evidence for a change by aspect, the alarms, and what changed."""
-    from daemon.clock import utc_now
-    from daemon.plain import plain
+    from daemon.domain.clock import utc_now
+    from daemon.domain.json_values import plain
     from daemon.screens.drift import drift_screen
     from daemon.views.drift import drift_view
 
@@ -73,7 +73,7 @@ def calibrate(
     as_json: Json = False,
 ) -> None:
     """Replay your shuffled history: how often it would alarm for nothing, and which changes it would catch how soon."""
-    from daemon.plain import plain
+    from daemon.domain.json_values import plain
     from daemon.samples import samples_of
     from daemon.screens.drift import calibration_screen
     from monitors.calibration import Trials
@@ -92,8 +92,8 @@ def _calibrated(
 ) -> "Calibration":
     from rich.progress import Progress
 
+    from daemon.domain.errors import DaemonError
     from daemon.drift_settings import aspects, late_aspects
-    from daemon.errors import DaemonError
     from monitors.calibration import calibrate as run
     from monitors.edetector import EDetector
     from monitors.errors import NothingToReport

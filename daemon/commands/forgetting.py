@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from daemon.commands.session import Json, opened, operator, present, read_settings
-from daemon.errors import DaemonError
+from daemon.domain.errors import DaemonError
 
 if TYPE_CHECKING:
     from daemon.lineage import Originals
@@ -36,7 +36,7 @@ def forget(
     as_json: Json = False,
 ) -> None:
     """Erase a user or a conversation: samples, feedback, dead letters, training files. It can't be undone."""
-    from daemon.clock import utc_now
+    from daemon.domain.clock import utc_now
     from daemon.forgetting import forget as erase
     from daemon.forgetting import subject_of
     from daemon.screens.forgetting import forgotten_screen
@@ -58,7 +58,7 @@ def forget(
 
 def erasures(context: typer.Context, *, as_json: Json = False) -> None:
     """List what was forgotten, and check that nobody altered the list."""
-    from daemon.errors import LedgerError
+    from daemon.domain.errors import LedgerError
     from daemon.screens.forgetting import erasures_screen
 
     settings = read_settings(context)
@@ -114,7 +114,7 @@ def lineage(
 def _from_kafka(settings: "Settings", stores: "Stores") -> "Originals":
     from functools import partial
 
-    from daemon.clock import utc_now
+    from daemon.domain.clock import utc_now
     from daemon.intake_settings import admission, limits, redactor
     from daemon.kafka import fetch_records
     from daemon.kafka_client_settings import kafka_settings
@@ -130,7 +130,7 @@ def _from_kafka(settings: "Settings", stores: "Stores") -> "Originals":
 
 
 def _ask(stores: "Stores", reason: str) -> int:
-    from daemon.clock import utc_now
+    from daemon.domain.clock import utc_now
 
     return stores.trainings.ask(
         by=operator().name, reason=f"something was forgotten: {reason}", now=utc_now()

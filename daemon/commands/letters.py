@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from daemon.commands.session import Json, opened, present, read_settings
-from daemon.errors import DaemonError
+from daemon.domain.errors import DaemonError
 
 deadletters = typer.Typer(help="List, show or requeue records that can't be used.", no_args_is_help=True)
 _ID = typer.Argument(metavar="ID", help="As `retuned deadletters list` shows it.", show_default=False)
@@ -81,7 +81,7 @@ def requeue(
     as_json: Json = False,
 ) -> None:
     """Put records back on the topic as they were, to be read again; what fails again is a dead letter again."""
-    from daemon.clock import utc_now
+    from daemon.domain.clock import utc_now
     from daemon.kafka import KafkaSink
     from daemon.kafka_client_settings import kafka_settings
     from daemon.requeueing import chosen

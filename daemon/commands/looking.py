@@ -11,9 +11,9 @@ _VERSION = typer.Argument(metavar="VERSION", help="Such as support-bot-v7, or sh
 
 def status(context: typer.Context, *, as_json: Json = False) -> None:
     """Show where the model line stands: live version, stream, drift, training, gate."""
-    from daemon.clock import utc_now
+    from daemon.domain.clock import utc_now
+    from daemon.domain.json_values import plain
     from daemon.overview import overview
-    from daemon.plain import plain
     from daemon.probe import probe
     from daemon.screens.status import status_screen
 
@@ -73,7 +73,7 @@ def why(
     """Tell why a version came about and is live; without VERSION the live one, and what was decided since."""
     from rich.console import Group
 
-    from daemon.clock import utc_now
+    from daemon.domain.clock import utc_now
     from daemon.overview import overview
     from daemon.screens.story import lately_tree, story_tree
     from daemon.views.story import lately, story

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from daemon.commands.session import Json, opened, operator, present, read_settings
-from daemon.errors import DaemonError
+from daemon.domain.errors import DaemonError
 
 if TYPE_CHECKING:
-    from daemon.facts import StoredReference
+    from daemon.domain.facts import StoredReference
     from daemon.settings import Settings
     from daemon.stores import Stores
 
@@ -27,7 +27,7 @@ class BadChoice(DaemonError):
 @reference.command()
 def show(context: typer.Context, *, as_json: Json = False) -> None:
     """Show which conversations windows are compared with, and how much of the stream's cycle they span."""
-    from daemon.clock import utc_now
+    from daemon.domain.clock import utc_now
     from daemon.screens.references import reference_screen
     from daemon.views.references import reference_view
 
@@ -76,7 +76,7 @@ def fix(
 @reference.command()
 def freeze(context: typer.Context, *, why: Annotated[str, _WHY] = "", as_json: Json = False) -> None:
     """Keep the reference as it is: neither widened, nor renewed, nor replaced when another version takes over."""
-    from daemon.clock import utc_now
+    from daemon.domain.clock import utc_now
     from daemon.ledger.freezes import FreezeLedger
     from daemon.screens.references import frozen_words
 
@@ -93,7 +93,7 @@ def freeze(context: typer.Context, *, why: Annotated[str, _WHY] = "", as_json: J
 @reference.command()
 def unfreeze(context: typer.Context, *, as_json: Json = False) -> None:
     """Let the reference follow the live version again, and be widened."""
-    from daemon.clock import utc_now
+    from daemon.domain.clock import utc_now
     from daemon.ledger.freezes import FreezeLedger
     from daemon.screens.words import moment
 
@@ -116,7 +116,7 @@ def _fixed(
     until: datetime | None,
     why: str,
 ) -> "StoredReference":
-    from daemon.clock import utc_now
+    from daemon.domain.clock import utc_now
 
     live = stores.versions.history(settings.model_line).live
     if live is None:

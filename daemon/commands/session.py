@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from daemon.errors import LedgerError
+from daemon.domain.errors import LedgerError
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -85,7 +85,7 @@ def operator() -> "Actor":
 def present(value: object, screen: "Callable[[], RenderableType]", *, as_json: bool) -> None:
     """Print a view: as one JSON document, or as people read it."""
     if as_json:
-        from daemon.plain import plain
+        from daemon.domain.json_values import plain
 
         typer.echo(json.dumps(plain(value), ensure_ascii=False, indent=2))
     else:

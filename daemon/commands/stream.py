@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple
 import typer
 
 from daemon.commands.session import Json, opened, operator, present, read_settings
-from daemon.errors import DaemonError
+from daemon.domain.errors import DaemonError
 
 intake = typer.Typer(help="Show, halt, resume or move the reading of the topic.", no_args_is_help=True)
 _REASON = typer.Option("-m", "--reason", help="Why, for those who read the log later.", show_default=False)
@@ -39,8 +39,8 @@ def show(context: typer.Context, *, as_json: Json = False) -> None:
 @intake.command()
 def halt(context: typer.Context, *, reason: Annotated[str, _REASON], as_json: Json = False) -> None:
     """Stop reading, in every replica, until `retuned intake resume`. Everything else goes on."""
-    from daemon.clock import utc_now
-    from daemon.facts import Halt, HaltKind
+    from daemon.domain.clock import utc_now
+    from daemon.domain.facts import Halt, HaltKind
 
     settings = read_settings(context)
     wanted = Halt(kind=HaltKind.OPERATOR, reason=f"halted by {operator().name}: {reason}", at=utc_now())
@@ -56,7 +56,7 @@ def halt(context: typer.Context, *, reason: Annotated[str, _REASON], as_json: Js
 @intake.command()
 def resume(context: typer.Context, *, reason: Annotated[str, _REASON], as_json: Json = False) -> None:
     """Let a halted intake go on where it stopped."""
-    from daemon.clock import utc_now
+    from daemon.domain.clock import utc_now
 
     settings = read_settings(context)
     with opened(settings) as stores:
@@ -81,8 +81,8 @@ def seek(
 
     What is read again is not counted again. What is passed over is never read.
     """
-    from daemon.clock import utc_now
-    from daemon.facts import OffsetChange
+    from daemon.domain.clock import utc_now
+    from daemon.domain.facts import OffsetChange
 
     settings = read_settings(context)
     topic, partition = parse_place(place)

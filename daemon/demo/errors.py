@@ -1,6 +1,6 @@
 """Why a demo could not go on; each says what to do next."""
 
-from daemon.errors import DaemonError, Misuse
+from daemon.domain.errors import DaemonError, Misuse
 
 
 class DemoError(DaemonError):

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from daemon.facts import Action, RunState, SeqRange
+from daemon.domain.facts import Action, RunState, SeqRange
 from daemon.ledger.counts import LedgerCounts
 from daemon.ledger.windows import JudgedWindow, VerdictRow
 from daemon.settings import Settings

@@ -5,7 +5,6 @@ from datetime import datetime
 from rich.console import Console
 from rich.text import Text
 
-from daemon.clock import utc_now
 from daemon.demo.checks import check_all, failed
 from daemon.demo.options import DemoOptions
 from daemon.demo.regimes import choose
@@ -14,7 +13,8 @@ from daemon.demo.story import Story
 from daemon.demo.summary import summary
 from daemon.demo.timeline import Kind
 from daemon.demo.view import View
-from daemon.errors import DaemonError
+from daemon.domain.clock import utc_now
+from daemon.domain.errors import DaemonError
 from learners.errors import LearnerError
 from registry.errors import RegistryError
 

@@ -4,13 +4,13 @@ import threading
 import time
 from collections.abc import Sequence
 
-from daemon.clock import utc_now
-from daemon.conversation import Conversation
 from daemon.demo.errors import DemoError
+from daemon.domain.clock import utc_now
+from daemon.domain.conversation import Conversation
+from daemon.domain.streams import StreamError
 from daemon.kafka import KafkaSink
 from daemon.kafka_settings import KafkaSettings
 from daemon.replay import replay
-from daemon.streams import StreamError
 
 _CLOSE_TIMEOUT_S = 5.0
 

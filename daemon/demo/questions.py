@@ -4,8 +4,8 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from daemon.conversation import Conversation, Message
-from daemon.holdout import Holdout
+from daemon.domain.conversation import Conversation, Message
+from daemon.domain.holdout import Holdout
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,9 +7,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from daemon.conversation import Message as Turn
 from daemon.demo.evidence import AnswerFact
 from daemon.demo.questions import Question
+from daemon.domain.conversation import Message as Turn
 from learners.scorer_process import ScorerProcess
 from learners.types import Message
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from daemon.conversation import Conversation
 from daemon.demo.evidence import WindowFact, window_fact
-from daemon.facts import Action, RunState
+from daemon.domain.conversation import Conversation
+from daemon.domain.facts import Action, RunState
 from daemon.ledger.windows import JudgedWindow
 from daemon.overview import Overview
 from registry.types import GateReport, GateVerdict, PromotionKind

@@ -3,14 +3,14 @@
 import time
 from collections.abc import Mapping
 
-from daemon.clock import utc_now
-from daemon.conversation import Conversation
 from daemon.demo.children import DaemonProcess
 from daemon.demo.errors import OutOfTime
 from daemon.demo.player import Player
 from daemon.demo.timeline import Kind, Seen, observe
 from daemon.demo.view import Picture, View
-from daemon.facts import Action, RunState
+from daemon.domain.clock import utc_now
+from daemon.domain.conversation import Conversation
+from daemon.domain.facts import Action, RunState
 from daemon.overview import Overview, overview
 from daemon.probe import probe
 from daemon.settings import Settings

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from daemon.conversation import Conversation, Record
+from daemon.domain.conversation import Conversation, Record
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from daemon.conversation import JSON
-from daemon.personal_data import PersonalData
+from daemon.domain.conversation import JSON
+from daemon.domain.personal_data import PersonalData
 
 if TYPE_CHECKING:
     from daemon.hygiene.recognisers import Span

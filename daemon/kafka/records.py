@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from daemon.streams import RawRecord
+from daemon.domain.streams import RawRecord
 
 #: One wait inside poll. Newly assigned partitions are placed between two waits.
 SLICE_S = 0.1

@@ -7,11 +7,11 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Protocol
 
+from daemon.domain.log_once import Trouble
+from daemon.domain.streams import Headers
 from daemon.kafka.connection import METADATA_TIMEOUT_MS, Client, connection, unreachable
 from daemon.kafka.library import KafkaNetClient, KafkaProducer, kafka_errors
 from daemon.kafka_settings import KafkaSettings
-from daemon.streams import Headers
-from daemon.trouble import Trouble
 
 _log = logging.getLogger(__name__)
 

@@ -6,6 +6,17 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 
 from daemon.decompression import AllowanceSpent, TooLarge
+from daemon.domain.backoff import Patience
+from daemon.domain.log_once import Trouble
+from daemon.domain.streams import (
+    BatchTooLarge,
+    FetchStalled,
+    OffsetLost,
+    RawRecord,
+    StartOffsets,
+    TopicPartition,
+    TopicRecreated,
+)
 from daemon.kafka.batches import Unreadable, allowed, let_go
 from daemon.kafka.connection import METADATA_TIMEOUT_MS, Client, connection, unreachable
 from daemon.kafka.joining import TakingUpCoordinator
@@ -20,18 +31,7 @@ from daemon.kafka.library import (
 )
 from daemon.kafka.records import SLICE_S, raw_record
 from daemon.kafka_settings import KafkaSettings
-from daemon.patience import Patience
 from daemon.progress import Progress
-from daemon.streams import (
-    BatchTooLarge,
-    FetchStalled,
-    OffsetLost,
-    RawRecord,
-    StartOffsets,
-    TopicPartition,
-    TopicRecreated,
-)
-from daemon.trouble import Trouble
 
 _log = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ from typing import TypeVarTuple
 
 from sqlalchemy import ColumnElement, Engine, RowMapping, Select, exists, func, select
 
-from daemon.conversation import Message
-from daemon.facts import Coordinates, SeqRange, StoredConversation, StoredReference
+from daemon.domain.conversation import Message
+from daemon.domain.facts import Coordinates, SeqRange, StoredConversation, StoredReference
 from daemon.labels import labels_of
 from daemon.ledger.database import reader
 from daemon.ledger.membership import among

@@ -29,7 +29,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
-from daemon.errors import LedgerError, StaleLeader
+from daemon.domain.errors import LedgerError, StaleLeader
 from daemon.ledger.tables import LEADER, identity, lease
 
 #: Any numbers that nothing else on the database server uses for advisory locks.

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, delete, func, insert, select, update
 
-from daemon.errors import LedgerError
-from daemon.facts import Coordinates
+from daemon.domain.errors import LedgerError
+from daemon.domain.facts import Coordinates
 from daemon.ledger.database import in_intake_order, reader, write
 from daemon.ledger.membership import among
 from daemon.ledger.reports import drop_torn_reports

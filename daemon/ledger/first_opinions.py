@@ -6,8 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from daemon.conversation import Feedback
-from daemon.facts import NewConversation
+from daemon.domain.conversation import Feedback
+from daemon.domain.facts import NewConversation
 from daemon.ledger.database import insert_or_ignore
 from daemon.ledger.membership import among
 from daemon.ledger.tables import conversations, feedback, opinions

@@ -20,7 +20,7 @@ from sqlalchemy import (
     update,
 )
 
-from daemon.facts import RunState
+from daemon.domain.facts import RunState
 from daemon.ledger.database import write
 from daemon.ledger.membership import among
 from daemon.ledger.reference_rows import kept_reference_ids

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine, insert, select, update
 
 from daemon.ceiling import Ceiling, crossed
-from daemon.facts import (
+from daemon.domain.facts import (
     Batch,
     BatchResult,
     Coordinates,
@@ -18,6 +18,7 @@ from daemon.facts import (
     NewConversation,
     NewFeedback,
 )
+from daemon.domain.streams import Start, TopicPartition
 from daemon.hygiene.bursts import BurstLimit
 from daemon.ledger.conversation_rows import insert_conversations
 from daemon.ledger.database import in_intake_order, insert_or_ignore, reader, write
@@ -30,7 +31,6 @@ from daemon.ledger.outcomes import commonest_reason, latest_outcomes
 from daemon.ledger.quarantine import burst_letter, part
 from daemon.ledger.tables import conversations, feedback, past_conversations, positions
 from daemon.ledger.windows import close_full_windows
-from daemon.streams import Start, TopicPartition
 
 
 class IntakeLedger:

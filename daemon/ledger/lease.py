@@ -5,7 +5,7 @@ from collections.abc import Callable
 from sqlalchemy import ColumnElement, Connection, Engine, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from daemon.holder import Holder
+from daemon.domain.process_identity import Holder
 from daemon.ledger.database import reader, write
 from daemon.ledger.tables import LEADER, lease
 from daemon.succession import Held, Watched, has_lapsed, is_due, may_take_over, watch

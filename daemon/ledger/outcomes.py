@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
-from daemon.bad_record import NOT_COUNTED
+from daemon.domain.bad_record import NOT_COUNTED
 from daemon.ledger.tables import conversations, dead_letters, feedback
 
 

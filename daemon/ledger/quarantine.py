@@ -5,8 +5,8 @@ from datetime import datetime
 
 from sqlalchemy import BigInteger, Connection, func, select, type_coerce
 
-from daemon.bad_record import Reason
-from daemon.facts import Coordinates, DeadLetter, NewConversation
+from daemon.domain.bad_record import Reason
+from daemon.domain.facts import Coordinates, DeadLetter, NewConversation
 from daemon.hygiene.bursts import BurstLimit
 from daemon.ledger.membership import among
 from daemon.ledger.tables import conversations, dead_letters, microseconds

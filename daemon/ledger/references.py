@@ -18,8 +18,9 @@ from sqlalchemy import (
     update,
 )
 
-from daemon.errors import DaemonError
-from daemon.facts import Freeze, ReferenceCause, SeqRange, StoredReference
+from daemon.domain.errors import DaemonError
+from daemon.domain.facts import Freeze, ReferenceCause, SeqRange, StoredReference
+from daemon.domain.reference_span import next_span
 from daemon.ledger.database import in_intake_order, reader, write
 from daemon.ledger.reference_rows import (
     distinct_ids,
@@ -33,7 +34,6 @@ from daemon.ledger.reference_rows import (
 )
 from daemon.ledger.tables import alarms, conversations, detectors, references, windows
 from daemon.ledger.triages import answered_until
-from daemon.spans import next_span
 from monitors.leading import DOUBT
 from monitors.times import core
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine, delete, func, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from daemon.errors import LedgerError
+from daemon.domain.errors import LedgerError
 from daemon.ledger.database import reader
 from daemon.ledger.membership import among
 from daemon.ledger.reference_rows import is_of, reference_of

@@ -12,7 +12,7 @@ from itertools import takewhile
 
 from sqlalchemy import Connection, Engine, delete, exists, func, select
 
-from daemon.facts import SeqRange
+from daemon.domain.facts import SeqRange
 from daemon.ledger.database import in_intake_order, insert_or_ignore, reader, write
 from daemon.ledger.membership import among
 from daemon.ledger.reference_rows import kept_references

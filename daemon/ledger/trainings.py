@@ -18,8 +18,8 @@ from sqlalchemy import (
     update,
 )
 
-from daemon.errors import ForgottenMeanwhile
-from daemon.facts import Action, Coordinates, Decision, Run, RunState, TrainingRecord, Triage, Trigger
+from daemon.domain.errors import ForgottenMeanwhile
+from daemon.domain.facts import Action, Coordinates, Decision, Run, RunState, TrainingRecord, Triage, Trigger
 from daemon.ledger.database import in_intake_order, insert_or_ignore, reader, write
 from daemon.ledger.membership import among
 from daemon.ledger.tables import (

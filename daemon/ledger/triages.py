@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, exists, func, insert, select, update
 
-from daemon.facts import Action, Decision, Triage
+from daemon.domain.facts import Action, Decision, Triage
 from daemon.ledger.database import in_intake_order, reader, write
 from daemon.ledger.membership import among
 from daemon.ledger.tables import conversations, decisions, references, triages

@@ -11,11 +11,11 @@ from rich.text import Text
 from rich.tree import Tree
 
 from daemon.detection import in_words
-from daemon.facts import Alarm
+from daemon.domain.facts import Alarm
+from daemon.domain.reference_span import span_words
 from daemon.screens.references import frozen_words
 from daemon.screens.story import add_changes, add_triage
 from daemon.screens.words import ago, coloured, moment
-from daemon.spans import span_words
 from daemon.views.drift import DriftView, Watch
 from monitors.types import Aspect
 

@@ -7,7 +7,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from daemon.facts import RunState, Triage
+from daemon.domain.facts import RunState, Triage
 from daemon.ledger.counts import RunSummary
 from daemon.overview import Candidate, Overview
 from daemon.probe import DaemonHealth

@@ -3,7 +3,7 @@
 from rich.text import Text
 from rich.tree import Tree
 
-from daemon.facts import Decision, Triage
+from daemon.domain.facts import Decision, Triage
 from daemon.screens.versions import gate_screen
 from daemon.screens.words import coloured, figure, lasting, moment, printable, source_lines
 from daemon.views.story import DriftFound, Lately, Learned, Story

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from daemon.facts import Halt, OffsetChange, StoredDeadLetter
+from daemon.domain.facts import Halt, OffsetChange, StoredDeadLetter
 from daemon.ledger.counts import Position
 from daemon.screens.words import bytes_, moment
 from daemon.views.stream import StreamView

@@ -3,11 +3,11 @@
 import logging
 from collections.abc import Callable
 
-from daemon.clock import Clock
 from daemon.dead_letters import encode
+from daemon.domain.clock import Clock
+from daemon.domain.streams import RecordSink
 from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.metrics import Metrics
-from daemon.streams import RecordSink
 
 _log = logging.getLogger(__name__)
 _BATCH = 100

@@ -4,8 +4,8 @@ import logging
 from collections.abc import Callable
 from datetime import datetime
 
-from daemon.clock import Clock
-from daemon.facts import Action, Decision
+from daemon.domain.clock import Clock
+from daemon.domain.facts import Action, Decision
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.trainings import TrainingLedger, TrainWish
 from daemon.ledger.triages import TriageLedger

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from daemon.clock import Clock, Every
+from daemon.domain.clock import Clock, Every
 from daemon.metrics import Child, Metrics
 
 _EVERY = timedelta(seconds=5)

@@ -5,19 +5,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from daemon.bad_record import Reason
-from daemon.clock import Clock
 from daemon.decoding import Limits
-from daemon.facts import Batch, BatchResult, Halt, HaltKind
+from daemon.domain.bad_record import Reason
+from daemon.domain.clock import Clock
+from daemon.domain.facts import Batch, BatchResult, Halt, HaltKind
+from daemon.domain.holdout import Holdout
+from daemon.domain.streams import IntakeMustHalt, RawRecord, RecordSource, TopicPartition
 from daemon.halting import halt_of
-from daemon.holdout import Holdout
 from daemon.hygiene.admission import Admission
 from daemon.hygiene.redaction import Redactor
 from daemon.ledger.halts import HaltLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.metrics import Metrics
 from daemon.sorting import Sorter
-from daemon.streams import IntakeMustHalt, RawRecord, RecordSource, TopicPartition
 
 _log = logging.getLogger(__name__)
 _LEAVE_S = 2.0

@@ -4,10 +4,11 @@ import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 
-from daemon.clock import Clock
 from daemon.counting import Counted, Counting
 from daemon.detection import alarm_verdict, quiet_verdict, state_of
-from daemon.facts import ClosedWindow, StoredReference
+from daemon.domain.clock import Clock
+from daemon.domain.facts import ClosedWindow, StoredReference
+from daemon.domain.reference_span import span_words, title
 from daemon.judge_process import Judge, JudgeDied
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, StoredDetector
@@ -16,7 +17,6 @@ from daemon.ledger.reports import NewReport
 from daemon.ledger.windows import VerdictRow, WindowLedger
 from daemon.metrics import Metrics
 from daemon.samples import samples_of
-from daemon.spans import span_words, title
 from daemon.standing import DETECTOR
 from monitors.leading import surest
 from monitors.suite import Judgement, MonitorSettings

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from daemon.errors import StaleLeader
+from daemon.domain.errors import StaleLeader
 from daemon.metrics import Child, Metrics
 from daemon.stages.stage import Stage
 

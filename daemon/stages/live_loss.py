@@ -9,9 +9,9 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from daemon.clock import Clock
 from daemon.detection import state_of
-from daemon.facts import StoredReference
+from daemon.domain.clock import Clock
+from daemon.domain.facts import StoredReference
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger
 from daemon.ledger.signals import Drawable, SignalLedger

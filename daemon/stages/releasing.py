@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Collection
 
-from daemon.clock import Clock
+from daemon.domain.clock import Clock
 from daemon.gatekeeping import Comparison, HeldOut
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.trainings import TrainingLedger

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from daemon.clock import Clock, Every
+from daemon.domain.clock import Clock, Every
 from daemon.ledger.history_retention import HistoryRetention
 from daemon.ledger.retention import PAGE, ConversationRetention
 from daemon.metrics import Metrics, Pruned

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from daemon.clock import Clock
-from daemon.errors import ForgottenMeanwhile, NotEnoughData
-from daemon.facts import Decision, Run, RunState
+from daemon.domain.clock import Clock
+from daemon.domain.errors import ForgottenMeanwhile, NotEnoughData
+from daemon.domain.facts import Decision, Run, RunState
 from daemon.ledger.trainings import TrainingLedger
 from daemon.metrics import Metrics
 from daemon.requests import PlannedRun, from_json, to_json

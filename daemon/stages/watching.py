@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from daemon.clock import Clock
 from daemon.counting import Counted, Counting
 from daemon.detection import in_words, state_json, state_of
-from daemon.facts import StoredConversation, StoredReference
+from daemon.domain.clock import Clock
+from daemon.domain.facts import StoredConversation, StoredReference
 from daemon.hearing import Hearing
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector

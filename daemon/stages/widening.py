@@ -2,7 +2,7 @@
 
 import logging
 
-from daemon.clock import Clock
+from daemon.domain.clock import Clock
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.windows import WindowLedger
 

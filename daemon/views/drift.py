@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from daemon.detection import state_of
-from daemon.facts import Alarm, Freeze, StoredReference, Triage
+from daemon.domain.facts import Alarm, Freeze, StoredReference, Triage
 from daemon.ledger.detectors import RaisedAlarm
 from daemon.ledger.reasons import ReasonLedger
 from daemon.ledger.reports import ReportEntry

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from daemon.facts import Freeze, StoredReference
+from daemon.domain.facts import Freeze, StoredReference
 from daemon.ledger.counts import LedgerCounts
 from daemon.ledger.references import Stays
 from daemon.settings import Settings

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from daemon.facts import Action, Decision, Run, RunState, SeqRange, Triage, Trigger
+from daemon.domain.facts import Action, Decision, Run, RunState, SeqRange, Triage, Trigger
 from daemon.ledger.reasons import ReasonLedger
 from daemon.ledger.windows import JudgedWindow
 from daemon.overview import Overview

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import psutil
 
-from daemon.clock import utc_now
 from daemon.decoding import Limits
-from daemon.holdout import Holdout
+from daemon.domain.clock import utc_now
+from daemon.domain.holdout import Holdout
+from daemon.domain.streams import RawRecord
 from daemon.hygiene.bursts import BurstLimit
 from daemon.ledger.database import open_ledger
 from daemon.ledger.dead_letters import DeadLetterLedger
@@ -18,7 +19,6 @@ from daemon.ledger.retention import ConversationRetention, Keep
 from daemon.metrics import Metrics
 from daemon.sorting import Sorter
 from daemon.stages.retention import RetentionStage
-from daemon.streams import RawRecord
 from tests.benchmarks.figures import tell
 from tests.benchmarks.test_intake import a_record
 

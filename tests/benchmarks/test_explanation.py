@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from daemon.bench.sources import load_worlds
-from daemon.clock import utc_now
+from daemon.domain.clock import utc_now
 from monitors.bench.worlds import World
 from monitors.explain import explain
 from monitors.pieces import Pieces, pieces_of

@@ -8,11 +8,11 @@ import pytest
 
 from daemon.broker import LocalBroker
 from daemon.ceiling import Ceiling
-from daemon.clock import utc_now
 from daemon.compose import spare_collector
-from daemon.conversation import Conversation, Message
 from daemon.decoding import Limits, decode
-from daemon.holdout import Holdout
+from daemon.domain.clock import utc_now
+from daemon.domain.conversation import Conversation, Message
+from daemon.domain.holdout import Holdout
 from daemon.hygiene.bursts import BurstLimit
 from daemon.kafka import KafkaSink, KafkaSource, create_topic
 from daemon.kafka_settings import KafkaSettings

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Engine
 
-from daemon.facts import SeqRange
+from daemon.domain.facts import SeqRange
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger

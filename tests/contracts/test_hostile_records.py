@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from daemon.decoding import Limits
-from daemon.facts import SeqRange
-from daemon.holdout import Holdout
+from daemon.domain.facts import SeqRange
+from daemon.domain.holdout import Holdout
+from daemon.domain.streams import RawRecord
 from daemon.hygiene.admission import Admission
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.metrics import Metrics
 from daemon.sorting import Sorter
-from daemon.streams import RawRecord
 from tests.factories_intake import NOW, a_record, as_bytes
 from tests.factories_ledger import TOPIC
 from tests.hostile import values

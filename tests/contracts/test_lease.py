@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Engine, func, select
 
-from daemon.errors import StaleLeader
-from daemon.holder import Holder
+from daemon.domain.errors import StaleLeader
+from daemon.domain.process_identity import Holder
 from daemon.ledger.database import connect, fenced, reader
 from daemon.ledger.lease import Lease, lease_of
 from daemon.ledger.trainings import TrainingLedger

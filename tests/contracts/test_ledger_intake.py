@@ -4,8 +4,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine
 
-from daemon.conversation import Feedback
-from daemon.facts import Batch, SeqRange
+from daemon.domain.conversation import Feedback
+from daemon.domain.facts import Batch, SeqRange
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.counts import LedgerCounts
 from daemon.ledger.dead_letters import DeadLetterLedger

@@ -1,7 +1,7 @@
 import pytest
 from sqlalchemy import Engine
 
-from daemon.facts import Action, Decision, Run, RunState, Trigger
+from daemon.domain.facts import Action, Decision, Run, RunState, Trigger
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.trainings import TrainingLedger
 from tests.factories_ledger import NOW, a_batch, talks

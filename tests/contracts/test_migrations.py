@@ -15,9 +15,9 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, Engine, MetaData, insert, select, text
 
 import daemon.migrations
-from daemon.conversation import Feedback
-from daemon.errors import LedgerError
-from daemon.facts import Coordinates, TrainingRecord
+from daemon.domain.conversation import Feedback
+from daemon.domain.errors import LedgerError
+from daemon.domain.facts import Coordinates, TrainingRecord
 from daemon.ledger.conversation_rows import insert_conversations
 from daemon.ledger.counts import LedgerCounts
 from daemon.ledger.database import bind_identity, connect, open_ledger

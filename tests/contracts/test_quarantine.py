@@ -4,9 +4,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine
 
-from daemon.bad_record import Reason
 from daemon.ceiling import Ceiling
-from daemon.facts import BatchResult, NewConversation
+from daemon.domain.bad_record import Reason
+from daemon.domain.facts import BatchResult, NewConversation
 from daemon.hygiene.bursts import BurstLimit
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.dead_letters import DeadLetterLedger

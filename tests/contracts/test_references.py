@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine
 
 from daemon.counting import Counting
-from daemon.facts import ReferenceCause, SeqRange, StoredReference
+from daemon.domain.facts import ReferenceCause, SeqRange, StoredReference
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
 from daemon.ledger.freezes import FreezeLedger, NotFrozen, NothingToFreeze

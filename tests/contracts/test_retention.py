@@ -9,8 +9,8 @@ from typing import TypeAlias
 import pytest
 from sqlalchemy import Engine, func, select
 
-from daemon.conversation import Feedback
-from daemon.facts import (
+from daemon.domain.conversation import Feedback
+from daemon.domain.facts import (
     Action,
     Decision,
     Halt,

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import Engine, func, select, update
 
-from daemon.conversation import Feedback
-from daemon.facts import (
+from daemon.domain.conversation import Feedback
+from daemon.domain.facts import (
     Action,
     Decision,
     NewConversation,

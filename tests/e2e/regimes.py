@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from daemon.conversation import Conversation, Message
+from daemon.domain.conversation import Conversation, Message
 
 _PEOPLE = ("Ada", "Bob", "Chen", "Dora", "Emil", "Fatima", "Goro", "Hana")
 _THINGS = ("weather", "train", "garden", "music", "coffee", "book", "dog", "game")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from daemon.broker import LocalBroker
-from daemon.facts import SeqRange
+from daemon.domain.facts import SeqRange
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.database import connect
 from daemon.replay import encode_record

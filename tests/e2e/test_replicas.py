@@ -13,7 +13,7 @@ import yaml
 from sqlalchemy import Engine, select
 
 from daemon.broker import LocalBroker
-from daemon.errors import StaleLeader
+from daemon.domain.errors import StaleLeader
 from daemon.ledger.counts import LedgerCounts
 from daemon.ledger.database import fenced
 from daemon.ledger.tables import conversations, windows

@@ -5,8 +5,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from daemon.domain.streams import IntakeMustHalt
 from daemon.kafka import KafkaSource
-from daemon.streams import IntakeMustHalt
 from tests.factories_intake import kafka_settings
 from tests.helpers import eventually
 

@@ -8,8 +8,8 @@ import pytest
 
 from daemon import broker as broker_module
 from daemon.broker import LocalBroker, LocalBrokerError, LocalBrokerMissing
+from daemon.domain.streams import BrokerUnreachable
 from daemon.kafka import check_broker
-from daemon.streams import BrokerUnreachable
 from tests.factories_intake import kafka_settings
 
 # The client forgets to close the socket of a connection that was refused; the collector does it.

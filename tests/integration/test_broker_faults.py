@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from daemon.broker import LocalBroker
+from daemon.domain.streams import BrokerUnreachable, FetchStalled, RawRecord, TopicPartition
 from daemon.kafka import KafkaSink, KafkaSource, check_broker, create_topic, topic_exists, topic_partitions
 from daemon.kafka_settings import KafkaSettings
-from daemon.streams import BrokerUnreachable, FetchStalled, RawRecord, TopicPartition
 from tests.compressed import send_apart
 from tests.factories_intake import kafka_settings
 from tests.reading import (

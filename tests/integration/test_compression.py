@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import pytest
 
 from daemon.broker import LocalBroker
+from daemon.domain.streams import BatchTooLarge, TopicPartition
 from daemon.kafka import create_topic, fetch_records
 from daemon.kafka_settings import KafkaSettings
-from daemon.streams import BatchTooLarge, TopicPartition
 from tests.compressed import send_apart, send_compressed
 from tests.factories_intake import kafka_settings
 from tests.reading import fill, polled, source_of, wait_until

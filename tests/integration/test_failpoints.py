@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import MetaData, select
 
 from daemon.ceiling import Ceiling
-from daemon.conversation import Feedback
 from daemon.dataset import DatasetSettings, build
-from daemon.facts import (
+from daemon.domain.conversation import Feedback
+from daemon.domain.facts import (
     Action,
     Decision,
     Halt,

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 import pytest
 
 from daemon.broker import LocalBroker
+from daemon.domain.streams import BrokerUnreachable, OffsetLost, RawRecord, TopicPartition
 from daemon.kafka import (
     KafkaSink,
     check_broker,
     create_topic,
 )
 from daemon.kafka_settings import KafkaSettings
-from daemon.streams import BrokerUnreachable, OffsetLost, RawRecord, TopicPartition
 from tests.factories_intake import kafka_settings
 from tests.reading import (
     fill,

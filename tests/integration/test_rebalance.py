@@ -14,8 +14,9 @@ from sqlalchemy import Engine
 
 from daemon.broker import LocalBroker
 from daemon.decoding import Limits
-from daemon.facts import SeqRange
-from daemon.holdout import Holdout
+from daemon.domain.facts import SeqRange
+from daemon.domain.holdout import Holdout
+from daemon.domain.streams import RawRecord, Start, StartOffsets, TopicPartition
 from daemon.kafka import KafkaSource, create_topic
 from daemon.kafka_settings import KafkaSettings
 from daemon.ledger.conversations import ConversationLedger
@@ -24,7 +25,6 @@ from daemon.ledger.halts import HaltLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.metrics import Metrics
 from daemon.stages.intake import IntakeStage
-from daemon.streams import RawRecord, Start, StartOffsets, TopicPartition
 from tests.factories_intake import a_record, as_bytes, kafka_settings
 from tests.factories_ledger import NOW, a_ledger
 from tests.reading import fill, wait_until

@@ -2,11 +2,11 @@ from collections import Counter
 
 import pytest
 
-from daemon.conversation import Conversation, Feedback, FeedbackRecord, Message
+from daemon.domain.conversation import Conversation, Feedback, FeedbackRecord, Message
+from daemon.domain.personal_data import PersonalData
 from daemon.hygiene.admission import Admission
 from daemon.hygiene.cleaning import Cleaner
 from daemon.hygiene.redaction import Redactor
-from daemon.personal_data import PersonalData
 from tests.factories_ledger import NOW
 
 CLEANER = Cleaner(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from daemon.commands.failing import config_first, failure
-from daemon.errors import DaemonError
+from daemon.domain.errors import DaemonError
 from registry.names import BadName
 from tests.factories_cli import type_to, typed
 from tests.factories_daemon import a_line

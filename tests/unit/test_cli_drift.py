@@ -6,7 +6,7 @@ import pytest
 from rich.tree import Tree
 
 from daemon.detection import state_json
-from daemon.facts import Triage
+from daemon.domain.facts import Triage
 from daemon.ledger.detectors import RaisedAlarm, StoredDetector
 from daemon.ledger.reasons import ReasonLedger
 from daemon.screens.story import add_changes

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from daemon.facts import Action, Trigger
+from daemon.domain.facts import Action, Trigger
 from registry.tables import promotions
 from registry.types import GateVerdict
 from tests.factories_cli import type_to

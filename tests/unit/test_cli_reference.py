@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.facts import ReferenceCause
+from daemon.domain.facts import ReferenceCause
 from daemon.ledger.freezes import FreezeLedger
 from daemon.ledger.windows import VerdictRow
 from daemon.settings_file import dump

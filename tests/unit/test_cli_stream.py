@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.clock import utc_now
-from daemon.facts import Halt, HaltKind
+from daemon.domain.clock import utc_now
+from daemon.domain.facts import Halt, HaltKind
 from tests.factories_cli import type_to
 from tests.factories_daemon import Line, a_line
 from tests.factories_ledger import a_batch, a_dead_letter

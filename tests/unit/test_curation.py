@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.conversation import Message
 from daemon.curation import Caps, Curated, Forbidden, curate
-from daemon.facts import Coordinates, StoredConversation
+from daemon.domain.conversation import Message
+from daemon.domain.facts import Coordinates, StoredConversation
 from daemon.hygiene.sketch import sketch
 from daemon.wording import plain_words, text_digest
 from tests.factories_ledger import NOW, TOPIC

@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import Engine
 
 from daemon.dataset import Dataset, DatasetSettings, build
-from daemon.errors import NotEnoughData
-from daemon.facts import SeqRange
+from daemon.domain.errors import NotEnoughData
+from daemon.domain.facts import SeqRange
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.intake import IntakeLedger
 from registry.types import OffsetRange

@@ -1,5 +1,5 @@
 from daemon.dead_letters import MAX_VALUE_BYTES, encode
-from daemon.facts import Coordinates, DeadLetter
+from daemon.domain.facts import Coordinates, DeadLetter
 from tests.factories_intake import NOW
 
 

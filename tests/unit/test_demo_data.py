@@ -6,9 +6,9 @@ import orjson
 import pytest
 
 from daemon import demo_data
-from daemon.conversation import Conversation
 from daemon.decoding import Limits, decode
 from daemon.demo_data import DemoDataMissing, chit_chat, knowledge_questions
+from daemon.domain.conversation import Conversation
 from daemon.replay import encode_record
 from tests.factories_intake import NOW
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from daemon.conversation import Conversation, Message, Role
 from daemon.demo.questions import choose_questions
-from daemon.holdout import Holdout
+from daemon.domain.conversation import Conversation, Message, Role
+from daemon.domain.holdout import Holdout
 from tests.factories_demo import NOON, a_talk
 
 pytestmark = pytest.mark.unit

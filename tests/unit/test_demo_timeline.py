@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from daemon.conversation import Conversation
 from daemon.demo.timeline import Event, Kind, Seen, observe
-from daemon.facts import Action, RunState
+from daemon.domain.conversation import Conversation
+from daemon.domain.facts import Action, RunState
 from daemon.overview import Overview
 from registry.types import GateVerdict, PromotionKind
 from tests.factories_demo import (

@@ -2,9 +2,9 @@ import random
 from dataclasses import replace
 from datetime import timedelta
 
-from daemon.conversation import Message
+from daemon.domain.conversation import Message
+from daemon.domain.facts import Coordinates, StoredConversation
 from daemon.examination import Examination, Sides
-from daemon.facts import Coordinates, StoredConversation
 from daemon.ledger.signals import LateSignal
 from learners.types import Surprisals
 from monitors.harm import Evidence

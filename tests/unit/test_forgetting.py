@@ -4,17 +4,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, update
 
-from daemon.clock import utc_now
 from daemon.decoding import Limits
-from daemon.errors import ForgottenMeanwhile, LedgerError
-from daemon.facts import Action, BatchResult, Coordinates, Run, RunState, SeqRange, TrainingRecord
+from daemon.domain.clock import utc_now
+from daemon.domain.errors import ForgottenMeanwhile, LedgerError
+from daemon.domain.facts import Action, BatchResult, Coordinates, Run, RunState, SeqRange, TrainingRecord
+from daemon.domain.streams import RawRecord
 from daemon.forgetting import TrainingFiles
 from daemon.ledger.database import write
 from daemon.ledger.erasures import Subject
 from daemon.ledger.tables import conversations, erasures
 from daemon.metrics import Metrics
 from daemon.sorting import Sorter
-from daemon.streams import RawRecord
 from registry.names import VersionName
 from tests.factories_cli import type_to
 from tests.factories_daemon import LINE, Line, a_line

@@ -1,8 +1,7 @@
 import pytest
 
-from daemon.facts import HaltKind
-from daemon.halting import halt_of
-from daemon.streams import (
+from daemon.domain.facts import HaltKind
+from daemon.domain.streams import (
     BatchTooLarge,
     FetchStalled,
     IntakeMustHalt,
@@ -10,6 +9,7 @@ from daemon.streams import (
     TopicPartition,
     TopicRecreated,
 )
+from daemon.halting import halt_of
 from tests.factories_ledger import NOW
 
 PART = TopicPartition("talks", 3)

@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import Engine
 
 from daemon.ceiling import Ceiling
-from daemon.facts import Halt, HaltKind, OffsetChange
+from daemon.domain.facts import Halt, HaltKind, OffsetChange
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.halts import HaltLedger, NothingHalted

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.conversation import Message
-from daemon.holdout import BadHoldoutKey, Holdout
+from daemon.domain.conversation import Message
+from daemon.domain.holdout import BadHoldoutKey, Holdout
 from daemon.holdout_key import read_key
 from daemon.wording import text_digest
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.conversation import Conversation, Message
-from daemon.facts import SeqRange
+from daemon.domain.conversation import Conversation, Message
+from daemon.domain.facts import SeqRange
 from daemon.labels import labels_of
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.intake import IntakeLedger

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.conversation import Message
-from daemon.facts import Coordinates, StoredConversation
+from daemon.domain.conversation import Message
+from daemon.domain.facts import Coordinates, StoredConversation
 from daemon.loaded import ArtifactUnreachable, LoadedVersions
 from daemon.metrics import Metrics
 from learners.errors import BadAdapter, UnknownAdapter

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from daemon.facts import NewConversation, NewFeedback, SeqRange
+from daemon.domain.facts import NewConversation, NewFeedback, SeqRange
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.opinions import Opinion, OpinionLedger

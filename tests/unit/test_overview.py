@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.facts import Action, RunState
+from daemon.domain.facts import Action, RunState
 from daemon.overview import Overview, overview
 from registry.names import VersionName
 from registry.types import GateVerdict

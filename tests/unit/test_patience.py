@@ -1,4 +1,4 @@
-from daemon.patience import Patience
+from daemon.domain.backoff import Patience
 
 
 def asked_at(patience: Patience, seconds: int) -> list[int]:

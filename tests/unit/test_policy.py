@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from daemon.facts import Action, Alarm, Decision, Triage, Trigger
+from daemon.domain.facts import Action, Alarm, Decision, Triage, Trigger
 from daemon.policy import PolicySettings, Situation, decide
 from monitors.types import Outcome
 

@@ -5,8 +5,8 @@ import jsonschema  # type: ignore[import-untyped]
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from daemon.conversation import JSON
 from daemon.decoding import BadRecord, Limits, decode
+from daemon.domain.conversation import JSON
 from daemon.record_schema import record_schema
 from tests.factories_intake import NOW, a_completion, a_message, a_record, as_bytes
 

@@ -5,10 +5,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from phonenumbers import Leniency, PhoneNumberMatcher
 
-from daemon.conversation import JSON
+from daemon.domain.conversation import JSON
+from daemon.domain.personal_data import PersonalData
 from daemon.hygiene.recognisers import phones
 from daemon.hygiene.redaction import Redactor
-from daemon.personal_data import PersonalData
 
 REDACTOR = Redactor()
 

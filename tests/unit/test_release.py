@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.facts import Action
+from daemon.domain.facts import Action
 from daemon.release import Overtaken, promote_version, put_live, roll_back_version
 from daemon.stores import target_dir
 from registry.artifacts import BadArtifact

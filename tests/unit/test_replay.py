@@ -2,8 +2,8 @@ from datetime import timedelta
 
 import pytest
 
-from daemon.conversation import Conversation, Feedback
 from daemon.decoding import Limits, decode
+from daemon.domain.conversation import Conversation, Feedback
 from daemon.replay import ReplayStopped, encode_record, replay
 from tests.factories_intake import NOW, a_conversation
 from tests.fakes_kafka import FakeBroker, FakeSink

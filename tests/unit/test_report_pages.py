@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.errors import LedgerError
+from daemon.domain.errors import LedgerError
 from daemon.health import Health
 from daemon.http_server import HttpServer
 from daemon.ledger.intake import IntakeLedger

@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from daemon.domain.streams import BrokerUnreachable
 from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.requeueing import BytesNotKept, chosen, requeue
-from daemon.streams import BrokerUnreachable
 from tests.factories_ledger import NOW, TOPIC, a_batch, a_dead_letter, a_ledger
 from tests.fakes_kafka import FakeBroker, FakeSink
 

@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from daemon.conversation import Message
+from daemon.domain.conversation import Message
 from daemon.hygiene.sketch import NearDuplicates, clusters, similarity, sketch
 from daemon.wording import plain_words
 

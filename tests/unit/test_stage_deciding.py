@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.facts import Action, Decision, Triage, Trigger
+from daemon.domain.facts import Action, Decision, Triage, Trigger
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from daemon.conversation import Message
 from daemon.decoding import Limits
-from daemon.facts import Halt, HaltKind, OffsetChange, SeqRange
-from daemon.holdout import Holdout
+from daemon.domain.conversation import Message
+from daemon.domain.facts import Halt, HaltKind, OffsetChange, SeqRange
+from daemon.domain.holdout import Holdout
+from daemon.domain.streams import TopicPartition
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.halts import HaltLedger
@@ -15,7 +16,6 @@ from daemon.ledger.intake import IntakeLedger
 from daemon.metrics import Metrics
 from daemon.stages.dead_letters import DeadLetterStage
 from daemon.stages.intake import IntakeStage
-from daemon.streams import TopicPartition
 from daemon.wording import text_digest
 from tests.factories_ledger import NOW, a_ledger
 from tests.fakes_kafka import FakeBroker, FakeSink, FakeSource

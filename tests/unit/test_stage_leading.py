@@ -2,7 +2,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from daemon.errors import StaleLeader
+from daemon.domain.errors import StaleLeader
 from daemon.metrics import Metrics
 from daemon.stages.leading import LeadingStage, Led
 

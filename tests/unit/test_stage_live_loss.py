@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from daemon.detection import state_json
-from daemon.facts import NewConversation, StoredConversation
+from daemon.domain.facts import NewConversation, StoredConversation
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, StoredDetector
 from daemon.ledger.intake import IntakeLedger

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.facts import Action, Decision, Run, RunState, SeqRange, StoredConversation, Trigger
+from daemon.domain.facts import Action, Decision, Run, RunState, SeqRange, StoredConversation, Trigger
 from daemon.gatekeeping import NEW, OLD, HeldOut
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.freezes import FreezeLedger

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from daemon.dataset import DatasetSettings, build
-from daemon.facts import Action, Decision, Run, RunState, Trigger
+from daemon.domain.facts import Action, Decision, Run, RunState, Trigger
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.trainings import TrainingLedger

@@ -7,8 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from daemon.conversation import Conversation, Feedback, Message
-from daemon.facts import Action, Decision, NewConversation, SeqRange, StoredConversation, Triage, Trigger
+from daemon.domain.conversation import Conversation, Feedback, Message
+from daemon.domain.facts import (
+    Action,
+    Decision,
+    NewConversation,
+    SeqRange,
+    StoredConversation,
+    Triage,
+    Trigger,
+)
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
 from daemon.ledger.intake import IntakeLedger

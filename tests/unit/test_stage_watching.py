@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from daemon.detection import state_of
-from daemon.facts import NewConversation
+from daemon.domain.facts import NewConversation
 from daemon.hearing import Hearing
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from daemon.detection import alarm_verdict, state_json
-from daemon.facts import (
+from daemon.domain.facts import (
     Action,
     Decision,
     NewConversation,
@@ -17,6 +17,7 @@ from daemon.facts import (
     Triage,
     Trigger,
 )
+from daemon.domain.reference_span import span_words
 from daemon.hearing import Hearing
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm
@@ -28,7 +29,6 @@ from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
 from daemon.metrics import Metrics
-from daemon.spans import span_words
 from daemon.stages.judging import JudgingStage
 from daemon.stages.watching import WatchingStage
 from daemon.stages.widening import WideningStage

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.facts import Action, Decision, RunState, Trigger
+from daemon.domain.facts import Action, Decision, RunState, Trigger
 from daemon.overview import overview
 from daemon.views.story import Lately, lately, spells, story
 from registry.names import VersionName

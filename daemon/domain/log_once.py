@@ -2,7 +2,7 @@
 
 import logging
 
-from daemon.errors import DaemonError
+from daemon.domain.errors import DaemonError
 
 
 class Trouble:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeAlias
 
-from daemon.errors import DaemonError
+from daemon.domain.errors import DaemonError
 
 
 class TopicPartition(NamedTuple):

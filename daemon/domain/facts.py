@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from daemon.conversation import Conversation, Feedback, Message
+from daemon.domain.conversation import Conversation, Feedback, Message
 from monitors.types import Aspect, Outcome
 
 

@@ -3,7 +3,7 @@
 import hmac
 from functools import lru_cache
 
-from daemon.errors import DaemonError
+from daemon.domain.errors import DaemonError
 
 _BUCKETS = 1_000_000
 _REMEMBERED = 65_536  # users; about 20 MB at most
