@@ -12,6 +12,7 @@ from types import FrameType
 from typing import get_args
 
 from daemon.compose_leader import Base, lead
+from daemon.config.settings import Settings
 from daemon.domain.clock import utc_now
 from daemon.domain.process_identity import Holder
 from daemon.domain.streams import Start, StartOffsets, TopicPartition
@@ -28,7 +29,6 @@ from daemon.logs import configure_logging
 from daemon.loop import Loop
 from daemon.metrics import Child, Metrics
 from daemon.report_pages import ReportPages
-from daemon.settings import Settings
 from daemon.stages.housekeeping import HousekeepingStage
 from daemon.stages.intake import IntakeStage
 from daemon.stages.leading import LeadingStage

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from daemon.config.cron import Schedule
+from daemon.config.settings import Settings
 from daemon.domain.clock import utc_now
 from daemon.drift_settings import aspects, late_aspects, monitor_settings
 from daemon.embedding import Embeddings, embedder_maker
@@ -23,8 +25,6 @@ from daemon.release import put_live
 from daemon.release_settings import gate_settings
 from daemon.requests import PlannedRun
 from daemon.retention_settings import keep, keep_history
-from daemon.schedule import Schedule
-from daemon.settings import Settings
 from daemon.stages.dead_letters import DeadLetterStage
 from daemon.stages.deciding import DecidingStage
 from daemon.stages.judging import JudgingStage

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from daemon.settings import Settings
+from daemon.config.settings import Settings
 from daemon.standing import LOOKS
 from monitors.evidence import Minimum
 from monitors.suite import MonitorSettings

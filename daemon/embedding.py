@@ -6,10 +6,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from daemon.config.settings import Settings
 from daemon.domain.clock import Clock
 from daemon.metrics import Metrics
 from daemon.samples import embedded_text
-from daemon.settings import Settings
 from learners.embedder_process import Embedder, EmbedderProcess
 from learners.encoder_files import resolve_encoder
 from monitors.types import Sample

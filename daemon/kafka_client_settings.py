@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from daemon.config.loader import Mistake, SettingsError, read_secret
+from daemon.config.settings import KafkaSection, Settings
 from daemon.kafka_settings import KafkaSettings
 from daemon.pem import authority_problem, pair_problems
-from daemon.settings import KafkaSection, Settings
-from daemon.settings_file import Mistake, SettingsError, read_secret
 
 
 def kafka_settings(settings: Settings) -> KafkaSettings:

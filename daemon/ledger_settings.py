@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from daemon.ceiling import Ceiling
+from daemon.config.settings import Settings
 from daemon.hygiene.bursts import BurstLimit
-from daemon.settings import Settings
 
 
 def ceiling(settings: Settings) -> Ceiling:

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from daemon.config.settings import Settings
 from daemon.domain.facts import Alarm, Decision, Freeze, Triage
 from daemon.ledger.counts import IntakeCounts, LedgerCounts, RunSummary, WindowCounts
 from daemon.ledger.lease import lease_of
 from daemon.ledger.trainings import TrainWish
 from daemon.ledger.windows import JudgedWindow
-from daemon.settings import Settings
 from daemon.stores import Stores
 from registry.history import History
 from registry.names import VersionName

@@ -6,7 +6,7 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from daemon.settings import HttpSection
+from daemon.config.settings import HttpSection
 
 _LAG = "retuned_consumer_lag_records"
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - what the daemon listens on, not we

@@ -1,6 +1,6 @@
 """Turns section ``gate`` of the settings into the plain values that the registry takes."""
 
-from daemon.settings import Settings
+from daemon.config.settings import Settings
 from registry.gate import GateSettings
 
 

@@ -3,9 +3,9 @@
 import math
 from datetime import timedelta
 
+from daemon.config.settings import Settings
 from daemon.ledger.history_retention import KeepHistory
 from daemon.ledger.retention import Keep
-from daemon.settings import Settings
 
 
 def keep(settings: Settings) -> Keep:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from daemon.config.holdout_key import read_key
+from daemon.config.settings import Settings
 from daemon.domain.holdout import Holdout
-from daemon.holdout_key import read_key
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.database import bind_identity, fenced, open_ledger, reader
 from daemon.ledger.dead_letters import DeadLetterLedger
@@ -21,7 +22,6 @@ from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import WindowLedger
 from daemon.ledger_settings import burst_limit, ceiling
-from daemon.settings import Settings
 from registry.artifacts import ArtifactStore, FsspecArtifactStore
 from registry.directory_target import DirectoryTarget
 from registry.sql import SqlStore

@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 
+from daemon.config.settings import Settings
 from daemon.curation import Caps
 from daemon.dataset import DatasetSettings
 from daemon.policy import PolicySettings
-from daemon.settings import Settings
 from learners.types import LoraSettings
 
 

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from daemon.config.loader import dump
+from daemon.config.settings import Settings
 from daemon.dataset import DatasetSettings, build
 from daemon.domain.facts import Action, Decision, Run, RunState, SeqRange, Trigger
 from daemon.ledger.reports import NewReport
@@ -13,8 +15,6 @@ from daemon.ledger.windows import VerdictRow
 from daemon.registering import DAEMON, register_base, register_run
 from daemon.release import put_live
 from daemon.requests import PlannedRun, to_json
-from daemon.settings import Settings
-from daemon.settings_file import dump
 from daemon.stores import Stores, open_stores
 from learners.artifact import write_artifact
 from learners.types import Progress, RunResult, TrainRequest

@@ -5,8 +5,8 @@ import socket
 import stat
 
 from daemon.checkup.check import Check, ill, well
+from daemon.config.settings import Settings
 from daemon.probe import probe
-from daemon.settings import Settings
 
 #: A training writes checkpoints and an artifact; below this it may fail half-way.
 _LEAST_FREE = 1 << 30

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from daemon.checkup.check import Check, ill, well
-from daemon.settings import Settings
+from daemon.config.settings import Settings
 from learners.base import resolve_base
 from learners.encoder_files import resolve_encoder
 from learners.errors import UnusableModel

@@ -8,9 +8,9 @@ from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from daemon.checkup.check import Check, ill, well
+from daemon.config.settings import Settings
 from daemon.domain.errors import DaemonError
 from daemon.ledger.database import reader
-from daemon.settings import Settings
 from daemon.stores import Stores, ledger_url, open_stores
 from daemon.views.versions import checked_history
 from registry.artifacts import BadArtifact

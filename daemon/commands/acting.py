@@ -9,8 +9,8 @@ import typer
 from daemon.commands.session import Json, opened, operator, present, read_settings
 
 if TYPE_CHECKING:
+    from daemon.config.settings import Settings
     from daemon.probe import DaemonHealth
-    from daemon.settings import Settings
     from daemon.stores import Stores
     from registry.types import Promotion
 

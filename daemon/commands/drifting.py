@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress
 
-    from daemon.settings import Settings
+    from daemon.config.settings import Settings
     from monitors.calibration import Calibration, Trials
     from monitors.types import Sample
 

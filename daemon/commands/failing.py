@@ -61,8 +61,8 @@ def config_first(args: list[str]) -> list[str]:
 
 def failure(error: Exception) -> Failed | None:
     """Describe a declared error; None for one that nobody declared."""
+    from daemon.config.loader import SettingsError
     from daemon.domain.errors import DaemonError, Misuse
-    from daemon.settings_file import SettingsError
     from learners.errors import LearnerError
     from registry.errors import RegistryError
     from registry.names import BadName

@@ -9,8 +9,8 @@ from daemon.commands.session import Json, opened, operator, present, read_settin
 from daemon.domain.errors import DaemonError
 
 if TYPE_CHECKING:
+    from daemon.config.settings import Settings
     from daemon.lineage import Originals
-    from daemon.settings import Settings
     from daemon.stores import Stores
 
 _REASON = typer.Option("-m", "--reason", help="Why, for those who read the log later.", show_default=False)

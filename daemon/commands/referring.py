@@ -9,8 +9,8 @@ from daemon.commands.session import Json, opened, operator, present, read_settin
 from daemon.domain.errors import DaemonError
 
 if TYPE_CHECKING:
+    from daemon.config.settings import Settings
     from daemon.domain.facts import StoredReference
-    from daemon.settings import Settings
     from daemon.stores import Stores
 
 reference = typer.Typer(

@@ -11,7 +11,7 @@ from daemon.commands.session import Json, console, present, read_settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from daemon.settings import Settings
+    from daemon.config.settings import Settings
 
 
 def run(context: typer.Context) -> None:

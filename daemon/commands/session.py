@@ -15,7 +15,7 @@ from daemon.domain.errors import LedgerError
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from daemon.settings import Settings
+    from daemon.config.settings import Settings
     from daemon.stores import Stores
     from registry.types import Actor
 
@@ -27,14 +27,14 @@ _WIDTH_WITHOUT_TERMINAL = 160
 
 def read_settings(context: typer.Context) -> "Settings":
     """Read the settings file that --config, RETUNED_CONFIG or the folder names. Raises SettingsError."""
-    from daemon.settings_file import load
+    from daemon.config.loader import load
 
     return load(settings_file(context))
 
 
 def settings_file(context: typer.Context) -> Path:
     """Return which settings file is used."""
-    from daemon.settings_file import settings_path
+    from daemon.config.loader import settings_path
 
     return settings_path(context.find_root().obj)
 

@@ -9,7 +9,7 @@ import typer
 from daemon.commands.session import Json, present, read_settings, settings_file
 
 if TYPE_CHECKING:
-    from daemon.settings import Settings
+    from daemon.config.settings import Settings
 
 config = typer.Typer(help="Check, show or explain the settings.", no_args_is_help=True)
 _PASSWORD_IN_URL = re.compile(r"(?<=://)([^/@:]*):[^/@]*@")
@@ -35,7 +35,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show the settings in effect, defaults and environment included, secrets hidden."""
-    from daemon.settings_file import dump
+    from daemon.config.loader import dump
 
     settings = _without_passwords(read_settings(context))
     if as_json:
@@ -53,8 +53,8 @@ def schema(
     as_json: Json = False,
 ) -> None:
     """Print the JSON Schema of the settings, for editors."""
-    from daemon.settings import ModelSection, Settings
-    from daemon.settings_file import dump
+    from daemon.config.loader import dump
+    from daemon.config.settings import ModelSection, Settings
 
     if yaml and not as_json:
         example = Settings(model=ModelSection(base="/models/my-chat-model"))

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from daemon.config.settings import HttpSection
 from daemon.demo.errors import DaemonEnded
 from daemon.probe import probe
-from daemon.settings import HttpSection
 
 _KILL_AFTER_S = 30.0
 _LAST_WORDS = 1_500  # characters of a log

@@ -6,9 +6,9 @@ from typing import TypeAlias
 
 import yaml
 
+from daemon.config.loader import load
+from daemon.config.settings import Settings
 from daemon.demo.sizes import HOLDOUT_SHARE, Sizes
-from daemon.settings import Settings
-from daemon.settings_file import load
 
 _Plain: TypeAlias = "str | int | float | bool | list[str] | dict[str, _Plain]"
 

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from daemon.config.settings import Settings
 from daemon.domain.facts import Action, RunState, SeqRange
 from daemon.ledger.counts import LedgerCounts
 from daemon.ledger.windows import JudgedWindow, VerdictRow
-from daemon.settings import Settings
 from daemon.stores import Stores
 from registry.types import GateReport, PromotionKind
 

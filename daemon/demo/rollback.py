@@ -4,11 +4,11 @@ import json
 import time
 from pathlib import Path
 
+from daemon.config.settings import Settings
 from daemon.demo.children import spawn
 from daemon.demo.errors import OutOfTime
 from daemon.demo.evidence import RollbackFact
 from daemon.demo.probe import live_in_metrics
-from daemon.settings import Settings
 from daemon.stores import Stores, target_dir
 
 _REASON = "demo: showing the way back"

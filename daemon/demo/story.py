@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.text import Text
 
 from daemon.broker import LocalBroker
+from daemon.config.settings import Settings
 from daemon.demo import summary
 from daemon.demo.base_model import NAME, prepare_base
 from daemon.demo.checks import QUESTIONS, Findings
@@ -30,7 +31,6 @@ from daemon.demo.view import View, duration_text
 from daemon.demo.watching import Watch
 from daemon.kafka import create_topic
 from daemon.kafka_client_settings import kafka_settings
-from daemon.settings import Settings
 from daemon.stores import Stores, open_stores, target_dir
 
 _READY_WITHIN_S = 180.0

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 
+from daemon.config.settings import Settings
 from daemon.demo.children import DaemonProcess
 from daemon.demo.errors import OutOfTime
 from daemon.demo.player import Player
@@ -13,7 +14,6 @@ from daemon.domain.conversation import Conversation
 from daemon.domain.facts import Action, RunState
 from daemon.overview import Overview, overview
 from daemon.probe import probe
-from daemon.settings import Settings
 from daemon.stores import Stores
 from registry.types import GateVerdict, PromotionKind
 

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from datetime import datetime
 
+from daemon.config.cron import Schedule
 from daemon.domain.clock import Clock
 from daemon.domain.facts import Action, Decision
 from daemon.ledger.conversations import ConversationLedger
@@ -12,7 +13,6 @@ from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import WindowLedger
 from daemon.metrics import Metrics
 from daemon.policy import PolicySettings, Situation, decide
-from daemon.schedule import Schedule
 
 _log = logging.getLogger(__name__)
 

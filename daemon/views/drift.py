@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from daemon.config.settings import Settings
 from daemon.detection import state_of
 from daemon.domain.facts import Alarm, Freeze, StoredReference, Triage
 from daemon.ledger.detectors import RaisedAlarm
 from daemon.ledger.reasons import ReasonLedger
 from daemon.ledger.reports import ReportEntry
 from daemon.ledger.windows import JudgedWindow
-from daemon.settings import Settings
 from daemon.standing import LOOKS
 from daemon.stores import Stores
 from daemon.views.explanation import explanation_of

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from daemon.config.settings import Settings
 from daemon.domain.facts import Freeze, StoredReference
 from daemon.ledger.counts import LedgerCounts
 from daemon.ledger.references import Stays
-from daemon.settings import Settings
 from daemon.stores import Stores
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from daemon.broker import LocalBroker
+from daemon.config.loader import dump
+from daemon.config.settings import Settings
 from daemon.domain.clock import utc_now
 from daemon.domain.facts import Action
 from daemon.domain.streams import TopicPartition
@@ -13,8 +15,6 @@ from daemon.intake_settings import limits
 from daemon.kafka import KafkaSink, create_topic, fetch_records, topic_partitions
 from daemon.kafka_client_settings import kafka_settings
 from daemon.metrics import Metrics
-from daemon.settings import Settings
-from daemon.settings_file import dump
 from daemon.sorting import Sorter
 from tests.factories_cli import type_to, typed
 from tests.factories_daemon import LINE, Line, a_line, line_settings

@@ -12,10 +12,10 @@ import pytest
 
 from daemon.broker import LocalBroker
 from daemon.checkup.check import Check
+from daemon.config.loader import dump
 from daemon.domain.streams import BrokerUnreachable, TopicPartition
 from daemon.kafka import KafkaSink, KafkaSource, check_broker, create_topic, fetch_records
 from daemon.kafka_settings import KafkaSettings
-from daemon.settings_file import dump
 from tests.factories_cli import typed
 from tests.factories_daemon import line_settings
 from tests.factories_intake import kafka_settings

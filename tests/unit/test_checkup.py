@@ -10,7 +10,7 @@ from daemon.checkup.check import Check
 from daemon.checkup.machine import check_disk, check_holdout_key, check_http
 from daemon.checkup.model import check_embedding, check_model
 from daemon.checkup.stores import check_stores
-from daemon.settings import Settings
+from daemon.config.settings import Settings
 from registry.directory_target import POINTER
 from registry.tables import promotions
 from tests.factories_daemon import Line, a_line, line_settings

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from daemon.config.loader import dump
 from daemon.domain.facts import ReferenceCause
 from daemon.ledger.freezes import FreezeLedger
 from daemon.ledger.windows import VerdictRow
-from daemon.settings_file import dump
 from tests.factories_cli import type_to
 from tests.factories_daemon import LINE, Line, a_line
 from tests.factories_ledger import NOW, a_batch, a_talk

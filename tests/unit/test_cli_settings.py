@@ -1,8 +1,8 @@
 import json
 from pathlib import Path
 
-from daemon.settings import Settings
-from daemon.settings_file import load
+from daemon.config.loader import load
+from daemon.config.settings import Settings
 from tests.factories_cli import typed
 
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import yaml
 
-from daemon.settings import ModelSection, Settings
-from daemon.settings_file import dump
+from daemon.config.loader import dump
+from daemon.config.settings import ModelSection, Settings
 
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "retuned.example.yaml"
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from daemon.config.settings import EmbeddingSection, MonitorsSection
 from daemon.drift_settings import aspects
 from daemon.embedding import Embeddings
 from daemon.metrics import Metrics
-from daemon.settings import EmbeddingSection, MonitorsSection
 from learners.errors import ChildDied, ChildTrouble
 from monitors.types import PLAIN_ASPECTS, Aspect
 from tests.factories_daemon import line_settings

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from daemon.config.holdout_key import read_key
 from daemon.domain.conversation import Message
 from daemon.domain.holdout import BadHoldoutKey, Holdout
-from daemon.holdout_key import read_key
 from daemon.wording import text_digest
 
 KEY = b"k" * 32

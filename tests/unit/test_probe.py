@@ -6,8 +6,8 @@ from threading import Thread
 
 import pytest
 
+from daemon.config.settings import HttpSection
 from daemon.probe import probe
-from daemon.settings import HttpSection
 
 
 @contextmanager

@@ -53,7 +53,7 @@ IMPORTS = {
 #: Where a function or variable may be named, called or not.
 NAMES = {
     "os.environ": [
-        "daemon/settings_file.py",  # reads the settings
+        "daemon/config/loader.py",  # reads the settings
         "daemon/demo/children.py",  # the rest only hand the environment on to child processes
         "learners/child.py",
     ],

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from daemon.settings import Settings
-from daemon.settings_file import ENVIRONMENT, SettingsError, dump, load, read_secret, settings_path
+from daemon.config.loader import ENVIRONMENT, SettingsError, dump, load, read_secret, settings_path
+from daemon.config.settings import Settings
 
 
 def written(folder: Path, text: str) -> Path:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon.config.cron import Schedule
 from daemon.domain.facts import Action, Decision, Triage, Trigger
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.intake import IntakeLedger
@@ -13,7 +14,6 @@ from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
 from daemon.metrics import Metrics
 from daemon.policy import PolicySettings
-from daemon.schedule import Schedule
 from daemon.stages.deciding import DecidingStage
 from monitors.types import Outcome
 from tests.factories_ledger import a_batch, a_ledger, talks

@@ -11,8 +11,8 @@ from typing import Any, cast
 import yaml
 from pydantic import BaseModel, SecretStr, ValidationError
 
+from daemon.config.settings import Settings
 from daemon.domain.errors import DaemonError
-from daemon.settings import Settings
 
 #: Environment variables for addresses and secrets, and the field each one overrides.
 ENVIRONMENT: Mapping[str, tuple[str, ...]] = {

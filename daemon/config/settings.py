@@ -250,7 +250,7 @@ class PolicySection(_Section):
     @classmethod
     def _five_fields(cls, value: str | None) -> str | None:
         if value is not None:
-            from daemon.schedule import Schedule
+            from daemon.config.cron import Schedule
 
             Schedule(value)
         return value

@@ -1,0 +1,1 @@
+"""Settings: what can be set, and how the file and the environment are read."""
