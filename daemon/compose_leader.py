@@ -18,7 +18,6 @@ from daemon.kafka_client_settings import kafka_settings
 from daemon.ledger.history_retention import HistoryRetention
 from daemon.ledger.retention import ConversationRetention
 from daemon.loaded import LoadedVersions
-from daemon.metrics import Metrics
 from daemon.planning import Plan
 from daemon.registering import register_base, register_run
 from daemon.release import put_live
@@ -37,6 +36,7 @@ from daemon.stages.triaging import TriagingStage
 from daemon.stages.watching import WatchingStage
 from daemon.stages.widening import WideningStage
 from daemon.stores import Stores
+from daemon.telemetry.metrics import Metrics
 from daemon.training_settings import dataset_settings, lora_settings, policy_settings
 from learners.scorer_process import ScorerProcess
 from learners.training_process import TrainingProcess

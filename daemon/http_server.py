@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Self, TypeAlias, cast
 
 from daemon.domain.errors import DaemonError
 from daemon.health import Answer, Health
-from daemon.metrics import Metrics
 from daemon.pages import Answered, Asked, Page
+from daemon.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

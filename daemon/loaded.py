@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 from daemon.domain.clock import Clock
 from daemon.domain.facts import StoredConversation
-from daemon.metrics import Metrics
+from daemon.telemetry.metrics import Metrics
 from learners.errors import BadAdapter, LearnerError
 from learners.scorer_process import Scorer
 from learners.types import Conversation, Message, Score, Surprisals

@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable, Sequence
 from threading import Event
 
-from daemon.metrics import Metrics
 from daemon.stages.stage import Stage
+from daemon.telemetry.metrics import Metrics
 
 _log = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from daemon.hygiene.admission import Admission
 from daemon.hygiene.cleaning import Cleaner
 from daemon.hygiene.redaction import Redactor
 from daemon.hygiene.sketch import sketch
-from daemon.metrics import Metrics
 from daemon.requeueing import put_back
+from daemon.telemetry.metrics import Metrics
 from daemon.wording import plain_words, text_digest
 
 

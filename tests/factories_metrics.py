@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from daemon.domain.bad_record import Reason
 from daemon.domain.facts import Action, HaltKind, RunState, Trigger
-from daemon.metrics import Metrics
+from daemon.telemetry.metrics import Metrics
 from learners.types import Progress
 from monitors.types import Aspect, Finding, Verdict
 from registry.names import VersionName

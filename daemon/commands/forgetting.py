@@ -119,8 +119,8 @@ def _from_kafka(settings: "Settings", stores: "Stores") -> "Originals":
     from daemon.kafka import fetch_records
     from daemon.kafka_client_settings import kafka_settings
     from daemon.lineage import from_topic
-    from daemon.metrics import Metrics
     from daemon.sorting import Sorter
+    from daemon.telemetry.metrics import Metrics
 
     sorter = Sorter(
         model_line=settings.model_line, holdout=stores.holdout, limits=limits(settings), metrics=Metrics(),

@@ -7,7 +7,7 @@ from daemon.dead_letters import encode
 from daemon.domain.clock import Clock
 from daemon.domain.streams import RecordSink
 from daemon.ledger.dead_letters import DeadLetterLedger
-from daemon.metrics import Metrics
+from daemon.telemetry.metrics import Metrics
 
 _log = logging.getLogger(__name__)
 _BATCH = 100

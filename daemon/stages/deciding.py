@@ -11,8 +11,8 @@ from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.trainings import TrainingLedger, TrainWish
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import WindowLedger
-from daemon.metrics import Metrics
 from daemon.policy import PolicySettings, Situation, decide
+from daemon.telemetry.metrics import Metrics
 
 _log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 
 from daemon.domain.clock import Clock, Every
-from daemon.metrics import Child, Metrics
+from daemon.telemetry.metrics import Child, Metrics
 
 _EVERY = timedelta(seconds=5)
 

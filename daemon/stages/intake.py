@@ -16,8 +16,8 @@ from daemon.hygiene.admission import Admission
 from daemon.hygiene.redaction import Redactor
 from daemon.ledger.halts import HaltLedger
 from daemon.ledger.intake import IntakeLedger
-from daemon.metrics import Metrics
 from daemon.sorting import Sorter
+from daemon.telemetry.metrics import Metrics
 
 _log = logging.getLogger(__name__)
 _LEAVE_S = 2.0

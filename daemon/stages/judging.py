@@ -15,9 +15,9 @@ from daemon.ledger.detectors import DetectorLedger, StoredDetector
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.reports import NewReport
 from daemon.ledger.windows import VerdictRow, WindowLedger
-from daemon.metrics import Metrics
 from daemon.samples import samples_of
 from daemon.standing import DETECTOR
+from daemon.telemetry.metrics import Metrics
 from monitors.leading import surest
 from monitors.suite import Judgement, MonitorSettings
 from monitors.types import Finding, Reference, Verdict, Window

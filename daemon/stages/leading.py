@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from daemon.domain.errors import StaleLeader
-from daemon.metrics import Child, Metrics
 from daemon.stages.stage import Stage
+from daemon.telemetry.metrics import Child, Metrics
 
 _log = logging.getLogger(__name__)
 _STEP_DOWN_S = 5.0

@@ -7,10 +7,10 @@ from daemon.domain.clock import Clock
 from daemon.gatekeeping import Comparison, HeldOut
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.trainings import TrainingLedger
-from daemon.metrics import Metrics
 from daemon.registering import DAEMON
 from daemon.scorer_protocol import VersionScorer
 from daemon.taint import tainted
+from daemon.telemetry.metrics import Metrics
 from learners.errors import LearnerError
 from registry.errors import RegistryError
 from registry.gate import GateSettings

@@ -9,7 +9,7 @@ from pathlib import Path
 from daemon.domain.clock import Clock, Every
 from daemon.ledger.history_retention import HistoryRetention
 from daemon.ledger.retention import PAGE, ConversationRetention
-from daemon.metrics import Metrics, Pruned
+from daemon.telemetry.metrics import Metrics, Pruned
 
 _log = logging.getLogger(__name__)
 _CONVERSATIONS_EVERY = timedelta(seconds=5)

@@ -16,7 +16,7 @@ from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.signals import SignalLedger
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import WindowLedger
-from daemon.metrics import Metrics
+from daemon.telemetry.metrics import Metrics
 from learners.errors import LearnerError
 from learners.types import Surprisals
 from monitors.harm import Triaged, triage

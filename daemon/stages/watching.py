@@ -13,8 +13,8 @@ from daemon.hearing import Hearing
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
 from daemon.ledger.windows import WindowLedger
-from daemon.metrics import Metrics
 from daemon.samples import embedded_text, sample_of
+from daemon.telemetry.metrics import Metrics
 from monitors.edetector import DetectorState, EDetector
 from monitors.types import Sample
 

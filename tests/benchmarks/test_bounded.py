@@ -16,9 +16,9 @@ from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.history_retention import HistoryRetention, KeepHistory
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.retention import ConversationRetention, Keep
-from daemon.metrics import Metrics
 from daemon.sorting import Sorter
 from daemon.stages.retention import RetentionStage
+from daemon.telemetry.metrics import Metrics
 from tests.benchmarks.figures import tell
 from tests.benchmarks.test_intake import a_record
 

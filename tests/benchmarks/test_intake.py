@@ -20,9 +20,9 @@ from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.database import open_ledger
 from daemon.ledger.halts import HaltLedger
 from daemon.ledger.intake import IntakeLedger
-from daemon.metrics import Metrics
 from daemon.replay import encode_record
 from daemon.stages.intake import IntakeStage
+from daemon.telemetry.metrics import Metrics
 from tests.benchmarks.bare_loop import bare_rate
 from tests.benchmarks.figures import show, tell
 

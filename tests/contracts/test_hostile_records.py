@@ -15,8 +15,8 @@ from daemon.domain.streams import RawRecord
 from daemon.hygiene.admission import Admission
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.intake import IntakeLedger
-from daemon.metrics import Metrics
 from daemon.sorting import Sorter
+from daemon.telemetry.metrics import Metrics
 from tests.factories_intake import NOW, a_record, as_bytes
 from tests.factories_ledger import TOPIC
 from tests.hostile import values

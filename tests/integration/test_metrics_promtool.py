@@ -11,7 +11,7 @@ import pytest
 
 from daemon.health import Health
 from daemon.http_server import HttpServer
-from daemon.metrics import Metrics
+from daemon.telemetry.metrics import Metrics
 from tests.factories_metrics import busy_metrics
 from tests.helpers import eventually, required_program
 

@@ -23,8 +23,8 @@ from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.database import connect
 from daemon.ledger.halts import HaltLedger
 from daemon.ledger.intake import IntakeLedger
-from daemon.metrics import Metrics
 from daemon.stages.intake import IntakeStage
+from daemon.telemetry.metrics import Metrics
 from tests.factories_intake import a_record, as_bytes, kafka_settings
 from tests.factories_ledger import NOW, a_ledger
 from tests.reading import fill, wait_until

@@ -8,7 +8,7 @@ import pytest
 from daemon.config.settings import EmbeddingSection, MonitorsSection
 from daemon.drift_settings import aspects
 from daemon.embedding import Embeddings
-from daemon.metrics import Metrics
+from daemon.telemetry.metrics import Metrics
 from learners.errors import ChildDied, ChildTrouble
 from monitors.types import PLAIN_ASPECTS, Aspect
 from tests.factories_daemon import line_settings

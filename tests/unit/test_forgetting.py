@@ -13,8 +13,8 @@ from daemon.forgetting import TrainingFiles
 from daemon.ledger.database import write
 from daemon.ledger.erasures import Subject
 from daemon.ledger.tables import conversations, erasures
-from daemon.metrics import Metrics
 from daemon.sorting import Sorter
+from daemon.telemetry.metrics import Metrics
 from registry.names import VersionName
 from tests.factories_cli import type_to
 from tests.factories_daemon import LINE, Line, a_line

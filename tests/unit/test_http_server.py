@@ -11,8 +11,8 @@ import pytest
 from daemon import http_server
 from daemon.health import Component, Health
 from daemon.http_server import CannotListen, HttpServer
-from daemon.metrics import Metrics
 from daemon.pages import Answered, Asked
+from daemon.telemetry.metrics import Metrics
 from tests.helpers import eventually
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from daemon.logs import Format, configure_logging
+from daemon.telemetry.logs import Format, configure_logging
 
 LOGGER = logging.getLogger("daemon.stages.training")
 

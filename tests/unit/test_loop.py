@@ -3,7 +3,7 @@ from threading import Event
 import pytest
 
 from daemon.loop import Loop
-from daemon.metrics import Metrics
+from daemon.telemetry.metrics import Metrics
 
 
 class Recorded:

@@ -6,7 +6,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as text_families
 
 from daemon.domain.facts import Action, Trigger
-from daemon.metrics import Metrics
+from daemon.telemetry.metrics import Metrics
 from monitors.types import Finding
 from registry.names import VersionName
 from registry.types import PromotionKind

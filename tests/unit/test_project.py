@@ -34,7 +34,7 @@ TOP_LEVEL = {
 #: Where a library may be imported.
 IMPORTS = {
     "kafka": ["daemon/kafka/library.py"],
-    "prometheus_client": ["daemon/instruments.py"],
+    "prometheus_client": ["daemon/telemetry/instruments.py"],
     "sqlalchemy": [
         "registry/sql.py",
         "registry/tables.py",

@@ -16,9 +16,9 @@ from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.reports import NewReport, ReportEntry, ReportLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
-from daemon.metrics import Metrics
 from daemon.pages import Answered, Asked
 from daemon.report_pages import Access, ReportPages
+from daemon.telemetry.metrics import Metrics
 from tests.factories_ledger import NOW, a_batch, a_ledger, talks
 
 PAGE = "<!DOCTYPE html><p>退款</p>"

@@ -13,9 +13,9 @@ from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.halts import HaltLedger
 from daemon.ledger.intake import IntakeLedger
-from daemon.metrics import Metrics
 from daemon.stages.dead_letters import DeadLetterStage
 from daemon.stages.intake import IntakeStage
+from daemon.telemetry.metrics import Metrics
 from daemon.wording import text_digest
 from tests.factories_ledger import NOW, a_ledger
 from tests.fakes_kafka import FakeBroker, FakeSink, FakeSource

@@ -12,8 +12,8 @@ from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.reports import ReportLedger
 from daemon.ledger.windows import JudgedWindow, WindowLedger
-from daemon.metrics import Metrics
 from daemon.stages.judging import JudgingStage
+from daemon.telemetry.metrics import Metrics
 from monitors.edetector import DetectorState
 from monitors.suite import Judgement, MonitorSettings
 from monitors.types import Explanation, Finding, Reference, Verdict, Window

@@ -3,8 +3,8 @@ from collections.abc import Sequence
 import pytest
 
 from daemon.domain.errors import StaleLeader
-from daemon.metrics import Metrics
 from daemon.stages.leading import LeadingStage, Led
+from daemon.telemetry.metrics import Metrics
 
 
 class Votes:

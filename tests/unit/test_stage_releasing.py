@@ -11,8 +11,8 @@ from daemon.ledger.freezes import FreezeLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.trainings import TrainingLedger
-from daemon.metrics import Metrics
 from daemon.stages.releasing import ReleasingStage
+from daemon.telemetry.metrics import Metrics
 from learners.errors import BadAdapter, ChildDied
 from learners.types import Score
 from registry.gate import GateSettings

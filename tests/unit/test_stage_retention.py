@@ -9,8 +9,8 @@ from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.history_retention import HistoryRetention, KeepHistory
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.retention import PAGE, ConversationRetention, Keep
-from daemon.metrics import Metrics
 from daemon.stages.retention import RetentionStage
+from daemon.telemetry.metrics import Metrics
 from tests.factories_ledger import NOW, a_batch, a_dead_letter, a_ledger, talks
 
 

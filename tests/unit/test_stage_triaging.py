@@ -25,8 +25,8 @@ from daemon.ledger.signals import SignalLedger
 from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
-from daemon.metrics import Metrics
 from daemon.stages.triaging import TriagingStage
+from daemon.telemetry.metrics import Metrics
 from learners.errors import BadAdapter, ChildDied
 from learners.types import Surprisals
 from monitors.types import Outcome

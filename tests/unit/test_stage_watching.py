@@ -17,8 +17,8 @@ from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.signals import SignalLedger
 from daemon.ledger.windows import WindowLedger
-from daemon.metrics import Metrics
 from daemon.stages.watching import WatchingStage
+from daemon.telemetry.metrics import Metrics
 from monitors.edetector import DetectorState, EDetector
 from monitors.late import LATE, Heard
 from monitors.types import Aspect, Sample

@@ -28,10 +28,10 @@ from daemon.ledger.signals import SignalLedger
 from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
-from daemon.metrics import Metrics
 from daemon.stages.judging import JudgingStage
 from daemon.stages.watching import WatchingStage
 from daemon.stages.widening import WideningStage
+from daemon.telemetry.metrics import Metrics
 from monitors.edetector import DetectorState, EDetector
 from monitors.stakes import Stake
 from monitors.suite import MonitorSettings

@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias, get_args
 from daemon.domain.bad_record import Reason
 from daemon.domain.facts import Action, HaltKind, RunState, Trigger
 from daemon.domain.personal_data import PersonalData
-from daemon.instruments import Counter, Declare, Entry, Family, Gauge, Readings
+from daemon.telemetry.instruments import Counter, Declare, Entry, Family, Gauge, Readings
 from learners.types import Progress
 from monitors.level import score_of
 from monitors.types import Aspect, Finding, Outcome, Verdict
