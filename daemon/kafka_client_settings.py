@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from daemon.config.loader import Mistake, SettingsError, read_secret
 from daemon.config.settings import KafkaSection, Settings
-from daemon.kafka_settings import KafkaSettings
-from daemon.pem import authority_problem, pair_problems
+from daemon.kafka.pem import authority_problem, pair_problems
+from daemon.kafka.settings import KafkaSettings
 
 
 def kafka_settings(settings: Settings) -> KafkaSettings:

@@ -6,7 +6,7 @@ import orjson
 
 from daemon.domain.conversation import JSON, Conversation, Feedback, Message
 from daemon.domain.streams import RawRecord
-from daemon.kafka_settings import KafkaSettings
+from daemon.kafka.settings import KafkaSettings
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 

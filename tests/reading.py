@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from daemon.domain.streams import RawRecord, Start, TopicPartition
 from daemon.kafka import KafkaSink, KafkaSource
-from daemon.kafka_settings import KafkaSettings
+from daemon.kafka.settings import KafkaSettings
 
 
 def wait_until(condition: Callable[[], bool], *, seconds: float = 60) -> None:

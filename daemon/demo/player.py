@@ -9,7 +9,7 @@ from daemon.domain.clock import utc_now
 from daemon.domain.conversation import Conversation
 from daemon.domain.streams import StreamError
 from daemon.kafka import KafkaSink
-from daemon.kafka_settings import KafkaSettings
+from daemon.kafka.settings import KafkaSettings
 from daemon.replay import replay
 
 _CLOSE_TIMEOUT_S = 5.0

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from daemon.kafka.connection import Client, connection, unreachable
 from daemon.kafka.library import KafkaAdminClient, KafkaNetClient, kafka_errors
-from daemon.kafka_settings import KafkaSettings
+from daemon.kafka.settings import KafkaSettings
 
 
 def check_broker(settings: KafkaSettings, *, timeout_s: float = 5.0) -> int:

@@ -5,7 +5,7 @@ import traceback
 from collections.abc import Iterator
 from contextvars import ContextVar
 
-from daemon.decompression import Allowance, AllowanceSpent, DecompressionError, TooLarge
+from daemon.kafka.decompression import Allowance, AllowanceSpent, DecompressionError, TooLarge
 from daemon.kafka.library import (
     ClientPartition,
     DefaultRecordBatch,

@@ -4,9 +4,9 @@ from typing import Any
 
 from daemon.domain.streams import BrokerUnreachable
 from daemon.kafka.library import KafkaConnectionManager, KafkaNetClient, NetworkSelector
-from daemon.kafka_refusals import explained
-from daemon.kafka_settings import KafkaSettings
-from daemon.kafka_tls import ClientTls
+from daemon.kafka.refusals import explained
+from daemon.kafka.settings import KafkaSettings
+from daemon.kafka.tls import ClientTls
 
 #: The newest protocol that the client knows. Each connection comes down to what its broker speaks;
 #: without it the constructors would wait for a broker.

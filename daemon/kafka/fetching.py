@@ -6,13 +6,13 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
-from daemon.decompression import AllowanceSpent
 from daemon.domain.streams import BrokerUnreachable, RawRecord, TopicPartition
 from daemon.kafka.batches import allowed, let_go
 from daemon.kafka.connection import Client, connection
+from daemon.kafka.decompression import AllowanceSpent
 from daemon.kafka.library import ClientPartition, KafkaConsumer, kafka_errors
 from daemon.kafka.records import SLICE_S, ClientRecord, raw_record
-from daemon.kafka_settings import KafkaSettings
+from daemon.kafka.settings import KafkaSettings
 
 #: Records that nobody wants, from which on to seek behind them is faster than to read over them.
 _WORTH_A_SEEK = 1_000

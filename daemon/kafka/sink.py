@@ -11,7 +11,7 @@ from daemon.domain.log_once import Trouble
 from daemon.domain.streams import Headers
 from daemon.kafka.connection import METADATA_TIMEOUT_MS, Client, connection, unreachable
 from daemon.kafka.library import KafkaNetClient, KafkaProducer, kafka_errors
-from daemon.kafka_settings import KafkaSettings
+from daemon.kafka.settings import KafkaSettings
 
 _log = logging.getLogger(__name__)
 

@@ -5,7 +5,6 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 
-from daemon.decompression import AllowanceSpent, TooLarge
 from daemon.domain.backoff import Patience
 from daemon.domain.log_once import Trouble
 from daemon.domain.streams import (
@@ -19,6 +18,7 @@ from daemon.domain.streams import (
 )
 from daemon.kafka.batches import Unreadable, allowed, let_go
 from daemon.kafka.connection import METADATA_TIMEOUT_MS, Client, connection, unreachable
+from daemon.kafka.decompression import AllowanceSpent, TooLarge
 from daemon.kafka.joining import TakingUpCoordinator
 from daemon.kafka.library import (
     ClientPartition,
@@ -29,9 +29,9 @@ from daemon.kafka.library import (
     consumer_group,
     kafka_errors,
 )
+from daemon.kafka.progress import Progress
 from daemon.kafka.records import SLICE_S, raw_record
-from daemon.kafka_settings import KafkaSettings
-from daemon.progress import Progress
+from daemon.kafka.settings import KafkaSettings
 
 _log = logging.getLogger(__name__)
 

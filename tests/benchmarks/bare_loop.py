@@ -9,7 +9,7 @@ import sys
 
 import orjson
 
-from daemon.kafka_settings import KafkaSettings
+from daemon.kafka.settings import KafkaSettings
 
 
 def bare_rate(settings: KafkaSettings, records: int, *, c_checksum: bool) -> float:

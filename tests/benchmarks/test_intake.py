@@ -15,7 +15,7 @@ from daemon.domain.conversation import Conversation, Message
 from daemon.domain.holdout import Holdout
 from daemon.hygiene.bursts import BurstLimit
 from daemon.kafka import KafkaSink, KafkaSource, create_topic
-from daemon.kafka_settings import KafkaSettings
+from daemon.kafka.settings import KafkaSettings
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.database import open_ledger
 from daemon.ledger.halts import HaltLedger

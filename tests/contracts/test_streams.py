@@ -9,7 +9,7 @@ import pytest
 
 from daemon.domain.streams import RawRecord, RecordSink, RecordSource, Start, StartOffsets, TopicPartition
 from daemon.kafka import KafkaSink, KafkaSource
-from daemon.kafka_settings import KafkaSettings
+from daemon.kafka.settings import KafkaSettings
 from tests.brokers import BROKERS, Cluster, running
 from tests.fakes_kafka import FakeBroker, FakeSink, FakeSource
 

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from daemon.kafka import KafkaSink, create_topic
-from daemon.kafka_settings import KafkaSettings
+from daemon.kafka.settings import KafkaSettings
 
 
 class Address(Protocol):

@@ -3,7 +3,7 @@
 import sys
 
 from daemon.kafka import KafkaSource
-from daemon.kafka_settings import KafkaSettings
+from daemon.kafka.settings import KafkaSettings
 
 
 def main(bootstrap: str, topic: str, instance: str, session_timeout_ms: int) -> None:

@@ -10,7 +10,7 @@ import pytest
 from daemon.broker import LocalBroker
 from daemon.domain.streams import BrokerUnreachable, FetchStalled, RawRecord, TopicPartition
 from daemon.kafka import KafkaSink, KafkaSource, check_broker, create_topic, topic_exists, topic_partitions
-from daemon.kafka_settings import KafkaSettings
+from daemon.kafka.settings import KafkaSettings
 from tests.compressed import send_apart
 from tests.factories_intake import kafka_settings
 from tests.reading import (

@@ -10,7 +10,7 @@ import pytest
 from daemon.broker import LocalBroker
 from daemon.domain.streams import BatchTooLarge, TopicPartition
 from daemon.kafka import create_topic, fetch_records
-from daemon.kafka_settings import KafkaSettings
+from daemon.kafka.settings import KafkaSettings
 from tests.compressed import send_apart, send_compressed
 from tests.factories_intake import kafka_settings
 from tests.reading import fill, polled, source_of, wait_until

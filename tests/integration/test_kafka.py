@@ -14,7 +14,7 @@ from daemon.kafka import (
     check_broker,
     create_topic,
 )
-from daemon.kafka_settings import KafkaSettings
+from daemon.kafka.settings import KafkaSettings
 from tests.factories_intake import kafka_settings
 from tests.reading import (
     fill,

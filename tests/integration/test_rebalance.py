@@ -18,7 +18,7 @@ from daemon.domain.facts import SeqRange
 from daemon.domain.holdout import Holdout
 from daemon.domain.streams import RawRecord, Start, StartOffsets, TopicPartition
 from daemon.kafka import KafkaSource, create_topic
-from daemon.kafka_settings import KafkaSettings
+from daemon.kafka.settings import KafkaSettings
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.database import connect
 from daemon.ledger.halts import HaltLedger

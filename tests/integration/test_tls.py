@@ -15,7 +15,7 @@ from daemon.checkup.check import Check
 from daemon.config.loader import dump
 from daemon.domain.streams import BrokerUnreachable, TopicPartition
 from daemon.kafka import KafkaSink, KafkaSource, check_broker, create_topic, fetch_records
-from daemon.kafka_settings import KafkaSettings
+from daemon.kafka.settings import KafkaSettings
 from tests.factories_cli import typed
 from tests.factories_daemon import line_settings
 from tests.factories_intake import kafka_settings

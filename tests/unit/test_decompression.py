@@ -7,7 +7,7 @@ import pytest
 import snappy
 import zstandard
 
-from daemon.decompression import Allowance, AllowanceSpent, DecompressionError, TooLarge, decompress
+from daemon.kafka.decompression import Allowance, AllowanceSpent, DecompressionError, TooLarge, decompress
 
 TEXT = "你好, hello. ".encode() * 100_000  # more than a piece
 

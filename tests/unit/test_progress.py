@@ -1,5 +1,5 @@
 from daemon.domain.streams import TopicPartition
-from daemon.progress import Progress
+from daemon.kafka.progress import Progress
 
 HERE, THERE = TopicPartition("t", 0), TopicPartition("t", 1)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from daemon.kafka_settings import KafkaSettings
+from daemon.kafka.settings import KafkaSettings
 
 #: What a TLS handshake with a port that does not speak TLS ends with.
 _NOT_TLS = ("WRONG_VERSION_NUMBER", "EOF occurred", "RECORD_LAYER_FAILURE")

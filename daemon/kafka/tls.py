@@ -6,8 +6,8 @@ import ssl
 import weakref
 from collections.abc import Callable
 
-from daemon.kafka_settings import KafkaSettings
-from daemon.pem import no_password
+from daemon.kafka.pem import no_password
+from daemon.kafka.settings import KafkaSettings
 
 #: An answer takes a round trip or two.
 _HANDSHAKE_TIMEOUT_S = 3.0
