@@ -25,6 +25,7 @@ from daemon.kafka_client_settings import kafka_settings
 from daemon.ledger.database import size_bytes
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.lease import Lease
+from daemon.ledger.stores import Stores, fenced_stores, ledger_url, open_stores
 from daemon.loop import Loop
 from daemon.report_pages import ReportPages
 from daemon.stages.housekeeping import HousekeepingStage
@@ -32,7 +33,6 @@ from daemon.stages.intake import IntakeStage
 from daemon.stages.leading import LeadingStage
 from daemon.stages.reporting import ReportingStage
 from daemon.stages.stage import Stage
-from daemon.stores import Stores, fenced_stores, ledger_url, open_stores
 from daemon.telemetry.logs import configure_logging
 from daemon.telemetry.metrics import Child, Metrics
 from learners.base import base_digest, resolve_base

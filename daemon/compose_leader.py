@@ -17,6 +17,7 @@ from daemon.kafka import KafkaSink
 from daemon.kafka_client_settings import kafka_settings
 from daemon.ledger.history_retention import HistoryRetention
 from daemon.ledger.retention import ConversationRetention
+from daemon.ledger.stores import Stores
 from daemon.loaded import LoadedVersions
 from daemon.planning import Plan
 from daemon.registering import register_base, register_run
@@ -35,7 +36,6 @@ from daemon.stages.training import TrainingStage
 from daemon.stages.triaging import TriagingStage
 from daemon.stages.watching import WatchingStage
 from daemon.stages.widening import WideningStage
-from daemon.stores import Stores
 from daemon.telemetry.metrics import Metrics
 from daemon.training_settings import dataset_settings, lora_settings, policy_settings
 from learners.scorer_process import ScorerProcess

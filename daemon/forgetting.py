@@ -6,7 +6,7 @@ from pathlib import Path
 
 from daemon.domain.clock import Clock
 from daemon.ledger.erasures import Erasure, ErasureLedger, Removed, Subject
-from daemon.stores import Stores
+from daemon.ledger.stores import Stores
 from daemon.taint import newest_clean, tainted
 from registry.names import VersionName
 

@@ -12,8 +12,8 @@ from daemon.domain.errors import DaemonError
 from daemon.domain.facts import Coordinates, TrainingRecord
 from daemon.domain.streams import RawRecord, TopicPartition
 from daemon.ledger.conversations import ConversationLedger
+from daemon.ledger.stores import Stores
 from daemon.sorting import Sorter
-from daemon.stores import Stores
 from registry.names import VersionName
 
 

@@ -7,9 +7,9 @@ from daemon.config.settings import Settings
 from daemon.domain.facts import Alarm, Decision, Freeze, Triage
 from daemon.ledger.counts import IntakeCounts, LedgerCounts, RunSummary, WindowCounts
 from daemon.ledger.lease import lease_of
+from daemon.ledger.stores import Stores
 from daemon.ledger.trainings import TrainWish
 from daemon.ledger.windows import JudgedWindow
-from daemon.stores import Stores
 from registry.history import History
 from registry.names import VersionName
 from registry.types import GateReport, Promotion

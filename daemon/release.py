@@ -5,7 +5,7 @@ from pathlib import Path
 
 from daemon.domain.clock import Clock
 from daemon.domain.errors import DaemonError
-from daemon.stores import Stores
+from daemon.ledger.stores import Stores
 from daemon.taint import Tainted, newest_clean, tainted
 from registry.directory_target import BadPointer
 from registry.history import History

@@ -11,11 +11,11 @@ from daemon.config.settings import Settings
 from daemon.dataset import DatasetSettings, build
 from daemon.domain.facts import Action, Decision, Run, RunState, SeqRange, Trigger
 from daemon.ledger.reports import NewReport
+from daemon.ledger.stores import Stores, open_stores
 from daemon.ledger.windows import VerdictRow
 from daemon.registering import DAEMON, register_base, register_run
 from daemon.release import put_live
 from daemon.requests import PlannedRun, to_json
-from daemon.stores import Stores, open_stores
 from learners.artifact import write_artifact
 from learners.types import Progress, RunResult, TrainRequest
 from registry.names import VersionName

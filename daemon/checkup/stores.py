@@ -11,7 +11,7 @@ from daemon.checkup.check import Check, ill, well
 from daemon.config.settings import Settings
 from daemon.domain.errors import DaemonError
 from daemon.ledger.database import reader
-from daemon.stores import Stores, ledger_url, open_stores
+from daemon.ledger.stores import Stores, ledger_url, open_stores
 from daemon.views.versions import checked_history
 from registry.artifacts import BadArtifact
 from registry.directory_target import BadPointer

@@ -10,8 +10,8 @@ from daemon.commands.session import Json, opened, operator, present, read_settin
 
 if TYPE_CHECKING:
     from daemon.config.settings import Settings
+    from daemon.ledger.stores import Stores
     from daemon.probe import DaemonHealth
-    from daemon.stores import Stores
     from registry.types import Promotion
 
 _VERSION = typer.Argument(metavar="VERSION", help="Such as support-bot-v7, or short: v7.", show_default=False)

@@ -10,8 +10,8 @@ from daemon.domain.errors import DaemonError
 
 if TYPE_CHECKING:
     from daemon.config.settings import Settings
+    from daemon.ledger.stores import Stores
     from daemon.lineage import Originals
-    from daemon.stores import Stores
 
 _REASON = typer.Option("-m", "--reason", help="Why, for those who read the log later.", show_default=False)
 _VERSION = typer.Argument(metavar="VERSION", help="Such as support-bot-v7, or short: v7.", show_default=False)

@@ -11,7 +11,7 @@ from daemon.domain.errors import DaemonError
 if TYPE_CHECKING:
     from daemon.config.settings import Settings
     from daemon.domain.facts import StoredReference
-    from daemon.stores import Stores
+    from daemon.ledger.stores import Stores
 
 reference = typer.Typer(
     help="Show, fix or freeze the conversations that windows are compared with.", no_args_is_help=True

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from daemon.config.settings import Settings
-    from daemon.stores import Stores
+    from daemon.ledger.stores import Stores
     from registry.types import Actor
 
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -44,7 +44,7 @@ def opened(settings: "Settings") -> Iterator["Stores"]:
     """Open the stores of a line that was started before. Raises LedgerError."""
     from sqlalchemy.exc import SQLAlchemyError
 
-    from daemon.stores import open_stores
+    from daemon.ledger.stores import open_stores
 
     refuse_missing_ledger(settings)
     stores = open_stores(settings)
@@ -61,7 +61,7 @@ def refuse_missing_ledger(settings: "Settings") -> None:
     """Keep a command that was typed in the wrong folder from making an empty ledger there. Raises LedgerError."""
     from sqlalchemy import make_url
 
-    from daemon.stores import ledger_url
+    from daemon.ledger.stores import ledger_url
 
     url = make_url(ledger_url(settings))
     if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():

@@ -7,8 +7,8 @@ from datetime import datetime
 from daemon.config.settings import Settings
 from daemon.domain.facts import Action, RunState, SeqRange
 from daemon.ledger.counts import LedgerCounts
+from daemon.ledger.stores import Stores
 from daemon.ledger.windows import JudgedWindow, VerdictRow
-from daemon.stores import Stores
 from registry.types import GateReport, PromotionKind
 
 _ALL = 1_000_000

@@ -9,7 +9,7 @@ from daemon.demo.children import spawn
 from daemon.demo.errors import OutOfTime
 from daemon.demo.evidence import RollbackFact
 from daemon.demo.probe import live_in_metrics
-from daemon.stores import Stores, target_dir
+from daemon.ledger.stores import Stores, target_dir
 
 _REASON = "demo: showing the way back"
 _TIMEOUT_S = 60.0

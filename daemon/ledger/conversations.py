@@ -8,10 +8,10 @@ from sqlalchemy import ColumnElement, Engine, RowMapping, Select, exists, func, 
 
 from daemon.domain.conversation import Message
 from daemon.domain.facts import Coordinates, SeqRange, StoredConversation, StoredReference
-from daemon.labels import labels_of
 from daemon.ledger.database import reader
-from daemon.ledger.membership import among
+from daemon.ledger.labels import labels_of
 from daemon.ledger.reference_rows import is_of
+from daemon.ledger.sql_in import among
 from daemon.ledger.tables import conversations, past_conversations, scores
 from monitors.users import firsts
 

@@ -38,7 +38,7 @@ _SCHEMA_LOCK, _INTAKE_LOCK = 0x72657474, 0x72657475
 _IDLE_IN_TRANSACTION_MS = 10_000
 #: How long a statement waits for another connection's lock, and how often it is tried where SQLite does not wait itself.
 _SQLITE_WAITS_S, _SQLITE_RETRIES_S = 10.0, 0.01
-_MIGRATIONS = Path(__file__).parent.parent / "migrations"
+_MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def open_ledger(url: str) -> Engine:

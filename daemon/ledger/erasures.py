@@ -14,8 +14,8 @@ from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, delete, fu
 from daemon.domain.errors import LedgerError
 from daemon.domain.facts import Coordinates
 from daemon.ledger.database import in_intake_order, reader, write
-from daemon.ledger.membership import among
 from daemon.ledger.reports import drop_torn_reports
+from daemon.ledger.sql_in import among
 from daemon.ledger.tables import (
     conversations,
     dead_letters,

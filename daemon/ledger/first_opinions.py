@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 from daemon.domain.conversation import Feedback
 from daemon.domain.facts import NewConversation
 from daemon.ledger.database import insert_or_ignore
-from daemon.ledger.membership import among
+from daemon.ledger.sql_in import among
 from daemon.ledger.tables import conversations, feedback, opinions
 
 #: Which of several opinions on a conversation counts: not by offset, as they may be sent again.

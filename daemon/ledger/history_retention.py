@@ -22,10 +22,10 @@ from sqlalchemy import (
 
 from daemon.domain.facts import RunState
 from daemon.ledger.database import write
-from daemon.ledger.membership import among
 from daemon.ledger.reference_rows import kept_reference_ids
 from daemon.ledger.reports import drop_old_reports, drop_torn_reports
 from daemon.ledger.retention import PAGE
+from daemon.ledger.sql_in import among
 from daemon.ledger.tables import (
     alarms,
     dead_letters,

@@ -7,7 +7,6 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine, insert, select, update
 
-from daemon.ceiling import Ceiling, crossed
 from daemon.domain.facts import (
     Batch,
     BatchResult,
@@ -19,16 +18,17 @@ from daemon.domain.facts import (
     NewFeedback,
 )
 from daemon.domain.streams import Start, TopicPartition
-from daemon.hygiene.bursts import BurstLimit
+from daemon.ledger.burst_limit import BurstLimit
 from daemon.ledger.conversation_rows import insert_conversations
 from daemon.ledger.database import in_intake_order, insert_or_ignore, reader, write
+from daemon.ledger.dead_letter_ceiling import Ceiling, crossed
 from daemon.ledger.dead_letters import add_dead_letters
 from daemon.ledger.erasures import Tombstones
 from daemon.ledger.first_opinions import NEWEST_FIRST, note_first_opinions
 from daemon.ledger.halts import begin_halt, last_cleared, open_halt
-from daemon.ledger.membership import among
-from daemon.ledger.outcomes import commonest_reason, latest_outcomes
 from daemon.ledger.quarantine import burst_letter, part
+from daemon.ledger.recent_rejections import commonest_reason, latest_outcomes
+from daemon.ledger.sql_in import among
 from daemon.ledger.tables import conversations, feedback, past_conversations, positions
 from daemon.ledger.windows import close_full_windows
 

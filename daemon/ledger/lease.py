@@ -7,8 +7,8 @@ from sqlalchemy.exc import IntegrityError
 
 from daemon.domain.process_identity import Holder
 from daemon.ledger.database import reader, write
+from daemon.ledger.lease_policy import Held, Watched, has_lapsed, is_due, may_take_over, watch
 from daemon.ledger.tables import LEADER, lease
-from daemon.succession import Held, Watched, has_lapsed, is_due, may_take_over, watch
 
 
 class Lease:

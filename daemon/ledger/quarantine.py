@@ -7,8 +7,8 @@ from sqlalchemy import BigInteger, Connection, func, select, type_coerce
 
 from daemon.domain.bad_record import Reason
 from daemon.domain.facts import Coordinates, DeadLetter, NewConversation
-from daemon.hygiene.bursts import BurstLimit
-from daemon.ledger.membership import among
+from daemon.ledger.burst_limit import BurstLimit
+from daemon.ledger.sql_in import among
 from daemon.ledger.tables import conversations, dead_letters, microseconds
 
 

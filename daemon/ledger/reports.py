@@ -10,8 +10,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from daemon.domain.errors import LedgerError
 from daemon.ledger.database import reader
-from daemon.ledger.membership import among
 from daemon.ledger.reference_rows import is_of, reference_of
+from daemon.ledger.sql_in import among
 from daemon.ledger.tables import conversations, references, reports, windows
 
 

@@ -14,9 +14,9 @@ from sqlalchemy import Connection, Engine, delete, exists, func, select
 
 from daemon.domain.facts import SeqRange
 from daemon.ledger.database import in_intake_order, insert_or_ignore, reader, write
-from daemon.ledger.membership import among
 from daemon.ledger.reference_rows import kept_references
 from daemon.ledger.references import renew_worn_reference
+from daemon.ledger.sql_in import among
 from daemon.ledger.tables import (
     conversations,
     feedback,

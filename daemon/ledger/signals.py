@@ -8,7 +8,7 @@ from sqlalchemy import Engine, RowMapping, Select, func, select
 
 from daemon.domain.facts import SeqRange
 from daemon.ledger.database import insert_or_ignore, reader, write
-from daemon.ledger.membership import among
+from daemon.ledger.sql_in import among
 from daemon.ledger.tables import conversations, losses, opinions, runs, scores
 from daemon.ledger.trainings import put_scores
 

@@ -21,7 +21,7 @@ from sqlalchemy import (
 from daemon.domain.errors import ForgottenMeanwhile
 from daemon.domain.facts import Action, Coordinates, Decision, Run, RunState, TrainingRecord, Triage, Trigger
 from daemon.ledger.database import in_intake_order, insert_or_ignore, reader, write
-from daemon.ledger.membership import among
+from daemon.ledger.sql_in import among
 from daemon.ledger.tables import (
     conversations,
     decisions,

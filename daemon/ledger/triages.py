@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, exists, fu
 
 from daemon.domain.facts import Action, Decision, Triage
 from daemon.ledger.database import in_intake_order, reader, write
-from daemon.ledger.membership import among
+from daemon.ledger.sql_in import among
 from daemon.ledger.tables import conversations, decisions, references, triages
 from monitors.types import Outcome
 

@@ -7,11 +7,11 @@ from daemon.config.settings import Settings
 from daemon.detection import state_of
 from daemon.domain.facts import Alarm, Freeze, StoredReference, Triage
 from daemon.ledger.detectors import RaisedAlarm
-from daemon.ledger.reasons import ReasonLedger
+from daemon.ledger.provenance import ReasonLedger
 from daemon.ledger.reports import ReportEntry
+from daemon.ledger.stores import Stores
 from daemon.ledger.windows import JudgedWindow
 from daemon.standing import LOOKS
-from daemon.stores import Stores
 from daemon.views.explanation import explanation_of
 from monitors.types import Aspect, Explanation
 

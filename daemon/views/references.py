@@ -7,7 +7,7 @@ from daemon.config.settings import Settings
 from daemon.domain.facts import Freeze, StoredReference
 from daemon.ledger.counts import LedgerCounts
 from daemon.ledger.references import Stays
-from daemon.stores import Stores
+from daemon.ledger.stores import Stores
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from daemon.domain.facts import Action, Decision, Run, RunState, SeqRange, Triage, Trigger
-from daemon.ledger.reasons import ReasonLedger
+from daemon.ledger.provenance import ReasonLedger
+from daemon.ledger.stores import Stores
 from daemon.ledger.windows import JudgedWindow
 from daemon.overview import Overview
 from daemon.requests import from_json
-from daemon.stores import Stores
 from daemon.views.explanation import explanation_of
 from monitors.types import Explanation
 from registry.names import VersionName

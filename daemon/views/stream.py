@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from daemon.domain.facts import Halt, OffsetChange
 from daemon.ledger.counts import LedgerCounts, Position
-from daemon.stores import Stores
+from daemon.ledger.stores import Stores
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

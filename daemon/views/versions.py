@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from daemon.ledger.opinions import Opinion, OpinionLedger
-from daemon.stores import Stores
+from daemon.ledger.stores import Stores
 from daemon.taint import tainted
 from registry.history import BrokenChain, History, verify
 from registry.names import VersionName

@@ -10,7 +10,7 @@ from daemon.decoding import Limits
 from daemon.domain.clock import utc_now
 from daemon.domain.holdout import Holdout
 from daemon.domain.streams import RawRecord
-from daemon.hygiene.bursts import BurstLimit
+from daemon.ledger.burst_limit import BurstLimit
 from daemon.ledger.database import open_ledger
 from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.history_retention import HistoryRetention, KeepHistory

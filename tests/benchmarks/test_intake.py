@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 
 from daemon.broker import LocalBroker
-from daemon.ceiling import Ceiling
 from daemon.compose import spare_collector
 from daemon.decoding import Limits, decode
 from daemon.domain.clock import utc_now
 from daemon.domain.conversation import Conversation, Message
 from daemon.domain.holdout import Holdout
-from daemon.hygiene.bursts import BurstLimit
 from daemon.kafka import KafkaSink, KafkaSource, create_topic
 from daemon.kafka.settings import KafkaSettings
+from daemon.ledger.burst_limit import BurstLimit
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.database import open_ledger
+from daemon.ledger.dead_letter_ceiling import Ceiling
 from daemon.ledger.halts import HaltLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.replay import encode_record

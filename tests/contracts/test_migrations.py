@@ -14,7 +14,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, Engine, MetaData, insert, select, text
 
-import daemon.migrations
+import daemon.ledger.migrations
 from daemon.domain.conversation import Feedback
 from daemon.domain.errors import LedgerError
 from daemon.domain.facts import Coordinates, TrainingRecord
@@ -91,7 +91,7 @@ def of_schema(url: str, revision: str) -> Iterator[Connection]:
     engine = connect(url)
     with engine.begin() as connection:
         config = Config()
-        config.set_main_option("script_location", str(Path(daemon.migrations.__file__).parent))
+        config.set_main_option("script_location", str(Path(daemon.ledger.migrations.__file__).parent))
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
         yield connection

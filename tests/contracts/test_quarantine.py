@@ -4,11 +4,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine
 
-from daemon.ceiling import Ceiling
 from daemon.domain.bad_record import Reason
 from daemon.domain.facts import BatchResult, NewConversation
-from daemon.hygiene.bursts import BurstLimit
+from daemon.ledger.burst_limit import BurstLimit
 from daemon.ledger.conversations import ConversationLedger
+from daemon.ledger.dead_letter_ceiling import Ceiling
 from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.intake import IntakeLedger
 from tests.factories_ledger import NOW, a_batch, a_talk

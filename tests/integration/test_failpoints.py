@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import MetaData, select
 
-from daemon.ceiling import Ceiling
 from daemon.dataset import DatasetSettings, build
 from daemon.domain.conversation import Feedback
 from daemon.domain.facts import (
@@ -28,6 +27,7 @@ from daemon.domain.facts import (
 )
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.database import open_ledger, reader
+from daemon.ledger.dead_letter_ceiling import Ceiling
 from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
 from daemon.ledger.erasures import ErasureLedger, Subject

@@ -1,6 +1,6 @@
 import pytest
 
-from daemon.ceiling import Ceiling, crossed
+from daemon.ledger.dead_letter_ceiling import Ceiling, crossed
 
 DEAD, KEPT = True, False
 CEILING = Ceiling(share=0.5, records=100, run=20)

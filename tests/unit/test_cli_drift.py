@@ -8,7 +8,7 @@ from rich.tree import Tree
 from daemon.detection import state_json
 from daemon.domain.facts import Triage
 from daemon.ledger.detectors import RaisedAlarm, StoredDetector
-from daemon.ledger.reasons import ReasonLedger
+from daemon.ledger.provenance import ReasonLedger
 from daemon.screens.story import add_changes
 from daemon.views.drift import first_of_each_change
 from daemon.views.explanation import explanation_of

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from daemon.ceiling import Ceiling
 from daemon.domain.facts import Halt, HaltKind, OffsetChange
 from daemon.ledger.conversations import ConversationLedger
+from daemon.ledger.dead_letter_ceiling import Ceiling
 from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.halts import HaltLedger, NothingHalted
 from daemon.ledger.intake import IntakeLedger

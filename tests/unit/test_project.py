@@ -39,8 +39,8 @@ IMPORTS = {
         "registry/sql.py",
         "registry/tables.py",
         "daemon/ledger/*",
-        "daemon/migrations/*",
-        "daemon/stores.py",  # opens the stores
+        "daemon/ledger/migrations/*",
+        "daemon/ledger/stores.py",  # opens the stores
         "daemon/checkup/stores.py",  # `doctor` tells people what the library's errors mean, without opening a store
         "daemon/commands/session.py",  # likewise, for the other commands
     ],

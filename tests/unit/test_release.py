@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from daemon.domain.facts import Action
+from daemon.ledger.stores import target_dir
 from daemon.release import Overtaken, promote_version, put_live, roll_back_version
-from daemon.stores import target_dir
 from registry.artifacts import BadArtifact
 from registry.directory_target import POINTER, DirectoryTarget
 from registry.history import History

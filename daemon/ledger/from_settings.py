@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from daemon.ceiling import Ceiling
 from daemon.config.settings import Settings
-from daemon.hygiene.bursts import BurstLimit
+from daemon.ledger.burst_limit import BurstLimit
+from daemon.ledger.dead_letter_ceiling import Ceiling
 
 
 def ceiling(settings: Settings) -> Ceiling:

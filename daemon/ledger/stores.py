@@ -13,6 +13,7 @@ from daemon.ledger.database import bind_identity, fenced, open_ledger, reader
 from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.detectors import DetectorLedger
 from daemon.ledger.erasures import ErasureLedger
+from daemon.ledger.from_settings import burst_limit, ceiling
 from daemon.ledger.halts import HaltLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger
@@ -21,7 +22,6 @@ from daemon.ledger.signals import SignalLedger
 from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import WindowLedger
-from daemon.ledger_settings import burst_limit, ceiling
 from registry.artifacts import ArtifactStore, FsspecArtifactStore
 from registry.directory_target import DirectoryTarget
 from registry.sql import SqlStore
