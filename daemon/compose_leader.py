@@ -15,8 +15,6 @@ from daemon.hearing import Hearing
 from daemon.judge_process import JudgeProcess
 from daemon.kafka import KafkaSink
 from daemon.kafka_client_settings import kafka_settings
-from daemon.ledger.history_retention import HistoryRetention
-from daemon.ledger.retention import ConversationRetention
 from daemon.ledger.stores import Stores
 from daemon.loaded import LoadedVersions
 from daemon.planning import Plan
@@ -24,14 +22,16 @@ from daemon.registering import register_base, register_run
 from daemon.release import put_live
 from daemon.release_settings import gate_settings
 from daemon.requests import PlannedRun
-from daemon.retention_settings import keep, keep_history
+from daemon.retention.conversations import ConversationRetention
+from daemon.retention.from_settings import keep, keep_history
+from daemon.retention.history import HistoryRetention
+from daemon.retention.stage import RetentionStage
 from daemon.stages.dead_letters import DeadLetterStage
 from daemon.stages.deciding import DecidingStage
 from daemon.stages.judging import JudgingStage
 from daemon.stages.leading import Led
 from daemon.stages.live_loss import LiveLossStage
 from daemon.stages.releasing import ReleasingStage
-from daemon.stages.retention import RetentionStage
 from daemon.stages.training import TrainingStage
 from daemon.stages.triaging import TriagingStage
 from daemon.stages.watching import WatchingStage

@@ -13,11 +13,11 @@ from daemon.domain.streams import RawRecord
 from daemon.ledger.burst_limit import BurstLimit
 from daemon.ledger.database import open_ledger
 from daemon.ledger.dead_letters import DeadLetterLedger
-from daemon.ledger.history_retention import HistoryRetention, KeepHistory
 from daemon.ledger.intake import IntakeLedger
-from daemon.ledger.retention import ConversationRetention, Keep
+from daemon.retention.conversations import ConversationRetention, Keep
+from daemon.retention.history import HistoryRetention, KeepHistory
+from daemon.retention.stage import RetentionStage
 from daemon.sorting import Sorter
-from daemon.stages.retention import RetentionStage
 from daemon.telemetry.metrics import Metrics
 from tests.benchmarks.figures import tell
 from tests.benchmarks.test_intake import a_record

@@ -15,8 +15,8 @@ from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
 from daemon.ledger.freezes import FreezeLedger, NotFrozen, NothingToFreeze
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger, TooFewConversations
-from daemon.ledger.retention import ConversationRetention, Keep
 from daemon.ledger.windows import VerdictRow, WindowLedger
+from daemon.retention.conversations import ConversationRetention, Keep
 from tests.factories_ledger import NOW, a_batch, a_talk, spread, talks
 
 

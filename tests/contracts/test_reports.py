@@ -6,12 +6,12 @@ import pytest
 from sqlalchemy import Engine
 
 from daemon.ledger.erasures import ErasureLedger, Subject
-from daemon.ledger.history_retention import HistoryRetention, KeepHistory
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.reports import NewReport, ReportLedger
-from daemon.ledger.retention import ConversationRetention, Keep
 from daemon.ledger.windows import VerdictRow, WindowLedger
+from daemon.retention.conversations import ConversationRetention, Keep
+from daemon.retention.history import HistoryRetention, KeepHistory
 from tests.factories_ledger import NOW, a_batch, a_talk
 
 REFERENCE, WINDOW = 10, 20

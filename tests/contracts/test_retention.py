@@ -27,14 +27,14 @@ from daemon.ledger.counts import LedgerCounts
 from daemon.ledger.database import reader
 from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.halts import HaltLedger
-from daemon.ledger.history_retention import HistoryRetention, HistoryTable, KeepHistory
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger
-from daemon.ledger.retention import ConversationRetention, Keep
 from daemon.ledger.tables import metadata, past_conversations, references, verdicts, windows
 from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
+from daemon.retention.conversations import ConversationRetention, Keep
+from daemon.retention.history import HistoryRetention, HistoryTable, KeepHistory
 from monitors.types import Outcome
 from tests.factories_ledger import NOW, a_batch, a_dead_letter, a_feedback, a_talk
 

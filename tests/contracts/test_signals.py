@@ -17,12 +17,12 @@ from daemon.domain.facts import (
 )
 from daemon.ledger.database import reader
 from daemon.ledger.erasures import ErasureLedger, Subject
-from daemon.ledger.history_retention import HistoryRetention, KeepHistory
 from daemon.ledger.intake import IntakeLedger
-from daemon.ledger.retention import ConversationRetention, Keep
 from daemon.ledger.signals import LateSignal, SignalLedger
 from daemon.ledger.tables import losses, opinions
 from daemon.ledger.trainings import TrainingLedger
+from daemon.retention.conversations import ConversationRetention, Keep
+from daemon.retention.history import HistoryRetention, KeepHistory
 from tests.factories_ledger import NOW, a_batch, a_feedback, a_talk, talks
 
 LATER = NOW + timedelta(hours=1)

@@ -33,17 +33,17 @@ from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
 from daemon.ledger.erasures import ErasureLedger, Subject
 from daemon.ledger.freezes import FreezeLedger
 from daemon.ledger.halts import HaltLedger
-from daemon.ledger.history_retention import HistoryRetention, KeepHistory
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.reports import NewReport
-from daemon.ledger.retention import ConversationRetention, Keep
 from daemon.ledger.signals import SignalLedger
 from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
 from daemon.registering import DAEMON, register_base, register_run
 from daemon.requests import PlannedRun, from_json, to_json
+from daemon.retention.conversations import ConversationRetention, Keep
+from daemon.retention.history import HistoryRetention, KeepHistory
 from learners.artifact import write_artifact
 from learners.types import RunResult, TrainRequest
 from monitors.types import Outcome

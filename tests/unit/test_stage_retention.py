@@ -6,10 +6,10 @@ import pytest
 
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.dead_letters import DeadLetterLedger
-from daemon.ledger.history_retention import HistoryRetention, KeepHistory
 from daemon.ledger.intake import IntakeLedger
-from daemon.ledger.retention import PAGE, ConversationRetention, Keep
-from daemon.stages.retention import RetentionStage
+from daemon.retention.conversations import PAGE, ConversationRetention, Keep
+from daemon.retention.history import HistoryRetention, KeepHistory
+from daemon.retention.stage import RetentionStage
 from daemon.telemetry.metrics import Metrics
 from tests.factories_ledger import NOW, a_batch, a_dead_letter, a_ledger, talks
 

@@ -24,7 +24,6 @@ from daemon.domain.facts import RunState
 from daemon.ledger.database import write
 from daemon.ledger.reference_rows import kept_reference_ids
 from daemon.ledger.reports import drop_old_reports, drop_torn_reports
-from daemon.ledger.retention import PAGE
 from daemon.ledger.sql_in import among
 from daemon.ledger.tables import (
     alarms,
@@ -45,6 +44,7 @@ from daemon.ledger.tables import (
     verdicts,
     windows,
 )
+from daemon.retention.conversations import PAGE
 
 #: The tables that grow with what happens, and are pruned here.
 HistoryTable: TypeAlias = Literal[

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from daemon.domain.clock import Clock, Every
-from daemon.ledger.history_retention import HistoryRetention
-from daemon.ledger.retention import PAGE, ConversationRetention
+from daemon.retention.conversations import PAGE, ConversationRetention
+from daemon.retention.history import HistoryRetention
 from daemon.telemetry.metrics import Metrics, Pruned
 
 _log = logging.getLogger(__name__)

@@ -4,8 +4,8 @@ import math
 from datetime import timedelta
 
 from daemon.config.settings import Settings
-from daemon.ledger.history_retention import KeepHistory
-from daemon.ledger.retention import Keep
+from daemon.retention.conversations import Keep
+from daemon.retention.history import KeepHistory
 
 
 def keep(settings: Settings) -> Keep:

@@ -1,0 +1,1 @@
+"""Keeps the size of the ledger steady."""
