@@ -19,7 +19,8 @@ from daemon.domain.streams import Start, StartOffsets, TopicPartition
 from daemon.forgetting import TrainingFiles
 from daemon.health import Component, Health
 from daemon.http_server import HttpServer
-from daemon.intake_settings import admission, limits, redactor
+from daemon.intake.from_settings import admission, limits, redactor
+from daemon.intake.stage import IntakeStage
 from daemon.kafka import KafkaSource
 from daemon.kafka_client_settings import kafka_settings
 from daemon.ledger.database import size_bytes
@@ -29,7 +30,6 @@ from daemon.ledger.stores import Stores, fenced_stores, ledger_url, open_stores
 from daemon.loop import Loop
 from daemon.report_pages import ReportPages
 from daemon.stages.housekeeping import HousekeepingStage
-from daemon.stages.intake import IntakeStage
 from daemon.stages.leading import LeadingStage
 from daemon.stages.reporting import ReportingStage
 from daemon.stages.stage import Stage

@@ -12,6 +12,7 @@ from daemon.drift_settings import aspects, late_aspects, monitor_settings
 from daemon.embedding import Embeddings, embedder_maker
 from daemon.gatekeeping import HeldOut
 from daemon.hearing import Hearing
+from daemon.intake.dead_letter_stage import DeadLetterStage
 from daemon.judge_process import JudgeProcess
 from daemon.kafka import KafkaSink
 from daemon.kafka_client_settings import kafka_settings
@@ -26,7 +27,6 @@ from daemon.retention.conversations import ConversationRetention
 from daemon.retention.from_settings import keep, keep_history
 from daemon.retention.history import HistoryRetention
 from daemon.retention.stage import RetentionStage
-from daemon.stages.dead_letters import DeadLetterStage
 from daemon.stages.deciding import DecidingStage
 from daemon.stages.judging import JudgingStage
 from daemon.stages.leading import Led

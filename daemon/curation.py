@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from daemon.domain.facts import StoredConversation
-from daemon.hygiene.sketch import NearDuplicates, clusters
+from daemon.intake.sketch import NearDuplicates, clusters
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,9 +11,9 @@ from daemon.domain.conversation import Message
 from daemon.domain.errors import DaemonError
 from daemon.domain.facts import Coordinates, TrainingRecord
 from daemon.domain.streams import RawRecord, TopicPartition
+from daemon.intake.router import Sorter
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.stores import Stores
-from daemon.sorting import Sorter
 from registry.names import VersionName
 
 

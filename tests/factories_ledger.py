@@ -10,9 +10,9 @@ from sqlalchemy import Engine
 
 from daemon.domain.conversation import Conversation, Feedback, Message
 from daemon.domain.facts import Batch, Coordinates, DeadLetter, NewConversation, NewFeedback
+from daemon.intake.text_digest import text_digest
 from daemon.ledger.database import connect
 from daemon.ledger.tables import metadata
-from daemon.wording import text_digest
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 TOPIC = "conversations"

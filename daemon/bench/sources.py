@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from daemon.conversation_file import FileConversation, read_conversations
-from daemon.decoding import Limits
 from daemon.demo_data import chinese_questions, chit_chat, knowledge_questions
 from daemon.domain.conversation import Conversation
 from daemon.domain.errors import DaemonError
+from daemon.intake.conversation_file import FileConversation, read_conversations
+from daemon.intake.decoding import Limits
 from monitors.bench.worlds import Source, World, worlds_of
 from monitors.types import Sample, Turn
 

@@ -115,11 +115,11 @@ def _from_kafka(settings: "Settings", stores: "Stores") -> "Originals":
     from functools import partial
 
     from daemon.domain.clock import utc_now
-    from daemon.intake_settings import admission, limits, redactor
+    from daemon.intake.from_settings import admission, limits, redactor
+    from daemon.intake.router import Sorter
     from daemon.kafka import fetch_records
     from daemon.kafka_client_settings import kafka_settings
     from daemon.lineage import from_topic
-    from daemon.sorting import Sorter
     from daemon.telemetry.metrics import Metrics
 
     sorter = Sorter(

@@ -82,10 +82,10 @@ def requeue(
 ) -> None:
     """Put records back on the topic as they were, to be read again; what fails again is a dead letter again."""
     from daemon.domain.clock import utc_now
+    from daemon.intake.requeueing import chosen
+    from daemon.intake.requeueing import requeue as put_back
     from daemon.kafka import KafkaSink
     from daemon.kafka_client_settings import kafka_settings
-    from daemon.requeueing import chosen
-    from daemon.requeueing import requeue as put_back
 
     if not (numbers or reason or everything):
         raise NothingChosen("name dead letters by their ids, or use --reason REASON or --all")

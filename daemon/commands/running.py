@@ -46,9 +46,9 @@ def replay(
 
 def _count(settings: "Settings", file: Path) -> int:
     """Read a file to its end, so that a bad line is found before anything is sent."""
-    from daemon.conversation_file import read_conversations
     from daemon.domain.clock import utc_now
-    from daemon.intake_settings import limits
+    from daemon.intake.conversation_file import read_conversations
+    from daemon.intake.from_settings import limits
 
     return sum(1 for _ in read_conversations(file, limits=limits(settings), received_at=utc_now()))
 
@@ -56,12 +56,12 @@ def _count(settings: "Settings", file: Path) -> int:
 def _send(settings: "Settings", file: Path, topic: str, *, rate: float, total: int, quiet: bool) -> int:
     from rich.progress import Progress
 
-    from daemon.conversation_file import read_conversations
     from daemon.domain.clock import utc_now
-    from daemon.intake_settings import limits
+    from daemon.intake.conversation_file import read_conversations
+    from daemon.intake.from_settings import limits
+    from daemon.intake.replay import replay as send_all
     from daemon.kafka import KafkaSink
     from daemon.kafka_client_settings import kafka_settings
-    from daemon.replay import replay as send_all
 
     found = read_conversations(file, limits=limits(settings), received_at=utc_now())
     sink = KafkaSink(kafka_settings(settings))

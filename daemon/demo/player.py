@@ -8,9 +8,9 @@ from daemon.demo.errors import DemoError
 from daemon.domain.clock import utc_now
 from daemon.domain.conversation import Conversation
 from daemon.domain.streams import StreamError
+from daemon.intake.replay import replay
 from daemon.kafka import KafkaSink
 from daemon.kafka.settings import KafkaSettings
-from daemon.replay import replay
 
 _CLOSE_TIMEOUT_S = 5.0
 

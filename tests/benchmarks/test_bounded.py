@@ -6,10 +6,11 @@ from pathlib import Path
 
 import psutil
 
-from daemon.decoding import Limits
 from daemon.domain.clock import utc_now
 from daemon.domain.holdout import Holdout
 from daemon.domain.streams import RawRecord
+from daemon.intake.decoding import Limits
+from daemon.intake.router import Sorter
 from daemon.ledger.burst_limit import BurstLimit
 from daemon.ledger.database import open_ledger
 from daemon.ledger.dead_letters import DeadLetterLedger
@@ -17,7 +18,6 @@ from daemon.ledger.intake import IntakeLedger
 from daemon.retention.conversations import ConversationRetention, Keep
 from daemon.retention.history import HistoryRetention, KeepHistory
 from daemon.retention.stage import RetentionStage
-from daemon.sorting import Sorter
 from daemon.telemetry.metrics import Metrics
 from tests.benchmarks.figures import tell
 from tests.benchmarks.test_intake import a_record

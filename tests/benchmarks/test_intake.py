@@ -8,10 +8,12 @@ import pytest
 
 from daemon.broker import LocalBroker
 from daemon.compose import spare_collector
-from daemon.decoding import Limits, decode
 from daemon.domain.clock import utc_now
 from daemon.domain.conversation import Conversation, Message
 from daemon.domain.holdout import Holdout
+from daemon.intake.decoding import Limits, decode
+from daemon.intake.replay import encode_record
+from daemon.intake.stage import IntakeStage
 from daemon.kafka import KafkaSink, KafkaSource, create_topic
 from daemon.kafka.settings import KafkaSettings
 from daemon.ledger.burst_limit import BurstLimit
@@ -20,8 +22,6 @@ from daemon.ledger.database import open_ledger
 from daemon.ledger.dead_letter_ceiling import Ceiling
 from daemon.ledger.halts import HaltLedger
 from daemon.ledger.intake import IntakeLedger
-from daemon.replay import encode_record
-from daemon.stages.intake import IntakeStage
 from daemon.telemetry.metrics import Metrics
 from tests.benchmarks.bare_loop import bare_rate
 from tests.benchmarks.figures import show, tell

@@ -8,14 +8,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from daemon.decoding import Limits
 from daemon.domain.facts import SeqRange
 from daemon.domain.holdout import Holdout
 from daemon.domain.streams import RawRecord
-from daemon.hygiene.admission import Admission
+from daemon.intake.decoding import Limits
+from daemon.intake.privacy.admission import Admission
+from daemon.intake.router import Sorter
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.intake import IntakeLedger
-from daemon.sorting import Sorter
 from daemon.telemetry.metrics import Metrics
 from tests.factories_intake import NOW, a_record, as_bytes
 from tests.factories_ledger import TOPIC

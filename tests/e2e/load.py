@@ -2,8 +2,8 @@
 
 import threading
 
+from daemon.intake.replay import encode_record
 from daemon.kafka import KafkaSink
-from daemon.replay import encode_record
 from tests.e2e.regimes import small_talk
 from tests.e2e.stream import Stream
 from tests.helpers import eventually

@@ -10,9 +10,9 @@ import pytest
 
 from daemon.broker import LocalBroker
 from daemon.domain.facts import SeqRange
+from daemon.intake.replay import encode_record
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.database import connect
-from daemon.replay import encode_record
 from tests.compressed import send_compressed
 from tests.e2e.load import Load
 from tests.e2e.regimes import small_talk

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from daemon.broker import LocalBroker
-from daemon.replay import encode_record
+from daemon.intake.replay import encode_record
 from tests.e2e.daemon_process import DaemonProcess, free_port
 from tests.e2e.regimes import shop_questions, small_talk
 from tests.e2e.stream import Address, Stream

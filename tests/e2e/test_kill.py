@@ -13,9 +13,9 @@ import pytest
 
 from daemon.broker import LocalBroker
 from daemon.domain.facts import SeqRange
+from daemon.intake.replay import encode_record
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.database import connect, reader
-from daemon.replay import encode_record
 from tests.e2e.daemon_process import DaemonProcess
 from tests.e2e.regimes import small_talk
 from tests.e2e.stream import Stream

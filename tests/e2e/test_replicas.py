@@ -14,12 +14,12 @@ from sqlalchemy import Engine, select
 
 from daemon.broker import LocalBroker
 from daemon.domain.errors import StaleLeader
+from daemon.intake.replay import encode_record
 from daemon.ledger.counts import LedgerCounts
 from daemon.ledger.database import fenced
 from daemon.ledger.tables import conversations, windows
 from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.windows import WindowLedger
-from daemon.replay import encode_record
 from tests.e2e.daemon_process import DaemonProcess, free_port
 from tests.e2e.regimes import small_talk
 from tests.e2e.stream import Stream

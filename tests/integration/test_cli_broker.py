@@ -11,10 +11,10 @@ from daemon.config.settings import Settings
 from daemon.domain.clock import utc_now
 from daemon.domain.facts import Action
 from daemon.domain.streams import TopicPartition
-from daemon.intake_settings import limits
+from daemon.intake.from_settings import limits
+from daemon.intake.router import Sorter
 from daemon.kafka import KafkaSink, create_topic, fetch_records, topic_partitions
 from daemon.kafka_client_settings import kafka_settings
-from daemon.sorting import Sorter
 from daemon.telemetry.metrics import Metrics
 from tests.factories_cli import type_to, typed
 from tests.factories_daemon import LINE, Line, a_line, line_settings

@@ -13,17 +13,17 @@ import pytest
 from sqlalchemy import Engine
 
 from daemon.broker import LocalBroker
-from daemon.decoding import Limits
 from daemon.domain.facts import SeqRange
 from daemon.domain.holdout import Holdout
 from daemon.domain.streams import RawRecord, Start, StartOffsets, TopicPartition
+from daemon.intake.decoding import Limits
+from daemon.intake.stage import IntakeStage
 from daemon.kafka import KafkaSource, create_topic
 from daemon.kafka.settings import KafkaSettings
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.database import connect
 from daemon.ledger.halts import HaltLedger
 from daemon.ledger.intake import IntakeLedger
-from daemon.stages.intake import IntakeStage
 from daemon.telemetry.metrics import Metrics
 from tests.factories_intake import a_record, as_bytes, kafka_settings
 from tests.factories_ledger import NOW, a_ledger

@@ -4,9 +4,9 @@ import pytest
 
 from daemon.domain.conversation import Conversation, Feedback, FeedbackRecord, Message
 from daemon.domain.personal_data import PersonalData
-from daemon.hygiene.admission import Admission
-from daemon.hygiene.cleaning import Cleaner
-from daemon.hygiene.redaction import Redactor
+from daemon.intake.privacy.admission import Admission
+from daemon.intake.privacy.cleaning import Cleaner
+from daemon.intake.privacy.redaction import Redactor
 from tests.factories_ledger import NOW
 
 CLEANER = Cleaner(

@@ -3,9 +3,14 @@ from pathlib import Path
 
 import pytest
 
-from daemon.conversation_file import BadLine, ConversationFileError, FileConversation, read_conversations
-from daemon.decoding import Limits
 from daemon.domain.conversation import JSON, Feedback
+from daemon.intake.conversation_file import (
+    BadLine,
+    ConversationFileError,
+    FileConversation,
+    read_conversations,
+)
+from daemon.intake.decoding import Limits
 from tests.factories_intake import NOW, a_message, a_record, as_bytes
 
 

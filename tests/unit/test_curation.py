@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from daemon.curation import Caps, Curated, Forbidden, curate
 from daemon.domain.conversation import Message
 from daemon.domain.facts import Coordinates, StoredConversation
-from daemon.hygiene.sketch import sketch
-from daemon.wording import plain_words, text_digest
+from daemon.intake.sketch import sketch
+from daemon.intake.text_digest import plain_words, text_digest
 from tests.factories_ledger import NOW, TOPIC
 
 LOOSE = Caps(user_share=1.0)

@@ -1,5 +1,5 @@
-from daemon.dead_letters import MAX_VALUE_BYTES, encode
 from daemon.domain.facts import Coordinates, DeadLetter
+from daemon.intake.dead_letter_record import MAX_VALUE_BYTES, encode
 from tests.factories_intake import NOW
 
 

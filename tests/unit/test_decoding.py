@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daemon.decoding import BadRecord, Limits, Reason, decode
 from daemon.domain.conversation import JSON, Conversation, Feedback, FeedbackRecord, Message, Record
+from daemon.intake.decoding import BadRecord, Limits, Reason, decode
 from tests.factories_intake import NOW, a_completion, a_message, a_record, as_bytes
 from tests.hostile import values
 

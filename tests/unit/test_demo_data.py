@@ -6,10 +6,10 @@ import orjson
 import pytest
 
 from daemon import demo_data
-from daemon.decoding import Limits, decode
 from daemon.demo_data import DemoDataMissing, chit_chat, knowledge_questions
 from daemon.domain.conversation import Conversation
-from daemon.replay import encode_record
+from daemon.intake.decoding import Limits, decode
+from daemon.intake.replay import encode_record
 from tests.factories_intake import NOW
 
 

@@ -4,16 +4,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, update
 
-from daemon.decoding import Limits
 from daemon.domain.clock import utc_now
 from daemon.domain.errors import ForgottenMeanwhile, LedgerError
 from daemon.domain.facts import Action, BatchResult, Coordinates, Run, RunState, SeqRange, TrainingRecord
 from daemon.domain.streams import RawRecord
 from daemon.forgetting import TrainingFiles
+from daemon.intake.decoding import Limits
+from daemon.intake.router import Sorter
 from daemon.ledger.database import write
 from daemon.ledger.erasures import Subject
 from daemon.ledger.tables import conversations, erasures
-from daemon.sorting import Sorter
 from daemon.telemetry.metrics import Metrics
 from registry.names import VersionName
 from tests.factories_cli import type_to

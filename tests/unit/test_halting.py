@@ -9,7 +9,7 @@ from daemon.domain.streams import (
     TopicPartition,
     TopicRecreated,
 )
-from daemon.halting import halt_of
+from daemon.intake.halting import halt_of
 from tests.factories_ledger import NOW
 
 PART = TopicPartition("talks", 3)

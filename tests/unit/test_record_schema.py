@@ -5,9 +5,9 @@ import jsonschema  # type: ignore[import-untyped]
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from daemon.decoding import BadRecord, Limits, decode
 from daemon.domain.conversation import JSON
-from daemon.record_schema import record_schema
+from daemon.intake.decoding import BadRecord, Limits, decode
+from daemon.intake.record_schema import record_schema
 from tests.factories_intake import NOW, a_completion, a_message, a_record, as_bytes
 
 SCHEMA = jsonschema.Draft202012Validator(record_schema())

@@ -7,8 +7,8 @@ from phonenumbers import Leniency, PhoneNumberMatcher
 
 from daemon.domain.conversation import JSON
 from daemon.domain.personal_data import PersonalData
-from daemon.hygiene.recognisers import phones
-from daemon.hygiene.redaction import Redactor
+from daemon.intake.privacy.recognisers import phones
+from daemon.intake.privacy.redaction import Redactor
 
 REDACTOR = Redactor()
 

@@ -2,9 +2,9 @@ from datetime import timedelta
 
 import pytest
 
-from daemon.decoding import Limits, decode
 from daemon.domain.conversation import Conversation, Feedback
-from daemon.replay import ReplayStopped, encode_record, replay
+from daemon.intake.decoding import Limits, decode
+from daemon.intake.replay import ReplayStopped, encode_record, replay
 from tests.factories_intake import NOW, a_conversation
 from tests.fakes_kafka import FakeBroker, FakeSink
 

@@ -5,9 +5,9 @@ import pytest
 from sqlalchemy import Engine
 
 from daemon.domain.streams import BrokerUnreachable
+from daemon.intake.requeueing import BytesNotKept, chosen, requeue
 from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.intake import IntakeLedger
-from daemon.requeueing import BytesNotKept, chosen, requeue
 from tests.factories_ledger import NOW, TOPIC, a_batch, a_dead_letter, a_ledger
 from tests.fakes_kafka import FakeBroker, FakeSink
 

@@ -3,8 +3,8 @@ import random
 import pytest
 
 from daemon.domain.conversation import Message
-from daemon.hygiene.sketch import NearDuplicates, clusters, similarity, sketch
-from daemon.wording import plain_words
+from daemon.intake.sketch import NearDuplicates, clusters, similarity, sketch
+from daemon.intake.text_digest import plain_words
 
 HANZI = [chr(code) for code in range(0x4E00, 0x5600)]
 

@@ -4,19 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from daemon.decoding import Limits
 from daemon.domain.conversation import Message
 from daemon.domain.facts import Halt, HaltKind, OffsetChange, SeqRange
 from daemon.domain.holdout import Holdout
 from daemon.domain.streams import TopicPartition
+from daemon.intake.dead_letter_stage import DeadLetterStage
+from daemon.intake.decoding import Limits
+from daemon.intake.stage import IntakeStage
+from daemon.intake.text_digest import text_digest
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.halts import HaltLedger
 from daemon.ledger.intake import IntakeLedger
-from daemon.stages.dead_letters import DeadLetterStage
-from daemon.stages.intake import IntakeStage
 from daemon.telemetry.metrics import Metrics
-from daemon.wording import text_digest
 from tests.factories_ledger import NOW, a_ledger
 from tests.fakes_kafka import FakeBroker, FakeSink, FakeSource
 

@@ -3,9 +3,9 @@
 import logging
 from collections.abc import Callable
 
-from daemon.dead_letters import encode
 from daemon.domain.clock import Clock
 from daemon.domain.streams import RecordSink
+from daemon.intake.dead_letter_record import encode
 from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.telemetry.metrics import Metrics
 

@@ -5,20 +5,20 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 
-from daemon.decoding import BadRecord, Limits, decode
-from daemon.decoding_names import named_in
 from daemon.domain.conversation import Conversation, FeedbackRecord
 from daemon.domain.facts import Batch, Coordinates, DeadLetter, NewConversation, NewFeedback
 from daemon.domain.holdout import Holdout
 from daemon.domain.personal_data import PersonalData
 from daemon.domain.streams import RawRecord
-from daemon.hygiene.admission import Admission
-from daemon.hygiene.cleaning import Cleaner
-from daemon.hygiene.redaction import Redactor
-from daemon.hygiene.sketch import sketch
-from daemon.requeueing import put_back
+from daemon.intake.decoding import BadRecord, Limits, decode
+from daemon.intake.decoding_names import named_in
+from daemon.intake.privacy.admission import Admission
+from daemon.intake.privacy.cleaning import Cleaner
+from daemon.intake.privacy.redaction import Redactor
+from daemon.intake.requeueing import put_back
+from daemon.intake.sketch import sketch
+from daemon.intake.text_digest import plain_words, text_digest
 from daemon.telemetry.metrics import Metrics
-from daemon.wording import plain_words, text_digest
 
 
 class Sorter:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import orjson
 
-from daemon.decoding import Limits, decode
 from daemon.domain.bad_record import BadRecord
 from daemon.domain.conversation import JSON, Conversation
 from daemon.domain.errors import DaemonError
+from daemon.intake.decoding import Limits, decode
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,18 +5,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from daemon.decoding import Limits
 from daemon.domain.bad_record import Reason
 from daemon.domain.clock import Clock
 from daemon.domain.facts import Batch, BatchResult, Halt, HaltKind
 from daemon.domain.holdout import Holdout
 from daemon.domain.streams import IntakeMustHalt, RawRecord, RecordSource, TopicPartition
-from daemon.halting import halt_of
-from daemon.hygiene.admission import Admission
-from daemon.hygiene.redaction import Redactor
+from daemon.intake.decoding import Limits
+from daemon.intake.halting import halt_of
+from daemon.intake.privacy.admission import Admission
+from daemon.intake.privacy.redaction import Redactor
+from daemon.intake.router import Sorter
 from daemon.ledger.halts import HaltLedger
 from daemon.ledger.intake import IntakeLedger
-from daemon.sorting import Sorter
 from daemon.telemetry.metrics import Metrics
 
 _log = logging.getLogger(__name__)

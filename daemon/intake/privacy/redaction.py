@@ -10,7 +10,7 @@ from daemon.domain.conversation import JSON
 from daemon.domain.personal_data import PersonalData
 
 if TYPE_CHECKING:
-    from daemon.hygiene.recognisers import Span
+    from daemon.intake.privacy.recognisers import Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ class Redactor:
         return "".join(parts) + text[end:]
 
     def _recogniser(self, kind: PersonalData) -> "Callable[[str], Iterable[Span]]":
-        from daemon.hygiene import recognisers as known
+        from daemon.intake.privacy import recognisers as known
 
         simple = {
             PersonalData.SECRET: known.secrets,

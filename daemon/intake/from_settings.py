@@ -1,9 +1,9 @@
 """Turns sections of the settings into the plain values that intake takes."""
 
 from daemon.config.settings import Settings
-from daemon.decoding import Limits
-from daemon.hygiene.admission import Admission
-from daemon.hygiene.redaction import Redactor
+from daemon.intake.decoding import Limits
+from daemon.intake.privacy.admission import Admission
+from daemon.intake.privacy.redaction import Redactor
 
 
 def limits(settings: Settings) -> Limits:

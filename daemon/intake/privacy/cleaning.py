@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from daemon.domain.conversation import JSON, Conversation, Feedback, FeedbackRecord, Message, Record
 from daemon.domain.personal_data import PersonalData
-from daemon.hygiene.redaction import Redactor
+from daemon.intake.privacy.redaction import Redactor
 
 #: Names of metadata fields that hold a user's id, or an object with it, in the APIs that logs come from.
 _USER_FIELD = re.compile(r"(?:end[_-]?)?user(?:[_-]?(?:id|name))?|uid|safety[_-]?identifier", re.IGNORECASE)

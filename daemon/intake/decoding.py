@@ -7,10 +7,10 @@ from typing import cast
 
 import orjson
 
-from daemon import decoding_fields as fields
-from daemon.decoding_fields import Limits, Object
 from daemon.domain.bad_record import BadRecord, Reason
 from daemon.domain.conversation import JSON, Conversation, FeedbackRecord, Message, Record, Role
+from daemon.intake import decoding_fields as fields
+from daemon.intake.decoding_fields import Limits, Object
 
 __all__ = ["BadRecord", "Limits", "Reason", "decode"]
 

@@ -1,1 +1,0 @@
-"""Makes records fit to be kept: personal data out, copies and floods recognised."""
