@@ -17,7 +17,6 @@ from daemon.judge_process import JudgeProcess
 from daemon.kafka import KafkaSink
 from daemon.kafka_client_settings import kafka_settings
 from daemon.ledger.stores import Stores
-from daemon.loaded import LoadedVersions
 from daemon.planning import Plan
 from daemon.registering import register_base, register_run
 from daemon.release import put_live
@@ -27,6 +26,7 @@ from daemon.retention.conversations import ConversationRetention
 from daemon.retention.from_settings import keep, keep_history
 from daemon.retention.history import HistoryRetention
 from daemon.retention.stage import RetentionStage
+from daemon.scoring.version_scorer import LoadedVersions
 from daemon.stages.deciding import DecidingStage
 from daemon.stages.judging import JudgingStage
 from daemon.stages.leading import Led

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from daemon.domain.facts import StoredConversation
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.trainings import TrainingLedger
-from daemon.scorer_protocol import VersionScorer
+from daemon.scoring.protocol import VersionScorer
 from learners.errors import LearnerError
 from learners.types import Score
 from registry.gate import GateSettings, Pair, SliceData, judge

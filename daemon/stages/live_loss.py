@@ -16,7 +16,7 @@ from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger
 from daemon.ledger.signals import Drawable, SignalLedger
 from daemon.ledger.windows import WindowLedger
-from daemon.scorer_protocol import VersionScorer
+from daemon.scoring.protocol import VersionScorer
 from learners.errors import LearnerError
 from learners.types import Score
 from registry.types import Version

@@ -8,7 +8,7 @@ from daemon.gatekeeping import Comparison, HeldOut
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.trainings import TrainingLedger
 from daemon.registering import DAEMON
-from daemon.scorer_protocol import VersionScorer
+from daemon.scoring.protocol import VersionScorer
 from daemon.taint import tainted
 from daemon.telemetry.metrics import Metrics
 from learners.errors import LearnerError

@@ -7,7 +7,7 @@ import pytest
 
 from daemon.domain.conversation import Message
 from daemon.domain.facts import Coordinates, StoredConversation
-from daemon.loaded import ArtifactUnreachable, LoadedVersions
+from daemon.scoring.version_scorer import ArtifactUnreachable, LoadedVersions
 from daemon.telemetry.metrics import Metrics
 from learners.errors import BadAdapter, UnknownAdapter
 from learners.types import Conversation, Score, ScorerStats, Surprisals

@@ -1,0 +1,1 @@
+"""Scoring conversations under versions, in the scorer child."""
