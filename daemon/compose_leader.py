@@ -8,10 +8,15 @@ from pathlib import Path
 from daemon.config.cron import Schedule
 from daemon.config.settings import Settings
 from daemon.domain.clock import utc_now
-from daemon.drift_settings import aspects, late_aspects, monitor_settings
-from daemon.embedding import Embeddings, embedder_maker
+from daemon.drift.detect_stage import WatchingStage
+from daemon.drift.embeddings import Embeddings, embedder_maker
+from daemon.drift.from_settings import aspects, late_aspects, monitor_settings
+from daemon.drift.judge_stage import JudgingStage
+from daemon.drift.late_signals import Hearing
+from daemon.drift.live_loss_stage import LiveLossStage
+from daemon.drift.triage_stage import TriagingStage
+from daemon.drift.widen_stage import WideningStage
 from daemon.gatekeeping import HeldOut
-from daemon.hearing import Hearing
 from daemon.intake.dead_letter_stage import DeadLetterStage
 from daemon.judge_process import JudgeProcess
 from daemon.kafka import KafkaSink
@@ -28,14 +33,9 @@ from daemon.retention.history import HistoryRetention
 from daemon.retention.stage import RetentionStage
 from daemon.scoring.version_scorer import LoadedVersions
 from daemon.stages.deciding import DecidingStage
-from daemon.stages.judging import JudgingStage
 from daemon.stages.leading import Led
-from daemon.stages.live_loss import LiveLossStage
 from daemon.stages.releasing import ReleasingStage
 from daemon.stages.training import TrainingStage
-from daemon.stages.triaging import TriagingStage
-from daemon.stages.watching import WatchingStage
-from daemon.stages.widening import WideningStage
 from daemon.telemetry.metrics import Metrics
 from daemon.training_settings import dataset_settings, lora_settings, policy_settings
 from learners.scorer_process import ScorerProcess

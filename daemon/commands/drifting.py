@@ -74,7 +74,7 @@ def calibrate(
 ) -> None:
     """Replay your shuffled history: how often it would alarm for nothing, and which changes it would catch how soon."""
     from daemon.domain.json_values import plain
-    from daemon.samples import samples_of
+    from daemon.drift.samples import samples_of
     from daemon.screens.drift import calibration_screen
     from monitors.calibration import Trials
 
@@ -93,7 +93,7 @@ def _calibrated(
     from rich.progress import Progress
 
     from daemon.domain.errors import DaemonError
-    from daemon.drift_settings import aspects, late_aspects
+    from daemon.drift.from_settings import aspects, late_aspects
     from monitors.calibration import calibrate as run
     from monitors.edetector import EDetector
     from monitors.errors import NothingToReport
@@ -126,7 +126,7 @@ def _calibrated(
 
 def _with_vectors(history: "Sequence[Sample]", settings: "Settings", bar: "Progress") -> "Sequence[Sample]":
     """Embed the history where the daemon would."""
-    from daemon.embedding import embedded, embedder_maker
+    from daemon.drift.embeddings import embedded, embedder_maker
 
     start = embedder_maker(settings)
     if start is None:

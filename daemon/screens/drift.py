@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from daemon.detection import in_words
 from daemon.domain.facts import Alarm
 from daemon.domain.reference_span import span_words
+from daemon.drift.detector_verdicts import in_words
 from daemon.screens.references import frozen_words
 from daemon.screens.story import add_changes, add_triage
 from daemon.screens.words import ago, coloured, moment

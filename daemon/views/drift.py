@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from daemon.config.settings import Settings
-from daemon.detection import state_of
 from daemon.domain.facts import Alarm, Freeze, StoredReference, Triage
+from daemon.drift.detector_verdicts import state_of
 from daemon.ledger.detectors import RaisedAlarm
 from daemon.ledger.provenance import ReasonLedger
 from daemon.ledger.reports import ReportEntry

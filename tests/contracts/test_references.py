@@ -8,8 +8,8 @@ from itertools import pairwise
 import pytest
 from sqlalchemy import Engine
 
-from daemon.counting import Counting
 from daemon.domain.facts import ReferenceCause, SeqRange, StoredReference
+from daemon.drift.user_sampling import Counting
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
 from daemon.ledger.freezes import FreezeLedger, NotFrozen, NothingToFreeze

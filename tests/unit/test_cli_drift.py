@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from rich.tree import Tree
 
-from daemon.detection import state_json
 from daemon.domain.facts import Triage
+from daemon.drift.detector_verdicts import state_json
 from daemon.ledger.detectors import RaisedAlarm, StoredDetector
 from daemon.ledger.provenance import ReasonLedger
 from daemon.screens.story import add_changes

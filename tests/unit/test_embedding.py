@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from daemon.config.settings import EmbeddingSection, MonitorsSection
-from daemon.drift_settings import aspects
-from daemon.embedding import Embeddings
+from daemon.drift.embeddings import Embeddings
+from daemon.drift.from_settings import aspects
 from daemon.telemetry.metrics import Metrics
 from learners.errors import ChildDied, ChildTrouble
 from monitors.types import PLAIN_ASPECTS, Aspect

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from daemon.domain.conversation import Message
 from daemon.domain.facts import Coordinates, StoredConversation
-from daemon.examination import Examination, Sides
+from daemon.drift.triage_evidence import Examination, Sides
 from daemon.ledger.signals import LateSignal
 from learners.types import Surprisals
 from monitors.harm import Evidence

@@ -6,10 +6,10 @@ import pytest
 
 from daemon.domain.conversation import Conversation, Message
 from daemon.domain.facts import SeqRange
+from daemon.drift.samples import sample_of
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.labels import labels_of
-from daemon.samples import sample_of
 from tests.factories_ledger import a_batch, a_ledger, a_talk
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.detection import state_json, state_of
-from daemon.drift_settings import late_aspects
+from daemon.drift.detector_verdicts import state_json, state_of
+from daemon.drift.from_settings import late_aspects
 from monitors.edetector import DetectorState, EDetector
 from monitors.late import LATE, Signal, experts_of
 from monitors.signals import loss_signal, opinion_signal, spoken_signal

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.detection import state_json
+from daemon.drift.detector_verdicts import state_json
+from daemon.drift.judge_stage import JudgingStage
 from daemon.judge_process import JudgeDied
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
@@ -12,7 +13,6 @@ from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.reports import ReportLedger
 from daemon.ledger.windows import JudgedWindow, WindowLedger
-from daemon.stages.judging import JudgingStage
 from daemon.telemetry.metrics import Metrics
 from monitors.edetector import DetectorState
 from monitors.suite import Judgement, MonitorSettings

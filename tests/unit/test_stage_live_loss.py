@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from daemon.detection import state_json
 from daemon.domain.facts import NewConversation, StoredConversation
+from daemon.drift.detector_verdicts import state_json
+from daemon.drift.live_loss_stage import LiveLossStage
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, StoredDetector
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.signals import SignalLedger
 from daemon.ledger.windows import WindowLedger
-from daemon.stages.live_loss import LiveLossStage
 from learners.errors import ChildDied
 from learners.types import Score
 from monitors.edetector import DetectorState

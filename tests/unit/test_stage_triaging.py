@@ -17,6 +17,7 @@ from daemon.domain.facts import (
     Triage,
     Trigger,
 )
+from daemon.drift.triage_stage import TriagingStage
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
 from daemon.ledger.intake import IntakeLedger
@@ -25,7 +26,6 @@ from daemon.ledger.signals import SignalLedger
 from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
-from daemon.stages.triaging import TriagingStage
 from daemon.telemetry.metrics import Metrics
 from learners.errors import BadAdapter, ChildDied
 from learners.types import Surprisals

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from daemon.detection import state_of
 from daemon.domain.facts import NewConversation
-from daemon.hearing import Hearing
+from daemon.drift.detect_stage import WatchingStage
+from daemon.drift.detector_verdicts import state_of
+from daemon.drift.late_signals import Hearing
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger
 from daemon.ledger.erasures import ErasureLedger, Subject
@@ -17,7 +18,6 @@ from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.signals import SignalLedger
 from daemon.ledger.windows import WindowLedger
-from daemon.stages.watching import WatchingStage
 from daemon.telemetry.metrics import Metrics
 from monitors.edetector import DetectorState, EDetector
 from monitors.late import LATE, Heard

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from daemon.detection import alarm_verdict, state_json
 from daemon.domain.facts import (
     Action,
     Decision,
@@ -18,7 +17,11 @@ from daemon.domain.facts import (
     Trigger,
 )
 from daemon.domain.reference_span import span_words
-from daemon.hearing import Hearing
+from daemon.drift.detect_stage import WatchingStage
+from daemon.drift.detector_verdicts import alarm_verdict, state_json
+from daemon.drift.judge_stage import JudgingStage
+from daemon.drift.late_signals import Hearing
+from daemon.drift.widen_stage import WideningStage
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm
 from daemon.ledger.freezes import FreezeLedger
@@ -28,9 +31,6 @@ from daemon.ledger.signals import SignalLedger
 from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
-from daemon.stages.judging import JudgingStage
-from daemon.stages.watching import WatchingStage
-from daemon.stages.widening import WideningStage
 from daemon.telemetry.metrics import Metrics
 from monitors.edetector import DetectorState, EDetector
 from monitors.stakes import Stake

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from daemon.drift_settings import monitor_settings
+from daemon.drift.from_settings import monitor_settings
 from monitors.evidence import Minimum
 from tests.factories_daemon import line_settings
 

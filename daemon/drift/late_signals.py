@@ -6,9 +6,9 @@ from itertools import takewhile
 
 from daemon.domain.clock import Clock
 from daemon.domain.facts import StoredConversation, StoredReference
+from daemon.drift.samples import sample_of
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.signals import LateSignal, SignalLedger
-from daemon.samples import sample_of
 from monitors.edetector import EDetector
 from monitors.late import LATE, Signal
 from monitors.signals import loss_signal, opinion_signal, spoken_signal

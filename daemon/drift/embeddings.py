@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from daemon.config.settings import Settings
 from daemon.domain.clock import Clock
-from daemon.samples import embedded_text
+from daemon.drift.samples import embedded_text
 from daemon.telemetry.metrics import Metrics
 from learners.embedder_process import Embedder, EmbedderProcess
 from learners.encoder_files import resolve_encoder

@@ -9,9 +9,9 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from daemon.detection import state_of
 from daemon.domain.clock import Clock
 from daemon.domain.facts import StoredReference
+from daemon.drift.detector_verdicts import state_of
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger
 from daemon.ledger.signals import Drawable, SignalLedger

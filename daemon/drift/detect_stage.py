@@ -5,15 +5,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from daemon.counting import Counted, Counting
-from daemon.detection import in_words, state_json, state_of
 from daemon.domain.clock import Clock
 from daemon.domain.facts import StoredConversation, StoredReference
-from daemon.hearing import Hearing
+from daemon.drift.detector_verdicts import in_words, state_json, state_of
+from daemon.drift.late_signals import Hearing
+from daemon.drift.samples import embedded_text, sample_of
+from daemon.drift.user_sampling import Counted, Counting
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
 from daemon.ledger.windows import WindowLedger
-from daemon.samples import embedded_text, sample_of
 from daemon.telemetry.metrics import Metrics
 from monitors.edetector import DetectorState, EDetector
 from monitors.types import Sample
@@ -29,7 +29,7 @@ NewDetector = Callable[[tuple[Sample, ...], int, DetectorState, dict[int, Sample
 
 
 class VectorSource(Protocol):
-    """Embeds beside the loop. ``daemon.embedding.Embeddings`` says what each call promises."""
+    """Embeds beside the loop. ``daemon.drift.embeddings.Embeddings`` says what each call promises."""
 
     @property
     def answers(self) -> bool: ...

@@ -4,18 +4,18 @@ import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 
-from daemon.counting import Counted, Counting
-from daemon.detection import alarm_verdict, quiet_verdict, state_of
 from daemon.domain.clock import Clock
 from daemon.domain.facts import ClosedWindow, StoredReference
 from daemon.domain.reference_span import span_words, title
+from daemon.drift.detector_verdicts import alarm_verdict, quiet_verdict, state_of
+from daemon.drift.samples import samples_of
+from daemon.drift.user_sampling import Counted, Counting
 from daemon.judge_process import Judge, JudgeDied
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, StoredDetector
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.reports import NewReport
 from daemon.ledger.windows import VerdictRow, WindowLedger
-from daemon.samples import samples_of
 from daemon.standing import DETECTOR
 from daemon.telemetry.metrics import Metrics
 from monitors.leading import surest

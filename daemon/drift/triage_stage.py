@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from daemon.counting import Counting
 from daemon.domain.clock import Clock
 from daemon.domain.facts import Alarm, SeqRange, StoredConversation, StoredReference, Triage
-from daemon.examination import Examination, Sides, numbers_of
+from daemon.drift.triage_evidence import Examination, Sides, numbers_of
+from daemon.drift.user_sampling import Counting
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.signals import SignalLedger

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daemon.domain.facts import StoredConversation
+from daemon.drift.samples import samples_of
 from daemon.ledger.signals import LateSignal
-from daemon.samples import samples_of
 from learners.types import Surprisals
 from monitors import intervals
 from monitors.answers import ChangingAnswers, changing_answers

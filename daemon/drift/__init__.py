@@ -1,0 +1,1 @@
+"""Drift: detects it, confirms it window by window, and judges whether it hurts."""
