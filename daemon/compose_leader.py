@@ -22,22 +22,22 @@ from daemon.judge_process import JudgeProcess
 from daemon.kafka import KafkaSink
 from daemon.kafka_client_settings import kafka_settings
 from daemon.ledger.stores import Stores
-from daemon.planning import Plan
 from daemon.registering import register_base, register_run
 from daemon.release import put_live
 from daemon.release_settings import gate_settings
-from daemon.requests import PlannedRun
 from daemon.retention.conversations import ConversationRetention
 from daemon.retention.from_settings import keep, keep_history
 from daemon.retention.history import HistoryRetention
 from daemon.retention.stage import RetentionStage
 from daemon.scoring.version_scorer import LoadedVersions
-from daemon.stages.deciding import DecidingStage
 from daemon.stages.leading import Led
 from daemon.stages.releasing import ReleasingStage
-from daemon.stages.training import TrainingStage
 from daemon.telemetry.metrics import Metrics
-from daemon.training_settings import dataset_settings, lora_settings, policy_settings
+from daemon.training.decide_stage import DecidingStage
+from daemon.training.from_settings import dataset_settings, lora_settings, policy_settings
+from daemon.training.plan import Plan
+from daemon.training.planned_run import PlannedRun
+from daemon.training.train_stage import TrainingStage
 from learners.scorer_process import ScorerProcess
 from learners.training_process import TrainingProcess
 from learners.types import RunResult, TrainRequest

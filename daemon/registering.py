@@ -3,7 +3,7 @@
 from dataclasses import asdict
 
 from daemon.domain.clock import Clock
-from daemon.requests import PlannedRun
+from daemon.training.planned_run import PlannedRun
 from learners.types import RunResult
 from registry.artifacts import ArtifactStore
 from registry.names import VersionName

@@ -8,14 +8,14 @@ from urllib.parse import urlsplit
 
 from daemon.config.loader import dump
 from daemon.config.settings import Settings
-from daemon.dataset import DatasetSettings, build
 from daemon.domain.facts import Action, Decision, Run, RunState, SeqRange, Trigger
 from daemon.ledger.reports import NewReport
 from daemon.ledger.stores import Stores, open_stores
 from daemon.ledger.windows import VerdictRow
 from daemon.registering import DAEMON, register_base, register_run
 from daemon.release import put_live
-from daemon.requests import PlannedRun, to_json
+from daemon.training.dataset import DatasetSettings, build
+from daemon.training.planned_run import PlannedRun, to_json
 from learners.artifact import write_artifact
 from learners.types import Progress, RunResult, TrainRequest
 from registry.names import VersionName

@@ -11,7 +11,7 @@ from daemon.domain.errors import DaemonError
 if TYPE_CHECKING:
     from daemon.config.settings import Settings
     from daemon.ledger.stores import Stores
-    from daemon.lineage import Originals
+    from daemon.training.lineage import Originals
 
 _REASON = typer.Option("-m", "--reason", help="Why, for those who read the log later.", show_default=False)
 _VERSION = typer.Argument(metavar="VERSION", help="Such as support-bot-v7, or short: v7.", show_default=False)
@@ -90,8 +90,8 @@ def lineage(
     as_json: Json = False,
 ) -> None:
     """List the records that a version learned from: topic, partition, offset and digest of each."""
-    from daemon.lineage import from_ledger, lineage_of, rebuilt
     from daemon.screens.forgetting import lineage_screen
+    from daemon.training.lineage import from_ledger, lineage_of, rebuilt
     from registry.names import VersionName
 
     settings = read_settings(context)
@@ -119,8 +119,8 @@ def _from_kafka(settings: "Settings", stores: "Stores") -> "Originals":
     from daemon.intake.router import Sorter
     from daemon.kafka import fetch_records
     from daemon.kafka_client_settings import kafka_settings
-    from daemon.lineage import from_topic
     from daemon.telemetry.metrics import Metrics
+    from daemon.training.lineage import from_topic
 
     sorter = Sorter(
         model_line=settings.model_line, holdout=stores.holdout, limits=limits(settings), metrics=Metrics(),

@@ -8,8 +8,8 @@ from rich.text import Text
 
 from daemon.forgetting import Forgotten
 from daemon.ledger.erasures import Erasure
-from daemon.lineage import Rebuilt, VersionLineage
 from daemon.screens.words import moment
+from daemon.training.lineage import Rebuilt, VersionLineage
 
 _DIGEST_SHOWN = 12
 _SHOWN = 20

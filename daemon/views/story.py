@@ -9,7 +9,7 @@ from daemon.ledger.provenance import ReasonLedger
 from daemon.ledger.stores import Stores
 from daemon.ledger.windows import JudgedWindow
 from daemon.overview import Overview
-from daemon.requests import from_json
+from daemon.training.planned_run import from_json
 from daemon.views.explanation import explanation_of
 from monitors.types import Explanation
 from registry.names import VersionName

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import MetaData, select
 
-from daemon.dataset import DatasetSettings, build
 from daemon.domain.conversation import Feedback
 from daemon.domain.facts import (
     Action,
@@ -41,9 +40,10 @@ from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
 from daemon.registering import DAEMON, register_base, register_run
-from daemon.requests import PlannedRun, from_json, to_json
 from daemon.retention.conversations import ConversationRetention, Keep
 from daemon.retention.history import HistoryRetention, KeepHistory
+from daemon.training.dataset import DatasetSettings, build
+from daemon.training.planned_run import PlannedRun, from_json, to_json
 from learners.artifact import write_artifact
 from learners.types import RunResult, TrainRequest
 from monitors.types import Outcome

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.curation import Caps, Curated, Forbidden, curate
 from daemon.domain.conversation import Message
 from daemon.domain.facts import Coordinates, StoredConversation
 from daemon.intake.sketch import sketch
 from daemon.intake.text_digest import plain_words, text_digest
+from daemon.training.curation import Caps, Curated, Forbidden, curate
 from tests.factories_ledger import NOW, TOPIC
 
 LOOSE = Caps(user_share=1.0)

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from daemon.dataset import Dataset, DatasetSettings, build
 from daemon.domain.errors import NotEnoughData
 from daemon.domain.facts import SeqRange
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.intake import IntakeLedger
+from daemon.training.dataset import Dataset, DatasetSettings, build
 from registry.types import OffsetRange
 from tests.factories_ledger import TOPIC, a_batch, a_ledger, a_talk, talks
 

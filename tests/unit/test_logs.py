@@ -8,7 +8,7 @@ import pytest
 
 from daemon.telemetry.logs import Format, configure_logging
 
-LOGGER = logging.getLogger("daemon.stages.training")
+LOGGER = logging.getLogger("daemon.training.train_stage")
 
 
 class Terminal(io.StringIO):
@@ -52,7 +52,7 @@ def test_a_record_carries_its_identity(out: io.StringIO) -> None:
     assert fields.pop("ts").endswith("Z")
     assert fields == {
         "level": "INFO",
-        "logger": "daemon.stages.training",
+        "logger": "daemon.training.train_stage",
         "message": "训练 12 steps",
         **extra,
     }
@@ -151,7 +151,7 @@ def test_text_is_one_line_for_people() -> None:
     LOGGER.warning("慢", extra={"action": "train", "run": "r-1"})
 
     _, rest = out.getvalue().split(" ", 1)
-    assert rest == "WARNING daemon.stages.training: 慢  [action=train run=r-1]\n"
+    assert rest == "WARNING daemon.training.train_stage: 慢  [action=train run=r-1]\n"
 
 
 def test_text_can_not_pretend_to_be_another_record() -> None:

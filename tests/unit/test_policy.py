@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from daemon.domain.facts import Action, Alarm, Decision, Triage, Trigger
-from daemon.policy import PolicySettings, Situation, decide
+from daemon.training.policy import PolicySettings, Situation, decide
 from monitors.types import Outcome
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

@@ -12,9 +12,9 @@ from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
-from daemon.policy import PolicySettings
-from daemon.stages.deciding import DecidingStage
 from daemon.telemetry.metrics import Metrics
+from daemon.training.decide_stage import DecidingStage
+from daemon.training.policy import PolicySettings
 from monitors.types import Outcome
 from tests.factories_ledger import a_batch, a_ledger, talks
 

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from daemon.dataset import DatasetSettings, build
 from daemon.domain.facts import Action, Decision, Run, RunState, Trigger
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.trainings import TrainingLedger
-from daemon.requests import PlannedRun, from_json, to_json
-from daemon.stages.training import TrainingStage
 from daemon.telemetry.metrics import Metrics
+from daemon.training.dataset import DatasetSettings, build
+from daemon.training.planned_run import PlannedRun, from_json, to_json
+from daemon.training.train_stage import TrainingStage
 from learners.types import Event, Failure, Progress, RunResult, TrainRequest
 from registry.errors import RegistryError
 from tests.factories_ledger import NOW, a_batch, a_ledger, talks

@@ -12,8 +12,8 @@ from daemon.domain.clock import Clock
 from daemon.domain.errors import ForgottenMeanwhile, NotEnoughData
 from daemon.domain.facts import Decision, Run, RunState
 from daemon.ledger.trainings import TrainingLedger
-from daemon.requests import PlannedRun, from_json, to_json
 from daemon.telemetry.metrics import Metrics
+from daemon.training.planned_run import PlannedRun, from_json, to_json
 from learners.types import Event, Failure, Progress, RunResult, TrainRequest
 from registry.errors import RegistryError
 

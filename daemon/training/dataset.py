@@ -10,11 +10,11 @@ from pathlib import Path
 
 import orjson
 
-from daemon.curation import Caps, Forbidden, curate
 from daemon.domain.conversation import Message
 from daemon.domain.errors import NotEnoughData
 from daemon.domain.facts import SeqRange, StoredConversation, TrainingRecord
 from daemon.ledger.conversations import ConversationLedger
+from daemon.training.curation import Caps, Forbidden, curate
 from registry.types import OffsetRange
 
 

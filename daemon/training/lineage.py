@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from daemon.dataset import training_line
 from daemon.domain.clock import Clock
 from daemon.domain.conversation import Message
 from daemon.domain.errors import DaemonError
@@ -14,6 +13,7 @@ from daemon.domain.streams import RawRecord, TopicPartition
 from daemon.intake.router import Sorter
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.stores import Stores
+from daemon.training.dataset import training_line
 from registry.names import VersionName
 
 

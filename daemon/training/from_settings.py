@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 from daemon.config.settings import Settings
-from daemon.curation import Caps
-from daemon.dataset import DatasetSettings
-from daemon.policy import PolicySettings
+from daemon.training.curation import Caps
+from daemon.training.dataset import DatasetSettings
+from daemon.training.policy import PolicySettings
 from learners.types import LoraSettings
 
 

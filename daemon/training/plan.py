@@ -4,10 +4,10 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from daemon.dataset import DatasetSettings, build
 from daemon.ledger.conversations import ConversationLedger
-from daemon.requests import PlannedRun
 from daemon.taint import newest_clean, tainted
+from daemon.training.dataset import DatasetSettings, build
+from daemon.training.planned_run import PlannedRun
 from learners.types import LoraSettings, TrainRequest
 from registry.artifacts import ArtifactStore
 from registry.store import Store

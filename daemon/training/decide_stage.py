@@ -11,8 +11,8 @@ from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.trainings import TrainingLedger, TrainWish
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import WindowLedger
-from daemon.policy import PolicySettings, Situation, decide
 from daemon.telemetry.metrics import Metrics
+from daemon.training.policy import PolicySettings, Situation, decide
 
 _log = logging.getLogger(__name__)
 
