@@ -16,22 +16,22 @@ from daemon.drift.late_signals import Hearing
 from daemon.drift.live_loss_stage import LiveLossStage
 from daemon.drift.triage_stage import TriagingStage
 from daemon.drift.widen_stage import WideningStage
-from daemon.gatekeeping import HeldOut
 from daemon.intake.dead_letter_stage import DeadLetterStage
 from daemon.judge_process import JudgeProcess
 from daemon.kafka import KafkaSink
 from daemon.kafka_client_settings import kafka_settings
 from daemon.ledger.stores import Stores
-from daemon.registering import register_base, register_run
-from daemon.release import put_live
-from daemon.release_settings import gate_settings
+from daemon.release.from_settings import gate_settings
+from daemon.release.gate_comparison import HeldOut
+from daemon.release.promotion import put_live
+from daemon.release.register import register_base, register_run
+from daemon.release.stage import ReleasingStage
 from daemon.retention.conversations import ConversationRetention
 from daemon.retention.from_settings import keep, keep_history
 from daemon.retention.history import HistoryRetention
 from daemon.retention.stage import RetentionStage
 from daemon.scoring.version_scorer import LoadedVersions
 from daemon.stages.leading import Led
-from daemon.stages.releasing import ReleasingStage
 from daemon.telemetry.metrics import Metrics
 from daemon.training.decide_stage import DecidingStage
 from daemon.training.from_settings import dataset_settings, lora_settings, policy_settings

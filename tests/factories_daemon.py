@@ -12,8 +12,8 @@ from daemon.domain.facts import Action, Decision, Run, RunState, SeqRange, Trigg
 from daemon.ledger.reports import NewReport
 from daemon.ledger.stores import Stores, open_stores
 from daemon.ledger.windows import VerdictRow
-from daemon.registering import DAEMON, register_base, register_run
-from daemon.release import put_live
+from daemon.release.promotion import put_live
+from daemon.release.register import DAEMON, register_base, register_run
 from daemon.training.dataset import DatasetSettings, build
 from daemon.training.planned_run import PlannedRun, to_json
 from learners.artifact import write_artifact

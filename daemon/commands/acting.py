@@ -30,7 +30,7 @@ def promote(
 ) -> None:
     """Put a version live that the gate let through."""
     from daemon.domain.clock import utc_now
-    from daemon.release import promote_version
+    from daemon.release.promotion import promote_version
     from registry.names import VersionName
 
     settings = read_settings(context)
@@ -51,7 +51,7 @@ def rollback(
 ) -> None:
     """Return to the version before the live one, or to VERSION, at once."""
     from daemon.domain.clock import utc_now
-    from daemon.release import roll_back_version
+    from daemon.release.promotion import roll_back_version
     from registry.names import VersionName
 
     settings = read_settings(context)

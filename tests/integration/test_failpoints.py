@@ -39,7 +39,7 @@ from daemon.ledger.signals import SignalLedger
 from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
-from daemon.registering import DAEMON, register_base, register_run
+from daemon.release.register import DAEMON, register_base, register_run
 from daemon.retention.conversations import ConversationRetention, Keep
 from daemon.retention.history import HistoryRetention, KeepHistory
 from daemon.training.dataset import DatasetSettings, build

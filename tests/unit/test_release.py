@@ -6,7 +6,7 @@ import pytest
 
 from daemon.domain.facts import Action
 from daemon.ledger.stores import target_dir
-from daemon.release import Overtaken, promote_version, put_live, roll_back_version
+from daemon.release.promotion import Overtaken, promote_version, put_live, roll_back_version
 from registry.artifacts import BadArtifact
 from registry.directory_target import POINTER, DirectoryTarget
 from registry.history import History

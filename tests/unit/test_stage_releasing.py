@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from daemon.domain.facts import Action, Decision, Run, RunState, SeqRange, StoredConversation, Trigger
-from daemon.gatekeeping import NEW, OLD, HeldOut
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.freezes import FreezeLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.trainings import TrainingLedger
-from daemon.stages.releasing import ReleasingStage
+from daemon.release.gate_comparison import NEW, OLD, HeldOut
+from daemon.release.stage import ReleasingStage
 from daemon.telemetry.metrics import Metrics
 from learners.errors import BadAdapter, ChildDied
 from learners.types import Score

@@ -4,10 +4,10 @@ import logging
 from collections.abc import Callable, Collection
 
 from daemon.domain.clock import Clock
-from daemon.gatekeeping import Comparison, HeldOut
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.trainings import TrainingLedger
-from daemon.registering import DAEMON
+from daemon.release.gate_comparison import Comparison, HeldOut
+from daemon.release.register import DAEMON
 from daemon.scoring.protocol import VersionScorer
 from daemon.taint import tainted
 from daemon.telemetry.metrics import Metrics

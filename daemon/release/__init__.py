@@ -1,0 +1,1 @@
+"""Releases: takes candidates through the gate, promotes and rolls back."""
