@@ -17,8 +17,9 @@ from daemon.domain.clock import utc_now
 from daemon.domain.process_identity import Holder
 from daemon.domain.streams import Start, StartOffsets, TopicPartition
 from daemon.forgetting import TrainingFiles
-from daemon.health import Component, Health
-from daemon.http_server import HttpServer
+from daemon.http.health import Component, Health
+from daemon.http.report_pages import ReportPages
+from daemon.http.server import HttpServer
 from daemon.intake.from_settings import admission, limits, redactor
 from daemon.intake.stage import IntakeStage
 from daemon.kafka import KafkaSource
@@ -28,7 +29,6 @@ from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.lease import Lease
 from daemon.ledger.stores import Stores, fenced_stores, ledger_url, open_stores
 from daemon.loop import Loop
-from daemon.report_pages import ReportPages
 from daemon.stages.housekeeping import HousekeepingStage
 from daemon.stages.leading import LeadingStage
 from daemon.stages.reporting import ReportingStage

@@ -6,7 +6,7 @@ import stat
 
 from daemon.checkup.check import Check, ill, well
 from daemon.config.settings import Settings
-from daemon.probe import probe
+from daemon.http.probe import probe
 
 #: A training writes checkpoints and an artifact; below this it may fail half-way.
 _LEAST_FREE = 1 << 30

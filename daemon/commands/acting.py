@@ -10,8 +10,8 @@ from daemon.commands.session import Json, opened, operator, present, read_settin
 
 if TYPE_CHECKING:
     from daemon.config.settings import Settings
+    from daemon.http.probe import DaemonHealth
     from daemon.ledger.stores import Stores
-    from daemon.probe import DaemonHealth
     from registry.types import Promotion
 
 _VERSION = typer.Argument(metavar="VERSION", help="Such as support-bot-v7, or short: v7.", show_default=False)
@@ -72,7 +72,7 @@ def train(
 ) -> None:
     """Ask the daemon for a training."""
     from daemon.domain.clock import utc_now
-    from daemon.probe import probe
+    from daemon.http.probe import probe
 
     settings = read_settings(context)
     with opened(settings) as stores:
@@ -89,7 +89,7 @@ def train(
 
 def _change(settings: "Settings", change: "Callable[[Stores], Promotion]", *, as_json: bool) -> None:
     """Make a transition and say what came of it."""
-    from daemon.probe import probe
+    from daemon.http.probe import probe
     from registry.types import PromotionKind
 
     with opened(settings) as stores:

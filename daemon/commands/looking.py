@@ -13,8 +13,8 @@ def status(context: typer.Context, *, as_json: Json = False) -> None:
     """Show where the model line stands: live version, stream, drift, training, gate."""
     from daemon.domain.clock import utc_now
     from daemon.domain.json_values import plain
+    from daemon.http.probe import probe
     from daemon.overview import overview
-    from daemon.probe import probe
     from daemon.screens.status import status_screen
 
     settings = read_settings(context)

@@ -133,7 +133,7 @@ def _fixed(
 
 
 def _next(settings: "Settings", does: str) -> str:
-    from daemon.probe import probe
+    from daemon.http.probe import probe
 
     health = probe(settings.http)
     if health.running:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from daemon.config.settings import HttpSection
 from daemon.demo.errors import DaemonEnded
-from daemon.probe import probe
+from daemon.http.probe import probe
 
 _KILL_AFTER_S = 30.0
 _LAST_WORDS = 1_500  # characters of a log

@@ -12,9 +12,9 @@ from daemon.demo.view import Picture, View
 from daemon.domain.clock import utc_now
 from daemon.domain.conversation import Conversation
 from daemon.domain.facts import Action, RunState
+from daemon.http.probe import probe
 from daemon.ledger.stores import Stores
 from daemon.overview import Overview, overview
-from daemon.probe import probe
 from registry.types import GateVerdict, PromotionKind
 
 _EVERY_S = 0.5

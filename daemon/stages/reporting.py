@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from daemon.health import Component, Health
+from daemon.http.health import Component, Health
 
 
 class ReportingStage:

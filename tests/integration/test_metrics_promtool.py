@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from daemon.health import Health
-from daemon.http_server import HttpServer
+from daemon.http.health import Health
+from daemon.http.server import HttpServer
 from daemon.telemetry.metrics import Metrics
 from tests.factories_metrics import busy_metrics
 from tests.helpers import eventually, required_program

@@ -1,6 +1,6 @@
 import pytest
 
-from daemon.health import Component, Health
+from daemon.http.health import Component, Health
 
 
 class Clock:

@@ -8,10 +8,10 @@ from http import HTTPStatus
 
 import pytest
 
-from daemon import http_server
-from daemon.health import Component, Health
-from daemon.http_server import CannotListen, HttpServer
-from daemon.pages import Answered, Asked
+from daemon.http import server as http_server
+from daemon.http.health import Component, Health
+from daemon.http.pages import Answered, Asked
+from daemon.http.server import CannotListen, HttpServer
 from daemon.telemetry.metrics import Metrics
 from tests.helpers import eventually
 
@@ -176,7 +176,7 @@ def test_too_many_connections_are_dropped(health: Health, monkeypatch: pytest.Mo
 def test_a_client_that_hangs_up_early_is_no_error(
     server: HttpServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.DEBUG, "daemon.http_server"):
+    with caplog.at_level(logging.DEBUG, "daemon.http.server"):
         with socket.create_connection((server.host, server.port)) as connection:
             connection.setsockopt(
                 socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0"

@@ -7,7 +7,7 @@ from threading import Thread
 import pytest
 
 from daemon.config.settings import HttpSection
-from daemon.probe import probe
+from daemon.http.probe import probe
 
 
 @contextmanager

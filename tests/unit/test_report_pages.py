@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from daemon.domain.errors import LedgerError
-from daemon.health import Health
-from daemon.http_server import HttpServer
+from daemon.http.health import Health
+from daemon.http.pages import Answered, Asked
+from daemon.http.report_pages import Access, ReportPages
+from daemon.http.server import HttpServer
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.reports import NewReport, ReportEntry, ReportLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
-from daemon.pages import Answered, Asked
-from daemon.report_pages import Access, ReportPages
 from daemon.telemetry.metrics import Metrics
 from tests.factories_ledger import NOW, a_batch, a_ledger, talks
 

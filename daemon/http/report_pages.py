@@ -10,8 +10,8 @@ from threading import BoundedSemaphore
 from typing import Literal, TypeAlias
 
 from daemon.domain.errors import LedgerError
+from daemon.http.pages import Answered, Asked
 from daemon.ledger.reports import ReportEntry, ReportLedger
-from daemon.pages import Answered, Asked
 
 Access: TypeAlias = Literal["local", "all", "off"]
 

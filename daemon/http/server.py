@@ -16,8 +16,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeAlias, cast
 
 from daemon.domain.errors import DaemonError
-from daemon.health import Answer, Health
-from daemon.pages import Answered, Asked, Page
+from daemon.http.health import Answer, Health
+from daemon.http.pages import Answered, Asked, Page
 from daemon.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
