@@ -29,7 +29,7 @@ from daemon.domain.facts import (
 )
 from daemon.ledger.counts import IntakeCounts, RunSummary, WindowCounts
 from daemon.ledger.windows import JudgedWindow, VerdictRow
-from daemon.overview import Candidate, Overview
+from daemon.views.status import Candidate, Overview
 from monitors.types import Outcome
 from registry.names import VersionName
 from registry.types import Actor, GateReport, GateVerdict, Promotion, PromotionKind, SliceReport

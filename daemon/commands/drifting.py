@@ -51,7 +51,7 @@ def report(
     """Write what changed in a window as one HTML file, which opens without a network. It quotes conversations."""
     from rich.text import Text
 
-    from daemon.report_files import write_report
+    from daemon.views.report_files import write_report
 
     settings = read_settings(context)
     with opened(settings) as stores:

@@ -31,7 +31,7 @@ def list_(
 ) -> None:
     """List the newest, with the counts by reason."""
     from daemon.screens.stream import dead_letters_screen
-    from daemon.views.letters import without_bytes
+    from daemon.views.dead_letters import without_bytes
 
     settings = read_settings(context)
     with opened(settings) as stores:
@@ -57,7 +57,7 @@ def show(
 ) -> None:
     """Show one: its reason, where it came from, and what it says."""
     from daemon.screens.stream import dead_letter_screen
-    from daemon.views.letters import with_text
+    from daemon.views.dead_letters import with_text
 
     settings = read_settings(context)
     with opened(settings) as stores:

@@ -14,8 +14,8 @@ def status(context: typer.Context, *, as_json: Json = False) -> None:
     from daemon.domain.clock import utc_now
     from daemon.domain.json_values import plain
     from daemon.http.probe import probe
-    from daemon.overview import overview
     from daemon.screens.status import status_screen
+    from daemon.views.status import overview
 
     settings = read_settings(context)
     with opened(settings) as stores:
@@ -74,9 +74,9 @@ def why(
     from rich.console import Group
 
     from daemon.domain.clock import utc_now
-    from daemon.overview import overview
     from daemon.screens.story import lately_tree, story_tree
-    from daemon.views.story import lately, story
+    from daemon.views.status import overview
+    from daemon.views.why import lately, story
     from registry.names import VersionName
 
     settings = read_settings(context)

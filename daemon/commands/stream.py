@@ -28,7 +28,7 @@ class Place(NamedTuple):
 def show(context: typer.Context, *, as_json: Json = False) -> None:
     """Show how far each partition is read, the halt that waits for an operator, and earlier ones."""
     from daemon.screens.stream import stream_screen
-    from daemon.views.stream import stream_view
+    from daemon.views.intake import stream_view
 
     settings = read_settings(context)
     with opened(settings) as stores:

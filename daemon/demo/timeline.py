@@ -8,7 +8,7 @@ from daemon.demo.evidence import WindowFact, window_fact
 from daemon.domain.conversation import Conversation
 from daemon.domain.facts import Action, RunState
 from daemon.ledger.windows import JudgedWindow
-from daemon.overview import Overview
+from daemon.views.status import Overview
 from registry.types import GateReport, GateVerdict, PromotionKind
 
 _WORDS = 8

@@ -16,7 +16,7 @@ from rich.text import Text
 from daemon.demo.evidence import WindowFact
 from daemon.demo.timeline import Event, Kind
 from daemon.domain.facts import RunState
-from daemon.overview import Overview
+from daemon.views.status import Overview
 
 _STYLES = {
     Kind.NEUTRAL: "",

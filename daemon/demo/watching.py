@@ -14,7 +14,7 @@ from daemon.domain.conversation import Conversation
 from daemon.domain.facts import Action, RunState
 from daemon.http.probe import probe
 from daemon.ledger.stores import Stores
-from daemon.overview import Overview, overview
+from daemon.views.status import Overview, overview
 from registry.types import GateVerdict, PromotionKind
 
 _EVERY_S = 0.5

@@ -10,9 +10,9 @@ from rich.text import Text
 from daemon.domain.facts import RunState, Triage
 from daemon.http.probe import DaemonHealth
 from daemon.ledger.counts import RunSummary
-from daemon.overview import Candidate, Overview
 from daemon.screens.references import frozen_words, reference_line
 from daemon.screens.words import ago, coloured, figure, lasting, moment
+from daemon.views.status import Candidate, Overview
 
 
 def status_screen(seen: Overview, health: DaemonHealth) -> RenderableType:

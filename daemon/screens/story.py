@@ -6,7 +6,7 @@ from rich.tree import Tree
 from daemon.domain.facts import Decision, Triage
 from daemon.screens.versions import gate_screen
 from daemon.screens.words import coloured, figure, lasting, moment, printable, source_lines
-from daemon.views.story import DriftFound, Lately, Learned, Story
+from daemon.views.why import DriftFound, Lately, Learned, Story
 from monitors.types import Change, DomainView, Explanation
 from registry.types import Promotion
 

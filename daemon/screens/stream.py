@@ -9,7 +9,7 @@ from rich.text import Text
 from daemon.domain.facts import Halt, OffsetChange, StoredDeadLetter
 from daemon.ledger.counts import Position
 from daemon.screens.words import bytes_, moment
-from daemon.views.stream import StreamView
+from daemon.views.intake import StreamView
 
 _TEXT_SHOWN = 2_000  # characters of a dead letter
 

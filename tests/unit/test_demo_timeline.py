@@ -8,7 +8,7 @@ import pytest
 from daemon.demo.timeline import Event, Kind, Seen, observe
 from daemon.domain.conversation import Conversation
 from daemon.domain.facts import Action, RunState
-from daemon.overview import Overview
+from daemon.views.status import Overview
 from registry.types import GateVerdict, PromotionKind
 from tests.factories_demo import (
     a_candidate,

@@ -4,7 +4,7 @@ import pytest
 
 from daemon.demo.watching import dead_end, phase
 from daemon.domain.facts import Action, Alarm, RunState
-from daemon.overview import Overview
+from daemon.views.status import Overview
 from registry.types import GateVerdict, PromotionKind
 from tests.factories_demo import (
     NOON,

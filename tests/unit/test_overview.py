@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from daemon.domain.facts import Action, RunState
-from daemon.overview import Overview, overview
+from daemon.views.status import Overview, overview
 from registry.names import VersionName
 from registry.types import GateVerdict
 from tests.factories_daemon import LINE, Line, a_line

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from daemon.domain.facts import Action, Decision, RunState, Trigger
-from daemon.overview import overview
-from daemon.views.story import Lately, lately, spells, story
+from daemon.views.status import overview
+from daemon.views.why import Lately, lately, spells, story
 from registry.names import VersionName
 from registry.store import VersionNotFound
 from registry.types import GateVerdict, PromotionKind

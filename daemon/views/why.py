@@ -8,9 +8,9 @@ from daemon.domain.facts import Action, Decision, Run, RunState, SeqRange, Triag
 from daemon.ledger.provenance import ReasonLedger
 from daemon.ledger.stores import Stores
 from daemon.ledger.windows import JudgedWindow
-from daemon.overview import Overview
 from daemon.training.planned_run import from_json
 from daemon.views.explanation import explanation_of
+from daemon.views.status import Overview
 from monitors.types import Explanation
 from registry.names import VersionName
 from registry.types import GateReport, OffsetRange, Promotion, Version
