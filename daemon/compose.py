@@ -16,7 +16,7 @@ from daemon.config.settings import Settings
 from daemon.domain.clock import utc_now
 from daemon.domain.process_identity import Holder
 from daemon.domain.streams import Start, StartOffsets, TopicPartition
-from daemon.forgetting import TrainingFiles
+from daemon.erasure.forget import TrainingFiles
 from daemon.http.health import Component, Health
 from daemon.http.report_pages import ReportPages
 from daemon.http.server import HttpServer

@@ -37,8 +37,8 @@ def forget(
 ) -> None:
     """Erase a user or a conversation: samples, feedback, dead letters, training files. It can't be undone."""
     from daemon.domain.clock import utc_now
-    from daemon.forgetting import forget as erase
-    from daemon.forgetting import subject_of
+    from daemon.erasure.forget import forget as erase
+    from daemon.erasure.forget import subject_of
     from daemon.screens.forgetting import forgotten_screen
 
     if bool(user) == bool(conversation):

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from daemon.forgetting import Forgotten
+from daemon.erasure.forget import Forgotten
 from daemon.ledger.erasures import Erasure
 from daemon.screens.words import moment
 from daemon.training.lineage import Rebuilt, VersionLineage

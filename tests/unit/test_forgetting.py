@@ -8,7 +8,7 @@ from daemon.domain.clock import utc_now
 from daemon.domain.errors import ForgottenMeanwhile, LedgerError
 from daemon.domain.facts import Action, BatchResult, Coordinates, Run, RunState, SeqRange, TrainingRecord
 from daemon.domain.streams import RawRecord
-from daemon.forgetting import TrainingFiles
+from daemon.erasure.forget import TrainingFiles
 from daemon.intake.decoding import Limits
 from daemon.intake.router import Sorter
 from daemon.ledger.database import write
