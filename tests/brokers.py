@@ -14,7 +14,7 @@ from daemon.config.settings import KafkaSection, Settings
 from daemon.kafka import create_topic
 from daemon.kafka.admin import cluster_admin
 from daemon.kafka.settings import KafkaSettings
-from daemon.kafka_client_settings import kafka_settings as settings_of
+from daemon.runtime.kafka_settings import kafka_settings as settings_of
 from tests.factories_intake import kafka_settings
 from tests.mock_broker import MockBroker
 

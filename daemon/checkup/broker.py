@@ -8,7 +8,7 @@ from daemon.config.loader import SettingsError
 from daemon.config.settings import Settings
 from daemon.domain.streams import BrokerUnreachable
 from daemon.kafka import check_broker, create_topic, topic_partitions
-from daemon.kafka_client_settings import kafka_settings
+from daemon.runtime.kafka_settings import kafka_settings
 
 _TIMEOUT_S = 3.0
 #: Partitions of a topic made here. More can be added later; taking some away can't be done.

@@ -118,7 +118,7 @@ def _from_kafka(settings: "Settings", stores: "Stores") -> "Originals":
     from daemon.intake.from_settings import admission, limits, redactor
     from daemon.intake.router import Sorter
     from daemon.kafka import fetch_records
-    from daemon.kafka_client_settings import kafka_settings
+    from daemon.runtime.kafka_settings import kafka_settings
     from daemon.telemetry.metrics import Metrics
     from daemon.training.lineage import from_topic
 

@@ -85,7 +85,7 @@ def requeue(
     from daemon.intake.requeueing import chosen
     from daemon.intake.requeueing import requeue as put_back
     from daemon.kafka import KafkaSink
-    from daemon.kafka_client_settings import kafka_settings
+    from daemon.runtime.kafka_settings import kafka_settings
 
     if not (numbers or reason or everything):
         raise NothingChosen("name dead letters by their ids, or use --reason REASON or --all")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def run(context: typer.Context) -> None:
     """Keep the model line tuned, until told to stop (SIGTERM)."""
     settings = read_settings(context)
-    from daemon.compose import run_daemon
+    from daemon.runtime.build import run_daemon
 
     raise typer.Exit(run_daemon(settings))
 
@@ -61,7 +61,7 @@ def _send(settings: "Settings", file: Path, topic: str, *, rate: float, total: i
     from daemon.intake.from_settings import limits
     from daemon.intake.replay import replay as send_all
     from daemon.kafka import KafkaSink
-    from daemon.kafka_client_settings import kafka_settings
+    from daemon.runtime.kafka_settings import kafka_settings
 
     found = read_conversations(file, limits=limits(settings), received_at=utc_now())
     sink = KafkaSink(kafka_settings(settings))

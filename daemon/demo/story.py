@@ -30,8 +30,8 @@ from daemon.demo.timeline import Kind
 from daemon.demo.view import View, duration_text
 from daemon.demo.watching import Watch
 from daemon.kafka import create_topic
-from daemon.kafka_client_settings import kafka_settings
 from daemon.ledger.stores import Stores, open_stores, target_dir
+from daemon.runtime.kafka_settings import kafka_settings
 
 _READY_WITHIN_S = 180.0
 _EVERY_S = 0.2

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from daemon.broker import LocalBroker
-from daemon.compose import spare_collector
 from daemon.domain.clock import utc_now
 from daemon.domain.conversation import Conversation, Message
 from daemon.domain.holdout import Holdout
@@ -22,6 +21,7 @@ from daemon.ledger.database import open_ledger
 from daemon.ledger.dead_letter_ceiling import Ceiling
 from daemon.ledger.halts import HaltLedger
 from daemon.ledger.intake import IntakeLedger
+from daemon.runtime.build import spare_collector
 from daemon.telemetry.metrics import Metrics
 from tests.benchmarks.bare_loop import bare_rate
 from tests.benchmarks.figures import show, tell

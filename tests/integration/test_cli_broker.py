@@ -14,7 +14,7 @@ from daemon.domain.streams import TopicPartition
 from daemon.intake.from_settings import limits
 from daemon.intake.router import Sorter
 from daemon.kafka import KafkaSink, create_topic, fetch_records, topic_partitions
-from daemon.kafka_client_settings import kafka_settings
+from daemon.runtime.kafka_settings import kafka_settings
 from daemon.telemetry.metrics import Metrics
 from tests.factories_cli import type_to, typed
 from tests.factories_daemon import LINE, Line, a_line, line_settings

@@ -12,7 +12,7 @@ from daemon.broker import LocalBroker
 from daemon.domain.streams import BrokerUnreachable
 from daemon.kafka import KafkaSink, KafkaSource, check_broker, create_topic
 from daemon.kafka.settings import KafkaSettings
-from daemon.kafka_client_settings import kafka_settings
+from daemon.runtime.kafka_settings import kafka_settings
 from tests.factories_daemon import line_settings
 from tests.helpers import eventually
 from tests.proxy import Proxy

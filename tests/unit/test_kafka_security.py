@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from daemon.config.loader import SettingsError, dump
 from daemon.config.settings import KafkaSection, Settings
 from daemon.kafka.refusals import explained
-from daemon.kafka_client_settings import kafka_settings
+from daemon.runtime.kafka_settings import kafka_settings
 from tests.factories_cli import typed
 from tests.factories_daemon import line_settings
 from tests.factories_intake import kafka_settings as quick_settings

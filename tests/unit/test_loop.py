@@ -2,7 +2,7 @@ from threading import Event
 
 import pytest
 
-from daemon.loop import Loop
+from daemon.runtime.loop import Loop
 from daemon.telemetry.metrics import Metrics
 
 

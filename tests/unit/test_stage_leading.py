@@ -3,7 +3,7 @@ from collections.abc import Sequence
 import pytest
 
 from daemon.domain.errors import StaleLeader
-from daemon.stages.leading import LeadingStage, Led
+from daemon.runtime.leadership import LeadingStage, Led
 from daemon.telemetry.metrics import Metrics
 
 

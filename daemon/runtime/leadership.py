@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from daemon.domain.errors import StaleLeader
-from daemon.stages.stage import Stage
+from daemon.runtime.stage import Stage
 from daemon.telemetry.metrics import Child, Metrics
 
 _log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from threading import Event
 
-from daemon.stages.stage import Stage
+from daemon.runtime.stage import Stage
 from daemon.telemetry.metrics import Metrics
 
 _log = logging.getLogger(__name__)

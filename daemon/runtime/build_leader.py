@@ -19,7 +19,6 @@ from daemon.drift.widen_stage import WideningStage
 from daemon.intake.dead_letter_stage import DeadLetterStage
 from daemon.judge_process import JudgeProcess
 from daemon.kafka import KafkaSink
-from daemon.kafka_client_settings import kafka_settings
 from daemon.ledger.stores import Stores
 from daemon.release.from_settings import gate_settings
 from daemon.release.gate_comparison import HeldOut
@@ -30,8 +29,9 @@ from daemon.retention.conversations import ConversationRetention
 from daemon.retention.from_settings import keep, keep_history
 from daemon.retention.history import HistoryRetention
 from daemon.retention.stage import RetentionStage
+from daemon.runtime.kafka_settings import kafka_settings
+from daemon.runtime.leadership import Led
 from daemon.scoring.version_scorer import LoadedVersions
-from daemon.stages.leading import Led
 from daemon.telemetry.metrics import Metrics
 from daemon.training.decide_stage import DecidingStage
 from daemon.training.from_settings import dataset_settings, lora_settings, policy_settings

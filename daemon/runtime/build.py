@@ -11,7 +11,6 @@ from threading import Event
 from types import FrameType
 from typing import get_args
 
-from daemon.compose_leader import Base, lead
 from daemon.config.settings import Settings
 from daemon.domain.clock import utc_now
 from daemon.domain.process_identity import Holder
@@ -23,16 +22,17 @@ from daemon.http.server import HttpServer
 from daemon.intake.from_settings import admission, limits, redactor
 from daemon.intake.stage import IntakeStage
 from daemon.kafka import KafkaSource
-from daemon.kafka_client_settings import kafka_settings
 from daemon.ledger.database import size_bytes
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.lease import Lease
 from daemon.ledger.stores import Stores, fenced_stores, ledger_url, open_stores
-from daemon.loop import Loop
-from daemon.stages.housekeeping import HousekeepingStage
-from daemon.stages.leading import LeadingStage
-from daemon.stages.reporting import ReportingStage
-from daemon.stages.stage import Stage
+from daemon.runtime.build_leader import Base, lead
+from daemon.runtime.housekeeping import HousekeepingStage
+from daemon.runtime.kafka_settings import kafka_settings
+from daemon.runtime.leadership import LeadingStage
+from daemon.runtime.loop import Loop
+from daemon.runtime.reporting import ReportingStage
+from daemon.runtime.stage import Stage
 from daemon.telemetry.logs import configure_logging
 from daemon.telemetry.metrics import Child, Metrics
 from learners.base import base_digest, resolve_base

@@ -1,0 +1,1 @@
+"""Builds the daemon out of its parts and runs its loop."""
