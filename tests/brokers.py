@@ -9,8 +9,8 @@ from enum import StrEnum
 
 import pytest
 
-from daemon.broker import LocalBroker
 from daemon.config.settings import KafkaSection, Settings
+from daemon.demo.broker import LocalBroker
 from daemon.kafka import create_topic
 from daemon.kafka.admin import cluster_admin
 from daemon.kafka.settings import KafkaSettings

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from daemon.demo_data import chinese_questions, chit_chat, knowledge_questions
+from daemon.demo.data import chinese_questions, chit_chat, knowledge_questions
 from daemon.domain.conversation import Conversation
 from daemon.domain.errors import DaemonError
 from daemon.intake.conversation_file import FileConversation, read_conversations

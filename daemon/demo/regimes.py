@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from daemon.demo.data import chit_chat, knowledge_questions
 from daemon.demo.errors import BadOptions
 from daemon.demo.options import DemoOptions
 from daemon.demo.sizes import Sizes, fit
-from daemon.demo_data import chit_chat, knowledge_questions
 from daemon.domain.conversation import Conversation
 from daemon.intake.conversation_file import FileConversation, read_conversations
 from daemon.intake.decoding import Limits

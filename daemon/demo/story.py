@@ -10,10 +10,10 @@ from pathlib import Path
 
 from rich.text import Text
 
-from daemon.broker import LocalBroker
 from daemon.config.settings import Settings
 from daemon.demo import summary
 from daemon.demo.base_model import NAME, prepare_base
+from daemon.demo.broker import LocalBroker
 from daemon.demo.checks import QUESTIONS, Findings
 from daemon.demo.children import DaemonProcess
 from daemon.demo.config import CONFIG_FILE, Place, write_config

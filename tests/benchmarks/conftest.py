@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.broker import LocalBroker
+from daemon.demo.broker import LocalBroker
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

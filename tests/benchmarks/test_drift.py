@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.demo_data import DemoDataMissing, chit_chat
+from daemon.demo.data import DemoDataMissing, chit_chat
 from monitors.bench.contenders import OURS
 from tests.factories_cli import typed
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.broker import LocalBroker
+from daemon.demo.broker import LocalBroker
 from daemon.domain.clock import utc_now
 from daemon.domain.conversation import Conversation, Message
 from daemon.domain.holdout import Holdout

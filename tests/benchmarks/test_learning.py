@@ -14,7 +14,7 @@ import torch
 from peft import PeftModel
 
 from daemon.demo.base_model import prepare_base
-from daemon.demo_data import chit_chat, knowledge_questions
+from daemon.demo.data import chit_chat, knowledge_questions
 from learners.chat import ChatEncoder, Encoded
 from learners.lora import adapter_config, attach, linears_of
 from learners.loss import mixed_precision, token_losses

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from daemon.broker import LocalBroker
+from daemon.demo.broker import LocalBroker
 from daemon.ledger.database import connect
 from tests.postgres_server import PostgresServer
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.broker import LocalBroker
+from daemon.demo.broker import LocalBroker
 from daemon.domain.facts import SeqRange
 from daemon.intake.replay import encode_record
 from daemon.ledger.conversations import ConversationLedger

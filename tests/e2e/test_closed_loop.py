@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from daemon.broker import LocalBroker
+from daemon.demo.broker import LocalBroker
 from daemon.intake.replay import encode_record
 from tests.e2e.daemon_process import DaemonProcess, free_port
 from tests.e2e.regimes import shop_questions, small_talk

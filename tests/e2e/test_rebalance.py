@@ -10,7 +10,7 @@ import psutil
 import pytest
 from sqlalchemy import Engine
 
-from daemon.broker import LocalBroker
+from daemon.demo.broker import LocalBroker
 from daemon.domain.facts import SeqRange
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.intake import IntakeLedger

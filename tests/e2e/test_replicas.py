@@ -12,7 +12,7 @@ import pytest
 import yaml
 from sqlalchemy import Engine, select
 
-from daemon.broker import LocalBroker
+from daemon.demo.broker import LocalBroker
 from daemon.domain.errors import StaleLeader
 from daemon.intake.replay import encode_record
 from daemon.ledger.counts import LedgerCounts

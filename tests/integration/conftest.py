@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from daemon.broker import LocalBroker
+from daemon.demo.broker import LocalBroker
 
 _numbers = itertools.count()
 

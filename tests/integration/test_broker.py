@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from daemon import broker as broker_module
-from daemon.broker import LocalBroker, LocalBrokerError, LocalBrokerMissing
+from daemon.demo import broker as broker_module
+from daemon.demo.broker import LocalBroker, LocalBrokerError, LocalBrokerMissing
 from daemon.domain.streams import BrokerUnreachable
 from daemon.kafka import check_broker
 from tests.factories_intake import kafka_settings
@@ -49,7 +49,7 @@ def test_a_port_that_is_taken_is_refused() -> None:
 
 
 def test_it_ends_when_its_parent_is_killed() -> None:
-    script = "from daemon.broker import LocalBroker as B; import time; print(B().start().bootstrap, flush=True); time.sleep(60)"
+    script = "from daemon.demo.broker import LocalBroker as B; import time; print(B().start().bootstrap, flush=True); time.sleep(60)"
     parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     bootstrap = parent.stdout.readline().strip()

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from daemon.broker import LocalBroker
+from daemon.demo.broker import LocalBroker
 from daemon.domain.streams import BrokerUnreachable, FetchStalled, RawRecord, TopicPartition
 from daemon.kafka import KafkaSink, KafkaSource, check_broker, create_topic, topic_exists, topic_partitions
 from daemon.kafka.settings import KafkaSettings

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from daemon.broker import LocalBroker
 from daemon.config.loader import dump
 from daemon.config.settings import Settings
+from daemon.demo.broker import LocalBroker
 from daemon.domain.clock import utc_now
 from daemon.domain.facts import Action
 from daemon.domain.streams import TopicPartition

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from daemon.broker import LocalBroker
+from daemon.demo.broker import LocalBroker
 from daemon.domain.streams import BatchTooLarge, TopicPartition
 from daemon.kafka import create_topic, fetch_records
 from daemon.kafka.settings import KafkaSettings

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from daemon.broker import LocalBroker
+from daemon.demo.broker import LocalBroker
 from daemon.domain.streams import BrokerUnreachable, OffsetLost, RawRecord, TopicPartition
 from daemon.kafka import (
     KafkaSink,

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from daemon.broker import LocalBroker
+from daemon.demo.broker import LocalBroker
 from daemon.kafka.admin import cluster_admin
 from tests.brokers import REAL
 from tests.factories_intake import kafka_settings

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from daemon.broker import LocalBroker
+from daemon.demo.broker import LocalBroker
 from daemon.domain.facts import SeqRange
 from daemon.domain.holdout import Holdout
 from daemon.domain.streams import RawRecord, Start, StartOffsets, TopicPartition

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.broker import LocalBroker
+from daemon.demo.broker import LocalBroker
 from daemon.domain.streams import BrokerUnreachable
 from daemon.kafka import KafkaSink, KafkaSource, check_broker, create_topic
 from daemon.kafka.settings import KafkaSettings

@@ -4,7 +4,7 @@ import subprocess
 import sys
 import time
 
-from daemon.broker import LocalBroker
+from daemon.demo.broker import LocalBroker
 from daemon.kafka import create_topic
 from tests.factories_intake import kafka_settings
 from tests.reading import fill

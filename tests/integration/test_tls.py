@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from daemon.broker import LocalBroker
 from daemon.checkup.check import Check
 from daemon.config.loader import dump
+from daemon.demo.broker import LocalBroker
 from daemon.domain.streams import BrokerUnreachable, TopicPartition
 from daemon.kafka import KafkaSink, KafkaSource, check_broker, create_topic, fetch_records
 from daemon.kafka.settings import KafkaSettings

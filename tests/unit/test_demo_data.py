@@ -5,8 +5,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from daemon import demo_data
-from daemon.demo_data import DemoDataMissing, chit_chat, knowledge_questions
+from daemon.demo import data as demo_data
+from daemon.demo.data import DemoDataMissing, chit_chat, knowledge_questions
 from daemon.domain.conversation import Conversation
 from daemon.intake.decoding import Limits, decode
 from daemon.intake.replay import encode_record

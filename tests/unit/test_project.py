@@ -63,7 +63,7 @@ NAMES = {
     "time.sleep": [
         "daemon/kafka/source.py",  # errors of a poll come at once, and again
         "daemon/ledger/database.py",  # waits for another maker of the file where SQLite itself does not
-        "daemon/broker.py",  # waits for a child that can't say when it is ready
+        "daemon/demo/broker.py",  # waits for a child that can't say when it is ready
         "daemon/demo/*",  # watches another process
         "daemon/commands/*",  # likewise, and paces the replay
     ],
