@@ -6,7 +6,7 @@ from typing import Any
 
 from typer.testing import CliRunner
 
-from daemon.cli import app
+from daemon.cli.app import app
 from tests.factories_daemon import Line
 
 

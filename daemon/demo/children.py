@@ -62,7 +62,7 @@ class DaemonProcess:
     def __init__(self, config: Path, log: Path, http: HttpSection) -> None:
         self.log = log
         self._http = http
-        self._process = spawn(["-m", "daemon.cli", "run", "--config", str(config)], log)
+        self._process = spawn(["-m", "daemon", "run", "--config", str(config)], log)
 
     @property
     def pid(self) -> int:

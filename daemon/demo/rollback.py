@@ -22,7 +22,7 @@ def roll_back(stores: Stores, settings: Settings, config: Path, log: Path) -> Ro
     arguments = ["rollback", "-m", _REASON, "--json", "--config", str(config)]
     before = pointer(settings)
     started = time.monotonic()
-    child = spawn(["-m", "daemon.cli", *arguments], log, keep_stdout=True)
+    child = spawn(["-m", "daemon", *arguments], log, keep_stdout=True)
     seen = _Switches(before=before or "", started=started)
     try:
         while child.poll() is None:

@@ -97,7 +97,7 @@ class DaemonProcess:
         return None
 
     def _command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "daemon.cli", "--config", str(self._config), *arguments]
+        return [sys.executable, "-m", "daemon", "--config", str(self._config), *arguments]
 
 
 def _environment() -> dict[str, str]:

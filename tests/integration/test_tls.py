@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.checkup.check import Check
+from daemon.cli.doctor.check import Check
 from daemon.config.loader import dump
 from daemon.demo.broker import LocalBroker
 from daemon.domain.streams import BrokerUnreachable, TopicPartition

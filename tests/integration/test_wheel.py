@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-COMMAND = "import sys; from daemon.cli import main; sys.exit(main())"
+COMMAND = "import sys; from daemon.cli.app import main; sys.exit(main())"
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from math import inf
 import pytest
 from rich.console import Console
 
-from daemon.screens.drift import calibration_screen
+from daemon.cli.render.drift import calibration_screen
 from monitors.calibration import SHARES, Calibration, Trials, calibrate
 from monitors.edetector import EDetector
 from monitors.errors import NothingToReport

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from daemon.checkup.check import Check
-from daemon.checkup.machine import check_disk, check_holdout_key, check_http
-from daemon.checkup.model import check_embedding, check_model
-from daemon.checkup.stores import check_stores
+from daemon.cli.doctor.check import Check
+from daemon.cli.doctor.machine import check_disk, check_holdout_key, check_http
+from daemon.cli.doctor.model import check_embedding, check_model
+from daemon.cli.doctor.stores import check_stores
 from daemon.config.settings import Settings
 from registry.directory_target import POINTER
 from registry.tables import promotions

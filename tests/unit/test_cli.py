@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.commands.failing import config_first, failure
+from daemon.cli.failures import config_first, failure
 from daemon.domain.errors import DaemonError
 from registry.names import BadName
 from tests.factories_cli import type_to, typed
@@ -20,7 +20,7 @@ _SLOW_TO_LOAD = _HEAVY | {"sqlalchemy", "alembic", "pydantic", "kafka", "yaml"}
 def loaded_by(*words: str) -> set[str]:
     """The packages that a command loads."""
     code = (
-        "import sys\nfrom daemon.cli import app\n"
+        "import sys\nfrom daemon.cli.app import app\n"
         "try:\n    app(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
         "print(*{name.split('.')[0] for name in sys.modules}, file=sys.stderr)"
     )
@@ -39,7 +39,7 @@ def test_help_answers_in_under_a_second() -> None:
     for _ in range(3):
         started = time.perf_counter()
         subprocess.run(
-            [sys.executable, "-m", "daemon.cli", "--help"], capture_output=True, check=True, timeout=60
+            [sys.executable, "-m", "daemon", "--help"], capture_output=True, check=True, timeout=60
         )
         taken.append(time.perf_counter() - started)
 

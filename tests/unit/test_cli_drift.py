@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from rich.tree import Tree
 
+from daemon.cli.render.why import add_changes
 from daemon.domain.facts import Triage
 from daemon.drift.detector_verdicts import state_json
 from daemon.ledger.detectors import RaisedAlarm, StoredDetector
 from daemon.ledger.provenance import ReasonLedger
-from daemon.screens.story import add_changes
 from daemon.views.drift import first_of_each_change
 from daemon.views.explanation import explanation_of
 from monitors.edetector import DetectorState

@@ -41,8 +41,8 @@ IMPORTS = {
         "daemon/ledger/*",
         "daemon/ledger/migrations/*",
         "daemon/ledger/stores.py",  # opens the stores
-        "daemon/checkup/stores.py",  # `doctor` tells people what the library's errors mean, without opening a store
-        "daemon/commands/session.py",  # likewise, for the other commands
+        "daemon/cli/doctor/stores.py",  # `doctor` tells people what the library's errors mean, without opening a store
+        "daemon/cli/session.py",  # likewise, for the other commands
     ],
     "pickle": [],
     "cloudpickle": [],
@@ -65,7 +65,7 @@ NAMES = {
         "daemon/ledger/database.py",  # waits for another maker of the file where SQLite itself does not
         "daemon/demo/broker.py",  # waits for a child that can't say when it is ready
         "daemon/demo/*",  # watches another process
-        "daemon/commands/*",  # likewise, and paces the replay
+        "daemon/cli/*",  # likewise, and paces the replay
     ],
     "torch.load": [],
     "eval": [],
@@ -197,7 +197,7 @@ def test_the_wheel_holds_the_four_packages_and_the_command() -> None:
 
     assert set(project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]) == set(PACKAGES)
     assert set(project["tool"]["importlinter"]["root_packages"]) == set(PACKAGES)
-    assert project["project"]["scripts"] == {"retuned": "daemon.cli:main"}
+    assert project["project"]["scripts"] == {"retuned": "daemon.cli.app:main"}
 
 
 def test_warnings_are_errors_and_types_are_strict() -> None:
@@ -218,7 +218,7 @@ def test_make_installs_before_it_does_anything(target: str) -> None:
 
 def test_the_command_line_starts_without_the_heavy_libraries() -> None:
     heavy = "{'torch', 'transformers', 'peft', 'evidently', 'sklearn', 'pandas', 'sqlalchemy', 'kafka'}"
-    code = f"import sys, daemon.cli; print(sorted({heavy} & set(sys.modules)))"
+    code = f"import sys, daemon.cli.app; print(sorted({heavy} & set(sys.modules)))"
 
     loaded = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True

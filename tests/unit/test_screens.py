@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from daemon.screens.words import ago, bytes_, figure, lasting, printable, source_lines
+from daemon.cli.render.figures import ago, bytes_, figure, lasting, printable, source_lines
 from registry.types import OffsetRange
 from tests.factories_daemon import START
 

@@ -6,9 +6,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from daemon.cli.render.figures import bytes_, moment
 from daemon.domain.facts import Halt, OffsetChange, StoredDeadLetter
 from daemon.ledger.counts import Position
-from daemon.screens.words import bytes_, moment
 from daemon.views.intake import StreamView
 
 _TEXT_SHOWN = 2_000  # characters of a dead letter

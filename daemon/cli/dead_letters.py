@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from daemon.commands.session import Json, opened, present, read_settings
+from daemon.cli.session import Json, opened, present, read_settings
 from daemon.domain.errors import DaemonError
 
 deadletters = typer.Typer(help="List, show or requeue records that can't be used.", no_args_is_help=True)
@@ -30,7 +30,7 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List the newest, with the counts by reason."""
-    from daemon.screens.stream import dead_letters_screen
+    from daemon.cli.render.intake import dead_letters_screen
     from daemon.views.dead_letters import without_bytes
 
     settings = read_settings(context)
@@ -56,7 +56,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show one: its reason, where it came from, and what it says."""
-    from daemon.screens.stream import dead_letter_screen
+    from daemon.cli.render.intake import dead_letter_screen
     from daemon.views.dead_letters import with_text
 
     settings = read_settings(context)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from daemon.commands.session import Json, opened, operator, present, read_settings
+from daemon.cli.session import Json, opened, operator, present, read_settings
 from daemon.domain.errors import DaemonError
 
 if TYPE_CHECKING:
@@ -36,10 +36,10 @@ def forget(
     as_json: Json = False,
 ) -> None:
     """Erase a user or a conversation: samples, feedback, dead letters, training files. It can't be undone."""
+    from daemon.cli.render.erasure import forgotten_screen
     from daemon.domain.clock import utc_now
     from daemon.erasure.forget import forget as erase
     from daemon.erasure.forget import subject_of
-    from daemon.screens.forgetting import forgotten_screen
 
     if bool(user) == bool(conversation):
         raise NobodyNamed("name one of the two: --user U or --conversation C")
@@ -58,8 +58,8 @@ def forget(
 
 def erasures(context: typer.Context, *, as_json: Json = False) -> None:
     """List what was forgotten, and check that nobody altered the list."""
+    from daemon.cli.render.erasure import erasures_screen
     from daemon.domain.errors import LedgerError
-    from daemon.screens.forgetting import erasures_screen
 
     settings = read_settings(context)
     problem = None
@@ -90,7 +90,7 @@ def lineage(
     as_json: Json = False,
 ) -> None:
     """List the records that a version learned from: topic, partition, offset and digest of each."""
-    from daemon.screens.forgetting import lineage_screen
+    from daemon.cli.render.erasure import lineage_screen
     from daemon.training.lineage import from_ledger, lineage_of, rebuilt
     from registry.names import VersionName
 

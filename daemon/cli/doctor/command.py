@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from daemon.commands.session import Json, present, read_settings
+from daemon.cli.session import Json, present, read_settings
 
 
 def doctor(
@@ -16,11 +16,11 @@ def doctor(
     as_json: Json = False,
 ) -> None:
     """Check broker, topics, ledger, artifacts, model, disk, key and port, and say how to mend each."""
-    from daemon.checkup.broker import check_stream
-    from daemon.checkup.machine import check_disk, check_holdout_key, check_http
-    from daemon.checkup.model import check_embedding, check_model
-    from daemon.checkup.stores import check_stores
-    from daemon.screens.checkup import checkup_screen
+    from daemon.cli.doctor.broker import check_stream
+    from daemon.cli.doctor.machine import check_disk, check_holdout_key, check_http
+    from daemon.cli.doctor.model import check_embedding, check_model
+    from daemon.cli.doctor.stores import check_stores
+    from daemon.cli.render.doctor import checkup_screen
 
     settings = read_settings(context)
     checks = [

@@ -5,7 +5,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from daemon.commands.session import Json, opened, operator, present, read_settings
+from daemon.cli.session import Json, opened, operator, present, read_settings
 from daemon.domain.errors import DaemonError
 
 intake = typer.Typer(help="Show, halt, resume or move the reading of the topic.", no_args_is_help=True)
@@ -27,7 +27,7 @@ class Place(NamedTuple):
 @intake.command()
 def show(context: typer.Context, *, as_json: Json = False) -> None:
     """Show how far each partition is read, the halt that waits for an operator, and earlier ones."""
-    from daemon.screens.stream import stream_screen
+    from daemon.cli.render.intake import stream_screen
     from daemon.views.intake import stream_view
 
     settings = read_settings(context)

@@ -6,8 +6,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from daemon.cli.render.figures import bytes_, coloured, figure, moment, source_lines
 from daemon.ledger.opinions import Opinion
-from daemon.screens.words import bytes_, coloured, figure, moment, source_lines
 from daemon.views.versions import CheckedHistory, VersionDetails, VersionRow
 from registry.types import GateReport, Promotion
 

@@ -5,20 +5,9 @@ from typing import Annotated
 
 import typer
 
-from daemon.commands import (
-    acting,
-    benching,
-    drifting,
-    forgetting,
-    letters,
-    looking,
-    referring,
-    running,
-    setting_up,
-    stream,
-)
-from daemon.commands.examining import doctor
-from daemon.commands.failing import Commands
+from daemon.cli import bench, config, dead_letters, drift, erasure, inspect, intake, promote, reference, run
+from daemon.cli.doctor.command import doctor
+from daemon.cli.failures import Commands
 
 app = typer.Typer(
     name="retuned",
@@ -31,30 +20,30 @@ app = typer.Typer(
 
 _RUN, _LOOK, _ACT, _SET_UP = "Run", "Look", "Act", "Set up"
 for panel, commands in (
-    (_RUN, (running.run, running.demo, running.replay)),
+    (_RUN, (run.run, run.demo, run.replay)),
     (
         _LOOK,
         (
-            looking.status,
-            looking.versions,
-            looking.show,
-            looking.history,
-            looking.why,
-            forgetting.lineage,
-            forgetting.erasures,
+            inspect.status,
+            inspect.versions,
+            inspect.show,
+            inspect.history,
+            inspect.why,
+            erasure.lineage,
+            erasure.erasures,
         ),
     ),
-    (_ACT, (acting.promote, acting.rollback, acting.train, forgetting.forget)),
+    (_ACT, (promote.promote, promote.rollback, promote.train, erasure.forget)),
     (_SET_UP, (doctor,)),
 ):
     for command in commands:
         app.command(rich_help_panel=panel)(command)
-app.add_typer(benching.bench, name="bench", rich_help_panel=_LOOK)
-app.add_typer(drifting.drift, name="drift", rich_help_panel=_LOOK)
-app.add_typer(referring.reference, name="reference", rich_help_panel=_ACT)
-app.add_typer(stream.intake, name="intake", rich_help_panel=_ACT)
-app.add_typer(letters.deadletters, name="deadletters", rich_help_panel=_ACT)
-app.add_typer(setting_up.config, name="config", rich_help_panel=_SET_UP)
+app.add_typer(bench.bench, name="bench", rich_help_panel=_LOOK)
+app.add_typer(drift.drift, name="drift", rich_help_panel=_LOOK)
+app.add_typer(reference.reference, name="reference", rich_help_panel=_ACT)
+app.add_typer(intake.intake, name="intake", rich_help_panel=_ACT)
+app.add_typer(dead_letters.deadletters, name="deadletters", rich_help_panel=_ACT)
+app.add_typer(config.config, name="config", rich_help_panel=_SET_UP)
 
 
 def _show_version(wanted: bool) -> None:
@@ -69,10 +58,12 @@ def _show_version(wanted: bool) -> None:
 def retuned(
     context: typer.Context,
     *,
-    config: Annotated[
+    config_file: Annotated[
         Path | None,
         typer.Option(
-            help="Settings file; else RETUNED_CONFIG, else retuned.yaml in this folder.", show_default=False
+            "--config",
+            help="Settings file; else RETUNED_CONFIG, else retuned.yaml in this folder.",
+            show_default=False,
         ),
     ] = None,
     _version: Annotated[
@@ -80,13 +71,9 @@ def retuned(
     ] = False,
 ) -> None:
     """Keep a chat model tuned to the conversations it is having."""
-    context.obj = config
+    context.obj = config_file
 
 
 def main() -> None:
     """Run the command that was typed."""
     app()
-
-
-if __name__ == "__main__":
-    main()

@@ -7,11 +7,11 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from daemon.cli.render.figures import ago, coloured, figure, lasting, moment
+from daemon.cli.render.references import frozen_words, reference_line
 from daemon.domain.facts import RunState, Triage
 from daemon.http.probe import DaemonHealth
 from daemon.ledger.counts import RunSummary
-from daemon.screens.references import frozen_words, reference_line
-from daemon.screens.words import ago, coloured, figure, lasting, moment
 from daemon.views.status import Candidate, Overview
 
 

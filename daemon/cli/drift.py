@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from daemon.commands.session import Json, console, opened, present, read_settings
+from daemon.cli.session import Json, console, opened, present, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,9 +24,9 @@ drift = typer.Typer(help="Show how much speaks for a change, and what changed.",
 @drift.command()
 def show(context: typer.Context, *, as_json: Json = False) -> None:
     """Show the evidence for a change by aspect, the alarms, and what changed."""
+    from daemon.cli.render.drift import drift_screen
     from daemon.domain.clock import utc_now
     from daemon.domain.json_values import plain
-    from daemon.screens.drift import drift_screen
     from daemon.views.drift import drift_view
 
     settings = read_settings(context)
@@ -73,9 +73,9 @@ def calibrate(
     as_json: Json = False,
 ) -> None:
     """Replay your shuffled history: how often it would alarm for nothing, and which changes it would catch how soon."""
+    from daemon.cli.render.drift import calibration_screen
     from daemon.domain.json_values import plain
     from daemon.drift.samples import samples_of
-    from daemon.screens.drift import calibration_screen
     from monitors.calibration import Trials
 
     settings = read_settings(context)

@@ -7,10 +7,10 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 from rich.tree import Tree
 
+from daemon.cli.render.figures import ago, moment
 from daemon.domain.facts import Freeze, ReferenceCause, StoredReference
 from daemon.domain.reference_span import span_words, title
 from daemon.ledger.references import Stays
-from daemon.screens.words import ago, moment
 from daemon.views.references import ReferenceView
 
 _CAME: dict[ReferenceCause, str] = {

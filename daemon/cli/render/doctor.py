@@ -6,7 +6,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from daemon.checkup.check import Check
+from daemon.cli.doctor.check import Check
 
 
 def checkup_screen(checks: Sequence[Check]) -> RenderableType:

@@ -4,7 +4,7 @@ import shutil
 import socket
 import stat
 
-from daemon.checkup.check import Check, ill, well
+from daemon.cli.doctor.check import Check, ill, well
 from daemon.config.settings import Settings
 from daemon.http.probe import probe
 

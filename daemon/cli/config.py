@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from daemon.commands.session import Json, present, read_settings, settings_file
+from daemon.cli.session import Json, present, read_settings, settings_file
 
 if TYPE_CHECKING:
     from daemon.config.settings import Settings

@@ -6,9 +6,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from daemon.cli.render.figures import moment
 from daemon.erasure.forget import Forgotten
 from daemon.ledger.erasures import Erasure
-from daemon.screens.words import moment
 from daemon.training.lineage import Rebuilt, VersionLineage
 
 _DIGEST_SHOWN = 12

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from daemon.commands.session import Json, console, present
+from daemon.cli.session import Json, console, present
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,8 +62,8 @@ def drift(
     """
     from daemon.bench.files import write
     from daemon.bench.sources import load_worlds
+    from daemon.cli.render.bench import bench_screen
     from daemon.domain.clock import utc_now
-    from daemon.screens.bench import bench_screen
     from monitors.bench.plan import SIZES, Design
 
     if not data and not packages:

@@ -4,17 +4,17 @@ from typing import Annotated
 
 import typer
 
-from daemon.commands.session import Json, opened, present, read_settings
+from daemon.cli.session import Json, opened, present, read_settings
 
 _VERSION = typer.Argument(metavar="VERSION", help="Such as support-bot-v7, or short: v7.", show_default=False)
 
 
 def status(context: typer.Context, *, as_json: Json = False) -> None:
     """Show where the model line stands: live version, stream, drift, training, gate."""
+    from daemon.cli.render.status import status_screen
     from daemon.domain.clock import utc_now
     from daemon.domain.json_values import plain
     from daemon.http.probe import probe
-    from daemon.screens.status import status_screen
     from daemon.views.status import overview
 
     settings = read_settings(context)
@@ -26,7 +26,7 @@ def status(context: typer.Context, *, as_json: Json = False) -> None:
 
 def versions(context: typer.Context, *, as_json: Json = False) -> None:
     """List the versions, the newest first."""
-    from daemon.screens.versions import versions_screen
+    from daemon.cli.render.versions import versions_screen
     from daemon.views.versions import version_rows
 
     settings = read_settings(context)
@@ -37,7 +37,7 @@ def versions(context: typer.Context, *, as_json: Json = False) -> None:
 
 def show(context: typer.Context, version: Annotated[str, _VERSION], *, as_json: Json = False) -> None:
     """Show everything about a version: lineage, settings, data, gate, promotions."""
-    from daemon.screens.versions import version_screen
+    from daemon.cli.render.versions import version_screen
     from daemon.views.versions import version_details
     from registry.names import VersionName
 
@@ -50,7 +50,7 @@ def show(context: typer.Context, version: Annotated[str, _VERSION], *, as_json: 
 
 def history(context: typer.Context, *, as_json: Json = False) -> None:
     """Show the promotion log, and check that nobody altered it."""
-    from daemon.screens.versions import history_screen
+    from daemon.cli.render.versions import history_screen
     from daemon.views.versions import checked_history
 
     settings = read_settings(context)
@@ -73,8 +73,8 @@ def why(
     """Tell why a version came about and is live; without VERSION the live one, and what was decided since."""
     from rich.console import Group
 
+    from daemon.cli.render.why import lately_tree, story_tree
     from daemon.domain.clock import utc_now
-    from daemon.screens.story import lately_tree, story_tree
     from daemon.views.status import overview
     from daemon.views.why import lately, story
     from registry.names import VersionName

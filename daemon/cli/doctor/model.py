@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from daemon.checkup.check import Check, ill, well
+from daemon.cli.doctor.check import Check, ill, well
 from daemon.config.settings import Settings
 from learners.base import resolve_base
 from learners.encoder_files import resolve_encoder

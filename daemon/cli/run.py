@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from daemon.commands.session import Json, console, present, read_settings
+from daemon.cli.session import Json, console, present, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from daemon.commands.session import Json, opened, operator, present, read_settings
+from daemon.cli.session import Json, opened, operator, present, read_settings
 from daemon.domain.errors import DaemonError
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ class BadChoice(DaemonError):
 @reference.command()
 def show(context: typer.Context, *, as_json: Json = False) -> None:
     """Show which conversations windows are compared with, and how much of the stream's cycle they span."""
+    from daemon.cli.render.references import reference_screen
     from daemon.domain.clock import utc_now
-    from daemon.screens.references import reference_screen
     from daemon.views.references import reference_view
 
     settings = read_settings(context)
@@ -59,7 +59,7 @@ def fix(
 
     It holds until the next version takes over, or for longer where you freeze it too.
     """
-    from daemon.screens.references import reference_line
+    from daemon.cli.render.references import reference_line
 
     settings = read_settings(context)
     with opened(settings) as stores:
@@ -76,9 +76,9 @@ def fix(
 @reference.command()
 def freeze(context: typer.Context, *, why: Annotated[str, _WHY] = "", as_json: Json = False) -> None:
     """Keep the reference as it is: neither widened, nor renewed, nor replaced when another version takes over."""
+    from daemon.cli.render.references import frozen_words
     from daemon.domain.clock import utc_now
     from daemon.ledger.freezes import FreezeLedger
-    from daemon.screens.references import frozen_words
 
     settings = read_settings(context)
     with opened(settings) as stores:
@@ -93,9 +93,9 @@ def freeze(context: typer.Context, *, why: Annotated[str, _WHY] = "", as_json: J
 @reference.command()
 def unfreeze(context: typer.Context, *, as_json: Json = False) -> None:
     """Let the reference follow the live version again, and be widened."""
+    from daemon.cli.render.figures import moment
     from daemon.domain.clock import utc_now
     from daemon.ledger.freezes import FreezeLedger
-    from daemon.screens.words import moment
 
     settings = read_settings(context)
     with opened(settings) as stores:

@@ -3,9 +3,9 @@
 from rich.text import Text
 from rich.tree import Tree
 
+from daemon.cli.render.figures import coloured, figure, lasting, moment, printable, source_lines
+from daemon.cli.render.versions import gate_screen
 from daemon.domain.facts import Decision, Triage
-from daemon.screens.versions import gate_screen
-from daemon.screens.words import coloured, figure, lasting, moment, printable, source_lines
 from daemon.views.why import DriftFound, Lately, Learned, Story
 from monitors.types import Change, DomainView, Explanation
 from registry.types import Promotion

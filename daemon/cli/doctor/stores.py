@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from daemon.checkup.check import Check, ill, well
+from daemon.cli.doctor.check import Check, ill, well
 from daemon.config.settings import Settings
 from daemon.domain.errors import DaemonError
 from daemon.ledger.database import reader

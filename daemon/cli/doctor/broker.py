@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator
 
-from daemon.checkup.check import Check, ill, well
+from daemon.cli.doctor.check import Check, ill, well
 from daemon.config.loader import SettingsError
 from daemon.config.settings import Settings
 from daemon.domain.streams import BrokerUnreachable

@@ -10,12 +10,12 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from daemon.cli.render.figures import ago, coloured, moment
+from daemon.cli.render.references import frozen_words
+from daemon.cli.render.why import add_changes, add_triage
 from daemon.domain.facts import Alarm
 from daemon.domain.reference_span import span_words
 from daemon.drift.detector_verdicts import in_words
-from daemon.screens.references import frozen_words
-from daemon.screens.story import add_changes, add_triage
-from daemon.screens.words import ago, coloured, moment
 from daemon.views.drift import DriftView, Watch
 from monitors.types import Aspect
 

@@ -1,1 +1,0 @@
-"""What ``retuned doctor`` looks at. Each file examines one thing, changes nothing, and says how to mend it."""

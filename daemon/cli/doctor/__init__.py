@@ -1,0 +1,1 @@
+"""What ``retuned doctor`` examines. Each file examines one thing and changes nothing."""

@@ -1,1 +1,0 @@
-"""What operators type, one file a group of commands. Whatever is slow to import is imported inside a command."""

@@ -1,1 +1,0 @@
-"""How views look on a terminal. Nothing is read here: a view goes in, something that rich can print comes out."""
