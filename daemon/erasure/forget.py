@@ -7,8 +7,8 @@ from pathlib import Path
 from daemon.domain.clock import Clock
 from daemon.ledger.erasures import Erasure, ErasureLedger, Removed, Subject
 from daemon.ledger.stores import Stores
-from daemon.taint import newest_clean, tainted
 from registry.names import VersionName
+from registry.taint import newest_clean, tainted
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,11 +6,11 @@ from pathlib import Path
 from daemon.domain.clock import Clock
 from daemon.domain.errors import DaemonError
 from daemon.ledger.stores import Stores
-from daemon.taint import Tainted, newest_clean, tainted
 from registry.directory_target import BadPointer
 from registry.history import History
 from registry.names import VersionName
 from registry.store import Conflict
+from registry.taint import Tainted, newest_clean, tainted
 from registry.targets import Target
 from registry.transitions import promote, roll_back
 from registry.types import Actor, Promotion, Version

@@ -9,7 +9,6 @@ from daemon.ledger.trainings import TrainingLedger
 from daemon.release.gate_comparison import Comparison, HeldOut
 from daemon.release.register import DAEMON
 from daemon.scoring.protocol import VersionScorer
-from daemon.taint import tainted
 from daemon.telemetry.metrics import Metrics
 from learners.errors import LearnerError
 from registry.errors import RegistryError
@@ -18,6 +17,7 @@ from registry.history import History
 from registry.looks import waits_for_data, worth_another_look
 from registry.names import VersionName
 from registry.store import Conflict, Store
+from registry.taint import tainted
 from registry.transitions import promote
 from registry.types import GateReport, GateVerdict, Promotion, PromotionKind, Version
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from daemon.ledger.conversations import ConversationLedger
-from daemon.taint import newest_clean, tainted
 from daemon.training.dataset import DatasetSettings, build
 from daemon.training.planned_run import PlannedRun
 from learners.types import LoraSettings, TrainRequest
 from registry.artifacts import ArtifactStore
 from registry.store import Store
+from registry.taint import newest_clean, tainted
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

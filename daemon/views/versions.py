@@ -5,9 +5,9 @@ from datetime import datetime
 
 from daemon.ledger.opinions import Opinion, OpinionLedger
 from daemon.ledger.stores import Stores
-from daemon.taint import tainted
 from registry.history import BrokenChain, History, verify
 from registry.names import VersionName
+from registry.taint import tainted
 from registry.types import GateReport, GateVerdict, Promotion, Version
 
 
