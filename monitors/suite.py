@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from monitors.errors import InvalidSettings
-from monitors.evidence import Minimum, inconclusive
+from monitors.sample_requirements import Minimum, inconclusive
 from monitors.times import spanned_days
 from monitors.types import Aspect, Explanation, Finding, Monitor, Reference, Verdict, Window
 
@@ -122,7 +122,7 @@ def build(name: str, settings: MonitorSettings) -> Monitor:
     """Return the monitor of that name. Loads Evidently."""
     rate = settings.conversations_between_false_alarms
     if name == "mmd":
-        from monitors.mmd import TextDiscrepancyMonitor
+        from monitors.window.mmd import TextDiscrepancyMonitor
 
         return TextDiscrepancyMonitor(
             conversations_between_false_alarms=rate,
@@ -132,10 +132,10 @@ def build(name: str, settings: MonitorSettings) -> Monitor:
             level=settings.confirmation_level if settings.confirming else None,
         )
     if name == "columns":
-        from monitors.columns import ColumnsMonitor
+        from monitors.window.columns import ColumnsMonitor
 
         return ColumnsMonitor(conversations_between_false_alarms=rate, minimum=settings.minimum)
-    from monitors.text_domain import TextDomainMonitor
+    from monitors.window.text_domain import TextDomainMonitor
 
     return TextDomainMonitor(conversations_between_false_alarms=rate, minimum=settings.minimum)
 
@@ -167,7 +167,7 @@ def _at_an_unknown_time(
 def _recurrence(
     window: Window, current: Reference, earlier: Sequence[Reference], settings: MonitorSettings
 ) -> tuple[Verdict, ...]:
-    from monitors.recurrence import NAME, recognise
+    from monitors.window.recurrence import NAME, recognise
 
     alike = [_compared(window, one, settings) for one in earlier]
     said = _or_reason(lambda: recognise(window, current, alike, minimum=settings.minimum, seed=settings.seed))
@@ -177,7 +177,7 @@ def _recurrence(
 
 
 def _explanation(window: Window, reference: Reference, settings: MonitorSettings) -> Explanation | None:
-    from monitors.explain import explain
+    from monitors.explanation.explain import explain
 
     limit, seed = settings.explanation_limit, settings.seed
     found = _or_reason(lambda: explain(window, reference, limit=limit, seed=seed, leading=settings.leading))
@@ -191,7 +191,7 @@ def _report(
     explanation: Explanation,
     settings: MonitorSettings,
 ) -> bytes | None:
-    from monitors.report import packed_report
+    from monitors.explanation.report import packed_report
 
     made = _or_reason(lambda: packed_report(window, reference, verdicts, explanation, settings))
     return None if isinstance(made, _Failed) else made

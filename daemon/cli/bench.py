@@ -128,8 +128,8 @@ def _measured(
 ) -> "Result":
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-    from daemon.tether import end_with_parent
     from monitors.bench.benchmark import benchmark
+    from monitors.parent_death import end_with_parent
 
     columns = (
         TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f}%"),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from daemon.config.settings import Settings
-    from monitors.calibration import Calibration, Trials
+    from monitors.sequential.calibration import Calibration, Trials
     from monitors.types import Sample
 
 _HISTORY = 5_000  # conversations at most: the newest
@@ -76,7 +76,7 @@ def calibrate(
     from daemon.cli.render.drift import calibration_screen
     from daemon.domain.json_values import plain
     from daemon.drift.samples import samples_of
-    from monitors.calibration import Trials
+    from monitors.sequential.calibration import Trials
 
     settings = read_settings(context)
     with opened(settings) as stores:
@@ -94,9 +94,9 @@ def _calibrated(
 
     from daemon.domain.errors import DaemonError
     from daemon.drift.from_settings import aspects, late_aspects
-    from monitors.calibration import calibrate as run
-    from monitors.edetector import EDetector
     from monitors.errors import NothingToReport
+    from monitors.sequential.calibration import calibrate as run
+    from monitors.sequential.edetector import EDetector
 
     def new_detector(reference: "Sequence[Sample]") -> EDetector:
         every = settings.monitors.conversations_between_false_alarms

@@ -105,7 +105,7 @@ class LocalBroker:
             self.kill()
 
     def _spawn(self, program: str, output: IO[bytes]) -> subprocess.Popen[bytes]:
-        tether = [sys.executable, "-m", "daemon.tether", str(os.getpid())]
+        tether = [sys.executable, "-m", "monitors.parent_death", str(os.getpid())]
         options = [
             *("--listener-url", f"tcp://{self.bootstrap}"),
             *("--advertised-listener-url", f"tcp://{self._advertised or self.bootstrap}"),

@@ -29,7 +29,7 @@ def spawn(arguments: Sequence[str], log: Path, *, keep_stdout: bool = False) -> 
     With ``keep_stdout`` its standard output is a pipe. Start it from the main thread: on Linux a child is tied to
     the thread that started it.
     """
-    tether = [sys.executable, "-m", "daemon.tether", str(os.getpid())]
+    tether = [sys.executable, "-m", "monitors.parent_death", str(os.getpid())]
     with log.open("ab") as output:
         return subprocess.Popen(
             [*tether, sys.executable, *arguments],

@@ -15,7 +15,7 @@ from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
 from daemon.ledger.windows import WindowLedger
 from daemon.telemetry.metrics import Metrics
-from monitors.edetector import DetectorState, EDetector
+from monitors.sequential.edetector import DetectorState, EDetector
 from monitors.types import Sample
 
 _log = logging.getLogger(__name__)

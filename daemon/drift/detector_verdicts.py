@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from daemon.ledger.detectors import RaisedAlarm
-from daemon.standing import DETECTOR
-from monitors.edetector import DetectorState
-from monitors.late import Heard
-from monitors.leading import DOUBT, EVIDENCE
-from monitors.stakes import Stake
+from monitors.sequential.aspect_evidence import DOUBT, EVIDENCE
+from monitors.sequential.conformal_bets import Heard
+from monitors.sequential.edetector import DetectorState
+from monitors.sequential.pending_alarm import DETECTOR
+from monitors.sequential.wealth import Stake
 from monitors.types import Aspect, Finding, Verdict
 
 _SAID: Mapping[Aspect, str] = {

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from daemon.config.settings import Settings
-from daemon.standing import LOOKS
-from monitors.evidence import Minimum
+from monitors.sample_requirements import Minimum
+from monitors.sequential.pending_alarm import LOOKS
 from monitors.suite import MonitorSettings
 from monitors.types import PLAIN_ASPECTS, Aspect
 

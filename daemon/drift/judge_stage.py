@@ -10,15 +10,15 @@ from daemon.domain.reference_span import span_words, title
 from daemon.drift.detector_verdicts import alarm_verdict, quiet_verdict, state_of
 from daemon.drift.samples import samples_of
 from daemon.drift.user_sampling import Counted, Counting
-from daemon.judge_process import Judge, JudgeDied
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, StoredDetector
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.reports import NewReport
 from daemon.ledger.windows import VerdictRow, WindowLedger
-from daemon.standing import DETECTOR
 from daemon.telemetry.metrics import Metrics
-from monitors.leading import surest
+from monitors.judge_process import Judge, JudgeDied
+from monitors.sequential.aspect_evidence import surest
+from monitors.sequential.pending_alarm import DETECTOR
 from monitors.suite import Judgement, MonitorSettings
 from monitors.types import Finding, Reference, Verdict, Window
 

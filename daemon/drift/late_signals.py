@@ -9,9 +9,9 @@ from daemon.domain.facts import StoredConversation, StoredReference
 from daemon.drift.samples import sample_of
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.signals import LateSignal, SignalLedger
-from monitors.edetector import EDetector
-from monitors.late import LATE, Signal
-from monitors.signals import loss_signal, opinion_signal, spoken_signal
+from monitors.sequential.conformal_bets import LATE, Signal
+from monitors.sequential.edetector import EDetector
+from monitors.sequential.late_signals import loss_signal, opinion_signal, spoken_signal
 from monitors.types import Aspect
 
 #: Signals of an aspect that are told at a time.

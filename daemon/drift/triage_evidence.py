@@ -16,14 +16,14 @@ from daemon.domain.facts import StoredConversation
 from daemon.drift.samples import samples_of
 from daemon.ledger.signals import LateSignal
 from learners.types import Surprisals
-from monitors import intervals
-from monitors.answers import ChangingAnswers, changing_answers
-from monitors.avoidable import Scored, gains
 from monitors.defects import defects_of
-from monitors.evidence import at_most, ranks
-from monitors.harm import Evidence, broken
-from monitors.intervals import Interval
-from monitors.matching import same_questions
+from monitors.sample_requirements import at_most, ranks
+from monitors.triage import intervals
+from monitors.triage.answer_churn import ChangingAnswers, changing_answers
+from monitors.triage.intervals import Interval
+from monitors.triage.learnable_loss import Scored, gains
+from monitors.triage.question_pairs import same_questions
+from monitors.triage.triage import Evidence, broken
 from monitors.types import Aspect
 
 #: Conversations of each side whose loss is measured, one a user, and pairs that ask the same.

@@ -19,7 +19,7 @@ from daemon.ledger.windows import WindowLedger
 from daemon.telemetry.metrics import Metrics
 from learners.errors import LearnerError
 from learners.types import Surprisals
-from monitors.harm import Triaged, triage
+from monitors.triage.triage import Triaged, triage
 from monitors.types import Outcome
 from registry.types import Version
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from daemon.domain.facts import SeqRange, StoredConversation, StoredReference
 from daemon.ledger.conversations import ConversationLedger
-from monitors.users import block_for
+from monitors.user_blocks import block_for
 
 #: References whose conversations that count are remembered.
 _KNOWN = 16

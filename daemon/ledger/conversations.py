@@ -13,7 +13,7 @@ from daemon.ledger.labels import labels_of
 from daemon.ledger.reference_rows import is_of
 from daemon.ledger.sql_in import among
 from daemon.ledger.tables import conversations, past_conversations, scores
-from monitors.users import firsts
+from monitors.user_blocks import firsts
 
 _Ts = TypeVarTuple("_Ts")
 

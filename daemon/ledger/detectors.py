@@ -10,7 +10,7 @@ from daemon.domain.facts import SeqRange
 from daemon.ledger.database import in_intake_order, reader, write
 from daemon.ledger.tables import alarms, detectors, windows
 from daemon.ledger.windows import close_window_at
-from daemon.standing import LOOKS
+from monitors.sequential.pending_alarm import LOOKS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,7 +7,7 @@ from daemon.ledger.database import reader
 from daemon.ledger.tables import alarms, decisions, verdicts, windows
 from daemon.ledger.trainings import decision_of
 from daemon.ledger.windows import JudgedWindow, WindowLedger
-from daemon.standing import LOOKS, RECURRENCE
+from monitors.sequential.pending_alarm import LOOKS, RECURRENCE
 
 
 class ReasonLedger:

@@ -34,7 +34,7 @@ from daemon.ledger.reference_rows import (
 )
 from daemon.ledger.tables import alarms, conversations, detectors, references, windows
 from daemon.ledger.triages import answered_until
-from monitors.leading import DOUBT
+from monitors.sequential.aspect_evidence import DOUBT
 from monitors.times import core
 
 

@@ -15,8 +15,8 @@ from daemon.ledger.references import fill_reference
 from daemon.ledger.reports import NewReport, add_report
 from daemon.ledger.tables import alarms, conversations, verdicts, windows
 from daemon.ledger.triages import answered_until, forget_triage_examples
-from daemon.standing import DETECTOR, Told, standing_alarm
-from monitors.leading import leading_of
+from monitors.sequential.aspect_evidence import leading_of
+from monitors.sequential.pending_alarm import DETECTOR, Told, standing_alarm
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -17,7 +17,6 @@ from daemon.drift.live_loss_stage import LiveLossStage
 from daemon.drift.triage_stage import TriagingStage
 from daemon.drift.widen_stage import WideningStage
 from daemon.intake.dead_letter_stage import DeadLetterStage
-from daemon.judge_process import JudgeProcess
 from daemon.kafka import KafkaSink
 from daemon.ledger.stores import Stores
 from daemon.release.from_settings import gate_settings
@@ -41,7 +40,8 @@ from daemon.training.train_stage import TrainingStage
 from learners.scorer_process import ScorerProcess
 from learners.training_process import TrainingProcess
 from learners.types import RunResult, TrainRequest
-from monitors.edetector import DetectorState, EDetector
+from monitors.judge_process import JudgeProcess
+from monitors.sequential.edetector import DetectorState, EDetector
 from monitors.types import Sample
 from registry.types import Version
 

@@ -8,7 +8,7 @@ from daemon.domain.facts import Action, HaltKind, RunState, Trigger
 from daemon.domain.personal_data import PersonalData
 from daemon.telemetry.instruments import Counter, Declare, Entry, Family, Gauge, Readings
 from learners.types import Progress
-from monitors.level import score_of
+from monitors.false_alarm_rate import score_of
 from monitors.types import Aspect, Finding, Outcome, Verdict
 from registry.names import VersionName
 from registry.types import GateReport, GateVerdict, Promotion, PromotionKind

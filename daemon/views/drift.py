@@ -11,8 +11,8 @@ from daemon.ledger.provenance import ReasonLedger
 from daemon.ledger.reports import ReportEntry
 from daemon.ledger.stores import Stores
 from daemon.ledger.windows import JudgedWindow
-from daemon.standing import LOOKS
 from daemon.views.explanation import explanation_of
+from monitors.sequential.pending_alarm import LOOKS
 from monitors.types import Aspect, Explanation
 
 _ALARMS_SHOWN, _TRIAGES_SHOWN = 10, 3

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitors.bench.vectors import Vectors, matrix
-from monitors.edetector import EDetector
-from monitors.late import LATE
-from monitors.permutation import permutation_test
+from monitors.sequential.conformal_bets import LATE
+from monitors.sequential.edetector import EDetector
 from monitors.types import Sample
+from monitors.window.permutation import permutation_test
 
 WINDOW = 200
 _PERMUTATIONS = 199  # at least; a smaller level takes more

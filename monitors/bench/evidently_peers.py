@@ -8,8 +8,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from monitors.bench.contenders import Contender, Maker, Setting, Windowed
 from monitors.bench.vectors import everything_said, matrix
-from monitors.engine import ColumnType
 from monitors.types import Sample
+from monitors.window.engine import ColumnType
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)

@@ -9,11 +9,11 @@ import numpy as np
 import psutil
 
 from monitors.bench.worlds import World
-from monitors.edetector import EDetector
 from monitors.features import text_features
-from monitors.permutation import permutation_test
+from monitors.sequential.edetector import EDetector
 from monitors.texts import user_text
 from monitors.types import Sample
+from monitors.window.permutation import permutation_test
 
 _SIDE = 500  # conversations of each side of a confirmation
 _PERMUTATIONS = 1_999

@@ -8,10 +8,10 @@ import numpy as np
 from monitors.bench.plan import Design, by_family
 from monitors.bench.streams import Kind, make
 from monitors.bench.worlds import World
-from monitors.pieces import Pieces, pieces_of
+from monitors.explanation.changed_terms import changed_words
+from monitors.explanation.terms import Pieces, pieces_of
 from monitors.texts import user_text, words
 from monitors.types import Sample
-from monitors.wording import changed_words
 
 WINDOW = 100  # conversations, as the daemon judges them by default
 NAMED = 10  # words that are named, at most

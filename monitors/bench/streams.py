@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from monitors.bench.worlds import World, place_of, placed_id
 from monitors.types import Sample
-from monitors.users import block_for, firsts
+from monitors.user_blocks import block_for, firsts
 
 _START = datetime(2026, 1, 5, tzinfo=UTC)
 #: The reference is a sample of the traffic of so many days, a thousand conversations each.

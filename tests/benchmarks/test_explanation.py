@@ -9,14 +9,14 @@ import pytest
 from daemon.bench.sources import load_worlds
 from daemon.domain.clock import utc_now
 from monitors.bench.worlds import World
-from monitors.explain import explain
-from monitors.pieces import Pieces, pieces_of
-from monitors.report import packed_report
+from monitors.explanation.changed_terms import changed_words, log_odds, surest_first
+from monitors.explanation.explain import explain
+from monitors.explanation.report import packed_report
+from monitors.explanation.terms import Pieces, pieces_of
+from monitors.explanation.topics import changed_topics
 from monitors.suite import MONITORS, MonitorSettings, build
 from monitors.texts import user_text, words
-from monitors.topics import changed_topics
 from monitors.types import Sample
-from monitors.wording import changed_words, log_odds, surest_first
 from tests.benchmarks.figures import tell
 from tests.benchmarks.test_drift import SHARED
 from tests.factories_monitors import a_reference, a_window

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from monitors.columns import ColumnsMonitor
-from monitors.evidence import Minimum
-from monitors.mmd import TextDiscrepancyMonitor
-from monitors.text_domain import TextDomainMonitor
+from monitors.sample_requirements import Minimum
 from monitors.types import Finding, Monitor, Sample
+from monitors.window.columns import ColumnsMonitor
+from monitors.window.mmd import TextDiscrepancyMonitor
+from monitors.window.text_domain import TextDomainMonitor
 from tests.factories_monitors import a_reference, a_sample, a_window, made_of
 
 COOKING = ["bake", "flour", "oven", "butter", "sugar", "whisk", "dough", "yeast", "salt", "pan"]

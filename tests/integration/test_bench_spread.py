@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from daemon.tether import end_with_parent
 from monitors.bench.benchmark import Result, benchmark
 from monitors.bench.journal import Journal
 from monitors.bench.plan import Design
 from monitors.bench.trials import Outcome
+from monitors.parent_death import end_with_parent
 from tests.factories_bench import TINY, a_world
 from tests.orphans import ends_with_its_parent
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from monitors.edetector import EDetector
+from monitors.sequential.edetector import EDetector
 from monitors.types import Aspect, Sample
 from tests.devices import DEVICE
 from tests.factories_cli import type_to
@@ -39,7 +39,7 @@ def test_history_is_embedded_as_the_daemon_would_and_meaning_is_watched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     line = a_line_with(tmp_path, make_tiny_encoder(tmp_path / "encoder"))
-    monkeypatch.setattr("monitors.edetector.EDetector", Watched)
+    monkeypatch.setattr("monitors.sequential.edetector.EDetector", Watched)
     Watched.made.clear()
 
     answer = type_to(line, *TRIED)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from daemon.judge_process import JudgeDied, JudgeProcess
+from monitors.judge_process import JudgeDied, JudgeProcess
 from monitors.suite import Judgement, MonitorSettings
 from monitors.types import Finding, Reference, Window
 from tests.factories_monitors import a_reference, a_window, made_of
@@ -76,7 +76,7 @@ def test_a_judge_that_is_killed_says_so_and_judges_again(judge: JudgeProcess) ->
 def test_a_judge_ends_with_a_parent_that_is_killed_whatever_it_does() -> None:
     code = """if True:
         import time
-        from daemon.judge_process import JudgeProcess
+        from monitors.judge_process import JudgeProcess
         from monitors.suite import MonitorSettings
         from monitors.types import Reference, Window
 

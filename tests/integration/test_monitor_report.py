@@ -4,14 +4,14 @@ import re
 
 import pytest
 
-from monitors.columns import ColumnsMonitor, descriptor_columns
-from monitors.engine import run
 from monitors.errors import NothingToReport
-from monitors.evidently_page import evidently_page
-from monitors.mmd import TextDiscrepancyMonitor
+from monitors.explanation.evidently_page import evidently_page
 from monitors.suite import MONITORS, MonitorSettings, build
-from monitors.text_discrepancy import text_columns
 from monitors.types import Finding, Reference, Window
+from monitors.window.columns import ColumnsMonitor, descriptor_columns
+from monitors.window.engine import run
+from monitors.window.mmd import TextDiscrepancyMonitor
+from monitors.window.text_discrepancy import text_columns
 from tests.factories_monitors import a_reference, a_sample, a_window, made_of
 
 TEA, BANK = ["tea", "leaf", "pot", "cup"], ["loan", "fee", "bank", "card"]

@@ -8,9 +8,9 @@ from itertools import chain
 
 import pytest
 
-from monitors.explain import explain
-from monitors.mmd import TextDiscrepancyMonitor
+from monitors.explanation.explain import explain
 from monitors.types import Finding, Reference, Sample, Verdict, Window
+from monitors.window.mmd import TextDiscrepancyMonitor
 from tests.factories_monitors import a_reference, a_window, chit_chat, questions
 
 REFERENCE, WINDOW = 500, 100

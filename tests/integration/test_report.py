@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from monitors import report as module
-from monitors.explain import explain
-from monitors.report import packed_report
+from monitors.explanation import report as module
+from monitors.explanation.explain import explain
+from monitors.explanation.report import packed_report
 from monitors.suite import MONITORS, MonitorSettings, build, judge
 from monitors.types import Explanation, Finding, Reference, Sample, Verdict, Window
 from tests.factories_monitors import a_reference, a_sample, a_window, made_of

@@ -60,7 +60,7 @@ def test_the_wheel_holds_the_four_packages_and_their_data(wheel: Path) -> None:
     packages = {name.split("/")[0] for name in names if ".dist-info/" not in name}
     assert packages == {"daemon", "learners", "monitors", "registry"}
     assert "daemon/intake/schema/record.schema.json" in names
-    assert "monitors/pages/report.html" in names
+    assert "monitors/explanation/pages/report.html" in names
     assert any(name.startswith("daemon/ledger/migrations/versions/v0001") for name in names)
     assert any(name.endswith("entry_points.txt") for name in names)
 

@@ -1,6 +1,6 @@
 import pytest
 
-from monitors.answers import changing_answers
+from monitors.triage.answer_churn import changing_answers
 from monitors.types import Sample, Turn
 from tests.factories_ledger import NOW
 

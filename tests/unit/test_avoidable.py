@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from monitors.avoidable import Scored, gains
-from monitors.intervals import mean
+from monitors.triage.intervals import mean
+from monitors.triage.learnable_loss import Scored, gains
 
 KNOWN, SURPRISED = 0.05, 4.0  # nats
 

@@ -3,8 +3,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from monitors.betting import DRAWN, EXPERTS, HORIZONS, VIEWS, Bettor, Floats, payoffs
-from monitors.tokens import Tokens
+from monitors.sequential.betting import DRAWN, EXPERTS, HORIZONS, VIEWS, Bettor, Floats, payoffs
+from monitors.sequential.tokens import Tokens
 
 BUCKETS = 64
 

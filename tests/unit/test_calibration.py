@@ -6,9 +6,9 @@ import pytest
 from rich.console import Console
 
 from daemon.cli.render.drift import calibration_screen
-from monitors.calibration import SHARES, Calibration, Trials, calibrate
-from monitors.edetector import EDetector
 from monitors.errors import NothingToReport
+from monitors.sequential.calibration import SHARES, Calibration, Trials, calibrate
+from monitors.sequential.edetector import EDetector
 from monitors.types import Sample
 from tests.unit.test_edetector import SHOP, SPORT, WORDS, a_talk
 

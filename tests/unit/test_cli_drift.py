@@ -12,8 +12,8 @@ from daemon.ledger.detectors import RaisedAlarm, StoredDetector
 from daemon.ledger.provenance import ReasonLedger
 from daemon.views.drift import first_of_each_change
 from daemon.views.explanation import explanation_of
-from monitors.edetector import DetectorState
-from monitors.stakes import Stake
+from monitors.sequential.edetector import DetectorState
+from monitors.sequential.wealth import Stake
 from monitors.types import PLAIN_ASPECTS, Aspect, DomainView, Explanation, Outcome, WordEffect
 from tests.factories_cli import type_to
 from tests.factories_daemon import Line, a_line

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from monitors.domain_view import domain_view
-from monitors.pieces import pieces_of
+from monitors.explanation.domain_view import domain_view
+from monitors.explanation.terms import pieces_of
 from monitors.texts import user_text, words
 from monitors.types import DomainView, Sample
 from tests.factories_monitors import a_sample, made_of

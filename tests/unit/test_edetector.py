@@ -7,10 +7,10 @@ from itertools import product
 import numpy as np
 import pytest
 
-from monitors.draws import Draws
-from monitors.edetector import DetectorState, EDetector
-from monitors.stakes import Stake
-from monitors.tokens import tokens_of
+from monitors.sequential.edetector import DetectorState, EDetector
+from monitors.sequential.reference_sampling import Draws
+from monitors.sequential.tokens import tokens_of
+from monitors.sequential.wealth import Stake
 from monitors.types import PLAIN_ASPECTS, Aspect, Sample, Turn
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)

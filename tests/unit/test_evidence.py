@@ -3,9 +3,9 @@
 import random
 from collections import Counter
 
-from monitors.evidence import alike, caps
-from monitors.mmd import TextDiscrepancyMonitor
+from monitors.sample_requirements import alike, caps
 from monitors.types import Finding, Sample
+from monitors.window.mmd import TextDiscrepancyMonitor
 from tests.factories_monitors import a_reference, a_sample, a_window
 
 

@@ -7,7 +7,7 @@ from daemon.domain.facts import Coordinates, StoredConversation
 from daemon.drift.triage_evidence import Examination, Sides
 from daemon.ledger.signals import LateSignal
 from learners.types import Surprisals
-from monitors.harm import Evidence
+from monitors.triage.triage import Evidence
 from tests.factories_ledger import NOW
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from monitors.examples import closest
+from monitors.explanation.examples import closest
 from tests.factories_monitors import a_sample
 
 REFERENCE = np.linspace(-1.0, -0.5, 50)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from monitors.explain import explain
+from monitors.explanation.explain import explain
 from monitors.types import Aspect, Explanation, Sample, Turn
 from tests.factories_monitors import a_reference, a_sample, a_window, made_of
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitors.harm import LESSON_MARGIN, Evidence, triage
-from monitors.intervals import Interval
+from monitors.triage.intervals import Interval
+from monitors.triage.triage import LESSON_MARGIN, Evidence, triage
 from monitors.types import Aspect, Outcome
 
 

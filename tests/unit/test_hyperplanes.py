@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from monitors.hyperplanes import CODES, centre_of, codes_of
+from monitors.sequential.hyperplanes import CODES, centre_of, codes_of
 
 ORIGIN = np.zeros(384, dtype=np.float32)
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from monitors.intervals import Interval, by_user, difference, mean, per_unit, share, share_difference
+from monitors.triage.intervals import Interval, by_user, difference, mean, per_unit, share, share_difference
 
 
 def test_a_mean_and_its_t_interval() -> None:

@@ -10,9 +10,9 @@ import pytest
 
 from daemon.drift.detector_verdicts import state_json, state_of
 from daemon.drift.from_settings import late_aspects
-from monitors.edetector import DetectorState, EDetector
-from monitors.late import LATE, Signal, experts_of
-from monitors.signals import loss_signal, opinion_signal, spoken_signal
+from monitors.sequential.conformal_bets import LATE, Signal, experts_of
+from monitors.sequential.edetector import DetectorState, EDetector
+from monitors.sequential.late_signals import loss_signal, opinion_signal, spoken_signal
 from monitors.types import Aspect, Turn
 from tests.factories_daemon import line_settings
 from tests.unit.test_edetector import AT, SHOP, a_talk, reference

@@ -1,4 +1,4 @@
-from monitors.matching import same_questions
+from monitors.triage.question_pairs import same_questions
 from monitors.types import Sample, Turn
 from tests.factories_ledger import NOW
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from monitors.novelty import newness, share_new
+from monitors.explanation.novelty import newness, share_new
 from tests.factories_monitors import a_sample, made_of
 
 OLD, NEW = ["tea", "leaf", "pot", "cup"], ["loan", "fee", "bank", "card"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from monitors.permutation import PermutationTest, permutation_test
+from monitors.window.permutation import PermutationTest, permutation_test
 
 LEVEL = 0.05
 

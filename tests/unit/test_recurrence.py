@@ -1,8 +1,8 @@
 """How often a return is named, and something else by mistake, is in the docstrings, measured with the same code."""
 
-from monitors.evidence import Minimum
-from monitors.recurrence import recognise
+from monitors.sample_requirements import Minimum
 from monitors.types import Finding, Reference, Verdict
+from monitors.window.recurrence import recognise
 from tests.factories_monitors import a_window, made_of
 
 SHOP = [

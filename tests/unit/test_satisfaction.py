@@ -6,10 +6,10 @@ from collections.abc import Callable
 import numpy as np
 from scipy.stats import ks_2samp
 
-from monitors.columns import ColumnsMonitor
-from monitors.descriptors import PREDICTED, describe_both
-from monitors.satisfaction import predicted
 from monitors.types import Finding, Sample
+from monitors.window.columns import ColumnsMonitor
+from monitors.window.descriptors import PREDICTED, describe_both
+from monitors.window.satisfaction import predicted
 from tests.factories_monitors import a_reference, a_sample, a_window
 
 HELPS = ["your order leaves today", "已经为您退款", "the parcel arrives tomorrow", "明天送达"]

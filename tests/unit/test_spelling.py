@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from monitors.pieces import pieces_of
-from monitors.spelling import changed_characters
+from monitors.explanation.spelling import changed_characters
+from monitors.explanation.terms import pieces_of
 from monitors.texts import user_text, words
 from monitors.types import Change, Sample
 from tests.factories_monitors import a_sample, made_of

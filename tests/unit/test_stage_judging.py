@@ -5,7 +5,6 @@ import pytest
 
 from daemon.drift.detector_verdicts import state_json
 from daemon.drift.judge_stage import JudgingStage
-from daemon.judge_process import JudgeDied
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
 from daemon.ledger.erasures import ErasureLedger, Subject
@@ -14,7 +13,8 @@ from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.reports import ReportLedger
 from daemon.ledger.windows import JudgedWindow, WindowLedger
 from daemon.telemetry.metrics import Metrics
-from monitors.edetector import DetectorState
+from monitors.judge_process import JudgeDied
+from monitors.sequential.edetector import DetectorState
 from monitors.suite import Judgement, MonitorSettings
 from monitors.types import Explanation, Finding, Reference, Verdict, Window
 from tests.factories_ledger import NOW, a_batch, a_ledger, talks

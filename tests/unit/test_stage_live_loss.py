@@ -18,7 +18,7 @@ from daemon.ledger.signals import SignalLedger
 from daemon.ledger.windows import WindowLedger
 from learners.errors import ChildDied
 from learners.types import Score
-from monitors.edetector import DetectorState
+from monitors.sequential.edetector import DetectorState
 from registry.types import Version
 from tests.factories_ledger import NOW, a_batch, a_ledger, a_talk
 from tests.factories_registry import a_version

@@ -19,8 +19,8 @@ from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.signals import SignalLedger
 from daemon.ledger.windows import WindowLedger
 from daemon.telemetry.metrics import Metrics
-from monitors.edetector import DetectorState, EDetector
-from monitors.late import LATE, Heard
+from monitors.sequential.conformal_bets import LATE, Heard
+from monitors.sequential.edetector import DetectorState, EDetector
 from monitors.types import Aspect, Sample
 from tests.factories_ledger import NOW, a_batch, a_feedback, a_ledger, a_talk
 from tests.unit.test_edetector import SHOP, SPORT

@@ -32,8 +32,8 @@ from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
 from daemon.telemetry.metrics import Metrics
-from monitors.edetector import DetectorState, EDetector
-from monitors.stakes import Stake
+from monitors.sequential.edetector import DetectorState, EDetector
+from monitors.sequential.wealth import Stake
 from monitors.suite import MonitorSettings
 from monitors.types import Aspect, Outcome, Sample
 from tests.factories_ledger import NOW, a_batch, a_ledger, a_talk, spread

@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from daemon.standing import LOOKS, UNABLE, Told, standing_alarm
-from monitors.leading import leading_of
+from monitors.sequential.aspect_evidence import leading_of
+from monitors.sequential.pending_alarm import LOOKS, UNABLE, Told, standing_alarm
 from monitors.types import Aspect
 from tests.factories_ledger import NOW
 

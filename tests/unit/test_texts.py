@@ -2,9 +2,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from monitors.descriptors import describe
 from monitors.texts import words
 from monitors.types import Sample, Turn
+from monitors.window.descriptors import describe
 from tests.factories_monitors import a_sample
 
 

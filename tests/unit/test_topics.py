@@ -5,9 +5,9 @@ import random
 import numpy as np
 import pytest
 
-from monitors.pieces import pieces_of
+from monitors.explanation.terms import pieces_of
+from monitors.explanation.topics import changed_topics
 from monitors.texts import user_text, words
-from monitors.topics import changed_topics
 from monitors.types import Sample, Topic
 from tests.factories_monitors import a_sample, made_of
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from daemon.drift.from_settings import monitor_settings
-from monitors.evidence import Minimum
+from monitors.sample_requirements import Minimum
 from tests.factories_daemon import line_settings
 
 

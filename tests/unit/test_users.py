@@ -1,6 +1,6 @@
 import random
 
-from monitors.users import LONGEST_BLOCK, Block, Users, block_for, firsts
+from monitors.user_blocks import LONGEST_BLOCK, Block, Users, block_for, firsts
 
 
 def test_a_user_counts_once_in_so_many() -> None:

@@ -20,7 +20,7 @@ from daemon.views.drift import DriftView, Watch
 from monitors.types import Aspect
 
 if TYPE_CHECKING:
-    from monitors.calibration import Calibration  # loads scikit-learn
+    from monitors.sequential.calibration import Calibration  # loads scikit-learn
 
 _BAR = 30
 

@@ -1,0 +1,1 @@
+"""Explains what changed, for people."""

@@ -1,0 +1,1 @@
+"""The sequential detector: bets on each conversation, and what comes of them."""

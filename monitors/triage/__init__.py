@@ -1,0 +1,1 @@
+"""Whether a change hurts, and whether training would help."""

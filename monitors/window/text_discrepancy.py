@@ -1,0 +1,112 @@
+"""An Evidently metric: how far apart a window's texts are from the reference's, users taken as a whole."""
+
+import numpy as np
+import pandas as pd
+
+from monitors.features import text_features
+from monitors.sample_requirements import PER_USER, caps, ranks
+from monitors.texts import user_text
+from monitors.types import Reference, Sample, Window
+from monitors.window.engine import (
+    Context,
+    CounterData,
+    Dataset,
+    SingleValue,
+    SingleValueCalculation,
+    SingleValueMetric,
+    counter,
+)
+from monitors.window.permutation import PermutationTest, permutation_test
+
+TEXT, GROUP = "said", "said_by"
+
+
+class TextDiscrepancy(SingleValueMetric):  # type: ignore[misc]
+    """Evidently metric: the discrepancy of a text column, as a multiple of what a false alarm would need."""
+
+    column: str
+    group_column: str
+    level: float
+    permutations: int
+    seed: int
+
+
+class TextDiscrepancyValue(SingleValue):  # type: ignore[misc]
+    """The score, with the numbers it is made of."""
+
+    mmd2: float
+    critical: float
+    p_value: float
+    permutations: int
+
+
+class TextDiscrepancyCalculation(SingleValueCalculation[TextDiscrepancy]):  # type: ignore[misc]
+    """Calculates TextDiscrepancy inside of Evidently's report."""
+
+    metric: TextDiscrepancy
+
+    def display_name(self) -> str:
+        return f"Discrepancy of what users say ({self.metric.column}), 1 is the alarm"
+
+    def calculate(
+        self,
+        context: Context,  # noqa: ARG002  Evidently's signature
+        current_data: Dataset,
+        reference_data: Dataset,
+    ) -> TextDiscrepancyValue:
+        metric = self.metric
+        columns = [metric.column, metric.group_column]
+        found = _test(current_data.as_dataframe()[columns], reference_data.as_dataframe()[columns], metric)
+        plain = self.result(found.score)
+        result = TextDiscrepancyValue(
+            value=found.score,
+            display_name=plain.display_name,
+            metric_value_location=plain.metric_value_location,
+            mmd2=found.mmd2,
+            critical=found.critical,
+            p_value=found.p_value,
+            permutations=found.permutations,
+        )
+        result.widget = [
+            counter(
+                title=self.display_name(),
+                counters=[
+                    CounterData("score (drift above 1)", f"{found.score:.3f}"),
+                    CounterData("p-value", f"{found.p_value:.5f}"),
+                    CounterData("level", f"{metric.level:.5f}"),
+                ],
+            )
+        ]
+        return result
+
+
+def text_columns(reference: Reference, window: Window) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return what each user said (TEXT) and a number for each user (GROUP) on either side, as many rows of one as count.
+
+    Rows that don't count are missing values, so that other columns can stand beside these.
+    """
+    past, current = caps(reference.samples, window.samples, PER_USER)
+    return _column(reference.samples, past), _column(window.samples, current)
+
+
+def _column(samples: tuple[Sample, ...], cap: int) -> pd.DataFrame:
+    codes, _ = pd.factorize(np.array([sample.group for sample in samples], dtype=object))
+    counts = pd.Series(ranks(samples)) < cap
+    return pd.DataFrame(
+        {TEXT: pd.Series([user_text(s) for s in samples], dtype=object).where(counts), GROUP: codes}
+    )
+
+
+def _test(current: pd.DataFrame, reference: pd.DataFrame, metric: TextDiscrepancy) -> PermutationTest:
+    current, reference = (side.dropna(subset=[metric.column]) for side in (current, reference))
+    features = text_features([*reference[metric.column], *current[metric.column]])
+    past_blocks = pd.factorize(reference[metric.group_column])[0]
+    blocks = pd.factorize(current[metric.group_column])[0] + past_blocks.max() + 1
+    return permutation_test(
+        (features @ features.T).toarray(),
+        in_window=np.arange(features.shape[0]) >= len(reference),
+        blocks=np.concatenate([past_blocks, blocks]).astype(np.intp),
+        level=metric.level,
+        permutations=metric.permutations,
+        seed=metric.seed,
+    )
