@@ -16,7 +16,7 @@ from daemon.release.promotion import put_live
 from daemon.release.register import DAEMON, register_base, register_run
 from daemon.training.dataset import DatasetSettings, build
 from daemon.training.planned_run import PlannedRun, to_json
-from learners.artifact import write_artifact
+from learners.models.artifact import write_artifact
 from learners.types import Progress, RunResult, TrainRequest
 from registry.names import VersionName
 from registry.transitions import promote

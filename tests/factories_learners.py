@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from learners.base import base_digest
+from learners.models.base import base_digest
 from learners.types import Conversation, LoraSettings, Message, TrainRequest
 from tests.devices import DEVICE
 

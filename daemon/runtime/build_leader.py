@@ -37,8 +37,8 @@ from daemon.training.from_settings import dataset_settings, lora_settings, polic
 from daemon.training.plan import Plan
 from daemon.training.planned_run import PlannedRun
 from daemon.training.train_stage import TrainingStage
-from learners.scorer_process import ScorerProcess
-from learners.training_process import TrainingProcess
+from learners.scoring.process import ScorerProcess
+from learners.training.process import TrainingProcess
 from learners.types import RunResult, TrainRequest
 from monitors.judge_process import JudgeProcess
 from monitors.sequential.edetector import DetectorState, EDetector

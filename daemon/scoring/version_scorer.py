@@ -10,7 +10,7 @@ from daemon.domain.clock import Clock
 from daemon.domain.facts import StoredConversation
 from daemon.telemetry.metrics import Metrics
 from learners.errors import BadAdapter, LearnerError
-from learners.scorer_process import Scorer
+from learners.scoring.process import Scorer
 from learners.types import Conversation, Message, Score, Surprisals
 from registry.artifacts import ArtifactStore
 from registry.manifest import BadArtifact

@@ -15,11 +15,11 @@ from peft import PeftModel
 
 from daemon.demo.base_model import prepare_base
 from daemon.demo.data import chit_chat, knowledge_questions
-from learners.chat import ChatEncoder, Encoded
-from learners.lora import adapter_config, attach, linears_of
-from learners.loss import mixed_precision, token_losses
-from learners.model import choose_dtype, load_base, load_tokenizer, prepare_torch
-from learners.packing import ROW_TOKENS, pack, packed_row
+from learners.encoding.chat import ChatEncoder, Encoded
+from learners.encoding.packing import ROW_TOKENS, pack, packed_row
+from learners.models.loading import choose_dtype, load_base, load_tokenizer, prepare_torch
+from learners.models.lora import adapter_config, attach, linears_of
+from learners.training.loss import mixed_precision, token_losses
 from learners.types import LoraSettings, Message
 from tests.benchmarks.figures import show
 from tests.devices import DEVICE

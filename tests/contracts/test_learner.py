@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from learners.checkpoint import partial_folder
 from learners.errors import BadAdapter, BadRequest, Cancelled, Diverged
-from learners.methods import METHODS, Learner
+from learners.training.checkpoint import partial_folder
+from learners.training.methods import METHODS, Learner
 from learners.types import Progress
 from tests.factories_learners import a_conversation, a_request, quick_settings, some_conversations
 from tests.tiny_model import make_tiny_model

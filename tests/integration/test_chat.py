@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from transformers import PreTrainedTokenizerFast
 
-from learners.chat import ChatEncoder, Encoded, Skipped
+from learners.encoding.chat import ChatEncoder, Encoded, Skipped
 from learners.errors import BadRequest, UnusableModel
-from learners.model import load_tokenizer
+from learners.models.loading import load_tokenizer
 from learners.types import Message, Role
 from tests.factories_learners import a_conversation
 from tests.tiny_model import CHAT_TEMPLATE, make_tiny_model

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from learners.checkpoint import Position, load_checkpoint, save_checkpoint
+from learners.training.checkpoint import Position, load_checkpoint, save_checkpoint
 from tests.faults import KILLED, Fault, Kind, watched
 
 MOMENTS = [

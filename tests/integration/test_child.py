@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
-from learners.child import Child
+from learners.children.subprocess_child import Child
 
 
 @contextmanager

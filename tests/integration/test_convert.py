@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from learners.convert import convert_gguf
 from learners.errors import UnusableModel
+from learners.models.convert import convert_gguf
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
@@ -35,7 +35,13 @@ def test_a_folder_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:
 
 
 def test_the_command_says_what_went_wrong(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "learners.convert", str(tmp_path / "no.gguf"), str(tmp_path / "out")]
+    command = [
+        sys.executable,
+        "-m",
+        "learners.models.convert",
+        str(tmp_path / "no.gguf"),
+        str(tmp_path / "out"),
+    ]
 
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
@@ -62,9 +68,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:gguf")
 def test_the_packaged_model_converts_to_one_that_knows_the_capital_of_france(smollm2: Path) -> None:
     import torch
 
-    from learners.chat import ChatEncoder
-    from learners.model import choose_device, load_base, load_tokenizer
-    from learners.scoring import generate
+    from learners.encoding.chat import ChatEncoder
+    from learners.models.loading import choose_device, load_base, load_tokenizer
+    from learners.scoring.scoring import generate
     from learners.types import Message
 
     tokenizer = load_tokenizer(smollm2)
@@ -75,8 +81,8 @@ def test_the_packaged_model_converts_to_one_that_knows_the_capital_of_france(smo
 
 
 def test_none_of_its_control_tokens_comes_from_what_people_write(smollm2: Path) -> None:
-    from learners.chat import ChatEncoder, Encoded
-    from learners.model import load_tokenizer
+    from learners.encoding.chat import ChatEncoder, Encoded
+    from learners.models.loading import load_tokenizer
     from learners.types import Message
 
     tokenizer = load_tokenizer(smollm2)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from learners.embedder_process import EmbedderProcess
+from learners.embedding.process import EmbedderProcess
 from learners.errors import ChildDied, UnusableModel
 from tests.devices import DEVICE
 from tests.tiny_encoder import make_tiny_encoder
@@ -59,7 +59,7 @@ def test_no_texts_are_answered_too(embedder: EmbedderProcess) -> None:
     "pooling", ["pooling_mode_cls_token", "pooling_mode_max_tokens", "pooling_mode_lasttoken"]
 )
 def test_the_models_own_pooling_is_used(tmp_path: Path, model: Path, pooling: str) -> None:
-    from learners.encoder import Encoder
+    from learners.embedding.encoder import Encoder
 
     other = make_tiny_encoder(tmp_path / "other", pooling={pooling: True})
     found, mean = (

@@ -44,7 +44,7 @@ from daemon.retention.conversations import ConversationRetention, Keep
 from daemon.retention.history import HistoryRetention, KeepHistory
 from daemon.training.dataset import DatasetSettings, build
 from daemon.training.planned_run import PlannedRun, from_json, to_json
-from learners.artifact import write_artifact
+from learners.models.artifact import write_artifact
 from learners.types import RunResult, TrainRequest
 from monitors.types import Outcome
 from registry.artifacts import FsspecArtifactStore

@@ -6,12 +6,12 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-from learners.attention import PACKED, attention_for
-from learners.chat import Encoded
-from learners.loss import token_losses
-from learners.model import load_base
-from learners.packing import pack, packed_row
-from learners.schedule import learning_rate, plan_steps
+from learners.encoding.chat import Encoded
+from learners.encoding.packing import pack, packed_row
+from learners.models.attention import PACKED, attention_for
+from learners.models.loading import load_base
+from learners.training.loss import token_losses
+from learners.training.schedule import learning_rate, plan_steps
 from tests.devices import DEVICE
 from tests.tiny_model import make_tiny_model
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from learners.errors import BadAdapter, BadRequest, ChildDied, NameTaken, UnknownAdapter, UnusableModel
-from learners.scorer_process import ScorerProcess
-from learners.train import train_lora
+from learners.scoring.process import ScorerProcess
+from learners.training.train import train_lora
 from learners.types import Message
 from tests.devices import DEVICE
 from tests.factories_learners import a_conversation, a_request, quick_settings, some_conversations
@@ -222,7 +222,7 @@ def test_a_scorer_ends_with_a_parent_that_is_killed_whatever_it_does(base: Path)
     code = """if True:
         import sys, time
         from pathlib import Path
-        from learners.scorer_process import ScorerProcess
+        from learners.scoring.process import ScorerProcess
 
         scorer = ScorerProcess(Path(sys.argv[1]), device="cpu", threads=1)
         scorer.start()

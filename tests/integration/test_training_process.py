@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from learners.checkpoint import partial_folder
 from learners.codec import request_to_json
-from learners.training_process import TrainingProcess
+from learners.training.checkpoint import partial_folder
+from learners.training.process import TrainingProcess
+from learners.training.train_worker import CANCELLED, FAILED
 from learners.types import Event, Failure, Progress, RunResult, TrainRequest
-from learners.worker import CANCELLED, FAILED
 from tests.factories_learners import a_request, quick_settings
 from tests.tiny_model import make_tiny_model
 
@@ -169,7 +169,7 @@ def run_worker(request: TrainRequest, folder: Path) -> "subprocess.Popen[str]":
     file = folder / "request.json"
     file.write_text(request_to_json(request), encoding="utf-8")
     return subprocess.Popen(
-        [sys.executable, "-m", "learners.worker", str(file), "--stop-with-stdin"],
+        [sys.executable, "-m", "learners.training.train_worker", str(file), "--stop-with-stdin"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from learners.adapter_files import AdapterConfig, check_adapter, expected_shapes
-from learners.artifact import write_artifact
 from learners.errors import BadAdapter
+from learners.models.adapter_files import AdapterConfig, check_adapter, expected_shapes
+from learners.models.artifact import write_artifact
 
 LINEARS = {
     "model.layers.0.self_attn.q_proj": (8, 8),

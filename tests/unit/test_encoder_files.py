@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from learners.encoder_files import resolve_encoder
+from learners.embedding.encoder_files import resolve_encoder
 from learners.errors import UnusableModel
 from tests.tiny_encoder import lay_out
 

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from learners.artifact import verify_artifact, write_artifact
-from learners.base import base_digest, resolve_base
 from learners.codec import (
     conversation_from_json,
     conversation_to_json,
@@ -18,8 +16,10 @@ from learners.codec import (
     request_from_json,
     request_to_json,
 )
-from learners.dataset import read_conversations
+from learners.encoding.dataset import read_conversations
 from learners.errors import BadAdapter, BadRequest, ChildTrouble, Diverged, UnusableModel, error_named
+from learners.models.artifact import verify_artifact, write_artifact
+from learners.models.base import base_digest, resolve_base
 from learners.types import Event, Failure, LoraSettings, Progress, RunResult, Score, TrainRequest
 from tests.factories_learners import a_conversation, write_data
 

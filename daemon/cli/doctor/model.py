@@ -6,9 +6,9 @@ from pathlib import Path
 
 from daemon.cli.doctor.check import Check, ill, well
 from daemon.config.settings import Settings
-from learners.base import resolve_base
-from learners.encoder_files import resolve_encoder
+from learners.embedding.encoder_files import resolve_encoder
 from learners.errors import UnusableModel
+from learners.models.base import resolve_base
 
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
 

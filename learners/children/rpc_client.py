@@ -1,0 +1,124 @@
+"""Calls to a child process that give futures: requests as JSON lines out, answers by their id in. No torch here."""
+
+import itertools
+import json
+import queue
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from learners.children.subprocess_child import Child
+from learners.errors import ChildDied, LearnerError, error_named
+
+OnProgress = Callable[[int, int], None]  # done, of how many
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    future: Future[Any]  # of whatever ``read`` gives
+    read: Callable[[Any], object]  # the JSON result -> the value
+    on_progress: OnProgress | None
+
+
+class Calls:
+    """``python -m MODULE ARGUMENTS`` and the calls it has not answered. After its death every call fails with why."""
+
+    def __init__(self, module: str, arguments: Sequence[str]) -> None:
+        self._module = module
+        self._arguments = arguments
+        self._ids = itertools.count(1)
+        self._lock = threading.Lock()  # over the three below
+        self._pending: dict[int, _Pending] = {}
+        self._death: LearnerError | None = None
+        self._reason: LearnerError | None = None  # why the child says it ends
+        self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._child: Child | None = None
+        self._writer = threading.Thread(target=self._write, name=f"{module}-writer", daemon=True)
+
+    def start(self) -> None:
+        """Starts the child; calls wait until it is ready. Call once."""
+        self._child = Child(
+            self._module,
+            self._arguments,
+            log=tempfile.TemporaryFile(),  # noqa: SIM115 (closed by the child's reader)
+            on_line=self._heard,
+            on_end=self._ended,
+        )
+        self._writer.start()
+
+    @property
+    def alive(self) -> bool:
+        return self._child is not None and self._child.alive
+
+    @property
+    def pid(self) -> int | None:
+        """The child's, while it runs."""
+        return self._child.pid if self._child is not None and self._child.alive else None
+
+    @property
+    def rss_bytes(self) -> int:
+        """The child's memory; 0 where there is none."""
+        return self._child.rss_bytes if self._child is not None else 0
+
+    def stop(self, timeout_s: float) -> None:
+        """Ends the child, by force after ``timeout_s``; calls without an answer fail with ChildDied."""
+        if self._child is None:
+            return
+        self._outbox.put(None)
+        self._child.stop(timeout_s)
+        self._writer.join()
+
+    def ask(
+        self, read: Callable[[Any], object], *, on_progress: OnProgress | None = None, **request: object
+    ) -> Future[Any]:
+        """Sends a request; its future is resolved by the reader thread."""
+        future: Future[Any] = Future()
+        future.set_running_or_notify_cancel()  # what was sent can't be taken back
+        id_ = next(self._ids)
+        line = json.dumps({"id": id_, **request}).encode() + b"\n"
+        with self._lock:
+            if self._death is None:
+                self._pending[id_] = _Pending(future, read, on_progress)
+                self._outbox.put(line)
+                return future
+        future.set_exception(self._death)
+        return future
+
+    def _write(self) -> None:
+        """Writing has a thread of its own, as the pipe is full while the child computes."""
+        assert self._child is not None  # noqa: S101 (started after it)
+        try:
+            while (line := self._outbox.get()) is not None:
+                self._child.stdin.write(line)
+                self._child.stdin.flush()
+        except (BrokenPipeError, ValueError):
+            return  # dead or closed: the reader tells those who wait
+
+    def _heard(self, line: str) -> None:
+        answer = json.loads(line)
+        if "id" not in answer:
+            self._reason = error_named(answer["error"], answer["message"])
+            return
+        if "of" in answer:
+            pending = self._pending.get(answer["id"])
+            if pending is not None and pending.on_progress is not None:
+                pending.on_progress(answer["done"], answer["of"])
+            return
+        with self._lock:
+            pending = self._pending.pop(answer["id"])
+        if "error" in answer:
+            pending.future.set_exception(error_named(answer["error"], answer["message"]))
+        else:
+            pending.future.set_result(pending.read(answer["result"]))
+
+    def _ended(self, error: ChildDied) -> None:
+        with self._lock:
+            self._death = self._reason or error
+            waiting = list(self._pending.values())
+            self._pending.clear()
+        self._outbox.put(None)
+        for pending in waiting:
+            pending.future.set_exception(self._death)

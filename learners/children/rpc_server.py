@@ -1,0 +1,53 @@
+"""Answers calls (``learners.children.rpc_client``) in the child: requests are JSON lines on stdin, {"id", "op", ...}.
+
+Answers are JSON lines on stdout: {"id", "done", "of"} while something goes on, then {"id", "result"} or {"id", "error",
+"message"}. An error in one request leaves the process as it was. Where it can't begin, one line {"error", "message"}
+says why. The end of stdin ends the process.
+"""
+
+import ctypes
+import json
+import signal
+import sys
+from collections.abc import Callable, Mapping
+
+from learners.children.json_lines import Lines
+from learners.errors import LearnerError
+
+Request = Mapping[str, object]
+Answer = Callable[[Request], object]
+_PR_SET_PDEATHSIG = 1
+
+
+def serve(begin: Callable[[Lines], Answer]) -> int:
+    """Serves requests until stdin ends; returns the exit code. ``begin`` loads what answers them."""
+    _end_with_parent()
+    lines = Lines()
+    try:
+        answer = begin(lines)
+        for line in sys.stdin.buffer:
+            _serve(answer, json.loads(line), lines)
+    except LearnerError as error:
+        lines.write(json.dumps({"error": type(error).__name__, "message": str(error)}))
+        return 1
+    except BrokenPipeError:
+        return 1  # the parent is gone
+    return 0
+
+
+def _serve(answer: Answer, request: Request, lines: Lines) -> None:
+    id_ = request["id"]
+    try:
+        answered: dict[str, object] = {"id": id_, "result": answer(request)}
+    except (LearnerError, RuntimeError) as error:  # torch's, such as out of memory, are RuntimeErrors
+        answered = {"id": id_, "error": type(error).__name__, "message": str(error)}
+    lines.write(json.dumps(answered))
+
+
+def _end_with_parent() -> None:
+    """Have the kernel do it: while this process loads or computes, it does not notice the end of stdin. Linux only.
+
+    A daemon that is killed would else start again beside what its last life still loads.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,0 +1,1 @@
+"""Sentence embeddings: the encoder, the child that holds it, and its client."""

@@ -1,0 +1,61 @@
+"""The embedding model from the daemon's side: calls that give futures, on a child process. No torch here."""
+
+from base64 import b64decode
+from collections.abc import Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Protocol
+
+from learners.children.rpc_client import Calls
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors, one call after the other.
+
+    The futures fail with a LearnerError: UnusableModel or ChildDied where no answer will come any more.
+    """
+
+    @property
+    def alive(self) -> bool: ...
+
+    @property
+    def pid(self) -> int | None: ...
+
+    def embed(self, texts: Sequence[str]) -> Future[list[bytes]]:
+        """A vector of unit length for each text, little-endian float32. Of no texts: the answer that it is ready."""
+        ...
+
+    def stop(self, timeout_s: float) -> None: ...
+
+
+class EmbedderProcess:
+    """An Embedder in a child process that holds the model. After its death every call fails with why."""
+
+    def __init__(
+        self, model: Path, *, device: str = "auto", threads: int = 0, max_tokens: int = 256, batch: int = 32
+    ) -> None:
+        self._calls = Calls(
+            "learners.embedding.embedder", [str(model), device, str(threads), str(max_tokens), str(batch)]
+        )
+
+    def start(self) -> None:
+        """Starts the child, which takes some seconds to load the model; calls wait for it. Call once."""
+        self._calls.start()
+
+    @property
+    def alive(self) -> bool:
+        return self._calls.alive
+
+    @property
+    def pid(self) -> int | None:
+        """The child's, while it runs."""
+        return self._calls.pid
+
+    def embed(self, texts: Sequence[str]) -> Future[list[bytes]]:
+        return self._calls.ask(
+            lambda vectors: [b64decode(vector) for vector in vectors], op="embed", texts=list(texts)
+        )
+
+    def stop(self, timeout_s: float) -> None:
+        """Ends the child, by force after ``timeout_s``; calls without an answer fail with ChildDied."""
+        self._calls.stop(timeout_s)

@@ -1,0 +1,38 @@
+"""Reads the conversations that a run learns from."""
+
+import json
+from pathlib import Path
+
+from learners.codec import conversation_from_json
+from learners.errors import BadRequest
+from learners.models.base import sha256_of
+from learners.types import Conversation
+
+
+def read_conversations(data: Path, digest: str) -> list[Conversation]:
+    """The conversations of a JSON lines file, in its order.
+
+    Raises BadRequest where the file isn't the one that was meant, or names the line that can't be used.
+    """
+    if not data.is_file():
+        raise BadRequest(f"{data} does not exist")
+    found = sha256_of(data)
+    if found != digest:
+        raise BadRequest(f"{data} has sha256 {found}, the request says {digest}: it was changed since")
+    conversations = []
+    with data.open(encoding="utf-8", newline="\n") as lines:
+        try:
+            for number, line in enumerate(lines, start=1):
+                conversations.append(_conversation(line, f"{data.name}, line {number}"))
+        except UnicodeDecodeError as error:
+            raise BadRequest(f"{data.name} is not UTF-8 after line {len(conversations)}: {error}") from error
+    return conversations
+
+
+def _conversation(line: str, where: str) -> Conversation:
+    try:
+        return conversation_from_json(json.loads(line))
+    except ValueError as error:
+        raise BadRequest(f"{where}: not JSON ({error})") from error
+    except BadRequest as error:
+        raise BadRequest(f"{where}: {error}") from error

@@ -1,0 +1,1 @@
+"""Base models and adapters: their files, checks and layers."""

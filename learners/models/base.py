@@ -1,0 +1,61 @@
+"""Finds the base model on this machine and says which bytes it is made of. No torch here."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from learners.errors import UnusableModel
+
+#: What a base model is made of. Pickled weights (.bin, .pt) and Python code are neither loaded nor counted.
+_SUFFIXES = {".json", ".jinja", ".model", ".safetensors", ".txt"}
+
+
+def resolve_base(name: str | Path, *, allow_download: bool = False) -> Path:
+    """The folder of a base model, named by its folder or by its name on the hub.
+
+    The network is touched only with ``allow_download``; else a hub name must be in the local cache.
+    Raises UnusableModel where there is no such model, or none with safetensors weights.
+    """
+    folder = Path(name)
+    if not folder.is_dir():
+        folder = _from_hub(str(name), allow_download)
+    for required in ("config.json", "*.safetensors"):
+        if not any(folder.glob(required)):
+            raise UnusableModel(
+                f"{folder} has no {required}: the base model must be in Hugging Face layout with safetensors weights"
+                " (python -m learners.models.convert makes such a folder of a GGUF file)"
+            )
+    return folder.resolve()
+
+
+def _from_hub(name: str, allow_download: bool) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        return Path(
+            snapshot_download(
+                name,
+                local_files_only=not allow_download,
+                allow_patterns=[f"*{suffix}" for suffix in sorted(_SUFFIXES)],
+            )
+        )
+    except HFValidationError as error:
+        raise UnusableModel(f"{name} is neither a folder nor a name on the hub") from error
+    except (OSError, ValueError) as error:
+        raise UnusableModel(
+            f"{name} is no folder and not in the local hub cache; download it first, or name a folder"
+        ) from error
+
+
+def base_digest(folder: Path) -> str:
+    """Sha256 over the names and contents of the config, tokenizer and weight files at the top of ``folder``."""
+    files = sorted(file for file in folder.iterdir() if file.suffix in _SUFFIXES and file.is_file())
+    listing = [[file.name, sha256_of(file)] for file in files]
+    return hashlib.sha256(json.dumps(listing).encode()).hexdigest()
+
+
+def sha256_of(file: Path) -> str:
+    """Sha256 of a file's bytes, as hexadecimal digits."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

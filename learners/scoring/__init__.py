@@ -1,0 +1,1 @@
+"""Scoring and answering: the functions, the child that holds the models, and its client."""

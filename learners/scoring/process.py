@@ -1,0 +1,139 @@
+"""The scorer from the daemon's side: calls that give futures, on a child process. No torch here."""
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import asdict
+from pathlib import Path
+from typing import Literal, Protocol
+
+from learners.children.rpc_client import Calls, OnProgress
+from learners.codec import conversation_to_json
+from learners.types import Conversation, Message, Score, ScorerStats, Surprisals
+
+
+class Scorer(Protocol):
+    """Scores and generates under a base (adapter None) or an adapter that was loaded, one call after the other.
+
+    The futures fail with a LearnerError: BadAdapter, NameTaken, UnknownAdapter, BadRequest; ChildDied where no
+    answer will come any more.
+    """
+
+    def load(self, name: str, path: Path) -> Future[None]:
+        """Checks and loads an adapter. A name means the same bytes for ever; again the same is nothing new."""
+        ...
+
+    def unload(self, name: str) -> Future[None]: ...
+
+    def score(
+        self,
+        adapter: str | None,
+        conversations: Sequence[Conversation],
+        *,
+        on_progress: OnProgress | None = None,
+    ) -> Future[list[Score]]:
+        """Scores in the order of the conversations. ``on_progress`` is called from another thread."""
+        ...
+
+    def surprisals(
+        self, adapter: str | None, conversations: Sequence[Conversation]
+    ) -> Future[list[Surprisals]]:
+        """The loss of each assistant token, in the order of the conversations."""
+        ...
+
+    def generate(
+        self, adapter: str | None, messages: Sequence[Message], *, max_new_tokens: int = 128
+    ) -> Future[str]:
+        """The assistant's next turn, greedy: the same question, the same answer."""
+        ...
+
+    def stats(self) -> Future[ScorerStats]: ...
+
+
+class ScorerProcess:
+    """A Scorer in a child process that holds the base once. After its death every call fails with ChildDied."""
+
+    def __init__(
+        self,
+        base: Path,
+        *,
+        device: str = "auto",
+        threads: int = 0,
+        dtype: Literal["auto", "float32", "bfloat16"] = "auto",
+        max_tokens: int = 1024,
+    ) -> None:
+        self._calls = Calls(
+            "learners.scoring.scorer", [str(base), device, str(threads), dtype, str(max_tokens)]
+        )
+
+    def start(self) -> None:
+        """Starts the child, which takes some seconds to load the base; calls wait for it. Call once."""
+        self._calls.start()
+
+    @property
+    def alive(self) -> bool:
+        return self._calls.alive
+
+    @property
+    def pid(self) -> int | None:
+        """The child's, while it runs."""
+        return self._calls.pid
+
+    @property
+    def rss_bytes(self) -> int:
+        """The child's memory; 0 where there is none."""
+        return self._calls.rss_bytes
+
+    def stop(self, timeout_s: float) -> None:
+        """Ends the child, by force after ``timeout_s``; calls without an answer fail with ChildDied."""
+        self._calls.stop(timeout_s)
+
+    def load(self, name: str, path: Path) -> Future[None]:
+        return self._calls.ask(lambda _: None, op="load", name=name, path=str(path.absolute()))
+
+    def unload(self, name: str) -> Future[None]:
+        return self._calls.ask(lambda _: None, op="unload", name=name)
+
+    def score(
+        self,
+        adapter: str | None,
+        conversations: Sequence[Conversation],
+        *,
+        on_progress: OnProgress | None = None,
+    ) -> Future[list[Score]]:
+        return self._calls.ask(
+            lambda scores: [Score(**values) for values in scores],
+            on_progress=on_progress,
+            op="score",
+            adapter=adapter,
+            conversations=[conversation_to_json(conversation) for conversation in conversations],
+        )
+
+    def surprisals(
+        self, adapter: str | None, conversations: Sequence[Conversation]
+    ) -> Future[list[Surprisals]]:
+        return self._calls.ask(
+            lambda found: [
+                Surprisals(id=each["id"], tokens=tuple(each["tokens"]), nats=tuple(each["nats"]))
+                for each in found
+            ],
+            op="surprisals",
+            adapter=adapter,
+            conversations=[conversation_to_json(conversation) for conversation in conversations],
+        )
+
+    def generate(
+        self, adapter: str | None, messages: Sequence[Message], *, max_new_tokens: int = 128
+    ) -> Future[str]:
+        return self._calls.ask(
+            str,
+            op="generate",
+            adapter=adapter,
+            messages=[asdict(message) for message in messages],
+            max_new_tokens=max_new_tokens,
+        )
+
+    def stats(self) -> Future[ScorerStats]:
+        return self._calls.ask(
+            lambda values: ScorerStats(rss_bytes=values["rss_bytes"], adapters=tuple(values["adapters"])),
+            op="stats",
+        )

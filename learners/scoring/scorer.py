@@ -1,0 +1,123 @@
+"""Holds a base and adapters, scores and generates: ``python -m learners.scoring.scorer BASE DEVICE THREADS DTYPE MAX_TOKENS``.
+
+``learners.children.rpc_server`` says how requests and answers travel.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, cast
+
+import psutil
+
+from learners.children.json_lines import Lines
+from learners.children.rpc_server import Request, serve
+from learners.codec import conversation_from_json, message_from_json
+from learners.errors import BadRequest
+from learners.types import ScorerStats
+
+
+def main(arguments: list[str]) -> int:
+    """Serves requests until stdin ends."""
+    if len(arguments) != 5:
+        sys.stderr.write("usage: python -m learners.scoring.scorer BASE DEVICE THREADS DTYPE MAX_TOKENS\n")
+        return 2
+    base, device, threads, dtype, max_tokens = arguments
+    return serve(
+        lambda lines: _Scorer(Path(base), device, int(threads), dtype, int(max_tokens), lines).answer
+    )
+
+
+class _Scorer:
+    """What each operation does. torch is imported here, not with the module."""
+
+    def __init__(
+        self, base: Path, device: str, threads: int, dtype: str, max_tokens: int, lines: Lines
+    ) -> None:
+        from learners.encoding.chat import ChatEncoder
+        from learners.models.adapters import Adapters
+        from learners.models.loading import (
+            DtypeName,
+            choose_device,
+            choose_dtype,
+            load_base,
+            load_tokenizer,
+            prepare_torch,
+        )
+
+        prepare_torch(threads)
+        place = choose_device(device)
+        self._tokenizer = load_tokenizer(base)
+        self._encoder = ChatEncoder(self._tokenizer)
+        self._adapters = Adapters(load_base(base, choose_dtype(cast(DtypeName, dtype), place), place))
+        self._max_tokens = max_tokens
+        self._lines = lines
+        self._operations: dict[object, Callable[[Request], object]] = {
+            "load": self._load,
+            "unload": self._unload,
+            "score": self._score,
+            "surprisals": self._surprisals,
+            "generate": self._generate,
+            "stats": self._stats,
+        }
+
+    def answer(self, request: Request) -> object:
+        """The result of one request. Raises a LearnerError that says what is wrong with it."""
+        operation = self._operations.get(request.get("op"))
+        if operation is None:
+            raise BadRequest(f"op must be one of {', '.join(map(str, self._operations))}")
+        return operation(request)
+
+    def _load(self, request: Request) -> None:
+        self._adapters.load(str(request["name"]), Path(str(request["path"])))
+
+    def _unload(self, request: Request) -> None:
+        self._adapters.unload(str(request["name"]))
+
+    def _score(self, request: Request) -> object:
+        from learners.scoring.scoring import score
+
+        return self._each(score, request)
+
+    def _surprisals(self, request: Request) -> object:
+        from learners.scoring.scoring import surprisals
+
+        return self._each(surprisals, request)
+
+    def _each(self, scoring: Callable[..., list[Any]], request: Request) -> object:
+        """The result of one way of scoring for each conversation of the request."""
+
+        def tell(done: int, of: int) -> None:
+            self._lines.write(json.dumps({"id": request["id"], "done": done, "of": of}))
+
+        conversations = [
+            conversation_from_json(talk) for talk in cast(list[object], request["conversations"])
+        ]
+        with self._adapters.using(cast(str | None, request["adapter"])) as model:
+            results = scoring(
+                model, self._encoder, conversations, max_tokens=self._max_tokens, on_progress=tell
+            )
+        return [asdict(result) for result in results]
+
+    def _generate(self, request: Request) -> str:
+        from learners.scoring.scoring import generate
+
+        messages = [message_from_json(message) for message in cast(list[object], request["messages"])]
+        with self._adapters.using(cast(str | None, request["adapter"])) as model:
+            return generate(
+                model,
+                self._tokenizer,
+                self._encoder,
+                messages,
+                max_new_tokens=cast(int, request["max_new_tokens"]),
+            )
+
+    def _stats(self, _: Request) -> object:
+        stats = ScorerStats(rss_bytes=psutil.Process().memory_info().rss, adapters=self._adapters.names)
+        return asdict(stats)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

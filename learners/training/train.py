@@ -1,0 +1,178 @@
+"""Trains a LoRA adapter: the request in, an artifact out, the loop in sight."""
+
+import hashlib
+import json
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+
+import torch
+from peft import PeftModel
+from safetensors.torch import save
+from transformers import PreTrainedModel
+
+from learners.encoding.chat import ChatEncoder, Encoded
+from learners.encoding.dataset import read_conversations
+from learners.errors import BadAdapter, BadRequest
+from learners.models.adapter_files import CONFIG, WEIGHTS, AdapterConfig, Linears
+from learners.models.artifact import write_artifact
+from learners.models.base import base_digest, sha256_of
+from learners.models.loading import choose_device, choose_dtype, load_base, load_tokenizer, prepare_torch
+from learners.models.lora import (
+    adapter_config,
+    attach,
+    linears_of,
+    read_adapter,
+    same_shape,
+    set_weights,
+    weights_of,
+)
+from learners.training.checkpoint import Position, discard_checkpoint
+from learners.training.loop import ShouldStop, TrainingLoop, stop_if
+from learners.training.progress_meter import Meter, Report
+from learners.types import RunResult, TrainRequest
+
+_PACKAGES = ("peft", "retuned", "safetensors", "tokenizers", "torch", "transformers")
+
+
+def train_lora(request: TrainRequest, report: Report, should_stop: ShouldStop) -> RunResult:
+    """See learners.training.methods.Learner. Takes ``request.parent``'s weights as its start, where there is one."""
+    meter = Meter(report)
+    _check(request)
+    meter.phase("loading")
+    prepare_torch(request.threads)
+    device = choose_device(request.device)
+    tokenizer = load_tokenizer(request.base)
+    base = load_base(request.base, choose_dtype(request.settings.dtype, device), device)
+    stop_if(should_stop)
+    meter.phase("encoding")
+    encoded, skipped = _encode(request, ChatEncoder(tokenizer))
+    stop_if(should_stop)
+    model, config = _start(request, base)
+    position = TrainingLoop(
+        request, model, encoded, fingerprint=_fingerprint(request), meter=meter, should_stop=should_stop
+    ).run()
+    meter.phase("writing")
+    digest = _write(request, model, config, position, skipped)
+    discard_checkpoint(request.output)
+    first, last = _ends(position.losses)
+    return RunResult(
+        run=request.run,
+        artifact=request.output,
+        digest=digest,
+        steps=position.step,
+        tokens=position.tokens,
+        target_tokens=position.target_tokens,
+        conversations=len(encoded),
+        first_loss=first,
+        last_loss=last,
+        seconds=meter.seconds,
+        packages=_packages(),
+        skipped=skipped,
+    )
+
+
+def _check(request: TrainRequest) -> None:
+    if request.output.exists():
+        raise BadRequest(f"{request.output} exists; an artifact is never overwritten")
+    if not request.base.is_dir():
+        raise BadRequest(f"the base model {request.base} is no folder")
+    if (found := base_digest(request.base)) != request.base_digest:
+        raise BadRequest(
+            f"{request.base} has digest {found}, the request says {request.base_digest}: another model"
+        )
+    settings = request.settings
+    for name in ("epochs", "learning_rate", "tokens_per_step", "max_tokens", "max_grad_norm", "alpha"):
+        if not 0 < getattr(settings, name) < math.inf:
+            raise BadRequest(f"{name} must be above 0, not {getattr(settings, name)}")
+
+
+def _encode(request: TrainRequest, encoder: ChatEncoder) -> tuple[list[Encoded], dict[str, int]]:
+    encoded: list[Encoded] = []
+    skipped: Counter[str] = Counter()
+    for talk in read_conversations(request.data, request.data_digest):
+        result = encoder.encode(talk.id, talk.messages, max_tokens=request.settings.max_tokens)
+        if isinstance(result, Encoded):
+            encoded.append(result)
+        else:
+            skipped[result.reason] += 1
+    if not encoded:
+        raise BadRequest(f"{request.data.name} has nothing to learn from; skipped: {dict(skipped)}")
+    return encoded, dict(sorted(skipped.items()))
+
+
+def _start(request: TrainRequest, base: PreTrainedModel) -> tuple[PeftModel, AdapterConfig]:
+    linears: Linears = linears_of(base)
+    config = adapter_config(request.settings, linears)
+    torch.manual_seed(request.seed)
+    model = attach(base, config, linears)
+    if request.parent is not None:
+        parent, weights = read_adapter(request.parent, linears)
+        if not same_shape(parent, config, linears):
+            raise BadAdapter(
+                f"{request.parent} has rank {parent.rank}, alpha {parent.alpha} and modules {parent.target_modules};"
+                " to go on from it the settings must have the same"
+            )
+        set_weights(model, weights)
+    return model.train(), config
+
+
+def _fingerprint(request: TrainRequest) -> str:
+    return hashlib.sha256(json.dumps(_facts(request), sort_keys=True).encode()).hexdigest()
+
+
+def _facts(request: TrainRequest) -> dict[str, object]:
+    """What the artifact depends on: neither names nor places."""
+    parent = request.parent
+    return {
+        "method": request.method,
+        "base_digest": request.base_digest,
+        "parent_digest": None if parent is None else sha256_of(parent / "manifest.json"),
+        "data_digest": request.data_digest,
+        "settings": {k: v for k, v in asdict(request.settings).items() if k != "checkpoint_every_s"},
+        "seed": request.seed,
+        "device": request.device,
+        "threads": request.threads,
+        "packages": _packages(),
+    }
+
+
+def _packages() -> dict[str, str]:
+    return {name: version(name) for name in _PACKAGES}
+
+
+def _ends(losses: Sequence[float]) -> tuple[float, float]:
+    """Mean loss of the first and of the last tenth of the steps."""
+    tenth = math.ceil(len(losses) / 10)
+    return sum(losses[:tenth]) / tenth, sum(losses[-tenth:]) / tenth
+
+
+def _write(
+    request: TrainRequest,
+    model: PeftModel,
+    config: AdapterConfig,
+    position: Position,
+    skipped: dict[str, int],
+) -> str:
+    first, last = _ends(position.losses)
+    run = {
+        **_facts(request),
+        "steps": position.step,
+        "tokens": position.tokens,
+        "target_tokens": position.target_tokens,
+        "first_loss": first,
+        "last_loss": last,
+        "skipped": skipped,
+    }
+    files = {
+        WEIGHTS: save(weights_of(model), metadata={"format": "pt"}),
+        CONFIG: _json(config.to_json()),
+        "run.json": _json(run),
+    }
+    return write_artifact(request.output, files)
+
+
+def _json(values: dict[str, object]) -> bytes:
+    return json.dumps(values, sort_keys=True, indent=1).encode() + b"\n"
