@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 import psutil
 import pytest
 
-from tests.postgres_server import PostgresServer, running_postgres
-from tests.reading import nothing_of_the_client_left
+from tests.servers.postgres_server import PostgresServer, running_postgres
+from tests.support.reading import nothing_of_the_client_left
 
 #: Started by multiprocessing at its first use, and meant to live as long as the interpreter.
 _LASTS = "multiprocessing.resource_tracker"

@@ -7,7 +7,7 @@ import pytest
 
 from daemon.demo.data import DemoDataMissing, chit_chat
 from monitors.bench.contenders import OURS
-from tests.factories_cli import typed
+from tests.factories.cli import typed
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 FILES = [path for name in ("sgd", "crosswoz_zh") if (path := SHARED / f"{name}.jsonl.gz").exists()]

@@ -19,7 +19,7 @@ from monitors.texts import user_text, words
 from monitors.types import Sample
 from tests.benchmarks.figures import tell
 from tests.benchmarks.test_drift import SHARED
-from tests.factories_monitors import a_reference, a_window
+from tests.factories.monitors import a_reference, a_window
 
 SIDE = 500
 NAMED = 10

@@ -22,7 +22,7 @@ from learners.models.lora import adapter_config, attach, linears_of
 from learners.training.loss import mixed_precision, token_losses
 from learners.types import LoraSettings, Message
 from tests.benchmarks.figures import show
-from tests.devices import DEVICE
+from tests.support.devices import DEVICE
 
 TALKS, PADDED_BATCH = 48, 4
 _DEVICE = torch.device(DEVICE)

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from daemon.ledger.database import connect
 from daemon.ledger.tables import metadata
 from registry.tables import metadata as registry_metadata
-from tests.postgres_server import PostgresServer
+from tests.servers.postgres_server import PostgresServer
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

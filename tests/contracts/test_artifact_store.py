@@ -23,7 +23,7 @@ from registry.manifest import (
     UnlistedFile,
     WrongDigest,
 )
-from tests.factories_registry import an_artifact, v
+from tests.factories.registry import an_artifact, v
 
 WEIGHTS = "adapter_model.safetensors"
 

@@ -7,9 +7,9 @@ import pytest
 from daemon.domain.streams import IntakeMustHalt, OffsetLost, RawRecord, Start, TopicPartition, TopicRecreated
 from daemon.kafka import KafkaSource, check_broker, create_topic, topic_exists, topic_partitions
 from daemon.kafka.settings import KafkaSettings
-from tests.brokers import BROKERS, Ability, Cluster, running
-from tests.helpers import eventually
-from tests.reading import Ledger, Member, fill, nothing_of_the_client_left
+from tests.servers.brokers import BROKERS, Ability, Cluster, running
+from tests.support.helpers import eventually
+from tests.support.reading import Ledger, Member, fill, nothing_of_the_client_left
 
 
 @pytest.fixture(scope="module", params=BROKERS)

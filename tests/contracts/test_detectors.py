@@ -8,7 +8,7 @@ from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
-from tests.factories_ledger import NOW, a_batch, talks
+from tests.factories.ledger import NOW, a_batch, talks
 
 SEEN = StoredDetector(reference_id=1, seq=12, state={"count": 2}, at=NOW)
 

@@ -17,9 +17,9 @@ from daemon.intake.router import Sorter
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.telemetry.metrics import Metrics
-from tests.factories_intake import NOW, a_record, as_bytes
-from tests.factories_ledger import TOPIC
-from tests.hostile import values
+from tests.factories.intake import NOW, a_record, as_bytes
+from tests.factories.ledger import TOPIC
+from tests.support.hostile import values
 
 
 class Intake:

@@ -10,8 +10,8 @@ from learners.errors import BadAdapter, BadRequest, Cancelled, Diverged
 from learners.training.checkpoint import partial_folder
 from learners.training.methods import METHODS, Learner
 from learners.types import Progress
-from tests.factories_learners import a_conversation, a_request, quick_settings, some_conversations
-from tests.tiny_model import make_tiny_model
+from tests.factories.learners import a_conversation, a_request, quick_settings, some_conversations
+from tests.support.tiny_model import make_tiny_model
 
 
 @pytest.fixture(params=sorted(METHODS))

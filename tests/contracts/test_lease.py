@@ -13,9 +13,9 @@ from daemon.ledger.lease import Lease, lease_of
 from daemon.ledger.trainings import TrainingLedger
 from registry.sql import SqlStore
 from registry.tables import versions
-from tests.factories_ledger import NOW
-from tests.factories_registry import LINE, a_version
-from tests.faults import Fault, Kind, watched
+from tests.factories.ledger import NOW
+from tests.factories.registry import LINE, a_version
+from tests.support.faults import Fault, Kind, watched
 
 TTL_S = 15.0
 ELSEWHERE = Holder(host="elsewhere", machine="another boot", pid=1, started=0.0)

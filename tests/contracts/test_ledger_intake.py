@@ -12,7 +12,7 @@ from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.windows import WindowLedger
-from tests.factories_ledger import NOW, TOPIC, a_batch, a_dead_letter, a_feedback, a_talk, talks
+from tests.factories.ledger import NOW, TOPIC, a_batch, a_dead_letter, a_feedback, a_talk, talks
 
 
 @pytest.fixture

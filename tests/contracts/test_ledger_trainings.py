@@ -4,7 +4,7 @@ from sqlalchemy import Engine
 from daemon.domain.facts import Action, Decision, Run, RunState, Trigger
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.trainings import TrainingLedger
-from tests.factories_ledger import NOW, a_batch, talks
+from tests.factories.ledger import NOW, a_batch, talks
 
 
 @pytest.fixture

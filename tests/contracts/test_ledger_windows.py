@@ -13,7 +13,7 @@ from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.tables import windows as table
 from daemon.ledger.windows import VerdictRow, WindowLedger
-from tests.factories_ledger import NOW, TOPIC, a_batch, a_talk, talks
+from tests.factories.ledger import NOW, TOPIC, a_batch, a_talk, talks
 
 
 @pytest.fixture

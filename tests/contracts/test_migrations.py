@@ -28,7 +28,7 @@ from daemon.ledger.trainings import TrainingLedger
 from registry.names import VersionName
 from registry.sql import SqlStore
 from registry.tables import metadata as registry_metadata
-from tests.factories_ledger import NOW, TOPIC, a_talk
+from tests.factories.ledger import NOW, TOPIC, a_talk
 
 Opener: TypeAlias = Callable[[str], Engine]
 SOON, LATER = NOW + timedelta(hours=1), NOW + timedelta(hours=2)

@@ -12,7 +12,7 @@ from monitors.types import Finding, Monitor, Sample
 from monitors.window.columns import ColumnsMonitor
 from monitors.window.mmd import TextDiscrepancyMonitor
 from monitors.window.text_domain import TextDomainMonitor
-from tests.factories_monitors import a_reference, a_sample, a_window, made_of
+from tests.factories.monitors import a_reference, a_sample, a_window, made_of
 
 COOKING = ["bake", "flour", "oven", "butter", "sugar", "whisk", "dough", "yeast", "salt", "pan"]
 BANKING = [

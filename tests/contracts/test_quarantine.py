@@ -11,7 +11,7 @@ from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.dead_letter_ceiling import Ceiling
 from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.intake import IntakeLedger
-from tests.factories_ledger import NOW, a_batch, a_talk
+from tests.factories.ledger import NOW, a_batch, a_talk
 
 LIMIT = BurstLimit(conversations=3, within=timedelta(hours=1))
 

@@ -17,7 +17,7 @@ from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger, TooFewConversations
 from daemon.ledger.windows import VerdictRow, WindowLedger
 from daemon.retention.conversations import ConversationRetention, Keep
-from tests.factories_ledger import NOW, a_batch, a_talk, spread, talks
+from tests.factories.ledger import NOW, a_batch, a_talk, spread, talks
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from daemon.ledger.reports import NewReport, ReportLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
 from daemon.retention.conversations import ConversationRetention, Keep
 from daemon.retention.history import HistoryRetention, KeepHistory
-from tests.factories_ledger import NOW, a_batch, a_talk
+from tests.factories.ledger import NOW, a_batch, a_talk
 
 REFERENCE, WINDOW = 10, 20
 

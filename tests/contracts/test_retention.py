@@ -36,7 +36,7 @@ from daemon.ledger.windows import VerdictRow, WindowLedger
 from daemon.retention.conversations import ConversationRetention, Keep
 from daemon.retention.history import HistoryRetention, HistoryTable, KeepHistory
 from monitors.types import Outcome
-from tests.factories_ledger import NOW, a_batch, a_dead_letter, a_feedback, a_talk
+from tests.factories.ledger import NOW, a_batch, a_dead_letter, a_feedback, a_talk
 
 Read: TypeAlias = Callable[..., None]
 KEEP = Keep(conversations=30, sample=10)

@@ -23,7 +23,7 @@ from daemon.ledger.tables import losses, opinions
 from daemon.ledger.trainings import TrainingLedger
 from daemon.retention.conversations import ConversationRetention, Keep
 from daemon.retention.history import HistoryRetention, KeepHistory
-from tests.factories_ledger import NOW, a_batch, a_feedback, a_talk, talks
+from tests.factories.ledger import NOW, a_batch, a_feedback, a_talk, talks
 
 LATER = NOW + timedelta(hours=1)
 DAY = timedelta(days=1)

@@ -17,9 +17,9 @@ from registry.sql import SqlStore
 from registry.store import Conflict, Store, VersionExists, VersionNotFound
 from registry.tables import metadata, promotions, versions
 from registry.types import GateVerdict, Promotion
-from tests.factories_registry import LINE, NOW, a_history, a_report, a_step, a_version, v
-from tests.fakes_registry import MemoryStore
-from tests.postgres_server import PostgresServer
+from tests.factories.registry import LINE, NOW, a_history, a_report, a_step, a_version, v
+from tests.fakes.registry import MemoryStore
+from tests.servers.postgres_server import PostgresServer
 
 
 @contextmanager

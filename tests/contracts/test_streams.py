@@ -10,8 +10,8 @@ import pytest
 from daemon.domain.streams import RawRecord, RecordSink, RecordSource, Start, StartOffsets, TopicPartition
 from daemon.kafka import KafkaSink, KafkaSource
 from daemon.kafka.settings import KafkaSettings
-from tests.brokers import BROKERS, Cluster, running
-from tests.fakes_kafka import FakeBroker, FakeSink, FakeSource
+from tests.fakes.kafka import FakeBroker, FakeSink, FakeSource
+from tests.servers.brokers import BROKERS, Cluster, running
 
 PARTITIONS = 2
 

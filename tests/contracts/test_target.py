@@ -9,7 +9,7 @@ import pytest
 
 from registry.directory_target import BadPointer, DirectoryTarget
 from registry.targets import Target
-from tests.factories_registry import NOW, a_version, v
+from tests.factories.registry import NOW, a_version, v
 
 TARGETS: dict[str, Callable[[Path], Target]] = {
     "directory": lambda folder: DirectoryTarget(folder / "目标" / "live")

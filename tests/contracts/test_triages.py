@@ -13,7 +13,7 @@ from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
 from monitors.types import Outcome
-from tests.factories_ledger import NOW, a_batch, a_talk
+from tests.factories.ledger import NOW, a_batch, a_talk
 
 FOUND = Triage(
     window=1, reference_id=1, since_seq=11, version="chat-v0", outcome=Outcome.CANT_HELP, reason="figures change",

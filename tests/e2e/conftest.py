@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from daemon.demo.broker import LocalBroker
 from daemon.ledger.database import connect
-from tests.postgres_server import PostgresServer
+from tests.servers.postgres_server import PostgresServer
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +23,7 @@ def broker() -> Iterator[LocalBroker]:
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Made in a process of its own, so that no torch stays in this one."""
     folder = tmp_path_factory.mktemp("models") / "tiny"
-    code = f"from pathlib import Path; from tests.tiny_model import make_tiny_model; make_tiny_model(Path({str(folder)!r}))"
+    code = f"from pathlib import Path; from tests.support.tiny_model import make_tiny_model; make_tiny_model(Path({str(folder)!r}))"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
     return folder
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.helpers import eventually
+from tests.support.helpers import eventually
 
 
 class DaemonProcess:

@@ -6,8 +6,8 @@ from daemon.intake.replay import encode_record
 from daemon.kafka import KafkaSink
 from tests.e2e.regimes import small_talk
 from tests.e2e.stream import Stream
-from tests.helpers import eventually
-from tests.settled import SettledWrites
+from tests.support.helpers import eventually
+from tests.support.settled import SettledWrites
 
 _MANY = 100_000
 _AT_ONCE = 5

@@ -13,14 +13,14 @@ from daemon.domain.facts import SeqRange
 from daemon.intake.replay import encode_record
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.database import connect
-from tests.compressed import send_compressed
 from tests.e2e.load import Load
 from tests.e2e.regimes import small_talk
 from tests.e2e.stream import Stream
 from tests.e2e.test_closed_loop import a_daemon
-from tests.helpers import eventually
-from tests.s3_server import running_s3
-from tests.tcp_proxy import TcpProxy
+from tests.servers.s3_server import running_s3
+from tests.servers.tcp_proxy import TcpProxy
+from tests.support.compressed import send_compressed
+from tests.support.helpers import eventually
 
 pytestmark = [
     pytest.mark.usefixtures("clients_are_gone"),

@@ -14,7 +14,7 @@ from daemon.intake.replay import encode_record
 from tests.e2e.daemon_process import DaemonProcess, free_port
 from tests.e2e.regimes import shop_questions, small_talk
 from tests.e2e.stream import Address, Stream
-from tests.helpers import eventually
+from tests.support.helpers import eventually
 
 pytestmark = pytest.mark.timeout(240)
 

@@ -20,7 +20,7 @@ from tests.e2e.daemon_process import DaemonProcess
 from tests.e2e.regimes import small_talk
 from tests.e2e.stream import Stream
 from tests.e2e.test_closed_loop import a_daemon
-from tests.helpers import eventually
+from tests.support.helpers import eventually
 
 CYCLES = int(os.environ.get("RETUNED_KILL_CYCLES", "20"))
 EACH = 30  # conversations sent in a cycle

@@ -18,7 +18,7 @@ from tests.e2e.daemon_process import DaemonProcess
 from tests.e2e.load import Load
 from tests.e2e.stream import Stream
 from tests.e2e.test_replicas import SIZE, a_replica
-from tests.helpers import eventually
+from tests.support.helpers import eventually
 
 pytestmark = pytest.mark.timeout(240)
 

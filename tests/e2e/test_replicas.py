@@ -23,7 +23,7 @@ from daemon.ledger.windows import WindowLedger
 from tests.e2e.daemon_process import DaemonProcess, free_port
 from tests.e2e.regimes import small_talk
 from tests.e2e.stream import Stream
-from tests.helpers import eventually
+from tests.support.helpers import eventually
 
 pytestmark = pytest.mark.timeout(180)
 

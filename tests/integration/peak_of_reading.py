@@ -7,8 +7,8 @@ from pathlib import Path
 
 from daemon.domain.streams import IntakeMustHalt
 from daemon.kafka import KafkaSource
-from tests.factories_intake import kafka_settings
-from tests.helpers import eventually
+from tests.factories.intake import kafka_settings
+from tests.support.helpers import eventually
 
 
 def _peak_bytes() -> int:

@@ -10,7 +10,7 @@ from monitors.bench.streams import Kind, Length, make
 from monitors.bench.trials import Trial, alarms_of, run
 from monitors.bench.vectors import embed
 from monitors.types import Sample
-from tests.factories_bench import a_world
+from tests.factories.bench import a_world
 
 FIELD = contenders()
 

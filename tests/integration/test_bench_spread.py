@@ -10,8 +10,8 @@ from monitors.bench.journal import Journal
 from monitors.bench.plan import Design
 from monitors.bench.trials import Outcome
 from monitors.parent_death import end_with_parent
-from tests.factories_bench import TINY, a_world
-from tests.orphans import ends_with_its_parent
+from tests.factories.bench import TINY, a_world
+from tests.support.orphans import ends_with_its_parent
 
 
 def measured(

@@ -10,7 +10,7 @@ from daemon.demo import broker as broker_module
 from daemon.demo.broker import LocalBroker, LocalBrokerError, LocalBrokerMissing
 from daemon.domain.streams import BrokerUnreachable
 from daemon.kafka import check_broker
-from tests.factories_intake import kafka_settings
+from tests.factories.intake import kafka_settings
 
 # The client forgets to close the socket of a connection that was refused; the collector does it.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")

@@ -11,9 +11,11 @@ from daemon.demo.broker import LocalBroker
 from daemon.domain.streams import BrokerUnreachable, FetchStalled, RawRecord, TopicPartition
 from daemon.kafka import KafkaSink, KafkaSource, check_broker, create_topic, topic_exists, topic_partitions
 from daemon.kafka.settings import KafkaSettings
-from tests.compressed import send_apart
-from tests.factories_intake import kafka_settings
-from tests.reading import (
+from tests.factories.intake import kafka_settings
+from tests.servers.s3_server import running_s3
+from tests.servers.tcp_proxy import TcpProxy
+from tests.support.compressed import send_apart
+from tests.support.reading import (
     Ledger,
     fill,
     polled,
@@ -23,9 +25,7 @@ from tests.reading import (
     took,
     wait_until,
 )
-from tests.s3_server import running_s3
-from tests.settled import SettledWrites
-from tests.tcp_proxy import TcpProxy
+from tests.support.settled import SettledWrites
 
 # The client forgets to close the socket of a connection that was refused; the collector does it.
 pytestmark = [

@@ -8,11 +8,11 @@ import pytest
 
 from monitors.sequential.edetector import EDetector
 from monitors.types import Aspect, Sample
-from tests.devices import DEVICE
-from tests.factories_cli import type_to
-from tests.factories_daemon import Line, a_line
-from tests.factories_ledger import a_batch, a_talk
-from tests.tiny_encoder import make_tiny_encoder
+from tests.factories.cli import type_to
+from tests.factories.daemon import Line, a_line
+from tests.factories.ledger import a_batch, a_talk
+from tests.support.devices import DEVICE
+from tests.support.tiny_encoder import make_tiny_encoder
 
 TRIED = ("drift", "calibrate", "--conversations", "1000", "--within", "50", "--changes", "1", "--json")
 

@@ -10,8 +10,8 @@ from learners.encoding.chat import ChatEncoder, Encoded, Skipped
 from learners.errors import BadRequest, UnusableModel
 from learners.models.loading import load_tokenizer
 from learners.types import Message, Role
-from tests.factories_learners import a_conversation
-from tests.tiny_model import CHAT_TEMPLATE, make_tiny_model
+from tests.factories.learners import a_conversation
+from tests.support.tiny_model import CHAT_TEMPLATE, make_tiny_model
 
 START, END = "<|im_start|>", "<|im_end|>"
 LLAMA_3 = (

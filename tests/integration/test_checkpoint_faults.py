@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from learners.training.checkpoint import Position, load_checkpoint, save_checkpoint
-from tests.faults import KILLED, Fault, Kind, watched
+from tests.support.faults import KILLED, Fault, Kind, watched
 
 MOMENTS = [
     ("checkpoint.sync", "before", 1),
@@ -48,7 +48,7 @@ def test_a_trainer_killed_there_leaves_the_old_checkpoint_or_the_new_one(
 
     # A process of its own: torch does not survive a fork.
     program = (
-        "import sys; from pathlib import Path; from tests.faults import Fault, watched; "
+        "import sys; from pathlib import Path; from tests.support.faults import Fault, watched; "
         "from tests.integration.test_checkpoint_faults import saved\n"
         "with watched(Fault(sys.argv[1], sys.argv[2], 'killed')): saved(Path(sys.argv[3]), 2)"
     )

@@ -16,8 +16,8 @@ from daemon.intake.router import Sorter
 from daemon.kafka import KafkaSink, create_topic, fetch_records, topic_partitions
 from daemon.runtime.kafka_settings import kafka_settings
 from daemon.telemetry.metrics import Metrics
-from tests.factories_cli import type_to, typed
-from tests.factories_daemon import LINE, Line, a_line, line_settings
+from tests.factories.cli import type_to, typed
+from tests.factories.daemon import LINE, Line, a_line, line_settings
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 

@@ -11,9 +11,9 @@ from daemon.demo.broker import LocalBroker
 from daemon.domain.streams import BatchTooLarge, TopicPartition
 from daemon.kafka import create_topic, fetch_records
 from daemon.kafka.settings import KafkaSettings
-from tests.compressed import send_apart, send_compressed
-from tests.factories_intake import kafka_settings
-from tests.reading import fill, polled, source_of, wait_until
+from tests.factories.intake import kafka_settings
+from tests.support.compressed import send_apart, send_compressed
+from tests.support.reading import fill, polled, source_of, wait_until
 
 pytestmark = pytest.mark.usefixtures("clients_are_gone")
 

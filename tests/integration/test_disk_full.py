@@ -11,8 +11,8 @@ from daemon.domain.errors import LedgerError
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.database import open_ledger, reader
 from daemon.ledger.intake import IntakeLedger
-from tests.factories_ledger import TOPIC, a_batch, talks
-from tests.helpers import missing, required_program
+from tests.factories.ledger import TOPIC, a_batch, talks
+from tests.support.helpers import missing, required_program
 
 BATCH = 200
 

@@ -10,8 +10,8 @@ import pytest
 
 from learners.embedding.process import EmbedderProcess
 from learners.errors import ChildDied, UnusableModel
-from tests.devices import DEVICE
-from tests.tiny_encoder import make_tiny_encoder
+from tests.support.devices import DEVICE
+from tests.support.tiny_encoder import make_tiny_encoder
 
 SECONDS = 300
 TEXTS = ["where is my parcel?", "退款政策是什么", "", "where is my parcel?", "x" * 5_000, "👍"]

@@ -52,9 +52,9 @@ from registry.directory_target import DirectoryTarget
 from registry.names import VersionName
 from registry.sql import SqlStore
 from registry.transitions import promote
-from tests.factories_daemon import a_gate_report
-from tests.factories_ledger import NOW, TOPIC, a_batch, a_dead_letter, a_feedback, a_talk, spread
-from tests.faults import KILLED, Fault, Kind, steps_of_the_program, watched
+from tests.factories.daemon import a_gate_report
+from tests.factories.ledger import NOW, TOPIC, a_batch, a_dead_letter, a_feedback, a_talk, spread
+from tests.support.faults import KILLED, Fault, Kind, steps_of_the_program, watched
 
 LINE = "chat"
 V1 = VersionName(LINE, 1)

@@ -10,9 +10,9 @@ import pytest
 from monitors.judge_process import JudgeDied, JudgeProcess
 from monitors.suite import Judgement, MonitorSettings
 from monitors.types import Finding, Reference, Window
-from tests.factories_monitors import a_reference, a_window, made_of
-from tests.helpers import eventually
-from tests.orphans import ends_with_its_parent
+from tests.factories.monitors import a_reference, a_window, made_of
+from tests.support.helpers import eventually
+from tests.support.orphans import ends_with_its_parent
 
 SETTINGS = MonitorSettings(monitors=("mmd",), alarmed=True)
 

@@ -15,8 +15,8 @@ from daemon.kafka import (
     create_topic,
 )
 from daemon.kafka.settings import KafkaSettings
-from tests.factories_intake import kafka_settings
-from tests.reading import (
+from tests.factories.intake import kafka_settings
+from tests.support.reading import (
     fill,
     polled,
     records_of,

@@ -12,8 +12,8 @@ import pytest
 from daemon.http.health import Health
 from daemon.http.server import HttpServer
 from daemon.telemetry.metrics import Metrics
-from tests.factories_metrics import busy_metrics
-from tests.helpers import eventually, required_program
+from tests.factories.metrics import busy_metrics
+from tests.support.helpers import eventually, required_program
 
 REMEDY = "install it: apt-get install --no-install-recommends prometheus"
 

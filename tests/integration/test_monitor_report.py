@@ -12,7 +12,7 @@ from monitors.window.columns import ColumnsMonitor, descriptor_columns
 from monitors.window.engine import run
 from monitors.window.mmd import TextDiscrepancyMonitor
 from monitors.window.text_discrepancy import text_columns
-from tests.factories_monitors import a_reference, a_sample, a_window, made_of
+from tests.factories.monitors import a_reference, a_sample, a_window, made_of
 
 TEA, BANK = ["tea", "leaf", "pot", "cup"], ["loan", "fee", "bank", "card"]
 

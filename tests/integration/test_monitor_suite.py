@@ -10,7 +10,7 @@ from monitors import suite
 from monitors.errors import InvalidSettings
 from monitors.suite import MonitorSettings, judge
 from monitors.types import Finding, Monitor, Reference, Sample, Verdict, Window
-from tests.factories_monitors import a_reference, a_window, made_of
+from tests.factories.monitors import a_reference, a_window, made_of
 
 TEA, BANK = ["tea", "leaf", "pot", "cup"], ["loan", "fee", "bank", "card"]
 

@@ -11,7 +11,7 @@ import pytest
 from monitors.explanation.explain import explain
 from monitors.types import Finding, Reference, Sample, Verdict, Window
 from monitors.window.mmd import TextDiscrepancyMonitor
-from tests.factories_monitors import a_reference, a_window, chit_chat, questions
+from tests.factories.monitors import a_reference, a_window, chit_chat, questions
 
 REFERENCE, WINDOW = 500, 100
 

@@ -12,8 +12,8 @@ from learners.models.attention import PACKED, attention_for
 from learners.models.loading import load_base
 from learners.training.loss import token_losses
 from learners.training.schedule import learning_rate, plan_steps
-from tests.devices import DEVICE
-from tests.tiny_model import make_tiny_model
+from tests.support.devices import DEVICE
+from tests.support.tiny_model import make_tiny_model
 
 CPU, HERE = torch.device("cpu"), torch.device(DEVICE)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from daemon.demo.broker import LocalBroker
 from daemon.kafka.admin import cluster_admin
-from tests.brokers import REAL
-from tests.factories_intake import kafka_settings
+from tests.factories.intake import kafka_settings
+from tests.servers.brokers import REAL
 
 ROOT = Path(__file__).parents[2]
 SUITES = ("tests/contracts/test_streams.py", "tests/contracts/test_brokers.py")

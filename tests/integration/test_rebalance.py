@@ -25,9 +25,9 @@ from daemon.ledger.database import connect
 from daemon.ledger.halts import HaltLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.telemetry.metrics import Metrics
-from tests.factories_intake import a_record, as_bytes, kafka_settings
-from tests.factories_ledger import NOW, a_ledger
-from tests.reading import fill, wait_until
+from tests.factories.intake import a_record, as_bytes, kafka_settings
+from tests.factories.ledger import NOW, a_ledger
+from tests.support.reading import fill, wait_until
 
 pytestmark = pytest.mark.usefixtures("clients_are_gone")
 

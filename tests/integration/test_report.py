@@ -14,8 +14,8 @@ from monitors.explanation.explain import explain
 from monitors.explanation.report import packed_report
 from monitors.suite import MONITORS, MonitorSettings, build, judge
 from monitors.types import Explanation, Finding, Reference, Sample, Verdict, Window
-from tests.factories_monitors import a_reference, a_sample, a_window, made_of
-from tests.helpers import missing
+from tests.factories.monitors import a_reference, a_sample, a_window, made_of
+from tests.support.helpers import missing
 
 TEA, BANK = ["tea", "leaf", "pot", "cup"], ["loan", "fee", "bank", "card"]
 HOSTILE = "<script>document.title='owned'</script> {{7*7}} {% raw %} </script>\n    </head> \"quoted\" <!-- 'single' & 退款 🎉"

@@ -13,11 +13,11 @@ from daemon.domain.streams import BrokerUnreachable
 from daemon.kafka import KafkaSink, KafkaSource, check_broker, create_topic
 from daemon.kafka.settings import KafkaSettings
 from daemon.runtime.kafka_settings import kafka_settings
-from tests.factories_daemon import line_settings
-from tests.helpers import eventually
-from tests.proxy import Proxy
-from tests.sasl import SaslGate
-from tests.tls import Pem, ending_tls
+from tests.factories.daemon import line_settings
+from tests.servers.proxy import Proxy
+from tests.servers.sasl import SaslGate
+from tests.servers.tls import Pem, ending_tls
+from tests.support.helpers import eventually
 
 # The client forgets to close the socket of a connection that was refused; the collector does it.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")

@@ -12,10 +12,10 @@ from learners.errors import BadAdapter, BadRequest, ChildDied, NameTaken, Unknow
 from learners.scoring.process import ScorerProcess
 from learners.training.train import train_lora
 from learners.types import Message
-from tests.devices import DEVICE
-from tests.factories_learners import a_conversation, a_request, quick_settings, some_conversations
-from tests.orphans import ends_with_its_parent
-from tests.tiny_model import make_tiny_model
+from tests.factories.learners import a_conversation, a_request, quick_settings, some_conversations
+from tests.support.devices import DEVICE
+from tests.support.orphans import ends_with_its_parent
+from tests.support.tiny_model import make_tiny_model
 
 SECONDS = 60
 

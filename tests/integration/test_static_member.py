@@ -6,8 +6,8 @@ import time
 
 from daemon.demo.broker import LocalBroker
 from daemon.kafka import create_topic
-from tests.factories_intake import kafka_settings
-from tests.reading import fill
+from tests.factories.intake import kafka_settings
+from tests.support.reading import fill
 
 SESSION_MS = 8_000
 

@@ -16,12 +16,12 @@ from daemon.demo.broker import LocalBroker
 from daemon.domain.streams import BrokerUnreachable, TopicPartition
 from daemon.kafka import KafkaSink, KafkaSource, check_broker, create_topic, fetch_records
 from daemon.kafka.settings import KafkaSettings
-from tests.factories_cli import typed
-from tests.factories_daemon import line_settings
-from tests.factories_intake import kafka_settings
-from tests.helpers import eventually
-from tests.proxy import Proxy, Serve
-from tests.tls import Pem, ending_tls
+from tests.factories.cli import typed
+from tests.factories.daemon import line_settings
+from tests.factories.intake import kafka_settings
+from tests.servers.proxy import Proxy, Serve
+from tests.servers.tls import Pem, ending_tls
+from tests.support.helpers import eventually
 
 # The client forgets to close the socket of a connection that was refused, or that it gives up; the collector does it.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <(socket|daemon):ResourceWarning")

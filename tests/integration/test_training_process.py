@@ -17,8 +17,8 @@ from learners.training.checkpoint import partial_folder
 from learners.training.process import TrainingProcess
 from learners.training.train_worker import CANCELLED, FAILED
 from learners.types import Event, Failure, Progress, RunResult, TrainRequest
-from tests.factories_learners import a_request, quick_settings
-from tests.tiny_model import make_tiny_model
+from tests.factories.learners import a_request, quick_settings
+from tests.support.tiny_model import make_tiny_model
 
 SECONDS = 60
 Start = Callable[[TrainRequest], TrainingProcess]

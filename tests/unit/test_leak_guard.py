@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import eventually, missing
+from tests.support.helpers import eventually, missing
 
 CONFTEST = Path(__file__).parents[1] / "conftest.py"
 LEAKS = """

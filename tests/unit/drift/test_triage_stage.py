@@ -1,0 +1,363 @@
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from daemon.domain.conversation import Conversation, Feedback, Message
+from daemon.domain.facts import (
+    Action,
+    Decision,
+    NewConversation,
+    SeqRange,
+    StoredConversation,
+    Triage,
+    Trigger,
+)
+from daemon.drift.triage_stage import TriagingStage
+from daemon.ledger.conversations import ConversationLedger
+from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
+from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.references import ReferenceLedger
+from daemon.ledger.signals import SignalLedger
+from daemon.ledger.trainings import TrainingLedger
+from daemon.ledger.triages import TriageLedger
+from daemon.ledger.windows import VerdictRow, WindowLedger
+from daemon.telemetry.metrics import Metrics
+from learners.errors import BadAdapter, ChildDied
+from learners.types import Surprisals
+from monitors.types import Outcome
+from registry.types import Version
+from tests.factories.ledger import NOW, a_batch, a_feedback, a_ledger, a_talk
+from tests.factories.registry import a_version
+
+LIVE = a_version(0, line="chat")
+KNOWN, UNKNOWN = 0.05, 4.0  # nats a token
+
+
+class FakeScorer:
+    """Is as surprised as it is told by whatever comes after the change; its tokens are words of a small vocabulary."""
+
+    def __init__(self) -> None:
+        self.ready = True
+        self.surprise = KNOWN
+        self.change_from = 61
+        self.silent = False
+        self.errors: list[Exception] = []
+        self.asked: list[int] = []
+        self.replaced = 0
+
+    def surprisals(self, version: Version, talks: Sequence[StoredConversation]) -> Future[list[Surprisals]]:
+        future: Future[list[Surprisals]] = Future()
+        self.asked.append(len(talks))
+        if self.errors:
+            future.set_exception(self.errors.pop(0))
+        elif not self.silent:
+            future.set_result([self._one(talk) for talk in talks])
+        return future
+
+    def failed(self, error: Exception) -> None:
+        self.replaced += 1
+
+    def _one(self, talk: StoredConversation) -> Surprisals:
+        new = talk.seq >= self.change_from
+        tokens = np.random.default_rng(talk.seq).integers(100 if new else 0, 130 if new else 30, 20)
+        nats = (self.surprise if new else KNOWN) + 0.001 * (talk.seq % 5)
+        return Surprisals(id=str(talk.seq), tokens=tuple(map(int, tokens)), nats=(nats,) * 20)
+
+
+class World:
+    """A reference of 60, then two windows of 40: the first raised an alarm, the second has confirmed it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.engine = a_ledger(folder)
+        self.windows = WindowLedger(self.engine)
+        self.detectors = DetectorLedger(self.engine)
+        self.trainings = TrainingLedger(self.engine)
+        self.triages = TriageLedger(self.engine)
+        self.references = ReferenceLedger(self.engine)
+        self.scorer = FakeScorer()
+        self.metrics = Metrics()
+        self.now = NOW
+        self.busy = False
+        self.live: Version | None = LIVE
+        self.learned_until = 0
+        self.stage = self.start()
+        self.references.start("chat-v0", size=60, after_seq=0, now=NOW)
+        self.read([a_talk(n) for n in range(60)])
+
+    def start(self) -> TriagingStage:
+        """A new process on the same ledger."""
+        return TriagingStage(
+            self.windows, ConversationLedger(self.engine), SignalLedger(self.engine), self.references,
+            self.triages, self.scorer, live=lambda: self.live, learned_until=lambda: self.learned_until,
+            busy=lambda: self.busy, reference_days=0, metrics=self.metrics, clock=lambda: self.now,
+        )  # fmt: skip
+
+    def read(self, talks: Sequence[NewConversation]) -> None:
+        IntakeLedger(self.engine, window_size=40).record(a_batch(talks))
+
+    def change(self, talks: Sequence[NewConversation] | None = None, *, leading: str = "input") -> None:
+        """The stream changes, and a fresh window says so too."""
+        self.read(talks or [a_talk(n) for n in range(60, 140)])
+        evidence = {"reply": 2.0, leading: 9e4}
+        raised = RaisedAlarm(seq=80, since_seq=61, evidence=evidence, at=NOW)
+        self.detectors.raise_alarm(StoredDetector(reference_id=1, seq=80, state={}, at=NOW), raised)
+        self.judge("e_detector", {f"evidence_{aspect}": wealth for aspect, wealth in evidence.items()})
+        self.judge("mmd")
+
+    def judge(self, monitor: str, numbers: Mapping[str, float] | None = None) -> None:
+        window, reference = self.windows.next_to_judge(), self.windows.reference()
+        assert window is not None
+        assert reference is not None
+        row = VerdictRow(
+            window=window.number, monitor=monitor, finding="drift", score=1, threshold=1, reason="so", triggers=True,
+            numbers=numbers or {},
+        )  # fmt: skip
+        self.windows.record_judgement(
+            window, [row], finding="drift", reference_id=reference.id, explanation=None, now=self.now
+        )
+
+    def turn(self, times: int = 80) -> None:
+        for _ in range(times):
+            self.stage.step()
+
+    def decide(self) -> None:
+        """What the deciding stage writes."""
+        decision = Decision(at=self.now, trigger=Trigger.DRIFT, action=Action.NONE, reason="so", since_seq=61)
+        self.trainings.decide(decision, triage=self.found)
+
+    @property
+    def found(self) -> Triage:
+        (triage,) = self.triages.newest(9)
+        return triage
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def says(offset: int, question: str, answer: str, *, thumb: str | None = None) -> NewConversation:
+    """A conversation with these words."""
+    talk = a_talk(offset)
+    messages = (Message(role="user", content=question), Message(role="assistant", content=answer))
+    feedback = None if thumb is None else Feedback(thumb="up" if thumb == "up" else "down")
+    conversation = Conversation(
+        conversation_id=f"c{offset}", at=NOW, messages=messages, feedback=feedback, model_version="chat-v0" if thumb else None
+    )  # fmt: skip
+    return replace(talk, conversation=conversation)
+
+
+def test_without_a_confirmed_alarm_nothing_is_scored(world: World) -> None:
+    world.read([a_talk(n) for n in range(60, 140)])
+    world.judge("e_detector")
+
+    world.turn()
+
+    assert world.scorer.asked == []
+    assert world.triages.newest(9) == []
+
+
+def test_what_the_live_version_knows_well_is_harmless(world: World) -> None:
+    world.change()
+
+    world.turn()
+
+    assert world.found.outcome is Outcome.IGNORE
+    assert (world.found.window, world.found.since_seq, world.found.version) == (1, 61, "chat-v0")
+    assert world.found.numbers["lesson_upper"] < 0.1
+    assert 'retuned_triages_total{outcome="ignore"} 1.0' in world.metrics.exposition("")[1].decode()
+
+
+def test_what_it_does_not_know_is_to_be_trained(world: World) -> None:
+    world.scorer.surprise = UNKNOWN
+    world.change()
+
+    world.turn()
+
+    assert world.found.outcome is Outcome.TRAIN
+    assert "it hurts: loss" in world.found.reason
+    assert "there is something to learn" in world.found.reason
+
+
+def test_an_alarm_is_looked_into_once(world: World) -> None:
+    world.change()
+    world.turn()
+    asked = len(world.scorer.asked)
+    world.stage = world.start()
+
+    world.turn()
+
+    assert len(world.scorer.asked) == asked
+    assert len(world.triages.newest(9)) == 1
+
+
+def test_conversations_go_to_the_scorer_a_few_at_a_time_and_not_beside_a_gate(world: World) -> None:
+    world.change()
+    world.turn(6)
+    before = len(world.scorer.asked)
+
+    world.busy = True
+    world.turn()
+    assert len(world.scorer.asked) == before
+    world.busy = False
+    world.turn()
+
+    assert max(world.scorer.asked) == 8
+    assert world.found.outcome is Outcome.IGNORE
+
+
+def test_a_scorer_that_fails_is_replaced_and_asked_again(world: World) -> None:
+    world.scorer.errors = [ChildDied("gone")] * 4
+    world.change()
+
+    world.turn()
+
+    assert world.scorer.replaced == 4
+    assert world.found.outcome is Outcome.IGNORE
+
+
+@pytest.mark.parametrize("errors", [[ChildDied("gone")] * 5, [BadAdapter("no adapter")]])
+def test_where_nothing_can_be_scored_it_is_unclear_and_the_reason_says_so(
+    world: World, errors: list[Exception]
+) -> None:
+    why = str(errors[-1])
+    world.scorer.errors = list(errors)
+    world.change()
+
+    world.turn()
+
+    assert world.found.outcome is Outcome.UNCLEAR
+    assert f"chat-v0 can't be scored: {why}" in world.found.reason
+
+
+@pytest.mark.parametrize("silent", [True, False])
+def test_when_time_is_up_what_is_known_has_to_do(world: World, silent: bool) -> None:
+    world.change()
+    world.turn(5)
+    world.scorer.ready, world.scorer.silent = silent, silent
+
+    world.turn()
+    assert world.triages.newest(9) == []
+    world.now += timedelta(minutes=10)
+    world.turn()
+
+    assert world.found.outcome is Outcome.UNCLEAR
+
+
+def test_its_own_words_tell_nothing_about_a_version(world: World) -> None:
+    world.scorer.surprise = UNKNOWN
+    world.change([says(n, f"question {n}", f"answer {n}", thumb="up") for n in range(60, 140)])
+
+    world.turn()
+
+    assert world.found.outcome is Outcome.UNCLEAR
+    assert "too few conversations" in world.found.reason
+
+
+def test_feedback_that_falls_is_harm_whatever_the_loss(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.read([says(n, f"question {n}", f"answer {n}", thumb="up") for n in range(60, 100)])
+    world.references.start("chat-v0", size=40, after_seq=60, now=NOW)
+    talks = [
+        says(n, f"question {n}", f"answer {n}", thumb="down" if n % 2 else "up") for n in range(100, 180)
+    ]
+    world.read(talks)
+    world.judge("e_detector")
+    world.judge("mmd")
+
+    world.turn()
+
+    assert world.found.outcome is Outcome.TRAIN
+    assert "it hurts: feedback -0.67" in world.found.reason
+
+
+def test_where_users_only_fall_silent_how_they_give_feedback_is_to_be_looked_at(world: World) -> None:
+    spoken = [a_feedback(60 + n, f"c{n}") for n in range(40)]
+    IntakeLedger(world.engine, window_size=40).record(a_batch(feedback=spoken))
+    world.change([a_talk(n) for n in range(100, 180)], leading="feedback_rate")
+
+    world.turn()
+
+    assert world.found.outcome is Outcome.CANT_HELP
+    assert world.found.reason.startswith("training can't help, look at how users give feedback")
+    assert "(loss " in world.found.reason
+
+
+def test_an_alarm_that_stands_by_itself_is_looked_into_once_there_is_something_to_look_at(
+    world: World,
+) -> None:
+    """Replies change within twenty conversations, and twenty tell nothing about harm."""
+    world.read([a_talk(n) for n in range(60, 100)])
+    numbers = {"evidence_reply": 9e4, "evidence_input": 1.0}
+    world.judge("e_detector", numbers)
+    alarm = world.windows.alarm(after_seq=0)
+    assert alarm is not None
+    assert alarm.confirmed
+
+    world.turn()
+    assert world.triages.newest(9) == []
+
+    world.read([a_talk(n) for n in range(100, 140)])
+    world.judge("mmd")
+    world.turn()
+    assert len(world.triages.newest(9)) == 1
+
+
+def test_answers_that_change_are_for_retrieval_and_shown(world: World) -> None:
+    world.change([says(n, "What is the dollar worth today?", f"It is {n}.5 yuan.") for n in range(60, 140)])
+
+    world.turn()
+
+    assert world.found.outcome is Outcome.CANT_HELP
+    assert "belongs into retrieval" in world.found.reason
+    assert world.found.examples == ("c60", "c61", "c62", "c63", "c64")
+
+
+def test_broken_conversations_are_for_the_source(world: World) -> None:
+    world.change([says(n, f"question {n}", f"question {n}") for n in range(60, 140)], leading="defects")
+
+    world.turn()
+
+    assert world.found.outcome is Outcome.CANT_HELP
+    assert "fix the source" in world.found.reason
+    assert world.found.examples == ("c60", "c61", "c62", "c63", "c64")
+
+
+def test_a_harmless_change_becomes_the_reference_once_that_is_decided(world: World) -> None:
+    world.change()
+    world.turn()
+    before = world.windows.reference()
+
+    world.turn()
+    assert world.windows.reference() == before
+    world.decide()
+    world.turn()
+
+    reference = world.windows.reference()
+    assert reference is not None
+    assert (reference.id, reference.version, reference.range) == (2, "chat-v0", SeqRange(first=81, last=140))
+    assert world.windows.alarm(after_seq=0) is None
+
+
+def test_an_alarm_that_training_answered_meanwhile_gets_no_triage(world: World) -> None:
+    world.change()
+    world.turn(4)
+
+    world.learned_until = 140
+    world.turn()
+
+    assert world.triages.newest(9) == []
+
+
+def test_what_the_live_version_may_know_by_heart_is_left_out(world: World) -> None:
+    world.live, world.learned_until = a_version(1, line="chat"), 60
+    world.change()
+
+    world.turn()
+
+    assert world.found.outcome is Outcome.UNCLEAR  # no reference to compare with

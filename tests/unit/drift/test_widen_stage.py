@@ -1,0 +1,214 @@
+"""References that span more and more of the stream's cycle, end to end over the stages that take part."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from daemon.domain.facts import (
+    Action,
+    Decision,
+    NewConversation,
+    ReferenceCause,
+    SeqRange,
+    StoredReference,
+    Triage,
+    Trigger,
+)
+from daemon.domain.reference_span import span_words
+from daemon.drift.detect_stage import WatchingStage
+from daemon.drift.detector_verdicts import alarm_verdict, state_json
+from daemon.drift.judge_stage import JudgingStage
+from daemon.drift.late_signals import Hearing
+from daemon.drift.widen_stage import WideningStage
+from daemon.ledger.conversations import ConversationLedger
+from daemon.ledger.detectors import DetectorLedger, RaisedAlarm
+from daemon.ledger.freezes import FreezeLedger
+from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.references import ReferenceLedger, Stays
+from daemon.ledger.signals import SignalLedger
+from daemon.ledger.trainings import TrainingLedger
+from daemon.ledger.triages import TriageLedger
+from daemon.ledger.windows import VerdictRow, WindowLedger
+from daemon.telemetry.metrics import Metrics
+from monitors.sequential.edetector import DetectorState, EDetector
+from monitors.sequential.wealth import Stake
+from monitors.suite import MonitorSettings
+from monitors.types import Aspect, Outcome, Sample
+from tests.factories.ledger import NOW, a_batch, a_ledger, a_talk, spread
+from tests.unit.test_edetector import SHOP
+from tests.unit.test_edetector import a_talk as a_sample
+from tests.unit.test_stage_judging import FakeJudge
+
+
+class World:
+    """A conversation a quarter of an hour, a reference of forty, windows of twenty, and a week to span."""
+
+    def __init__(self, folder: Path) -> None:
+        self.engine = a_ledger(folder)
+        self.windows = WindowLedger(self.engine)
+        self.references = ReferenceLedger(self.engine)
+        self.detectors = DetectorLedger(self.engine)
+        self.references.start("chat-v0", size=40, after_seq=0, now=NOW)
+        self.judge, self.metrics, self.read = FakeJudge(), Metrics(), 0
+
+        def new(
+            reference: tuple[Sample, ...], block: int, state: DetectorState, recent: dict[int, Sample]
+        ) -> EDetector:
+            return EDetector(reference, cycle_days=7, state=state, recent=recent, block=block)
+
+        talks = ConversationLedger(self.engine)
+        hearing = Hearing(SignalLedger(self.engine), talks, wait=timedelta(days=1), clock=lambda: NOW)
+        self.stages = (
+            WatchingStage(
+                self.windows, talks, self.detectors, hearing, new_detector=new, metrics=self.metrics, clock=lambda: NOW
+            ),
+            JudgingStage(
+                self.windows, talks, self.detectors, self.references, self.judge, learned_until=lambda: 0,
+                model_line="chat", settings=MonitorSettings(cycle_days=7), max_age_s=60, min_size=10,
+                metrics=self.metrics, clock=lambda: NOW,
+            ),
+            WideningStage(self.references, self.windows, days=7, clock=lambda: NOW),
+        )  # fmt: skip
+
+    def talk(self, count: int) -> None:
+        """That many more come, and all stages have their turns."""
+        said = [self._said(n) for n in range(self.read, self.read + count)]
+        IntakeLedger(self.engine, window_size=20).record(a_batch(said))
+        self.read += count
+        for _ in range(3 * count // 20 + 2):
+            for stage in self.stages:
+                stage.step()
+
+    @staticmethod
+    def _said(number: int) -> NewConversation:
+        text = a_sample(number, SHOP).turns[0].content
+        return spread(a_talk(number, user=f"u{number}", text=text, at=NOW + number * timedelta(minutes=15)))
+
+    @property
+    def newest(self) -> StoredReference:
+        reference = self.references.newest()
+        assert reference is not None
+        return reference
+
+    def alarm(self, *, confirmed: bool) -> None:
+        """The next window raises an alarm, and one after it confirms it."""
+        for number, monitor in enumerate(("e_detector", "mmd") if confirmed else ("e_detector",)):
+            window = self.windows.next_to_judge()
+            assert window is not None
+            row = VerdictRow(
+                window=window.number, monitor=monitor, finding="drift", score=2.0, threshold=1.0, reason=str(number),
+                triggers=True,
+            )  # fmt: skip
+            self.windows.record_judgement(
+                window, [row], finding="drift", reference_id=self.newest.id, explanation=None, now=NOW
+            )
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def test_the_first_reference_is_in_use_as_soon_as_it_is_full_and_then_widened(world: World) -> None:
+    world.talk(45)
+    assert (world.newest.id, world.newest.range) == (1, SeqRange(first=1, last=40))
+
+    world.talk(60)
+
+    assert world.newest.cause is ReferenceCause.WIDENED
+    assert world.newest.range == SeqRange(first=1, last=80)
+    assert world.newest.spanned >= timedelta(hours=19)
+    seen = world.detectors.stored(world.newest.id)
+    assert seen is not None
+    assert seen.seq == 105
+    assert seen.state["count"] == 25  # anew, from the end of the wider reference on
+
+
+def test_a_frozen_reference_stays_until_it_is_let_go(world: World) -> None:
+    world.talk(45)
+    FreezeLedger(world.engine).freeze(by="ada", why="the audit", now=NOW)
+    world.talk(60)
+    assert world.newest.id == 1
+
+    FreezeLedger(world.engine).unfreeze(by="ada", now=NOW)
+    world.talk(20)
+
+    assert world.newest.cause is ReferenceCause.WIDENED
+
+
+@pytest.mark.parametrize("confirmed", [False, True])
+def test_while_an_alarm_stands_and_once_it_is_confirmed_nothing_is_taken_in(
+    world: World, confirmed: bool
+) -> None:
+    world.talk(45)
+    IntakeLedger(world.engine, window_size=20).record(
+        a_batch([spread(a_talk(n, at=NOW + n * timedelta(hours=1))) for n in range(45, 85)])
+    )
+    world.alarm(confirmed=confirmed)
+
+    world.stages[2].step()
+
+    assert world.newest.id == 1
+
+
+def test_while_there_is_evidence_for_a_change_nothing_is_taken_in(world: World) -> None:
+    """A wider reference begins without evidence: a weak change would never come to an alarm."""
+    world.talk(45)
+    seen = world.detectors.stored(1)
+    assert seen is not None
+    doubtful = state_json(
+        DetectorState(stakes={Aspect.INPUT: Stake(wealth=900.0), Aspect.REPLY: Stake()}, begins=45)
+    )
+    IntakeLedger(world.engine, window_size=20).record(
+        a_batch([spread(a_talk(n, at=NOW + n * timedelta(hours=1))) for n in range(45, 85)])
+    )
+    world.detectors.keep(replace(seen, state=doubtful))
+    while (window := world.windows.next_to_judge()) is not None:
+        row = VerdictRow(
+            window=window.number, monitor="mmd", finding="stable", score=0.1, threshold=1.0, reason="so", triggers=True
+        )  # fmt: skip
+        world.windows.record_judgement(
+            window, [row], finding="stable", reference_id=1, explanation=None, now=NOW
+        )
+
+    world.stages[2].step()
+    assert world.newest.id == 1
+
+    world.detectors.keep(seen)
+    assert world.references.widen(days=7, now=NOW) is not None
+
+
+def test_what_training_can_t_help_is_never_taken_in_though_its_alarm_is_answered(world: World) -> None:
+    world.talk(45)
+    IntakeLedger(world.engine, window_size=20).record(
+        a_batch([spread(a_talk(n, at=NOW + n * timedelta(hours=1))) for n in range(45, 85)])
+    )
+    world.alarm(confirmed=True)
+    found = Triage(
+        window=1, reference_id=1, since_seq=41, version="chat-v0", outcome=Outcome.CANT_HELP, reason="it is broken",
+        numbers={}, examples=(), at=NOW,
+    )  # fmt: skip
+    TriageLedger(world.engine).record(found)
+    no = Decision(at=NOW, trigger=Trigger.DRIFT, action=Action.NONE, reason="it is broken", since_seq=41)
+    TrainingLedger(world.engine).decide(no, triage=found)
+    assert world.windows.alarm(after_seq=0) is None
+
+    world.stages[2].step()
+
+    assert world.newest.id == 1
+    assert TriageLedger(world.engine).answered(1) == 1
+    assert world.references.stays() is Stays.NOT_HELPED
+
+
+def test_what_it_does_not_know_yet_is_said(world: World) -> None:
+    world.talk(45)
+
+    assert span_words(world.newest, 7) == (
+        "the reference spans 0.4 of 7 days, so it can't tell another time of the day from a change"
+    )
+    assert span_words(world.newest, 0) is None
+    raised = RaisedAlarm(seq=44, since_seq=41, evidence={"input": 3e5}, at=NOW)
+    said = alarm_verdict("1", raised, threshold=20_000, caution=span_words(world.newest, 7)).reason
+    assert said.endswith("alarm from 20,000); " + str(span_words(world.newest, 7)))

@@ -1,0 +1,374 @@
+import json
+from pathlib import Path
+
+import pytest
+from sqlalchemy import delete, update
+
+from daemon.domain.clock import utc_now
+from daemon.domain.errors import ForgottenMeanwhile, LedgerError
+from daemon.domain.facts import Action, BatchResult, Coordinates, Run, RunState, SeqRange, TrainingRecord
+from daemon.domain.streams import RawRecord
+from daemon.erasure.forget import TrainingFiles
+from daemon.intake.decoding import Limits
+from daemon.intake.router import Sorter
+from daemon.ledger.database import write
+from daemon.ledger.erasures import Subject
+from daemon.ledger.tables import conversations, erasures
+from daemon.telemetry.metrics import Metrics
+from registry.names import VersionName
+from tests.factories.cli import type_to
+from tests.factories.daemon import LINE, Line, a_line
+
+#: Words that stand nowhere else, so that a look at the files finds every copy.
+SECRET_WORDS = "the quick zebra 斑马 jumps"
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Line:
+    return a_line(tmp_path)
+
+
+class Feed:
+    """Records as they come from Kafka, through everything that intake does."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._offset = line.stores.intake.next_offsets()["conversations", 0]
+        self._sorter = Sorter(
+            model_line=LINE, holdout=line.stores.holdout, limits=Limits(), metrics=Metrics()
+        )
+
+    def read(self, *values: bytes) -> BatchResult:
+        records = []
+        for value in values:
+            records.append(
+                RawRecord(
+                    topic="conversations",
+                    partition=0,
+                    offset=self._offset,
+                    timestamp_ms=0,
+                    key=None,
+                    value=value,
+                )
+            )
+            self._offset += 1
+        return self._line.stores.intake.record(self._sorter.sort(records, utc_now()))
+
+
+def a_record(name: str, user: str | None, text: str = "hello", **more: object) -> bytes:
+    messages = [{"role": "user", "content": text}, {"role": "assistant", "content": f"you said {text}"}]
+    record = {
+        "conversation_id": name,
+        "ts": "2026-11-24T03:00:00Z",
+        "user_id": user,
+        "messages": messages,
+        **more,
+    }
+    return json.dumps(record, ensure_ascii=False).encode()
+
+
+def trainable_user(line: Line) -> str:
+    """A user that the holdout lets us learn from."""
+    names = (f"user-{number}" for number in range(99))
+    return next(
+        name for name in names if not line.stores.holdout.holds_out(line.stores.holdout.user_hash(name))
+    )
+
+
+def everything(line: Line) -> bytes:
+    """The bytes of all files of the line's state."""
+    return b"".join(file.read_bytes() for file in line.settings.state_dir.rglob("*") if file.is_file())
+
+
+def learned(line: Line, user: str) -> VersionName:
+    """A version that learned from a user's conversation."""
+    Feed(line).read(a_record("z1", user, SECRET_WORDS))
+    seq = line.stores.conversations.last_seq()
+    run = line.start_run(line.decide(Action.TRAIN, "drift", since=seq))
+    return line.finish_run(run).name
+
+
+def test_nothing_of_a_forgotten_user_is_left_in_any_file(line: Line) -> None:
+    user = trainable_user(line)
+    learned(line, user)
+    Feed(line).read(
+        a_record("z2", user, SECRET_WORDS + " again"),
+        json.dumps(
+            {"conversation_id": "z1", "ts": 1795521540, "feedback": {"correction": SECRET_WORDS}}
+        ).encode(),
+        a_record("", user, SECRET_WORDS),  # a dead letter: the id is empty
+    )
+    assert SECRET_WORDS.encode() in everything(line)
+
+    answer = type_to(line, "forget", "--user", user, "-m", "she asked", "--json").document
+
+    removed = answer["forgotten"]["removed"]
+    assert (removed["conversations"], removed["feedback"], removed["dead_letters"]) == (2, 1, 1)
+    left = everything(line)
+    for trace in (SECRET_WORDS, user, "z1"):
+        assert trace.encode() not in left
+
+
+def test_what_comes_again_of_a_forgotten_user_is_dropped_and_others_are_kept(line: Line) -> None:
+    type_to(line, "forget", "--user", "ada", "-m", "she asked", "--yes")
+
+    result = Feed(line).read(a_record("z1", "ada"), a_record("z2", "bob"))
+
+    assert (result.forgotten, result.conversations) == (1, 1)
+
+
+def test_one_conversation_can_be_forgotten_with_the_feedback_to_come(line: Line) -> None:
+    feed = Feed(line)
+    feed.read(a_record("z1", "ada"), a_record("z2", "ada"))
+
+    type_to(line, "forget", "--conversation", "z1", "-m", "wrong window", "--yes")
+
+    thumb = json.dumps({"conversation_id": "z1", "ts": 1795521540, "feedback": {"thumb": "up"}}).encode()
+    assert feed.read(a_record("z1", None), thumb).forgotten == 2
+    last = line.stores.conversations.last_seq()
+    assert [
+        t.conversation_id for t in line.stores.conversations.between(SeqRange(first=last, last=last))
+    ] == ["z2"]
+
+
+def a_thumb(name: str, **more: object) -> bytes:
+    return json.dumps(
+        {"conversation_id": name, "ts": 1795521540, "feedback": {"thumb": "up"}, **more}
+    ).encode()
+
+
+def test_late_feedback_that_names_only_a_forgotten_users_conversation_is_dropped(line: Line) -> None:
+    feed = Feed(line)
+    feed.read(a_record("z1", "ada"))
+
+    type_to(line, "forget", "--user", "ada", "-m", "she asked", "--yes")
+
+    assert feed.read(a_thumb("z1")).forgotten == 1
+
+
+def test_what_a_user_said_of_a_conversation_that_never_came_goes_too(line: Line) -> None:
+    Feed(line).read(a_thumb("never", user_id="ada"), a_thumb("never", user_id="bob"))
+
+    answer = type_to(line, "forget", "--user", "ada", "-m", "she asked", "--json").document
+
+    assert answer["forgotten"]["removed"]["feedback"] == 1
+
+
+def test_a_conversation_whose_id_is_personal_data_is_found_by_it(line: Line) -> None:
+    feed = Feed(line)
+    feed.read(a_record("ada@example.org", "ada", SECRET_WORDS), a_thumb("ada@example.org"))
+    assert b"ada@example.org" not in everything(line)
+
+    answer = type_to(line, "forget", "--conversation", "ada@example.org", "-m", "x", "--json").document
+
+    removed = answer["forgotten"]["removed"]
+    assert (removed["conversations"], removed["feedback"]) == (1, 1)
+    assert feed.read(a_record("ada@example.org", "ada"), a_thumb("ada@example.org")).forgotten == 2
+
+
+def test_early_feedback_on_an_id_that_is_personal_data_goes_with_it(line: Line) -> None:
+    Feed(line).read(a_thumb("ada@example.org"))
+
+    answer = type_to(line, "forget", "--conversation", "ada@example.org", "-m", "x", "--json").document
+
+    assert answer["forgotten"]["removed"]["feedback"] == 1
+
+
+def test_a_forgotten_conversation_is_no_example_of_a_change_any_more(line: Line) -> None:
+    line.candidate()
+    told = line.stores.windows.window(2)
+    assert told is not None
+    assert told.explanation is not None
+    assert told.explanation["examples"] == ["c71", "c75"]
+
+    subject = Subject(kind="conversation", id="c71", hash="hash of c71")
+    line.stores.erasures.erase(subject, by="ada", why="asked", now=line.clock())
+
+    told = line.stores.windows.window(2)
+    assert told is not None
+    assert told.explanation is not None
+    assert told.explanation["examples"] == ["c75"]
+
+
+def test_an_example_that_was_forgotten_while_it_was_judged_is_not_written(line: Line) -> None:
+    line.talks(60)
+    line.judge("stable")
+    subject = Subject(kind="conversation", id="c71", hash="hash of c71")
+    line.stores.erasures.erase(subject, by="ada", why="asked", now=line.clock())
+
+    told = line.stores.windows.window(line.judge("drift"))
+
+    assert told is not None
+    assert told.explanation is not None
+    assert told.explanation["examples"] == ["c75"]
+
+
+def test_a_run_that_was_planned_with_what_is_forgotten_meanwhile_does_not_begin(line: Line) -> None:
+    decision = line.drift()
+    user = trainable_user(line)
+    record = TrainingRecord(
+        at=Coordinates(topic="conversations", partition=0, offset=1), sha256="a" * 64, origin="new",
+        group=line.stores.holdout.user_hash(user), conversation_hash="h",
+    )  # fmt: skip
+    type_to(line, "forget", "--user", user, "-m", "she asked", "--yes")
+    run = Run(
+        id="r1", decision_id=decision.id or 0, state=RunState.RUNNING, request={}, started_at=line.clock(),
+        since_seq=1, until_seq=60,
+    )  # fmt: skip
+
+    with pytest.raises(ForgottenMeanwhile, match="1 conversations of r1"):
+        line.stores.trainings.start_run(run, [record])
+
+    assert line.stores.trainings.run("r1") is None
+
+
+def test_scores_of_conversations_that_are_gone_are_left_out(line: Line) -> None:
+    subject = Subject(kind="conversation", id="c7", hash="hash of c7")
+    line.stores.erasures.erase(subject, by="ada", why="asked", now=line.clock())
+
+    line.stores.trainings.add_scores("v", {8: (1.0, 2), 9: (1.0, 2)})
+
+    assert line.stores.trainings.scores("v", [8, 9]) == {9: (1.0, 2)}
+
+
+def test_a_conversation_that_retention_took_is_known_by_the_runs_that_learned_from_it(line: Line) -> None:
+    learned(line, user := trainable_user(line))
+    with write(line.stores.engine, "test") as connection:
+        connection.execute(delete(conversations).where(conversations.c.conversation_id == "z1"))
+
+    type_to(line, "forget", "--user", user, "-m", "she asked", "--yes")
+
+    assert Feed(line).read(a_thumb("z1")).forgotten == 1
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b'{"user_id": "u-1", "conversation_id": ""}', b'{"user_id": "u-1', b'{"request": {"user": "u-1"}}',
+        b'{"messages": [{"content": "I am u-1."}]}',
+    ],
+)  # fmt: skip
+def test_dead_letters_that_name_a_user_go_however_broken_they_are(line: Line, value: bytes) -> None:
+    Feed(line).read(value, value.replace(b"u-1", b"u-12"), value.replace(b"u-1", b"xu-1"))
+
+    answer = type_to(line, "forget", "--user", "u-1", "-m", "x", "--json").document
+
+    assert answer["forgotten"]["removed"]["dead_letters"] == 1
+
+
+@pytest.mark.parametrize("escaped", [b"\\u5f20/a", b"\\u5F20\\/a", "张/a".encode()])
+def test_a_user_is_found_in_dead_letters_however_json_writes_the_name(line: Line, escaped: bytes) -> None:
+    Feed(line).read(b'{"user_id": "' + escaped + b'", "messages": 1}')
+
+    answer = type_to(line, "forget", "--user", "张/a", "-m", "x", "--json").document
+
+    assert answer["forgotten"]["removed"]["dead_letters"] == 1
+
+
+def test_unusable_records_of_the_forgotten_leave_no_bytes_when_they_come_again(line: Line) -> None:
+    type_to(line, "forget", "--user", "ada", "-m", "she asked", "--yes")
+    type_to(line, "forget", "--conversation", "z1", "-m", "x", "--yes")
+    completion = json.dumps({"request": {"user": "ada"}, "response": {}}).encode()
+
+    result = Feed(line).read(a_record("", "ada"), a_record("z1", None, ts="never"), completion, b"{")
+
+    assert (result.forgotten, result.dead_letters) == (3, 1)
+
+
+def test_each_replica_deletes_its_own_copies_of_what_was_forgotten(line: Line, tmp_path: Path) -> None:
+    name = learned(line, user := trainable_user(line))
+    elsewhere = tmp_path / "another replica" / "runs"
+    copies = [elsewhere / "r1" / "data.jsonl", elsewhere / "r1" / ".data.jsonl.tmp"]
+    copies[0].parent.mkdir(parents=True)
+    for copy in copies:
+        copy.write_text(SECRET_WORDS)
+    files = TrainingFiles(line.stores.erasures, elsewhere)
+    assert files.sweep() == ()
+
+    type_to(line, "forget", "--user", user, "-m", f"{name} learned from it", "--yes")
+
+    assert set(files.sweep()) == set(copies)
+    assert not any(copy.exists() for copy in copies)
+
+
+def test_versions_that_learned_from_it_are_named_and_kept_from_users(line: Line) -> None:
+    user = trainable_user(line)
+    name = learned(line, user)
+    line.gate(name)
+
+    shown = type_to(line, "forget", "--user", user, "-m", "she asked", "--retrain", "--yes").stdout
+
+    assert f"learned from what was forgotten: {name}; clean: support-bot-v0" in shown
+    assert "asks for a training" in shown
+    assert "tainted" in type_to(line, "versions").stdout
+    refused = type_to(line, "promote", str(name), "-m", "anyway", "--json")
+    assert refused.error["kind"] == "Tainted"
+    assert type_to(line, "promote", str(name), "--force", "-m", "until the next one").exit_code == 0
+
+
+def test_the_run_is_learned_again(line: Line) -> None:
+    user = trainable_user(line)
+    learned(line, user)
+    assert line.stores.trainings.learned_until() > 0
+
+    type_to(line, "forget", "--user", user, "-m", "she asked", "--yes")
+
+    assert line.stores.trainings.learned_until() == 0
+
+
+def test_the_log_of_erasures_tells_who_and_why_and_an_altered_one_is_found(line: Line) -> None:
+    for user in ("ada", "bob"):
+        type_to(line, "forget", "--user", user, "-m", f"{user} asked", "--yes")
+
+    entries = type_to(line, "erasures", "--json").document["erasures"]
+    assert [entry["why"] for entry in entries] == ["ada asked", "bob asked"]
+    assert entries[1]["previous_digest"] == entries[0]["digest"]
+    assert "the log is whole" in type_to(line, "erasures").stdout
+
+    with write(line.stores.engine, "test") as connection:
+        connection.execute(update(erasures).where(erasures.c.id == 1).values(why="nobody asked"))
+    with pytest.raises(LedgerError, match="entry 1 of the log of erasures was altered"):
+        line.stores.erasures.verify()
+    assert type_to(line, "erasures").exit_code == 1
+
+
+def test_forgetting_whom_nobody_knows_leaves_a_tombstone(line: Line) -> None:
+    answer = type_to(line, "forget", "--user", "nobody", "-m", "in advance", "--json").document
+
+    assert answer["forgotten"]["removed"]["conversations"] == 0
+    assert Feed(line).read(a_record("z1", "nobody")).forgotten == 1
+
+
+@pytest.mark.parametrize("words", [(), ("--user", "u", "--conversation", "c"), ("--user", "")])
+def test_exactly_one_subject_is_named(line: Line, words: tuple[str, ...]) -> None:
+    assert type_to(line, "forget", *words, "-m", "x", "--json").error["kind"] == "NobodyNamed"
+
+
+def test_lineage_lists_the_records_and_rebuilds_the_training_set(line: Line, tmp_path: Path) -> None:
+    name = line.promoted()
+
+    listed = type_to(line, "lineage", str(name), "--json").document["lineage"]
+    again = type_to(
+        line, "lineage", str(name), "--rebuild", "--output", str(tmp_path / "again.jsonl"), "--json"
+    )
+
+    assert len(listed["records"]) == 39
+    assert again.document["rebuilt"]["equal"]
+    original = line.settings.state_dir / "runs" / "r1" / "data.jsonl"
+    assert (tmp_path / "again.jsonl").read_bytes() == original.read_bytes()
+    assert "rebuilt byte for byte" in type_to(line, "lineage", str(name), "--rebuild").stdout
+
+
+def test_a_training_set_with_forgotten_records_says_that_it_differs(line: Line) -> None:
+    user = trainable_user(line)
+    name = learned(line, user)
+    type_to(line, "forget", "--user", user, "-m", "she asked", "--yes")
+
+    answer = type_to(line, "lineage", str(name), "--rebuild", "--json")
+
+    assert answer.exit_code == 1
+    assert (answer.document["rebuilt"]["equal"], answer.document["rebuilt"]["erased"]) == (False, 1)
+
+
+def test_the_base_has_no_lineage(line: Line) -> None:
+    assert type_to(line, "lineage", "v0", "--json").error["kind"] == "NothingLearned"

@@ -1,0 +1,222 @@
+import http.client
+import json
+import logging
+import socket
+import threading
+from collections.abc import Iterator
+from http import HTTPStatus
+
+import pytest
+
+from daemon.http import server as http_server
+from daemon.http.health import Component, Health
+from daemon.http.pages import Answered, Asked
+from daemon.http.server import CannotListen, HttpServer
+from daemon.telemetry.metrics import Metrics
+from tests.support.helpers import eventually
+
+
+@pytest.fixture
+def health() -> Health:
+    return Health(clock=lambda: 0.0, components=(Component.BROKER,))
+
+
+@pytest.fixture
+def server(health: Health) -> Iterator[HttpServer]:
+    with HttpServer("127.0.0.1", 0, Metrics(), health, request_timeout_s=0.3) as server:
+        yield server
+
+
+def ask(
+    server: HttpServer, path: str, method: str = "GET", **headers: str
+) -> tuple[http.client.HTTPResponse, bytes]:
+    connection = http.client.HTTPConnection(server.host, server.port, timeout=5)
+    try:
+        connection.request(method, path, headers=headers)
+        response = connection.getresponse()
+        return response, response.read()
+    finally:
+        connection.close()
+
+
+def send(server: HttpServer, raw: bytes) -> bytes:
+    """All that comes back; b"" where the server just hangs up."""
+    with socket.create_connection((server.host, server.port), timeout=5) as connection:
+        received = b""
+        try:
+            connection.sendall(raw)
+            while chunk := connection.recv(65_536):
+                received += chunk
+        except ConnectionError:
+            pass
+        return received
+
+
+def test_port_0_is_a_real_port(server: HttpServer) -> None:
+    assert server.port > 0
+
+
+def test_metrics_are_served_as_text(server: HttpServer) -> None:
+    response, body = ask(server, "/metrics")
+
+    assert response.status == 200
+    assert response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert b"retuned_windows_closed_total 0.0" in body
+
+
+def test_metrics_are_served_as_openmetrics_to_who_asks(server: HttpServer) -> None:
+    response, body = ask(
+        server, "/metrics", Accept="application/openmetrics-text; version=1.0.0,text/plain;q=0.5"
+    )
+
+    assert response.headers["Content-Type"].startswith("application/openmetrics-text; version=1.0.0")
+    assert body.endswith(b"# EOF\n")
+
+
+def test_liveness(server: HttpServer) -> None:
+    response, body = ask(server, "/livez")
+
+    assert response.status == 200
+    assert json.loads(body)["status"] == "live"
+
+
+def test_not_ready_is_503_with_the_reasons(server: HttpServer, health: Health) -> None:
+    health.report(Component.BROKER, "经纪人不在")
+
+    response, body = ask(server, "/readyz")
+
+    assert response.status == 503
+    assert json.loads(body) == {"status": "not ready", "problems": {"broker": "经纪人不在"}}
+
+
+def test_ready_is_200(server: HttpServer, health: Health) -> None:
+    health.report(Component.BROKER, None)
+
+    assert ask(server, "/readyz?verbose")[0].status == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/metrics/", "/livez/x", "/../etc/passwd"])
+def test_other_paths_are_404(server: HttpServer, path: str) -> None:
+    assert ask(server, path)[0].status == 404
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "HEAD", "EVIL"])
+def test_other_methods_are_405(server: HttpServer, method: str) -> None:
+    response, _ = ask(server, "/metrics", method)
+
+    assert response.status == 405
+    assert response.headers["Allow"] == "GET"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"GET /secret-word HTTP/1.1\r\n\r\n",
+        b"secret-word / HTTP/1.1\r\n\r\n",
+        b"GET / secret-word HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/secret-word\r\n\r\n",
+        b"GET /metrics HTTP/1.1\r\nAccept: application/openmetrics-text; version=1.0.0-secret-word\r\n\r\n",
+    ],
+)
+def test_nothing_of_the_request_is_repeated(server: HttpServer, raw: bytes) -> None:
+    answer = send(server, raw)
+
+    assert answer.startswith(b"HTTP/1.0 ") or b"Request" in answer
+    assert b"secret-word" not in answer
+
+
+def told(asked: Asked) -> Answered:
+    """Answers with what it was asked."""
+    body = f"{asked.path} {asked.peer} {asked.proxied} {asked.host.partition(':')[0]}".encode()
+    return Answered(status=HTTPStatus.OK, content_type="text/plain", body=body, headers={"X-Mine": "yes"})
+
+
+@pytest.mark.parametrize("path", ["/reports", "/reports/", "/reports/7", "/reports/7/8"])
+def test_all_paths_of_reports_are_theirs_to_answer(health: Health, path: str) -> None:
+    with HttpServer("127.0.0.1", 0, Metrics(), health, reports=told) as server:
+        response, body = ask(server, f"{path}?x=1")
+
+    assert body.decode() == f"{path} 127.0.0.1 False 127.0.0.1"
+    assert response.headers["X-Mine"] == "yes"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("header", ["Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "X-Real-IP", "Via"])
+def test_a_proxy_is_told_from_who_asks_for_themselves(health: Health, header: str) -> None:
+    with HttpServer("127.0.0.1", 0, Metrics(), health, reports=told) as server:
+        assert b" True " in ask(server, "/reports", **{header: "10.0.0.7"})[1]
+
+
+def test_without_reports_there_is_no_such_page(server: HttpServer) -> None:
+    assert ask(server, "/reports")[0].status == 404
+    assert ask(server, "/reports/7")[0].status == 404
+
+
+def test_an_endless_request_is_cut(server: HttpServer) -> None:
+    assert b"200" not in send(server, b"GET /livez HTTP/1.1\r\nX: " + b"x" * 1_000_000)
+
+
+def test_a_request_that_dawdles_is_cut(server: HttpServer) -> None:
+    assert send(server, b"GET /livez HTTP/1.1\r\nX: ") == b""
+
+
+def test_too_many_connections_are_dropped(health: Health, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_server, "_MAX_CONNECTIONS", 1)
+    with (
+        HttpServer("127.0.0.1", 0, Metrics(), health) as server,
+        socket.create_connection((server.host, server.port)) as first,
+    ):
+        assert send(server, b"GET /livez HTTP/1.1\r\n\r\n") == b""
+
+        first.sendall(b"GET /livez HTTP/1.1\r\n\r\n")
+        assert first.recv(12) == b"HTTP/1.0 200"
+        eventually(lambda: b"200" in send(server, b"GET /livez HTTP/1.1\r\n\r\n"))
+
+
+def test_a_client_that_hangs_up_early_is_no_error(
+    server: HttpServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG, "daemon.http.server"):
+        with socket.create_connection((server.host, server.port)) as connection:
+            connection.setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0"
+            )  # hang up with a reset
+            connection.sendall(b"GET /livez HT")
+        assert ask(server, "/livez")[0].status == 200
+
+    assert not [record for record in caplog.records if record.levelno > logging.DEBUG]
+
+
+def test_it_answers_while_others_wait(server: HttpServer) -> None:
+    with socket.create_connection((server.host, server.port)):
+        assert ask(server, "/livez")[0].status == 200
+
+
+def test_closing_cuts_open_connections_and_ends_all_threads(health: Health) -> None:
+    before = threading.active_count()
+    server = HttpServer("127.0.0.1", 0, Metrics(), health, request_timeout_s=60.0)
+    with socket.create_connection((server.host, server.port)) as connection:
+        eventually(lambda: threading.active_count() == before + 2)
+
+        server.close()
+
+        assert threading.active_count() == before
+        assert connection.recv(1) == b""
+
+
+def test_ipv6_is_served(health: Health) -> None:
+    if not socket.has_ipv6:
+        pytest.skip("this machine has no IPv6")
+    try:
+        server = HttpServer("::1", 0, Metrics(), health)
+    except CannotListen:
+        pytest.skip("this machine has no IPv6 loopback")
+    with server:
+        assert ask(server, "/livez")[0].status == 200
+
+
+def test_a_port_in_use_is_refused_with_the_remedy(server: HttpServer, health: Health) -> None:
+    with pytest.raises(
+        CannotListen, match=rf"127\.0\.0\.1:{server.port}: Address already in use; set http\.host"
+    ):
+        HttpServer("127.0.0.1", server.port, Metrics(), health)

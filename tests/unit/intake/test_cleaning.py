@@ -1,0 +1,94 @@
+from collections import Counter
+
+import pytest
+
+from daemon.domain.conversation import Conversation, Feedback, FeedbackRecord, Message
+from daemon.domain.personal_data import PersonalData
+from daemon.intake.privacy.admission import Admission
+from daemon.intake.privacy.cleaning import Cleaner
+from daemon.intake.privacy.redaction import Redactor
+from tests.factories.ledger import NOW
+
+CLEANER = Cleaner(
+    Redactor(), pseudonym=lambda id_: f"hash of {len(id_)}", user_pseudonym=lambda id_: f"user of {len(id_)}"
+)
+
+
+def a_talk(*contents: str, name: str = "c1", **more: object) -> Conversation:
+    messages = tuple(
+        Message(role="assistant" if place % 2 else "user", content=content)
+        for place, content in enumerate(contents or ("hello", "hi"))
+    )
+    return Conversation(conversation_id=name, at=NOW, messages=messages, **more)  # type: ignore[arg-type]
+
+
+def test_a_clean_conversation_is_passed_on_as_it_is() -> None:
+    talk = a_talk()
+
+    assert CLEANER.clean(talk, Counter()) is talk
+
+
+def test_every_text_of_a_conversation_is_redacted_and_counted() -> None:
+    found: Counter[PersonalData] = Counter()
+    talk = a_talk(
+        "mail a@b.de", "to b@c.de?", feedback=Feedback(correction="no, c@d.de"), metadata={"from": "d@e.de"}
+    )
+
+    clean = CLEANER.clean(talk, found)
+
+    assert "@" not in repr(clean)
+    assert found == {PersonalData.EMAIL: 4}
+
+
+def test_an_id_with_personal_data_gets_a_pseudonym_in_feedback_too() -> None:
+    talk = CLEANER.clean(a_talk(name="a@b.de"), Counter())
+    opinion = FeedbackRecord(conversation_id="a@b.de", at=NOW, feedback=Feedback(thumb="up"))
+
+    assert talk.conversation_id == CLEANER.clean(opinion, Counter()).conversation_id == "hash of 6"
+
+
+def test_a_number_split_over_turns_is_nobodys_number() -> None:
+    talk = a_talk("1381234", "5678")
+
+    assert CLEANER.clean(talk, Counter()) == talk
+
+
+def test_metadata_keep_no_users_id() -> None:
+    metadata = {
+        "user_id": "u-4", "userName": ["Ann", 7, True, None], "end_user": {"id": 12, "vip": True}, "session": "u-4",
+        "n": 4, "users_online": 3, "safety_identifier": "u-9", "deep": [{"by": "u-4"}],
+    }  # fmt: skip
+
+    clean = CLEANER.clean(a_talk(user_id="u-4", metadata=metadata), Counter())
+
+    assert isinstance(clean, Conversation)
+    assert clean.metadata == {
+        "user_id": "user of 3", "userName": ["user of 3", "user of 1", True, None],
+        "end_user": {"id": "user of 2", "vip": True}, "session": "user of 3", "n": 4, "users_online": 3,
+        "safety_identifier": "user of 3", "deep": [{"by": "user of 3"}],
+    }  # fmt: skip
+
+
+TENANTS = Admission(tenants={"acme"}, consent_field="ok")
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {}, {"tenant": "acme"}, {"ok": True}, {"tenant": "other", "ok": True}, {"tenant": "acme", "ok": "true"},
+        {"tenant": "acme", "ok": 1}, {"tenant": ["acme"], "ok": True}, {"tenant": None, "ok": True},
+    ],
+)  # fmt: skip
+def test_what_is_not_known_to_be_allowed_is_not(metadata: dict[str, object]) -> None:
+    assert not TENANTS.admits(a_talk(metadata=metadata))
+
+
+def test_a_tenant_on_the_list_that_consents_is_admitted() -> None:
+    talk = a_talk(metadata={"tenant": "acme", "ok": True})
+
+    assert TENANTS.admits(talk)
+    assert TENANTS.source(talk) == "acme"
+
+
+def test_without_conditions_everybody_is_admitted() -> None:
+    assert Admission().admits(a_talk())

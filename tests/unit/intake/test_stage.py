@@ -1,0 +1,216 @@
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from daemon.domain.conversation import Message
+from daemon.domain.facts import Halt, HaltKind, OffsetChange, SeqRange
+from daemon.domain.holdout import Holdout
+from daemon.domain.streams import TopicPartition
+from daemon.intake.dead_letter_stage import DeadLetterStage
+from daemon.intake.decoding import Limits
+from daemon.intake.stage import IntakeStage
+from daemon.intake.text_digest import text_digest
+from daemon.ledger.conversations import ConversationLedger
+from daemon.ledger.dead_letters import DeadLetterLedger
+from daemon.ledger.halts import HaltLedger
+from daemon.ledger.intake import IntakeLedger
+from daemon.telemetry.metrics import Metrics
+from tests.factories.ledger import NOW, a_ledger
+from tests.fakes.kafka import FakeBroker, FakeSink, FakeSource
+
+TOPIC, DEAD = "conversations", "conversations.dead"
+
+
+class World:
+    """A broker with one topic, a ledger, and the stages between them."""
+
+    def __init__(self, folder: Path, *, keep_bytes: bool = True) -> None:
+        self.keep_bytes = keep_bytes
+        self.broker = FakeBroker()
+        self.engine = a_ledger(folder)
+        self.ledger = IntakeLedger(self.engine, window_size=20)
+        self.halts = HaltLedger(self.engine)
+        self.letters = DeadLetterLedger(self.engine)
+        self.metrics = Metrics()
+        self.restart()
+
+    def restart(self) -> None:
+        """A new process on the same ledger."""
+        self.source = FakeSource(
+            self.broker,
+            TOPIC,
+            start_offsets=lambda _: self.ledger.starts(),
+        )
+        self.intake = IntakeStage(
+            self.source, self.ledger, self.halts, model_line="chat", holdout=Holdout(b"k" * 32, share=0.5), limits=Limits(), keep_bytes=self.keep_bytes,
+            metrics=self.metrics, clock=lambda: NOW, poll_s=0.0, wait=lambda _: None,
+        )  # fmt: skip
+        self.dead_letters = DeadLetterStage(
+            self.letters, FakeSink(self.broker), topic=DEAD, connected=lambda: self.intake.connected,
+            metrics=self.metrics, clock=lambda: NOW,
+        )  # fmt: skip
+
+    def send(self, record: object) -> None:
+        value = record if isinstance(record, bytes) else json.dumps(record, ensure_ascii=False).encode()
+        self.broker.append(TOPIC, None, value)
+
+    def turn(self) -> None:
+        self.intake.step()
+        self.dead_letters.step()
+
+    def stored(self) -> list[str]:
+        return [
+            talk.conversation_id
+            for talk in ConversationLedger(self.engine).between(SeqRange(first=1, last=999))
+        ]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def a_record(name: str, **more: object) -> dict[str, object]:
+    messages = [{"role": "user", "content": "你好"}, {"role": "assistant", "content": f"hello {name}"}]
+    return {"conversation_id": name, "ts": NOW.isoformat(), "messages": messages, **more}
+
+
+def test_conversations_reach_the_ledger_and_the_broker_hears_of_the_offsets(world: World) -> None:
+    world.send(a_record("a"))
+    world.send(a_record("b"))
+
+    world.turn()
+
+    assert world.stored() == ["a", "b"]
+    assert world.source.committed == {TopicPartition(TOPIC, 0): 2}
+
+
+def test_a_bad_record_goes_to_its_topic_with_its_bytes_and_the_stream_goes_on(world: World) -> None:
+    world.send(b"\xffnot json")
+    world.send(a_record("b"))
+
+    world.turn()
+
+    assert world.stored() == ["b"]
+    assert world.broker.values(DEAD) == [b"\xffnot json"]
+    assert world.letters.unpublished(10) == []
+
+
+def test_a_dead_letter_waits_while_the_broker_is_gone(world: World) -> None:
+    world.send(b"bad")
+    world.intake.step()
+    world.broker.up = False
+    world.turn()
+    assert len(world.letters.unpublished(10)) == 1
+
+    world.broker.up = True
+    world.turn()
+
+    assert world.broker.values(DEAD) == [b"bad"]
+
+
+def test_after_a_restart_reading_goes_on_from_the_ledgers_offsets(world: World) -> None:
+    world.send(a_record("a"))
+    world.turn()
+    world.send(a_record("b"))
+
+    world.restart()
+    world.turn()
+
+    assert world.stored() == ["a", "b"]
+
+
+def test_conversations_of_another_model_line_are_passed_over(world: World) -> None:
+    world.send(a_record("other", model_line="other-bot"))
+    world.send(a_record("mine", model_line="chat"))
+
+    world.turn()
+
+    assert world.stored() == ["mine"]
+    assert b'retuned_intake_records_total{kind="other_line"} 1.0' in world.metrics.exposition("")[1]
+
+
+def test_the_users_id_is_not_stored(world: World) -> None:
+    world.send(a_record("a", user_id="ada@example.org"))
+
+    world.turn()
+
+    [talk] = ConversationLedger(world.engine).between(SeqRange(first=1, last=1))
+    assert talk.group == Holdout(b"k" * 32, share=0.5).user_hash("ada@example.org")
+    assert talk.text_digest == text_digest(
+        [Message(role="user", content="你好"), Message(role="assistant", content="hello a")]
+    )
+
+
+def test_a_broker_that_is_gone_changes_nothing_and_shows(world: World) -> None:
+    world.broker.up = False
+
+    world.turn()
+
+    assert world.stored() == []
+    assert b"retuned_broker_connected 0.0" in world.metrics.exposition("")[1]
+
+
+def test_a_lost_offset_halts_intake_until_an_operator_has_set_another(world: World) -> None:
+    world.send(a_record("a"))
+    world.turn()
+    world.broker.logs.clear()
+    world.restart()
+
+    world.turn()
+    world.turn()
+
+    assert world.intake.halted is not None
+    assert "retuned intake seek conversations/0 0" in world.intake.halted
+    assert world.source.closed
+
+    world.halts.seek(
+        OffsetChange(topic=TOPIC, partition=0, before=None, after=0, at=NOW, by="ada", why="made anew")
+    )
+    world.source.rebalance()
+    world.send(a_record("b"))
+    world.turn()
+
+    assert world.intake.halted is None
+    assert world.stored() == ["a", "b"]
+
+
+def test_a_halt_of_another_replica_stops_this_one(world: World) -> None:
+    world.send(a_record("a"))
+    world.halts.halt(Halt(kind=HaltKind.OPERATOR, reason="wait", at=NOW))
+
+    world.turn()
+
+    assert world.intake.halted == "wait"
+    assert world.stored() == []
+
+
+def test_dead_letters_keep_only_their_digest_where_that_is_set(tmp_path: Path) -> None:
+    world = World(tmp_path, keep_bytes=False)
+    world.send(b"my card is 4111")
+
+    world.turn()
+
+    [stored] = world.letters.newest(10)
+    assert (stored.letter.value, stored.letter.size) == (None, 15)
+    assert stored.letter.digest == hashlib.sha256(b"my card is 4111").hexdigest()
+    assert world.broker.values(DEAD) == [None]
+
+
+def test_a_topic_that_was_made_anew_halts_intake(world: World) -> None:
+    world.broker.topic_ids[TOPIC] = "id-1"
+    world.send(a_record("a"))
+    world.turn()
+    world.broker.topic_ids[TOPIC] = "id-2"
+    world.restart()
+
+    world.turn()
+    world.turn()
+
+    assert world.intake.halted is not None
+    assert "made anew: 1 is an offset of topic id id-1, and the topic now has id id-2" in world.intake.halted
+    current = world.halts.current()
+    assert current is not None
+    assert current.kind is HaltKind.TOPIC_RECREATED

@@ -1,0 +1,102 @@
+"""How often a return is named, and something else by mistake, is in the docstrings, measured with the same code."""
+
+from monitors.sample_requirements import Minimum
+from monitors.types import Finding, Reference, Verdict
+from monitors.window.recurrence import recognise
+from tests.factories.monitors import a_window, made_of
+
+SHOP = [
+    "order",
+    "parcel",
+    "refund",
+    "invoice",
+    "address",
+    "voucher",
+    "size",
+    "colour",
+    "return",
+    "delivery",
+    "stock",
+    "price",
+]
+SPORT = [
+    "match",
+    "goal",
+    "team",
+    "coach",
+    "season",
+    "league",
+    "ticket",
+    "stadium",
+    "score",
+    "player",
+    "referee",
+    "derby",
+]
+TRAVEL = [
+    "flight",
+    "hotel",
+    "visa",
+    "luggage",
+    "gate",
+    "seat",
+    "train",
+    "museum",
+    "island",
+    "ferry",
+    "passport",
+    "map",
+]
+
+
+def known(id_: str, words: list[str], *, seed: int, count: int = 200, title: str = "") -> Reference:
+    return Reference(id=id_, samples=tuple(made_of(words, count, seed=seed, prefix=f"{id_}-")), title=title)
+
+
+def told(words: list[str], *earlier: Reference, seed: int = 9) -> Verdict:
+    """About a window of such words, where the current reference is about sport."""
+    window = a_window(made_of(words, 60, seed=seed, prefix="w"))
+    return recognise(window, known("9", SPORT, seed=3), earlier, minimum=Minimum())
+
+
+def test_an_earlier_reference_that_fits_again_is_named() -> None:
+    verdict = told(
+        SHOP, known("1", TRAVEL, seed=1), known("2", SHOP, seed=2, title="reference 2, of chat-v1")
+    )
+
+    assert verdict.finding is Finding.STABLE
+    assert verdict.reason.startswith("looks like reference 2, of chat-v1 again (p = ")
+    assert verdict.numbers["nearer"] > 3
+
+
+def test_something_new_is_like_none() -> None:
+    verdict = told(TRAVEL, known("2", SHOP, seed=2))
+
+    assert verdict.finding is Finding.DRIFT
+    assert verdict.reason.startswith(
+        "like none of 1 earlier references; the nearest is reference 2 (p = 0.001"
+    )
+
+
+def test_what_the_current_reference_knows_as_well_is_no_return() -> None:
+    """An earlier reference of the same population fits too: it is no nearer."""
+    verdict = told(SPORT, known("2", SPORT, seed=2))
+
+    assert verdict.finding is Finding.INCONCLUSIVE
+    assert abs(verdict.numbers["nearer"]) < 3
+
+
+def test_half_a_return_is_none() -> None:
+    both = [*made_of(SHOP, 30, seed=5), *made_of(TRAVEL, 30, seed=6)]
+    verdict = recognise(
+        a_window(both), known("9", SPORT, seed=3), [known("2", SHOP, seed=2)], minimum=Minimum()
+    )
+
+    assert verdict.finding is Finding.DRIFT
+
+
+def test_too_small_a_reference_is_not_compared_with() -> None:
+    verdict = told(SHOP, known("2", SHOP, seed=2, count=50))
+
+    assert verdict.finding is Finding.INCONCLUSIVE
+    assert verdict.reason == "no earlier reference has conversations enough"

@@ -1,0 +1,430 @@
+from collections.abc import Sequence
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+
+from daemon.domain.facts import Action, Decision, Run, RunState, SeqRange, StoredConversation, Trigger
+from daemon.ledger.conversations import ConversationLedger
+from daemon.ledger.freezes import FreezeLedger
+from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.references import ReferenceLedger
+from daemon.ledger.trainings import TrainingLedger
+from daemon.release.gate_comparison import NEW, OLD, HeldOut
+from daemon.release.stage import ReleasingStage
+from daemon.telemetry.metrics import Metrics
+from learners.errors import BadAdapter, ChildDied
+from learners.types import Score
+from registry.gate import GateSettings
+from registry.looks import waits_for_data, worth_another_look
+from registry.names import VersionName
+from registry.sql import SqlStore
+from registry.tables import metadata as registry_metadata
+from registry.transitions import bootstrap, promote, roll_back
+from registry.types import Actor, GateReport, GateVerdict, Lineage, SliceReport, Version
+from tests.factories.ledger import NOW, a_batch, a_ledger, a_talk, talks
+
+LINE = "chat"
+ADA = Actor(kind="operator", name="ada")
+
+
+class FakeLoaded:
+    """Scores by a rule: so many nats per token for each version, plus a little for each conversation."""
+
+    def __init__(self) -> None:
+        self.ready = True
+        self.loss = {0: 3.0, 1: 2.5, 2: 2.4}
+        self.on_old: dict[int, float] = {}
+        self.error: Exception | None = None
+        self.always: Exception | None = None
+        self.scored: list[tuple[str, int]] = []
+        self.replaced = 0
+        self.change_from = 61
+
+    def step(self) -> None: ...
+
+    def close(self, timeout_s: float) -> None: ...
+
+    def failed(self, error: Exception) -> None:
+        self.replaced += 1
+        self.error = None
+
+    def score(self, version: Version, talks: Sequence[StoredConversation]) -> Future[list[Score]]:
+        future: Future[list[Score]] = Future()
+        self.scored.append((str(version.name), len(talks)))
+        if error := self.always or self.error:
+            future.set_exception(error)
+        else:
+            future.set_result(
+                [Score(id=str(t.seq), nll=10 * self._per_token(version, t), tokens=10) for t in talks]
+            )
+        return future
+
+    def _per_token(self, version: Version, talk: StoredConversation) -> float:
+        number = version.name.number
+        per_token = (
+            self.on_old.get(number, self.loss[number]) if talk.seq < self.change_from else self.loss[number]
+        )
+        return per_token + 0.001 * (talk.seq * (number + 7) % 11)
+
+
+class World:
+    """A base that is live, a run that learned from conversation 61 on, and a version that came of it."""
+
+    def __init__(self, folder: Path, *, automatic: bool = True) -> None:
+        self.engine = a_ledger(folder)
+        registry_metadata.create_all(self.engine)
+        self.store = SqlStore(self.engine)
+        self.references = ReferenceLedger(self.engine)
+        self.trainings = TrainingLedger(self.engine)
+        self.loaded = FakeLoaded()
+        self.served: list[VersionName | None] = []
+        self.pointer: VersionName | None = None
+        self.down = False
+        self.erased: frozenset[str] = frozenset()
+        self.metrics = Metrics()
+        self.held_out = HeldOut(ledger=ConversationLedger(self.engine), limit=100, seed=0)
+        self.store.add_version(a_version(0))
+        self.store.append(
+            bootstrap(self.store.history(LINE), VersionName(LINE, 0), reason="base", by=ADA, now=NOW),
+            expected=0,
+        )
+        self.stage = ReleasingStage(
+            self.store, self.references, self.trainings, self.loaded,
+            self.held_out,
+            model_line=LINE, put_live=self.put_live, erased_runs=lambda: self.erased,
+            gate=GateSettings(min_clusters=10), automatic=automatic, reference_size=20, reference_days=0,
+            metrics=self.metrics, clock=lambda: NOW,
+        )  # fmt: skip
+        self.stage.step()
+        IntakeLedger(self.engine, window_size=20).record(a_batch(talks(0, 120, held_out_every=2)))
+
+    def put_live(self) -> bool:
+        if self.down:
+            raise OSError("no route")
+        live = self.store.history(LINE).live
+        if self.pointer == live:
+            return False
+        self.pointer = live
+        self.served.append(live)
+        return True
+
+    def finish_run(self, number: int = 1, since: int = 61) -> None:
+        decision = self.trainings.decide(
+            Decision(at=NOW, trigger=Trigger.DRIFT, action=Action.TRAIN, reason="drift", since_seq=since)
+        )
+        assert decision.id is not None
+        self.trainings.start_run(
+            Run(
+                id=f"r{number}",
+                decision_id=decision.id,
+                state=RunState.FINISHED,
+                request={},
+                started_at=NOW,
+                since_seq=since,
+                until_seq=120,
+            )
+        )
+        self.store.add_version(a_version(number))
+
+    def turn(self, times: int = 4) -> None:
+        for _ in range(times):
+            self.stage.step()
+
+    @property
+    def live(self) -> int:
+        live = self.store.history(LINE).live
+        assert live is not None
+        return live.number
+
+    def reports(self, number: int) -> list[GateReport]:
+        return list(self.store.gate_reports(VersionName(LINE, number)))
+
+
+def a_version(number: int) -> Version:
+    lineage = Lineage(
+        base="base", base_digest="b", parent=None, method="lora", settings={}, seed=0, packages={}, sources=(),
+        conversations=0, data_digest="",
+    )  # fmt: skip
+    return Version(
+        name=VersionName(LINE, number), run=f"r{number}" if number else None, artifact=f"file:///v{number}" if number else None,
+        digest="d" * 64, size_bytes=1, lineage=lineage, created_at=NOW,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def test_the_base_is_served_and_gets_a_reference_at_the_first_start(world: World) -> None:
+    reference = world.references.newest()
+
+    assert world.served == [VersionName(LINE, 0)]
+    assert reference is not None
+    assert (reference.version, reference.range) == ("chat-v0", SeqRange(first=1, last=20))
+
+
+def test_a_candidate_that_wins_goes_live_with_its_numbers(world: World) -> None:
+    world.finish_run()
+
+    world.turn()
+
+    entry = world.store.history(LINE).entries[-1]
+    assert (str(entry.version), entry.by.kind) == ("chat-v1", "daemon")
+    assert entry.gate is not None
+    assert {found.name for found in entry.gate.slices} == {NEW, OLD}
+    assert world.served[-1] == VersionName(LINE, 1)
+
+
+def test_promotion_refreshes_the_reference_with_what_is_new(world: World) -> None:
+    world.finish_run()
+
+    world.turn()
+
+    reference = world.references.newest()
+    assert reference is not None
+    assert (reference.version, reference.range) == ("chat-v1", SeqRange(first=101, last=120))
+
+
+def test_a_frozen_reference_outlasts_a_promotion_and_is_refreshed_once_it_is_let_go(world: World) -> None:
+    freezes = FreezeLedger(world.engine)
+    freezes.freeze(by="ada", why="the audit", now=NOW)
+    world.finish_run()
+    world.turn()
+    frozen = world.references.newest()
+
+    freezes.unfreeze(by="ada", now=NOW)
+    world.turn(1)
+
+    followed = world.references.newest()
+    assert frozen is not None
+    assert followed is not None
+    assert (world.live, frozen.version) == (1, "chat-v0")
+    assert (followed.version, followed.range) == ("chat-v1", SeqRange(first=101, last=120))
+
+
+def test_a_candidate_that_forgets_is_rejected_and_stays_a_candidate(world: World) -> None:
+    world.loaded.on_old = {1: 3.4}
+    world.finish_run()
+
+    world.turn()
+
+    assert world.live == 0
+    assert [report.verdict for report in world.reports(1)] == [GateVerdict.REJECT]
+    assert world.stage.busy is None
+
+
+def test_the_gate_judges_each_candidate_once(world: World) -> None:
+    world.loaded.on_old = {1: 3.4}
+    world.finish_run()
+
+    world.turn(9)
+
+    assert len(world.reports(1)) == 1
+
+
+def test_without_automatic_release_a_winner_waits_for_the_operator(tmp_path: Path) -> None:
+    world = World(tmp_path, automatic=False)
+    world.finish_run()
+    world.turn()
+    assert (world.live, world.reports(1)[0].verdict) == (0, GateVerdict.PROMOTE)
+
+    history = world.store.history(LINE)
+    entry = promote(history, VersionName(LINE, 1), gate=world.reports(1)[0], reason="seen", by=ADA, now=NOW)
+    world.store.append(entry, expected=1)
+    world.turn(1)
+
+    assert world.served[-1] == VersionName(LINE, 1)
+
+
+def test_an_operators_rollback_brings_the_earlier_reference_back(world: World) -> None:
+    world.finish_run()
+    world.turn()
+    history = world.store.history(LINE)
+    world.store.append(roll_back(history, to=None, reason="bad", by=ADA, now=NOW), expected=history.position)
+
+    world.turn(1)
+
+    reference = world.references.newest()
+    assert reference is not None
+    assert (world.served[-1], reference.version) == (VersionName(LINE, 0), "chat-v0")
+    assert reference.range == SeqRange(first=1, last=20)
+
+
+def test_a_version_that_was_taken_back_is_no_candidate_again(world: World) -> None:
+    world.finish_run()
+    world.turn()
+    history = world.store.history(LINE)
+    world.store.append(roll_back(history, to=None, reason="bad", by=ADA, now=NOW), expected=history.position)
+
+    world.turn(5)
+
+    assert world.live == 0
+
+
+def test_what_was_scored_is_not_scored_again(world: World) -> None:
+    world.finish_run()
+    world.turn()
+    world.finish_run(2)
+    world.turn()
+
+    live_again = [count for name, count in world.loaded.scored if name == "chat-v1"]
+    assert live_again == [60, 0]
+
+
+def test_scoring_that_fails_replaces_the_scorer_and_is_tried_again(world: World) -> None:
+    world.loaded.error = ChildDied("killed")
+    world.finish_run()
+
+    world.turn(5)
+
+    assert world.loaded.replaced == 1
+    assert world.live == 1
+
+
+def test_a_candidate_that_can_never_be_scored_is_rejected(world: World) -> None:
+    world.loaded.error = BadAdapter("weights are not finite")
+    world.finish_run()
+
+    world.turn()
+
+    assert world.live == 0
+    assert world.loaded.replaced == 0
+    assert [(report.verdict, "not finite" in report.reason) for report in world.reports(1)] == [
+        (GateVerdict.REJECT, True)
+    ]
+
+
+def test_nothing_is_compared_while_the_scorer_is_down(world: World) -> None:
+    world.loaded.ready = False
+    world.finish_run()
+
+    world.turn()
+
+    assert world.loaded.scored == []
+    assert world.stage.busy == "the gate on chat-v1"
+
+
+def a_report(
+    *, look: int = 1, verdict: GateVerdict = GateVerdict.INCONCLUSIVE, needed: int = 10
+) -> GateReport:
+    found = SliceReport(
+        name=NEW, role="target", conversations=30, clusters=30, live_loss=3, candidate_loss=3, difference=0, lower=-1,
+        upper=1, verdict=verdict, needed=needed, reason="",
+    )  # fmt: skip
+    return GateReport(verdict=verdict, reason="", alpha=0.05, look=look, slices=(found,))
+
+
+@pytest.mark.parametrize(
+    ("report", "there_are", "again"),
+    [
+        (a_report(), 40, True),
+        (a_report(), 39, False),
+        (a_report(look=3), 999, False),
+        (a_report(verdict=GateVerdict.REJECT), 999, False),
+    ],
+)
+def test_an_undecided_gate_looks_again_when_it_has_what_it_asked_for(
+    report: GateReport, there_are: int, again: bool
+) -> None:
+    assert worth_another_look(report, {NEW: there_are}, max_looks=3, limit=1_000) is again
+
+
+@pytest.mark.parametrize(
+    ("report", "waits"),
+    [
+        (a_report(needed=10), True),
+        (a_report(needed=80), False),  # more than a slice may have
+        (a_report(look=3), False),
+        (a_report(verdict=GateVerdict.PROMOTE), False),
+    ],
+)
+def test_an_undecided_gate_is_waited_for_only_where_data_can_decide_it(
+    report: GateReport, waits: bool
+) -> None:
+    assert waits_for_data(report, max_looks=3, limit=100) is waits
+
+
+def test_a_target_that_can_not_be_switched_now_is_tried_again(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.down = True
+    world.finish_run()
+    world.turn(6)
+    reference = world.references.newest()
+    assert reference is not None
+    assert (world.live, reference.version) == (1, "chat-v0")
+    assert caplog.text.count("the target stays as it is: no route") == 1
+
+    world.down = False
+    world.turn(1)
+
+    assert world.served[-1] == VersionName(LINE, 1)
+
+
+def test_a_pass_that_was_written_before_a_crash_is_acted_on_after_it(tmp_path: Path) -> None:
+    world = World(tmp_path, automatic=False)  # stands for a daemon that died between report and promotion
+    world.finish_run()
+    world.turn()
+    assert world.live == 0
+
+    world.stage._automatic = True
+    world.turn(2)
+
+    assert world.live == 1
+
+
+def test_a_candidate_that_always_kills_the_scorer_is_rejected_in_the_end(world: World) -> None:
+    world.loaded.always = ChildDied("killed")
+    world.finish_run()
+
+    world.turn(20)
+
+    assert [report.verdict for report in world.reports(1)] == [GateVerdict.REJECT]
+    assert world.loaded.replaced == 4
+
+
+def test_words_that_may_have_been_learned_by_heart_are_not_judged_on(world: World) -> None:
+    intake = IntakeLedger(world.engine, window_size=20)
+    twins = [
+        a_talk(120, text="faq"),
+        a_talk(121, text="FAQ ", held_out=True),
+        a_talk(122, text="new", held_out=True),
+    ]
+    intake.record(a_batch(twins))
+
+    found = world.held_out.slices(121)[NEW]
+
+    assert [talk.conversation_id for talk in found] == ["c122"]
+    assert world.held_out.sizes(121)[NEW] == 1
+
+
+def test_conversations_without_a_reply_to_score_do_not_count_as_evidence(world: World) -> None:
+    before = world.held_out.sizes(61)[NEW]
+    talk = world.held_out.slices(61)[NEW][0]
+
+    world.trainings.add_scores("chat-v0", {talk.seq: (0.0, 0)})
+
+    assert world.held_out.sizes(61)[NEW] == before - 1
+    assert talk not in world.held_out.slices(61)[NEW]
+
+
+def test_a_candidate_that_learned_from_what_was_forgotten_is_not_promoted_by_itself(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.finish_run()
+    world.erased = frozenset({world.store.version(VersionName(LINE, 1)).run or ""})
+
+    world.turn()
+
+    assert world.store.gate_reports(VersionName(LINE, 1))[-1].verdict is GateVerdict.PROMOTE
+    assert world.live == 0
+
+
+def test_a_target_that_a_leader_overtaken_meanwhile_has_written_is_mended(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.pointer = VersionName(LINE, 7)
+
+    world.stage.step()
+
+    assert world.pointer == VersionName(LINE, 0)

@@ -1,0 +1,100 @@
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from daemon.ledger.conversations import ConversationLedger
+from daemon.ledger.dead_letters import DeadLetterLedger
+from daemon.ledger.intake import IntakeLedger
+from daemon.retention.conversations import PAGE, ConversationRetention, Keep
+from daemon.retention.history import HistoryRetention, KeepHistory
+from daemon.retention.stage import RetentionStage
+from daemon.telemetry.metrics import Metrics
+from tests.factories.ledger import NOW, a_batch, a_dead_letter, a_ledger, talks
+
+
+class World:
+    def __init__(self, folder: Path, keep: Keep) -> None:
+        self.now = NOW
+        self.metrics = Metrics()
+        self.engine = a_ledger(folder)
+        self.runs = folder / "runs"
+        self.intake = IntakeLedger(self.engine, window_size=20)
+        self.stage = RetentionStage(
+            ConversationRetention(self.engine, keep),
+            HistoryRetention(self.engine, KeepHistory()),
+            scored=lambda: (),
+            runs_dir=self.runs,
+            metrics=self.metrics,
+            clock=lambda: self.now,
+        )
+
+    def count(self) -> int:
+        return ConversationLedger(self.engine).count(held_out=False)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path, Keep(conversations=10, sample=0))
+
+
+def test_a_page_goes_at_each_step_until_nothing_is_left_to_do(world: World) -> None:
+    world.intake.record(a_batch(talks(0, PAGE + 100)))
+
+    counts = []
+    for _ in range(3):
+        world.stage.step()
+        counts.append(world.count())
+
+    assert counts == [100, 10, 10]
+    exposition = world.metrics.exposition("")[1].decode()
+    assert f'retuned_pruned_rows_total{{table="conversations"}} {PAGE + 90:.1f}' in exposition
+
+
+def test_a_flood_of_dead_letters_goes_as_soon_as_it_is_old(world: World) -> None:
+    letters = DeadLetterLedger(world.engine)
+    flood = [a_dead_letter(n) for n in range(KeepHistory().dead_letters + 2 * PAGE + 100)]
+    world.intake.record(a_batch(dead_letters=flood))
+    letters.published([stored.id for stored in letters.unpublished(len(flood))], NOW)
+
+    counts = []
+    for _ in range(4):
+        world.stage.step()
+        counts.append(sum(letters.by_reason().values()))
+
+    assert counts == [10_000 + PAGE + 100, 10_100, 10_000, 10_000]
+
+
+def test_between_two_looks_nothing_is_done_and_a_clock_set_back_does_not_stop_it(world: World) -> None:
+    world.stage.step()
+    world.intake.record(a_batch(talks(0, 50)))
+
+    world.stage.step()
+    assert world.count() == 50
+
+    world.now = NOW - timedelta(hours=1)
+    world.stage.step()
+    assert world.count() == 10
+
+
+def test_the_folders_of_the_latest_runs_stay(world: World) -> None:
+    for name in ("r1", "r2", "r9", "r10", "r11", "rest"):
+        (world.runs / name / "checkpoints").mkdir(parents=True)
+
+    world.stage.step()
+
+    assert sorted(path.name for path in world.runs.iterdir()) == ["r10", "r11", "r9", "rest"]
+
+
+def test_a_ledger_under_an_endless_stream_stays_as_large_as_it_is(tmp_path: Path) -> None:
+    world = World(tmp_path, Keep(conversations=500, sample=200, known=1_000))
+    file, sizes = tmp_path / "ledger.db", []
+    for first in range(0, 30_000, 500):
+        world.intake.record(a_batch([replace(new, sketch=b"s" * 256) for new in talks(first, 500)]))
+        world.now += timedelta(seconds=10)
+        world.stage.step()
+        sizes.append(file.stat().st_size)
+
+    assert sizes[-1] <= sizes[len(sizes) // 4] * 1.1
+    assert world.count() <= 500 + 500 + 200 + 20

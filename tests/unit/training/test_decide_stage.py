@@ -1,0 +1,251 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from daemon.config.cron import Schedule
+from daemon.domain.facts import Action, Decision, Triage, Trigger
+from daemon.ledger.conversations import ConversationLedger
+from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.references import ReferenceLedger
+from daemon.ledger.trainings import TrainingLedger
+from daemon.ledger.triages import TriageLedger
+from daemon.ledger.windows import VerdictRow, WindowLedger
+from daemon.telemetry.metrics import Metrics
+from daemon.training.decide_stage import DecidingStage
+from daemon.training.policy import PolicySettings
+from monitors.types import Outcome
+from tests.factories.ledger import a_batch, a_ledger, talks
+
+NIGHT = datetime(2026, 11, 24, 2, 59, tzinfo=UTC)
+SETTINGS = PolicySettings(
+    on_drift=True,
+    triage=False,
+    after_conversations=None,
+    min_new_conversations=30,
+    cooldown=timedelta(hours=1),
+)
+
+
+class World:
+    """A ledger with a reference of 10, windows of 20, and a stage that hands its decisions to a list."""
+
+    def __init__(self, folder: Path) -> None:
+        self.engine = a_ledger(folder)
+        self.windows = WindowLedger(self.engine)
+        self.references = ReferenceLedger(self.engine)
+        self.trainings = TrainingLedger(self.engine)
+        self.references.start("chat-v0", size=10, after_seq=0, now=NIGHT)
+        self.now = NIGHT
+        self.busy: str | None = None
+        self.offered: list[Decision] = []
+        self.stage = self.start()
+
+    def start(self, schedule: str | None = None, *, triage: bool = False) -> DecidingStage:
+        """A new process on the same ledger."""
+        return DecidingStage(
+            self.windows, ConversationLedger(self.engine), self.trainings, TriageLedger(self.engine), self.offered.append,
+            busy=lambda: self.busy, settings=replace(SETTINGS, triage=triage), schedule=Schedule(schedule) if schedule else None,
+            metrics=Metrics(), clock=lambda: self.now,
+        )  # fmt: skip
+
+    def read(self, first: int, count: int) -> None:
+        IntakeLedger(self.engine, window_size=20).record(a_batch(talks(first, count)))
+
+    def judge(self, finding: str) -> None:
+        window, reference = self.windows.next_to_judge(), self.windows.reference()
+        assert window is not None
+        assert reference is not None
+        alarm = self.windows.alarm(after_seq=0)
+        row = VerdictRow(
+            window=window.number,
+            monitor="e_detector" if alarm is None else "mmd",  # who may say so
+            finding=finding,
+            score=1,
+            threshold=1,
+            reason="so",
+            triggers=True,
+        )
+        self.windows.record_judgement(
+            window, [row], finding=finding, reference_id=reference.id, explanation=None, now=self.now
+        )
+
+    def look_into(self, outcome: Outcome) -> None:
+        """The triage of the alarm that stands."""
+        alarm = self.windows.alarm(after_seq=0)
+        assert alarm is not None
+        TriageLedger(self.engine).record(
+            Triage(
+                window=alarm.window, reference_id=1, since_seq=alarm.first_seq, version="chat-v0", outcome=outcome,
+                reason=f"it is {outcome}", numbers={}, examples=(), at=self.now,
+            )
+        )  # fmt: skip
+
+    def decisions(self) -> list[tuple[Trigger | None, Action]]:
+        return [(d.trigger, d.action) for d in reversed(self.trainings.recent_decisions(99))]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def test_nothing_is_decided_without_an_occasion(world: World) -> None:
+    world.read(0, 29)
+
+    world.stage.step()
+
+    assert world.decisions() == []
+
+
+def test_each_judged_window_is_decided_on_once(world: World) -> None:
+    world.read(0, 30)
+    world.judge("stable")
+
+    world.stage.step()
+    world.stage.step()
+
+    assert world.decisions() == [(None, Action.NONE)]
+
+
+def test_drift_waits_for_data_and_then_trains(world: World) -> None:
+    world.read(0, 30)
+    world.judge("drift")
+    world.stage.step()
+    world.read(30, 20)
+    world.judge("drift")
+    world.stage.step()
+
+    assert world.decisions() == [(Trigger.DRIFT, Action.WAIT), (Trigger.DRIFT, Action.TRAIN)]
+    assert [decision.since_seq for decision in world.offered] == [11]
+
+
+def test_drift_waits_while_another_training_goes_on(world: World) -> None:
+    world.busy = "run r1"
+    world.read(0, 50)
+    world.judge("drift")
+
+    world.stage.step()
+
+    assert world.decisions() == [(Trigger.DRIFT, Action.WAIT)]
+    assert world.offered == []
+
+
+def test_an_operators_wish_is_answered_once(world: World) -> None:
+    world.read(0, 5)
+    world.trainings.ask(by="ada", reason="new prices", now=world.now)
+
+    world.stage.step()
+    world.stage.step()
+
+    assert world.decisions() == [(Trigger.MANUAL, Action.TRAIN)]
+
+
+def test_a_scheduled_time_is_an_occasion_once_a_day(world: World) -> None:
+    world.read(0, 50)
+    world.stage = world.start(schedule="0 3 * * *")
+
+    for minutes in (0, 1, 1, 1):
+        world.now += timedelta(minutes=minutes)
+        world.stage.step()
+
+    assert world.decisions() == [(Trigger.SCHEDULE, Action.TRAIN)]
+
+
+def test_a_time_missed_while_the_daemon_was_down_is_not_made_up_for(world: World) -> None:
+    world.read(0, 50)
+    world.now += timedelta(minutes=10)
+    world.stage = world.start(schedule="0 3 * * *")
+
+    world.stage.step()
+
+    assert world.decisions() == []
+
+
+def test_a_restart_does_not_decide_again(world: World) -> None:
+    world.read(0, 30)
+    world.judge("stable")
+    world.stage.step()
+
+    world.stage = world.start()
+    world.stage.step()
+
+    assert len(world.decisions()) == 1
+
+
+def test_a_confirmed_alarm_waits_for_its_triage_which_is_an_occasion_itself(world: World) -> None:
+    world.stage = world.start(triage=True)
+    world.read(0, 50)
+    world.judge("drift")
+    world.judge("drift")
+    world.stage.step()
+
+    world.look_into(Outcome.TRAIN)
+    world.stage.step()
+    world.stage.step()
+
+    assert world.decisions() == [(Trigger.DRIFT, Action.WAIT), (Trigger.DRIFT, Action.TRAIN)]
+    assert "it is train" in world.offered[0].reason
+
+
+@pytest.mark.parametrize("outcome", [Outcome.IGNORE, Outcome.CANT_HELP])
+def test_what_is_not_trained_for_is_answered_once_with_the_reason(world: World, outcome: Outcome) -> None:
+    world.stage = world.start(triage=True)
+    world.read(0, 70)
+    world.judge("drift")
+    world.judge("drift")
+    world.look_into(outcome)
+    world.stage.step()
+    world.judge("stable")
+
+    world.stage.step()
+
+    assert world.decisions() == [(Trigger.DRIFT, Action.NONE), (None, Action.NONE)]
+    assert world.offered == []
+    assert f"it is {outcome}" in world.trainings.recent_decisions(2)[1].reason
+
+
+def test_an_operator_trains_for_what_was_ignored(world: World) -> None:
+    world.stage = world.start(triage=True)
+    world.read(0, 50)
+    world.judge("drift")
+    world.judge("drift")
+    world.look_into(Outcome.IGNORE)
+    world.stage.step()
+
+    world.trainings.ask(by="ada", reason="all the same", now=world.now)
+    world.stage.step()
+
+    assert world.decisions()[-1] == (Trigger.MANUAL, Action.TRAIN)
+
+
+def test_a_wish_that_came_first_does_not_answer_the_alarm(world: World) -> None:
+    world.stage = world.start(triage=True)
+    world.read(0, 70)
+    world.judge("drift")
+    world.judge("drift")
+    world.look_into(Outcome.IGNORE)
+    world.trainings.ask(by="ada", reason="all the same", now=world.now)
+    world.stage.step()
+    assert world.windows.alarm(after_seq=0) is not None
+
+    world.judge("drift")
+    world.stage.step()
+
+    assert world.decisions() == [(Trigger.MANUAL, Action.TRAIN), (Trigger.DRIFT, Action.NONE)]
+    assert world.windows.alarm(after_seq=0) is None
+
+
+def test_a_triage_skips_no_scheduled_time(world: World) -> None:
+    world.stage = world.start(schedule="0 3 * * *", triage=True)
+    world.read(0, 50)
+    world.judge("drift")
+    world.judge("drift")
+    world.look_into(Outcome.IGNORE)
+    world.now += timedelta(minutes=1)
+
+    world.stage.step()
+    world.stage.step()
+
+    assert world.decisions() == [(Trigger.DRIFT, Action.NONE), (Trigger.SCHEDULE, Action.TRAIN)]

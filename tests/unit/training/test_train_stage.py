@@ -1,0 +1,311 @@
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from daemon.domain.facts import Action, Decision, Run, RunState, Trigger
+from daemon.ledger.conversations import ConversationLedger
+from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.trainings import TrainingLedger
+from daemon.telemetry.metrics import Metrics
+from daemon.training.dataset import DatasetSettings, build
+from daemon.training.planned_run import PlannedRun, from_json, to_json
+from daemon.training.train_stage import TrainingStage
+from learners.types import Event, Failure, Progress, RunResult, TrainRequest
+from registry.errors import RegistryError
+from tests.factories.ledger import NOW, a_batch, a_ledger, talks
+
+PROGRESS = Progress(
+    phase="training", step=3, steps=10, loss=1.5, learning_rate=1e-4, tokens=900, tokens_per_s=300.0,
+    seconds_left=7.0, rss_bytes=1,
+)  # fmt: skip
+
+
+class FakeChild:
+    """Says what the test puts into its mouth."""
+
+    def __init__(self, request: TrainRequest) -> None:
+        self.request = request
+        self.pid: int | None = 4242
+        self.says: list[Event] = []
+        self.stopped = False
+
+    def poll(self) -> list[Event]:
+        said, self.says = self.says, []
+        return said
+
+    def stop(self, timeout_s: float) -> None:
+        self.stopped = True
+        self.pid = None
+
+
+def a_result(run: str) -> RunResult:
+    return RunResult(
+        run=run, artifact=Path("artifact"), digest="d" * 64, steps=10, tokens=3000, target_tokens=900,
+        conversations=20, first_loss=3.0, last_loss=1.5, seconds=10.0, packages={},
+    )  # fmt: skip
+
+
+class World:
+    """Twenty conversations, a stage, and the children it started."""
+
+    def __init__(self, folder: Path) -> None:
+        engine = a_ledger(folder)
+        IntakeLedger(engine, window_size=20).record(a_batch(talks(0, 20)))
+        self.ledger = TrainingLedger(engine)
+        self.conversations = ConversationLedger(engine)
+        self.folder = folder
+        self.now = NOW
+        self.children: list[FakeChild] = []
+        self.registered: list[str] = []
+        self.store_error: Exception | None = None
+        self.stage = self.start()
+
+    def start(self) -> TrainingStage:
+        """A new process on the same ledger."""
+        return TrainingStage(
+            self.ledger, plan=self.plan, start=self.launch, register=self.register, runs_dir=self.folder / "runs",
+            timeout=timedelta(hours=1), metrics=Metrics(), clock=lambda: self.now,
+        )  # fmt: skip
+
+    def plan(self, run_id: str, *, since_seq: int, folder: Path) -> PlannedRun:
+        settings = DatasetSettings(max_new=100, replay_share=0.1, seed=0)
+        dataset = build(
+            self.conversations, since_seq=since_seq, settings=settings, path=folder / "data.jsonl"
+        )
+        request = TrainRequest(
+            run=run_id, base=Path("base"), base_digest="b", parent=None, data=dataset.path,
+            data_digest=dataset.digest, output=folder / "artifact",
+        )  # fmt: skip
+        return PlannedRun(
+            request=request, dataset=dataset, parent=None, until_seq=self.conversations.last_seq()
+        )
+
+    def launch(self, request: TrainRequest, folder: Path) -> FakeChild:
+        self.children.append(FakeChild(request))
+        return self.children[-1]
+
+    def register(self, planned: PlannedRun, result: RunResult) -> None:
+        if self.store_error is not None:
+            raise self.store_error
+        self.registered.append(result.run)
+
+    def offer(self, since: int = 11) -> None:
+        decision = Decision(
+            at=self.now, trigger=Trigger.DRIFT, action=Action.TRAIN, reason="drift", since_seq=since
+        )
+        self.stage.offer(self.ledger.decide(decision))
+
+    def run(self, name: str) -> Run:
+        run = self.ledger.run(name)
+        assert run is not None
+        return run
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def test_a_decision_starts_a_run_on_the_data_since_the_change(world: World) -> None:
+    world.offer(since=11)
+    world.stage.step()
+
+    run = world.run("r1")
+    assert (run.state, run.since_seq, run.until_seq) == (RunState.RUNNING, 11, 20)
+    assert world.children[0].request.data.is_file()
+    assert world.stage.busy == "run r1"
+
+
+def test_progress_is_in_the_ledger_for_whoever_looks(world: World) -> None:
+    world.offer()
+    world.stage.step()
+    world.children[0].says = [replace(PROGRESS, step=2), PROGRESS]
+
+    world.stage.step()
+
+    progress = world.run("r1").progress
+    assert progress is not None
+    assert (progress["step"], progress["steps"], progress["loss"]) == (3, 10, 1.5)
+
+
+def test_a_finished_run_is_registered_before_it_counts_as_finished(world: World) -> None:
+    world.offer()
+    world.stage.step()
+    world.children[0].says = [a_result("r1")]
+
+    world.stage.step()
+
+    assert world.registered == ["r1"]
+    assert world.run("r1").state is RunState.FINISHED
+    assert world.stage.busy is None
+
+
+@pytest.mark.parametrize(
+    ("failure", "state"),
+    [
+        (Failure(error="Diverged", message="the loss is NaN", permanent=True), RunState.FAILED),
+        (Failure(error="Cancelled", message="asked to stop", permanent=False), RunState.CANCELLED),
+    ],
+)
+def test_a_failed_run_leaves_its_reason_and_no_version(
+    world: World, failure: Failure, state: RunState
+) -> None:
+    world.offer()
+    world.stage.step()
+    world.children[0].says = [failure]
+
+    world.stage.step()
+
+    run = world.run("r1")
+    assert (run.state, run.error) == (state, f"{failure.error}: {failure.message}")
+    assert world.registered == []
+
+
+def test_of_decisions_during_a_run_the_newest_is_next(world: World) -> None:
+    world.offer(since=1)
+    world.stage.step()
+    world.offer(since=5)
+    world.offer(since=9)
+    world.stage.step()
+    assert len(world.children) == 1
+
+    world.children[0].says = [a_result("r1")]
+    world.stage.step()
+    world.stage.step()
+
+    assert len(world.children) == 2
+    assert world.run("r2").since_seq == 9
+
+
+def test_a_run_that_takes_too_long_is_stopped(world: World) -> None:
+    world.offer()
+    world.stage.step()
+    world.now += timedelta(hours=1, seconds=1)
+
+    world.stage.step()
+
+    assert world.children[0].stopped
+    assert world.run("r1").state is RunState.FAILED
+    assert "learning.timeout_s" in (world.run("r1").error or "")
+
+
+def test_a_run_cut_short_goes_on_with_the_same_request_after_a_restart(world: World) -> None:
+    world.offer()
+    world.stage.step()
+    world.stage.close(1)
+
+    world.stage = world.start()
+
+    assert [child.request for child in world.children] == [world.children[0].request] * 2
+    assert world.stage.busy == "run r1"
+
+
+def test_an_artifact_that_was_never_registered_is_made_again(world: World) -> None:
+    world.offer()
+    world.stage.step()
+    output = world.children[0].request.output
+    output.mkdir(parents=True)
+    world.stage.close(1)
+
+    world.stage = world.start()
+
+    assert not output.exists()
+
+
+def test_a_decision_without_data_leaves_no_run(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    world.offer(since=21)
+
+    world.stage.step()
+
+    assert world.ledger.running() is None
+    assert "no training: no conversation since 21" in caplog.text
+
+
+def test_a_planned_run_reads_back_equal(world: World) -> None:
+    planned = world.plan("r1", since_seq=11, folder=world.folder)
+
+    read = from_json(to_json(planned), records=planned.dataset.records)
+
+    assert read == planned
+
+
+def test_the_ledger_keeps_what_a_run_learns_from(world: World) -> None:
+    world.offer()
+    world.stage.step()
+
+    kept = world.ledger.training_records("r1")
+
+    assert {record.origin for record in kept} == {"new", "replay"}
+    assert kept == world.plan("r1", since_seq=11, folder=world.folder).dataset.records
+
+
+def test_a_finished_run_waits_for_an_artifact_store_that_does_not_answer(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.offer()
+    world.stage.step()
+    world.store_error = TimeoutError("no route")
+    world.children[0].says = [a_result("r1")]
+    for _ in range(3):
+        world.stage.step()
+    assert world.run("r1").state is RunState.RUNNING
+    assert caplog.text.count("waits for the artifact store") == 1
+
+    world.store_error = None
+    world.stage.step()
+
+    assert world.run("r1").state is RunState.FINISHED
+    assert world.registered == ["r1"]
+
+
+def test_a_result_that_the_registry_refuses_fails_the_run(world: World) -> None:
+    world.offer()
+    world.stage.step()
+    world.store_error = RegistryError("not what its manifest says")
+    world.children[0].says = [a_result("r1")]
+
+    world.stage.step()
+
+    assert world.run("r1").state is RunState.FAILED
+
+
+def test_time_that_the_daemon_was_down_does_not_count_against_a_run(world: World) -> None:
+    world.offer()
+    world.stage.step()
+    world.stage.close(1)
+    world.now += timedelta(hours=13)
+
+    world.stage = world.start()
+    world.stage.step()
+
+    assert world.run("r1").state is RunState.RUNNING
+
+
+def test_a_decision_that_waited_when_the_daemon_stopped_is_not_lost(world: World) -> None:
+    world.offer(since=1)
+    world.stage.step()
+    world.offer(since=9)
+    world.stage.close(1)
+
+    world.stage = world.start()
+    world.children[-1].says = [a_result("r1")]
+    world.stage.step()
+    world.stage.step()
+
+    assert world.run("r2").since_seq == 9
+
+
+def test_a_run_whose_folder_another_replica_has_is_planned_anew(world: World) -> None:
+    world.offer()
+    world.stage.step()
+    world.folder = world.folder / "another-machine"
+
+    successor = world.start()
+    successor.step()
+
+    assert world.run("r1").state is RunState.FAILED
+    assert "another replica's" in (world.run("r1").error or "")
+    assert world.run("r2").decision_id == world.run("r1").decision_id
+    assert world.children[1].request.data == world.folder / "runs" / "r2" / "data.jsonl"
