@@ -40,7 +40,7 @@ def show(context: typer.Context, *, as_json: Json = False) -> None:
 def halt(context: typer.Context, *, reason: Annotated[str, _REASON], as_json: Json = False) -> None:
     """Stop reading, in every replica, until `retuned intake resume`. Everything else goes on."""
     from daemon.domain.clock import utc_now
-    from daemon.domain.facts import Halt, HaltKind
+    from daemon.domain.halts import Halt, HaltKind
 
     settings = read_settings(context)
     wanted = Halt(kind=HaltKind.OPERATOR, reason=f"halted by {operator().name}: {reason}", at=utc_now())
@@ -82,7 +82,7 @@ def seek(
     What is read again is not counted again. What is passed over is never read.
     """
     from daemon.domain.clock import utc_now
-    from daemon.domain.facts import OffsetChange
+    from daemon.domain.halts import OffsetChange
 
     settings = read_settings(context)
     topic, partition = parse_place(place)

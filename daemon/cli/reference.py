@@ -10,7 +10,7 @@ from daemon.domain.errors import DaemonError
 
 if TYPE_CHECKING:
     from daemon.config.settings import Settings
-    from daemon.domain.facts import StoredReference
+    from daemon.domain.windows import StoredReference
     from daemon.ledger.stores import Stores
 
 reference = typer.Typer(

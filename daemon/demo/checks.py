@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from daemon.demo.evidence import AnswerFact, LoopFacts, RollbackFact, StopFact, StreamFact
-from daemon.domain.facts import RunState
+from daemon.domain.runs import RunState
 from registry.types import GateReport, GateVerdict, SliceReport
 
 QUESTIONS = 3

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from daemon.config.settings import Settings
-from daemon.domain.facts import Action, RunState, SeqRange
+from daemon.domain.decisions import Action
+from daemon.domain.runs import RunState
+from daemon.domain.windows import SeqRange
 from daemon.ledger.counts import LedgerCounts
 from daemon.ledger.stores import Stores
 from daemon.ledger.windows import JudgedWindow, VerdictRow

@@ -6,7 +6,8 @@ from enum import StrEnum
 
 from daemon.demo.evidence import WindowFact, window_fact
 from daemon.domain.conversation import Conversation
-from daemon.domain.facts import Action, RunState
+from daemon.domain.decisions import Action
+from daemon.domain.runs import RunState
 from daemon.ledger.windows import JudgedWindow
 from daemon.views.status import Overview
 from registry.types import GateReport, GateVerdict, PromotionKind

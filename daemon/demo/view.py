@@ -15,7 +15,7 @@ from rich.text import Text
 
 from daemon.demo.evidence import WindowFact
 from daemon.demo.timeline import Event, Kind
-from daemon.domain.facts import RunState
+from daemon.domain.runs import RunState
 from daemon.views.status import Overview
 
 _STYLES = {

@@ -11,7 +11,8 @@ from daemon.demo.timeline import Kind, Seen, observe
 from daemon.demo.view import Picture, View
 from daemon.domain.clock import utc_now
 from daemon.domain.conversation import Conversation
-from daemon.domain.facts import Action, RunState
+from daemon.domain.decisions import Action
+from daemon.domain.runs import RunState
 from daemon.http.probe import probe
 from daemon.ledger.stores import Stores
 from daemon.views.status import Overview, overview

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from daemon.domain.facts import StoredReference
+from daemon.domain.windows import StoredReference
 
 _DAY = timedelta(days=1)
 #: The first span that is worth a wider reference; from then on each that is twice the last.

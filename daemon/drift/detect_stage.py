@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from daemon.domain.clock import Clock
-from daemon.domain.facts import StoredConversation, StoredReference
+from daemon.domain.records import StoredConversation
+from daemon.domain.windows import StoredReference
 from daemon.drift.detector_verdicts import in_words, state_json, state_of
 from daemon.drift.late_signals import Hearing
 from daemon.drift.samples import embedded_text, sample_of

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 
 from daemon.domain.clock import Clock
-from daemon.domain.facts import ClosedWindow, StoredReference
 from daemon.domain.reference_span import span_words, title
+from daemon.domain.windows import ClosedWindow, StoredReference
 from daemon.drift.detector_verdicts import alarm_verdict, quiet_verdict, state_of
 from daemon.drift.samples import samples_of
 from daemon.drift.user_sampling import Counted, Counting

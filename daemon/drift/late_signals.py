@@ -5,7 +5,8 @@ from datetime import timedelta
 from itertools import takewhile
 
 from daemon.domain.clock import Clock
-from daemon.domain.facts import StoredConversation, StoredReference
+from daemon.domain.records import StoredConversation
+from daemon.domain.windows import StoredReference
 from daemon.drift.samples import sample_of
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.signals import LateSignal, SignalLedger

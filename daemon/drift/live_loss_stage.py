@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from daemon.domain.clock import Clock
-from daemon.domain.facts import StoredReference
+from daemon.domain.windows import StoredReference
 from daemon.drift.detector_verdicts import state_of
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger

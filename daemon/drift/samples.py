@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from daemon.domain.facts import StoredConversation
+from daemon.domain.records import StoredConversation
 from monitors.texts import user_text
 from monitors.types import Sample, Turn
 

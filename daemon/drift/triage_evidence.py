@@ -12,7 +12,7 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from daemon.domain.facts import StoredConversation
+from daemon.domain.records import StoredConversation
 from daemon.drift.samples import samples_of
 from daemon.ledger.signals import LateSignal
 from learners.types import Surprisals

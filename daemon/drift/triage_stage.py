@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from daemon.domain.alarms import Alarm, Triage
 from daemon.domain.clock import Clock
-from daemon.domain.facts import Alarm, SeqRange, StoredConversation, StoredReference, Triage
+from daemon.domain.records import StoredConversation
+from daemon.domain.windows import SeqRange, StoredReference
 from daemon.drift.triage_evidence import Examination, Sides, numbers_of
 from daemon.drift.user_sampling import Counting
 from daemon.ledger.conversations import ConversationLedger

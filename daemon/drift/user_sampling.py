@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from daemon.domain.facts import SeqRange, StoredConversation, StoredReference
+from daemon.domain.records import StoredConversation
+from daemon.domain.windows import SeqRange, StoredReference
 from daemon.ledger.conversations import ConversationLedger
 from monitors.user_blocks import block_for
 

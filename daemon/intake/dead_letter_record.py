@@ -1,6 +1,6 @@
 """How a dead letter looks on its topic: the original bytes, and why and where from in the headers."""
 
-from daemon.domain.facts import DeadLetter
+from daemon.domain.records import DeadLetter
 
 #: Brokers take about 1 MiB a record by default, headers included.
 MAX_VALUE_BYTES = 1_000_000

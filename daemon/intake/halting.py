@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from daemon.domain.facts import Halt, HaltKind
+from daemon.domain.halts import Halt, HaltKind
 from daemon.domain.streams import BatchTooLarge, FetchStalled, IntakeMustHalt, OffsetLost, TopicRecreated
 
 _KINDS: dict[type[IntakeMustHalt], HaltKind] = {

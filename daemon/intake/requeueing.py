@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from daemon.domain.clock import Clock
 from daemon.domain.errors import DaemonError
-from daemon.domain.facts import Coordinates, StoredDeadLetter
+from daemon.domain.records import Coordinates, StoredDeadLetter
 from daemon.domain.streams import BrokerUnreachable, Headers, RecordSink
 from daemon.ledger.dead_letters import DeadLetterLedger
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from daemon.domain.conversation import Conversation, FeedbackRecord
-from daemon.domain.facts import Batch, Coordinates, DeadLetter, NewConversation, NewFeedback
 from daemon.domain.holdout import Holdout
 from daemon.domain.personal_data import PersonalData
+from daemon.domain.records import Batch, Coordinates, DeadLetter, NewConversation, NewFeedback
 from daemon.domain.streams import RawRecord
 from daemon.intake.decoding import BadRecord, Limits, decode
 from daemon.intake.decoding_names import named_in

@@ -7,8 +7,9 @@ from datetime import datetime
 
 from daemon.domain.bad_record import Reason
 from daemon.domain.clock import Clock
-from daemon.domain.facts import Batch, BatchResult, Halt, HaltKind
+from daemon.domain.halts import Halt, HaltKind
 from daemon.domain.holdout import Holdout
+from daemon.domain.records import Batch, BatchResult
 from daemon.domain.streams import IntakeMustHalt, RawRecord, RecordSource, TopicPartition
 from daemon.intake.decoding import Limits
 from daemon.intake.halting import halt_of

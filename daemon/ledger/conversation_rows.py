@@ -7,7 +7,7 @@ import orjson
 from sqlalchemy import Connection, column, insert, table
 from sqlalchemy.dialects import sqlite
 
-from daemon.domain.facts import NewConversation
+from daemon.domain.records import NewConversation
 from daemon.ledger.tables import conversations, microseconds
 
 _COLUMNS = tuple(kept.name for kept in conversations.columns if kept.name != "seq")

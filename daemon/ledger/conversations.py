@@ -7,7 +7,8 @@ from typing import TypeVarTuple
 from sqlalchemy import ColumnElement, Engine, RowMapping, Select, exists, func, select
 
 from daemon.domain.conversation import Message
-from daemon.domain.facts import Coordinates, SeqRange, StoredConversation, StoredReference
+from daemon.domain.records import Coordinates, StoredConversation
+from daemon.domain.windows import SeqRange, StoredReference
 from daemon.ledger.database import reader
 from daemon.ledger.labels import labels_of
 from daemon.ledger.reference_rows import is_of

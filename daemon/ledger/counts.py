@@ -6,7 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine, RowMapping, func, select
 
-from daemon.domain.facts import RunState, StoredReference
+from daemon.domain.runs import RunState
+from daemon.domain.windows import StoredReference
 from daemon.ledger.database import reader
 from daemon.ledger.dead_letters import count_dead_letters
 from daemon.ledger.reference_rows import newest_reference

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, update
 
 from daemon.domain.errors import DaemonError
-from daemon.domain.facts import Coordinates, DeadLetter, StoredDeadLetter
+from daemon.domain.records import Coordinates, DeadLetter, StoredDeadLetter
 from daemon.ledger.database import reader, write
 from daemon.ledger.tables import dead_letters
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, update
 
-from daemon.domain.facts import SeqRange
+from daemon.domain.windows import SeqRange
 from daemon.ledger.database import in_intake_order, reader, write
 from daemon.ledger.tables import alarms, detectors, windows
 from daemon.ledger.windows import close_window_at

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, delete, func, insert, select, update
 
 from daemon.domain.errors import LedgerError
-from daemon.domain.facts import Coordinates
+from daemon.domain.records import Coordinates
 from daemon.ledger.database import in_intake_order, reader, write
 from daemon.ledger.reports import drop_torn_reports
 from daemon.ledger.sql_in import among

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 
 from daemon.domain.conversation import Feedback
-from daemon.domain.facts import NewConversation
+from daemon.domain.records import NewConversation
 from daemon.ledger.database import insert_or_ignore
 from daemon.ledger.sql_in import among
 from daemon.ledger.tables import conversations, feedback, opinions

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Engine, insert, update
 
 from daemon.domain.errors import DaemonError
-from daemon.domain.facts import Freeze
+from daemon.domain.windows import Freeze
 from daemon.ledger.database import in_intake_order, write
 from daemon.ledger.reference_rows import newest_reference, open_freeze
 from daemon.ledger.tables import freezes

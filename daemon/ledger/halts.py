@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine, RowMapping, insert, select, update
 
 from daemon.domain.errors import DaemonError
-from daemon.domain.facts import Halt, HaltKind, OffsetChange
+from daemon.domain.halts import Halt, HaltKind, OffsetChange
 from daemon.ledger.database import reader, write
 from daemon.ledger.tables import halts, offset_changes, positions
 

@@ -7,16 +7,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine, insert, select, update
 
-from daemon.domain.facts import (
-    Batch,
-    BatchResult,
-    Coordinates,
-    DeadLetter,
-    Halt,
-    HaltKind,
-    NewConversation,
-    NewFeedback,
-)
+from daemon.domain.halts import Halt, HaltKind
+from daemon.domain.records import Batch, BatchResult, Coordinates, DeadLetter, NewConversation, NewFeedback
 from daemon.domain.streams import Start, TopicPartition
 from daemon.ledger.burst_limit import BurstLimit
 from daemon.ledger.conversation_rows import insert_conversations

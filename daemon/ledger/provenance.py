@@ -2,7 +2,7 @@
 
 from sqlalchemy import Engine, exists, select
 
-from daemon.domain.facts import Decision
+from daemon.domain.decisions import Decision
 from daemon.ledger.database import reader
 from daemon.ledger.tables import alarms, decisions, verdicts, windows
 from daemon.ledger.trainings import decision_of

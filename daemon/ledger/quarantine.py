@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, Connection, func, select, type_coerce
 
 from daemon.domain.bad_record import Reason
-from daemon.domain.facts import Coordinates, DeadLetter, NewConversation
+from daemon.domain.records import Coordinates, DeadLetter, NewConversation
 from daemon.ledger.burst_limit import BurstLimit
 from daemon.ledger.sql_in import among
 from daemon.ledger.tables import conversations, dead_letters, microseconds

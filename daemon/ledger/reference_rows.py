@@ -15,7 +15,7 @@ from sqlalchemy import (
     union,
 )
 
-from daemon.domain.facts import Freeze, ReferenceCause, SeqRange, StoredReference
+from daemon.domain.windows import Freeze, ReferenceCause, SeqRange, StoredReference
 from daemon.ledger.tables import conversations, freezes, references
 from monitors.times import core
 

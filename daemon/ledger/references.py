@@ -19,8 +19,8 @@ from sqlalchemy import (
 )
 
 from daemon.domain.errors import DaemonError
-from daemon.domain.facts import Freeze, ReferenceCause, SeqRange, StoredReference
 from daemon.domain.reference_span import next_span
+from daemon.domain.windows import Freeze, ReferenceCause, SeqRange, StoredReference
 from daemon.ledger.database import in_intake_order, reader, write
 from daemon.ledger.reference_rows import (
     distinct_ids,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Engine, RowMapping, Select, func, select
 
-from daemon.domain.facts import SeqRange
+from daemon.domain.windows import SeqRange
 from daemon.ledger.database import insert_or_ignore, reader, write
 from daemon.ledger.sql_in import among
 from daemon.ledger.tables import conversations, losses, opinions, runs, scores

@@ -18,8 +18,11 @@ from sqlalchemy import (
     update,
 )
 
+from daemon.domain.alarms import Triage
+from daemon.domain.decisions import Action, Decision, Trigger
 from daemon.domain.errors import ForgottenMeanwhile
-from daemon.domain.facts import Action, Coordinates, Decision, Run, RunState, TrainingRecord, Triage, Trigger
+from daemon.domain.records import Coordinates
+from daemon.domain.runs import Run, RunState, TrainingRecord
 from daemon.ledger.database import in_intake_order, insert_or_ignore, reader, write
 from daemon.ledger.sql_in import among
 from daemon.ledger.tables import (

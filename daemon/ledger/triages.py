@@ -6,7 +6,8 @@ from dataclasses import asdict
 
 from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, exists, func, insert, select, update
 
-from daemon.domain.facts import Action, Decision, Triage
+from daemon.domain.alarms import Triage
+from daemon.domain.decisions import Action, Decision
 from daemon.ledger.database import in_intake_order, reader, write
 from daemon.ledger.sql_in import among
 from daemon.ledger.tables import conversations, decisions, references, triages

@@ -8,7 +8,8 @@ from itertools import groupby
 
 from sqlalchemy import Connection, Engine, RowMapping, exists, func, insert, select, update
 
-from daemon.domain.facts import Alarm, ClosedWindow, SeqRange, StoredReference
+from daemon.domain.alarms import Alarm
+from daemon.domain.windows import ClosedWindow, SeqRange, StoredReference
 from daemon.ledger.database import in_intake_order, reader, write
 from daemon.ledger.reference_rows import newest_reference
 from daemon.ledger.references import fill_reference

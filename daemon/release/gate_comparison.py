@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from daemon.domain.facts import StoredConversation
+from daemon.domain.records import StoredConversation
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.trainings import TrainingLedger
 from daemon.scoring.protocol import VersionScorer

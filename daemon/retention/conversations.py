@@ -12,7 +12,7 @@ from itertools import takewhile
 
 from sqlalchemy import Connection, Engine, delete, exists, func, select
 
-from daemon.domain.facts import SeqRange
+from daemon.domain.windows import SeqRange
 from daemon.ledger.database import in_intake_order, insert_or_ignore, reader, write
 from daemon.ledger.reference_rows import kept_references
 from daemon.ledger.references import renew_worn_reference

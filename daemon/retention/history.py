@@ -20,7 +20,7 @@ from sqlalchemy import (
     update,
 )
 
-from daemon.domain.facts import RunState
+from daemon.domain.runs import RunState
 from daemon.ledger.database import write
 from daemon.ledger.reference_rows import kept_reference_ids
 from daemon.ledger.reports import drop_old_reports, drop_torn_reports

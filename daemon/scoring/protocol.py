@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Protocol
 
-from daemon.domain.facts import StoredConversation
+from daemon.domain.records import StoredConversation
 from learners.types import Score
 from registry.types import Version
 

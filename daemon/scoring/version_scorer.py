@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from daemon.domain.clock import Clock
-from daemon.domain.facts import StoredConversation
+from daemon.domain.records import StoredConversation
 from daemon.telemetry.metrics import Metrics
 from learners.errors import BadAdapter, LearnerError
 from learners.scoring.process import Scorer

@@ -4,8 +4,10 @@ from importlib.metadata import version as installed_version
 from typing import Literal, TypeAlias, get_args
 
 from daemon.domain.bad_record import Reason
-from daemon.domain.facts import Action, HaltKind, RunState, Trigger
+from daemon.domain.decisions import Action, Trigger
+from daemon.domain.halts import HaltKind
 from daemon.domain.personal_data import PersonalData
+from daemon.domain.runs import RunState
 from daemon.telemetry.instruments import Counter, Declare, Entry, Family, Gauge, Readings
 from learners.types import Progress
 from monitors.false_alarm_rate import score_of

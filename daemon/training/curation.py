@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from daemon.domain.facts import StoredConversation
+from daemon.domain.records import StoredConversation
 from daemon.intake.sketch import NearDuplicates, clusters
 
 

@@ -12,7 +12,9 @@ import orjson
 
 from daemon.domain.conversation import Message
 from daemon.domain.errors import NotEnoughData
-from daemon.domain.facts import SeqRange, StoredConversation, TrainingRecord
+from daemon.domain.records import StoredConversation
+from daemon.domain.runs import TrainingRecord
+from daemon.domain.windows import SeqRange
 from daemon.ledger.conversations import ConversationLedger
 from daemon.training.curation import Caps, Forbidden, curate
 from registry.types import OffsetRange

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from daemon.config.cron import Schedule
 from daemon.domain.clock import Clock
-from daemon.domain.facts import Action, Decision
+from daemon.domain.decisions import Action, Decision
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.trainings import TrainingLedger, TrainWish
 from daemon.ledger.triages import TriageLedger

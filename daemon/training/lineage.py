@@ -8,7 +8,8 @@ from typing import TypeAlias
 from daemon.domain.clock import Clock
 from daemon.domain.conversation import Message
 from daemon.domain.errors import DaemonError
-from daemon.domain.facts import Coordinates, TrainingRecord
+from daemon.domain.records import Coordinates
+from daemon.domain.runs import TrainingRecord
 from daemon.domain.streams import RawRecord, TopicPartition
 from daemon.intake.router import Sorter
 from daemon.ledger.conversations import ConversationLedger

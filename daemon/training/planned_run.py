@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from daemon.domain.facts import SeqRange, TrainingRecord
+from daemon.domain.runs import TrainingRecord
+from daemon.domain.windows import SeqRange
 from daemon.training.dataset import Dataset
 from learners.codec import request_from_json, request_to_json
 from learners.types import TrainRequest

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from daemon.domain.facts import Action, Alarm, Decision, Triage, Trigger
+from daemon.domain.alarms import Alarm, Triage
+from daemon.domain.decisions import Action, Decision, Trigger
 from monitors.types import Outcome
 
 

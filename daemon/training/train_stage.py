@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Protocol
 
 from daemon.domain.clock import Clock
+from daemon.domain.decisions import Decision
 from daemon.domain.errors import ForgottenMeanwhile, NotEnoughData
-from daemon.domain.facts import Decision, Run, RunState
+from daemon.domain.runs import Run, RunState
 from daemon.ledger.trainings import TrainingLedger
 from daemon.telemetry.metrics import Metrics
 from daemon.training.planned_run import PlannedRun, from_json, to_json

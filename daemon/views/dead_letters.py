@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from daemon.domain.facts import StoredDeadLetter
+from daemon.domain.records import StoredDeadLetter
 
 
 def without_bytes(stored: StoredDeadLetter) -> dict[str, object]:

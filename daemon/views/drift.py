@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from daemon.config.settings import Settings
-from daemon.domain.facts import Alarm, Freeze, StoredReference, Triage
+from daemon.domain.alarms import Alarm, Triage
+from daemon.domain.windows import Freeze, StoredReference
 from daemon.drift.detector_verdicts import state_of
 from daemon.ledger.detectors import RaisedAlarm
 from daemon.ledger.provenance import ReasonLedger

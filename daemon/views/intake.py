@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from daemon.domain.facts import Halt, OffsetChange
+from daemon.domain.halts import Halt, OffsetChange
 from daemon.ledger.counts import LedgerCounts, Position
 from daemon.ledger.stores import Stores
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from daemon.config.settings import Settings
-from daemon.domain.facts import Freeze, StoredReference
+from daemon.domain.windows import Freeze, StoredReference
 from daemon.ledger.counts import LedgerCounts
 from daemon.ledger.references import Stays
 from daemon.ledger.stores import Stores

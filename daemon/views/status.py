@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from daemon.config.settings import Settings
-from daemon.domain.facts import Alarm, Decision, Freeze, Triage
+from daemon.domain.alarms import Alarm, Triage
+from daemon.domain.decisions import Decision
+from daemon.domain.windows import Freeze
 from daemon.ledger.counts import IntakeCounts, LedgerCounts, RunSummary, WindowCounts
 from daemon.ledger.lease import lease_of
 from daemon.ledger.stores import Stores

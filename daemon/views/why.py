@@ -4,7 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from daemon.domain.facts import Action, Decision, Run, RunState, SeqRange, Triage, Trigger
+from daemon.domain.alarms import Triage
+from daemon.domain.decisions import Action, Decision, Trigger
+from daemon.domain.runs import Run, RunState
+from daemon.domain.windows import SeqRange
 from daemon.ledger.provenance import ReasonLedger
 from daemon.ledger.stores import Stores
 from daemon.ledger.windows import JudgedWindow

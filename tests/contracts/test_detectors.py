@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Engine
 
-from daemon.domain.facts import SeqRange
+from daemon.domain.windows import SeqRange
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger

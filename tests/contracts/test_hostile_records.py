@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from daemon.domain.facts import SeqRange
 from daemon.domain.holdout import Holdout
 from daemon.domain.streams import RawRecord
+from daemon.domain.windows import SeqRange
 from daemon.intake.decoding import Limits
 from daemon.intake.privacy.admission import Admission
 from daemon.intake.router import Sorter

@@ -5,7 +5,8 @@ import pytest
 from sqlalchemy import Engine
 
 from daemon.domain.conversation import Feedback
-from daemon.domain.facts import Batch, SeqRange
+from daemon.domain.records import Batch
+from daemon.domain.windows import SeqRange
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.counts import LedgerCounts
 from daemon.ledger.dead_letters import DeadLetterLedger

@@ -1,7 +1,8 @@
 import pytest
 from sqlalchemy import Engine
 
-from daemon.domain.facts import Action, Decision, Run, RunState, Trigger
+from daemon.domain.decisions import Action, Decision, Trigger
+from daemon.domain.runs import Run, RunState
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.trainings import TrainingLedger
 from tests.factories.ledger import NOW, a_batch, talks

@@ -6,7 +6,8 @@ from itertools import pairwise
 import pytest
 from sqlalchemy import Engine, select
 
-from daemon.domain.facts import Batch, Coordinates, SeqRange
+from daemon.domain.records import Batch, Coordinates
+from daemon.domain.windows import SeqRange
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.database import connect
 from daemon.ledger.intake import IntakeLedger

@@ -17,7 +17,8 @@ from sqlalchemy import Connection, Engine, MetaData, insert, select, text
 import daemon.ledger.migrations
 from daemon.domain.conversation import Feedback
 from daemon.domain.errors import LedgerError
-from daemon.domain.facts import Coordinates, TrainingRecord
+from daemon.domain.records import Coordinates
+from daemon.domain.runs import TrainingRecord
 from daemon.ledger.conversation_rows import insert_conversations
 from daemon.ledger.counts import LedgerCounts
 from daemon.ledger.database import bind_identity, connect, open_ledger

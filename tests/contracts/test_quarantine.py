@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import Engine
 
 from daemon.domain.bad_record import Reason
-from daemon.domain.facts import BatchResult, NewConversation
+from daemon.domain.records import BatchResult, NewConversation
 from daemon.ledger.burst_limit import BurstLimit
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.dead_letter_ceiling import Ceiling

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from sqlalchemy import Engine
 
-from daemon.domain.facts import ReferenceCause, SeqRange, StoredReference
+from daemon.domain.windows import ReferenceCause, SeqRange, StoredReference
 from daemon.drift.user_sampling import Counting
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector

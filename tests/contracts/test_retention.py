@@ -9,19 +9,13 @@ from typing import TypeAlias
 import pytest
 from sqlalchemy import Engine, func, select
 
+from daemon.domain.alarms import Triage
 from daemon.domain.conversation import Feedback
-from daemon.domain.facts import (
-    Action,
-    Decision,
-    Halt,
-    HaltKind,
-    NewConversation,
-    Run,
-    RunState,
-    SeqRange,
-    Triage,
-    Trigger,
-)
+from daemon.domain.decisions import Action, Decision, Trigger
+from daemon.domain.halts import Halt, HaltKind
+from daemon.domain.records import NewConversation
+from daemon.domain.runs import Run, RunState
+from daemon.domain.windows import SeqRange
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.counts import LedgerCounts
 from daemon.ledger.database import reader

@@ -7,14 +7,10 @@ import pytest
 from sqlalchemy import Engine, func, select, update
 
 from daemon.domain.conversation import Feedback
-from daemon.domain.facts import (
-    Action,
-    Decision,
-    NewConversation,
-    Run,
-    RunState,
-    SeqRange,
-)
+from daemon.domain.decisions import Action, Decision
+from daemon.domain.records import NewConversation
+from daemon.domain.runs import Run, RunState
+from daemon.domain.windows import SeqRange
 from daemon.ledger.database import reader
 from daemon.ledger.erasures import ErasureLedger, Subject
 from daemon.ledger.intake import IntakeLedger

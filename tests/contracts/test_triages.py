@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Engine
 
-from daemon.domain.facts import Action, Decision, Triage, Trigger
+from daemon.domain.alarms import Triage
+from daemon.domain.decisions import Action, Decision, Trigger
 from daemon.ledger.erasures import ErasureLedger, Subject
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from daemon.demo.broker import LocalBroker
-from daemon.domain.facts import SeqRange
+from daemon.domain.windows import SeqRange
 from daemon.intake.replay import encode_record
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.database import connect, reader

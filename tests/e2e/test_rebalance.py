@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine
 
 from daemon.demo.broker import LocalBroker
-from daemon.domain.facts import SeqRange
+from daemon.domain.windows import SeqRange
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.intake import IntakeLedger
 from tests.e2e.daemon_process import DaemonProcess

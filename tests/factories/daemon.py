@@ -8,7 +8,9 @@ from urllib.parse import urlsplit
 
 from daemon.config.loader import dump
 from daemon.config.settings import Settings
-from daemon.domain.facts import Action, Decision, Run, RunState, SeqRange, Trigger
+from daemon.domain.decisions import Action, Decision, Trigger
+from daemon.domain.runs import Run, RunState
+from daemon.domain.windows import SeqRange
 from daemon.ledger.reports import NewReport
 from daemon.ledger.stores import Stores, open_stores
 from daemon.ledger.windows import VerdictRow

@@ -15,18 +15,11 @@ from daemon.demo.evidence import (
     TrainingFact,
     WindowFact,
 )
+from daemon.domain.alarms import Alarm, Triage
 from daemon.domain.conversation import Conversation, Message
-from daemon.domain.facts import (
-    Action,
-    Alarm,
-    ClosedWindow,
-    Decision,
-    RunState,
-    SeqRange,
-    StoredReference,
-    Triage,
-    Trigger,
-)
+from daemon.domain.decisions import Action, Decision, Trigger
+from daemon.domain.runs import RunState
+from daemon.domain.windows import ClosedWindow, SeqRange, StoredReference
 from daemon.ledger.counts import IntakeCounts, RunSummary, WindowCounts
 from daemon.ledger.windows import JudgedWindow, VerdictRow
 from daemon.views.status import Candidate, Overview

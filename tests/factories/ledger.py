@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from daemon.domain.conversation import Conversation, Feedback, Message
-from daemon.domain.facts import Batch, Coordinates, DeadLetter, NewConversation, NewFeedback
+from daemon.domain.records import Batch, Coordinates, DeadLetter, NewConversation, NewFeedback
 from daemon.intake.text_digest import text_digest
 from daemon.ledger.database import connect
 from daemon.ledger.tables import metadata

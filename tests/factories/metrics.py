@@ -3,7 +3,9 @@
 from datetime import UTC, datetime
 
 from daemon.domain.bad_record import Reason
-from daemon.domain.facts import Action, HaltKind, RunState, Trigger
+from daemon.domain.decisions import Action, Trigger
+from daemon.domain.halts import HaltKind
+from daemon.domain.runs import RunState
 from daemon.telemetry.metrics import Metrics
 from learners.types import Progress
 from monitors.types import Aspect, Finding, Verdict

@@ -9,7 +9,7 @@ from daemon.config.loader import dump
 from daemon.config.settings import Settings
 from daemon.demo.broker import LocalBroker
 from daemon.domain.clock import utc_now
-from daemon.domain.facts import Action
+from daemon.domain.decisions import Action
 from daemon.domain.streams import TopicPartition
 from daemon.intake.from_settings import limits
 from daemon.intake.router import Sorter

@@ -11,19 +11,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import MetaData, select
 
+from daemon.domain.alarms import Triage
 from daemon.domain.conversation import Feedback
-from daemon.domain.facts import (
-    Action,
-    Decision,
-    Halt,
-    HaltKind,
-    OffsetChange,
-    ReferenceCause,
-    Run,
-    RunState,
-    Triage,
-    Trigger,
-)
+from daemon.domain.decisions import Action, Decision, Trigger
+from daemon.domain.halts import Halt, HaltKind, OffsetChange
+from daemon.domain.runs import Run, RunState
+from daemon.domain.windows import ReferenceCause
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.database import open_ledger, reader
 from daemon.ledger.dead_letter_ceiling import Ceiling

@@ -13,9 +13,9 @@ import pytest
 from sqlalchemy import Engine
 
 from daemon.demo.broker import LocalBroker
-from daemon.domain.facts import SeqRange
 from daemon.domain.holdout import Holdout
 from daemon.domain.streams import RawRecord, Start, StartOffsets, TopicPartition
+from daemon.domain.windows import SeqRange
 from daemon.intake.decoding import Limits
 from daemon.intake.stage import IntakeStage
 from daemon.kafka import KafkaSource, create_topic

@@ -13,7 +13,7 @@ from rich.tree import Tree
 from daemon.cli.render.figures import ago, coloured, moment
 from daemon.cli.render.references import frozen_words
 from daemon.cli.render.why import add_changes, add_triage
-from daemon.domain.facts import Alarm
+from daemon.domain.alarms import Alarm
 from daemon.domain.reference_span import span_words
 from daemon.drift.detector_verdicts import in_words
 from daemon.views.drift import DriftView, Watch

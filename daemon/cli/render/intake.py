@@ -7,7 +7,8 @@ from rich.table import Table
 from rich.text import Text
 
 from daemon.cli.render.figures import bytes_, moment
-from daemon.domain.facts import Halt, OffsetChange, StoredDeadLetter
+from daemon.domain.halts import Halt, OffsetChange
+from daemon.domain.records import StoredDeadLetter
 from daemon.ledger.counts import Position
 from daemon.views.intake import StreamView
 

@@ -8,8 +8,8 @@ from rich.text import Text
 from rich.tree import Tree
 
 from daemon.cli.render.figures import ago, moment
-from daemon.domain.facts import Freeze, ReferenceCause, StoredReference
 from daemon.domain.reference_span import span_words, title
+from daemon.domain.windows import Freeze, ReferenceCause, StoredReference
 from daemon.ledger.references import Stays
 from daemon.views.references import ReferenceView
 

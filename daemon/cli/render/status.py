@@ -9,7 +9,8 @@ from rich.text import Text
 
 from daemon.cli.render.figures import ago, coloured, figure, lasting, moment
 from daemon.cli.render.references import frozen_words, reference_line
-from daemon.domain.facts import RunState, Triage
+from daemon.domain.alarms import Triage
+from daemon.domain.runs import RunState
 from daemon.http.probe import DaemonHealth
 from daemon.ledger.counts import RunSummary
 from daemon.views.status import Candidate, Overview

@@ -5,7 +5,8 @@ from rich.tree import Tree
 
 from daemon.cli.render.figures import coloured, figure, lasting, moment, printable, source_lines
 from daemon.cli.render.versions import gate_screen
-from daemon.domain.facts import Decision, Triage
+from daemon.domain.alarms import Triage
+from daemon.domain.decisions import Decision
 from daemon.views.why import DriftFound, Lately, Learned, Story
 from monitors.types import Change, DomainView, Explanation
 from registry.types import Promotion

@@ -6,7 +6,7 @@ import pytest
 from rich.tree import Tree
 
 from daemon.cli.render.why import add_changes
-from daemon.domain.facts import Triage
+from daemon.domain.alarms import Triage
 from daemon.drift.detector_verdicts import state_json
 from daemon.ledger.detectors import RaisedAlarm, StoredDetector
 from daemon.ledger.provenance import ReasonLedger
@@ -18,8 +18,8 @@ from monitors.types import PLAIN_ASPECTS, Aspect, DomainView, Explanation, Outco
 from tests.factories.cli import type_to
 from tests.factories.daemon import Line, a_line
 from tests.factories.ledger import a_batch, a_talk
-from tests.unit.test_edetector import SHOP, SPORT, WORDS
-from tests.unit.test_edetector import a_talk as a_sample
+from tests.unit.monitors.sequential.test_edetector import SHOP, SPORT, WORDS
+from tests.unit.monitors.sequential.test_edetector import a_talk as a_sample
 
 
 @pytest.fixture

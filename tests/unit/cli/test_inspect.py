@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from daemon.domain.facts import Action, Trigger
+from daemon.domain.decisions import Action, Trigger
 from registry.tables import promotions
 from registry.types import GateVerdict
 from tests.factories.cli import type_to

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from daemon.domain.clock import utc_now
-from daemon.domain.facts import Halt, HaltKind
+from daemon.domain.halts import Halt, HaltKind
 from tests.factories.cli import type_to
 from tests.factories.daemon import Line, a_line
 from tests.factories.ledger import a_batch, a_dead_letter

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from daemon.config.loader import dump
-from daemon.domain.facts import ReferenceCause
+from daemon.domain.windows import ReferenceCause
 from daemon.ledger.freezes import FreezeLedger
 from daemon.ledger.windows import VerdictRow
 from tests.factories.cli import type_to

@@ -6,7 +6,7 @@ import pytest
 
 from daemon.demo.checks import Findings, check_all, failed
 from daemon.demo.evidence import RollbackFact, StopFact, StreamFact
-from daemon.domain.facts import RunState
+from daemon.domain.runs import RunState
 from registry.types import GateVerdict, SliceReport
 from tests.factories.demo import (
     a_gate_report,

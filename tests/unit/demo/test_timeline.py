@@ -7,7 +7,8 @@ import pytest
 
 from daemon.demo.timeline import Event, Kind, Seen, observe
 from daemon.domain.conversation import Conversation
-from daemon.domain.facts import Action, RunState
+from daemon.domain.decisions import Action
+from daemon.domain.runs import RunState
 from daemon.views.status import Overview
 from registry.types import GateVerdict, PromotionKind
 from tests.factories.demo import (

@@ -3,7 +3,9 @@
 import pytest
 
 from daemon.demo.watching import dead_end, phase
-from daemon.domain.facts import Action, Alarm, RunState
+from daemon.domain.alarms import Alarm
+from daemon.domain.decisions import Action
+from daemon.domain.runs import RunState
 from daemon.views.status import Overview
 from registry.types import GateVerdict, PromotionKind
 from tests.factories.demo import (

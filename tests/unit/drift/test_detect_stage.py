@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from daemon.domain.facts import NewConversation
+from daemon.domain.records import NewConversation
 from daemon.drift.detect_stage import WatchingStage
 from daemon.drift.detector_verdicts import state_of
 from daemon.drift.late_signals import Hearing
@@ -23,8 +23,8 @@ from monitors.sequential.conformal_bets import LATE, Heard
 from monitors.sequential.edetector import DetectorState, EDetector
 from monitors.types import Aspect, Sample
 from tests.factories.ledger import NOW, a_batch, a_feedback, a_ledger, a_talk
-from tests.unit.test_edetector import SHOP, SPORT
-from tests.unit.test_edetector import a_talk as a_sample
+from tests.unit.monitors.sequential.test_edetector import SHOP, SPORT
+from tests.unit.monitors.sequential.test_edetector import a_talk as a_sample
 
 DAY = timedelta(days=1)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.domain.facts import NewConversation, StoredConversation
+from daemon.domain.records import NewConversation, StoredConversation
 from daemon.drift.detector_verdicts import state_json
 from daemon.drift.live_loss_stage import LiveLossStage
 from daemon.ledger.conversations import ConversationLedger

@@ -3,7 +3,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from daemon.domain.conversation import Message
-from daemon.domain.facts import Coordinates, StoredConversation
+from daemon.domain.records import Coordinates, StoredConversation
 from daemon.drift.triage_evidence import Examination, Sides
 from daemon.ledger.signals import LateSignal
 from learners.types import Surprisals

@@ -7,16 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from daemon.domain.alarms import Triage
 from daemon.domain.conversation import Conversation, Feedback, Message
-from daemon.domain.facts import (
-    Action,
-    Decision,
-    NewConversation,
-    SeqRange,
-    StoredConversation,
-    Triage,
-    Trigger,
-)
+from daemon.domain.decisions import Action, Decision, Trigger
+from daemon.domain.records import NewConversation, StoredConversation
+from daemon.domain.windows import SeqRange
 from daemon.drift.triage_stage import TriagingStage
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector

@@ -6,17 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from daemon.domain.facts import (
-    Action,
-    Decision,
-    NewConversation,
-    ReferenceCause,
-    SeqRange,
-    StoredReference,
-    Triage,
-    Trigger,
-)
+from daemon.domain.alarms import Triage
+from daemon.domain.decisions import Action, Decision, Trigger
+from daemon.domain.records import NewConversation
 from daemon.domain.reference_span import span_words
+from daemon.domain.windows import ReferenceCause, SeqRange, StoredReference
 from daemon.drift.detect_stage import WatchingStage
 from daemon.drift.detector_verdicts import alarm_verdict, state_json
 from daemon.drift.judge_stage import JudgingStage
@@ -37,9 +31,9 @@ from monitors.sequential.wealth import Stake
 from monitors.suite import MonitorSettings
 from monitors.types import Aspect, Outcome, Sample
 from tests.factories.ledger import NOW, a_batch, a_ledger, a_talk, spread
-from tests.unit.test_edetector import SHOP
-from tests.unit.test_edetector import a_talk as a_sample
-from tests.unit.test_stage_judging import FakeJudge
+from tests.unit.drift.test_judge_stage import FakeJudge
+from tests.unit.monitors.sequential.test_edetector import SHOP
+from tests.unit.monitors.sequential.test_edetector import a_talk as a_sample
 
 
 class World:

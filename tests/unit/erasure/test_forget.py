@@ -5,9 +5,12 @@ import pytest
 from sqlalchemy import delete, update
 
 from daemon.domain.clock import utc_now
+from daemon.domain.decisions import Action
 from daemon.domain.errors import ForgottenMeanwhile, LedgerError
-from daemon.domain.facts import Action, BatchResult, Coordinates, Run, RunState, SeqRange, TrainingRecord
+from daemon.domain.records import BatchResult, Coordinates
+from daemon.domain.runs import Run, RunState, TrainingRecord
 from daemon.domain.streams import RawRecord
+from daemon.domain.windows import SeqRange
 from daemon.erasure.forget import TrainingFiles
 from daemon.intake.decoding import Limits
 from daemon.intake.router import Sorter

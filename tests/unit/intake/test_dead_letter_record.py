@@ -1,4 +1,4 @@
-from daemon.domain.facts import Coordinates, DeadLetter
+from daemon.domain.records import Coordinates, DeadLetter
 from daemon.intake.dead_letter_record import MAX_VALUE_BYTES, encode
 from tests.factories.intake import NOW
 

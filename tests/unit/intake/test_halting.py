@@ -1,6 +1,6 @@
 import pytest
 
-from daemon.domain.facts import HaltKind
+from daemon.domain.halts import HaltKind
 from daemon.domain.streams import (
     BatchTooLarge,
     FetchStalled,

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from daemon.domain.conversation import Message
-from daemon.domain.facts import Halt, HaltKind, OffsetChange, SeqRange
+from daemon.domain.halts import Halt, HaltKind, OffsetChange
 from daemon.domain.holdout import Holdout
 from daemon.domain.streams import TopicPartition
+from daemon.domain.windows import SeqRange
 from daemon.intake.dead_letter_stage import DeadLetterStage
 from daemon.intake.decoding import Limits
 from daemon.intake.stage import IntakeStage

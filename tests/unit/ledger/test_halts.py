@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from daemon.domain.facts import Halt, HaltKind, OffsetChange
+from daemon.domain.halts import Halt, HaltKind, OffsetChange
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.dead_letter_ceiling import Ceiling
 from daemon.ledger.dead_letters import DeadLetterLedger

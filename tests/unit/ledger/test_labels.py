@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from daemon.domain.conversation import Conversation, Message
-from daemon.domain.facts import SeqRange
+from daemon.domain.windows import SeqRange
 from daemon.drift.samples import sample_of
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.intake import IntakeLedger

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from daemon.domain.facts import NewConversation, NewFeedback, SeqRange
+from daemon.domain.records import NewConversation, NewFeedback
+from daemon.domain.windows import SeqRange
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.opinions import Opinion, OpinionLedger

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.domain.facts import Action
+from daemon.domain.decisions import Action
 from daemon.ledger.stores import target_dir
 from daemon.release.promotion import Overtaken, promote_version, put_live, roll_back_version
 from registry.artifacts import BadArtifact

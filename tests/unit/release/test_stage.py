@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from daemon.domain.facts import Action, Decision, Run, RunState, SeqRange, StoredConversation, Trigger
+from daemon.domain.decisions import Action, Decision, Trigger
+from daemon.domain.records import StoredConversation
+from daemon.domain.runs import Run, RunState
+from daemon.domain.windows import SeqRange
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.freezes import FreezeLedger
 from daemon.ledger.intake import IntakeLedger

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from daemon.domain.conversation import Message
-from daemon.domain.facts import Coordinates, StoredConversation
+from daemon.domain.records import Coordinates, StoredConversation
 from daemon.scoring.version_scorer import ArtifactUnreachable, LoadedVersions
 from daemon.telemetry.metrics import Metrics
 from learners.errors import BadAdapter, UnknownAdapter

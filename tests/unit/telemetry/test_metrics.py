@@ -5,7 +5,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families as text_families
 
-from daemon.domain.facts import Action, Trigger
+from daemon.domain.decisions import Action, Trigger
 from daemon.telemetry.metrics import Metrics
 from monitors.types import Finding
 from registry.names import VersionName

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.domain.conversation import Message
-from daemon.domain.facts import Coordinates, StoredConversation
+from daemon.domain.records import Coordinates, StoredConversation
 from daemon.intake.sketch import sketch
 from daemon.intake.text_digest import plain_words, text_digest
 from daemon.training.curation import Caps, Curated, Forbidden, curate

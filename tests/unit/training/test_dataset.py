@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine
 
 from daemon.domain.errors import NotEnoughData
-from daemon.domain.facts import SeqRange
+from daemon.domain.windows import SeqRange
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.training.dataset import Dataset, DatasetSettings, build

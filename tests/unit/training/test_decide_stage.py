@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from daemon.config.cron import Schedule
-from daemon.domain.facts import Action, Decision, Triage, Trigger
+from daemon.domain.alarms import Triage
+from daemon.domain.decisions import Action, Decision, Trigger
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger

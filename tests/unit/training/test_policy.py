@@ -3,7 +3,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from daemon.domain.facts import Action, Alarm, Decision, Triage, Trigger
+from daemon.domain.alarms import Alarm, Triage
+from daemon.domain.decisions import Action, Decision, Trigger
 from daemon.training.policy import PolicySettings, Situation, decide
 from monitors.types import Outcome
 

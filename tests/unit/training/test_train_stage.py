@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.domain.facts import Action, Decision, Run, RunState, Trigger
+from daemon.domain.decisions import Action, Decision, Trigger
+from daemon.domain.runs import Run, RunState
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.trainings import TrainingLedger

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.domain.facts import Action, RunState
+from daemon.domain.decisions import Action
+from daemon.domain.runs import RunState
 from daemon.views.status import Overview, overview
 from registry.names import VersionName
 from registry.types import GateVerdict

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.domain.facts import Action, Decision, RunState, Trigger
+from daemon.domain.decisions import Action, Decision, Trigger
+from daemon.domain.runs import RunState
 from daemon.views.status import overview
 from daemon.views.why import Lately, lately, spells, story
 from registry.names import VersionName

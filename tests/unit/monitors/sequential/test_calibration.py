@@ -10,7 +10,7 @@ from monitors.errors import NothingToReport
 from monitors.sequential.calibration import SHARES, Calibration, Trials, calibrate
 from monitors.sequential.edetector import EDetector
 from monitors.types import Sample
-from tests.unit.test_edetector import SHOP, SPORT, WORDS, a_talk
+from tests.unit.monitors.sequential.test_edetector import SHOP, SPORT, WORDS, a_talk
 
 TOPICS = (SHOP, SPORT, WORDS[600:], SHOP[:50], SPORT[:50])
 TRIALS = Trials(conversations=1_500, within=250, each=2)

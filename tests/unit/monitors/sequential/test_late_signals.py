@@ -15,7 +15,7 @@ from monitors.sequential.edetector import DetectorState, EDetector
 from monitors.sequential.late_signals import loss_signal, opinion_signal, spoken_signal
 from monitors.types import Aspect, Turn
 from tests.factories.daemon import line_settings
-from tests.unit.test_edetector import AT, SHOP, a_talk, reference
+from tests.unit.monitors.sequential.test_edetector import AT, SHOP, a_talk, reference
 
 N = 5_000
 #: Conversations that a signal of the reference belongs to have small keys.

@@ -1,0 +1,48 @@
+"""Runs: one training each, and the records it learned from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from daemon.domain.records import (
+    Coordinates,
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingRecord:
+    """One conversation that a run learned from."""
+
+    at: Coordinates
+    sha256: str | None  # of the record; None once it is erased
+    origin: str  # new or replay
+    group: str
+    conversation_hash: str
+    erased: bool = False
+
+
+class RunState(StrEnum):
+    """Where a run stands. Ended ones never change again."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """One training: its exact request in, its artifact and scores out."""
+
+    id: str
+    decision_id: int
+    state: RunState
+    request: Mapping[str, object]
+    started_at: datetime
+    since_seq: int
+    until_seq: int  # the newest conversation it learned from
+    ended_at: datetime | None = None
+    progress: Mapping[str, object] | None = None
+    result: Mapping[str, object] | None = None
+    error: str | None = None
