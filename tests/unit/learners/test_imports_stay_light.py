@@ -31,12 +31,12 @@ _HEAVY = ("torch", "transformers", "peft", "safetensors", "numpy", "huggingface_
     [
         "types",
         "errors",
-        "base",
+        "models.base",
         "codec",
-        "training_process",
-        "scorer_process",
-        "embedder_process",
-        "encoder_files",
+        "training.process",
+        "scoring.process",
+        "embedding.process",
+        "embedding.encoder_files",
     ],
 )
 def test_what_the_daemon_imports_loads_no_torch(module: str) -> None:
