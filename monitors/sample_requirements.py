@@ -14,7 +14,7 @@ PER_USER = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Minimum:
+class SampleRequirements:
     """The least evidence on which a monitor judges."""
 
     window: int = 30  # conversations
@@ -62,7 +62,7 @@ def at_most(samples: Sequence[Sample], each: int) -> list[Sample]:
 
 
 def too_little(
-    monitor: str, window: Window, reference: Reference, minimum: Minimum, *, threshold: float
+    monitor: str, window: Window, reference: Reference, minimum: SampleRequirements, *, threshold: float
 ) -> Verdict | None:
     """Return INCONCLUSIVE with what is missing, or None where there is enough to judge."""
     lacking = [

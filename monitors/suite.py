@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from monitors.errors import InvalidSettings
-from monitors.sample_requirements import Minimum, inconclusive
+from monitors.sample_requirements import SampleRequirements, inconclusive
 from monitors.times import spanned_days
 from monitors.types import Aspect, Explanation, Finding, Monitor, Reference, Verdict, Window
 
@@ -29,7 +29,7 @@ class MonitorSettings:
     permutations: int = 1_999
     seed: int = 0
     #: Least evidence for a verdict. Larger: no verdict on small windows.
-    minimum: Minimum = field(default_factory=Minimum)
+    minimum: SampleRequirements = field(default_factory=SampleRequirements)
     #: Which monitors run, of MONITORS.
     monitors: tuple[str, ...] = MONITORS
     #: Which may confirm an alarm of the sequential detector, on a window that the alarm did not come from.

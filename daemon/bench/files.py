@@ -8,7 +8,7 @@ from pathlib import Path
 
 import orjson
 
-from daemon.domain.json_values import plain
+from daemon.domain.json_values import json_value
 from monitors.bench.benchmark import Result
 
 NO_PICTURES = "there are no pictures, as matplotlib is not installed: pip install 'retuned[bench]'"
@@ -18,7 +18,7 @@ def write(result: Result, folder: Path) -> tuple[Path, ...]:
     """Write everything, and return the paths. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     document = folder / "results.json"
-    document.write_bytes(orjson.dumps(plain(result), option=orjson.OPT_INDENT_2))
+    document.write_bytes(orjson.dumps(json_value(result), option=orjson.OPT_INDENT_2))
     tables = {
         "false-alarms.csv": result.false_alarms,
         "delays.csv": result.delays,

@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 
 import monitors
-from daemon.domain.json_values import plain
+from daemon.domain.json_values import json_value
 from monitors.bench.expense import Expense
 from monitors.bench.journal import Journal
 from monitors.bench.naming import Named
@@ -31,7 +31,7 @@ class FileJournal(Journal):
         """Raises OSError."""
         super().__init__()
         self._path = path
-        first = {"benchmark": plain(benchmark)}
+        first = {"benchmark": json_value(benchmark)}
         found = _lines(path)
         lines = found if found[:1] == [first] else [first]
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,17 +42,17 @@ class FileJournal(Journal):
     def keep_expense(self, expense: Expense) -> None:
         """Keep what our detector costs."""
         super().keep_expense(expense)
-        self._add({"expense": plain(expense)})
+        self._add({"expense": json_value(expense)})
 
     def keep_named(self, named: tuple[Named, ...]) -> None:
         """Keep how often explanations name what is new."""
         super().keep_named(named)
-        self._add({"named": plain(named)})
+        self._add({"named": json_value(named)})
 
     def keep_outcomes(self, place: int, outcomes: Sequence[Outcome]) -> None:
         """Keep what all detectors did in a trial."""
         super().keep_outcomes(place, outcomes)
-        self._add({"trial": place, "outcomes": plain(outcomes)})
+        self._add({"trial": place, "outcomes": json_value(outcomes)})
 
     def remove(self) -> None:
         """Remove the file, as the figures are written elsewhere."""

@@ -51,15 +51,18 @@ def file_source(path: Path, now: datetime) -> Source:
 
 def small_talk_source() -> Source:
     """Chit-chat and knowledge questions. Raises DemoDataMissing."""
-    talks = [("small talk", talk) for talk in chit_chat()] + [("questions", q) for q in knowledge_questions()]
-    return Source(name="chit-chat", regimes=_regimes(talks))
+    conversations = [("small talk", conversation) for conversation in chit_chat()] + [
+        ("questions", q) for q in knowledge_questions()
+    ]
+    return Source(name="chit-chat", regimes=_regimes(conversations))
 
 
 def chinese_source(now: datetime) -> Source:
     """Chinese questions. Raises DemoDataMissing."""
     found = chinese_questions(now)
     return Source(
-        name="chatterbot-corpus zh", regimes=_regimes((str(talk.metadata["domain"]), talk) for talk in found)
+        name="chatterbot-corpus zh",
+        regimes=_regimes((str(conversation.metadata["domain"]), conversation) for conversation in found),
     )
 
 

@@ -7,11 +7,11 @@ import typer
 
 from daemon.cli import bench, config, dead_letters, drift, erasure, inspect, intake, promote, reference, run
 from daemon.cli.doctor.command import doctor
-from daemon.cli.failures import Commands
+from daemon.cli.failures import CommandGroup
 
 app = typer.Typer(
     name="retuned",
-    cls=Commands,
+    cls=CommandGroup,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,  # a traceback with values in it could show secrets

@@ -26,13 +26,13 @@ def show(context: typer.Context, *, as_json: Json = False) -> None:
     """Show the evidence for a change by aspect, the alarms, and what changed."""
     from daemon.cli.render.drift import drift_screen
     from daemon.domain.clock import utc_now
-    from daemon.domain.json_values import plain
+    from daemon.domain.json_values import json_value
     from daemon.views.drift import drift_view
 
     settings = read_settings(context)
     with opened(settings) as stores:
         seen = drift_view(stores, settings)
-    present(plain(seen), lambda: drift_screen(seen, utc_now()), as_json=as_json)
+    present(json_value(seen), lambda: drift_screen(seen, utc_now()), as_json=as_json)
 
 
 @drift.command()
@@ -74,7 +74,7 @@ def calibrate(
 ) -> None:
     """Replay your shuffled history: how often it would alarm for nothing, and which changes it would catch how soon."""
     from daemon.cli.render.drift import calibration_screen
-    from daemon.domain.json_values import plain
+    from daemon.domain.json_values import json_value
     from daemon.drift.samples import samples_of
     from monitors.sequential.calibration import Trials
 
@@ -84,7 +84,7 @@ def calibrate(
     trials = Trials(conversations=conversations, within=within, each=changes, seed=settings.monitors.seed)
     found = _calibrated(history, settings, trials, quiet=as_json)
     declared = settings.monitors.conversations_between_false_alarms
-    present(plain(found), lambda: calibration_screen(found, declared), as_json=as_json)
+    present(json_value(found), lambda: calibration_screen(found, declared), as_json=as_json)
 
 
 def _calibrated(

@@ -116,13 +116,13 @@ def _from_kafka(settings: "Settings", stores: "Stores") -> "Originals":
 
     from daemon.domain.clock import utc_now
     from daemon.intake.from_settings import admission, limits, redactor
-    from daemon.intake.router import Sorter
+    from daemon.intake.router import Router
     from daemon.kafka import fetch_records
     from daemon.runtime.kafka_settings import kafka_settings
     from daemon.telemetry.metrics import Metrics
     from daemon.training.lineage import from_topic
 
-    sorter = Sorter(
+    sorter = Router(
         model_line=settings.model_line, holdout=stores.holdout, limits=limits(settings), metrics=Metrics(),
         redactor=redactor(settings), admission=admission(settings),
     )  # fmt: skip

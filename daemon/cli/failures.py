@@ -15,7 +15,7 @@ _BadCommandLine: type[Exception] = typer.BadParameter.__mro__[2]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Failed:
+class CommandFailure:
     """Why a command did nothing, or not all."""
 
     kind: str  # the error's class, for programs
@@ -24,7 +24,7 @@ class Failed:
     mistakes: tuple[dict[str, str], ...] = field(default=())  # of a settings file, each with its place
 
 
-class Commands(TyperGroup):
+class CommandGroup(TyperGroup):
     """The group of all commands. It turns the errors that the packages declare into messages; others are bugs."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -39,7 +39,7 @@ class Commands(TyperGroup):
         except _BadCommandLine as error:
             if not as_json:
                 raise
-            failed = Failed(kind=type(error).__name__, message=_text(error), exit_code=MISUSED)
+            failed = CommandFailure(kind=type(error).__name__, message=_text(error), exit_code=MISUSED)
         except Exception as error:
             found = failure(error)
             if found is None:
@@ -59,7 +59,7 @@ def config_first(args: list[str]) -> list[str]:
     return args
 
 
-def failure(error: Exception) -> Failed | None:
+def failure(error: Exception) -> CommandFailure | None:
     """Describe a declared error; None for one that nobody declared."""
     from daemon.config.loader import SettingsError
     from daemon.domain.errors import DaemonError, Misuse
@@ -70,15 +70,17 @@ def failure(error: Exception) -> Failed | None:
     kind = type(error).__name__
     if isinstance(error, SettingsError):
         mistakes = tuple(asdict(mistake) for mistake in error.mistakes)
-        return Failed(
+        return CommandFailure(
             kind=kind, message=f"the settings can't be used:\n{error}", exit_code=MISUSED, mistakes=mistakes
         )
     if isinstance(error, Misuse | BadName):
-        return Failed(kind=kind, message=str(error), exit_code=MISUSED)
+        return CommandFailure(kind=kind, message=str(error), exit_code=MISUSED)
     if isinstance(error, DaemonError | RegistryError | LearnerError):
-        return Failed(kind=kind, message=str(error), exit_code=REFUSED)
+        return CommandFailure(kind=kind, message=str(error), exit_code=REFUSED)
     if isinstance(error, OSError) and error.errno != errno.EPIPE:
-        return Failed(kind=kind, message=f"{error}; check the path and its permissions", exit_code=REFUSED)
+        return CommandFailure(
+            kind=kind, message=f"{error}; check the path and its permissions", exit_code=REFUSED
+        )
     return None
 
 
@@ -88,7 +90,7 @@ def _text(error: Exception) -> str:
     return str(format_message() if format_message else error)
 
 
-def _report(failed: Failed, *, as_json: bool) -> None:
+def _report(failed: CommandFailure, *, as_json: bool) -> None:
     if as_json:
         text = json.dumps({"error": asdict(failed)}, ensure_ascii=False, indent=2)
     else:

@@ -13,7 +13,7 @@ def status(context: typer.Context, *, as_json: Json = False) -> None:
     """Show where the model line stands: live version, stream, drift, training, gate."""
     from daemon.cli.render.status import status_screen
     from daemon.domain.clock import utc_now
-    from daemon.domain.json_values import plain
+    from daemon.domain.json_values import json_value
     from daemon.http.probe import probe
     from daemon.views.status import overview
 
@@ -21,7 +21,9 @@ def status(context: typer.Context, *, as_json: Json = False) -> None:
     with opened(settings) as stores:
         seen = overview(stores, settings, utc_now())
     health = probe(settings.http)
-    present({"overview": plain(seen), "daemon": health}, lambda: status_screen(seen, health), as_json=as_json)
+    present(
+        {"overview": json_value(seen), "daemon": health}, lambda: status_screen(seen, health), as_json=as_json
+    )
 
 
 def versions(context: typer.Context, *, as_json: Json = False) -> None:

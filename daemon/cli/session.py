@@ -85,9 +85,9 @@ def operator() -> "Actor":
 def present(value: object, screen: "Callable[[], RenderableType]", *, as_json: bool) -> None:
     """Print a view: as one JSON document, or as people read it."""
     if as_json:
-        from daemon.domain.json_values import plain
+        from daemon.domain.json_values import json_value
 
-        typer.echo(json.dumps(plain(value), ensure_ascii=False, indent=2))
+        typer.echo(json.dumps(json_value(value), ensure_ascii=False, indent=2))
     else:
         console().print(screen())
 

@@ -56,13 +56,15 @@ def chit_chat(
     path = _package_file("chitchat_dataset", "dataset.json", _CHIT_CHAT)
     try:
         chats: Mapping[str, _Chat] = orjson.loads(path.read_bytes())
-        found = [talk for id_, chat in chats.items() if (talk := _chat(id_, chat)) is not None]
+        found = [
+            conversation for id_, chat in chats.items() if (conversation := _chat(id_, chat)) is not None
+        ]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DemoDataMissing(_CHIT_CHAT, f"can't be read ({error!r})") from error
     if order == "shuffled":
         random.Random(seed).shuffle(found)  # noqa: S311
     else:
-        found.sort(key=lambda talk: (talk.at, talk.conversation_id))
+        found.sort(key=lambda conversation: (conversation.at, conversation.conversation_id))
     return found[:limit]
 
 

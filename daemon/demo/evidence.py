@@ -173,13 +173,15 @@ class StopFact:
 def read_stream(stores: Stores, *, sent: int, new_ids: Iterable[str]) -> StreamFact:
     """Read from the ledger what became of the stream; ``new_ids`` are the conversations after the change."""
     new = frozenset(new_ids)
-    talks = stores.conversations.between(SeqRange(first=1, last=_ALL))
+    conversations = stores.conversations.between(SeqRange(first=1, last=_ALL))
     judged = reversed(stores.windows.judged(limit=_ALL))
-    change = next((talk for talk in talks if talk.conversation_id in new), None)
+    change = next(
+        (conversation for conversation in conversations if conversation.conversation_id in new), None
+    )
     return StreamFact(
         sent=sent,
-        counted=len(talks),
-        held_out=sum(talk.held_out for talk in talks),
+        counted=len(conversations),
+        held_out=sum(conversation.held_out for conversation in conversations),
         dead_letters=sum(LedgerCounts(stores.engine).intake().dead_letters.values()),
         change_at=change.seq if change else None,
         changed_at=change.at if change else None,

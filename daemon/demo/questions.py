@@ -23,26 +23,29 @@ class Question:
 
 
 def choose_questions(
-    talks: Sequence[Conversation], holdout: Holdout, *, seed: int, count: int
+    conversations: Sequence[Conversation], holdout: Holdout, *, seed: int, count: int
 ) -> tuple[Question, ...]:
     """Draw ``count`` held-out conversations, or all where there are fewer."""
     held_out = [
         question
-        for talk in talks
-        if holdout.holds_out(holdout.group(talk.user_id, talk.conversation_id))
-        and (question := _question(talk)) is not None
+        for conversation in conversations
+        if holdout.holds_out(holdout.group(conversation.user_id, conversation.conversation_id))
+        and (question := _question(conversation)) is not None
     ]
     draw = random.Random(f"questions {seed}")  # noqa: S311 - not a secret
     return tuple(draw.sample(held_out, min(count, len(held_out))))
 
 
-def _question(talk: Conversation) -> Question | None:
+def _question(conversation: Conversation) -> Question | None:
     """Cut a conversation before its last answer; None where no user's turn precedes one."""
-    for place in range(len(talk.messages) - 1, 0, -1):
-        if talk.messages[place].role == "assistant" and talk.messages[place - 1].role == "user":
+    for place in range(len(conversation.messages) - 1, 0, -1):
+        if (
+            conversation.messages[place].role == "assistant"
+            and conversation.messages[place - 1].role == "user"
+        ):
             return Question(
-                conversation_id=talk.conversation_id,
-                prompt=talk.messages[:place],
-                reference=talk.messages[place].content,
+                conversation_id=conversation.conversation_id,
+                prompt=conversation.messages[:place],
+                reference=conversation.messages[place].content,
             )
     return None

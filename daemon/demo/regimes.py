@@ -57,9 +57,10 @@ def cut(first: Regime, second: Regime, *, max_chars: int) -> Change:
     Raises NotEnoughConversations.
     """
     short = [
-        [talk for talk in regime.conversations if _usable(talk, max_chars)] for regime in (first, second)
+        [conversation for conversation in regime.conversations if _usable(conversation, max_chars)]
+        for regime in (first, second)
     ]
-    sizes = fit(*(len(talks) for talks in short))
+    sizes = fit(*(len(conversations) for conversations in short))
     return Change(
         first=_with(first, short[0][: sizes.before]),
         second=_with(second, short[1][: sizes.after]),
@@ -100,15 +101,15 @@ def _of_file(
 def _shuffled(
     lines: Sequence[FileConversation], domains: frozenset[str], seed: int
 ) -> tuple[Conversation, ...]:
-    talks = [line.conversation for line in lines if line.regime in domains]
-    random.Random(seed).shuffle(talks)  # noqa: S311 - not a secret
-    return tuple(talks)
+    conversations = [line.conversation for line in lines if line.regime in domains]
+    random.Random(seed).shuffle(conversations)  # noqa: S311 - not a secret
+    return tuple(conversations)
 
 
-def _usable(talk: Conversation, max_chars: int) -> bool:
-    answered = any(message.role == "assistant" for message in talk.messages)
-    return answered and sum(len(message.content) for message in talk.messages) <= max_chars
+def _usable(conversation: Conversation, max_chars: int) -> bool:
+    answered = any(message.role == "assistant" for message in conversation.messages)
+    return answered and sum(len(message.content) for message in conversation.messages) <= max_chars
 
 
-def _with(regime: Regime, talks: Iterable[Conversation]) -> Regime:
-    return Regime(name=regime.name, source=regime.source, conversations=tuple(talks))
+def _with(regime: Regime, conversations: Iterable[Conversation]) -> Regime:
+    return Regime(name=regime.name, source=regime.source, conversations=tuple(conversations))

@@ -136,8 +136,8 @@ class Story:
         self.view.heading("Real conversations arrive")
         player = Player(self.change.stream, kafka_settings(settings), rate=self.options.rate)
         running.callback(player.stop)
-        new_ids = frozenset(talk.conversation_id for talk in self.change.second.conversations)
-        texts = {talk.conversation_id: talk for talk in self.change.stream}
+        new_ids = frozenset(conversation.conversation_id for conversation in self.change.second.conversations)
+        texts = {conversation.conversation_id: conversation for conversation in self.change.stream}
         watch = Watch(stores, settings, self.view, conversations=texts, new_ids=new_ids)
         player.start()
         try:

@@ -133,8 +133,8 @@ def _changes(explanation: Mapping[str, object], texts: _Texts) -> Iterator[str]:
             yield f"for example: {_opening(texts[id_])}"
 
 
-def _opening(talk: Conversation) -> str:
-    text = " ".join(talk.messages[0].content.split())
+def _opening(conversation: Conversation) -> str:
+    text = " ".join(conversation.messages[0].content.split())
     return f"“{text if len(text) <= _EXAMPLE_CHARS else text[: _EXAMPLE_CHARS - 1] + '…'}”"
 
 

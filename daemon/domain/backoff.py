@@ -1,7 +1,7 @@
 """Says when something has been waited for in vain for long enough to ask again: ever more rarely."""
 
 
-class Patience:
+class Backoff:
     """Runs out after ``first_s``, then after twice as long each time, up to ``most_s``."""
 
     def __init__(self, first_s: float, most_s: float) -> None:

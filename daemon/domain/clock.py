@@ -12,7 +12,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Every:
+class Interval:
     """Says when it is time again. A clock that was set back does not stop it."""
 
     def __init__(self, interval: timedelta) -> None:

@@ -10,14 +10,14 @@ from pathlib import Path
 from registry.names import VersionName
 
 
-def plain(value: object) -> object:
+def json_value(value: object) -> object:
     """Return what JSON knows: times as ISO-8601 UTC, names as text, numbers that JSON lacks as null."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type | VersionName):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {field.name: json_value(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
-        return {str(name): plain(inner) for name, inner in value.items()}
+        return {str(name): json_value(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [plain(inner) for inner in value]
+        return [json_value(inner) for inner in value]
     return _scalar(value)
 
 

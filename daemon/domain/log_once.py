@@ -5,7 +5,7 @@ import logging
 from daemon.domain.errors import DaemonError
 
 
-class Trouble:
+class LogOnce:
     """What goes wrong again and again, until it is over."""
 
     def __init__(self, doing: str, log: logging.Logger) -> None:

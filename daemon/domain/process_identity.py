@@ -14,7 +14,7 @@ _NAMESPACE = Path("/proc/self/ns/pid")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Holder:
+class ProcessIdentity:
     """Who holds a lease."""
 
     host: str

@@ -22,7 +22,7 @@ def span_words(reference: StoredReference, days: float) -> str | None:
     return f"the reference spans {spanned:.1f} of {days:g} days, so it can't tell {_unknown(spanned)} from a change"
 
 
-def title(reference: StoredReference) -> str:
+def reference_title(reference: StoredReference) -> str:
     """Return what people call a reference: its number, version and dates."""
     named = f"reference {reference.id}, of version {reference.version}"
     if reference.since is None or reference.until is None:

@@ -9,9 +9,9 @@ from daemon.domain.clock import Clock
 from daemon.domain.records import StoredConversation
 from daemon.domain.windows import StoredReference
 from daemon.drift.detector_verdicts import in_words, state_json, state_of
-from daemon.drift.late_signals import Hearing
+from daemon.drift.late_signals import LateSignalFeed
 from daemon.drift.samples import embedded_text, sample_of
-from daemon.drift.user_sampling import Counted, Counting
+from daemon.drift.user_sampling import UserSample, UserSampler
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
 from daemon.ledger.windows import WindowLedger
@@ -46,12 +46,12 @@ class _Opening:
 
     reference_id: int
     state: DetectorState
-    past: Counted
+    past: UserSample
     recent: list[StoredConversation]
 
 
 @dataclass(frozen=True, slots=True)
-class _Watch:
+class _Detection:
     """A detector at work."""
 
     reference_id: int
@@ -59,7 +59,7 @@ class _Watch:
     blind: bool  # without the vectors that it should have
 
 
-class WatchingStage:
+class DetectStage:
     """Raises an alarm when the stream is no longer like the reference.
 
     The detector's state is in the ledger after every step, so a new process, or another leader, goes on exactly. An alarm
@@ -74,7 +74,7 @@ class WatchingStage:
         windows: WindowLedger,
         conversations: ConversationLedger,
         ledger: DetectorLedger,
-        hearing: Hearing,
+        late_signals: LateSignalFeed,
         *,
         new_detector: NewDetector,
         metrics: Metrics,
@@ -83,15 +83,15 @@ class WatchingStage:
     ) -> None:
         self._windows = windows
         self._conversations = conversations
-        self._counting = Counting(conversations)
+        self._user_sampler = UserSampler(conversations)
         self._ledger = ledger
-        self._hearing = hearing
+        self._late_signals = late_signals
         self._new_detector = new_detector
         self._metrics = metrics.drift
         self._clock = clock
         self._vectors = vectors
         self._opening: _Opening | None = None
-        self._watch: _Watch | None = None
+        self._watch: _Detection | None = None
         self._page: list[StoredConversation] = []  # that waits for its vectors
         self._seq = 0
 
@@ -103,14 +103,14 @@ class WatchingStage:
         detector = self._detector(reference)
         if detector is None:
             return
-        heard = self._hearing.tell(detector, reference, seen=self._seq)
-        talks, vectors = self._ready()
-        if not talks and not heard:
+        fed = self._late_signals.feed(detector, reference, seen=self._seq)
+        conversations, vectors = self._ready()
+        if not conversations and not fed:
             return
-        for talk in talks:
+        for conversation in conversations:
             alarmed = detector.alarmed  # by what was heard
-            detector.see(talk.seq, sample_of(talk, vectors.get(talk.seq)))
-            self._seq = talk.seq
+            detector.see(conversation.seq, sample_of(conversation, vectors.get(conversation.seq)))
+            self._seq = conversation.seq
             if alarmed or detector.alarmed:
                 self._raise(reference.id, detector)
                 break
@@ -174,17 +174,23 @@ class WatchingStage:
         if self._opening is None or self._opening.reference_id != reference.id:
             self._opening = self._open(reference)
         opening, self._watch, self._page = self._opening, None, []
-        vectors = self._vectors_of([*opening.past.talks, *opening.recent])
+        vectors = self._vectors_of([*opening.past.conversations, *opening.recent])
         if vectors is None:
             return None
         detector = self._new_detector(
-            tuple(sample_of(talk, vectors.get(talk.seq)) for talk in opening.past.talks),
+            tuple(
+                sample_of(conversation, vectors.get(conversation.seq))
+                for conversation in opening.past.conversations
+            ),
             opening.past.block,
             opening.state,
-            {talk.seq: sample_of(talk, vectors.get(talk.seq)) for talk in opening.recent},
+            {
+                conversation.seq: sample_of(conversation, vectors.get(conversation.seq))
+                for conversation in opening.recent
+            },
         )
         self._opening = None
-        self._watch = _Watch(reference.id, detector, blind=self._vectors is not None and not vectors)
+        self._watch = _Detection(reference.id, detector, blind=self._vectors is not None and not vectors)
         self._ledger.keep(self._stored(reference.id, detector))
         return detector
 
@@ -194,18 +200,20 @@ class WatchingStage:
         self._seq = self._windows.watched_from(reference) if stored is None else stored.seq
         if not state.begins:  # new, or of a release that heard of nothing
             state = replace(state, begins=self._seq)
-        past = self._counting.of_reference(reference)
+        past = self._user_sampler.of_reference(reference)
         return _Opening(reference.id, state, past, self._conversations.by_seq(state.keys))
 
-    def _sees_again(self, watch: _Watch) -> bool:
+    def _sees_again(self, watch: _Detection) -> bool:
         """Whether a detector that began without vectors could now begin anew with them."""
         return watch.blind and self._vectors is not None and self._vectors.answers
 
-    def _vectors_of(self, talks: Sequence[StoredConversation]) -> Mapping[int, bytes] | None:
+    def _vectors_of(self, conversations: Sequence[StoredConversation]) -> Mapping[int, bytes] | None:
         """Return the vectors by seq, as far as there are any; None while they are being made."""
-        if self._vectors is None or not talks:
+        if self._vectors is None or not conversations:
             return {}
-        return self._vectors.of({talk.seq: embedded_text(sample_of(talk)) for talk in talks})
+        return self._vectors.of(
+            {conversation.seq: embedded_text(sample_of(conversation)) for conversation in conversations}
+        )
 
     def _stored(self, reference_id: int, detector: EDetector) -> StoredDetector:
         return StoredDetector(

@@ -5,10 +5,10 @@ from typing import Any
 
 from daemon.ledger.detectors import RaisedAlarm
 from monitors.sequential.aspect_evidence import DOUBT, EVIDENCE
-from monitors.sequential.conformal_bets import Heard
+from monitors.sequential.conformal_bets import LateState
 from monitors.sequential.edetector import DetectorState
 from monitors.sequential.pending_alarm import DETECTOR
-from monitors.sequential.wealth import Stake
+from monitors.sequential.wealth import AspectWealth
 from monitors.types import Aspect, Finding, Verdict
 
 _SAID: Mapping[Aspect, str] = {
@@ -63,7 +63,7 @@ def state_of(document: Mapping[str, Any]) -> DetectorState:
         begins=document.get("begins", 0),
         recent=tuple(document["recent"]),
         stakes={
-            Aspect(name): Stake(
+            Aspect(name): AspectWealth(
                 wealth=stake["wealth"],
                 since=stake["since"],
                 shares=tuple(stake["shares"]),
@@ -72,7 +72,7 @@ def state_of(document: Mapping[str, Any]) -> DetectorState:
             for name, stake in document["stakes"].items()
         },
         heard={
-            Aspect(name): Heard(
+            Aspect(name): LateState(
                 until=heard["until"],
                 levels={
                     kind: {int(level): count for level, count in levels.items()}

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from daemon.config.settings import Settings
-from monitors.sample_requirements import Minimum
+from monitors.sample_requirements import SampleRequirements
 from monitors.sequential.pending_alarm import LOOKS
 from monitors.suite import MonitorSettings
 from monitors.types import PLAIN_ASPECTS, Aspect
@@ -11,7 +11,7 @@ from monitors.types import PLAIN_ASPECTS, Aspect
 
 def monitor_settings(settings: Settings) -> MonitorSettings:
     """Return how drift is judged. What the settings call a full window or reference is enough for a verdict."""
-    section, windows, usual = settings.monitors, settings.windows, Minimum()
+    section, windows, usual = settings.monitors, settings.windows, SampleRequirements()
     return MonitorSettings(
         minimum=replace(
             usual,

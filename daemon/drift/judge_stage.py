@@ -5,11 +5,11 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 
 from daemon.domain.clock import Clock
-from daemon.domain.reference_span import span_words, title
+from daemon.domain.reference_span import reference_title, span_words
 from daemon.domain.windows import ClosedWindow, StoredReference
 from daemon.drift.detector_verdicts import alarm_verdict, quiet_verdict, state_of
 from daemon.drift.samples import samples_of
-from daemon.drift.user_sampling import Counted, Counting
+from daemon.drift.user_sampling import UserSample, UserSampler
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, StoredDetector
 from daemon.ledger.references import ReferenceLedger
@@ -28,7 +28,7 @@ _ATTEMPTS = 3
 _BACKLOG = 20
 
 
-class JudgingStage:
+class JudgeStage:
     """Judges the oldest window without verdicts against the reference, and writes what was found.
 
     An alarm is the sequential detector's; a window that came after it confirms it, or not. Judging is pure, so a window
@@ -54,7 +54,7 @@ class JudgingStage:
         clock: Clock,
     ) -> None:
         self._windows = windows
-        self._counting = Counting(conversations)
+        self._user_sampler = UserSampler(conversations)
         self._detectors = detectors
         self._references = references
         self._learned_until = learned_until
@@ -97,10 +97,12 @@ class JudgingStage:
         if stored is None or stored.seq < window.range.last or self._passes_over(stored):
             return  # the detector looks first
         case = self._case(window, reference, stored)
-        known = self._counting.of_reference(reference)
-        current = self._counting.within(window.range, known.block)
+        known = self._user_sampler.of_reference(reference)
+        current = self._user_sampler.within(window.range, known.block)
         self._judge.submit(
-            Window(id=str(window.number), model_line=self._model_line, samples=samples_of(current.talks)),
+            Window(
+                id=str(window.number), model_line=self._model_line, samples=samples_of(current.conversations)
+            ),
             _known(reference, known),
             case.settings,
             self._earlier(case.settings),
@@ -226,7 +228,7 @@ class JudgingStage:
         """Return what a change may be a return to, where one is to be explained."""
         if not settings.alarmed and not settings.confirming:
             return []
-        return [_known(one, self._counting.of_reference(one)) for one in self._references.earlier()]
+        return [_known(one, self._user_sampler.of_reference(one)) for one in self._references.earlier()]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -240,8 +242,10 @@ class _Case:
     conversations: int = 0  # of the window and of the reference, of which those that count are judged
 
 
-def _known(reference: StoredReference, counted: Counted) -> Reference:
-    return Reference(id=str(reference.id), samples=samples_of(counted.talks), title=title(reference))
+def _known(reference: StoredReference, counted: UserSample) -> Reference:
+    return Reference(
+        id=str(reference.id), samples=samples_of(counted.conversations), title=reference_title(reference)
+    )
 
 
 def _row(window: int, verdict: Verdict, settings: MonitorSettings) -> VerdictRow:

@@ -19,7 +19,7 @@ from monitors.types import Aspect
 _PAGE = 100
 
 
-class Hearing:
+class LateSignalFeed:
     """Reads opinions and losses in the order in which the ledger got them, each once, and who said nothing in time.
 
     Those of the reference are ranked among whenever they come; on conversations of the stream is bet. Counted are opinions
@@ -35,7 +35,7 @@ class Hearing:
         self._wait = wait
         self._clock = clock
 
-    def tell(self, detector: EDetector, reference: StoredReference, *, seen: int) -> bool:
+    def feed(self, detector: EDetector, reference: StoredReference, *, seen: int) -> bool:
         """Tell a page of each aspect, and nothing more from an alarm on; return whether there was something to tell.
 
         ``seen`` is the newest conversation that the detector has seen: what is known of later ones waits for them.
@@ -46,12 +46,19 @@ class Hearing:
             if after is None:
                 continue
             found = list(takewhile(lambda one: one.seq <= seen, self._next(aspect, reference, after)))
-            talks = {talk.seq: talk for talk in self._conversations.by_seq([one.seq for one in found])}
+            conversations = {
+                conversation.seq: conversation
+                for conversation in self._conversations.by_seq([one.seq for one in found])
+            }
             for one in found:
                 if detector.alarmed:
                     break
-                talk = talks.get(one.seq)  # gone, if it was forgotten meanwhile
-                signal = None if talk is None else _signal(aspect, one, talk, reference, detector.begins)
+                conversation = conversations.get(one.seq)  # gone, if it was forgotten meanwhile
+                signal = (
+                    None
+                    if conversation is None
+                    else _signal(aspect, one, conversation, reference, detector.begins)
+                )
                 detector.hear(aspect, one.number, signal)
                 told = True
         return told
@@ -68,19 +75,25 @@ class Hearing:
 
 
 def _signal(
-    aspect: Aspect, found: LateSignal, talk: StoredConversation, reference: StoredReference, begins: int
+    aspect: Aspect,
+    found: LateSignal,
+    conversation: StoredConversation,
+    reference: StoredReference,
+    begins: int,
 ) -> Signal | None:
     """Return what the detector hears; None where it is not about the reference or the stream after it."""
-    fresh = talk.seq > begins
-    known = reference.range is not None and reference.range.first <= talk.seq <= reference.range.last
+    fresh = conversation.seq > begins
+    known = reference.range is not None and reference.range.first <= conversation.seq <= reference.range.last
     if found.value is None or not (fresh or known):
         return None
     if aspect is Aspect.CONCEPT:
-        own = talk.version == reference.version
-        return loss_signal(talk.seq, sample_of(talk), found.value, own=own, fresh=fresh)
-    if talk.version not in (None, reference.version):
+        own = conversation.version == reference.version
+        return loss_signal(conversation.seq, sample_of(conversation), found.value, own=own, fresh=fresh)
+    if conversation.version not in (None, reference.version):
         return None
     if aspect is Aspect.FEEDBACK_RATE:
-        return spoken_signal(talk.seq, sample_of(talk), spoke=bool(found.value), fresh=fresh)
+        return spoken_signal(conversation.seq, sample_of(conversation), spoke=bool(found.value), fresh=fresh)
     rated = found.kind == "rating"
-    return opinion_signal(talk.seq, sample_of(talk), found.value, rated=rated, fresh=fresh, delay=found.delay)
+    return opinion_signal(
+        conversation.seq, sample_of(conversation), found.value, rated=rated, fresh=fresh, delay=found.delay
+    )

@@ -95,9 +95,9 @@ class LiveLossStage:
             return  # it follows the log soon
         if reference.id != self._watched and not self._turn_to(reference):
             return
-        talks = self._conversations.by_seq(self._next())
-        if talks:
-            self._batch = _Batch(version=str(live.name), scores=self._loaded.score(live, talks))
+        conversations = self._conversations.by_seq(self._next())
+        if conversations:
+            self._batch = _Batch(version=str(live.name), scores=self._loaded.score(live, conversations))
 
     def _turn_to(self, reference: StoredReference) -> bool:
         """Go on with a reference where the ledger says; false while the detector has not begun with it."""

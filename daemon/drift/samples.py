@@ -25,7 +25,7 @@ def sample_of(stored: StoredConversation, embedding: bytes | None = None) -> Sam
 
 def samples_of(stored: Iterable[StoredConversation]) -> tuple[Sample, ...]:
     """Return conversations as monitors see them."""
-    return tuple(sample_of(talk) for talk in stored)
+    return tuple(sample_of(conversation) for conversation in stored)
 
 
 def embedded_text(sample: Sample) -> str:

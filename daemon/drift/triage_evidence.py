@@ -19,9 +19,9 @@ from learners.types import Surprisals
 from monitors.defects import defects_of
 from monitors.sample_requirements import at_most, ranks
 from monitors.triage import intervals
-from monitors.triage.answer_churn import ChangingAnswers, changing_answers
+from monitors.triage.answer_churn import AnswerChurn, answer_churn
 from monitors.triage.intervals import Interval
-from monitors.triage.learnable_loss import Scored, gains
+from monitors.triage.learnable_loss import ScoredConversation, learnable_losses
 from monitors.triage.question_pairs import same_questions
 from monitors.triage.triage import Evidence, broken
 from monitors.types import Aspect
@@ -34,7 +34,7 @@ _EXAMPLES = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sides:
+class TriageSamples:
     """The conversations since a change, and those that the live version is known to handle."""
 
     new: Sequence[StoredConversation]
@@ -53,17 +53,19 @@ class _Losses(TypedDict, total=False):
     extra_lesson: Interval
 
 
-class Examination:
+class TriageEvidenceBuilder:
     """One change, looked into piece by piece."""
 
-    def __init__(self, sides: Sides, *, leading: Aspect | None, seed: int) -> None:
+    def __init__(self, sides: TriageSamples, *, leading: Aspect | None, seed: int) -> None:
         """``leading``: what the detector is surest of."""
         self._sides = sides
         self._leading = leading
         self._new, self._reference = (
             _drawn(list(filter(self._tells, side)), seed) for side in (sides.new, sides.reference)
         )
-        self._talks = {talk.conversation_id: talk for talk in (*sides.new, *sides.reference)}
+        self._talks = {
+            conversation.conversation_id: conversation for conversation in (*sides.new, *sides.reference)
+        }
         self._pairs = [
             (self._talks[new.id], self._talks[known.id])
             for new, known in same_questions(
@@ -74,7 +76,7 @@ class Examination:
         self._waiting = _distinct(
             chain(_alternately(self._new, self._reference), chain.from_iterable(self._pairs))
         )
-        self._scored: dict[int, Scored] = {}
+        self._scored: dict[int, ScoredConversation] = {}
 
     def next(self, count: int) -> list[StoredConversation]:
         """Return the conversations to score now; none: all are."""
@@ -85,9 +87,11 @@ class Examination:
         self._waiting = self._waiting[len(found) :]
         for each in found:
             if each.tokens and all(map(math.isfinite, each.nats)):
-                self._scored[int(each.id)] = Scored(id=each.id, tokens=each.tokens, nats=each.nats)
+                self._scored[int(each.id)] = ScoredConversation(
+                    id=each.id, tokens=each.tokens, nats=each.nats
+                )
 
-    def evidence(self, answers: ChangingAnswers) -> Evidence:
+    def evidence(self, answers: AnswerChurn) -> Evidence:
         """Return what is known by now."""
         new, reference = self._of(self._new), self._of(self._reference)
         return Evidence(
@@ -100,42 +104,46 @@ class Examination:
             leading=self._leading,
         )
 
-    def examples(self, evidence: Evidence, answers: ChangingAnswers) -> tuple[str, ...]:
+    def examples(self, evidence: Evidence, answers: AnswerChurn) -> tuple[str, ...]:
         """Return the ids of conversations that show why training can't help."""
         if not broken(evidence):
             return answers.examples
         told = samples_of(self._sides.new)
         return tuple(islice((sample.id for sample in told if any(defects_of(sample).values())), _EXAMPLES))
 
-    def answers(self) -> ChangingAnswers:
+    def answers(self) -> AnswerChurn:
         """Return how common it is among the new ones that the same question gets other figures."""
-        return changing_answers(samples_of(self._sides.new))
+        return answer_churn(samples_of(self._sides.new))
 
-    def _tells(self, talk: StoredConversation) -> bool:
+    def _tells(self, conversation: StoredConversation) -> bool:
         """Whether its loss tells anything: not of words that the live version said itself, or may know by heart."""
-        unknown = talk.held_out or talk.seq > self._sides.learned_until
-        return unknown and talk.version != self._sides.version
+        unknown = conversation.held_out or conversation.seq > self._sides.learned_until
+        return unknown and conversation.version != self._sides.version
 
-    def _of(self, talks: Iterable[StoredConversation]) -> list[Scored]:
-        return [self._scored[talk.seq] for talk in talks if talk.seq in self._scored]
+    def _of(self, conversations: Iterable[StoredConversation]) -> list[ScoredConversation]:
+        return [
+            self._scored[conversation.seq]
+            for conversation in conversations
+            if conversation.seq in self._scored
+        ]
 
     def _feedback(self) -> Interval | None:
         """Compare opinions that were given as soon as most of the new conversations are old: later ones are unknown yet."""
         if not self._sides.new:
             return None
-        latest = max(talk.at for talk in self._sides.new)
-        wait = median_low(latest - talk.at for talk in self._sides.new)
-        old_enough = [talk for talk in self._sides.new if latest - talk.at >= wait]
+        latest = max(conversation.at for conversation in self._sides.new)
+        wait = median_low(latest - conversation.at for conversation in self._sides.new)
+        old_enough = [conversation for conversation in self._sides.new if latest - conversation.at >= wait]
         new, reference = (self._scores(side, wait) for side in (old_enough, self._sides.reference))
         return intervals.difference(new, reference) if min(len(new), len(reference)) >= _FEWEST else None
 
     def _scores(self, side: Sequence[StoredConversation], wait: timedelta) -> list[float]:
         """Return each user's mean opinion of the live version's answers, from -1 to 1, of those given within a time."""
         given = [
-            (said.value, talk.group)
-            for talk in side
-            if talk.version in (None, self._sides.version)
-            and (said := self._sides.opinions.get(talk.seq)) is not None
+            (said.value, conversation.group)
+            for conversation in side
+            if conversation.version in (None, self._sides.version)
+            and (said := self._sides.opinions.get(conversation.seq)) is not None
             and said.value is not None
             and (said.delay is None or said.delay <= wait)
         ]
@@ -173,9 +181,13 @@ def numbers_of(evidence: Evidence) -> Mapping[str, float]:
     return numbers
 
 
-def _drawn(talks: Sequence[StoredConversation], seed: int) -> list[StoredConversation]:
+def _drawn(conversations: Sequence[StoredConversation], seed: int) -> list[StoredConversation]:
     """Draw conversations, one a user, in random order; the same arguments give the same draw."""
-    singles = [talk for talk, rank in zip(talks, ranks(samples_of(talks)), strict=True) if rank == 0]
+    singles = [
+        conversation
+        for conversation, rank in zip(conversations, ranks(samples_of(conversations)), strict=True)
+        if rank == 0
+    ]
     return random.Random(seed).sample(singles, min(_SAMPLE, len(singles)))  # noqa: S311 - not a secret
 
 
@@ -183,17 +195,22 @@ def _alternately(
     new: Sequence[StoredConversation], reference: Sequence[StoredConversation]
 ) -> Iterable[StoredConversation]:
     """Both sides in turn, so that whenever time runs out either has its share."""
-    return (talk for both in zip_longest(new, reference) for talk in both if talk is not None)
+    return (
+        conversation
+        for both in zip_longest(new, reference)
+        for conversation in both
+        if conversation is not None
+    )
 
 
-def _distinct(talks: Iterable[StoredConversation]) -> list[StoredConversation]:
-    return list({talk.seq: talk for talk in talks}.values())
+def _distinct(conversations: Iterable[StoredConversation]) -> list[StoredConversation]:
+    return list({conversation.seq: conversation for conversation in conversations}.values())
 
 
-def _losses(new: Sequence[Scored], reference: Sequence[Scored]) -> "_Losses":
+def _losses(new: Sequence[ScoredConversation], reference: Sequence[ScoredConversation]) -> "_Losses":
     """Return what losses say, in nats per token. As many of the reference teach as of the new ones."""
     tokens = [len(each.tokens) for each in new]
-    lessons, taught = gains(new), gains(new, reference[: len(new) - 1])
+    lessons, taught = learnable_losses(new), learnable_losses(new, reference[: len(new) - 1])
     before = _per_token(reference)
     return {
         "loss": intervals.difference(_per_token(new), before),
@@ -203,5 +220,5 @@ def _losses(new: Sequence[Scored], reference: Sequence[Scored]) -> "_Losses":
     }
 
 
-def _per_token(scored: Sequence[Scored]) -> NDArray[np.float64]:
+def _per_token(scored: Sequence[ScoredConversation]) -> NDArray[np.float64]:
     return intervals.per_unit([sum(each.nats) for each in scored], [len(each.tokens) for each in scored])

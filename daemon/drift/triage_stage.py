@@ -11,8 +11,8 @@ from daemon.domain.alarms import Alarm, Triage
 from daemon.domain.clock import Clock
 from daemon.domain.records import StoredConversation
 from daemon.domain.windows import SeqRange, StoredReference
-from daemon.drift.triage_evidence import Examination, Sides, numbers_of
-from daemon.drift.user_sampling import Counting
+from daemon.drift.triage_evidence import TriageEvidenceBuilder, TriageSamples, numbers_of
+from daemon.drift.user_sampling import UserSampler
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.signals import SignalLedger
@@ -21,7 +21,7 @@ from daemon.ledger.windows import WindowLedger
 from daemon.telemetry.metrics import Metrics
 from learners.errors import LearnerError
 from learners.types import Surprisals
-from monitors.triage.triage import Triaged, triage
+from monitors.triage.triage import TriageResult, triage
 from monitors.types import Outcome
 from registry.types import Version
 
@@ -43,7 +43,9 @@ class TokenScorer(Protocol):
         """Whether it can score now."""
         ...
 
-    def surprisals(self, version: Version, talks: Sequence[StoredConversation]) -> Future[list[Surprisals]]:
+    def surprisals(
+        self, version: Version, conversations: Sequence[StoredConversation]
+    ) -> Future[list[Surprisals]]:
         """Score conversations, named by their seq. The future raises LearnerError where scoring failed."""
         ...
 
@@ -52,7 +54,7 @@ class TokenScorer(Protocol):
         ...
 
 
-class TriagingStage:
+class TriageStage:
     """Looks into the alarm that stands confirmed, once, a few conversations at a time while nothing else is scored.
 
     Where it turns out harmless, and that was decided, the conversations since the change become the reference.
@@ -79,7 +81,7 @@ class TriagingStage:
         """``busy``: whether a training or a gate needs the machine more."""
         self._windows = windows
         self._conversations = conversations
-        self._counting = Counting(conversations)
+        self._user_sampler = UserSampler(conversations)
         self._signals = signals
         self._references = references
         self._triages = triages
@@ -102,7 +104,7 @@ class TriagingStage:
             self._conclude(self._case)
         elif self._case.pending is not None:
             self._take(self._case, self._case.pending)
-        elif not self._case.examination.next(1):
+        elif not self._case.evidence_builder.next(1):
             self._conclude(self._case)
         elif self._loaded.ready and not self._busy():
             self._ask(self._case)
@@ -155,13 +157,13 @@ class TriagingStage:
 
     def _open(self, alarm: Alarm, reference: StoredReference, live: Version) -> "_Case":
         since = SeqRange(first=alarm.first_seq, last=self._conversations.last_seq())
-        counted = self._counting.of_reference(reference)
-        known = counted.talks[-_REFERENCE:]
-        new = self._counting.within(_end(since, _NEW), counted.block).talks
-        sides = Sides(
+        counted = self._user_sampler.of_reference(reference)
+        known = counted.conversations[-_REFERENCE:]
+        new = self._user_sampler.within(_end(since, _NEW), counted.block).conversations
+        sides = TriageSamples(
             new=new,
             reference=known,
-            opinions=self._signals.opinions_on(talk.seq for talk in (*new, *known)),
+            opinions=self._signals.opinions_on(conversation.seq for conversation in (*new, *known)),
             version=str(live.name),
             learned_until=0 if live.run is None else self._learned_until(),
         )
@@ -169,38 +171,43 @@ class TriagingStage:
             alarm=alarm,
             reference_id=reference.id,
             live=live,
-            examination=Examination(sides, leading=alarm.leading, seed=alarm.window),
+            evidence_builder=TriageEvidenceBuilder(sides, leading=alarm.leading, seed=alarm.window),
             until=self._clock() + _LONGEST,
         )
 
     def _ask(self, case: "_Case") -> None:
-        case.pending = self._loaded.surprisals(case.live, case.examination.next(_AT_ONCE))
+        case.pending = self._loaded.surprisals(case.live, case.evidence_builder.next(_AT_ONCE))
 
     def _take(self, case: "_Case", pending: "Future[list[Surprisals]]") -> None:
         if not pending.done():
             return
         case.pending = None
         try:
-            case.examination.take(pending.result())
+            case.evidence_builder.take(pending.result())
             case.failures = 0
         except LearnerError as error:
             case.failures += 1
             if error.permanent or case.failures == _ATTEMPTS:
                 reason = f"nothing tells whether it hurts, as {case.live.name} can't be scored: {error}"
-                self._write(case, Triaged(outcome=Outcome.UNCLEAR, reason=reason), {})
+                self._write(case, TriageResult(outcome=Outcome.UNCLEAR, reason=reason), {})
             else:
                 self._loaded.failed(error)
 
     def _conclude(self, case: "_Case") -> None:
-        answers = case.examination.answers()
-        evidence = case.examination.evidence(answers)
+        answers = case.evidence_builder.answers()
+        evidence = case.evidence_builder.evidence(answers)
         found = triage(evidence)
         no_use = found.outcome is Outcome.CANT_HELP
-        examples = case.examination.examples(evidence, answers) if no_use else ()
+        examples = case.evidence_builder.examples(evidence, answers) if no_use else ()
         self._write(case, found, numbers_of(evidence), examples=examples)
 
     def _write(
-        self, case: "_Case", found: Triaged, numbers: Mapping[str, float], *, examples: tuple[str, ...] = ()
+        self,
+        case: "_Case",
+        found: TriageResult,
+        numbers: Mapping[str, float],
+        *,
+        examples: tuple[str, ...] = (),
     ) -> None:
         self._case = None
         if (alarm := self._alarm()) is None or alarm.window != case.alarm.window:
@@ -231,7 +238,7 @@ class _Case:
     alarm: Alarm
     reference_id: int
     live: Version
-    examination: Examination
+    evidence_builder: TriageEvidenceBuilder
     until: datetime
     pending: "Future[list[Surprisals]] | None" = None  # what the scorer is at
     failures: int = 0  # of the scorer in a row

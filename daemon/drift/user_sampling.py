@@ -12,34 +12,42 @@ _KNOWN = 16
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Counted:
+class UserSample:
     """Conversations that count, in order."""
 
-    talks: list[StoredConversation]
+    conversations: list[StoredConversation]
     block: int  # in so many conversations one of a user counts
     of: int  # conversations that they are of
 
 
-class Counting:
+class UserSampler:
     """Counts the conversations of a reference, and of a window that is compared with it, alike."""
 
     def __init__(self, conversations: ConversationLedger) -> None:
         self._conversations = conversations
         self._known: dict[int, tuple[int, frozenset[int]]] = {}
 
-    def of_reference(self, reference: StoredReference) -> Counted:
+    def of_reference(self, reference: StoredReference) -> UserSample:
         """Return those of a reference. The block is as long as it has users."""
-        talks = self._conversations.of_reference(reference)
+        conversations = self._conversations.of_reference(reference)
         if reference.id not in self._known:
             if len(self._known) == _KNOWN:
                 self._known.clear()
-            block = block_for(talk.group for talk in talks)
-            counting = self._conversations.counting(talks, block)
-            self._known[reference.id] = block, frozenset(talk.seq for talk in counting)
+            block = block_for(conversation.group for conversation in conversations)
+            counting = self._conversations.counting(conversations, block)
+            self._known[reference.id] = block, frozenset(conversation.seq for conversation in counting)
         block, seqs = self._known[reference.id]
-        return Counted(talks=[talk for talk in talks if talk.seq in seqs], block=block, of=len(talks))
+        return UserSample(
+            conversations=[conversation for conversation in conversations if conversation.seq in seqs],
+            block=block,
+            of=len(conversations),
+        )
 
-    def within(self, span: SeqRange, block: int) -> Counted:
+    def within(self, span: SeqRange, block: int) -> UserSample:
         """Return those of a range; where none counts, as one user sent all of them, all."""
-        talks = self._conversations.between(span)
-        return Counted(talks=self._conversations.counting(talks, block) or talks, block=block, of=len(talks))
+        conversations = self._conversations.between(span)
+        return UserSample(
+            conversations=self._conversations.counting(conversations, block) or conversations,
+            block=block,
+            of=len(conversations),
+        )

@@ -9,7 +9,7 @@ from daemon.ledger.windows import WindowLedger
 _log = logging.getLogger(__name__)
 
 
-class WideningStage:
+class WidenStage:
     """Widens the reference over what was judged, until it spans a cycle, while no alarm stands against it.
 
     Nobody is blind for a week: the first reference is in use as soon as it is full. An alarm that a fresh window

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
+class PageRequest:
     """A GET request, as far as any page looks at it."""
 
     path: str  # without what comes after "?"
@@ -18,7 +18,7 @@ class Asked:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Answered:
+class PageResponse:
     """An answer."""
 
     status: HTTPStatus
@@ -27,4 +27,4 @@ class Answered:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-Page: TypeAlias = Callable[[Asked], Answered]
+Page: TypeAlias = Callable[[PageRequest], PageResponse]

@@ -10,7 +10,7 @@ from threading import BoundedSemaphore
 from typing import Literal, TypeAlias
 
 from daemon.domain.errors import LedgerError
-from daemon.http.pages import Answered, Asked
+from daemon.http.pages import PageRequest, PageResponse
 from daemon.ledger.reports import ReportEntry, ReportLedger
 
 Access: TypeAlias = Literal["local", "all", "off"]
@@ -38,7 +38,7 @@ class ReportPages:
         self._access = access
         self._readers = BoundedSemaphore(_READERS)
 
-    def __call__(self, asked: Asked) -> Answered:
+    def __call__(self, asked: PageRequest) -> PageResponse:
         """Answer a request whose path begins with /reports."""
         found = _PATH.fullmatch(asked.path)
         if found is None:
@@ -54,7 +54,7 @@ class ReportPages:
         finally:
             self._readers.release()
 
-    def _refused(self, asked: Asked) -> str | None:
+    def _refused(self, asked: PageRequest) -> str | None:
         """Say why somebody may not read, and how to."""
         if self._access == "off":
             return "reports are not served (http.reports is off); read them with `retuned drift report`"
@@ -65,7 +65,7 @@ class ReportPages:
             "through `kubectl port-forward` as http://localhost:PORT/reports, or set http.reports to all"
         )
 
-    def _list(self, accept: str) -> Answered:
+    def _list(self, accept: str) -> PageResponse:
         entries = self._reports.newest_first()
         if "text/html" in accept:
             return _answer(_HTML, _list_page(entries).encode())
@@ -80,7 +80,7 @@ class ReportPages:
         ]
         return _answer(_JSON, json.dumps({"reports": rows}).encode())
 
-    def _report(self, window: int) -> Answered:
+    def _report(self, window: int) -> PageResponse:
         packed = self._reports.html(window)
         if packed is None:
             return _refusal(
@@ -120,9 +120,9 @@ def _list_page(entries: Sequence[ReportEntry]) -> str:
     )
 
 
-def _answer(content_type: str, body: bytes, status: HTTPStatus = HTTPStatus.OK) -> Answered:
-    return Answered(status=status, content_type=content_type, body=body, headers=_HEADERS)
+def _answer(content_type: str, body: bytes, status: HTTPStatus = HTTPStatus.OK) -> PageResponse:
+    return PageResponse(status=status, content_type=content_type, body=body, headers=_HEADERS)
 
 
-def _refusal(status: HTTPStatus, why: str) -> Answered:
+def _refusal(status: HTTPStatus, why: str) -> PageResponse:
     return _answer(_JSON, json.dumps({"error": why}).encode(), status)

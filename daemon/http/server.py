@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias, cast
 
 from daemon.domain.errors import DaemonError
 from daemon.http.health import Answer, Health
-from daemon.http.pages import Answered, Asked, Page
+from daemon.http.pages import Page, PageRequest, PageResponse
 from daemon.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -104,14 +104,14 @@ class HttpServer:
         self.close()
 
 
-def _exposition(metrics: Metrics, asked: Asked) -> Answered:
+def _exposition(metrics: Metrics, asked: PageRequest) -> PageResponse:
     content_type, body = metrics.exposition(asked.accept)
-    return Answered(status=HTTPStatus.OK, content_type=content_type, body=body)
+    return PageResponse(status=HTTPStatus.OK, content_type=content_type, body=body)
 
 
-def _probe(answer: Answer) -> Answered:
+def _probe(answer: Answer) -> PageResponse:
     status = HTTPStatus.OK if answer.ok else HTTPStatus.SERVICE_UNAVAILABLE
-    return Answered(status=status, content_type=_JSON, body=json.dumps(answer.body).encode())
+    return PageResponse(status=status, content_type=_JSON, body=json.dumps(answer.body).encode())
 
 
 class _Server(ThreadingHTTPServer):
@@ -174,7 +174,7 @@ class _Handler(BaseHTTPRequestHandler):
         if page is None:
             self.send_error(HTTPStatus.NOT_FOUND)
             return
-        asked = Asked(
+        asked = PageRequest(
             path=path,
             peer=str(self.client_address[0]),
             accept=self.headers.get("Accept", ""),
@@ -189,9 +189,9 @@ class _Handler(BaseHTTPRequestHandler):
         if status is HTTPStatus.NOT_IMPLEMENTED:  # how the base class calls any method without a do_
             status = HTTPStatus.METHOD_NOT_ALLOWED
         body = json.dumps({"error": status.phrase}).encode()
-        self._answer(Answered(status=status, content_type=_JSON, body=body))
+        self._answer(PageResponse(status=status, content_type=_JSON, body=body))
 
-    def _answer(self, answered: Answered) -> None:
+    def _answer(self, answered: PageResponse) -> None:
         status = answered.status
         self.close_connection = True
         self.connection.settimeout(self.server.request_timeout_s)

@@ -9,5 +9,7 @@ from daemon.domain.conversation import JSON
 
 def record_schema() -> dict[str, JSON]:
     """Load the schema (draft 2020-12). The decoder takes what it accepts, within the limits it names."""
-    schema: dict[str, JSON] = orjson.loads(files("daemon.intake").joinpath("schema/record.schema.json").read_bytes())
+    schema: dict[str, JSON] = orjson.loads(
+        files("daemon.intake").joinpath("schema/record.schema.json").read_bytes()
+    )
     return schema

@@ -21,7 +21,7 @@ from daemon.intake.text_digest import plain_words, text_digest
 from daemon.telemetry.metrics import Metrics
 
 
-class Sorter:
+class Router:
     """Makes a batch of what a poll brought. What it returns depends on the records and the settings alone."""
 
     def __init__(
@@ -48,7 +48,7 @@ class Sorter:
 
     def sort(self, records: Iterable[RawRecord], now: datetime) -> Batch:
         """Decode each record and put it where it belongs."""
-        talks: list[NewConversation] = []
+        conversations: list[NewConversation] = []
         opinions: list[NewFeedback] = []
         letters: list[DeadLetter] = []
         next_offsets: dict[tuple[str, int], int] = {}
@@ -71,11 +71,11 @@ class Sorter:
                 if isinstance(clean, FeedbackRecord):
                     opinions.append(self._feedback(clean, at, named=record.conversation_id))
                 else:
-                    talks.append(self._conversation(clean, raw, at, named=record.conversation_id))
+                    conversations.append(self._conversation(clean, raw, at, named=record.conversation_id))
         for kind, count in found.items():
             self._metrics.intake.redacted(kind).inc(count)
         return Batch(
-            conversations=tuple(talks),
+            conversations=tuple(conversations),
             feedback=tuple(opinions),
             dead_letters=tuple(letters),
             next_offsets=next_offsets,
@@ -131,8 +131,8 @@ class Sorter:
 
     def _subjects(self, raw: RawRecord) -> frozenset[str]:
         """Hash whom an unusable record names, where it can be read that far: what was forgotten must not come back."""
-        users, talks = named_in(raw.value, limit=self._limits.max_record_bytes)
+        users, conversations = named_in(raw.value, limit=self._limits.max_record_bytes)
         return frozenset(
             [self._holdout.user_hash(name) for name in users]
-            + [self._holdout.conversation_hash(name) for name in talks]
+            + [self._holdout.conversation_hash(name) for name in conversations]
         )

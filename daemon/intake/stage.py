@@ -15,7 +15,7 @@ from daemon.intake.decoding import Limits
 from daemon.intake.halting import halt_of
 from daemon.intake.privacy.admission import Admission
 from daemon.intake.privacy.redaction import Redactor
-from daemon.intake.router import Sorter
+from daemon.intake.router import Router
 from daemon.ledger.halts import HaltLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.telemetry.metrics import Metrics
@@ -55,7 +55,7 @@ class IntakeStage:
         self._halts = halts
         self._wait = wait
         self._halted: Halt | None = None
-        self._sorter = Sorter(
+        self._router = Router(
             model_line=model_line,
             holdout=holdout,
             limits=limits,
@@ -94,7 +94,7 @@ class IntakeStage:
             return
         now = self._clock()
         with self._metrics.intake.batch.time():
-            batch = replace(self._sorter.sort(records, now), topic_ids=self._topic_ids(records))
+            batch = replace(self._router.sort(records, now), topic_ids=self._topic_ids(records))
             result = self._ledger.record(batch)
         if result.refused:
             return

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Protocol
 
-from daemon.domain.log_once import Trouble
+from daemon.domain.log_once import LogOnce
 from daemon.domain.streams import Headers
 from daemon.kafka.connection import METADATA_TIMEOUT_MS, Client, connection, unreachable
 from daemon.kafka.library import KafkaNetClient, KafkaProducer, kafka_errors
@@ -46,7 +46,7 @@ class KafkaSink:
         self._settings = settings
         self._producer: KafkaProducer | None = None
         self._queue: deque[_Letter] = deque()
-        self._trouble = Trouble("writing to Kafka", _log)
+        self._log_once = LogOnce("writing to Kafka", _log)
         self._client: Client | None = None
 
     def send(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers = ()) -> None:
@@ -62,13 +62,13 @@ class KafkaSink:
                 self._await_first(max(0.0, deadline - time.monotonic()))
         except kafka_errors.KafkaTimeoutError as error:
             refusal = None if self._client is None else self._client.refusal
-            self._trouble.note(error if refusal is None else unreachable(self._settings, refusal))
+            self._log_once.note(error if refusal is None else unreachable(self._settings, refusal))
         except kafka_errors.KafkaError as error:
             # A producer may never recover from some errors (a broker that forgot it); a new one does.
-            self._trouble.note(error)
+            self._log_once.note(error)
             self._discard_producer(0.0)
         else:
-            self._trouble.over()
+            self._log_once.over()
         return not self._queue
 
     def close(self, timeout_s: float) -> bool:

@@ -5,8 +5,8 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 
-from daemon.domain.backoff import Patience
-from daemon.domain.log_once import Trouble
+from daemon.domain.backoff import Backoff
+from daemon.domain.log_once import LogOnce
 from daemon.domain.streams import (
     BatchTooLarge,
     FetchStalled,
@@ -67,10 +67,10 @@ class KafkaSource:
         self._progress = Progress(settings.stalled_after_s, longest_silence_s=_LONGEST_SILENCE_S)
         self._answered_at: float | None = None
         self._unreadable: dict[ClientPartition, Unreadable] = {}
-        self._unassigned = Patience(_UNASSIGNED_S, _UNASSIGNED_MOST_S)
+        self._unassigned = Backoff(_UNASSIGNED_S, _UNASSIGNED_MOST_S)
         self._joined_again = False  # since partitions were assigned last
-        self._trouble = Trouble("reading from Kafka", _log)
-        self._unreachable = Trouble("connecting to Kafka", _log)
+        self._log_once = LogOnce("reading from Kafka", _log)
+        self._unreachable = LogOnce("connecting to Kafka", _log)
 
     def poll(self, timeout_s: float, max_records: int | None = None) -> list[RawRecord]:
         """See RecordSource."""
@@ -148,7 +148,7 @@ class KafkaSource:
             part = next(iter(error.divergent_offsets))
             raise self._lost(part, self._position(part) or 0) from error
         except kafka_errors.KafkaError as error:
-            self._trouble.note(error)
+            self._log_once.note(error)
             time.sleep(wait_s)  # errors come at once, and again
             return []
         self._note_connection()
@@ -159,7 +159,7 @@ class KafkaSource:
             self._refuse_stalled(consumer, wait_s)
             self._join_again(consumer, wait_s)
             return []
-        self._trouble.over()
+        self._log_once.over()
         self._unreadable.clear()
         return [raw_record(record) for batch in batches.values() for record in batch]
 
@@ -209,7 +209,7 @@ class KafkaSource:
                 next_offset=error.next_offset,
                 limit=self._settings.max_batch_bytes,
             ) from error
-        self._trouble.note(error)
+        self._log_once.note(error)
         self._unreadable[error.part] = error
 
     def _hold_back(self, assigned: Iterable[ClientPartition]) -> None:

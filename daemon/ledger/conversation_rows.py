@@ -30,21 +30,21 @@ def insert_conversations(
 
 def _row(new: NewConversation, received_at: int) -> tuple[object, ...]:
     """Return the values as the database keeps them, in the order of the table's columns."""
-    talk, at = new.conversation, new.at
+    conversation, at = new.conversation, new.at
     return (
-        talk.conversation_id,
+        conversation.conversation_id,
         at.topic,
         at.partition,
         at.offset,
-        microseconds(talk.at),
+        microseconds(conversation.at),
         received_at,
         new.user_hash,
         new.group,
         new.held_out,
-        talk.model_version,
-        orjson.dumps(talk.messages).decode(),
-        orjson.dumps(talk.metadata).decode(),
-        talk.feedback.score if talk.feedback else None,
+        conversation.model_version,
+        orjson.dumps(conversation.messages).decode(),
+        orjson.dumps(conversation.metadata).decode(),
+        conversation.feedback.score if conversation.feedback else None,
         new.text_digest,
         new.record_sha256,
         new.conversation_hash,

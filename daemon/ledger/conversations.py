@@ -12,7 +12,7 @@ from daemon.domain.windows import SeqRange, StoredReference
 from daemon.ledger.database import reader
 from daemon.ledger.labels import labels_of
 from daemon.ledger.reference_rows import is_of
-from daemon.ledger.sql_in import among
+from daemon.ledger.sql_in import in_values
 from daemon.ledger.tables import conversations, past_conversations, scores
 from monitors.user_blocks import firsts
 
@@ -49,20 +49,24 @@ class ConversationLedger:
             seqs = connection.scalars(select(conversations.c.seq).where(is_of(reference))).all()
         return self.by_seq(sorted(seqs))
 
-    def counting(self, talks: Sequence[StoredConversation], block: int) -> list[StoredConversation]:
-        """Return those of ``talks``, which are in order, that are their user's first of a block of so many seqs."""
-        if not talks:
+    def counting(self, stored: Sequence[StoredConversation], block: int) -> list[StoredConversation]:
+        """Return those of ``stored``, which are in order, that are their user's first of a block of so many seqs."""
+        if not stored:
             return []
-        begins = talks[0].seq - talks[0].seq % block
-        users = {talk.group for talk in talks}
+        begins = stored[0].seq - stored[0].seq % block
+        users = {conversation.group for conversation in stored}
         with self._reads.begin() as connection:
-            theirs = among(connection, conversations.c.user_hash, users)
-            here = theirs & conversations.c.seq.between(begins, talks[-1].seq)
+            theirs = in_values(connection, conversations.c.user_hash, users)
+            here = theirs & conversations.c.seq.between(begins, stored[-1].seq)
             columns = (conversations.c.seq, conversations.c.user_hash)
             query = select(*columns).where(here).order_by(conversations.c.seq)
             said = [(seq, user) for seq, user in connection.execute(query)]
         counting, known = firsts(said, block), {user for _, user in said}
-        return [talk for talk in talks if talk.seq in counting or talk.group not in known]
+        return [
+            conversation
+            for conversation in stored
+            if conversation.seq in counting or conversation.group not in known
+        ]
 
     def after(self, seq: int, limit: int) -> list[StoredConversation]:
         """Return the next conversations after one, both sides of the split."""
@@ -129,7 +133,7 @@ class ConversationLedger:
             for start in range(0, len(offsets), 500):
                 part = conversations.c.offset.in_(offsets[start : start + 500])
                 found += self._read(select(conversations).where(here & part))
-        return {talk.coordinates: talk for talk in found}
+        return {conversation.coordinates: conversation for conversation in found}
 
     def held_out_texts(self) -> frozenset[str]:
         """Return the text digests of all held-out conversations."""

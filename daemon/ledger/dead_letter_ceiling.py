@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Ceiling:
+class DeadLetterCeiling:
     """How many of the latest records may be dead letters."""
 
     share: float = 0.5  # of the latest ``records``
@@ -13,7 +13,7 @@ class Ceiling:
     run: int = 100  # dead letters in a row; below it the share is not looked at either
 
 
-def crossed(outcomes: Sequence[bool], ceiling: Ceiling) -> str | None:
+def exceeded(outcomes: Sequence[bool], ceiling: DeadLetterCeiling) -> str | None:
     """Say why intake must stop, or None.
 
     ``outcomes`` are the latest records, the newest first; True is a dead letter.

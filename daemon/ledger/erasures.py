@@ -15,7 +15,7 @@ from daemon.domain.errors import LedgerError
 from daemon.domain.records import Coordinates
 from daemon.ledger.database import in_intake_order, reader, write
 from daemon.ledger.reports import drop_torn_reports
-from daemon.ledger.sql_in import among
+from daemon.ledger.sql_in import in_values
 from daemon.ledger.tables import (
     conversations,
     dead_letters,
@@ -85,11 +85,15 @@ class ErasureLedger:
             theirs = _conversations_of(connection, subject)
             removed = _remove(connection, subject, theirs)
             entry = _append(connection, subject, removed, by=by, why=why, now=now)
-            hashes = [subject.hash, *(talk.hash for talk in theirs), *_learned_from(connection, subject)]
+            hashes = [
+                subject.hash,
+                *(conversation.hash for conversation in theirs),
+                *_learned_from(connection, subject),
+            ]
             _bury(connection, hashes, entry)
             connection.execute(
                 delete(past_conversations).where(
-                    among(connection, past_conversations.c.conversation_hash, hashes)
+                    in_values(connection, past_conversations.c.conversation_hash, hashes)
                 )
             )
         self._wipe()
@@ -149,7 +153,7 @@ class Tombstones:
         return self._subjects
 
 
-class _Talk(NamedTuple):
+class _Conversation(NamedTuple):
     """A conversation that is to be forgotten."""
 
     seq: int
@@ -157,11 +161,11 @@ class _Talk(NamedTuple):
     hash: str
 
 
-def _conversations_of(connection: Connection, subject: Subject) -> list[_Talk]:
+def _conversations_of(connection: Connection, subject: Subject) -> list[_Conversation]:
     columns = (conversations.c.seq, conversations.c.conversation_id, conversations.c.conversation_hash)
     theirs = _theirs(conversations.c.user_hash, conversations.c.conversation_hash, subject)
     query = select(*columns).where(theirs).order_by(conversations.c.seq)
-    return [_Talk(*row) for row in connection.execute(query)]
+    return [_Conversation(*row) for row in connection.execute(query)]
 
 
 def _learned_from(connection: Connection, subject: Subject) -> Sequence[str]:
@@ -180,18 +184,18 @@ def _bury(connection: Connection, hashes: Sequence[str], entry: Erasure) -> None
         connection.execute(insert(tombstones), rows)
 
 
-def _remove(connection: Connection, subject: Subject, talks: Sequence[_Talk]) -> Removed:
-    seqs, ids = [talk.seq for talk in talks], [talk.id for talk in talks]
+def _remove(connection: Connection, subject: Subject, erased: Sequence[_Conversation]) -> Removed:
+    seqs, ids = [conversation.seq for conversation in erased], [conversation.id for conversation in erased]
     forget_examples(connection, seqs, ids)
     for told in (scores, losses, opinions):
-        connection.execute(delete(told).where(among(connection, told.c.seq, seqs)))
-    connection.execute(delete(conversations).where(among(connection, conversations.c.seq, seqs)))
+        connection.execute(delete(told).where(in_values(connection, told.c.seq, seqs)))
+    connection.execute(delete(conversations).where(in_values(connection, conversations.c.seq, seqs)))
     said = _remove_feedback(connection, subject, ids)
     letters, published = _remove_letters(connection, [subject.id, *ids])
     records, runs = _mark_records(connection, subject)
     reports = drop_torn_reports(connection)
     return Removed(
-        conversations=len(talks),
+        conversations=len(erased),
         feedback=said,
         dead_letters=letters,
         reports=reports,
@@ -204,16 +208,16 @@ def _remove(connection: Connection, subject: Subject, talks: Sequence[_Talk]) ->
 def _remove_feedback(connection: Connection, subject: Subject, ids: Sequence[str]) -> int:
     """Remove feedback on these conversations, and what a user said of conversations that never came."""
     named = [*ids, subject.id, subject.hash] if subject.kind == "conversation" else ids
-    theirs = among(connection, feedback.c.conversation_id, named)
+    theirs = in_values(connection, feedback.c.conversation_id, named)
     if subject.kind == "user":
         theirs |= feedback.c.user_hash == subject.hash
     return connection.execute(delete(feedback).where(theirs)).rowcount
 
 
 def _theirs(
-    user: ColumnElement[str | None], talk: ColumnElement[str], subject: Subject
+    user: ColumnElement[str | None], conversation: ColumnElement[str], subject: Subject
 ) -> ColumnElement[bool]:
-    return user == subject.hash if subject.kind == "user" else talk == subject.hash
+    return user == subject.hash if subject.kind == "user" else conversation == subject.hash
 
 
 def _remove_letters(connection: Connection, ids: Sequence[str]) -> tuple[int, tuple[Coordinates, ...]]:
@@ -227,7 +231,7 @@ def _remove_letters(connection: Connection, ids: Sequence[str]) -> tuple[int, tu
             found.append(id_)
             if sent is not None:
                 published.append(Coordinates(topic=place[0], partition=place[1], offset=place[2]))
-    connection.execute(delete(dead_letters).where(among(connection, dead_letters.c.id, found)))
+    connection.execute(delete(dead_letters).where(in_values(connection, dead_letters.c.id, found)))
     return len(found), tuple(published)
 
 

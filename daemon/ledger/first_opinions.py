@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 from daemon.domain.conversation import Feedback
 from daemon.domain.records import NewConversation
 from daemon.ledger.database import insert_or_ignore
-from daemon.ledger.sql_in import among
+from daemon.ledger.sql_in import in_values
 from daemon.ledger.tables import conversations, feedback, opinions
 
 #: Which of several opinions on a conversation counts: not by offset, as they may be sent again.
@@ -24,9 +24,11 @@ def note_first_opinions(
     ``kept`` are the batch's conversations, ``named`` those that feedback of its own names, whenever it came. Of several
     opinions that come at once the newest counts, and the earliest gives the time; one inside a conversation has its time.
     """
-    talks = (talk.conversation for talk in kept)
+    spoken = (conversation.conversation for conversation in kept)
     said = {
-        talk.conversation_id: _Said(talk.feedback, talk.at) for talk in talks if talk.feedback is not None
+        conversation.conversation_id: _Said(conversation.feedback, conversation.at)
+        for conversation in spoken
+        if conversation.feedback is not None
     }
     for id_, later in _said_of(connection, named).items():
         within = said.get(id_)
@@ -34,7 +36,7 @@ def note_first_opinions(
     if not said:
         return
     columns = (conversations.c.seq, conversations.c.conversation_id)
-    there = among(connection, conversations.c.conversation_id, said)
+    there = in_values(connection, conversations.c.conversation_id, said)
     rows = [
         {
             "seq": seq,
@@ -62,7 +64,7 @@ def _said_of(connection: Connection, named: Collection[str]) -> dict[str, _Said]
         return {}
     said = feedback.c
     columns = (said.conversation_id, said.at, said.thumb, said.rating, said.correction)
-    query = select(*columns).where(among(connection, said.conversation_id, named)).order_by(*NEWEST_FIRST)
+    query = select(*columns).where(in_values(connection, said.conversation_id, named)).order_by(*NEWEST_FIRST)
     found: dict[str, _Said] = {}
     for id_, at, thumb, rating, correction in connection.execute(query):
         said_then = Feedback(thumb=thumb, rating=rating, correction=correction)

@@ -4,13 +4,13 @@ from datetime import timedelta
 
 from daemon.config.settings import Settings
 from daemon.ledger.burst_limit import BurstLimit
-from daemon.ledger.dead_letter_ceiling import Ceiling
+from daemon.ledger.dead_letter_ceiling import DeadLetterCeiling
 
 
-def ceiling(settings: Settings) -> Ceiling:
+def dead_letter_ceiling(settings: Settings) -> DeadLetterCeiling:
     """Return how many records may be dead letters."""
     section = settings.dead_letters
-    return Ceiling(share=section.max_share, records=section.among, run=section.max_run)
+    return DeadLetterCeiling(share=section.max_share, records=section.among, run=section.max_run)
 
 
 def burst_limit(settings: Settings) -> BurstLimit | None:

@@ -13,14 +13,14 @@ from daemon.domain.streams import Start, TopicPartition
 from daemon.ledger.burst_limit import BurstLimit
 from daemon.ledger.conversation_rows import insert_conversations
 from daemon.ledger.database import in_intake_order, insert_or_ignore, reader, write
-from daemon.ledger.dead_letter_ceiling import Ceiling, crossed
+from daemon.ledger.dead_letter_ceiling import DeadLetterCeiling, exceeded
 from daemon.ledger.dead_letters import add_dead_letters
 from daemon.ledger.erasures import Tombstones
 from daemon.ledger.first_opinions import NEWEST_FIRST, note_first_opinions
 from daemon.ledger.halts import begin_halt, last_cleared, open_halt
 from daemon.ledger.quarantine import burst_letter, part
 from daemon.ledger.recent_rejections import commonest_reason, latest_outcomes
-from daemon.ledger.sql_in import among
+from daemon.ledger.sql_in import in_values
 from daemon.ledger.tables import conversations, feedback, past_conversations, positions
 from daemon.ledger.windows import close_full_windows
 
@@ -33,7 +33,7 @@ class IntakeLedger:
         engine: Engine,
         *,
         window_size: int,
-        ceiling: Ceiling | None = None,
+        ceiling: DeadLetterCeiling | None = None,
         burst: BurstLimit | None = None,
     ) -> None:
         """Without ``ceiling`` there is no bound on dead letters; without ``burst`` none on one user's conversations."""
@@ -79,7 +79,7 @@ class IntakeLedger:
             joined = _join_feedback(
                 connection,
                 [said.conversation_id for said in opinions]
-                + [talk.conversation.conversation_id for talk in kept],
+                + [conversation.conversation.conversation_id for conversation in kept],
             )
             note_first_opinions(connection, kept, joined)
             letters = (*wanted.dead_letters, *self._letters(aside, batch.received_at))
@@ -89,7 +89,7 @@ class IntakeLedger:
             halt = self._halt(connection, batch.received_at) if letters else None
         return BatchResult(
             conversations=len(kept),
-            held_out=sum(talk.held_out for talk in kept),
+            held_out=sum(conversation.held_out for conversation in kept),
             feedback=len(opinions),
             dead_letters=len(letters),
             duplicates=len(wanted.conversations) - len(new),
@@ -107,7 +107,11 @@ class IntakeLedger:
         return (new, ()) if self._burst is None or not new else part(connection, new, self._burst)
 
     def _letters(self, aside: Sequence[NewConversation], now: datetime) -> list[DeadLetter]:
-        return [] if self._burst is None else [burst_letter(talk, self._burst, now) for talk in aside]
+        return (
+            []
+            if self._burst is None
+            else [burst_letter(conversation, self._burst, now) for conversation in aside]
+        )
 
     def _halt(self, connection: Connection, now: datetime) -> Halt | None:
         """Halt intake where too much of what came lately can't be used."""
@@ -115,7 +119,7 @@ class IntakeLedger:
             return None
         since = last_cleared(connection, HaltKind.DEAD_LETTERS)
         lately = latest_outcomes(connection, limit=self._ceiling.records, since=since)
-        reason = crossed(lately, self._ceiling)
+        reason = exceeded(lately, self._ceiling)
         if reason is None:
             return None
         told = f"{reason}; mostly {commonest_reason(connection, limit=self._ceiling.records)}. {_REMEDY}"
@@ -195,12 +199,12 @@ def _unknown(connection: Connection, found: Sequence[NewConversation]) -> list[N
     if not first:
         return []
     id_ = conversations.c.conversation_id
-    known = set(connection.scalars(select(id_).where(among(connection, id_, first))))
-    unknown = [talk for name, talk in first.items() if name not in known]
+    known = set(connection.scalars(select(id_).where(in_values(connection, id_, first))))
+    unknown = [conversation for name, conversation in first.items() if name not in known]
     hash_ = past_conversations.c.conversation_hash
-    past = among(connection, hash_, [talk.conversation_hash for talk in unknown])
+    past = in_values(connection, hash_, [conversation.conversation_hash for conversation in unknown])
     gone = set(connection.scalars(select(hash_).where(past)))
-    return [talk for talk in unknown if talk.conversation_hash not in gone]
+    return [conversation for conversation in unknown if conversation.conversation_hash not in gone]
 
 
 def _admitted(connection: Connection, opinions: Sequence[NewFeedback]) -> list[NewFeedback]:
@@ -209,7 +213,7 @@ def _admitted(connection: Connection, opinions: Sequence[NewFeedback]) -> list[N
     if not unsure:
         return list(opinions)
     id_ = conversations.c.conversation_id
-    kept = set(connection.scalars(select(id_).where(among(connection, id_, unsure))))
+    kept = set(connection.scalars(select(id_).where(in_values(connection, id_, unsure))))
     return [new for new in opinions if new.admitted or new.conversation_id in kept]
 
 
@@ -256,10 +260,10 @@ def _join_feedback(connection: Connection, ids: Sequence[str]) -> frozenset[str]
     )
     named = frozenset(
         connection.scalars(
-            select(feedback.c.conversation_id).where(among(connection, feedback.c.conversation_id, ids))
+            select(feedback.c.conversation_id).where(in_values(connection, feedback.c.conversation_id, ids))
         )
     )
     if named:
-        which = among(connection, conversations.c.conversation_id, named)
+        which = in_values(connection, conversations.c.conversation_id, named)
         connection.execute(update(conversations).where(which).values(feedback=newest))
     return named

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from sqlalchemy import ColumnElement, Connection, Engine, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from daemon.domain.process_identity import Holder
+from daemon.domain.process_identity import ProcessIdentity
 from daemon.ledger.database import reader, write
-from daemon.ledger.lease_policy import Held, Watched, has_lapsed, is_due, may_take_over, watch
+from daemon.ledger.lease_policy import LeaseState, ObservedLease, has_lapsed, is_due, may_take_over, watch
 from daemon.ledger.tables import LEADER, lease
 
 
@@ -18,7 +18,9 @@ class Lease:
     its write transactions (``fenced``), is what keeps it from harm.
     """
 
-    def __init__(self, engine: Engine, holder: Holder, *, ttl_s: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, engine: Engine, holder: ProcessIdentity, *, ttl_s: float, clock: Callable[[], float]
+    ) -> None:
         """``clock`` is monotonic, in seconds."""
         self._engine = engine
         self._holder = holder
@@ -26,7 +28,7 @@ class Lease:
         self._clock = clock
         self._fence: int | None = None
         self._renewed_at = 0.0
-        self._watched: Watched | None = None
+        self._watched: ObservedLease | None = None
 
     def hold(self) -> int | None:
         """Take, keep or watch the lease; return the number under which it is held, or None.
@@ -76,7 +78,7 @@ class Lease:
         if taken:
             self._fence, self._renewed_at = held.fence + 1, now
 
-    def _first(self) -> Held:
+    def _first(self) -> LeaseState:
         """Make the row that all replicas contend for; another may be doing the same."""
         try:
             with write(self._engine, "lease.first") as connection:
@@ -89,18 +91,18 @@ class Lease:
         return (lease.c.name == LEADER) & (lease.c.fence == fence)
 
 
-_FREE = Held(holder=None, fence=0, beat=0)
+_FREE = LeaseState(holder=None, fence=0, beat=0)
 
 
-def lease_of(engine: Engine) -> Held | None:
+def lease_of(engine: Engine) -> LeaseState | None:
     """Return who leads, or led last; None where nobody ever did."""
     with reader(engine).begin() as connection:
         return _held(connection)
 
 
-def _held(connection: Connection) -> Held | None:
+def _held(connection: Connection) -> LeaseState | None:
     row = connection.execute(select(lease).where(lease.c.name == LEADER)).mappings().first()
     if row is None:
         return None
-    holder = Holder.read(row["holder"]) if row["holder"] else None
-    return Held(holder=holder, fence=row["fence"], beat=row["beat"])
+    holder = ProcessIdentity.read(row["holder"]) if row["holder"] else None
+    return LeaseState(holder=holder, fence=row["fence"], beat=row["beat"])

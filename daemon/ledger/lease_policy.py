@@ -2,32 +2,32 @@
 
 from dataclasses import dataclass
 
-from daemon.domain.process_identity import Holder
+from daemon.domain.process_identity import ProcessIdentity
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Held:
+class LeaseState:
     """The lease as it stands in the ledger."""
 
-    holder: Holder | None  # None: free
+    holder: ProcessIdentity | None  # None: free
     fence: int  # raised by each take-over
     beat: int  # raised by each renewal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Watched:
+class ObservedLease:
     """A lease as it was first seen, and when by the watcher's own monotonic clock, in seconds."""
 
-    held: Held
+    held: LeaseState
     since: float
 
 
-def watch(before: Watched | None, held: Held, *, now: float) -> Watched:
+def watch(before: ObservedLease | None, held: LeaseState, *, now: float) -> ObservedLease:
     """Go on watching: the time starts anew whenever the lease has changed."""
-    return before if before is not None and before.held == held else Watched(held=held, since=now)
+    return before if before is not None and before.held == held else ObservedLease(held=held, since=now)
 
 
-def may_take_over(watched: Watched, *, now: float, ttl_s: float) -> bool:
+def may_take_over(watched: ObservedLease, *, now: float, ttl_s: float) -> bool:
     """Say whether the lease is free, its holder has verifiably ended, or has not renewed it for ``ttl_s``."""
     holder = watched.held.holder
     return holder is None or holder.gone or now - watched.since >= ttl_s

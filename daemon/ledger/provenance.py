@@ -10,7 +10,7 @@ from daemon.ledger.windows import JudgedWindow, WindowLedger
 from monitors.sequential.pending_alarm import LOOKS, RECURRENCE
 
 
-class ReasonLedger:
+class ProvenanceLedger:
     """Follows the references between facts backwards."""
 
     def __init__(self, engine: Engine) -> None:

@@ -8,23 +8,23 @@ from sqlalchemy import BigInteger, Connection, func, select, type_coerce
 from daemon.domain.bad_record import Reason
 from daemon.domain.records import Coordinates, DeadLetter, NewConversation
 from daemon.ledger.burst_limit import BurstLimit
-from daemon.ledger.sql_in import among
+from daemon.ledger.sql_in import in_values
 from daemon.ledger.tables import conversations, dead_letters, microseconds
 
 
 def part(
-    connection: Connection, talks: Sequence[NewConversation], limit: BurstLimit
+    connection: Connection, conversations: Sequence[NewConversation], limit: BurstLimit
 ) -> tuple[list[NewConversation], list[NewConversation]]:
     """Return what is let in, in its order, and what is set aside.
 
     A record that was set aside before and that an operator put back on the topic is let in.
     """
     span_us, most = limit.span_us, limit.conversations
-    spans = [_span(microseconds(new.conversation.at), span_us) for new in talks]
-    counted = _counted(connection, talks, spans, span_us)
-    released = _released(connection, talks)
+    spans = [_span(microseconds(new.conversation.at), span_us) for new in conversations]
+    counted = _counted(connection, conversations, spans, span_us)
+    released = _released(connection, conversations)
     kept, aside = [], []
-    for new, span in zip(talks, spans, strict=True):
+    for new, span in zip(conversations, spans, strict=True):
         key = (new.user_hash, span)
         count = 0 if new.user_hash is None else counted.get(key, 0)
         if count < most or (new.requeued, new.record_sha256) in released:
@@ -56,10 +56,10 @@ def _span(at_us: int, span_us: int) -> int:
 
 
 def _counted(
-    connection: Connection, talks: Sequence[NewConversation], spans: Sequence[int], span_us: int
+    connection: Connection, new_ones: Sequence[NewConversation], spans: Sequence[int], span_us: int
 ) -> dict[tuple[str | None, int], int]:
     """Count what is in the ledger already of the users of these conversations, in the spans of these."""
-    users = {new.user_hash for new in talks if new.user_hash is not None}
+    users = {new.user_hash for new in new_ones if new.user_hash is not None}
     if not users:
         return {}
     at = type_coerce(conversations.c.at, BigInteger)
@@ -67,7 +67,7 @@ def _counted(
     query = (
         select(conversations.c.user_hash, span, func.count())
         .where(
-            among(connection, conversations.c.user_hash, users)
+            in_values(connection, conversations.c.user_hash, users)
             & at.between((min(spans) - 1) * span_us, (max(spans) + 1) * span_us)
         )
         .group_by(conversations.c.user_hash, span)
@@ -76,15 +76,15 @@ def _counted(
 
 
 def _released(
-    connection: Connection, talks: Sequence[NewConversation]
+    connection: Connection, new_ones: Sequence[NewConversation]
 ) -> frozenset[tuple[Coordinates | None, str | None]]:
     """Return which records were set aside, by their coordinates and digests, among those that these say to be."""
-    digests = {new.record_sha256 for new in talks if new.requeued is not None}
+    digests = {new.record_sha256 for new in new_ones if new.requeued is not None}
     if not digests:
         return frozenset()
     letter = dead_letters.c
     query = select(letter.topic, letter.partition, letter.offset, letter.digest).where(
-        (letter.reason == Reason.BURST) & among(connection, letter.digest, digests)
+        (letter.reason == Reason.BURST) & in_values(connection, letter.digest, digests)
     )
     return frozenset(
         (Coordinates(topic=topic, partition=partition, offset=offset), digest)

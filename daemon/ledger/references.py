@@ -38,7 +38,7 @@ from monitors.sequential.aspect_evidence import DOUBT
 from monitors.times import core
 
 
-class Stays(StrEnum):
+class WidenBlocker(StrEnum):
     """Why a reference keeps the time that it spans: what came since is not known to be handled."""
 
     BY_HAND = "by_hand"
@@ -70,7 +70,7 @@ class ReferenceLedger:
         with self._reads.begin() as connection:
             return open_freeze(connection)
 
-    def stays(self) -> Stays | None:
+    def stays(self) -> WidenBlocker | None:
         """Return why the newest reference is never widened; None where it may be."""
         with self._reads.begin() as connection:
             reference = newest_reference(connection)
@@ -243,14 +243,14 @@ def _wider(connection: Connection, days: float) -> dict[str, object] | None:
     return {**same, **asdict(wider)}
 
 
-def _stays(connection: Connection, reference: StoredReference) -> Stays | None:
+def _stays(connection: Connection, reference: StoredReference) -> WidenBlocker | None:
     """Return why a reference is never widened."""
     if reference.cause is ReferenceCause.OPERATOR:
-        return Stays.BY_HAND
+        return WidenBlocker.BY_HAND
     if reference.cause is ReferenceCause.ROLLBACK:
-        return Stays.CAME_BACK
+        return WidenBlocker.CAME_BACK
     # What training can't help is not handled, though its alarm stands no more.
-    return Stays.NOT_HELPED if answered_until(connection, reference.id) else None
+    return WidenBlocker.NOT_HELPED if answered_until(connection, reference.id) else None
 
 
 def _in_doubt(connection: Connection, reference_id: int) -> bool:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from daemon.domain.errors import LedgerError
 from daemon.ledger.database import reader
 from daemon.ledger.reference_rows import is_of, reference_of
-from daemon.ledger.sql_in import among
+from daemon.ledger.sql_in import in_values
 from daemon.ledger.tables import conversations, references, reports, windows
 
 
@@ -98,4 +98,6 @@ def _left(connection: Connection, window: int) -> int:
 def _drop(connection: Connection, numbers: Sequence[int]) -> int:
     if not numbers:
         return 0
-    return connection.execute(delete(reports).where(among(connection, reports.c.window, numbers))).rowcount
+    return connection.execute(
+        delete(reports).where(in_values(connection, reports.c.window, numbers))
+    ).rowcount

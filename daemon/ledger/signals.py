@@ -8,7 +8,7 @@ from sqlalchemy import Engine, RowMapping, Select, func, select
 
 from daemon.domain.windows import SeqRange
 from daemon.ledger.database import insert_or_ignore, reader, write
-from daemon.ledger.sql_in import among
+from daemon.ledger.sql_in import in_values
 from daemon.ledger.tables import conversations, losses, opinions, runs, scores
 from daemon.ledger.trainings import put_scores
 
@@ -52,7 +52,7 @@ class SignalLedger:
     def opinions_on(self, seqs: Iterable[int]) -> dict[int, LateSignal]:
         """Return what users first thought of these conversations, by seq."""
         with self._reads.begin() as connection:
-            query = _opinions().where(among(connection, opinions.c.seq, seqs))
+            query = _opinions().where(in_values(connection, opinions.c.seq, seqs))
             return {row["seq"]: _opinion(row) for row in connection.execute(query).mappings()}
 
     def spoken(self, *, after: int, limit: int, now: datetime, wait: timedelta) -> list[LateSignal]:
@@ -62,15 +62,15 @@ class SignalLedger:
         ago, and the stream was read on for as long by its own times: what waits to be read, after an outage or while intake
         is halted, is no silence. An opinion of a time that nobody noted was in time.
         """
-        talks = conversations.c
+        row = conversations.c
         query = (
-            select(talks.seq, talks.at, talks.received_at, opinions.c.number, opinions.c.at)
-            .select_from(conversations.outerjoin(opinions, opinions.c.seq == talks.seq))
-            .where(talks.seq > after)
-            .order_by(talks.seq)
+            select(row.seq, row.at, row.received_at, opinions.c.number, opinions.c.at)
+            .select_from(conversations.outerjoin(opinions, opinions.c.seq == row.seq))
+            .where(row.seq > after)
+            .order_by(row.seq)
             .limit(limit)
         )
-        newest = select(talks.at).order_by(talks.seq.desc()).limit(1)
+        newest = select(row.at).order_by(row.seq.desc()).limit(1)
         told: list[LateSignal] = []
         with self._reads.begin() as connection:
             read_until = connection.scalar(newest)

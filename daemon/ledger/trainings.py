@@ -24,7 +24,7 @@ from daemon.domain.errors import ForgottenMeanwhile
 from daemon.domain.records import Coordinates
 from daemon.domain.runs import Run, RunState, TrainingRecord
 from daemon.ledger.database import in_intake_order, insert_or_ignore, reader, write
-from daemon.ledger.sql_in import among
+from daemon.ledger.sql_in import in_values
 from daemon.ledger.tables import (
     conversations,
     decisions,
@@ -38,7 +38,7 @@ from daemon.ledger.triages import answer
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class TrainWish:
+class ManualTrainRequest:
     """An operator asked for a training."""
 
     id: int
@@ -66,7 +66,7 @@ class TrainingLedger:
                 or 0
             )
 
-    def open_wish(self) -> TrainWish | None:
+    def open_wish(self) -> ManualTrainRequest | None:
         """Return the newest request that no decision has answered."""
         query = (
             select(train_requests)
@@ -76,12 +76,16 @@ class TrainingLedger:
         )
         with self._reads.begin() as connection:
             row = connection.execute(query).mappings().first()
-            return TrainWish(id=row["id"], at=row["at"], by=row["by"], reason=row["reason"]) if row else None
+            return (
+                ManualTrainRequest(id=row["id"], at=row["at"], by=row["by"], reason=row["reason"])
+                if row
+                else None
+            )
 
     # --- decisions
 
     def decide(
-        self, decision: Decision, *, answers: TrainWish | None = None, triage: Triage | None = None
+        self, decision: Decision, *, answers: ManualTrainRequest | None = None, triage: Triage | None = None
     ) -> Decision:
         """Write a decision, and with it that the request it answers (and older ones) are answered, and the triage."""
         values = dataclasses.asdict(decision)
@@ -246,7 +250,7 @@ def _refuse_forgotten(connection: Connection, run: Run, records: Sequence[Traini
 
 
 def _existing(connection: Connection, seqs: Sequence[int]) -> frozenset[int]:
-    there = among(connection, conversations.c.seq, seqs)
+    there = in_values(connection, conversations.c.seq, seqs)
     return frozenset(connection.scalars(select(conversations.c.seq).where(there)))
 
 

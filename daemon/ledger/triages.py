@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, exists, fu
 from daemon.domain.alarms import Triage
 from daemon.domain.decisions import Action, Decision
 from daemon.ledger.database import in_intake_order, reader, write
-from daemon.ledger.sql_in import among
+from daemon.ledger.sql_in import in_values
 from daemon.ledger.tables import conversations, decisions, references, triages
 from monitors.types import Outcome
 
@@ -123,7 +123,7 @@ def _declined() -> ColumnElement[bool]:
 
 
 def _values(connection: Connection, triage: Triage) -> Mapping[str, object]:
-    named = among(connection, conversations.c.conversation_id, triage.examples)
+    named = in_values(connection, conversations.c.conversation_id, triage.examples)
     there = frozenset(connection.scalars(select(conversations.c.conversation_id).where(named)))
     values = {
         **asdict(triage),

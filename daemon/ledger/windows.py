@@ -17,7 +17,7 @@ from daemon.ledger.reports import NewReport, add_report
 from daemon.ledger.tables import alarms, conversations, verdicts, windows
 from daemon.ledger.triages import answered_until, forget_triage_examples
 from monitors.sequential.aspect_evidence import leading_of
-from monitors.sequential.pending_alarm import DETECTOR, Told, standing_alarm
+from monitors.sequential.pending_alarm import DETECTOR, WindowEvidence, pending_alarm
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -179,7 +179,7 @@ class WindowLedger:
             reference = newest_reference(connection)
             if reference is None:
                 return None
-            found = standing_alarm(_told(connection, reference.id, after_seq))
+            found = pending_alarm(_told(connection, reference.id, after_seq))
         if found is None:
             return None
         return Alarm(
@@ -192,7 +192,7 @@ class WindowLedger:
         )
 
 
-def _told(connection: Connection, reference_id: int, after_seq: int) -> Iterator[Told]:
+def _told(connection: Connection, reference_id: int, after_seq: int) -> Iterator[WindowEvidence]:
     """Return what judged windows say about alarms, from the first on in which one was raised."""
     verdict, window = verdicts.c, windows.c
     unanswered = window.number > answered_until(connection, reference_id)
@@ -211,7 +211,7 @@ def _told(connection: Connection, reference_id: int, after_seq: int) -> Iterator
         .order_by(window.number)
     )
     for (number, at, first_seq), rows in groupby(connection.execute(query), key=lambda row: tuple(row[:3])):
-        found = Told(window=number, at=at)
+        found = WindowEvidence(window=number, at=at)
         for *_, monitor, finding, reason, numbers in rows:
             if monitor != DETECTOR:
                 confirms = {"drift": True, "stable": False}.get(finding)

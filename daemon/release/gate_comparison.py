@@ -49,7 +49,7 @@ class HeldOut:
         return {name: min(count, self.limit) for name, count in counts.items()}
 
 
-class Comparison:
+class GateComparison:
     """One look of the gate at one candidate: scoring goes on in the scorer while the loop turns."""
 
     def __init__(
@@ -82,7 +82,11 @@ class Comparison:
             finite = {seq: score for seq, score in found.items() if math.isfinite(score[0])}
             self._ledger.add_scores(str(version.name), finite)
             self._known[version.name] |= found
-        slices = [self._slice(name, talks) for name, talks in self._slices.items() if talks or name == NEW]
+        slices = [
+            self._slice(name, conversations)
+            for name, conversations in self._slices.items()
+            if conversations or name == NEW
+        ]
         return judge(slices, settings, look=self._look, against=self.live.name)
 
     def refuse(self, error: LearnerError, settings: GateSettings) -> GateReport:
@@ -95,21 +99,27 @@ class Comparison:
         )
 
     def _score(self, version: Version, loaded: VersionScorer) -> Future[list[Score]]:
-        talks = {talk.seq: talk for talks in self._slices.values() for talk in talks}
-        known = self._known[version.name] = self._ledger.scores(str(version.name), talks)
-        return loaded.score(version, [talk for seq, talk in talks.items() if seq not in known])
+        conversations = {
+            conversation.seq: conversation
+            for conversations in self._slices.values()
+            for conversation in conversations
+        }
+        known = self._known[version.name] = self._ledger.scores(str(version.name), conversations)
+        return loaded.score(
+            version, [conversation for seq, conversation in conversations.items() if seq not in known]
+        )
 
-    def _slice(self, name: str, talks: Sequence[StoredConversation]) -> SliceData:
+    def _slice(self, name: str, conversations: Sequence[StoredConversation]) -> SliceData:
         live, candidate = self._known[self.live.name], self._known[self.candidate.name]
         pairs = [
             Pair(
-                id=talk.conversation_id,
-                group=talk.group,
-                live_nll=live[talk.seq][0],
-                candidate_nll=candidate[talk.seq][0],
-                tokens=live[talk.seq][1],
+                id=conversation.conversation_id,
+                group=conversation.group,
+                live_nll=live[conversation.seq][0],
+                candidate_nll=candidate[conversation.seq][0],
+                tokens=live[conversation.seq][1],
             )
-            for talk in talks
-            if live[talk.seq][1] > 0
+            for conversation in conversations
+            if live[conversation.seq][1] > 0
         ]
         return SliceData(name=name, role=_ROLES[name], pairs=tuple(pairs))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from daemon.domain.clock import Clock
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.trainings import TrainingLedger
-from daemon.release.gate_comparison import Comparison, HeldOut
+from daemon.release.gate_comparison import GateComparison, HeldOut
 from daemon.release.register import DAEMON
 from daemon.scoring.protocol import VersionScorer
 from daemon.telemetry.metrics import Metrics
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 _ATTEMPTS = 5
 
 
-class ReleasingStage:
+class ReleaseStage:
     """Judges the newest candidate and promotes it if it passes.
 
     What is live is whatever the promotion log says, whoever wrote it: when the log has moved, by this stage or by
@@ -69,7 +69,7 @@ class ReleasingStage:
         self._seen = 0  # promotion entries that were followed
         self._failures = 0  # of the scorer in a row, on the candidate at the gate
         self._trouble = ""  # why the last could not be followed, said once
-        self._comparison: Comparison | None = None
+        self._comparison: GateComparison | None = None
 
     @property
     def busy(self) -> str | None:
@@ -179,7 +179,7 @@ class ReleasingStage:
             return None, []
         return newest, list(self._store.gate_reports(newest.name))
 
-    def _next_comparison(self, history: History) -> Comparison | None:
+    def _next_comparison(self, history: History) -> GateComparison | None:
         candidate, reports = self._candidate(history)
         if candidate is None or history.live is None or not self._loaded.ready:
             return None
@@ -203,7 +203,7 @@ class ReleasingStage:
         _log.info(
             "%s is at the gate", candidate.name, extra={"action": "gate", "version": str(candidate.name)}
         )
-        return Comparison(
+        return GateComparison(
             candidate,
             live,
             self._held_out.slices(since),
@@ -216,7 +216,7 @@ class ReleasingStage:
         """Whether it learned from what was forgotten since; then it waits for an operator's word."""
         return name in tainted(self._store.versions(self._model_line), self._erased_runs())
 
-    def _conclude(self, comparison: Comparison) -> None:
+    def _conclude(self, comparison: GateComparison) -> None:
         name = comparison.candidate.name
         try:
             report = comparison.conclude(self._gate)

@@ -16,7 +16,7 @@ from daemon.domain.windows import SeqRange
 from daemon.ledger.database import in_intake_order, insert_or_ignore, reader, write
 from daemon.ledger.reference_rows import kept_references
 from daemon.ledger.references import renew_worn_reference
-from daemon.ledger.sql_in import among
+from daemon.ledger.sql_in import in_values
 from daemon.ledger.tables import (
     conversations,
     feedback,
@@ -33,7 +33,7 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Keep:
+class RetentionLimits:
     """How many conversations stay, of each side of the holdout split, and for how long."""
 
     conversations: int = 100_000  # the newest
@@ -46,7 +46,7 @@ class Keep:
 class ConversationRetention:
     """Prunes conversations, what belongs to them, and feedback that waits for one in vain."""
 
-    def __init__(self, engine: Engine, keep: Keep) -> None:
+    def __init__(self, engine: Engine, keep: RetentionLimits) -> None:
         self._engine = engine
         self._reads = reader(engine)
         self._keep = keep
@@ -73,7 +73,7 @@ class ConversationRetention:
             due = connection.scalars(select(feedback.c.digest).where(waited & ~came).limit(PAGE)).all()
         if due:
             with write(self._engine, "retention.feedback") as connection:
-                connection.execute(delete(feedback).where(among(connection, feedback.c.digest, due)))
+                connection.execute(delete(feedback).where(in_values(connection, feedback.c.digest, due)))
         if len(due) < PAGE:
             self._looked_until = max(self._looked_until, until)
         return len(due)
@@ -125,9 +125,14 @@ def _unjudged(connection: Connection) -> list[SeqRange]:
 
 def _remove(connection: Connection, seqs: Sequence[int]) -> None:
     """Take conversations out, with what was found and said of them, and remember their ids."""
-    talk = conversations.c
-    columns = (talk.conversation_id, talk.conversation_hash, talk.text_digest, talk.held_out)
-    rows = connection.execute(select(*columns).where(among(connection, talk.seq, seqs))).all()
+    conversation = conversations.c
+    columns = (
+        conversation.conversation_id,
+        conversation.conversation_hash,
+        conversation.text_digest,
+        conversation.held_out,
+    )
+    rows = connection.execute(select(*columns).where(in_values(connection, conversation.seq, seqs))).all()
     gone = [
         {"conversation_hash": hash_, "text_digest": None if held_out else digest}
         for _, hash_, digest, held_out in rows
@@ -135,10 +140,10 @@ def _remove(connection: Connection, seqs: Sequence[int]) -> None:
     if gone:  # not, if somebody was forgotten meanwhile
         connection.execute(insert_or_ignore(connection, past_conversations), gone)
     for told in (scores, losses, opinions):
-        connection.execute(delete(told).where(among(connection, told.c.seq, seqs)))
-    said = among(connection, feedback.c.conversation_id, [row[0] for row in rows])
+        connection.execute(delete(told).where(in_values(connection, told.c.seq, seqs)))
+    said = in_values(connection, feedback.c.conversation_id, [row[0] for row in rows])
     connection.execute(delete(feedback).where(said))
-    connection.execute(delete(conversations).where(among(connection, talk.seq, seqs)))
+    connection.execute(delete(conversations).where(in_values(connection, conversation.seq, seqs)))
 
 
 def _bound_past(connection: Connection, known: int) -> None:

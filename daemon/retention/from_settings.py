@@ -4,14 +4,14 @@ import math
 from datetime import timedelta
 
 from daemon.config.settings import Settings
-from daemon.retention.conversations import Keep
-from daemon.retention.history import KeepHistory
+from daemon.retention.conversations import RetentionLimits
+from daemon.retention.history import HistoryLimits
 
 
-def keep(settings: Settings) -> Keep:
+def retention_limits(settings: Settings) -> RetentionLimits:
     """Return how many conversations stay."""
     section = settings.retention
-    return Keep(
+    return RetentionLimits(
         conversations=section.conversations,
         sample=section.sample,
         max_age=_days(section.max_age_days),
@@ -20,11 +20,11 @@ def keep(settings: Settings) -> Keep:
     )
 
 
-def keep_history(settings: Settings) -> KeepHistory:
+def history_limits(settings: Settings) -> HistoryLimits:
     """Return how much of the past can be looked up."""
     section = settings.retention
     longest = min(section.dead_letters_days, section.max_age_days or math.inf)
-    return KeepHistory(
+    return HistoryLimits(
         rows=section.history,
         reports=section.reports,
         dead_letters=section.dead_letters,

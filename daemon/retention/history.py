@@ -24,7 +24,7 @@ from daemon.domain.runs import RunState
 from daemon.ledger.database import write
 from daemon.ledger.reference_rows import kept_reference_ids
 from daemon.ledger.reports import drop_old_reports, drop_torn_reports
-from daemon.ledger.sql_in import among
+from daemon.ledger.sql_in import in_values
 from daemon.ledger.tables import (
     alarms,
     dead_letters,
@@ -55,7 +55,7 @@ HistoryTable: TypeAlias = Literal[
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class KeepHistory:
+class HistoryLimits:
     """How much of the past can be looked up."""
 
     rows: int = 10_000  # windows, decisions, halts, requests: of each
@@ -69,7 +69,7 @@ class KeepHistory:
 class HistoryRetention:
     """Prunes what is no conversation: a page of each table at a time."""
 
-    def __init__(self, engine: Engine, keep: KeepHistory) -> None:
+    def __init__(self, engine: Engine, keep: HistoryLimits) -> None:
         self._engine = engine
         self._keep = keep
 
@@ -77,8 +77,8 @@ class HistoryRetention:
         """Let go of what is old; return how many rows of which table. ``scored``: versions whose scores stay."""
         with write(self._engine, "retention.history") as connection:
             went: dict[HistoryTable, int] = {
-                "scores": _delete(connection, scores, ~among(connection, scores.c.version, scored)),
-                "losses": _delete(connection, losses, ~among(connection, losses.c.version, scored)),
+                "scores": _delete(connection, scores, ~in_values(connection, scores.c.version, scored)),
+                "losses": _delete(connection, losses, ~in_values(connection, losses.c.version, scored)),
                 "dead_letters": self._dead_letters(connection, now),
                 **self._logs(connection),
                 **self._runs(connection),
@@ -173,7 +173,7 @@ def _delete(connection: Connection, table: Table, which: ColumnElement[bool]) ->
     if not rows:
         return 0
     if len(key) == 1:
-        which = among(connection, key[0], [row[0] for row in rows])
+        which = in_values(connection, key[0], [row[0] for row in rows])
     return connection.execute(delete(table).where(which)).rowcount
 
 
@@ -181,7 +181,7 @@ def _delete_all(connection: Connection, key: Column[Any], values: Sequence[Any])
     """Delete the rows with one of these values; return how many."""
     if not values:
         return 0
-    return connection.execute(delete(key.table).where(among(connection, key, values))).rowcount
+    return connection.execute(delete(key.table).where(in_values(connection, key, values))).rowcount
 
 
 def _drop_examples(connection: Connection, until: datetime) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from daemon.domain.clock import Clock, Every
+from daemon.domain.clock import Clock, Interval
 from daemon.retention.conversations import PAGE, ConversationRetention
 from daemon.retention.history import HistoryRetention
 from daemon.telemetry.metrics import Metrics, Pruned
@@ -43,8 +43,8 @@ class RetentionStage:
         self._runs_dir = runs_dir
         self._metrics = metrics.process
         self._clock = clock
-        self._soon = Every(_CONVERSATIONS_EVERY)
-        self._later = Every(_HISTORY_EVERY)
+        self._soon = Interval(_CONVERSATIONS_EVERY)
+        self._later = Interval(_HISTORY_EVERY)
 
     def step(self) -> None:
         """Let go of a page, if it is time."""

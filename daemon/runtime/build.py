@@ -13,7 +13,7 @@ from typing import get_args
 
 from daemon.config.settings import Settings
 from daemon.domain.clock import utc_now
-from daemon.domain.process_identity import Holder
+from daemon.domain.process_identity import ProcessIdentity
 from daemon.domain.streams import Start, StartOffsets, TopicPartition
 from daemon.erasure.forget import TrainingFiles
 from daemon.http.health import Component, Health
@@ -26,15 +26,15 @@ from daemon.ledger.database import size_bytes
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.lease import Lease
 from daemon.ledger.stores import Stores, fenced_stores, ledger_url, open_stores
-from daemon.runtime.build_leader import Base, lead
+from daemon.runtime.build_leader import Base, build_leader
 from daemon.runtime.housekeeping import HousekeepingStage
 from daemon.runtime.kafka_settings import kafka_settings
-from daemon.runtime.leadership import LeadingStage
+from daemon.runtime.leadership import LeadershipStage
 from daemon.runtime.loop import Loop
 from daemon.runtime.reporting import ReportingStage
 from daemon.runtime.stage import Stage
 from daemon.telemetry.logs import configure_logging
-from daemon.telemetry.metrics import Child, Metrics
+from daemon.telemetry.metrics import ChildName, Metrics
 from learners.embedding.encoder_files import resolve_encoder
 from learners.models.base import base_digest, resolve_base
 
@@ -110,9 +110,11 @@ def _stages(
     def answers() -> bool:
         return intake.connected or intake.halted is not None
 
-    leading = LeadingStage(
-        Lease(stores.engine, Holder.this_process(), ttl_s=settings.leader.lease_s, clock=time.monotonic),
-        lambda fence: lead(
+    leading = LeadershipStage(
+        Lease(
+            stores.engine, ProcessIdentity.this_process(), ttl_s=settings.leader.lease_s, clock=time.monotonic
+        ),
+        lambda fence: build_leader(
             settings, fenced_stores(stores, settings, fence), metrics, base, connected=answers
         ),
         metrics=metrics,
@@ -122,7 +124,7 @@ def _stages(
         Component.INTAKE: lambda: intake.halted,
         Component.SCORER: lambda: leading.problem,
     }
-    children: tuple[Child, ...] = get_args(Child)
+    children: tuple[ChildName, ...] = get_args(ChildName)
     return [
         intake,
         leading,

@@ -8,14 +8,14 @@ from pathlib import Path
 from daemon.config.cron import Schedule
 from daemon.config.settings import Settings
 from daemon.domain.clock import utc_now
-from daemon.drift.detect_stage import WatchingStage
+from daemon.drift.detect_stage import DetectStage
 from daemon.drift.embeddings import Embeddings, embedder_maker
 from daemon.drift.from_settings import aspects, late_aspects, monitor_settings
-from daemon.drift.judge_stage import JudgingStage
-from daemon.drift.late_signals import Hearing
+from daemon.drift.judge_stage import JudgeStage
+from daemon.drift.late_signals import LateSignalFeed
 from daemon.drift.live_loss_stage import LiveLossStage
-from daemon.drift.triage_stage import TriagingStage
-from daemon.drift.widen_stage import WideningStage
+from daemon.drift.triage_stage import TriageStage
+from daemon.drift.widen_stage import WidenStage
 from daemon.intake.dead_letter_stage import DeadLetterStage
 from daemon.kafka import KafkaSink
 from daemon.ledger.stores import Stores
@@ -23,20 +23,20 @@ from daemon.release.from_settings import gate_settings
 from daemon.release.gate_comparison import HeldOut
 from daemon.release.promotion import put_live
 from daemon.release.register import register_base, register_run
-from daemon.release.stage import ReleasingStage
+from daemon.release.stage import ReleaseStage
 from daemon.retention.conversations import ConversationRetention
-from daemon.retention.from_settings import keep, keep_history
+from daemon.retention.from_settings import history_limits, retention_limits
 from daemon.retention.history import HistoryRetention
 from daemon.retention.stage import RetentionStage
 from daemon.runtime.kafka_settings import kafka_settings
-from daemon.runtime.leadership import Led
-from daemon.scoring.version_scorer import LoadedVersions
+from daemon.runtime.leadership import LeaderRuntime
+from daemon.scoring.version_scorer import ChildVersionScorer
 from daemon.telemetry.metrics import Metrics
-from daemon.training.decide_stage import DecidingStage
+from daemon.training.decide_stage import DecideStage
 from daemon.training.from_settings import dataset_settings, lora_settings, policy_settings
-from daemon.training.plan import Plan
+from daemon.training.plan import RunPlanner
 from daemon.training.planned_run import PlannedRun
-from daemon.training.train_stage import TrainingStage
+from daemon.training.train_stage import TrainStage
 from learners.scoring.process import ScorerProcess
 from learners.training.process import TrainingProcess
 from learners.types import RunResult, TrainRequest
@@ -56,14 +56,14 @@ class Base:
     digest: str
 
 
-def lead(
+def build_leader(
     settings: Settings,
     stores: Stores,
     metrics: Metrics,
     base: Base,
     *,
     connected: Callable[[], bool],
-) -> Led:
+) -> LeaderRuntime:
     """Build the leader's stages, in the order in which facts flow through them, and start their children.
 
     ``stores`` write under the leader's number; ``connected`` says whether the broker answers. Raises StaleLeader.
@@ -83,12 +83,12 @@ def lead(
         """Whether a training or the gate needs the machine more than what is scored beside them."""
         return training.busy is not None or releasing.comparing
 
-    return Led(
+    return LeaderRuntime(
         stages=(
             _dead_letters(settings, stores, metrics, connected),
             _watching(settings, stores, metrics, embeddings),
             _judging(settings, stores, metrics, judge),
-            WideningStage(
+            WidenStage(
                 stores.references, stores.windows, days=settings.windows.reference_days, clock=utc_now
             ),
             *_triaging(settings, stores, metrics, loaded, busy=busy),
@@ -116,8 +116,8 @@ def _retention(settings: Settings, stores: Stores, metrics: Metrics) -> Retentio
         return {str(version.name) for version in latest} | ({str(live)} if live else set())
 
     return RetentionStage(
-        ConversationRetention(stores.engine, keep(settings)),
-        HistoryRetention(stores.engine, keep_history(settings)),
+        ConversationRetention(stores.engine, retention_limits(settings)),
+        HistoryRetention(stores.engine, history_limits(settings)),
         scored=scored,
         runs_dir=_runs_dir(settings),
         metrics=metrics,
@@ -149,7 +149,7 @@ def _embeddings(settings: Settings, metrics: Metrics) -> Embeddings | None:
 
 def _watching(
     settings: Settings, stores: Stores, metrics: Metrics, embeddings: Embeddings | None
-) -> WatchingStage:
+) -> DetectStage:
     def new_detector(
         reference: tuple[Sample, ...], block: int, state: DetectorState, recent: dict[int, Sample]
     ) -> EDetector:
@@ -165,11 +165,11 @@ def _watching(
             block=block,
         )
 
-    return WatchingStage(
+    return DetectStage(
         stores.windows,
         stores.conversations,
         stores.detectors,
-        Hearing(
+        LateSignalFeed(
             stores.signals,
             stores.conversations,
             wait=timedelta(hours=settings.monitors.feedback_wait_h),
@@ -188,7 +188,7 @@ def _live(settings: Settings, stores: Stores) -> Version | None:
 
 
 def _live_loss(
-    settings: Settings, stores: Stores, loaded: LoadedVersions, *, busy: Callable[[], bool]
+    settings: Settings, stores: Stores, loaded: ChildVersionScorer, *, busy: Callable[[], bool]
 ) -> LiveLossStage:
     return LiveLossStage(
         stores.windows,
@@ -203,8 +203,8 @@ def _live_loss(
     )
 
 
-def _judging(settings: Settings, stores: Stores, metrics: Metrics, judge: JudgeProcess) -> JudgingStage:
-    return JudgingStage(
+def _judging(settings: Settings, stores: Stores, metrics: Metrics, judge: JudgeProcess) -> JudgeStage:
+    return JudgeStage(
         stores.windows,
         stores.conversations,
         stores.detectors,
@@ -224,15 +224,15 @@ def _triaging(
     settings: Settings,
     stores: Stores,
     metrics: Metrics,
-    loaded: LoadedVersions,
+    loaded: ChildVersionScorer,
     *,
     busy: Callable[[], bool],
-) -> tuple[TriagingStage, ...]:
+) -> tuple[TriageStage, ...]:
     """Return the stage; none where nothing waits for it."""
     if not (settings.policy.on_drift and settings.policy.triage):
         return ()
 
-    stage = TriagingStage(
+    stage = TriageStage(
         stores.windows,
         stores.conversations,
         stores.signals,
@@ -250,9 +250,9 @@ def _triaging(
 
 
 def _deciding(
-    settings: Settings, stores: Stores, metrics: Metrics, training: TrainingStage, releasing: ReleasingStage
-) -> DecidingStage:
-    return DecidingStage(
+    settings: Settings, stores: Stores, metrics: Metrics, training: TrainStage, releasing: ReleaseStage
+) -> DecideStage:
+    return DecideStage(
         stores.windows,
         stores.conversations,
         stores.trainings,
@@ -266,8 +266,8 @@ def _deciding(
     )
 
 
-def _training(settings: Settings, stores: Stores, metrics: Metrics, base: Path, digest: str) -> TrainingStage:
-    plan = Plan(
+def _training(settings: Settings, stores: Stores, metrics: Metrics, base: Path, digest: str) -> TrainStage:
+    plan = RunPlanner(
         model_line=settings.model_line,
         base=base,
         base_digest=digest,
@@ -299,7 +299,7 @@ def _training(settings: Settings, stores: Stores, metrics: Metrics, base: Path, 
             clock=utc_now,
         )
 
-    return TrainingStage(
+    return TrainStage(
         stores.trainings,
         plan=plan,
         start=start,
@@ -313,7 +313,7 @@ def _training(settings: Settings, stores: Stores, metrics: Metrics, base: Path, 
 
 def _releasing(
     settings: Settings, stores: Stores, metrics: Metrics, base: Path
-) -> tuple[ReleasingStage, LoadedVersions]:
+) -> tuple[ReleaseStage, ChildVersionScorer]:
     def start() -> ScorerProcess:
         scorer = ScorerProcess(
             base,
@@ -325,10 +325,10 @@ def _releasing(
         scorer.start()
         return scorer
 
-    loaded = LoadedVersions(
+    loaded = ChildVersionScorer(
         start, stores.artifacts, keep=settings.release.keep_loaded, metrics=metrics, clock=utc_now
     )
-    stage = ReleasingStage(
+    stage = ReleaseStage(
         stores.versions,
         stores.references,
         stores.trainings,

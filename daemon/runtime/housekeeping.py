@@ -8,8 +8,8 @@ from pathlib import Path
 
 import psutil
 
-from daemon.domain.clock import Clock, Every
-from daemon.telemetry.metrics import Child, Metrics
+from daemon.domain.clock import Clock, Interval
+from daemon.telemetry.metrics import ChildName, Metrics
 
 _EVERY = timedelta(seconds=5)
 
@@ -25,7 +25,7 @@ class HousekeepingStage:
         state_dir: Path,
         ledger_size: Callable[[], int],
         artifacts_size: Callable[[], int],
-        children: Mapping[Child, Callable[[], int | None]],
+        children: Mapping[ChildName, Callable[[], int | None]],
         sweep: Callable[[], object],
         metrics: Metrics,
         clock: Clock,
@@ -37,7 +37,7 @@ class HousekeepingStage:
         self._sweep = sweep
         self._metrics = metrics.process
         self._clock = clock
-        self._time = Every(_EVERY)
+        self._time = Interval(_EVERY)
 
     def step(self) -> None:
         """Sweep and measure, if it is time."""

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from daemon.domain.errors import StaleLeader
 from daemon.runtime.stage import Stage
-from daemon.telemetry.metrics import Child, Metrics
+from daemon.telemetry.metrics import ChildName, Metrics
 
 _log = logging.getLogger(__name__)
 _STEP_DOWN_S = 5.0
@@ -24,15 +24,15 @@ class Election(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Led:
+class LeaderRuntime:
     """What runs in the leader alone."""
 
     stages: Sequence[Stage]
-    children: Mapping[Child, Callable[[], int | None]] = field(default_factory=dict)  # their process ids
+    children: Mapping[ChildName, Callable[[], int | None]] = field(default_factory=dict)  # their process ids
     problem: Callable[[], str | None] = lambda: None  # why it can't do its work, for people
 
 
-class LeadingStage:
+class LeadershipStage:
     """Opens the leader's stages when the lease is won, and closes them, children too, when it is lost.
 
     A leader that was overtaken learns it at the latest from its next write, which is refused; it goes on as a follower.
@@ -40,7 +40,7 @@ class LeadingStage:
 
     name = "leading"
 
-    def __init__(self, election: Election, lead: Callable[[int], Led], *, metrics: Metrics) -> None:
+    def __init__(self, election: Election, lead: Callable[[int], LeaderRuntime], *, metrics: Metrics) -> None:
         """``lead`` makes the leader's stages, whose writes carry the number it is given."""
         self._election = election
         self._lead = lead
@@ -53,7 +53,7 @@ class LeadingStage:
         """Why the leader can't do its work. A follower has none."""
         return self._led.problem()
 
-    def pid(self, child: Child) -> int | None:
+    def pid(self, child: ChildName) -> int | None:
         """Return the process id of a child while it runs."""
         ask = self._led.children.get(child)
         return ask() if ask else None
@@ -96,4 +96,4 @@ class LeadingStage:
                 _log.exception("closing %s failed", stage.name, extra={"action": "step_down"})
 
 
-_NOTHING = Led(stages=())
+_NOTHING = LeaderRuntime(stages=())

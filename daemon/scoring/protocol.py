@@ -21,7 +21,7 @@ class VersionScorer(Protocol):
         """Look after itself."""
         ...
 
-    def score(self, version: Version, talks: Sequence[StoredConversation]) -> Future[list[Score]]:
+    def score(self, version: Version, conversations: Sequence[StoredConversation]) -> Future[list[Score]]:
         """Score conversations, named by their seq. The future raises LearnerError where scoring failed."""
         ...
 

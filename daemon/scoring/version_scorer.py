@@ -39,7 +39,7 @@ class RunningScorer(Scorer, Protocol):
     def stop(self, timeout_s: float) -> None: ...
 
 
-class LoadedVersions:
+class ChildVersionScorer:
     """The scorer child and what it holds: the base once, adapters under their versions' names.
 
     A scorer that dies is replaced after a pause and starts empty; versions are loaded again when they are needed.
@@ -86,13 +86,15 @@ class LoadedVersions:
             self._scorer.stop(1)
             self._scorer, self._loads = self._start(), {}
 
-    def score(self, version: Version, talks: Sequence[StoredConversation]) -> Future[list[Score]]:
+    def score(self, version: Version, conversations: Sequence[StoredConversation]) -> Future[list[Score]]:
         """Score conversations, named by their seq, under a version."""
-        return self._with(version, talks, self._scorer.score)
+        return self._with(version, conversations, self._scorer.score)
 
-    def surprisals(self, version: Version, talks: Sequence[StoredConversation]) -> Future[list[Surprisals]]:
+    def surprisals(
+        self, version: Version, conversations: Sequence[StoredConversation]
+    ) -> Future[list[Surprisals]]:
         """Tell how surprising each token of conversations, named by their seq, is to a version."""
-        return self._with(version, talks, self._scorer.surprisals)
+        return self._with(version, conversations, self._scorer.surprisals)
 
     def failed(self, error: Exception) -> None:
         """Take note that scoring failed: a scorer in doubt is replaced."""
@@ -106,7 +108,7 @@ class LoadedVersions:
     def _with(
         self,
         version: Version,
-        talks: Sequence[StoredConversation],
+        conversations: Sequence[StoredConversation],
         ask: Callable[[str | None, Sequence[Conversation]], Future[list[_T]]],
     ) -> Future[list[_T]]:
         """Ask the scorer about conversations under a version."""
@@ -116,7 +118,10 @@ class LoadedVersions:
             return _failed(BadAdapter(str(error)))
         except OSError as error:
             return _failed(ArtifactUnreachable(f"{version.artifact} can't be read now: {error}"))
-        answer = ask(str(version.name) if load else None, [_conversation(talk) for talk in talks])
+        answer = ask(
+            str(version.name) if load else None,
+            [_conversation(conversation) for conversation in conversations],
+        )
         return answer if load is None else _after(load, answer)
 
     def _load(self, version: Version) -> Future[None] | None:
@@ -159,6 +164,6 @@ def _after(load: Future[None], scores: Future[list[_T]]) -> Future[list[_T]]:
     return outcome
 
 
-def _conversation(talk: StoredConversation) -> Conversation:
-    messages = tuple(Message(role=message.role, content=message.content) for message in talk.messages)
-    return Conversation(id=str(talk.seq), messages=messages)
+def _conversation(conversation: StoredConversation) -> Conversation:
+    messages = tuple(Message(role=message.role, content=message.content) for message in conversation.messages)
+    return Conversation(id=str(conversation.seq), messages=messages)

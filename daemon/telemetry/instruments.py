@@ -12,7 +12,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-__all__ = ["Counter", "Declare", "Entry", "Family", "Gauge", "Histogram", "Readings"]
+__all__ = ["Counter", "Gauge", "GaugeReadings", "Histogram", "LabelledMetric", "MetricEntry", "MetricFactory"]
 
 _OPENMETRICS = "application/openmetrics-text"
 
@@ -20,7 +20,7 @@ Kind = TypeVar("Kind", bound=MetricWrapperBase)
 Labels = TypeVarTuple("Labels")
 
 
-class Entry(NamedTuple):
+class MetricEntry(NamedTuple):
     """One line of the catalogue."""
 
     name: str  # as Prometheus shows it; a histogram's without _bucket, _sum and _count
@@ -30,7 +30,7 @@ class Entry(NamedTuple):
     help: str
 
 
-class Family(Generic[Kind, *Labels]):
+class LabelledMetric(Generic[Kind, *Labels]):
     """One series for each combination of label values: ``verdicts("words", Finding.DRIFT).inc()``."""
 
     def __init__(self, parent: Kind) -> None:
@@ -41,10 +41,10 @@ class Family(Generic[Kind, *Labels]):
         return self._parent.labels(*values)
 
 
-class Readings(Collector, Generic[*Labels]):
+class GaugeReadings(Collector, Generic[*Labels]):
     """A gauge whose series are replaced all at once: what is no longer said is gone from the next scrape."""
 
-    def __init__(self, entry: Entry) -> None:
+    def __init__(self, entry: MetricEntry) -> None:
         self._entry = entry
         self._values: dict[tuple[str, ...], float] = {}
 
@@ -75,35 +75,35 @@ class _Shown(Collector):
             yield metric
 
 
-class Declare:
+class MetricFactory:
     """Makes metrics on a registry of their own and enters each in the catalogue."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry(auto_describe=True)
         ProcessCollector(registry=self._registry)  # process_*: this process's memory, CPU and open files
         self._shown = _Shown(self._registry)
-        self.entries: list[Entry] = []
+        self.entries: list[MetricEntry] = []
 
     def counter(self, name: str, meaning: str, **labels: Iterable[object]) -> Counter:
         """Labels come with their values where those are known: their series start at 0, so none is missed."""
-        self.entries.append(Entry(name, "counter", "", tuple(labels), meaning))
+        self.entries.append(MetricEntry(name, "counter", "", tuple(labels), meaning))
         counter = Counter(name, meaning, tuple(labels), registry=self._registry)
         for values in itertools.product(*labels.values()) if labels else ():
             counter.labels(*values)
         return counter
 
     def gauge(self, name: str, meaning: str, *labels: str, unit: str = "") -> Gauge:
-        self.entries.append(Entry(name, "gauge", unit, labels, meaning))
+        self.entries.append(MetricEntry(name, "gauge", unit, labels, meaning))
         return Gauge(name, meaning, labels, unit=unit, registry=self._registry)
 
-    def readings(self, name: str, meaning: str, *labels: str, unit: str = "") -> Readings[*Labels]:
-        self.entries.append(Entry(name, "gauge", unit, labels, meaning))
-        readings: Readings[*Labels] = Readings(self.entries[-1])
+    def readings(self, name: str, meaning: str, *labels: str, unit: str = "") -> GaugeReadings[*Labels]:
+        self.entries.append(MetricEntry(name, "gauge", unit, labels, meaning))
+        readings: GaugeReadings[*Labels] = GaugeReadings(self.entries[-1])
         self._registry.register(readings)
         return readings
 
     def seconds(self, name: str, meaning: str, buckets: tuple[float, ...]) -> Histogram:
-        self.entries.append(Entry(name, "histogram", "seconds", (), meaning))
+        self.entries.append(MetricEntry(name, "histogram", "seconds", (), meaning))
         return Histogram(name, meaning, unit="seconds", buckets=buckets, registry=self._registry)
 
     def exposition(self, accept_header: str) -> tuple[str, bytes]:

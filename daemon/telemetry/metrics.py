@@ -8,7 +8,14 @@ from daemon.domain.decisions import Action, Trigger
 from daemon.domain.halts import HaltKind
 from daemon.domain.personal_data import PersonalData
 from daemon.domain.runs import RunState
-from daemon.telemetry.instruments import Counter, Declare, Entry, Family, Gauge, Readings
+from daemon.telemetry.instruments import (
+    Counter,
+    Gauge,
+    GaugeReadings,
+    LabelledMetric,
+    MetricEntry,
+    MetricFactory,
+)
 from learners.types import Progress
 from monitors.false_alarm_rate import score_of
 from monitors.types import Aspect, Finding, Outcome, Verdict
@@ -19,7 +26,7 @@ RecordKind: TypeAlias = Literal[
     "conversation", "feedback", "other_line", "duplicate", "not_admitted", "forgotten"
 ]
 Split: TypeAlias = Literal["train", "heldout"]
-Child: TypeAlias = Literal["scorer", "trainer", "judge", "embedder"]
+ChildName: TypeAlias = Literal["scorer", "trainer", "judge", "embedder"]
 Pruned: TypeAlias = Literal[
     "conversations", "feedback", "scores", "losses", "dead_letters", "halts", "offset_changes", "train_requests",
     "training_records", "runs", "triages", "decisions", "windows", "reports", "alarms", "detectors",
@@ -37,25 +44,25 @@ _UP_TO_HOURS = (30.0, 60.0, 120.0, 300.0, 600.0, 1_800.0, 3_600.0, 7_200.0, 14_4
 class IntakeMetrics:
     """What arrives from the broker, and what can't be used."""
 
-    def __init__(self, declare: Declare) -> None:
-        self.records: Family[Counter, RecordKind] = Family(
+    def __init__(self, declare: MetricFactory) -> None:
+        self.records: LabelledMetric[Counter, RecordKind] = LabelledMetric(
             declare.counter(
                 "retuned_intake_records_total", "Usable records read, by kind.", kind=get_args(RecordKind)
             )
         )
-        self.conversations: Family[Counter, Split] = Family(
+        self.conversations: LabelledMetric[Counter, Split] = LabelledMetric(
             declare.counter(
                 "retuned_conversations_total",
                 "Conversations kept, by whether they may be trained on (train) or only judged on (heldout).",
                 split=get_args(Split),
             )
         )
-        self.rejected: Family[Counter, str] = Family(
+        self.rejected: LabelledMetric[Counter, str] = LabelledMetric(
             declare.counter(
                 "retuned_records_rejected_total", "Records that can't be used, by reason.", reason=Reason
             )
         )
-        self.redacted: Family[Counter, PersonalData] = Family(
+        self.redacted: LabelledMetric[Counter, PersonalData] = LabelledMetric(
             declare.counter(
                 "retuned_redacted_total",
                 "Pieces of personal data taken out of records, by kind.",
@@ -69,7 +76,7 @@ class IntakeMetrics:
             "retuned_dead_letters_waiting",
             "Rejected records that are still to be published to the dead-letter topic.",
         )
-        self.lag: Readings[int] = declare.readings(
+        self.lag: GaugeReadings[int] = declare.readings(
             "retuned_consumer_lag_records",
             "Records of an assigned partition that are not read yet.",
             "partition",
@@ -84,7 +91,7 @@ class IntakeMetrics:
         self.broker_connected = declare.gauge(
             "retuned_broker_connected", "1 while the broker answers, else 0."
         )
-        self.halted: Readings[HaltKind] = declare.readings(
+        self.halted: GaugeReadings[HaltKind] = declare.readings(
             "retuned_intake_halted", "1 while intake waits for an operator, by reason, else 0.", "reason"
         )
         self.batch = declare.seconds(
@@ -95,14 +102,14 @@ class IntakeMetrics:
 class DriftMetrics:
     """What the monitors say, and what is decided on it."""
 
-    def __init__(self, declare: Declare) -> None:
+    def __init__(self, declare: MetricFactory) -> None:
         self.windows_closed = declare.counter(
             "retuned_windows_closed_total", "Windows closed, by count or age."
         )
         self.windows_waiting = declare.gauge(
             "retuned_windows_waiting", "Closed windows without all verdicts."
         )
-        self.verdicts: Family[Counter, str, Finding] = Family(
+        self.verdicts: LabelledMetric[Counter, str, Finding] = LabelledMetric(
             declare.counter(
                 "retuned_verdicts_total",
                 "Verdicts on windows, by monitor and what it found.",
@@ -110,15 +117,15 @@ class DriftMetrics:
                 finding=Finding,
             )
         )
-        self.score: Family[Gauge, str] = Family(
+        self.score: LabelledMetric[Gauge, str] = LabelledMetric(
             declare.gauge("retuned_drift_score", "Score of the latest verdict of a monitor.", "monitor")
         )
-        self.threshold: Family[Gauge, str] = Family(
+        self.threshold: LabelledMetric[Gauge, str] = LabelledMetric(
             declare.gauge(
                 "retuned_drift_threshold", "Score from which on the monitor finds drift.", "monitor"
             )
         )
-        self.evidence: Family[Gauge, Aspect] = Family(
+        self.evidence: LabelledMetric[Gauge, Aspect] = LabelledMetric(
             declare.gauge(
                 "retuned_change_evidence",
                 "How many times as likely the latest conversations are as with no change, by aspect.",
@@ -129,19 +136,19 @@ class DriftMetrics:
             "retuned_change_evidence_mean",
             "Mean of the evidence over all aspects; alarm from monitors.conversations_between_false_alarms on.",
         )
-        self._columns: Readings[str] = declare.readings(
+        self._columns: GaugeReadings[str] = declare.readings(
             "retuned_column_drift_score",
             "Evidently's test of a column of the latest window: -log10 of p over that of its level; drift from 1 on.",
             "column",
         )
-        self.alarms: Family[Counter, Aspect] = Family(
+        self.alarms: LabelledMetric[Counter, Aspect] = LabelledMetric(
             declare.counter(
                 "retuned_alarms_total",
                 "Alarms of the sequential detector, by the leading aspect; one for a change that lasts.",
                 aspect=Aspect,
             )
         )
-        self.errors: Family[Counter, str] = Family(
+        self.errors: LabelledMetric[Counter, str] = LabelledMetric(
             declare.counter(
                 "retuned_monitor_errors_total", "Failures of a monitor to judge a window.", monitor=()
             )
@@ -149,7 +156,7 @@ class DriftMetrics:
         self.judging = declare.seconds(
             "retuned_judging_seconds", "Time in which all monitors judged a window.", _UP_TO_MINUTES
         )
-        self.decisions: Family[Counter, Trigger, Action] = Family(
+        self.decisions: LabelledMetric[Counter, Trigger, Action] = LabelledMetric(
             declare.counter(
                 "retuned_decisions_total",
                 "Decisions whether to train, by what asked for one and what was decided.",
@@ -158,7 +165,7 @@ class DriftMetrics:
             )
         )
 
-        self.triages: Family[Counter, Outcome] = Family(
+        self.triages: LabelledMetric[Counter, Outcome] = LabelledMetric(
             declare.counter(
                 "retuned_triages_total",
                 "Confirmed alarms that were looked into, by what is to be done about the change.",
@@ -183,8 +190,8 @@ class DriftMetrics:
 class TrainingMetrics:
     """How the run that is going gets on, and how earlier ones ended."""
 
-    def __init__(self, declare: Declare) -> None:
-        self.runs: Family[Counter, RunState] = Family(
+    def __init__(self, declare: MetricFactory) -> None:
+        self.runs: LabelledMetric[Counter, RunState] = LabelledMetric(
             declare.counter("retuned_runs_total", "Runs ended, by outcome.", outcome=_ENDED)
         )
         self.duration = declare.seconds(
@@ -192,20 +199,20 @@ class TrainingMetrics:
             "Time from a run's start to its end, however it ended.",
             _UP_TO_HOURS,
         )
-        self._progress: Readings[()] = declare.readings(
+        self._progress: GaugeReadings[()] = declare.readings(
             "retuned_run_progress_ratio",
             "Share of the run's steps that are done; absent without a run.",
             unit="ratio",
         )
-        self._loss: Readings[()] = declare.readings(
+        self._loss: GaugeReadings[()] = declare.readings(
             "retuned_run_loss_nats_per_token",
             "Training loss, smoothed; absent without a run.",
             unit="nats_per_token",
         )
-        self._tokens: Readings[()] = declare.readings(
+        self._tokens: GaugeReadings[()] = declare.readings(
             "retuned_run_tokens_per_second", "Training speed; absent without a run.", unit="tokens_per_second"
         )
-        self._left: Readings[()] = declare.readings(
+        self._left: GaugeReadings[()] = declare.readings(
             "retuned_run_left_seconds",
             "Estimated time to the run's end; absent without a run.",
             unit="seconds",
@@ -227,20 +234,20 @@ class TrainingMetrics:
 class ReleaseMetrics:
     """What the gate says, and which version is live."""
 
-    def __init__(self, declare: Declare) -> None:
+    def __init__(self, declare: MetricFactory) -> None:
         self.versions = declare.gauge(
             "retuned_versions", "Versions in the registry, the bare base model included."
         )
-        self._verdicts: Family[Counter, GateVerdict] = Family(
+        self._verdicts: LabelledMetric[Counter, GateVerdict] = LabelledMetric(
             declare.counter("retuned_gate_verdicts_total", "Answers of the gate.", verdict=GateVerdict)
         )
-        self._difference: Readings[str] = declare.readings(
+        self._difference: GaugeReadings[str] = declare.readings(
             "retuned_gate_loss_difference_nats_per_token",
             "Loss of the latest candidate minus the live version's, on the worst slice of a role; negative is better.",
             "role",
             unit="nats_per_token",
         )
-        self._promotions: Family[Counter, PromotionKind, ActorKind] = Family(
+        self._promotions: LabelledMetric[Counter, PromotionKind, ActorKind] = LabelledMetric(
             declare.counter(
                 "retuned_promotions_total",
                 "Times a version took over, by how and by whom.",
@@ -248,13 +255,13 @@ class ReleaseMetrics:
                 actor=get_args(ActorKind),
             )
         )
-        self._info: Readings[str, VersionName] = declare.readings(
+        self._info: GaugeReadings[str, VersionName] = declare.readings(
             "retuned_live_version_info",
             "1 for the live version, absent for all others.",
             "model_line",
             "version",
         )
-        self._number: Readings[str] = declare.readings(
+        self._number: GaugeReadings[str] = declare.readings(
             "retuned_live_version_number",
             "Number of the live version; 0 is the bare base model.",
             "model_line",
@@ -283,7 +290,7 @@ class ReleaseMetrics:
 class ProcessMetrics:
     """The daemon itself, its children and what they use up."""
 
-    def __init__(self, declare: Declare) -> None:
+    def __init__(self, declare: MetricFactory) -> None:
         self.ledger_size = declare.gauge("retuned_ledger_size_bytes", "Size of the ledger.", unit="bytes")
         self.artifacts_size = declare.gauge(
             "retuned_artifact_store_size_bytes", "Size of all artifacts stored.", unit="bytes"
@@ -291,20 +298,20 @@ class ProcessMetrics:
         self.disk_free = declare.gauge(
             "retuned_disk_free_bytes", "Free space of the disk that holds the state.", unit="bytes"
         )
-        self.child_memory: Readings[Child] = declare.readings(
+        self.child_memory: GaugeReadings[ChildName] = declare.readings(
             "retuned_child_resident_memory_bytes",
             "Memory of a child process; absent when not running.",
             "child",
             unit="bytes",
         )
-        self.child_restarts: Family[Counter, Child] = Family(
+        self.child_restarts: LabelledMetric[Counter, ChildName] = LabelledMetric(
             declare.counter(
                 "retuned_child_restarts_total",
                 "Times a child process died and was replaced.",
-                child=get_args(Child),
+                child=get_args(ChildName),
             )
         )
-        self.pruned: Family[Counter, Pruned] = Family(
+        self.pruned: LabelledMetric[Counter, Pruned] = LabelledMetric(
             declare.counter(
                 "retuned_pruned_rows_total",
                 "Rows that the ledger let go of, by table.",
@@ -320,7 +327,7 @@ class ProcessMetrics:
         self.iteration = declare.seconds(
             "retuned_loop_iteration_seconds", "Time of one turn of the main loop.", _UP_TO_SECONDS
         )
-        build: Readings[str] = declare.readings(
+        build: GaugeReadings[str] = declare.readings(
             "retuned_build_info", "1, labelled with what is running.", "version"
         )
         build.replace({(installed_version("retuned"),): 1.0})
@@ -330,7 +337,7 @@ class Metrics:
     """All metrics of one daemon. Setting them is thread-safe; two of these know nothing of each other."""
 
     def __init__(self) -> None:
-        declare = Declare()
+        declare = MetricFactory()
         self.intake = IntakeMetrics(declare)
         self.drift = DriftMetrics(declare)
         self.training = TrainingMetrics(declare)
@@ -338,7 +345,7 @@ class Metrics:
         self.process = ProcessMetrics(declare)
         self._declared = declare
 
-    def catalogue(self) -> list[Entry]:
+    def catalogue(self) -> list[MetricEntry]:
         """Every ``retuned_*`` metric, in declared order."""
         return list(self._declared.entries)
 

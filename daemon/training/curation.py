@@ -13,7 +13,7 @@ from daemon.intake.sketch import NearDuplicates, clusters
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Caps:
+class CurationLimits:
     """How much of a training set one origin may fill; shares are of the conversations there are to choose from."""
 
     similarity: float = 0.8  # of the words, from which on two conversations are near-duplicates
@@ -32,7 +32,7 @@ class Curated:
     left_out: Mapping[str, int]
 
 
-class Forbidden:
+class HoldoutFilter:
     """What must not be learned from: held-out words, exactly and nearly, and words that are taken already."""
 
     def __init__(self, digests: Iterable[str], sketches: Iterable[bytes], *, similarity: float) -> None:
@@ -41,17 +41,21 @@ class Forbidden:
         for number, made in enumerate(sketches):
             self._index.add(number, made)
 
-    def reason(self, talk: StoredConversation) -> str | None:
+    def reason(self, conversation: StoredConversation) -> str | None:
         """Say why a conversation is left out; None where it need not be."""
-        if talk.text_digest in self._digests:
+        if conversation.text_digest in self._digests:
             return "same words as a held-out one"
-        if talk.sketch is not None and self._index.like(talk.sketch):
+        if conversation.sketch is not None and self._index.like(conversation.sketch):
             return "nearly the words of a held-out one"
         return None
 
 
 def curate(
-    talks: Sequence[StoredConversation], forbidden: Forbidden, caps: Caps, *, tuned: str | None = None
+    conversations: Sequence[StoredConversation],
+    forbidden: HoldoutFilter,
+    caps: CurationLimits,
+    *,
+    tuned: str | None = None,
 ) -> Curated:
     """Choose from conversations in the order of their seq, the newest first where a cap leaves only some.
 
@@ -59,42 +63,57 @@ def curate(
     """
     left_out: Counter[str] = Counter()
     allowed = []
-    for talk in talks:
-        if (reason := forbidden.reason(talk)) is not None:
+    for conversation in conversations:
+        if (reason := forbidden.reason(conversation)) is not None:
             left_out[reason] += 1
         else:
-            allowed.append(talk)
-    distinct = _newest(allowed, lambda talk: talk.text_digest, 1, "same words as another", left_out)
+            allowed.append(conversation)
+    distinct = _newest(
+        allowed, lambda conversation: conversation.text_digest, 1, "same words as another", left_out
+    )
     cluster = clusters(
-        {talk.seq: talk.sketch for talk in distinct if talk.sketch is not None}, threshold=caps.similarity
+        {
+            conversation.seq: conversation.sketch
+            for conversation in distinct
+            if conversation.sketch is not None
+        },
+        threshold=caps.similarity,
     )
     spread = _newest(
         distinct,
-        lambda talk: str(cluster.get(talk.seq, talk.seq)),
+        lambda conversation: str(cluster.get(conversation.seq, conversation.seq)),
         caps.per_cluster,
         "nearly the words of another",
         left_out,
     )
     total = len(spread)
     kept = _newest(
-        spread, lambda talk: talk.group, _most(total, caps.user_share, caps), "one user's share", left_out
+        spread,
+        lambda conversation: conversation.group,
+        _most(total, caps.user_share, caps),
+        "one user's share",
+        left_out,
     )
     kept = _newest(
-        kept, lambda talk: talk.source, _most(total, caps.source_share, caps), "one source's share", left_out
+        kept,
+        lambda conversation: conversation.source,
+        _most(total, caps.source_share, caps),
+        "one source's share",
+        left_out,
     )
     kept = _newest(
-        kept, lambda talk: tuned if talk.version == tuned else None, _most(total, caps.own_share, caps),
+        kept, lambda conversation: tuned if conversation.version == tuned else None, _most(total, caps.own_share, caps),
         "answered by the tuned version", left_out,
     )  # fmt: skip
     return Curated(kept=tuple(kept), left_out=dict(left_out))
 
 
-def _most(total: int, share: float, caps: Caps) -> int:
+def _most(total: int, share: float, caps: CurationLimits) -> int:
     return total if share >= 1 else max(caps.at_least, int(total * share))
 
 
 def _newest(
-    talks: Sequence[StoredConversation],
+    conversations: Sequence[StoredConversation],
     origin: Callable[[StoredConversation], str | None],
     most: int,
     reason: str,
@@ -103,12 +122,12 @@ def _newest(
     """Keep of each origin the newest ``most``; where the origin is None, all."""
     seen: Counter[str] = Counter()
     kept = []
-    for talk in reversed(talks):
-        name = origin(talk)
+    for conversation in reversed(conversations):
+        name = origin(conversation)
         if name is not None and seen[name] >= most:
             left_out[reason] += 1
             continue
         if name is not None:
             seen[name] += 1
-        kept.append(talk)
+        kept.append(conversation)
     return kept[::-1]

@@ -16,7 +16,7 @@ from daemon.domain.records import StoredConversation
 from daemon.domain.runs import TrainingRecord
 from daemon.domain.windows import SeqRange
 from daemon.ledger.conversations import ConversationLedger
-from daemon.training.curation import Caps, Forbidden, curate
+from daemon.training.curation import CurationLimits, HoldoutFilter, curate
 from registry.types import OffsetRange
 
 
@@ -27,7 +27,7 @@ class DatasetSettings:
     max_new: int
     replay_share: float  # replayed conversations for each new one
     seed: int
-    caps: Caps = field(default_factory=Caps)
+    caps: CurationLimits = field(default_factory=CurationLimits)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,12 +72,20 @@ def build(
     wanted = round(len(new) * settings.replay_share)
     # Twice as many are drawn as are wanted, as some will say the same.
     past = ledger.sample(2 * wanted, held_out=False, before=since_seq, seed=settings.seed)
-    said = {talk.text_digest for talk in new}
-    replay = curate([talk for talk in past if talk.text_digest not in said], held_out, settings.caps).kept[
-        :wanted
+    said = {conversation.text_digest for conversation in new}
+    replay = curate(
+        [conversation for conversation in past if conversation.text_digest not in said],
+        held_out,
+        settings.caps,
+    ).kept[:wanted]
+    used = [
+        *((conversation, "new") for conversation in new),
+        *((conversation, "replay") for conversation in replay),
     ]
-    used = [*((talk, "new") for talk in new), *((talk, "replay") for talk in replay)]
-    content = b"".join(training_line(talk.conversation_id, talk.messages, origin) for talk, origin in used)
+    content = b"".join(
+        training_line(conversation.conversation_id, conversation.messages, origin)
+        for conversation, origin in used
+    )
     _replace(path, content)
     return Dataset(
         path=path,
@@ -86,14 +94,16 @@ def build(
         replay=len(replay),
         left_out=chosen.left_out,
         span=SeqRange(first=new[0].seq, last=new[-1].seq),
-        sources=offset_ranges(talk for talk, _ in used),
-        records=tuple(_record(talk, origin) for talk, origin in used),
+        sources=offset_ranges(conversation for conversation, _ in used),
+        records=tuple(_record(conversation, origin) for conversation, origin in used),
     )
 
 
-def offset_ranges(talks: Iterable[StoredConversation]) -> tuple[OffsetRange, ...]:
+def offset_ranges(conversations: Iterable[StoredConversation]) -> tuple[OffsetRange, ...]:
     """Return the records as runs of adjacent offsets, by topic and partition."""
-    places = sorted((t.coordinates.topic, t.coordinates.partition, t.coordinates.offset) for t in talks)
+    places = sorted(
+        (t.coordinates.topic, t.coordinates.partition, t.coordinates.offset) for t in conversations
+    )
     runs = itertools.groupby(enumerate(places), key=lambda item: (item[1][:2], item[1][2] - item[0]))
     return tuple(
         OffsetRange(topic=topic, partition=partition, first=members[0][1][2], last=members[-1][1][2])
@@ -116,17 +126,17 @@ def _replace(path: Path, content: bytes) -> None:
     sys.audit("retuned.step", "training.manifest", "after")
 
 
-def _forbidden(ledger: ConversationLedger, caps: Caps) -> Forbidden:
-    return Forbidden(ledger.held_out_texts(), ledger.held_out_sketches(), similarity=caps.similarity)
+def _forbidden(ledger: ConversationLedger, caps: CurationLimits) -> HoldoutFilter:
+    return HoldoutFilter(ledger.held_out_texts(), ledger.held_out_sketches(), similarity=caps.similarity)
 
 
-def _record(talk: StoredConversation, origin: str) -> TrainingRecord:
+def _record(conversation: StoredConversation, origin: str) -> TrainingRecord:
     return TrainingRecord(
-        at=talk.coordinates,
-        sha256=talk.record_sha256,
+        at=conversation.coordinates,
+        sha256=conversation.record_sha256,
         origin=origin,
-        group=talk.group,
-        conversation_hash=talk.conversation_hash,
+        group=conversation.group,
+        conversation_hash=conversation.conversation_hash,
     )
 
 

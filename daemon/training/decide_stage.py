@@ -8,7 +8,7 @@ from daemon.config.cron import Schedule
 from daemon.domain.clock import Clock
 from daemon.domain.decisions import Action, Decision
 from daemon.ledger.conversations import ConversationLedger
-from daemon.ledger.trainings import TrainingLedger, TrainWish
+from daemon.ledger.trainings import ManualTrainRequest, TrainingLedger
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import WindowLedger
 from daemon.telemetry.metrics import Metrics
@@ -17,7 +17,7 @@ from daemon.training.policy import PolicySettings, Situation, decide
 _log = logging.getLogger(__name__)
 
 
-class DecidingStage:
+class DecideStage:
     """Looks at the situation whenever a window was judged, an alarm looked into, an operator asked or a scheduled time
     has come.
 
@@ -79,7 +79,7 @@ class DecidingStage:
         """Nothing to let go of."""
 
     def _situation(
-        self, now: datetime, window: int | None, wish: TrainWish | None, *, scheduled: bool
+        self, now: datetime, window: int | None, wish: ManualTrainRequest | None, *, scheduled: bool
     ) -> Situation:
         learned = self._trainings.learned_until()
         alarm = self._windows.alarm(after_seq=learned)

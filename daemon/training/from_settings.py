@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from daemon.config.settings import Settings
-from daemon.training.curation import Caps
+from daemon.training.curation import CurationLimits
 from daemon.training.dataset import DatasetSettings
 from daemon.training.policy import PolicySettings
 from learners.types import LoraSettings
@@ -27,7 +27,7 @@ def dataset_settings(settings: Settings) -> DatasetSettings:
         max_new=settings.policy.max_new_conversations,
         replay_share=settings.learning.replay_share,
         seed=settings.learning.seed,
-        caps=Caps(
+        caps=CurationLimits(
             similarity=settings.curation.similarity,
             per_cluster=settings.curation.per_cluster,
             user_share=settings.curation.user_share,

@@ -11,7 +11,7 @@ from daemon.domain.errors import DaemonError
 from daemon.domain.records import Coordinates
 from daemon.domain.runs import TrainingRecord
 from daemon.domain.streams import RawRecord, TopicPartition
-from daemon.intake.router import Sorter
+from daemon.intake.router import Router
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.stores import Stores
 from daemon.training.dataset import training_line
@@ -87,15 +87,17 @@ def from_ledger(ledger: ConversationLedger) -> Originals:
     def look(places: Iterable[Coordinates]) -> dict[Coordinates, Original]:
         return {
             at: Original(
-                sha256=talk.record_sha256, conversation_id=talk.conversation_id, messages=talk.messages
+                sha256=conversation.record_sha256,
+                conversation_id=conversation.conversation_id,
+                messages=conversation.messages,
             )
-            for at, talk in ledger.at(places).items()
+            for at, conversation in ledger.at(places).items()
         }
 
     return look
 
 
-def from_topic(fetch: Fetch, sorter: Sorter, *, clock: Clock) -> Originals:
+def from_topic(fetch: Fetch, sorter: Router, *, clock: Clock) -> Originals:
     """Read records from their topic again, through everything that intake does. The settings must be as they were."""
 
     def look(places: Iterable[Coordinates]) -> dict[Coordinates, Original]:
@@ -116,18 +118,18 @@ def from_topic(fetch: Fetch, sorter: Sorter, *, clock: Clock) -> Originals:
 
 def rebuilt(found: VersionLineage, originals: Originals) -> Rebuilt:
     """Make the training set again, and compare it."""
-    talks = originals([record.at for record in found.records if not record.erased])
+    conversations = originals([record.at for record in found.records if not record.erased])
     lines, missing, changed = [], [], []
     for record in found.records:
-        talk = talks.get(record.at)
+        conversation = conversations.get(record.at)
         if record.erased:
             continue
-        if talk is None:
+        if conversation is None:
             missing.append(record.at)
-        elif talk.sha256 != record.sha256:
+        elif conversation.sha256 != record.sha256:
             changed.append(record.at)
         else:
-            lines.append(training_line(talk.conversation_id, talk.messages, record.origin))
+            lines.append(training_line(conversation.conversation_id, conversation.messages, record.origin))
     content = b"".join(lines)
     digest = hashlib.sha256(content).hexdigest()
     outcome = Outcome(

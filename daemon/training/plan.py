@@ -14,7 +14,7 @@ from registry.taint import newest_clean, tainted
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
+class RunPlanner:
     """Makes the request of a run: the live version, or the newest clean one before it, goes on learning."""
 
     model_line: str

@@ -27,7 +27,7 @@ class Planner(Protocol):
     def __call__(self, run_id: str, *, since_seq: int, folder: Path) -> PlannedRun: ...
 
 
-class Child(Protocol):
+class TrainerChild(Protocol):
     """A training that goes on in a process of its own."""
 
     @property
@@ -42,7 +42,7 @@ class Child(Protocol):
         ...
 
 
-class TrainingStage:
+class TrainStage:
     """Starts the training that was decided on, follows it, and hands on what it leaves.
 
     A decision that arrives meanwhile waits in a single slot, where the newest wins: drift goes on being watched
@@ -57,7 +57,7 @@ class TrainingStage:
         ledger: TrainingLedger,
         *,
         plan: Planner,
-        start: Callable[[TrainRequest, Path], Child],
+        start: Callable[[TrainRequest, Path], TrainerChild],
         register: Callable[[PlannedRun, RunResult], object],
         runs_dir: Path,
         timeout: timedelta,
@@ -73,7 +73,7 @@ class TrainingStage:
         self._metrics = metrics
         self._clock = clock
         self._slot = ledger.open_decision()
-        self._current: tuple[Run, PlannedRun, Child] | None = None
+        self._current: tuple[Run, PlannedRun, TrainerChild] | None = None
         self._result: RunResult | None = None  # of the current run, once it is finished
         self._trouble = ""  # why it could not be registered yet, said once
         self._launched_at = clock()
@@ -173,7 +173,7 @@ class TrainingStage:
             extra={"action": "train", "run": run.id},
         )  # fmt: skip
 
-    def _follow(self, run: Run, planned: PlannedRun, child: Child) -> None:
+    def _follow(self, run: Run, planned: PlannedRun, child: TrainerChild) -> None:
         events = child.poll()
         if latest := [event for event in events if isinstance(event, Progress)][-1:]:
             self._metrics.training.run_is_at(latest[0])

@@ -8,7 +8,7 @@ from daemon.domain.alarms import Alarm, Triage
 from daemon.domain.windows import Freeze, StoredReference
 from daemon.drift.detector_verdicts import state_of
 from daemon.ledger.detectors import RaisedAlarm
-from daemon.ledger.provenance import ReasonLedger
+from daemon.ledger.provenance import ProvenanceLedger
 from daemon.ledger.reports import ReportEntry
 from daemon.ledger.stores import Stores
 from daemon.ledger.windows import JudgedWindow
@@ -70,7 +70,7 @@ def drift_view(stores: Stores, settings: Settings) -> DriftView:
         ),
         recurrence=None
         if explained is None
-        else ReasonLedger(stores.engine).recurrence_since(explained.window.number - LOOKS),
+        else ProvenanceLedger(stores.engine).recurrence_since(explained.window.number - LOOKS),
         freeze=stores.references.frozen(),
         cycle_days=settings.windows.reference_days,
     )

@@ -6,7 +6,7 @@ from datetime import timedelta
 from daemon.config.settings import Settings
 from daemon.domain.windows import Freeze, StoredReference
 from daemon.ledger.counts import LedgerCounts
-from daemon.ledger.references import Stays
+from daemon.ledger.references import WidenBlocker
 from daemon.ledger.stores import Stores
 
 
@@ -19,7 +19,7 @@ class ReferenceView:
     spanned_days: float
     cycle_days: float  # that it comes to span; 0: no cycle is expected
     freeze: Freeze | None
-    stays: Stays | None  # why it will not come to span more
+    stays: WidenBlocker | None  # why it will not come to span more
     earlier: tuple[
         StoredReference, ...
     ]  # that may be recognised, or come back with their versions; the newest first

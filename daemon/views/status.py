@@ -10,7 +10,7 @@ from daemon.domain.windows import Freeze
 from daemon.ledger.counts import IntakeCounts, LedgerCounts, RunSummary, WindowCounts
 from daemon.ledger.lease import lease_of
 from daemon.ledger.stores import Stores
-from daemon.ledger.trainings import TrainWish
+from daemon.ledger.trainings import ManualTrainRequest
 from daemon.ledger.windows import JudgedWindow
 from registry.history import History
 from registry.names import VersionName
@@ -52,7 +52,7 @@ class Overview:
     judged: tuple[JudgedWindow, ...]  # the last ones, newest first
     alarm: Alarm | None  # drift that nothing has answered
     triage: Triage | None  # the last one
-    wish: TrainWish | None  # an operator's request that no decision has answered
+    wish: ManualTrainRequest | None  # an operator's request that no decision has answered
     decision: Decision | None  # the last one
     run: RunSummary | None  # the newest one, whether it goes on or has ended
     candidate: Candidate | None

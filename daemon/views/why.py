@@ -8,7 +8,7 @@ from daemon.domain.alarms import Triage
 from daemon.domain.decisions import Action, Decision, Trigger
 from daemon.domain.runs import Run, RunState
 from daemon.domain.windows import SeqRange
-from daemon.ledger.provenance import ReasonLedger
+from daemon.ledger.provenance import ProvenanceLedger
 from daemon.ledger.stores import Stores
 from daemon.ledger.windows import JudgedWindow
 from daemon.training.planned_run import from_json
@@ -92,7 +92,7 @@ def story(stores: Stores, name: VersionName) -> Story:
     entries = stores.versions.history(name.line).entries
     run = stores.trainings.run(version.run) if version.run else None
     decision = stores.trainings.decision(run.decision_id) if run else None
-    reasons = ReasonLedger(stores.engine)
+    reasons = ProvenanceLedger(stores.engine)
     return Story(
         version=name,
         live=bool(entries) and entries[-1].version == name,
@@ -113,14 +113,14 @@ def lately(stores: Stores, seen: Overview, *, automatic: bool) -> Lately:
     recent = stores.trainings.recent_decisions(_DECISIONS_READ)
     last = recent[0] if recent and recent[0].trigger is Trigger.DRIFT else None
     return Lately(
-        drift=_drift(ReasonLedger(stores.engine), last) if last else None,
+        drift=_drift(ProvenanceLedger(stores.engine), last) if last else None,
         triage=stores.triages.behind(last) if last else None,
         spells=tuple(spells(recent)[:_SPELLS_SHOWN]),
         obstacles=tuple(_obstacles(seen, automatic=automatic)),
     )
 
 
-def _drift(reasons: ReasonLedger, decision: Decision) -> DriftFound | None:
+def _drift(reasons: ProvenanceLedger, decision: Decision) -> DriftFound | None:
     """Return the change that a decision was about."""
     alarm = reasons.alarm_behind(decision)
     if alarm is None:

@@ -5,7 +5,7 @@ import sys
 import threading
 
 
-class Lines:
+class JsonLineWriter:
     """Writes lines to what was stdout. From then on whatever else prints goes to stderr."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from learners.children.subprocess_child import Child
+from learners.children.subprocess_child import SubprocessChild
 from learners.errors import ChildDied, LearnerError, error_named
 
 OnProgress = Callable[[int, int], None]  # done, of how many
@@ -23,7 +23,7 @@ class _Pending:
     on_progress: OnProgress | None
 
 
-class Calls:
+class RpcClient:
     """``python -m MODULE ARGUMENTS`` and the calls it has not answered. After its death every call fails with why."""
 
     def __init__(self, module: str, arguments: Sequence[str]) -> None:
@@ -35,12 +35,12 @@ class Calls:
         self._death: LearnerError | None = None
         self._reason: LearnerError | None = None  # why the child says it ends
         self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._child: Child | None = None
+        self._child: SubprocessChild | None = None
         self._writer = threading.Thread(target=self._write, name=f"{module}-writer", daemon=True)
 
     def start(self) -> None:
         """Starts the child; calls wait until it is ready. Call once."""
-        self._child = Child(
+        self._child = SubprocessChild(
             self._module,
             self._arguments,
             log=tempfile.TemporaryFile(),  # noqa: SIM115 (closed by the child's reader)

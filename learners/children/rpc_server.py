@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 
-from learners.children.json_lines import Lines
+from learners.children.json_lines import JsonLineWriter
 from learners.errors import LearnerError
 
 Request = Mapping[str, object]
@@ -19,10 +19,10 @@ Answer = Callable[[Request], object]
 _PR_SET_PDEATHSIG = 1
 
 
-def serve(begin: Callable[[Lines], Answer]) -> int:
+def serve(begin: Callable[[JsonLineWriter], Answer]) -> int:
     """Serves requests until stdin ends; returns the exit code. ``begin`` loads what answers them."""
     _end_with_parent()
-    lines = Lines()
+    lines = JsonLineWriter()
     try:
         answer = begin(lines)
         for line in sys.stdin.buffer:
@@ -35,7 +35,7 @@ def serve(begin: Callable[[Lines], Answer]) -> int:
     return 0
 
 
-def _serve(answer: Answer, request: Request, lines: Lines) -> None:
+def _serve(answer: Answer, request: Request, lines: JsonLineWriter) -> None:
     id_ = request["id"]
     try:
         answered: dict[str, object] = {"id": id_, "result": answer(request)}

@@ -29,7 +29,7 @@ _ENVIRONMENT = {
 _NICENESS = 5
 
 
-class Child:
+class SubprocessChild:
     """``python -m MODULE ARGUMENTS`` whose stdout lines go to ``on_line``, and whose end goes to ``on_end``.
 
     Both are called in a reader thread; ``on_end`` once, last, and with what to say if the child owes an answer. stderr goes to ``log``, a file opened for

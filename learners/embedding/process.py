@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Protocol
 
-from learners.children.rpc_client import Calls
+from learners.children.rpc_client import RpcClient
 
 
 class Embedder(Protocol):
@@ -34,7 +34,7 @@ class EmbedderProcess:
     def __init__(
         self, model: Path, *, device: str = "auto", threads: int = 0, max_tokens: int = 256, batch: int = 32
     ) -> None:
-        self._calls = Calls(
+        self._calls = RpcClient(
             "learners.embedding.embedder", [str(model), device, str(threads), str(max_tokens), str(batch)]
         )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerFast
 
-from learners.encoding.template import ChatTemplate, Refused, Span
+from learners.encoding.template import ChatTemplate, Span, TemplateRefused
 from learners.encoding.tokens import SafeTokenizer, Token
 from learners.errors import BadRequest, UnusableModel
 from learners.types import Message
@@ -47,7 +47,7 @@ class ChatEncoder:
         self._tokenizer = SafeTokenizer(tokenizer)
         try:
             text, spans = self._template.render(_PROBE)
-        except Refused as error:
+        except TemplateRefused as error:
             raise UnusableModel(f"not even a question and its answer: {error}") from error
         tokens = self._tokenizer.tokens(text, spans)
         last = tokens[_ends(tokens, spans)[-1] - 1]
@@ -63,7 +63,7 @@ class ChatEncoder:
         while kept:
             try:
                 text, spans = self._template.render(kept)
-            except Refused as error:
+            except TemplateRefused as error:
                 return Skipped(id=id_, reason=error.reason)
             tokens = self._tokenizer.tokens(text, spans)
             ends = _ends(tokens, spans)
@@ -80,7 +80,7 @@ class ChatEncoder:
         """
         try:
             text, spans = self._template.render(messages, add_generation_prompt=True)
-        except Refused as error:
+        except TemplateRefused as error:
             raise BadRequest(str(error)) from error
         return [token.id for token in self._tokenizer.tokens(text, spans)]
 

@@ -13,13 +13,13 @@ from learners.types import Message
 _SAME_DATE = "{% macro strftime_now(format) %}26 Jul 2024{% endmacro %}"
 
 
-class Refused(LearnerError):
+class TemplateRefused(LearnerError):
     """The template doesn't take a conversation of this kind, such as one with a system message."""
 
     reason = "refused by the chat template"
 
 
-class Rewritten(Refused):
+class TemplateAltersText(TemplateRefused):
     """The template changes what was said in a way that can't be followed."""
 
     reason = "rewritten by the chat template"
@@ -56,7 +56,7 @@ class ChatTemplate:
         for shown in (contents, [content.strip() for content in contents]):
             if "".join(_interleaved(pieces, shown)) == text:
                 return text, _spans(pieces, shown)
-        raise Rewritten("the chat template changes what was said")
+        raise TemplateAltersText("the chat template changes what was said")
 
     def _rendered(
         self, messages: Sequence[Message], contents: Sequence[str], add_generation_prompt: bool
@@ -69,7 +69,7 @@ class ChatTemplate:
                 chat_template=self._template,
             )
         except (TemplateError, TypeError, ValueError) as error:
-            raise Refused(f"the chat template can't render this conversation: {error}") from error
+            raise TemplateRefused(f"the chat template can't render this conversation: {error}") from error
         return str(text)
 
 
@@ -79,7 +79,7 @@ def _split_at(text: str, markers: Sequence[str]) -> list[str]:
     for marker in markers:
         before, found, text = text.partition(marker)
         if not found or marker in text:
-            raise Rewritten("the chat template leaves out, repeats or reorders messages")
+            raise TemplateAltersText("the chat template leaves out, repeats or reorders messages")
         pieces.append(before)
     return [*pieces, text]
 

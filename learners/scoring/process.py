@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Literal, Protocol
 
-from learners.children.rpc_client import Calls, OnProgress
+from learners.children.rpc_client import OnProgress, RpcClient
 from learners.codec import conversation_to_json
 from learners.types import Conversation, Message, Score, ScorerStats, Surprisals
 
@@ -61,7 +61,7 @@ class ScorerProcess:
         dtype: Literal["auto", "float32", "bfloat16"] = "auto",
         max_tokens: int = 1024,
     ) -> None:
-        self._calls = Calls(
+        self._calls = RpcClient(
             "learners.scoring.scorer", [str(base), device, str(threads), dtype, str(max_tokens)]
         )
 

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import psutil
 
-from learners.children.json_lines import Lines
+from learners.children.json_lines import JsonLineWriter
 from learners.children.rpc_server import Request, serve
 from learners.codec import conversation_from_json, message_from_json
 from learners.errors import BadRequest
@@ -34,7 +34,7 @@ class _Scorer:
     """What each operation does. torch is imported here, not with the module."""
 
     def __init__(
-        self, base: Path, device: str, threads: int, dtype: str, max_tokens: int, lines: Lines
+        self, base: Path, device: str, threads: int, dtype: str, max_tokens: int, lines: JsonLineWriter
     ) -> None:
         from learners.encoding.chat import ChatEncoder
         from learners.models.adapters import Adapters
@@ -93,7 +93,8 @@ class _Scorer:
             self._lines.write(json.dumps({"id": request["id"], "done": done, "of": of}))
 
         conversations = [
-            conversation_from_json(talk) for talk in cast(list[object], request["conversations"])
+            conversation_from_json(conversation)
+            for conversation in cast(list[object], request["conversations"])
         ]
         with self._adapters.using(cast(str | None, request["adapter"])) as model:
             results = scoring(

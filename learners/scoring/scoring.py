@@ -31,7 +31,7 @@ def score(
 
     A conversation that can't be scored has 0 tokens.
     """
-    scores = [Score(id=talk.id, nll=0.0, tokens=0) for talk in conversations]
+    scores = [Score(id=conversation.id, nll=0.0, tokens=0) for conversation in conversations]
     for scored in _scored(model, encoder, conversations, max_tokens=max_tokens, on_progress=on_progress):
         sums = torch.zeros(len(scored.places), dtype=torch.float64)
         sums.index_add_(0, scored.row.owners, scored.losses)
@@ -50,7 +50,7 @@ def surprisals(
     on_progress: OnProgress,
 ) -> list[Surprisals]:
     """The loss of each token of the conversations' assistant turns, in the order given; sums are those of ``score``."""
-    found = [Surprisals(id=talk.id, tokens=(), nats=()) for talk in conversations]
+    found = [Surprisals(id=conversation.id, tokens=(), nats=()) for conversation in conversations]
     for scored in _scored(model, encoder, conversations, max_tokens=max_tokens, on_progress=on_progress):
         tokens = torch.split(scored.row.labels, scored.target_tokens)
         nats = torch.split(scored.losses, scored.target_tokens)
@@ -80,7 +80,10 @@ def _scored(
     on_progress: OnProgress,
 ) -> Iterator[_ScoredRow]:
     """Score what can be scored, row by row."""
-    results = [encoder.encode(talk.id, talk.messages, max_tokens=max_tokens) for talk in conversations]
+    results = [
+        encoder.encode(conversation.id, conversation.messages, max_tokens=max_tokens)
+        for conversation in conversations
+    ]
     places = [place for place, result in enumerate(results) if isinstance(result, Encoded)]
     encoded = [result for result in results if isinstance(result, Encoded)]
     done = len(results) - len(encoded)

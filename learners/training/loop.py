@@ -11,7 +11,7 @@ from learners.encoding.packing import packed_row
 from learners.errors import Cancelled, Diverged
 from learners.training.checkpoint import Position, discard_checkpoint, load_checkpoint, save_checkpoint
 from learners.training.loss import token_losses
-from learners.training.progress_meter import Meter
+from learners.training.progress_meter import ProgressMeter
 from learners.training.schedule import Step, learning_rate, plan_steps
 from learners.types import TrainRequest
 
@@ -38,7 +38,7 @@ class TrainingLoop:
         encoded: Sequence[Encoded],
         *,
         fingerprint: str,
-        meter: Meter,
+        meter: ProgressMeter,
         should_stop: ShouldStop,
     ) -> None:
         self._request = request

@@ -3,7 +3,7 @@
 import queue
 from pathlib import Path
 
-from learners.children.subprocess_child import Child
+from learners.children.subprocess_child import SubprocessChild
 from learners.codec import event_from_json, request_to_json
 from learners.errors import ChildDied
 from learners.types import Event, Failure, Progress, TrainRequest
@@ -16,7 +16,7 @@ class TrainingProcess:
         self._request = request
         self._work_dir = work_dir
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        self._child: Child | None = None
+        self._child: SubprocessChild | None = None
         self._answered = False
 
     def start(self) -> None:
@@ -24,7 +24,7 @@ class TrainingProcess:
         self._work_dir.mkdir(parents=True, exist_ok=True)
         file = self._work_dir / "request.json"
         file.write_text(request_to_json(self._request), encoding="utf-8")
-        self._child = Child(
+        self._child = SubprocessChild(
             "learners.training.train_worker",
             [str(file), "--stop-with-stdin"],
             log=(self._work_dir / "worker.log").open("w+b"),

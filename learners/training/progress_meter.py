@@ -13,7 +13,7 @@ _EVERY_S = 1.0
 _SMOOTHING = 0.9
 
 
-class Meter:
+class ProgressMeter:
     """Turns steps into Progress, with the loss smoothed and the time left estimated."""
 
     def __init__(self, report: Report, clock: Callable[[], float] = time.monotonic) -> None:

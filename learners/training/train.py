@@ -31,7 +31,7 @@ from learners.models.lora import (
 )
 from learners.training.checkpoint import Position, discard_checkpoint
 from learners.training.loop import ShouldStop, TrainingLoop, stop_if
-from learners.training.progress_meter import Meter, Report
+from learners.training.progress_meter import ProgressMeter, Report
 from learners.types import RunResult, TrainRequest
 
 _PACKAGES = ("peft", "retuned", "safetensors", "tokenizers", "torch", "transformers")
@@ -39,7 +39,7 @@ _PACKAGES = ("peft", "retuned", "safetensors", "tokenizers", "torch", "transform
 
 def train_lora(request: TrainRequest, report: Report, should_stop: ShouldStop) -> RunResult:
     """See learners.training.methods.Learner. Takes ``request.parent``'s weights as its start, where there is one."""
-    meter = Meter(report)
+    meter = ProgressMeter(report)
     _check(request)
     meter.phase("loading")
     prepare_torch(request.threads)
@@ -92,8 +92,10 @@ def _check(request: TrainRequest) -> None:
 def _encode(request: TrainRequest, encoder: ChatEncoder) -> tuple[list[Encoded], dict[str, int]]:
     encoded: list[Encoded] = []
     skipped: Counter[str] = Counter()
-    for talk in read_conversations(request.data, request.data_digest):
-        result = encoder.encode(talk.id, talk.messages, max_tokens=request.settings.max_tokens)
+    for conversation in read_conversations(request.data, request.data_digest):
+        result = encoder.encode(
+            conversation.id, conversation.messages, max_tokens=request.settings.max_tokens
+        )
         if isinstance(result, Encoded):
             encoded.append(result)
         else:

@@ -10,7 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
-from learners.children.json_lines import Lines
+from learners.children.json_lines import JsonLineWriter
 from learners.codec import event_to_json, request_from_json
 from learners.errors import BadRequest, Cancelled, LearnerError
 from learners.types import Event, Failure, TrainRequest
@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     if arguments[1:]:
         threading.Thread(target=_wait_for_end_of_stdin, args=[stop], daemon=True).start()
-    lines = Lines()
+    lines = JsonLineWriter()
     try:
         event: Event = _train(_read(Path(arguments[0])), lines, stop)
     except LearnerError as error:
@@ -50,7 +50,7 @@ def _read(file: Path) -> TrainRequest:
         raise BadRequest(f"the request {file} can't be read: {error}") from error
 
 
-def _train(request: TrainRequest, lines: Lines, stop: threading.Event) -> Event:
+def _train(request: TrainRequest, lines: JsonLineWriter, stop: threading.Event) -> Event:
     from learners.training.methods import METHODS
 
     learn = METHODS.get(request.method)

@@ -9,7 +9,7 @@ from monitors.bench.plan import Design, by_family
 from monitors.bench.streams import Kind, make
 from monitors.bench.worlds import World
 from monitors.explanation.changed_terms import changed_words
-from monitors.explanation.terms import Pieces, pieces_of
+from monitors.explanation.terms import Terms, terms_of
 from monitors.texts import user_text, words
 from monitors.types import Sample
 
@@ -74,5 +74,5 @@ def _new_words(world: World) -> frozenset[str]:
     return frozenset(said.names[i] for i in np.flatnonzero(new > _TIMES * past))
 
 
-def _said(samples: Sequence[Sample]) -> Pieces:
-    return pieces_of((words(user_text(sample)[:_CHARACTERS]) for sample in samples), samples)
+def _said(samples: Sequence[Sample]) -> Terms:
+    return terms_of((words(user_text(sample)[:_CHARACTERS]) for sample in samples), samples)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from monitors.explanation.terms import Pieces
+from monitors.explanation.terms import Terms
 from monitors.types import Change
 
 #: Weight of what both sides say together, in words: how much it takes to believe in a rare one.
@@ -15,7 +15,7 @@ TELLING = 2.0  # z-score
 Floats = NDArray[np.float64]
 
 
-def changed_words(said: Pieces, is_new: NDArray[np.bool_], *, limit: int) -> list[Change]:
+def changed_words(said: Terms, is_new: NDArray[np.bool_], *, limit: int) -> list[Change]:
     """Return at most ``limit`` words whose share of the text changed, surest first. ``is_new``: the window's rows.
 
     Half of them are such as the window has more of, as far as there are so many: where a topic or a language takes
@@ -33,7 +33,7 @@ def changed_words(said: Pieces, is_new: NDArray[np.bool_], *, limit: int) -> lis
     return sorted(named, key=lambda change: -abs(change.score))
 
 
-def log_odds(said: Pieces, is_new: NDArray[np.bool_]) -> Floats:
+def log_odds(said: Terms, is_new: NDArray[np.bool_]) -> Floats:
     """Return the z-score of each piece's change; positive where the window has more of it.
 
     Log-odds with an informative Dirichlet prior (Monroe, Colaresi, Quinn: Fightin' Words, 2008). A side without any
@@ -55,7 +55,7 @@ def surest_first(names: Sequence[str], z: Floats) -> list[int]:
 
 
 def changes(
-    aspect: str, said: Pieces, is_new: NDArray[np.bool_], z: Floats, chosen: Iterable[int]
+    aspect: str, said: Terms, is_new: NDArray[np.bool_], z: Floats, chosen: Iterable[int]
 ) -> Iterator[Change]:
     """Yield the change of each chosen piece, as its share of all pieces, those of few users too."""
     after, before = (_count(said, rows) / max(1.0, said.totals[rows].sum()) for rows in (is_new, ~is_new))
@@ -81,5 +81,5 @@ def apart(found: Iterable[Change], *, limit: int, longer_too: bool = False) -> l
     return known
 
 
-def _count(said: Pieces, rows: NDArray[np.bool_]) -> Floats:
+def _count(said: Terms, rows: NDArray[np.bool_]) -> Floats:
     return np.asarray(said.has[rows].sum(axis=0), dtype=np.float64).ravel()

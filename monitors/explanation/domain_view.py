@@ -10,7 +10,7 @@ from scipy.stats import norm, rankdata
 from sklearn.linear_model import LogisticRegression
 
 from monitors.explanation.novelty import folds_of
-from monitors.explanation.terms import Pieces
+from monitors.explanation.terms import Terms
 from monitors.sample_requirements import ranks
 from monitors.types import DomainView, Sample, WordEffect
 
@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 
 
 def domain_view(
-    said: Pieces, samples: Sequence[Sample], is_new: NDArray[np.bool_], *, limit: int, seed: int
+    said: Terms, samples: Sequence[Sample], is_new: NDArray[np.bool_], *, limit: int, seed: int
 ) -> DomainView | None:
     """Tell window and reference apart by words, and say which did it. None where there are too few words or users.
 

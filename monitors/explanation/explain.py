@@ -13,7 +13,7 @@ from monitors.explanation.domain_view import domain_view
 from monitors.explanation.examples import closeness, closest
 from monitors.explanation.novelty import newness, share_new
 from monitors.explanation.spelling import changed_characters
-from monitors.explanation.terms import LEAST_GROUPS, pieces_of
+from monitors.explanation.terms import LEAST_GROUPS, terms_of
 from monitors.explanation.topics import changed_topics
 from monitors.sample_requirements import PER_USER, alike
 from monitors.texts import reply_text, user_text, words
@@ -43,7 +43,7 @@ def explain(
     both = [*past, *current]
     is_new = np.arange(len(both)) >= len(past)
     texts = [said(sample)[:_CHARACTERS] for sample in both]
-    pieces = pieces_of(map(words, texts), both)
+    pieces = terms_of(map(words, texts), both)
     scores = newness(past, current, seed=seed, said=said)
     shown = closeness(leading, past, current) or scores
     return Explanation(

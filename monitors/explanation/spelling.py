@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.stats import false_discovery_control, norm
 
 from monitors.explanation.changed_terms import TELLING, apart, changes, log_odds, surest_first
-from monitors.explanation.terms import Pieces, pieces_of
+from monitors.explanation.terms import Terms, terms_of
 from monitors.texts import is_han, without_words
 from monitors.types import Change, Sample
 
@@ -21,7 +21,7 @@ _ATTACHED = "MCZ"
 
 
 def changed_characters(
-    texts: Sequence[str], samples: Sequence[Sample], is_new: NDArray[np.bool_], words: Pieces, *, limit: int
+    texts: Sequence[str], samples: Sequence[Sample], is_new: NDArray[np.bool_], words: Terms, *, limit: int
 ) -> list[Change]:
     """Return at most ``limit`` character n-grams whose share changed in what changed words leave of the texts.
 
@@ -31,7 +31,7 @@ def changed_characters(
     z = log_odds(words, is_new)
     gone = {words.names[i] for i in np.flatnonzero(np.abs(z) >= TELLING)}
     left = (without_words(text[:_CHARACTERS], gone) for text in texts)
-    grams = pieces_of((_grams(text) for text in left), samples)
+    grams = terms_of((_grams(text) for text in left), samples)
     if not grams.names:
         return []
     z = log_odds(grams, is_new)

@@ -15,7 +15,7 @@ LEAST_GROUPS = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Pieces:
+class Terms:
     """The pieces of conversations, each counted once in a conversation, so that a chatty one doesn't dominate."""
 
     names: tuple[str, ...]
@@ -23,17 +23,17 @@ class Pieces:
     totals: NDArray[np.float64]  # distinct pieces of each conversation, those of few users too
 
 
-def pieces_of(found: Iterable[Iterable[str]], samples: Sequence[Sample]) -> Pieces:
+def terms_of(found: Iterable[Iterable[str]], samples: Sequence[Sample]) -> Terms:
     """Return the pieces that at least three users wrote. ``found``: all of each sample's."""
     sets = [set(pieces) for pieces in found]
     totals = np.array([len(pieces) for pieces in sets], dtype=np.float64)
     if not any(sets):
-        return Pieces(names=(), has=csr_matrix((len(sets), 0)), totals=totals)
+        return Terms(names=(), has=csr_matrix((len(sets), 0)), totals=totals)
     counter = CountVectorizer(analyzer=sorted, dtype=np.float64)
     has = csr_matrix(counter.fit_transform(sets))
     shared = np.flatnonzero(_groups_with(has, samples) >= LEAST_GROUPS)
     names = counter.get_feature_names_out()
-    return Pieces(names=tuple(str(names[i]) for i in shared), has=csr_matrix(has[:, shared]), totals=totals)
+    return Terms(names=tuple(str(names[i]) for i in shared), has=csr_matrix(has[:, shared]), totals=totals)
 
 
 def _groups_with(has: csr_matrix, samples: Sequence[Sample]) -> NDArray[np.intp]:

@@ -12,7 +12,7 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.preprocessing import normalize
 
-from monitors.explanation.terms import Pieces
+from monitors.explanation.terms import Terms
 from monitors.sample_requirements import ranks
 from monitors.types import Sample, Topic
 
@@ -24,7 +24,7 @@ _WORDS = 5  # that name a topic
 
 
 def changed_topics(
-    said: Pieces, samples: Sequence[Sample], is_new: NDArray[np.bool_], *, seed: int
+    said: Terms, samples: Sequence[Sample], is_new: NDArray[np.bool_], *, seed: int
 ) -> tuple[Topic, ...]:
     """Return the topics whose share of the users changed, surest first. ``is_new``: the window's rows.
 
@@ -81,7 +81,7 @@ def _table(
     return np.array([[(side & inside).sum(), (side & ~inside).sum()] for side in sides])
 
 
-def _names(said: Pieces, weights: csr_matrix, inside: NDArray[np.bool_]) -> Iterator[str]:
+def _names(said: Terms, weights: csr_matrix, inside: NDArray[np.bool_]) -> Iterator[str]:
     """Yield the words that weigh more within the topic than without, none within another."""
     within, without = (np.asarray(weights[rows].mean(axis=0)).ravel() for rows in (inside, ~inside))
     order = sorted(range(len(said.names)), key=lambda i: (without[i] - within[i], said.names[i]))

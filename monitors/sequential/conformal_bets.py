@@ -79,7 +79,7 @@ class Signal:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Heard:
+class LateState:
     """All that bets on one late aspect need to go on exactly, besides the stake."""
 
     until: int = 0  # number of the newest signal
@@ -94,7 +94,7 @@ class LateBets:
 
     def __init__(
         self,
-        heard: Heard,
+        heard: LateState,
         groups: Mapping[int, str],
         *,
         experts: Experts,
@@ -119,9 +119,9 @@ class LateBets:
         self._by_day = by_day
 
     @property
-    def heard(self) -> Heard:
+    def heard(self) -> LateState:
         """What to keep."""
-        return Heard(
+        return LateState(
             until=self.until,
             levels={kind: dict(levels) for kind, levels in self._levels.items()},
             recent=self._users.keys,
@@ -159,7 +159,7 @@ class LateBets:
         return f"{signal.kind}, {part}"
 
 
-def _latest(heard: Heard) -> Sequence[int]:
+def _latest(heard: LateState) -> Sequence[int]:
     """Return the places of the recent ones, where a release that kept none has left the state: they were the latest."""
     return range(heard.count - len(heard.recent) + 1, heard.count + 1)
 
@@ -169,6 +169,6 @@ def experts_of(aspect: Aspect) -> Experts:
     return _OTHERWISE if aspect in _EITHER_WAY else _WORSE
 
 
-def keys_of(heard: Iterable[Heard]) -> set[int]:
+def keys_of(heard: Iterable[LateState]) -> set[int]:
     """Return the conversations whose users are remembered."""
     return {key for one in heard for key in one.recent}

@@ -40,11 +40,11 @@ import numpy as np
 from monitors.cycles import KnownTimes
 from monitors.sequential.aspect_evidence import DOUBT
 from monitors.sequential.betting import HORIZONS, VIEWS, payoffs
-from monitors.sequential.conformal_bets import LATE, Heard, LateBets, Signal, experts_of, keys_of
+from monitors.sequential.conformal_bets import LATE, LateBets, LateState, Signal, experts_of, keys_of
 from monitors.sequential.hyperplanes import centre_of
-from monitors.sequential.reference_sampling import Draws, Found, said_together
+from monitors.sequential.reference_sampling import Found, ReferenceSampler, said_together
 from monitors.sequential.tokens import tokens_of
-from monitors.sequential.wealth import Stake, fitting, late_stake, staked
+from monitors.sequential.wealth import AspectWealth, fitting, late_stake, staked
 from monitors.times import spanned_days
 from monitors.types import PLAIN_ASPECTS, Aspect, Sample
 from monitors.user_blocks import LONGEST_BLOCK, Block, block_for, firsts
@@ -61,9 +61,9 @@ class DetectorState:
 
     count: int = 0  # conversations seen
     begins: int = 0  # key after which the stream begins; what becomes known of earlier ones is no bet's
-    stakes: Mapping[Aspect, Stake] = field(default_factory=dict)
+    stakes: Mapping[Aspect, AspectWealth] = field(default_factory=dict)
     recent: tuple[int, ...] = ()  # keys of the samples that are remembered, the oldest first
-    heard: Mapping[Aspect, Heard] = field(default_factory=dict)  # of the aspects that become known late
+    heard: Mapping[Aspect, LateState] = field(default_factory=dict)  # of the aspects that become known late
 
     @property
     def keys(self) -> list[int]:
@@ -120,7 +120,7 @@ class EDetector:
         for _, found in described[::_CENTRING]:
             found.pop(Aspect.EMBEDDING, None)
         self._draws = [
-            Draws(
+            ReferenceSampler(
                 [(sample, found) for sample, found in described if together & found.keys()],
                 together,
                 partial=partial,
@@ -130,7 +130,7 @@ class EDetector:
         state = state or DetectorState()
         self._count, self._begins = state.count, state.begins
         self._late = _late_bets(reference, listens, seed, state, recent or {}, apart=block)
-        fresh = {aspect: Stake() for aspect in aspects} | {
+        fresh = {aspect: AspectWealth() for aspect in aspects} | {
             aspect: late_stake(aspect) for aspect in self._late
         }
         self._stakes = {
@@ -204,11 +204,15 @@ class EDetector:
     def restart(self) -> None:
         """Stake anew, as after an alarm. What was learned of the latest conversations stays."""
         self._stakes = {
-            aspect: replace(late_stake(aspect) if aspect in self._late else Stake(), spread=stake.spread)
+            aspect: replace(
+                late_stake(aspect) if aspect in self._late else AspectWealth(), spread=stake.spread
+            )
             for aspect, stake in self._stakes.items()
         }
 
-    def _bet(self, draws: "Draws", key: int, sample: Sample, tokens: Found) -> Mapping[Aspect, Stake]:
+    def _bet(
+        self, draws: "ReferenceSampler", key: int, sample: Sample, tokens: Found
+    ) -> Mapping[Aspect, AspectWealth]:
         """Return the stakes on those aspects that can be bet on."""
         compared = draws.scores(sample, tokens, zlib.crc32(f"{self._seed}/{self._count}".encode()))
         if compared is None:
@@ -244,7 +248,7 @@ def _late_bets(
     groups = {key: sample.group for key, sample in recent.items()}
     return {
         aspect: LateBets(
-            state.heard.get(aspect, Heard()),
+            state.heard.get(aspect, LateState()),
             groups,
             experts=experts_of(aspect),
             seed=f"{seed}/{aspect}",

@@ -32,7 +32,7 @@ UNSEEN_IN_WORDS = frozenset(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Told:
+class WindowEvidence:
     """What one judged window says about an alarm."""
 
     window: int
@@ -47,7 +47,7 @@ class Told:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Standing:
+class PendingAlarm:
     """An alarm that nothing has answered yet."""
 
     window: int  # in which it was raised
@@ -60,13 +60,13 @@ class Standing:
     unable: int = 0  # fresh windows that could not tell
 
 
-def standing_alarm(told: Iterable[Told]) -> Standing | None:
+def pending_alarm(told: Iterable[WindowEvidence]) -> PendingAlarm | None:
     """Return the alarm that stands after these windows, in their order.
 
     An alarm that LOOKS fresh windows do not confirm is dropped; the next one counts, which may have been raised while
     this one was looked at. One that UNABLE could not tell anything about is taken for confirmed.
     """
-    alarms: list[Standing] = []
+    alarms: list[PendingAlarm] = []
     for window in told:
         alarms = [after for alarm in alarms if (after := _looked_at(alarm, window)) is not None]
         if window.raised is not None:
@@ -76,8 +76,8 @@ def standing_alarm(told: Iterable[Told]) -> Standing | None:
     return alarms[0] if alarms else None
 
 
-def _raised(window: Told, reason: str) -> Standing:
-    return Standing(
+def _raised(window: WindowEvidence, reason: str) -> PendingAlarm:
+    return PendingAlarm(
         window=window.window,
         first_seq=window.since_seq,
         at=window.at,
@@ -87,7 +87,7 @@ def _raised(window: Told, reason: str) -> Standing:
     )
 
 
-def _looked_at(alarm: Standing, window: Told) -> Standing | None:
+def _looked_at(alarm: PendingAlarm, window: WindowEvidence) -> PendingAlarm | None:
     """Return what becomes of an alarm by a window after it; None where it is dropped."""
     if alarm.confirmed:
         return alarm

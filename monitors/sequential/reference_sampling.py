@@ -43,7 +43,7 @@ def said_together(reference: Sequence[Found], aspects: Sequence[Aspect]) -> list
     return [often, *alone] if often else alone
 
 
-class Draws:
+class ReferenceSampler:
     """Draws conversations of the reference from the time of the day, or of the week, at which the fresh one took place."""
 
     def __init__(

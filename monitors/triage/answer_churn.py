@@ -20,14 +20,14 @@ _EXAMPLES = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ChangingAnswers:
+class AnswerChurn:
     """How common it is that the same question gets other figures."""
 
     share: Interval  # of the users, who asked such a question
     examples: tuple[str, ...]  # ids of conversations
 
 
-def changing_answers(samples: Sequence[Sample]) -> ChangingAnswers:
+def answer_churn(samples: Sequence[Sample]) -> AnswerChurn:
     """Look for it among conversations.
 
     Only what a conversation begins with is compared, as a later question means what its context makes of it. Questions
@@ -41,7 +41,7 @@ def changing_answers(samples: Sequence[Sample]) -> ChangingAnswers:
             asked.setdefault(question, []).append(answer)
     changing = sorted({answer.number for answers in asked.values() if _differ(answers) for answer in answers})
     users = {samples[number].group for number in changing}
-    return ChangingAnswers(
+    return AnswerChurn(
         share=share(len(users), max(1, len({sample.group for sample in samples}))),
         examples=tuple(samples[number].id for number in changing[:_EXAMPLES]),
     )

@@ -27,7 +27,7 @@ _MOST_NATS = 500.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Scored:
+class ScoredConversation:
     """What an assistant said in one conversation, and how surprising each token was to the live version."""
 
     id: str
@@ -35,7 +35,9 @@ class Scored:
     nats: tuple[float, ...]  # negative log-likelihood of each
 
 
-def gains(pupils: Sequence[Scored], teachers: Sequence[Scored] | None = None) -> Floats:
+def learnable_losses(
+    pupils: Sequence[ScoredConversation], teachers: Sequence[ScoredConversation] | None = None
+) -> Floats:
     """Return the nats by which each conversation's loss falls by what ``teachers`` say; there is one pupil at least.
 
     Without teachers, the other pupils are: of everybody's counts one's own are taken off. The share is chosen on the
@@ -57,14 +59,14 @@ class _Counts:
     total: int
 
     @staticmethod
-    def of(scored: Iterable[Scored]) -> "_Counts":
+    def of(scored: Iterable[ScoredConversation]) -> "_Counts":
         single: Counter[int] = Counter()
         before: Counter[int] = Counter()
         pairs: Counter[tuple[int, int]] = Counter()
-        for talk in scored:
-            single.update(talk.tokens)
-            before.update(_previous(talk.tokens))
-            pairs.update(zip(_previous(talk.tokens), talk.tokens, strict=True))
+        for conversation in scored:
+            single.update(conversation.tokens)
+            before.update(_previous(conversation.tokens))
+            pairs.update(zip(_previous(conversation.tokens), conversation.tokens, strict=True))
         return _Counts(single=single, before=before, pairs=pairs, total=single.total())
 
 
@@ -76,7 +78,7 @@ def _previous(tokens: Sequence[int]) -> Sequence[int]:
     return (_START, *tokens[:-1])
 
 
-def _gains(pupil: Scored, counts: _Counts, *, own: bool) -> Floats:
+def _gains(pupil: ScoredConversation, counts: _Counts, *, own: bool) -> Floats:
     """Return the gain in nats at each share."""
     own_counts = _Counts.of([pupil] if own else [])
     total = max(1, counts.total - own_counts.total)

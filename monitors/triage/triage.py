@@ -41,14 +41,14 @@ class Evidence:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Triaged:
+class TriageResult:
     """What is to be done about a change, and why."""
 
     outcome: Outcome
     reason: str  # one sentence, reused as it stands wherever the outcome is told
 
 
-def triage(evidence: Evidence) -> Triaged:
+def triage(evidence: Evidence) -> TriageResult:
     """Decide by what is surest: that training can't help, that the change hurts, that it does not."""
     for outcome, reasons in (
         (Outcome.CANT_HELP, _no_use(evidence)),
@@ -57,8 +57,8 @@ def triage(evidence: Evidence) -> Triaged:
         (Outcome.IGNORE, _harmless(evidence)),
     ):
         if found := list(reasons):
-            return Triaged(outcome=outcome, reason="; ".join(found))
-    return Triaged(
+            return TriageResult(outcome=outcome, reason="; ".join(found))
+    return TriageResult(
         outcome=Outcome.UNCLEAR,
         reason=f"neither harm nor harmlessness is sure ({_known(evidence)}), so it is trained for; the gate decides",
     )

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.stats import chi2_contingency
 
 from monitors.false_alarm_rate import false_alarm_level, score_of
-from monitors.sample_requirements import Minimum, caps, ranks, too_little
+from monitors.sample_requirements import SampleRequirements, caps, ranks, too_little
 from monitors.types import Finding, Reference, Verdict, Window
 from monitors.window.descriptors import CATEGORICAL, NUMERIC, describe_both
 from monitors.window.engine import ColumnType, Metric, StatTest, ValueDrift, register_stattest, run
@@ -29,7 +29,7 @@ class ColumnsMonitor:
 
     name: str = NAME
     conversations_between_false_alarms: int = 20_000
-    minimum: Minimum = field(default_factory=Minimum)
+    minimum: SampleRequirements = field(default_factory=SampleRequirements)
 
     def judge(self, window: Window, reference: Reference) -> Verdict:
         """Judge through Evidently's report: the verdict's p-values are the report's numbers."""

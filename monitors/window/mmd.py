@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from monitors.false_alarm_rate import false_alarm_level
-from monitors.sample_requirements import Minimum, inconclusive, too_little
+from monitors.sample_requirements import SampleRequirements, inconclusive, too_little
 from monitors.types import Finding, Reference, Verdict, Window
 from monitors.window.engine import Metric, lte, run
 from monitors.window.text_discrepancy import (
@@ -26,7 +26,7 @@ class TextDiscrepancyMonitor:
     conversations_between_false_alarms: int = 20_000
     permutations: int = 1_999
     seed: int = 0
-    minimum: Minimum = field(default_factory=Minimum)
+    minimum: SampleRequirements = field(default_factory=SampleRequirements)
     level: float | None = None  # None: that of the declared rate
 
     def judge(self, window: Window, reference: Reference) -> Verdict:

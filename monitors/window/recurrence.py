@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitors.features import text_features
-from monitors.sample_requirements import PER_USER, Minimum, alike, inconclusive, too_little
+from monitors.sample_requirements import PER_USER, SampleRequirements, alike, inconclusive, too_little
 from monitors.texts import user_text
 from monitors.types import Finding, Reference, Sample, Verdict, Window
 from monitors.window.permutation import PermutationTest, permutation_test
@@ -43,7 +43,12 @@ class _Fit:
 
 
 def recognise(
-    window: Window, current: Reference, earlier: Sequence[Reference], *, minimum: Minimum, seed: int = 0
+    window: Window,
+    current: Reference,
+    earlier: Sequence[Reference],
+    *,
+    minimum: SampleRequirements,
+    seed: int = 0,
 ) -> Verdict:
     """Say STABLE where an earlier reference fits a window that the current one does not, DRIFT where none fits at all.
 

@@ -8,7 +8,7 @@ from scipy.stats import mannwhitneyu
 from sklearn.model_selection import train_test_split
 
 from monitors.false_alarm_rate import false_alarm_level, score_of
-from monitors.sample_requirements import Minimum, caps, inconclusive, ranks, too_little
+from monitors.sample_requirements import SampleRequirements, caps, inconclusive, ranks, too_little
 from monitors.texts import user_text, words
 from monitors.types import Finding, Reference, Sample, Verdict, Window
 from monitors.window.engine import (
@@ -38,7 +38,7 @@ class TextDomainMonitor:
 
     name: str = NAME
     conversations_between_false_alarms: int = 20_000
-    minimum: Minimum = field(default_factory=Minimum)
+    minimum: SampleRequirements = field(default_factory=SampleRequirements)
 
     def judge(self, window: Window, reference: Reference) -> Verdict:
         """Judge through Evidently's report: the verdict's p-value is the report's number."""

@@ -10,13 +10,13 @@ from daemon.domain.clock import utc_now
 from daemon.domain.holdout import Holdout
 from daemon.domain.streams import RawRecord
 from daemon.intake.decoding import Limits
-from daemon.intake.router import Sorter
+from daemon.intake.router import Router
 from daemon.ledger.burst_limit import BurstLimit
 from daemon.ledger.database import open_ledger
 from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.intake import IntakeLedger
-from daemon.retention.conversations import ConversationRetention, Keep
-from daemon.retention.history import HistoryRetention, KeepHistory
+from daemon.retention.conversations import ConversationRetention, RetentionLimits
+from daemon.retention.history import HistoryLimits, HistoryRetention
 from daemon.retention.stage import RetentionStage
 from daemon.telemetry.metrics import Metrics
 from tests.benchmarks.figures import tell
@@ -24,7 +24,7 @@ from tests.benchmarks.test_intake import a_record
 
 RECORDS, BATCH = 1_000_000, 2_000
 #: Small enough for both sides to be full after 250,000 records, though one in ten is held out.
-KEEP = Keep(conversations=20_000, sample=5_000, known=50_000)
+KEEP = RetentionLimits(conversations=20_000, sample=5_000, known=50_000)
 _MIB = 2**20
 
 
@@ -33,11 +33,11 @@ def test_memory_and_disk_are_flat_over_a_million_records(tmp_path: Path) -> None
     engine = open_ledger(f"sqlite:///{file}")
     ledger = IntakeLedger(engine, window_size=100, burst=BurstLimit())
     letters = DeadLetterLedger(engine)  # of one user's floods
-    sorter = Sorter(
+    sorter = Router(
         model_line="chat", holdout=Holdout(b"k" * 32, share=0.1), limits=Limits(), metrics=Metrics()
     )
     retention = RetentionStage(
-        ConversationRetention(engine, KEEP), HistoryRetention(engine, KeepHistory()), scored=lambda: (),
+        ConversationRetention(engine, KEEP), HistoryRetention(engine, HistoryLimits()), scored=lambda: (),
         runs_dir=tmp_path / "runs", metrics=Metrics(), clock=lambda: now,
     )  # fmt: skip
     memory, disk, started = [], [], time.monotonic()

@@ -12,7 +12,7 @@ from monitors.bench.worlds import World
 from monitors.explanation.changed_terms import changed_words, log_odds, surest_first
 from monitors.explanation.explain import explain
 from monitors.explanation.report import packed_report
-from monitors.explanation.terms import Pieces, pieces_of
+from monitors.explanation.terms import Terms, terms_of
 from monitors.explanation.topics import changed_topics
 from monitors.suite import MONITORS, MonitorSettings, build
 from monitors.texts import user_text, words
@@ -36,8 +36,8 @@ def worlds() -> tuple[World, ...]:
     return load_worlds(FILES, packages=False, now=utc_now())
 
 
-def said_by(samples: list[Sample]) -> Pieces:
-    return pieces_of((words(user_text(sample)[:4_000]) for sample in samples), samples)
+def said_by(samples: list[Sample]) -> Terms:
+    return terms_of((words(user_text(sample)[:4_000]) for sample in samples), samples)
 
 
 def before_of(world: World) -> list[Sample]:
@@ -48,7 +48,8 @@ def new_words(world: World) -> set[str]:
     """The words that are new in truth."""
     draw = random.Random(0)
     before, after = (
-        draw.sample(list(talks), min(2_000, len(talks))) for talks in (before_of(world), world.after)
+        draw.sample(list(conversations), min(2_000, len(conversations)))
+        for conversations in (before_of(world), world.after)
     )
     said = said_by([*before, *after])
     z = log_odds(said, np.arange(len(before) + len(after)) >= len(before))

@@ -18,7 +18,7 @@ from daemon.kafka.settings import KafkaSettings
 from daemon.ledger.burst_limit import BurstLimit
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.database import open_ledger
-from daemon.ledger.dead_letter_ceiling import Ceiling
+from daemon.ledger.dead_letter_ceiling import DeadLetterCeiling
 from daemon.ledger.halts import HaltLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.runtime.build import spare_collector
@@ -66,7 +66,7 @@ def our_rate(settings: KafkaSettings, folder: Path) -> float:
     conversations = ConversationLedger(engine)
     source = KafkaSource(settings, start_offsets=lambda _: {})
     stage = IntakeStage(
-        source, IntakeLedger(engine, window_size=100, ceiling=Ceiling(), burst=BurstLimit()), HaltLedger(engine), model_line="chat", holdout=Holdout(b"k" * 32, share=0.1),
+        source, IntakeLedger(engine, window_size=100, ceiling=DeadLetterCeiling(), burst=BurstLimit()), HaltLedger(engine), model_line="chat", holdout=Holdout(b"k" * 32, share=0.1),
         limits=Limits(), metrics=Metrics(), clock=utc_now, poll_s=0.2, wait=lambda _: None,
     )  # fmt: skip
     while conversations.last_seq() == 0:

@@ -41,11 +41,17 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def encoded(base: Path) -> list[Encoded]:
     """Questions and chit-chat, of very different lengths, as they come."""
     encoder = ChatEncoder(load_tokenizer(base))
-    talks = [*knowledge_questions(0)[: TALKS * 2 // 3], *chit_chat(TALKS // 3, order="shuffled", seed=0)]
-    random.Random(0).shuffle(talks)
-    messages = [tuple(Message(role=m.role, content=m.content) for m in talk.messages) for talk in talks]
+    conversations = [
+        *knowledge_questions(0)[: TALKS * 2 // 3],
+        *chit_chat(TALKS // 3, order="shuffled", seed=0),
+    ]
+    random.Random(0).shuffle(conversations)
+    messages = [
+        tuple(Message(role=m.role, content=m.content) for m in conversation.messages)
+        for conversation in conversations
+    ]
     found = [encoder.encode(str(n), said, max_tokens=ROW_TOKENS) for n, said in enumerate(messages)]
-    return [talk for talk in found if isinstance(talk, Encoded)]
+    return [conversation for conversation in found if isinstance(conversation, Encoded)]
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +64,7 @@ def model(base: Path) -> PeftModel:
 
 def packed_losses(model: PeftModel, encoded: list[Encoded]) -> Iterator[torch.Tensor]:
     """One loss a row, as training computes it."""
-    for row in pack([len(talk.ids) for talk in encoded], ROW_TOKENS):
+    for row in pack([len(conversation.ids) for conversation in encoded], ROW_TOKENS):
         yield token_losses(model, packed_row([encoded[index] for index in row])).mean()
 
 
@@ -66,14 +72,16 @@ def padded_losses(model: PeftModel, encoded: list[Encoded]) -> Iterator[torch.Te
     """One loss a batch of four, padded to the longest, head and loss left to transformers."""
     for first in range(0, len(encoded), PADDED_BATCH):
         batch = encoded[first : first + PADDED_BATCH]
-        width = max(len(talk.ids) for talk in batch)
+        width = max(len(conversation.ids) for conversation in batch)
         ids, labels = torch.zeros(len(batch), width, dtype=torch.long), torch.full((len(batch), width), -100)
         mask = torch.zeros(len(batch), width, dtype=torch.long)
-        for place, talk in enumerate(batch):
-            length = len(talk.ids)
-            ids[place, :length] = torch.tensor(talk.ids)
+        for place, conversation in enumerate(batch):
+            length = len(conversation.ids)
+            ids[place, :length] = torch.tensor(conversation.ids)
             mask[place, :length] = 1
-            labels[place, :length] = torch.where(torch.tensor(talk.targets), ids[place, :length], -100)
+            labels[place, :length] = torch.where(
+                torch.tensor(conversation.targets), ids[place, :length], -100
+            )
         # The packed rows' own attention needs to be told where conversations end; a batch uses PyTorch's.
         with mixed_precision(model):
             yield model(
@@ -98,7 +106,7 @@ def seconds(losses: Iterator[torch.Tensor], *, train: bool) -> float:
 @pytest.mark.parametrize("train", [True, False], ids=["training", "scoring"])
 @pytest.mark.timeout(900)
 def test_tokens_a_second(model: PeftModel, encoded: list[Encoded], train: bool) -> None:
-    tokens = sum(len(talk.ids) for talk in encoded)
+    tokens = sum(len(conversation.ids) for conversation in encoded)
     seconds(packed_losses(model, encoded[:8]), train=train)  # warms up
 
     ours = tokens / seconds(packed_losses(model, encoded), train=train)

@@ -8,7 +8,7 @@ from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
-from tests.factories.ledger import NOW, a_batch, talks
+from tests.factories.ledger import NOW, a_batch, some_conversations
 
 SEEN = StoredDetector(reference_id=1, seq=12, state={"count": 2}, at=NOW)
 
@@ -26,7 +26,7 @@ def detectors(engine: Engine, windows: WindowLedger) -> DetectorLedger:
 
 
 def read(engine: Engine, first: int, count: int) -> None:
-    IntakeLedger(engine, window_size=20).record(a_batch(talks(first, count)))
+    IntakeLedger(engine, window_size=20).record(a_batch(some_conversations(first, count)))
 
 
 def an_alarm(seq: int) -> RaisedAlarm:

@@ -13,7 +13,7 @@ from daemon.domain.streams import RawRecord
 from daemon.domain.windows import SeqRange
 from daemon.intake.decoding import Limits
 from daemon.intake.privacy.admission import Admission
-from daemon.intake.router import Sorter
+from daemon.intake.router import Router
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.telemetry.metrics import Metrics
@@ -27,7 +27,7 @@ class Intake:
 
     def __init__(self, engine: Engine, admission: Admission | None = None) -> None:
         self._metrics = Metrics()
-        self._sorter = Sorter(
+        self._router = Router(
             model_line="support-bot",
             holdout=Holdout(b"k" * 32, share=0.1),
             limits=Limits(),
@@ -40,7 +40,7 @@ class Intake:
     def accounted_for(self, read: Sequence[bytes | None]) -> int:
         """Read records; return how many ended somewhere."""
         before = self._passed_over()
-        batch = self._sorter.sort([self._record(value) for value in read], NOW)
+        batch = self._router.sort([self._record(value) for value in read], NOW)
         result = self._ledger.record(batch) if read else None
         if result is None:
             return 0

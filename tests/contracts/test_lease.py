@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine, func, select
 
 from daemon.domain.errors import StaleLeader
-from daemon.domain.process_identity import Holder
+from daemon.domain.process_identity import ProcessIdentity
 from daemon.ledger.database import connect, fenced, reader
 from daemon.ledger.lease import Lease, lease_of
 from daemon.ledger.trainings import TrainingLedger
@@ -18,7 +18,7 @@ from tests.factories.registry import LINE, a_version
 from tests.support.faults import Fault, Kind, watched
 
 TTL_S = 15.0
-ELSEWHERE = Holder(host="elsewhere", machine="another boot", pid=1, started=0.0)
+ELSEWHERE = ProcessIdentity(host="elsewhere", machine="another boot", pid=1, started=0.0)
 
 
 class Clock:
@@ -42,7 +42,9 @@ def other(database: str) -> Iterator[Engine]:
 class Replica:
     """One that contends for the lease."""
 
-    def __init__(self, engine: Engine, pid: int, *, clock: float, holder: Holder = ELSEWHERE) -> None:
+    def __init__(
+        self, engine: Engine, pid: int, *, clock: float, holder: ProcessIdentity = ELSEWHERE
+    ) -> None:
         self.clock = Clock(clock)
         self.lease = Lease(engine, replace(holder, pid=pid), ttl_s=TTL_S, clock=self.clock)
 
@@ -115,7 +117,7 @@ def test_of_two_that_try_to_succeed_one_does(first: Replica, second: Replica, en
 
 
 def test_a_process_of_this_machine_that_ended_is_succeeded_at_once(engine: Engine, other: Engine) -> None:
-    this = Holder.this_process()
+    this = ProcessIdentity.this_process()
     before = Replica(engine, this.pid, clock=0, holder=replace(this, started=this.started - 100))
     before.hold()
 
@@ -123,7 +125,7 @@ def test_a_process_of_this_machine_that_ended_is_succeeded_at_once(engine: Engin
 
 
 def test_a_process_of_this_machine_that_lives_is_waited_for(engine: Engine, other: Engine) -> None:
-    this = Holder.this_process()
+    this = ProcessIdentity.this_process()
     Replica(engine, this.pid, clock=0, holder=this).hold()
 
     assert Replica(other, 2, clock=0).hold() is None

@@ -13,7 +13,15 @@ from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.windows import WindowLedger
-from tests.factories.ledger import NOW, TOPIC, a_batch, a_dead_letter, a_feedback, a_talk, talks
+from tests.factories.ledger import (
+    NOW,
+    TOPIC,
+    a_batch,
+    a_conversation,
+    a_dead_letter,
+    a_feedback,
+    some_conversations,
+)
 
 
 @pytest.fixture
@@ -26,24 +34,26 @@ def feedback_of(engine: Engine, seq: int) -> float | None:
 
 
 def test_a_batch_and_its_offset_are_written_together(intake: IntakeLedger) -> None:
-    result = intake.record(a_batch(talks(0, 5, held_out_every=2), dead_letters=[a_dead_letter(5)]))
+    result = intake.record(
+        a_batch(some_conversations(0, 5, held_out_every=2), dead_letters=[a_dead_letter(5)])
+    )
 
     assert (result.conversations, result.held_out, result.dead_letters) == (5, 3, 1)
     assert intake.next_offsets() == {(TOPIC, 0): 6}
 
 
 def test_a_batch_that_fails_half_way_leaves_nothing(intake: IntakeLedger, engine: Engine) -> None:
-    broken = replace(a_talk(1), group=None)  # type: ignore[arg-type]
+    broken = replace(a_conversation(1), group=None)  # type: ignore[arg-type]
 
     with pytest.raises(Exception, match=r"(?i)not.null"):
-        intake.record(a_batch([a_talk(0), broken]))
+        intake.record(a_batch([a_conversation(0), broken]))
 
     assert intake.next_offsets() == {}
     assert ConversationLedger(engine).last_seq() == 0
 
 
 def test_records_delivered_again_change_nothing(intake: IntakeLedger, engine: Engine) -> None:
-    batch = a_batch(talks(0, 5), feedback=[a_feedback(5, "c1")], dead_letters=[a_dead_letter(6)])
+    batch = a_batch(some_conversations(0, 5), feedback=[a_feedback(5, "c1")], dead_letters=[a_dead_letter(6)])
     intake.record(batch)
 
     again = intake.record(batch)
@@ -53,14 +63,14 @@ def test_records_delivered_again_change_nothing(intake: IntakeLedger, engine: En
 
 
 def test_a_batch_that_overlaps_an_earlier_one_adds_only_what_is_new(intake: IntakeLedger) -> None:
-    intake.record(a_batch(talks(0, 5)))
+    intake.record(a_batch(some_conversations(0, 5)))
 
-    assert intake.record(a_batch(talks(3, 5))).conversations == 3
+    assert intake.record(a_batch(some_conversations(3, 5))).conversations == 3
     assert intake.next_offsets() == {(TOPIC, 0): 8}
 
 
 def test_an_offset_never_goes_back(intake: IntakeLedger) -> None:
-    intake.record(a_batch(talks(0, 5)))
+    intake.record(a_batch(some_conversations(0, 5)))
     intake.record(Batch(next_offsets={(TOPIC, 0): 2}, received_at=NOW))
 
     assert intake.next_offsets() == {(TOPIC, 0): 5}
@@ -69,7 +79,10 @@ def test_an_offset_never_goes_back(intake: IntakeLedger) -> None:
 def test_of_two_records_with_one_conversation_id_the_first_counts(
     intake: IntakeLedger, engine: Engine
 ) -> None:
-    first, second = a_talk(0, name="same", text="first"), a_talk(1, name="same", text="second")
+    first, second = (
+        a_conversation(0, name="same", text="first"),
+        a_conversation(1, name="same", text="second"),
+    )
 
     result = intake.record(a_batch([first, second]))
 
@@ -78,8 +91,10 @@ def test_of_two_records_with_one_conversation_id_the_first_counts(
 
 
 def test_feedback_joins_its_conversation_whichever_came_first(intake: IntakeLedger, engine: Engine) -> None:
-    intake.record(a_batch([a_talk(0, name="before")], feedback=[a_feedback(1, "after", thumb="down")]))
-    intake.record(a_batch([a_talk(2, name="after")], feedback=[a_feedback(3, "before", thumb="up")]))
+    intake.record(
+        a_batch([a_conversation(0, name="before")], feedback=[a_feedback(1, "after", thumb="down")])
+    )
+    intake.record(a_batch([a_conversation(2, name="after")], feedback=[a_feedback(3, "before", thumb="up")]))
 
     assert feedback_of(engine, 1) == 1.0
     assert feedback_of(engine, 2) == -1.0
@@ -89,7 +104,7 @@ def test_the_newest_feedback_counts_even_when_it_comes_out_of_order(
     intake: IntakeLedger, engine: Engine
 ) -> None:
     later, earlier = NOW + timedelta(hours=2), NOW + timedelta(hours=1)
-    intake.record(a_batch([a_talk(0)], feedback=[a_feedback(1, "c0", thumb="up", at=later)]))
+    intake.record(a_batch([a_conversation(0)], feedback=[a_feedback(1, "c0", thumb="up", at=later)]))
     intake.record(a_batch(feedback=[a_feedback(2, "c0", thumb="down", at=earlier)]))
 
     assert feedback_of(engine, 1) == 1.0
@@ -98,7 +113,7 @@ def test_the_newest_feedback_counts_even_when_it_comes_out_of_order(
 def test_feedback_inside_a_conversation_stays_without_a_later_one(
     intake: IntakeLedger, engine: Engine
 ) -> None:
-    intake.record(a_batch([a_talk(0, feedback=Feedback(rating=5.0))]))
+    intake.record(a_batch([a_conversation(0, feedback=Feedback(rating=5.0))]))
 
     assert feedback_of(engine, 1) == 1.0
 
@@ -118,7 +133,7 @@ def test_windows_start_after_the_reference_and_never_overlap(intake: IntakeLedge
     references = ReferenceLedger(engine)
     references.start("chat-v0", size=30, after_seq=0, now=NOW)
 
-    closed = [intake.record(a_batch(talks(start, 15))).windows for start in range(0, 90, 15)]
+    closed = [intake.record(a_batch(some_conversations(start, 15))).windows for start in range(0, 90, 15)]
 
     reference = references.newest()
     assert reference is not None
@@ -132,15 +147,15 @@ def test_windows_start_after_the_reference_and_never_overlap(intake: IntakeLedge
 def test_one_batch_may_fill_the_reference_and_close_windows(intake: IntakeLedger, engine: Engine) -> None:
     ReferenceLedger(engine).start("chat-v0", size=30, after_seq=0, now=NOW)
 
-    assert intake.record(a_batch(talks(0, 95))).windows == 3
+    assert intake.record(a_batch(some_conversations(0, 95))).windows == 3
 
 
 def test_no_window_closes_without_a_reference(intake: IntakeLedger) -> None:
-    assert intake.record(a_batch(talks(0, 100))).windows == 0
+    assert intake.record(a_batch(some_conversations(0, 100))).windows == 0
 
 
 def test_the_same_feedback_sent_twice_is_one(intake: IntakeLedger, engine: Engine) -> None:
-    intake.record(a_batch([a_talk(0)], feedback=[a_feedback(1, "c0")]))
+    intake.record(a_batch([a_conversation(0)], feedback=[a_feedback(1, "c0")]))
 
     intake.record(a_batch(feedback=[a_feedback(2, "c0")]))
 
@@ -151,12 +166,12 @@ def test_the_same_feedback_sent_twice_is_one(intake: IntakeLedger, engine: Engin
 def test_feedback_that_nothing_vouches_for_is_kept_with_its_conversation_only(intake: IntakeLedger) -> None:
     unsure = [replace(a_feedback(n, name), admitted=False) for n, name in ((1, "c0"), (2, "c9"))]
 
-    result = intake.record(a_batch([a_talk(0)], feedback=[*unsure, a_feedback(3, "c8")]))
+    result = intake.record(a_batch([a_conversation(0)], feedback=[*unsure, a_feedback(3, "c8")]))
 
     assert (result.feedback, result.not_admitted) == (2, 1)
 
 
 def test_the_topics_own_id_is_kept_with_the_offset(intake: IntakeLedger, engine: Engine) -> None:
-    intake.record(replace(a_batch([a_talk(0)]), topic_ids={TOPIC: "id-1"}))
+    intake.record(replace(a_batch([a_conversation(0)]), topic_ids={TOPIC: "id-1"}))
 
     assert LedgerCounts(engine).intake().positions[0].topic_id == "id-1"

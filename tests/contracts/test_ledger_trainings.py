@@ -5,12 +5,12 @@ from daemon.domain.decisions import Action, Decision, Trigger
 from daemon.domain.runs import Run, RunState
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.trainings import TrainingLedger
-from tests.factories.ledger import NOW, a_batch, talks
+from tests.factories.ledger import NOW, a_batch, some_conversations
 
 
 @pytest.fixture
 def trainings(engine: Engine) -> TrainingLedger:
-    IntakeLedger(engine, window_size=20).record(a_batch(talks(0, 10)))
+    IntakeLedger(engine, window_size=20).record(a_batch(some_conversations(0, 10)))
     return TrainingLedger(engine)
 
 

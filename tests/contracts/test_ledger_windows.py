@@ -14,7 +14,7 @@ from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.tables import windows as table
 from daemon.ledger.windows import VerdictRow, WindowLedger
-from tests.factories.ledger import NOW, TOPIC, a_batch, a_talk, talks
+from tests.factories.ledger import NOW, TOPIC, a_batch, a_conversation, some_conversations
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def windows(engine: Engine, references: ReferenceLedger) -> WindowLedger:
 
 
 def read(engine: Engine, first: int, count: int) -> None:
-    IntakeLedger(engine, window_size=20).record(a_batch(talks(first, count)))
+    IntakeLedger(engine, window_size=20).record(a_batch(some_conversations(first, count)))
 
 
 def judge_next(windows: WindowLedger, finding: str) -> int:
@@ -111,7 +111,7 @@ def test_a_window_closes_early_when_it_waited_too_long(engine: Engine, windows: 
 
 def partition_batch(partition: int, first: int) -> Batch:
     """Seven conversations of a partition of its own."""
-    found = [a_talk(offset, name=f"p{partition}-{offset}") for offset in range(first, first + 7)]
+    found = [a_conversation(offset, name=f"p{partition}-{offset}") for offset in range(first, first + 7)]
     moved = [
         replace(new, at=Coordinates(topic=TOPIC, partition=partition, offset=new.at.offset)) for new in found
     ]

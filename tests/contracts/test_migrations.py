@@ -29,7 +29,7 @@ from daemon.ledger.trainings import TrainingLedger
 from registry.names import VersionName
 from registry.sql import SqlStore
 from registry.tables import metadata as registry_metadata
-from tests.factories.ledger import NOW, TOPIC, a_talk
+from tests.factories.ledger import NOW, TOPIC, a_conversation
 
 Opener: TypeAlias = Callable[[str], Engine]
 SOON, LATER = NOW + timedelta(hours=1), NOW + timedelta(hours=2)
@@ -102,7 +102,9 @@ def of_schema(url: str, revision: str) -> Iterator[Connection]:
 def test_opinions_of_before_get_the_time_of_the_first_feedback_if_it_came_by_itself(
     database: str, opened: Opener
 ) -> None:
-    inline, spoken, silent = (a_talk(n, feedback=Feedback(thumb="up") if n == 0 else None) for n in range(3))
+    inline, spoken, silent = (
+        a_conversation(n, feedback=Feedback(thumb="up") if n == 0 else None) for n in range(3)
+    )
     said = {"thumb": "up", "score": 1.0, "topic": TOPIC, "partition": 0, "offset": 3, "received_at": LATER}
     with of_schema(database, "0008") as connection:
         insert_conversations(connection, [inline, spoken, silent], NOW)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from monitors.sample_requirements import Minimum
+from monitors.sample_requirements import SampleRequirements
 from monitors.types import Finding, Monitor, Sample
 from monitors.window.columns import ColumnsMonitor
 from monitors.window.mmd import TextDiscrepancyMonitor
@@ -119,7 +119,7 @@ def test_many_conversations_of_few_users_are_too_little_evidence(monitor: Monito
     verdict = monitor.judge(a_window(window), a_reference(made_of(COOKING, 300, seed=2)))
 
     assert verdict.finding is Finding.INCONCLUSIVE
-    assert f"{Minimum().groups - 5} more users in the window" in verdict.reason
+    assert f"{SampleRequirements().groups - 5} more users in the window" in verdict.reason
 
 
 def test_one_busy_user_with_a_new_subject_is_not_drift(monitor: Monitor) -> None:

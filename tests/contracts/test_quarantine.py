@@ -8,10 +8,10 @@ from daemon.domain.bad_record import Reason
 from daemon.domain.records import BatchResult, NewConversation
 from daemon.ledger.burst_limit import BurstLimit
 from daemon.ledger.conversations import ConversationLedger
-from daemon.ledger.dead_letter_ceiling import Ceiling
+from daemon.ledger.dead_letter_ceiling import DeadLetterCeiling
 from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.intake import IntakeLedger
-from tests.factories.ledger import NOW, a_batch, a_talk
+from tests.factories.ledger import NOW, a_batch, a_conversation
 
 LIMIT = BurstLimit(conversations=3, within=timedelta(hours=1))
 
@@ -25,7 +25,7 @@ def flood(
     first: int, count: int, *, user: str | None = "bot", at: timedelta = timedelta()
 ) -> list[NewConversation]:
     return [
-        replace(a_talk(offset, user=user, at=NOW + at), value=b"{%d}" % offset, size=3)
+        replace(a_conversation(offset, user=user, at=NOW + at), value=b"{%d}" % offset, size=3)
         for offset in range(first, first + count)
     ]
 
@@ -80,7 +80,7 @@ def test_a_record_that_comes_again_counts_once_against_its_user(intake: IntakeLe
 
 
 def test_a_flood_does_not_halt_intake_for_everybody(engine: Engine) -> None:
-    ceiling = Ceiling(share=0.5, records=20, run=5)
+    ceiling = DeadLetterCeiling(share=0.5, records=20, run=5)
     intake = IntakeLedger(engine, window_size=20, burst=LIMIT, ceiling=ceiling)
 
     assert intake.record(a_batch(flood(0, 100))).halt is None

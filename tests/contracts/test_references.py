@@ -9,15 +9,15 @@ import pytest
 from sqlalchemy import Engine
 
 from daemon.domain.windows import ReferenceCause, SeqRange, StoredReference
-from daemon.drift.user_sampling import Counting
+from daemon.drift.user_sampling import UserSampler
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
 from daemon.ledger.freezes import FreezeLedger, NotFrozen, NothingToFreeze
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger, TooFewConversations
 from daemon.ledger.windows import VerdictRow, WindowLedger
-from daemon.retention.conversations import ConversationRetention, Keep
-from tests.factories.ledger import NOW, a_batch, a_talk, spread, talks
+from daemon.retention.conversations import ConversationRetention, RetentionLimits
+from tests.factories.ledger import NOW, a_batch, a_conversation, some_conversations, spread
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def references(engine: Engine) -> ReferenceLedger:
 
 
 def read(engine: Engine, first: int, count: int) -> None:
-    IntakeLedger(engine, window_size=20).record(a_batch(talks(first, count)))
+    IntakeLedger(engine, window_size=20).record(a_batch(some_conversations(first, count)))
 
 
 def test_a_new_reference_takes_the_newest_conversations(engine: Engine, references: ReferenceLedger) -> None:
@@ -65,7 +65,10 @@ def test_an_earlier_versions_reference_comes_back_with_it(
 
 def hourly(engine: Engine, first: int, count: int) -> None:
     """Conversations an hour apart, both sides of the split."""
-    some = (a_talk(n, at=NOW + timedelta(hours=n), held_out=n % 9 == 0) for n in range(first, first + count))
+    some = (
+        a_conversation(n, at=NOW + timedelta(hours=n), held_out=n % 9 == 0)
+        for n in range(first, first + count)
+    )
     IntakeLedger(engine, window_size=20).record(a_batch(map(spread, some)))
 
 
@@ -84,7 +87,7 @@ def judge_all(engine: Engine, finding: str = "stable", monitor: str = "e_detecto
 
 def members(engine: Engine, reference: StoredReference | None) -> list[int]:
     assert reference is not None
-    return [talk.seq for talk in ConversationLedger(engine).of_reference(reference)]
+    return [conversation.seq for conversation in ConversationLedger(engine).of_reference(reference)]
 
 
 def test_a_full_reference_knows_when_it_took_place(engine: Engine, references: ReferenceLedger) -> None:
@@ -187,7 +190,7 @@ def test_a_wrong_clock_does_not_stretch_what_an_operator_fixed(
     engine: Engine, references: ReferenceLedger
 ) -> None:
     hourly(engine, 0, 300)
-    stray = replace(a_talk(300, at=NOW + timedelta(hours=100)), conversation_hash="f" * 64)
+    stray = replace(a_conversation(300, at=NOW + timedelta(hours=100)), conversation_hash="f" * 64)
     IntakeLedger(engine, window_size=20).record(a_batch([stray]))
 
     fixed = references.fix_between(
@@ -264,47 +267,58 @@ def test_the_members_of_kept_references_stay_when_all_else_around_them_goes(
     hourly(engine, 55, 145)
     judge_all(engine)
 
-    retention = ConversationRetention(engine, Keep(conversations=10, sample=0))
+    retention = ConversationRetention(engine, RetentionLimits(conversations=10, sample=0))
     while retention.prune(NOW):
         pass
 
     assert members(engine, references.newest()) == wide
     left = ConversationLedger(engine).between(SeqRange(first=1, last=50))
-    assert [talk.seq for talk in left] == wide
+    assert [conversation.seq for conversation in left] == wide
 
 
 def test_of_a_user_the_first_in_each_block_counts_by_all_that_the_ledger_holds(engine: Engine) -> None:
     """Of what was drawn, by what was not drawn too; who is not known counts always."""
     users = ["ada", "bob", "ada", None, None, "ada", "bob", "ada", "ada", "cyd"]
-    some = [a_talk(n, user=user) for n, user in enumerate(users)]
+    some = [a_conversation(n, user=user) for n, user in enumerate(users)]
     IntakeLedger(engine, window_size=20).record(a_batch(some))
-    talks = ConversationLedger(engine)
+    some_conversations = ConversationLedger(engine)
 
-    every = talks.counting(talks.between(SeqRange(first=1, last=10)), block=4)
-    drawn = talks.counting(talks.by_seq([3, 5, 7, 8, 10]), block=4)
+    every = some_conversations.counting(some_conversations.between(SeqRange(first=1, last=10)), block=4)
+    drawn = some_conversations.counting(some_conversations.by_seq([3, 5, 7, 8, 10]), block=4)
 
-    assert [talk.seq for talk in every] == [1, 2, 4, 5, 6, 7, 8, 10]  # blocks of 0 to 3, 4 to 7, 8 to 11
-    assert [talk.seq for talk in drawn] == [5, 7, 8, 10]
-    assert talks.counting([], block=4) == []
+    assert [conversation.seq for conversation in every] == [
+        1,
+        2,
+        4,
+        5,
+        6,
+        7,
+        8,
+        10,
+    ]  # blocks of 0 to 3, 4 to 7, 8 to 11
+    assert [conversation.seq for conversation in drawn] == [5, 7, 8, 10]
+    assert some_conversations.counting([], block=4) == []
 
 
 def test_of_a_reference_and_of_a_window_those_count_that_count_in_the_stream(engine: Engine) -> None:
     references = ReferenceLedger(engine)
     references.start("chat-v0", size=12, after_seq=0, now=NOW)
     users = ["ada", "ada", "bob", "ada", "cyd", "dan", "bob", "ada", "ada", "bob", "cyd", "cyd"]
-    some = [a_talk(n, user=user) for n, user in enumerate([*users, *["eve"] * 6])]
+    some = [a_conversation(n, user=user) for n, user in enumerate([*users, *["eve"] * 6])]
     IntakeLedger(engine, window_size=20).record(a_batch(some))
     reference = references.newest()
     assert reference is not None
-    counting = Counting(ConversationLedger(engine))
+    counting = UserSampler(ConversationLedger(engine))
 
     found, window = counting.of_reference(reference), counting.within(SeqRange(first=13, last=18), 4)
 
     assert (found.block, found.of) == (4, 12)
-    assert [talk.seq for talk in found.talks] == [1, 3, 4, 5, 6, 7, 8, 10, 11, 12]
+    assert [conversation.seq for conversation in found.conversations] == [1, 3, 4, 5, 6, 7, 8, 10, 11, 12]
     assert counting.of_reference(reference) == found
-    assert [talk.seq for talk in window.talks] == [13, 16]
-    assert [talk.seq for talk in counting.within(SeqRange(first=14, last=15), 4).talks] == [
+    assert [conversation.seq for conversation in window.conversations] == [13, 16]
+    assert [
+        conversation.seq for conversation in counting.within(SeqRange(first=14, last=15), 4).conversations
+    ] == [
         14,
         15,
     ]  # none counts

@@ -10,9 +10,9 @@ from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.reports import NewReport, ReportLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
-from daemon.retention.conversations import ConversationRetention, Keep
-from daemon.retention.history import HistoryRetention, KeepHistory
-from tests.factories.ledger import NOW, a_batch, a_talk
+from daemon.retention.conversations import ConversationRetention, RetentionLimits
+from daemon.retention.history import HistoryLimits, HistoryRetention
+from tests.factories.ledger import NOW, a_batch, a_conversation
 
 REFERENCE, WINDOW = 10, 20
 
@@ -22,8 +22,8 @@ def windows(engine: Engine) -> WindowLedger:
     """A reference of ten conversations and three windows of twenty; each conversation has a user of its own."""
     windows = WindowLedger(engine)
     ReferenceLedger(engine).start("chat-v0", size=REFERENCE, after_seq=0, now=NOW)
-    talks = [a_talk(n, user=f"user {n}") for n in range(REFERENCE + 3 * WINDOW)]
-    IntakeLedger(engine, window_size=WINDOW).record(a_batch(talks))
+    conversations = [a_conversation(n, user=f"user {n}") for n in range(REFERENCE + 3 * WINDOW)]
+    IntakeLedger(engine, window_size=WINDOW).record(a_batch(conversations))
     return windows
 
 
@@ -104,11 +104,11 @@ def test_who_was_forgotten_while_a_report_was_made_is_in_no_report(
 def test_a_conversation_that_retention_took_takes_the_report(windows: WindowLedger, engine: Engine) -> None:
     for _ in range(3):
         judge(windows)
-    retention = ConversationRetention(engine, Keep(conversations=WINDOW, sample=0))
+    retention = ConversationRetention(engine, RetentionLimits(conversations=WINDOW, sample=0))
     while retention.prune(NOW):
         pass
 
-    HistoryRetention(engine, KeepHistory()).prune(NOW, scored=())
+    HistoryRetention(engine, HistoryLimits()).prune(NOW, scored=())
 
     assert kept(engine) == [3]  # the reference stays, and the newest twenty
 
@@ -116,7 +116,7 @@ def test_a_conversation_that_retention_took_takes_the_report(windows: WindowLedg
 def test_an_erasure_takes_what_retention_left_to_quote(windows: WindowLedger, engine: Engine) -> None:
     judge(windows)
     judge(windows)
-    retention = ConversationRetention(engine, Keep(conversations=WINDOW, sample=0))
+    retention = ConversationRetention(engine, RetentionLimits(conversations=WINDOW, sample=0))
     while retention.prune(NOW):
         pass
 
@@ -128,7 +128,7 @@ def test_the_newest_reports_stay(windows: WindowLedger, engine: Engine) -> None:
     for _ in range(3):
         judge(windows)
 
-    went = HistoryRetention(engine, KeepHistory(reports=2)).prune(NOW, scored=())
+    went = HistoryRetention(engine, HistoryLimits(reports=2)).prune(NOW, scored=())
 
     assert went["reports"] == 1
     assert kept(engine) == [3, 2]
@@ -138,6 +138,6 @@ def test_a_report_goes_with_its_window(windows: WindowLedger, engine: Engine) ->
     for _ in range(3):
         judge(windows)
 
-    HistoryRetention(engine, KeepHistory(rows=1)).prune(NOW + timedelta(days=1), scored=())
+    HistoryRetention(engine, HistoryLimits(rows=1)).prune(NOW + timedelta(days=1), scored=())
 
     assert kept(engine) == [3]

@@ -27,13 +27,13 @@ from daemon.ledger.tables import metadata, past_conversations, references, verdi
 from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
-from daemon.retention.conversations import ConversationRetention, Keep
-from daemon.retention.history import HistoryRetention, HistoryTable, KeepHistory
+from daemon.retention.conversations import ConversationRetention, RetentionLimits
+from daemon.retention.history import HistoryLimits, HistoryRetention, HistoryTable
 from monitors.types import Outcome
-from tests.factories.ledger import NOW, a_batch, a_dead_letter, a_feedback, a_talk
+from tests.factories.ledger import NOW, a_batch, a_conversation, a_dead_letter, a_feedback
 
 Read: TypeAlias = Callable[..., None]
-KEEP = Keep(conversations=30, sample=10)
+KEEP = RetentionLimits(conversations=30, sample=10)
 
 
 @pytest.fixture
@@ -50,14 +50,14 @@ def some(first: int, count: int, *, held_out_every: int = 0) -> list[NewConversa
     """Conversations whose hashes are spread as real ones are."""
     return [
         replace(
-            a_talk(n, held_out=bool(held_out_every) and n % held_out_every == 0),
+            a_conversation(n, held_out=bool(held_out_every) and n % held_out_every == 0),
             conversation_hash=hashlib.sha256(b"%d" % n).hexdigest(),
         )
         for n in range(first, first + count)
     ]
 
 
-def pruned(engine: Engine, keep: Keep = KEEP, now: datetime = NOW) -> int:
+def pruned(engine: Engine, keep: RetentionLimits = KEEP, now: datetime = NOW) -> int:
     retention, went = ConversationRetention(engine, keep), 0
     while page := retention.prune(now):
         went += page
@@ -66,7 +66,7 @@ def pruned(engine: Engine, keep: Keep = KEEP, now: datetime = NOW) -> int:
 
 def left(engine: Engine, *, held_out: bool | None = None) -> list[int]:
     found = ConversationLedger(engine).between(SeqRange(first=1, last=99_999))
-    return [talk.seq for talk in found if held_out in (None, talk.held_out)]
+    return [conversation.seq for conversation in found if held_out in (None, conversation.held_out)]
 
 
 def rows(engine: Engine, table: str) -> int:
@@ -136,11 +136,11 @@ def test_the_reference_and_windows_that_wait_for_judging_stay(read: Read, engine
     read(0, 35)  # the reference, a window, and part of another
     read(35, 100)
 
-    pruned(engine, Keep(conversations=10, sample=0))
+    pruned(engine, RetentionLimits(conversations=10, sample=0))
 
     assert left(engine) == list(range(1, 136))  # all windows wait
     judge_all(engine)
-    pruned(engine, Keep(conversations=10, sample=0))
+    pruned(engine, RetentionLimits(conversations=10, sample=0))
     assert left(engine) == [*range(1, 11), *range(126, 136)]
 
 
@@ -152,7 +152,7 @@ def test_a_rollback_finds_the_reference_of_the_version_before(read: Read, engine
     read(50, 100)
     judge_all(engine)
 
-    pruned(engine, Keep(conversations=10, sample=0))
+    pruned(engine, RetentionLimits(conversations=10, sample=0))
 
     restored = ledger.restore("chat-v0", NOW)
     assert restored is not None
@@ -165,7 +165,7 @@ def test_what_is_too_old_goes_whatever_it_is_needed_for(read: Read, engine: Engi
     read(0, 20)
     read(20, 15, at=NOW + timedelta(days=30))
 
-    went = pruned(engine, Keep(max_age=timedelta(days=20)), now=NOW + timedelta(days=31))
+    went = pruned(engine, RetentionLimits(max_age=timedelta(days=20)), now=NOW + timedelta(days=31))
 
     assert went == 20
     renewed = ledger.newest()
@@ -181,7 +181,7 @@ def test_a_reference_of_which_most_is_gone_is_not_restored(read: Read, engine: E
     ledger.start("chat-v1", size=10, after_seq=10, now=NOW)
     read(20, 15, at=NOW + timedelta(days=30))
 
-    pruned(engine, Keep(max_age=timedelta(days=20)), now=NOW + timedelta(days=31))
+    pruned(engine, RetentionLimits(max_age=timedelta(days=20)), now=NOW + timedelta(days=31))
 
     assert ledger.restore("chat-v0", NOW) is None
 
@@ -192,19 +192,24 @@ def test_held_out_words_that_were_learned_from_once_stay_unfit_to_judge_by(
     read(0, 100)
     pruned(engine, replace(KEEP, sample=0))
     IntakeLedger(engine, window_size=20).record(
-        a_batch([a_talk(100, name="twin", text="0", held_out=True), a_talk(101, name="new", held_out=True)])
+        a_batch(
+            [
+                a_conversation(100, name="twin", text="0", held_out=True),
+                a_conversation(101, name="new", held_out=True),
+            ]
+        )
     )
 
-    said = replace(a_talk(102, name="said", held_out=True), text_digest=a_talk(0).text_digest)
+    said = replace(a_conversation(102, name="said", held_out=True), text_digest=a_conversation(0).text_digest)
     IntakeLedger(engine, window_size=20).record(a_batch([said]))
 
     judgeable = ConversationLedger(engine).newest(9, held_out=True, judgeable=True)
-    assert [talk.conversation_id for talk in judgeable] == ["twin", "new"]
+    assert [conversation.conversation_id for conversation in judgeable] == ["twin", "new"]
 
 
 def test_feedback_waits_for_its_conversation_and_not_for_ever(read: Read, engine: Engine) -> None:
-    intake, keep = IntakeLedger(engine, window_size=20), Keep(feedback=timedelta(days=30))
-    intake.record(a_batch([a_talk(0)], feedback=[a_feedback(1, "c0"), a_feedback(2, "never")]))
+    intake, keep = IntakeLedger(engine, window_size=20), RetentionLimits(feedback=timedelta(days=30))
+    intake.record(a_batch([a_conversation(0)], feedback=[a_feedback(1, "c0"), a_feedback(2, "never")]))
     retention = ConversationRetention(engine, keep)
 
     assert retention.prune_feedback(NOW + timedelta(days=29)) == 0
@@ -236,7 +241,7 @@ def judge_all(engine: Engine, explanation: dict[str, object] | None = None) -> N
         )
 
 
-def history(engine: Engine, keep: KeepHistory, now: datetime = NOW) -> dict[HistoryTable, int]:
+def history(engine: Engine, keep: HistoryLimits, now: datetime = NOW) -> dict[HistoryTable, int]:
     return HistoryRetention(engine, keep).prune(now, scored=["chat-v1"])
 
 
@@ -254,7 +259,7 @@ def test_old_windows_go_with_their_verdicts_unless_a_run_came_of_them(read: Read
         if number == 1:
             trainings.start_run(a_run("r1", decided.id or 0))
 
-    went = history(engine, KeepHistory(rows=2))
+    went = history(engine, HistoryLimits(rows=2))
 
     assert (went["windows"], went["decisions"]) == (3, 3)
     numbers = [judged.window.number for judged in WindowLedger(engine).judged(limit=9)]
@@ -276,7 +281,7 @@ def test_old_triages_go_and_the_windows_and_decisions_that_they_name_with_them(
             Decision(at=NOW, trigger=Trigger.DRIFT, action=Action.NONE, reason="", since_seq=1), triage=found
         )
 
-    first, second = (history(engine, KeepHistory(rows=2)) for _ in range(2))
+    first, second = (history(engine, HistoryLimits(rows=2)) for _ in range(2))
 
     assert (first["triages"], first["decisions"], first["windows"]) == (4, 4, 4)
     assert second == {}
@@ -291,7 +296,7 @@ def test_triages_name_no_conversation_that_is_too_old(read: Read, engine: Engine
     triages.record(a_triage(1))
     assert triages.newest(1)[0].examples == ("c11",)
 
-    history(engine, KeepHistory(text_age=timedelta(days=1)), NOW + timedelta(days=2))
+    history(engine, HistoryLimits(text_age=timedelta(days=1)), NOW + timedelta(days=2))
 
     assert triages.newest(1)[0].examples == ()
 
@@ -320,7 +325,7 @@ def test_runs_that_left_no_version_go_and_their_numbers_are_never_used_again(
         trainings.start_run(a_run(f"r{number}", decided.id or 0))
         trainings.end_run(f"r{number}", state, now=NOW)
 
-    assert history(engine, KeepHistory(failed_runs=1))["runs"] == 1
+    assert history(engine, HistoryLimits(failed_runs=1))["runs"] == 1
     assert [run.id for run in trainings.recent_runs(9)] == ["r3", "r1"]
     assert trainings.next_run_number() == 4
 
@@ -331,12 +336,12 @@ def test_published_dead_letters_go_by_number_and_by_age_and_waiting_ones_never(
     letters = DeadLetterLedger(engine)
     IntakeLedger(engine, window_size=20).record(a_batch(dead_letters=[a_dead_letter(n) for n in range(10)]))
     late = NOW + timedelta(days=31)
-    assert history(engine, KeepHistory(dead_letters=1), now=late) == {}
+    assert history(engine, HistoryLimits(dead_letters=1), now=late) == {}
 
     letters.published([1, 2, 3, 9, 10], NOW)
 
-    assert history(engine, KeepHistory(dead_letters=8))["dead_letters"] == 2
-    assert history(engine, KeepHistory(), now=late)["dead_letters"] == 3
+    assert history(engine, HistoryLimits(dead_letters=8))["dead_letters"] == 2
+    assert history(engine, HistoryLimits(), now=late)["dead_letters"] == 3
     assert len(letters.unpublished(99)) == 5
 
 
@@ -347,7 +352,7 @@ def test_an_open_halt_stays_however_old(engine: Engine, read: Read) -> None:
         halts.resume(by="ada", why="go", now=NOW)
     halts.halt(Halt(kind=HaltKind.OPERATOR, reason="wait", at=NOW))
 
-    assert history(engine, KeepHistory(rows=2))["halts"] == 3
+    assert history(engine, HistoryLimits(rows=2))["halts"] == 3
     assert halts.current() is not None
 
 
@@ -357,7 +362,7 @@ def test_scores_of_versions_that_no_gate_compares_go(read: Read, engine: Engine)
     trainings.add_scores("chat-v0", {1: (1.0, 2)})
     trainings.add_scores("chat-v1", {1: (1.0, 2)})
 
-    assert history(engine, KeepHistory()) == {"scores": 1}
+    assert history(engine, HistoryLimits()) == {"scores": 1}
     assert trainings.scores("chat-v1", [1]) == {1: (1.0, 2)}
 
 
@@ -366,7 +371,7 @@ def test_references_that_nothing_is_compared_with_go(read: Read, engine: Engine)
     for number in range(8):
         ledger.start(f"chat-v{number}", size=10, after_seq=0, now=NOW)
 
-    assert history(engine, KeepHistory())["reference_sets"] == 3
+    assert history(engine, HistoryLimits())["reference_sets"] == 3
     assert rows(engine, references.name) == 5
 
 
@@ -376,15 +381,17 @@ def test_explanations_quote_no_conversation_that_is_too_old(read: Read, engine: 
     read(0, 30)
     judge_all(engine, explanation={"examples": ["what somebody said"]})
 
-    history(engine, KeepHistory(text_age=timedelta(days=20)), now=NOW + timedelta(days=21))
+    history(engine, HistoryLimits(text_age=timedelta(days=20)), now=NOW + timedelta(days=21))
 
     assert ledger.judged(limit=1)[0].explanation is None
 
 
 def test_a_rating_of_a_kept_conversation_is_still_its_own(read: Read, engine: Engine) -> None:
     intake = IntakeLedger(engine, window_size=20)
-    intake.record(a_batch([a_talk(0, feedback=Feedback(thumb="up"))]))
+    intake.record(a_batch([a_conversation(0, feedback=Feedback(thumb="up"))]))
 
-    ConversationRetention(engine, Keep(feedback=timedelta(0))).prune_feedback(NOW + timedelta(days=1))
+    ConversationRetention(engine, RetentionLimits(feedback=timedelta(0))).prune_feedback(
+        NOW + timedelta(days=1)
+    )
 
     assert ConversationLedger(engine).by_seq([1])[0].feedback == 1.0

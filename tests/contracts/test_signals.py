@@ -17,9 +17,9 @@ from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.signals import LateSignal, SignalLedger
 from daemon.ledger.tables import losses, opinions
 from daemon.ledger.trainings import TrainingLedger
-from daemon.retention.conversations import ConversationRetention, Keep
-from daemon.retention.history import HistoryRetention, KeepHistory
-from tests.factories.ledger import NOW, a_batch, a_feedback, a_talk, talks
+from daemon.retention.conversations import ConversationRetention, RetentionLimits
+from daemon.retention.history import HistoryLimits, HistoryRetention
+from tests.factories.ledger import NOW, a_batch, a_conversation, a_feedback, some_conversations
 
 LATER = NOW + timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -40,18 +40,18 @@ def heard(signals: SignalLedger, after: int = 0) -> list[tuple[int, float | None
 
 
 def rated(offset: int, rating: float) -> NewConversation:
-    return a_talk(offset, feedback=Feedback(rating=rating))
+    return a_conversation(offset, feedback=Feedback(rating=rating))
 
 
 def test_opinions_come_in_the_order_in_which_the_ledger_had_both(
     intake: IntakeLedger, signals: SignalLedger
 ) -> None:
-    intake.record(a_batch([a_talk(0), rated(1, 4.0), a_talk(2)]))  # with its conversation
+    intake.record(a_batch([a_conversation(0), rated(1, 4.0), a_conversation(2)]))  # with its conversation
     intake.record(
         a_batch(feedback=[a_feedback(3, "c2"), a_feedback(4, "c9", thumb="down")])
     )  # late; too early
     intake.record(a_batch(feedback=[a_feedback(5, "c0", thumb="down", at=LATER)]))
-    intake.record(a_batch([a_talk(6, name="c9")]))
+    intake.record(a_batch([a_conversation(6, name="c9")]))
 
     assert heard(signals) == [
         (2, 0.5, "rating"), (3, 1.0, "thumb"), (1, -1.0, "thumb"), (4, -1.0, "thumb"),
@@ -63,10 +63,10 @@ def test_opinions_come_in_the_order_in_which_the_ledger_had_both(
 def test_the_first_word_on_a_conversation_counts_however_often_it_is_said(
     intake: IntakeLedger, signals: SignalLedger
 ) -> None:
-    intake.record(a_batch([a_talk(0, feedback=Feedback(correction="no"))]))
+    intake.record(a_batch([a_conversation(0, feedback=Feedback(correction="no"))]))
     for offset in (1, 2):
         intake.record(a_batch(feedback=[a_feedback(offset, "c0")]))
-    intake.record(a_batch([replace(a_talk(3, name="c0", feedback=Feedback(thumb="up")))]))
+    intake.record(a_batch([replace(a_conversation(3, name="c0", feedback=Feedback(thumb="up")))]))
 
     assert heard(signals) == [(1, -1.0, "correction")]
 
@@ -74,7 +74,7 @@ def test_the_first_word_on_a_conversation_counts_however_often_it_is_said(
 def test_of_two_that_come_at_once_the_newer_counts(intake: IntakeLedger, signals: SignalLedger) -> None:
     said = [a_feedback(1, "c0", thumb="down"), a_feedback(2, "c0", at=LATER)]
 
-    intake.record(a_batch([a_talk(0)], feedback=said))
+    intake.record(a_batch([a_conversation(0)], feedback=said))
 
     assert heard(signals) == [(1, 1.0, "thumb")]
 
@@ -91,12 +91,12 @@ def spoken(
 def read_on(intake: IntakeLedger, offset: int, *, days: float = 9) -> None:
     """One more conversation, up to whose time the stream is read."""
     at = NOW + days * DAY
-    intake.record(a_batch([a_talk(offset, at=at)], at=at))
+    intake.record(a_batch([a_conversation(offset, at=at)], at=at))
 
 
 def test_users_spoke_in_time_or_not(intake: IntakeLedger, signals: SignalLedger) -> None:
     in_time, late = NOW + DAY, NOW + DAY + timedelta(seconds=1)
-    intake.record(a_batch([rated(0, 3.0), *talks(1, 4)]))
+    intake.record(a_batch([rated(0, 3.0), *some_conversations(1, 4)]))
     intake.record(a_batch(feedback=[a_feedback(5, "c1", at=in_time), a_feedback(6, "c2", at=late)]))
     intake.record(a_batch(feedback=[a_feedback(7, "c3", at=late), a_feedback(8, "c3", at=in_time)]))
     read_on(intake, 9)
@@ -119,7 +119,7 @@ def test_a_user_who_spoke_with_the_conversation_and_again_later_spoke_in_time(
 def test_an_opinion_of_an_unknown_time_was_in_time(
     intake: IntakeLedger, signals: SignalLedger, engine: Engine
 ) -> None:
-    intake.record(a_batch([a_talk(0)], feedback=[a_feedback(1, "c0", at=NOW + 5 * DAY)]))
+    intake.record(a_batch([a_conversation(0)], feedback=[a_feedback(1, "c0", at=NOW + 5 * DAY)]))
     read_on(intake, 2)
     assert spoken(signals) == [(1, 0.0)]
 
@@ -133,7 +133,7 @@ def test_whether_a_user_spoke_is_told_once_the_wait_is_over_since_the_ledger_got
     intake: IntakeLedger, signals: SignalLedger
 ) -> None:
     """However long ago it took place: feedback on it may be about to be read."""
-    intake.record(a_batch([a_talk(0)], at=NOW + DAY))
+    intake.record(a_batch([a_conversation(0)], at=NOW + DAY))
     read_on(intake, 1, days=2)
 
     assert spoken(signals, now=NOW + 2 * DAY - timedelta(seconds=1)) == []
@@ -142,13 +142,13 @@ def test_whether_a_user_spoke_is_told_once_the_wait_is_over_since_the_ledger_got
 
 def test_what_the_stream_was_not_read_for_is_no_silence(intake: IntakeLedger, signals: SignalLedger) -> None:
     """Nothing was read for a week: the feedback of its first day is still in the topic."""
-    intake.record(a_batch([a_talk(0)]))
+    intake.record(a_batch([a_conversation(0)]))
     read_on(intake, 1, days=0.5)
     week = NOW + 7 * DAY
     assert spoken(signals, now=week) == []
 
     said = a_feedback(2, "c1", at=NOW + DAY)
-    intake.record(a_batch([a_talk(3, at=NOW + DAY)], feedback=[said], at=week))
+    intake.record(a_batch([a_conversation(3, at=NOW + DAY)], feedback=[said], at=week))
     assert spoken(signals, now=week) == [(1, 0.0)]
     read_on(intake, 4, days=7)
 
@@ -156,7 +156,7 @@ def test_what_the_stream_was_not_read_for_is_no_silence(intake: IntakeLedger, si
 
 
 def test_a_conversation_of_the_future_holds_nobody_up(intake: IntakeLedger, signals: SignalLedger) -> None:
-    intake.record(a_batch([a_talk(0, at=NOW + 9_000 * DAY), a_talk(1)]))
+    intake.record(a_batch([a_conversation(0, at=NOW + 9_000 * DAY), a_conversation(1)]))
     read_on(intake, 2, days=1)
 
     assert spoken(signals, now=NOW + DAY) == [(1, 0.0), (2, 0.0)]
@@ -166,9 +166,9 @@ def test_nobody_is_told_of_who_came_after_one_that_is_too_young(
     intake: IntakeLedger, signals: SignalLedger
 ) -> None:
     """A replica's clock was ahead. What comes after waits, as one that is passed over would never be told of."""
-    intake.record(a_batch([a_talk(0)], at=NOW))
-    intake.record(a_batch([a_talk(1)], at=NOW + DAY))
-    intake.record(a_batch([a_talk(2, at=NOW + DAY)], at=NOW))
+    intake.record(a_batch([a_conversation(0)], at=NOW))
+    intake.record(a_batch([a_conversation(1)], at=NOW + DAY))
+    intake.record(a_batch([a_conversation(2, at=NOW + DAY)], at=NOW))
 
     assert spoken(signals, now=NOW + DAY) == [(1, 0.0)]
 
@@ -176,7 +176,7 @@ def test_nobody_is_told_of_who_came_after_one_that_is_too_young(
 def test_losses_are_numbered_once_a_version_and_conversation(
     intake: IntakeLedger, signals: SignalLedger, engine: Engine
 ) -> None:
-    intake.record(a_batch(talks(0, 4)))
+    intake.record(a_batch(some_conversations(0, 4)))
     TrainingLedger(engine).add_scores("chat-v0", {2: (8.0, 4)})  # the gate was first
 
     signals.add_losses("chat-v0", {3: (2.0, 4), 2: (99.0, 1)})
@@ -194,7 +194,7 @@ def test_losses_are_numbered_once_a_version_and_conversation(
 def test_the_gate_may_score_what_was_drawn_meanwhile(
     intake: IntakeLedger, signals: SignalLedger, engine: Engine
 ) -> None:
-    intake.record(a_batch(talks(0, 2)))
+    intake.record(a_batch(some_conversations(0, 2)))
     signals.add_losses("chat-v0", {1: (2.0, 4)})
 
     TrainingLedger(engine).add_scores("chat-v0", {1: (2.0, 4), 2: (1.0, 4)})
@@ -206,7 +206,7 @@ def test_the_gate_may_score_what_was_drawn_meanwhile(
 def test_what_a_run_may_have_learned_is_not_drawn_from(
     intake: IntakeLedger, signals: SignalLedger, engine: Engine
 ) -> None:
-    intake.record(a_batch(talks(0, 6, held_out_every=3)))
+    intake.record(a_batch(some_conversations(0, 6, held_out_every=3)))
     everything = SeqRange(first=1, last=6)
     assert [one.seq for one in signals.unlearned(everything)] == [1, 2, 3, 4, 5, 6]
 
@@ -227,7 +227,9 @@ def test_the_forgotten_are_heard_of_no_more_and_numbers_are_never_used_again(
     intake: IntakeLedger, signals: SignalLedger, engine: Engine
 ) -> None:
     loud = Feedback(thumb="down")
-    intake.record(a_batch([a_talk(0, user="u0", feedback=loud), a_talk(1, user="u1", feedback=loud)]))
+    intake.record(
+        a_batch([a_conversation(0, user="u0", feedback=loud), a_conversation(1, user="u1", feedback=loud)])
+    )
     signals.add_losses("chat-v0", {1: (1.0, 2), 2: (1.0, 2)})
     last, drawn = signals.opinions(after=0, limit=9)[-1], signals.losses("chat-v0", after=0, limit=9)[-1]
 
@@ -235,7 +237,7 @@ def test_the_forgotten_are_heard_of_no_more_and_numbers_are_never_used_again(
 
     assert [one.seq for one in signals.opinions(after=0, limit=9)] == [1]
     assert [one.seq for one in signals.losses("chat-v0", after=0, limit=9)] == [1]
-    intake.record(a_batch([a_talk(2, user="u2", feedback=loud)]))
+    intake.record(a_batch([a_conversation(2, user="u2", feedback=loud)]))
     signals.add_losses("chat-v0", {3: (1.0, 2)})
     assert [one.seq for one in signals.opinions(after=last.number, limit=9)] == [3]
     assert [one.seq for one in signals.losses("chat-v0", after=drawn.number, limit=9)] == [3]
@@ -250,10 +252,10 @@ def test_both_go_with_their_conversation_and_losses_with_their_version(
     for version in ("chat-v0", "chat-v1"):
         signals.add_losses(version, {1: (1.0, 2), 100: (1.0, 2)})
 
-    retention = ConversationRetention(engine, Keep(conversations=30, sample=0))
+    retention = ConversationRetention(engine, RetentionLimits(conversations=30, sample=0))
     while retention.prune(NOW):
         pass
-    went = HistoryRetention(engine, KeepHistory()).prune(NOW, scored=["chat-v1"])
+    went = HistoryRetention(engine, HistoryLimits()).prune(NOW, scored=["chat-v1"])
 
     assert count(engine, opinions.name) == 30
     assert went == {"scores": 1, "losses": 1}

@@ -14,7 +14,7 @@ from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
 from monitors.types import Outcome
-from tests.factories.ledger import NOW, a_batch, a_talk
+from tests.factories.ledger import NOW, a_batch, a_conversation
 
 FOUND = Triage(
     window=1, reference_id=1, since_seq=11, version="chat-v0", outcome=Outcome.CANT_HELP, reason="figures change",
@@ -28,7 +28,9 @@ def windows(engine: Engine) -> WindowLedger:
     """A reference of ten, then twelve windows of ten; each raised an alarm as far as the detector is concerned."""
     windows = WindowLedger(engine)
     ReferenceLedger(engine).start("chat-v0", size=10, after_seq=0, now=NOW)
-    IntakeLedger(engine, window_size=10).record(a_batch([a_talk(n, user=f"u{n}") for n in range(130)]))
+    IntakeLedger(engine, window_size=10).record(
+        a_batch([a_conversation(n, user=f"u{n}") for n in range(130)])
+    )
     while (window := windows.next_to_judge()) is not None:
         row = VerdictRow(
             window=window.number, monitor="e_detector", finding="drift", score=1.0, threshold=1.0, reason="so", triggers=True

@@ -27,9 +27,9 @@ class Load:
 
     def _write(self) -> None:
         sink = KafkaSink(self._stream.settings)
-        for number, talk in enumerate(small_talk(_MANY, seed=6)):
-            sink.send(self._stream.settings.topic, b"%d" % number, encode_record(talk))
-            self.names.append(talk.conversation_id)
+        for number, conversation in enumerate(small_talk(_MANY, seed=6)):
+            sink.send(self._stream.settings.topic, b"%d" % number, encode_record(conversation))
+            self.names.append(conversation.conversation_id)
             if number % _AT_ONCE == 0:
                 self.writes.flush(sink, 0.2)
                 if self._stop.wait(_PAUSE_S):

@@ -59,7 +59,7 @@ def test_a_broker_killed_under_load_costs_no_record_and_repeats_none(
         eventually(lambda: ledger.last_seq() >= len(load.names), deadline_s=60)
         assert daemon.stop() == 0
         found = ledger.between(SeqRange(first=1, last=10**9))
-        assert Counter(talk.conversation_id for talk in found) == Counter(load.names)
+        assert Counter(conversation.conversation_id for conversation in found) == Counter(load.names)
         engine.dispose()
 
 
@@ -67,10 +67,10 @@ def test_a_compression_bomb_halts_the_daemon_until_an_operator_leaves_it_out(
     broker: LocalBroker, tiny_model: Path, tmp_path: Path
 ) -> None:
     stream = Stream(broker, "bomb", partitions=1)
-    [talk] = small_talk(1, seed=1)
+    [conversation] = small_talk(1, seed=1)
     with a_daemon(stream, broker, tiny_model, tmp_path) as daemon:
         send_compressed(stream.settings, "gzip", [bytes(200 * 10**6)])
-        stream.send(encode_record(talk))
+        stream.send(encode_record(conversation))
         eventually(
             lambda: daemon.metric('retuned_intake_halted{reason="batch_too_large"}') == 1, deadline_s=30
         )

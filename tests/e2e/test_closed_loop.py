@@ -70,11 +70,11 @@ def a_daemon(
 def test_drift_is_learned_promoted_and_rolled_back(
     daemon: DaemonProcess, stream: Stream, tmp_path: Path
 ) -> None:
-    stream.send(*(encode_record(talk) for talk in small_talk(STABLE, seed=1)), b"not json")
+    stream.send(*(encode_record(conversation) for conversation in small_talk(STABLE, seed=1)), b"not json")
     eventually(lambda: (daemon.metric(STABLE_VERDICTS) or 0) >= 3, deadline_s=90)
     assert all(window["finding"] == "stable" for window in status(daemon)["judged"])
 
-    stream.send(*(encode_record(talk) for talk in shop_questions(CHANGED, seed=2)))
+    stream.send(*(encode_record(conversation) for conversation in shop_questions(CHANGED, seed=2)))
     eventually(lambda: daemon.metric('retuned_live_version_number{model_line="tiny"}') == 1, deadline_s=150)
 
     pointer = json.loads((tmp_path / "state" / "target" / "live.json").read_text(encoding="utf-8"))
@@ -104,7 +104,7 @@ def test_drift_is_learned_promoted_and_rolled_back(
 def test_the_daemon_stops_within_20_seconds_while_it_trains(
     daemon: DaemonProcess, stream: Stream, tmp_path: Path
 ) -> None:
-    stream.send(*(encode_record(talk) for talk in small_talk(STABLE, seed=1)))
+    stream.send(*(encode_record(conversation) for conversation in small_talk(STABLE, seed=1)))
     eventually(lambda: _counted(daemon) == STABLE, deadline_s=60)
     daemon.retuned("train", "-m", "to see it stop")
     eventually(lambda: status(daemon)["run"] is not None, deadline_s=30)
@@ -126,9 +126,9 @@ def test_the_daemon_stops_within_20_seconds_when_the_broker_is_gone(tiny_model: 
 
 
 def test_a_killed_daemon_counts_every_record_once(daemon: DaemonProcess, stream: Stream) -> None:
-    talks = [encode_record(talk) for talk in small_talk(400, seed=3)]
+    conversations = [encode_record(conversation) for conversation in small_talk(400, seed=3)]
     for first in range(0, 400, 100):
-        stream.send(*talks[first : first + 100])
+        stream.send(*conversations[first : first + 100])
         daemon.kill()
         daemon.start()
 

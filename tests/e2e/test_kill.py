@@ -51,7 +51,10 @@ class Ledger:
         return self._talks.last_seq()
 
     def ids(self) -> list[str]:
-        return [talk.conversation_id for talk in self._talks.between(SeqRange(first=1, last=10**9))]
+        return [
+            conversation.conversation_id
+            for conversation in self._talks.between(SeqRange(first=1, last=10**9))
+        ]
 
     def integrity(self) -> str:
         with reader(self._engine).connect() as connection:
@@ -87,12 +90,12 @@ def test_no_record_is_lost_or_counted_twice(
     daemon: DaemonProcess, stream: Stream, ledger: Ledger, capsys: pytest.CaptureFixture[str]
 ) -> None:
     chance = random.Random(CYCLES)
-    talks = list(small_talk(CYCLES * EACH, seed=4))
+    conversations = list(small_talk(CYCLES * EACH, seed=4))
     recoveries = []
     daemon.kill()
     for cycle in range(CYCLES):
         before = ledger.count()
-        stream.send(*(encode_record(talk) for talk in talks[cycle * EACH :][:EACH]))
+        stream.send(*(encode_record(conversation) for conversation in conversations[cycle * EACH :][:EACH]))
         started = time.monotonic()
         daemon.launch()
         if cycle % 2:  # killed at once, or in the middle of whatever it does after its first batch
@@ -102,10 +105,10 @@ def test_no_record_is_lost_or_counted_twice(
         assert ledger.integrity() == "ok"
 
     daemon.start()
-    eventually(lambda: ledger.count() >= len(talks), deadline_s=60)
+    eventually(lambda: ledger.count() >= len(conversations), deadline_s=60)
 
     assert daemon.stop() == 0
-    assert sorted(ledger.ids()) == sorted(talk.conversation_id for talk in talks)
+    assert sorted(ledger.ids()) == sorted(conversation.conversation_id for conversation in conversations)
     spans = ledger.windows()
     assert all(later[0] == earlier[1] + 1 for earlier, later in pairwise(spans))
     ordered = sorted(recoveries)

@@ -76,7 +76,7 @@ def test_frozen_and_killed_members_count_nothing_twice_and_leave_no_gap(
     replicas: list[DaemonProcess], stream: Stream, engine: Engine
 ) -> None:
     one, two = replicas
-    talks, intake = ConversationLedger(engine), IntakeLedger(engine, window_size=SIZE)
+    conversations, intake = ConversationLedger(engine), IntakeLedger(engine, window_size=SIZE)
 
     def goes_on() -> None:
         """In both partitions."""
@@ -97,7 +97,7 @@ def test_frozen_and_killed_members_count_nothing_twice_and_leave_no_gap(
     finally:
         load.stop()
 
-    eventually(lambda: talks.last_seq() >= len(load.names), deadline_s=60)
+    eventually(lambda: conversations.last_seq() >= len(load.names), deadline_s=60)
     assert two.stop() == 0
-    found = talks.between(SeqRange(first=1, last=10**9))
-    assert Counter(talk.conversation_id for talk in found) == Counter(load.names)
+    found = conversations.between(SeqRange(first=1, last=10**9))
+    assert Counter(conversation.conversation_id for conversation in found) == Counter(load.names)

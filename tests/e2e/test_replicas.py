@@ -85,7 +85,7 @@ def a_replica(
 def test_replicas_count_once_under_one_leader_whatever_becomes_of_them(
     replicas: list[DaemonProcess], stream: Stream, engine: Engine
 ) -> None:
-    talks = [encode_record(talk) for talk in small_talk(360, seed=5)]
+    talks = [encode_record(conversation) for conversation in small_talk(360, seed=5)]
     stream.send(*talks[:150])
     eventually(lambda: counted(engine) == 150, deadline_s=30)
     [old] = leaders(replicas)

@@ -23,7 +23,7 @@ from learners.types import Progress, RunResult, TrainRequest
 from registry.names import VersionName
 from registry.transitions import promote
 from registry.types import GateReport, GateVerdict, SliceReport, Version
-from tests.factories.ledger import a_batch, a_dead_letter, talks
+from tests.factories.ledger import a_batch, a_dead_letter, some_conversations
 
 #: A report's page; of one conversation, so that it goes when all do.
 A_REPORT = NewReport(html=gzip.compress("<p>退款</p>".encode()), conversations=1)
@@ -46,9 +46,9 @@ class Line:
         self.now += timedelta(minutes=1)
         return self.now
 
-    def talks(self, count: int) -> None:
+    def add_conversations(self, count: int) -> None:
         """That many more conversations, every ninth held out."""
-        new = talks(self.read, count, held_out_every=9)
+        new = some_conversations(self.read, count, held_out_every=9)
         self.stores.intake.record(a_batch(new, at=self.clock()))
         self.read += count
 
@@ -188,7 +188,7 @@ class Line:
 
     def drift(self) -> Decision:
         """A stable window, one with drift, another with drift; waiting for data, then the decision to train."""
-        self.talks(60)
+        self.add_conversations(60)
         calm, first, second = self.judge("stable"), self.judge("drift"), self.judge("drift")
         found = self.stores.windows.window(first)
         assert found is not None
@@ -229,7 +229,7 @@ def a_line(folder: Path, **changes: object) -> Line:
     )
     put_live(line.stores, model_line=LINE, clock=line.clock)
     line.stores.references.start(f"{LINE}-v0", size=50, after_seq=0, now=line.clock())
-    line.talks(50)
+    line.add_conversations(50)
     line.dead_letter()
     reference = line.stores.windows.reference()
     assert reference is not None

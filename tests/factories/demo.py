@@ -30,7 +30,9 @@ from registry.types import Actor, GateReport, GateVerdict, Promotion, PromotionK
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
-def a_talk(id_: str = "c1", question: str = "Who wrote Faust?", answer: str = "Goethe.") -> Conversation:
+def a_conversation(
+    id_: str = "c1", question: str = "Who wrote Faust?", answer: str = "Goethe."
+) -> Conversation:
     return Conversation(
         conversation_id=id_,
         at=NOON,

@@ -25,7 +25,7 @@ def a_ledger(folder: Path) -> Engine:
     return engine
 
 
-def a_talk(
+def a_conversation(
     offset: int,
     *,
     name: str | None = None,
@@ -73,17 +73,23 @@ def a_dead_letter(offset: int) -> DeadLetter:
 
 
 def a_batch(
-    talks: Iterable[NewConversation] = (),
+    some_conversations: Iterable[NewConversation] = (),
     *,
     feedback: Iterable[NewFeedback] = (),
     dead_letters: Iterable[DeadLetter] = (),
     at: datetime = NOW,
 ) -> Batch:
     """A batch that moves the offset behind its last record."""
-    talks, feedback, dead_letters = tuple(talks), tuple(feedback), tuple(dead_letters)
-    offsets = [record.at.offset for records in (talks, feedback, dead_letters) for record in records]
+    some_conversations, feedback, dead_letters = (
+        tuple(some_conversations),
+        tuple(feedback),
+        tuple(dead_letters),
+    )
+    offsets = [
+        record.at.offset for records in (some_conversations, feedback, dead_letters) for record in records
+    ]
     return Batch(
-        conversations=talks,
+        conversations=some_conversations,
         feedback=feedback,
         dead_letters=dead_letters,
         next_offsets={(TOPIC, 0): max(offsets) + 1},
@@ -91,10 +97,10 @@ def a_batch(
     )
 
 
-def talks(first: int, count: int, *, held_out_every: int = 0) -> list[NewConversation]:
+def some_conversations(first: int, count: int, *, held_out_every: int = 0) -> list[NewConversation]:
     """Conversations at adjacent offsets; every so many is held out."""
     return [
-        a_talk(offset, held_out=bool(held_out_every) and offset % held_out_every == 0)
+        a_conversation(offset, held_out=bool(held_out_every) and offset % held_out_every == 0)
         for offset in range(first, first + count)
     ]
 

@@ -10,7 +10,7 @@ from monitors.sequential.edetector import EDetector
 from monitors.types import Aspect, Sample
 from tests.factories.cli import type_to
 from tests.factories.daemon import Line, a_line
-from tests.factories.ledger import a_batch, a_talk
+from tests.factories.ledger import a_batch, a_conversation
 from tests.support.devices import DEVICE
 from tests.support.tiny_encoder import make_tiny_encoder
 
@@ -30,7 +30,7 @@ class Watched(EDetector):
 def a_line_with(folder: Path, model: Path) -> Line:
     line = a_line(folder, monitors={"embedding": {"model": str(model), "device": DEVICE, "max_tokens": 32}})
     texts = (f"{topic} number {n}" for n in range(100) for topic in ("my parcel", "a refund", "the weather"))
-    new = [a_talk(line.read + n, user=f"u{n}", text=text) for n, text in enumerate(texts)]
+    new = [a_conversation(line.read + n, user=f"u{n}", text=text) for n, text in enumerate(texts)]
     line.stores.intake.record(a_batch(new))
     return line
 

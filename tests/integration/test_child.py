@@ -7,14 +7,14 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
-from learners.children.subprocess_child import Child
+from learners.children.subprocess_child import SubprocessChild
 
 
 @contextmanager
 def a_child() -> Iterator[dict[str, str]]:
     """The environment of a child that waits for input."""
     log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by the child's reader
-    child = Child("code", [], log=log, on_line=lambda _: None, on_end=lambda _: None)
+    child = SubprocessChild("code", [], log=log, on_line=lambda _: None, on_end=lambda _: None)
     try:
         yield psutil.Process(child.pid).environ()
     finally:

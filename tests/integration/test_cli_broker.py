@@ -12,7 +12,7 @@ from daemon.domain.clock import utc_now
 from daemon.domain.decisions import Action
 from daemon.domain.streams import TopicPartition
 from daemon.intake.from_settings import limits
-from daemon.intake.router import Sorter
+from daemon.intake.router import Router
 from daemon.kafka import KafkaSink, create_topic, fetch_records, topic_partitions
 from daemon.runtime.kafka_settings import kafka_settings
 from daemon.telemetry.metrics import Metrics
@@ -41,7 +41,7 @@ def a_file(folder: Path, *lines: str) -> str:
     return str(path)
 
 
-def a_talk(name: str) -> str:
+def a_chat(name: str) -> str:
     messages = [{"role": "user", "content": "退款吗？"}, {"role": "assistant", "content": "可以。"}]
     return json.dumps({"id": name, "domain": "shop", "messages": messages}, ensure_ascii=False)
 
@@ -58,7 +58,7 @@ def test_doctor_names_missing_topics_and_makes_them_when_asked(config: str, sett
 
 def test_replay_sends_every_conversation(tmp_path: Path, config: str, settings: Settings) -> None:
     create_topic(kafka_settings(settings), settings.kafka.topic, partitions=1)
-    file = a_file(tmp_path, *(a_talk(f"c{number}") for number in range(20)))
+    file = a_file(tmp_path, *(a_chat(f"c{number}") for number in range(20)))
 
     answer = typed("--config", config, "replay", file, "--rate", "1000", "--json")
 
@@ -67,7 +67,7 @@ def test_replay_sends_every_conversation(tmp_path: Path, config: str, settings: 
 
 
 def test_replay_sends_nothing_of_a_file_with_a_bad_line(tmp_path: Path, config: str) -> None:
-    file = a_file(tmp_path, a_talk("c1"), "{")
+    file = a_file(tmp_path, a_chat("c1"), "{")
 
     answer = typed("--config", config, "replay", file, "--json")
 
@@ -102,7 +102,7 @@ def learned(settings: Settings, tmp_path: Path) -> tuple[Line, str]:
     send(settings, *map(a_conversation, range(40)), b"{")
     line = a_line(tmp_path, kafka=settings.kafka)
     since = line.stores.conversations.last_seq() + 1
-    sorter = Sorter(model_line=LINE, holdout=line.stores.holdout, limits=limits(settings), metrics=Metrics())
+    sorter = Router(model_line=LINE, holdout=line.stores.holdout, limits=limits(settings), metrics=Metrics())
     everything = {TopicPartition(settings.kafka.topic, 0): range(40)}
     read = fetch_records(kafka_settings(settings), everything)
     line.stores.intake.record(sorter.sort(read, utc_now()))

@@ -11,7 +11,7 @@ from daemon.domain.errors import LedgerError
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.database import open_ledger, reader
 from daemon.ledger.intake import IntakeLedger
-from tests.factories.ledger import TOPIC, a_batch, talks
+from tests.factories.ledger import TOPIC, a_batch, some_conversations
 from tests.support.helpers import missing, required_program
 
 BATCH = 200
@@ -38,7 +38,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def fill(intake: IntakeLedger) -> None:
     """Far more than fits."""
     for first in range(0, 100 * BATCH, BATCH):
-        intake.record(a_batch(talks(first, BATCH)))
+        intake.record(a_batch(some_conversations(first, BATCH)))
 
 
 def test_a_full_disk_stops_intake_with_a_clear_error_and_loses_nothing(small_disk: Path) -> None:
@@ -53,7 +53,7 @@ def test_a_full_disk_stops_intake_with_a_clear_error_and_loses_nothing(small_dis
     assert ConversationLedger(engine).last_seq() == first
 
     (small_disk / "ballast").unlink()
-    intake.record(a_batch(talks(first, BATCH)))
+    intake.record(a_batch(some_conversations(first, BATCH)))
 
     assert ConversationLedger(engine).last_seq() == first + BATCH
     with reader(engine).connect() as connection:

@@ -19,7 +19,7 @@ from daemon.domain.runs import Run, RunState
 from daemon.domain.windows import ReferenceCause
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.database import open_ledger, reader
-from daemon.ledger.dead_letter_ceiling import Ceiling
+from daemon.ledger.dead_letter_ceiling import DeadLetterCeiling
 from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
 from daemon.ledger.erasures import ErasureLedger, Subject
@@ -33,8 +33,8 @@ from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
 from daemon.release.register import DAEMON, register_base, register_run
-from daemon.retention.conversations import ConversationRetention, Keep
-from daemon.retention.history import HistoryRetention, KeepHistory
+from daemon.retention.conversations import ConversationRetention, RetentionLimits
+from daemon.retention.history import HistoryLimits, HistoryRetention
 from daemon.training.dataset import DatasetSettings, build
 from daemon.training.planned_run import PlannedRun, from_json, to_json
 from learners.models.artifact import write_artifact
@@ -46,7 +46,7 @@ from registry.names import VersionName
 from registry.sql import SqlStore
 from registry.transitions import promote
 from tests.factories.daemon import a_gate_report
-from tests.factories.ledger import NOW, TOPIC, a_batch, a_dead_letter, a_feedback, a_talk, spread
+from tests.factories.ledger import NOW, TOPIC, a_batch, a_conversation, a_dead_letter, a_feedback, spread
 from tests.support.faults import KILLED, Fault, Kind, steps_of_the_program, watched
 
 LINE = "chat"
@@ -67,7 +67,7 @@ class Daemon:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.engine = open_ledger(f"sqlite:///{folder / 'ledger.db'}")
-        self.intake = IntakeLedger(self.engine, window_size=20, ceiling=Ceiling(run=5, records=20))
+        self.intake = IntakeLedger(self.engine, window_size=20, ceiling=DeadLetterCeiling(run=5, records=20))
         self.halts = HaltLedger(self.engine)
         self.letters = DeadLetterLedger(self.engine)
         self.windows = WindowLedger(self.engine)
@@ -113,7 +113,7 @@ class Daemon:
             again = max(0, first - 5)
             batch = [
                 spread(
-                    a_talk(
+                    a_conversation(
                         n,
                         user=f"u{n % 7}",
                         held_out=n % 7 == 0,
@@ -147,7 +147,9 @@ class Daemon:
         if (
             self.talks.last_seq() < 65
         ):  # five more, which wait in the open window until it is closed for its age
-            late = [spread(a_talk(n, user="late", at=NOW + timedelta(hours=n))) for n in range(65, 70)]
+            late = [
+                spread(a_conversation(n, user="late", at=NOW + timedelta(hours=n))) for n in range(65, 70)
+            ]
             self.intake.record(a_batch(late, feedback=[a_feedback(70, "never came")]))
         self.windows.close_aged_window(max_age_s=1, min_size=5, now=NOW + timedelta(hours=1))
 
@@ -264,11 +266,11 @@ class Daemon:
 
     def _prune(self) -> None:
         """Ten conversations of each side stay and a sample, the scores of one version, and feedback waits no longer."""
-        retention = ConversationRetention(self.engine, Keep(conversations=10, sample=5))
+        retention = ConversationRetention(self.engine, RetentionLimits(conversations=10, sample=5))
         while retention.prune(NOW):
             pass
         retention.prune_feedback(NOW + timedelta(days=31))
-        HistoryRetention(self.engine, KeepHistory()).prune(NOW, scored=[str(V1)])
+        HistoryRetention(self.engine, HistoryLimits()).prune(NOW, scored=[str(V1)])
 
 
 def state(folder: Path) -> dict[str, object]:

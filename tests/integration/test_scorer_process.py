@@ -75,18 +75,18 @@ def test_without_an_adapter_the_base_is_untouched_by_those_that_are_loaded(
 def test_each_adapter_is_itself_whatever_was_used_before(scorer: ScorerProcess, adapters: list[Path]) -> None:
     scorer.load("short", adapters[0])
     scorer.load("long", adapters[1])
-    talks = some_conversations(5)
-    first = scorer.score("short", talks).result(SECONDS)
-    scorer.score("long", talks)
-    scorer.score(None, talks)
+    conversations = some_conversations(5)
+    first = scorer.score("short", conversations).result(SECONDS)
+    scorer.score("long", conversations)
+    scorer.score(None, conversations)
 
-    assert scorer.score("short", talks).result(SECONDS) == first
+    assert scorer.score("short", conversations).result(SECONDS) == first
 
 
 def test_scores_come_in_the_order_of_the_conversations(scorer: ScorerProcess) -> None:
-    talks = [a_conversation(f"n{n}", "Hello?", "word " * n) for n in (30, 1, 200, 7)]
+    conversations = [a_conversation(f"n{n}", "Hello?", "word " * n) for n in (30, 1, 200, 7)]
 
-    scores = scorer.score(None, talks).result(SECONDS)
+    scores = scorer.score(None, conversations).result(SECONDS)
 
     assert [score.id for score in scores] == ["n30", "n1", "n200", "n7"]
     assert scores[2].tokens > scores[0].tokens > scores[3].tokens > scores[1].tokens > 0
@@ -103,11 +103,11 @@ def test_surprisals_add_up_to_the_scores_and_name_their_tokens(
     scorer: ScorerProcess, adapters: list[Path]
 ) -> None:
     scorer.load("trained", adapters[1])
-    talks = [*some_conversations(5), a_conversation("lonely", "Is anybody there?")]
+    conversations = [*some_conversations(5), a_conversation("lonely", "Is anybody there?")]
 
     for adapter in (None, "trained"):
-        scores = scorer.score(adapter, talks).result(SECONDS)
-        found = scorer.surprisals(adapter, talks).result(SECONDS)
+        scores = scorer.score(adapter, conversations).result(SECONDS)
+        found = scorer.surprisals(adapter, conversations).result(SECONDS)
 
         assert [each.id for each in found] == [score.id for score in scores]
         assert [len(each.tokens) for each in found] == [score.tokens for score in scores]
@@ -171,13 +171,13 @@ def test_the_last_adapter_can_be_unloaded(base: Path, adapters: list[Path]) -> N
     process = ScorerProcess(base, device=DEVICE, threads=1, dtype="float32")
     process.start()
     try:
-        talks = some_conversations(5)
-        before = process.score(None, talks).result(SECONDS)
+        conversations = some_conversations(5)
+        before = process.score(None, conversations).result(SECONDS)
         process.load("only", adapters[0])
         process.unload("only").result(SECONDS)
 
         assert process.stats().result(SECONDS).adapters == ()
-        assert process.score(None, talks).result(SECONDS) == before
+        assert process.score(None, conversations).result(SECONDS) == before
     finally:
         process.stop(5)
 

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator
 
-from daemon.cli.doctor.check import Check, ill, well
+from daemon.cli.doctor.check import Check, failed, passed
 from daemon.config.loader import SettingsError
 from daemon.config.settings import Settings
 from daemon.domain.streams import BrokerUnreachable
@@ -21,20 +21,20 @@ def check_stream(settings: Settings, *, create_topics: bool) -> Iterator[Check]:
     try:
         kafka = kafka_settings(settings)
         brokers = check_broker(kafka, timeout_s=_TIMEOUT_S)
-        yield well(
+        yield passed(
             "broker", f"{', '.join(kafka.bootstrap_servers)} answers; brokers in the cluster: {brokers}"
         )
         for subject, topic in (("topic", kafka.topic), ("dead-letter topic", kafka.dead_letter_topic)):
             partitions = topic_partitions(kafka, topic, timeout_s=_TIMEOUT_S)
             if partitions is None and create_topics:
                 create_topic(kafka, topic, partitions=_PARTITIONS, timeout_s=_TIMEOUT_S)
-                yield well(subject, f"{topic} was missing and is made; partitions: {_PARTITIONS}")
+                yield passed(subject, f"{topic} was missing and is made; partitions: {_PARTITIONS}")
             elif partitions is None:
                 remedy = "create it, or let `retuned doctor --create-topics` do it"
-                yield ill(subject, f"there is no topic {topic}", remedy)
+                yield failed(subject, f"there is no topic {topic}", remedy)
             else:
-                yield well(subject, f"{topic} is there; partitions: {partitions}")
+                yield passed(subject, f"{topic} is there; partitions: {partitions}")
     except SettingsError as error:
-        yield ill("broker", str(error), "mend the file, or the setting that names it")
+        yield failed("broker", str(error), "mend the file, or the setting that names it")
     except BrokerUnreachable as error:
-        yield ill("broker", str(error), "mend what it names in the settings, or start the broker")
+        yield failed("broker", str(error), "mend what it names in the settings, or start the broker")

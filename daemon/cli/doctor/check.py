@@ -13,11 +13,11 @@ class Check:
     remedy: str = ""
 
 
-def well(subject: str, found: str) -> Check:
+def passed(subject: str, found: str) -> Check:
     """Return a check that found nothing wrong."""
     return Check(subject=subject, ok=True, found=found)
 
 
-def ill(subject: str, found: str, remedy: str) -> Check:
+def failed(subject: str, found: str, remedy: str) -> Check:
     """Return a check that found something to mend."""
     return Check(subject=subject, ok=False, found=found, remedy=remedy)

@@ -4,7 +4,7 @@ import shutil
 import socket
 import stat
 
-from daemon.cli.doctor.check import Check, ill, well
+from daemon.cli.doctor.check import Check, failed, passed
 from daemon.config.settings import Settings
 from daemon.http.probe import probe
 
@@ -19,8 +19,8 @@ def check_disk(settings: Settings) -> Check:
     free = shutil.disk_usage(place).free
     found = f"{free / 2**30:.1f} GiB free at {folder}"
     if free < _LEAST_FREE:
-        return ill("disk", found, "make room, or set state_dir to a larger disk; a training needs 1 GiB")
-    return well("disk", found)
+        return failed("disk", found, "make room, or set state_dir to a larger disk; a training needs 1 GiB")
+    return passed("disk", found)
 
 
 def check_holdout_key(settings: Settings) -> Check:
@@ -28,12 +28,14 @@ def check_holdout_key(settings: Settings) -> Check:
     path = settings.holdout.key_file or settings.state_dir / "holdout.key"
     if not path.exists():
         if settings.holdout.key_file is None:
-            return well("holdout key", f"{path} is not there yet; the first start of `retuned run` makes it")
-        return ill("holdout key", f"there is no {path}", "mend holdout.key_file, or put the key there")
+            return passed(
+                "holdout key", f"{path} is not there yet; the first start of `retuned run` makes it"
+            )
+        return failed("holdout key", f"there is no {path}", "mend holdout.key_file, or put the key there")
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        return ill("holdout key", f"others may use {path} (mode {mode:o})", f"chmod 600 {path}")
-    return well("holdout key", f"only its owner may read {path}")
+        return failed("holdout key", f"others may use {path} (mode {mode:o})", f"chmod 600 {path}")
+    return passed("holdout key", f"only its owner may read {path}")
 
 
 def check_http(settings: Settings) -> Check:
@@ -42,16 +44,16 @@ def check_http(settings: Settings) -> Check:
     where = f"{settings.http.host}:{settings.http.port}"
     if health.running and not health.ready:
         problems = "; ".join(f"{name}: {problem}" for name, problem in health.problems.items())
-        return ill("daemon", f"it runs, but is not ready: {problems}", "mend what it names; see its log")
+        return failed("daemon", f"it runs, but is not ready: {problems}", "mend what it names; see its log")
     if health.running:
-        return well("daemon", f"it runs and is ready, at {health.url}")
+        return passed("daemon", f"it runs and is ready, at {health.url}")
     with socket.socket(socket.AF_INET6 if ":" in settings.http.host else socket.AF_INET) as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             trial.bind((settings.http.host, settings.http.port))
         except OSError as error:
             remedy = "set http.port to a free one, or end what holds it"
-            return ill(
+            return failed(
                 "daemon", f"it does not run, and could not listen at {where}: {error.strerror}", remedy
             )
-    return well("daemon", f"it does not run; {where} is free for it")
+    return passed("daemon", f"it does not run; {where} is free for it")

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from daemon.cli.doctor.check import Check, ill, well
+from daemon.cli.doctor.check import Check, failed, passed
 from daemon.config.settings import Settings
 from learners.embedding.encoder_files import resolve_encoder
 from learners.errors import UnusableModel
@@ -18,17 +18,17 @@ def check_model(settings: Settings) -> Check:
     try:
         folder = resolve_base(settings.model.base)
     except UnusableModel as error:
-        return ill("model", str(error), "set model.base to such a folder")
+        return failed("model", str(error), "set model.base to such a folder")
     if not any((folder / name).exists() for name in _TOKENIZERS):
-        return ill("model", f"{folder} has no tokenizer", "copy the tokenizer's files beside the weights")
+        return failed("model", f"{folder} has no tokenizer", "copy the tokenizer's files beside the weights")
     if not _has_chat_template(folder):
-        return ill(
+        return failed(
             "model",
             f"{folder} has no chat template, so conversations can't be put into words",
             "use a chat model, or add its chat_template.jinja",
         )
     weights = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
-    return well("model", f"{folder} has weights ({weights / 1e6:.0f} MB), tokenizer and chat template")
+    return passed("model", f"{folder} has weights ({weights / 1e6:.0f} MB), tokenizer and chat template")
 
 
 def check_embedding(settings: Settings) -> Iterator[Check]:
@@ -39,13 +39,13 @@ def check_embedding(settings: Settings) -> Iterator[Check]:
     try:
         folder, pooling = resolve_encoder(name)
     except UnusableModel as error:
-        yield ill(
+        yield failed(
             "embedding model",
             str(error),
             "set monitors.embedding.model to such a folder, or leave it unset: none is needed",
         )
     else:
-        yield well(
+        yield passed(
             "embedding model", f"{folder} has weights and tokenizer; its vectors are pooled by {pooling}"
         )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from daemon.cli.doctor.check import Check, ill, well
+from daemon.cli.doctor.check import Check, failed, passed
 from daemon.config.settings import Settings
 from daemon.domain.errors import DaemonError
 from daemon.ledger.database import reader
@@ -24,12 +24,12 @@ def check_stores(settings: Settings) -> Iterator[Check]:
     """Look at everything durable; the rest is passed over where the ledger can't be opened."""
     url = make_url(ledger_url(settings))
     if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
-        yield well("ledger", f"{url.database} is not there yet; the first start of `retuned run` makes it")
+        yield passed("ledger", f"{url.database} is not there yet; the first start of `retuned run` makes it")
         return
     try:
         stores = open_stores(settings)
     except (DaemonError, SQLAlchemyError, sqlite3.Error, OSError) as error:
-        yield ill("ledger", str(error), "mend what the message names, or " + _BACKUP)
+        yield failed("ledger", str(error), "mend what the message names, or " + _BACKUP)
         return
     try:
         yield _ledger(stores.engine)
@@ -39,7 +39,7 @@ def check_stores(settings: Settings) -> Iterator[Check]:
             yield from _artifacts(stores, settings)
             yield _target(stores, settings)
     except SQLAlchemyError as error:
-        yield ill("ledger", f"it can't be read: {error}".splitlines()[0], _BACKUP)
+        yield failed("ledger", f"it can't be read: {error}".splitlines()[0], _BACKUP)
     finally:
         stores.engine.dispose()
 
@@ -47,19 +47,19 @@ def check_stores(settings: Settings) -> Iterator[Check]:
 def _ledger(engine: Engine) -> Check:
     shown = engine.url.render_as_string(hide_password=True)
     if engine.dialect.name != "sqlite":
-        return well("ledger", f"{shown} opens")
+        return passed("ledger", f"{shown} opens")
     with reader(engine).connect() as connection:
         found = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA quick_check(5)")]
     if found == ["ok"]:
-        return well("ledger", f"{shown} opens and is whole")
-    return ill("ledger", f"{shown} is damaged: {'; '.join(found)}", _BACKUP)
+        return passed("ledger", f"{shown} opens and is whole")
+    return failed("ledger", f"{shown} is damaged: {'; '.join(found)}", _BACKUP)
 
 
 def _log(stores: Stores, settings: Settings) -> Check:
     history = checked_history(stores, settings.model_line)
     if history.problem is not None:
-        return ill("promotion log", history.problem, _BACKUP)
-    return well(
+        return failed("promotion log", history.problem, _BACKUP)
+    return passed(
         "promotion log",
         f"{len(history.entries)} entries, each follows from the one before; live is {history.live}",
     )
@@ -82,8 +82,8 @@ def _artifact(stores: Stores, version: Version) -> Check:
         stores.artifacts.verify(version.artifact or "", version.digest)
     except (BadArtifact, OSError) as error:
         remedy = f"restore {version.artifact} from a backup, or promote another version"
-        return ill(subject, str(error), remedy)
-    return well(subject, f"every file is as its digest says ({version.digest[:12]})")
+        return failed(subject, str(error), remedy)
+    return passed(subject, f"every file is as its digest says ({version.digest[:12]})")
 
 
 def _target(stores: Stores, settings: Settings) -> Check:
@@ -91,9 +91,9 @@ def _target(stores: Stores, settings: Settings) -> Check:
     try:
         served = stores.target.current()
     except BadPointer as error:
-        return ill("target", str(error), "delete the file; `retuned run` writes it anew")
+        return failed("target", str(error), "delete the file; `retuned run` writes it anew")
     if served != live:
-        return ill(
+        return failed(
             "target", f"it serves {served}, the log says {live}", "start `retuned run`, which moves it"
         )
-    return well("target", f"it serves {served}" if served else "nothing is served yet")
+    return passed("target", f"it serves {served}" if served else "nothing is served yet")

@@ -8,9 +8,9 @@ from rich.text import Text
 from rich.tree import Tree
 
 from daemon.cli.render.figures import ago, moment
-from daemon.domain.reference_span import span_words, title
+from daemon.domain.reference_span import reference_title, span_words
 from daemon.domain.windows import Freeze, ReferenceCause, StoredReference
-from daemon.ledger.references import Stays
+from daemon.ledger.references import WidenBlocker
 from daemon.views.references import ReferenceView
 
 _CAME: dict[ReferenceCause, str] = {
@@ -21,10 +21,10 @@ _CAME: dict[ReferenceCause, str] = {
     ReferenceCause.OPERATOR: "fixed by hand",
 }
 
-_STAYS: dict[Stays, str] = {
-    Stays.BY_HAND: "what came since was not chosen",
-    Stays.CAME_BACK: "what came before the rollback is not known to be handled by its version",
-    Stays.NOT_HELPED: "the stream changed since, and training can't help with that (`retuned drift show`)",
+_STAYS: dict[WidenBlocker, str] = {
+    WidenBlocker.BY_HAND: "what came since was not chosen",
+    WidenBlocker.CAME_BACK: "what came before the rollback is not known to be handled by its version",
+    WidenBlocker.NOT_HELPED: "the stream changed since, and training can't help with that (`retuned drift show`)",
 }
 
 
@@ -37,7 +37,7 @@ def reference_screen(seen: ReferenceView, now: datetime) -> RenderableType:
     if seen.earlier:
         tree = Tree("earlier ones, which come back with a rollback and are named when they fit again")
         for earlier in seen.earlier:
-            tree.add(f"{title(earlier)}, {earlier.size} conversations")
+            tree.add(f"{reference_title(earlier)}, {earlier.size} conversations")
         parts.append(tree)
     return Group(*parts)
 
@@ -62,7 +62,7 @@ def _lines(reference: StoredReference, seen: ReferenceView) -> Iterator[Renderab
     if reference.range is None:
         yield f"collecting for {reference.version}: {seen.collected} of {reference.size} conversations"
         return
-    yield Text.assemble((title(reference), "bold"))
+    yield Text.assemble((reference_title(reference), "bold"))
     if reference.since and reference.until:
         yield f"said from {moment(reference.since)} to {moment(reference.until)}, but for a hundredth at either end"
     yield reference_line(reference, cycle_days=seen.cycle_days)

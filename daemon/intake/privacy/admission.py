@@ -20,9 +20,9 @@ class Admission:
             return False
         return self.consent_field is None or record.metadata.get(self.consent_field) is True
 
-    def source(self, talk: Conversation) -> str | None:
+    def source(self, conversation: Conversation) -> str | None:
         """Return who produced a conversation, where it says so."""
-        return _text(talk.metadata, self.tenant_field)
+        return _text(conversation.metadata, self.tenant_field)
 
 
 def _text(metadata: Mapping[str, object], field: str) -> str | None:

@@ -41,20 +41,22 @@ class Cleaner:
             return dataclasses.replace(record, conversation_id=id_, feedback=feedback or record.feedback)
         return self._conversation(record, id_, found)
 
-    def _conversation(self, talk: Conversation, id_: str, found: Counter[PersonalData]) -> Conversation:
+    def _conversation(
+        self, conversation: Conversation, id_: str, found: Counter[PersonalData]
+    ) -> Conversation:
         changed: dict[str, object] = {}
-        if id_ is not talk.conversation_id:
+        if id_ is not conversation.conversation_id:
             changed["conversation_id"] = id_
         # One look at all that was said; the messages by themselves only where there is something.
-        if self._redactor.suspects("\n".join([message.content for message in talk.messages])):
-            changed["messages"] = tuple(self._message(message, found) for message in talk.messages)
-        if talk.feedback is not None:
-            changed["feedback"] = self._feedback(talk.feedback, found)
-        if talk.metadata:
-            nameless = self._without_users(talk.metadata, talk.user_id)
+        if self._redactor.suspects("\n".join([message.content for message in conversation.messages])):
+            changed["messages"] = tuple(self._message(message, found) for message in conversation.messages)
+        if conversation.feedback is not None:
+            changed["feedback"] = self._feedback(conversation.feedback, found)
+        if conversation.metadata:
+            nameless = self._without_users(conversation.metadata, conversation.user_id)
             redacted = self._redactor.redact_json(nameless, found)
             changed["metadata"] = redacted if isinstance(redacted, Mapping) else {}
-        return dataclasses.replace(talk, **changed) if changed else talk  # type: ignore[arg-type]
+        return dataclasses.replace(conversation, **changed) if changed else conversation  # type: ignore[arg-type]
 
     def _without_users(self, value: JSON, user_id: str | None, *, named: bool = False) -> JSON:
         """Return metadata with pseudonyms for the user's id, and for what stands in fields that name a user."""

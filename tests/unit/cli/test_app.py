@@ -158,7 +158,7 @@ def test_refusals_and_misuse_differ_in_their_exit_code() -> None:
 def test_every_command_answers_with_one_json_document(tmp_path: Path, command: tuple[str, ...]) -> None:
     line = a_line(tmp_path)
     line.candidate() if command[0] == "promote" else line.promoted()
-    line.talks(25)
+    line.add_conversations(25)
 
     answer = type_to(line, *command, "--json")
 

@@ -62,7 +62,7 @@ def test_a_ledger_that_is_no_database_is_a_problem(line: Line) -> None:
 
 
 def test_a_ledger_with_a_damaged_page_is_a_problem(line: Line) -> None:
-    line.talks(500)
+    line.add_conversations(500)
     line.stores.engine.dispose()  # the last connection's end moves everything into the one file
     database = line.settings.state_dir / "ledger.db"
     content = bytearray(database.read_bytes())

@@ -9,17 +9,17 @@ from daemon.cli.render.why import add_changes
 from daemon.domain.alarms import Triage
 from daemon.drift.detector_verdicts import state_json
 from daemon.ledger.detectors import RaisedAlarm, StoredDetector
-from daemon.ledger.provenance import ReasonLedger
+from daemon.ledger.provenance import ProvenanceLedger
 from daemon.views.drift import first_of_each_change
 from daemon.views.explanation import explanation_of
 from monitors.sequential.edetector import DetectorState
-from monitors.sequential.wealth import Stake
+from monitors.sequential.wealth import AspectWealth
 from monitors.types import PLAIN_ASPECTS, Aspect, DomainView, Explanation, Outcome, WordEffect
 from tests.factories.cli import type_to
 from tests.factories.daemon import Line, a_line
-from tests.factories.ledger import a_batch, a_talk
+from tests.factories.ledger import a_batch, a_conversation
 from tests.unit.monitors.sequential.test_edetector import SHOP, SPORT, WORDS
-from tests.unit.monitors.sequential.test_edetector import a_talk as a_sample
+from tests.unit.monitors.sequential.test_edetector import a_conversation as a_sample
 
 
 @pytest.fixture
@@ -30,7 +30,9 @@ def line(tmp_path: Path) -> Line:
 def watched(line: Line, wealth: float) -> StoredDetector:
     reference = line.stores.windows.reference()
     assert reference is not None
-    stakes = {aspect: Stake() for aspect in PLAIN_ASPECTS} | {Aspect.INPUT: Stake(wealth=wealth, since=51)}
+    stakes = {aspect: AspectWealth() for aspect in PLAIN_ASPECTS} | {
+        Aspect.INPUT: AspectWealth(wealth=wealth, since=51)
+    }
     state = DetectorState(count=40, stakes=stakes, recent=(51,))
     return StoredDetector(reference_id=reference.id, seq=90, state=state_json(state), at=line.now)
 
@@ -169,7 +171,7 @@ def test_why_finds_the_alarm_behind_a_decision_though_the_change_began_earlier(l
     raised = RaisedAlarm(seq=window.last, since_seq=window.first - 7, evidence={"input": 9e4}, at=line.now)
     line.stores.detectors.raise_alarm(watched(line, 1.0), raised)
     decision = replace(line.stores.trainings.recent_decisions(1)[0], since_seq=window.first - 7)
-    found = ReasonLedger(line.stores.engine).alarm_behind(decision)
+    found = ProvenanceLedger(line.stores.engine).alarm_behind(decision)
 
     assert found is not None
     assert found.window.range == window
@@ -219,7 +221,7 @@ def test_too_little_history_to_calibrate_is_refused_with_what_is_missing(line: L
 
 def test_calibrating_says_how_rare_false_alarms_are_and_what_is_caught(line: Line) -> None:
     texts = [a_sample(n, (SHOP, SPORT, WORDS[600:])[n % 3]).turns[0].content for n in range(400)]
-    new = [a_talk(line.read + n, user=f"u{n}", text=text) for n, text in enumerate(texts)]
+    new = [a_conversation(line.read + n, user=f"u{n}", text=text) for n, text in enumerate(texts)]
     line.stores.intake.record(a_batch(new))
 
     words = ("--conversations", "1000", "--within", "150", "--changes", "1")

@@ -9,7 +9,7 @@ from daemon.ledger.freezes import FreezeLedger
 from daemon.ledger.windows import VerdictRow
 from tests.factories.cli import type_to
 from tests.factories.daemon import LINE, Line, a_line
-from tests.factories.ledger import NOW, a_batch, a_talk
+from tests.factories.ledger import NOW, a_batch, a_conversation
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_scripts_get_all_of_it(line: Line) -> None:
 
 
 def test_the_newest_conversations_are_fixed_by_hand(line: Line) -> None:
-    line.talks(60)
+    line.add_conversations(60)
 
     told = shown(line, "reference", "set", "--last", "80", "--why", "the fair is over")
 
@@ -70,7 +70,7 @@ def test_the_newest_conversations_are_fixed_by_hand(line: Line) -> None:
 def test_one_that_does_not_come_to_span_the_cycle_says_why_and_what_to_do(line: Line) -> None:
     expects_a_week(line)
     assert "not widened" not in shown(line, "reference", "show")
-    line.talks(60)
+    line.add_conversations(60)
     shown(line, "reference", "set", "--last", "80", "--why", "the fair is over")
 
     told = shown(line, "reference", "show")
@@ -80,7 +80,7 @@ def test_one_that_does_not_come_to_span_the_cycle_says_why_and_what_to_do(line: 
 
 
 def test_a_time_is_fixed_by_hand(line: Line) -> None:
-    late = [a_talk(line.read + n, at=NOW + timedelta(days=2, minutes=n)) for n in range(200)]
+    late = [a_conversation(line.read + n, at=NOW + timedelta(days=2, minutes=n)) for n in range(200)]
     line.stores.intake.record(a_batch(late))
 
     told = type_to(line, "reference", "set", "--from", "2026-11-26", "--to", "2026-11-27", "--json").document

@@ -25,19 +25,19 @@ def questions() -> list[Conversation]:
 
 def test_chit_chat_has_real_users_times_and_ratings(chats: list[Conversation]) -> None:
     assert len(chats) > 4000
-    assert len({talk.user_id for talk in chats}) > 800
-    assert sum(talk.feedback is not None for talk in chats) > 3500
-    assert chats == sorted(chats, key=lambda talk: (talk.at, talk.conversation_id))
+    assert len({conversation.user_id for conversation in chats}) > 800
+    assert sum(conversation.feedback is not None for conversation in chats) > 3500
+    assert chats == sorted(chats, key=lambda conversation: (conversation.at, conversation.conversation_id))
 
 
 def test_chit_chat_starts_with_the_user_and_alternates(chats: list[Conversation]) -> None:
-    for talk in chats:
-        assert talk.messages[0].role == "user"
-        assert all(one.role != other.role for one, other in itertools.pairwise(talk.messages))
+    for conversation in chats:
+        assert conversation.messages[0].role == "user"
+        assert all(one.role != other.role for one, other in itertools.pairwise(conversation.messages))
 
 
 def test_ratings_come_in_our_scale(chats: list[Conversation]) -> None:
-    scores = {talk.feedback.score for talk in chats if talk.feedback}
+    scores = {conversation.feedback.score for conversation in chats if conversation.feedback}
 
     assert {-1.0, 1.0} <= scores
     assert all(score is not None and -1 <= score <= 1 for score in scores)
@@ -52,24 +52,29 @@ def test_a_shuffle_is_the_same_for_the_same_seed_only() -> None:
 
 def test_questions_are_distinct_pairs(questions: list[Conversation]) -> None:
     pairs = Counter(
-        (talk.messages[0].content.casefold(), talk.messages[1].content.casefold()) for talk in questions
+        (conversation.messages[0].content.casefold(), conversation.messages[1].content.casefold())
+        for conversation in questions
     )
 
     assert len(questions) > 600
     assert max(pairs.values()) == 1
-    assert sum(talk.metadata["domain"] == "tech_support" for talk in questions) == 10
+    assert sum(conversation.metadata["domain"] == "tech_support" for conversation in questions) == 10
 
 
 def test_questions_have_the_same_ids_in_another_order(questions: list[Conversation]) -> None:
     others = knowledge_questions(seed=2)
 
-    assert [talk.conversation_id for talk in others] != [talk.conversation_id for talk in questions]
-    assert {talk.conversation_id for talk in others} == {talk.conversation_id for talk in questions}
+    assert [conversation.conversation_id for conversation in others] != [
+        conversation.conversation_id for conversation in questions
+    ]
+    assert {conversation.conversation_id for conversation in others} == {
+        conversation.conversation_id for conversation in questions
+    }
 
 
 def test_all_of_it_is_accepted_at_intake(chats: list[Conversation], questions: list[Conversation]) -> None:
-    for talk in chats + questions:
-        assert decode(encode_record(talk), limits=Limits(), received_at=NOW) == talk
+    for conversation in chats + questions:
+        assert decode(encode_record(conversation), limits=Limits(), received_at=NOW) == conversation
 
 
 def test_packages_that_are_not_installed_are_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,11 +5,11 @@ import pytest
 from daemon.demo.questions import choose_questions
 from daemon.domain.conversation import Conversation, Message, Role
 from daemon.domain.holdout import Holdout
-from tests.factories.demo import NOON, a_talk
+from tests.factories.demo import NOON, a_conversation
 
 pytestmark = pytest.mark.unit
 HOLDOUT = Holdout(b"a key of sixteen bytes", share=0.2)
-TALKS = [a_talk(f"c{number}") for number in range(200)]
+TALKS = [a_conversation(f"c{number}") for number in range(200)]
 
 
 def test_only_held_out_conversations_are_asked() -> None:
@@ -34,9 +34,11 @@ def test_a_question_is_a_conversation_up_to_its_last_answer() -> None:
         ("user", "Bye"),
     ]
     messages = tuple(Message(role=role, content=text) for role, text in turns)
-    talks = [Conversation(conversation_id=f"c{number}", at=NOON, messages=messages) for number in range(50)]
+    conversations = [
+        Conversation(conversation_id=f"c{number}", at=NOON, messages=messages) for number in range(50)
+    ]
 
-    question = choose_questions(talks, HOLDOUT, seed=0, count=1)[0]
+    question = choose_questions(conversations, HOLDOUT, seed=0, count=1)[0]
 
     assert (question.text, question.reference) == ("你好吗？", "很好")
     assert question.prompt == messages[:3]
@@ -44,6 +46,8 @@ def test_a_question_is_a_conversation_up_to_its_last_answer() -> None:
 
 def test_what_nobody_answered_is_no_question() -> None:
     messages = (Message(role="assistant", content="Hello"), Message(role="user", content="Hi"))
-    talks = [Conversation(conversation_id=f"c{number}", at=NOON, messages=messages) for number in range(50)]
+    conversations = [
+        Conversation(conversation_id=f"c{number}", at=NOON, messages=messages) for number in range(50)
+    ]
 
-    assert choose_questions(talks, HOLDOUT, seed=0, count=3) == ()
+    assert choose_questions(conversations, HOLDOUT, seed=0, count=3) == ()

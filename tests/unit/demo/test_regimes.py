@@ -11,7 +11,7 @@ from daemon.demo.errors import BadOptions, NotEnoughConversations
 from daemon.demo.options import DemoOptions
 from daemon.demo.regimes import Regime, choose, cut
 from daemon.demo.sizes import HOLDOUT_SHARE, fit
-from tests.factories.demo import a_talk
+from tests.factories.demo import a_conversation
 
 pytestmark = pytest.mark.unit
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -63,14 +63,14 @@ def test_too_few_conversations_are_refused_with_how_many_are_needed(first: int, 
 
 
 def test_long_and_unanswered_conversations_are_left_out() -> None:
-    long, short = a_talk("long", "x" * 500), a_talk("short")
+    long, short = a_conversation("long", "x" * 500), a_conversation("short")
     regime = Regime(
-        name="a", source="test", conversations=(long, *(a_talk(f"c{n}") for n in range(300)), short)
+        name="a", source="test", conversations=(long, *(a_conversation(f"c{n}") for n in range(300)), short)
     )
 
     change = cut(regime, regime, max_chars=100)
 
-    assert "long" not in {talk.conversation_id for talk in change.stream}
+    assert "long" not in {conversation.conversation_id for conversation in change.stream}
 
 
 def test_a_files_domains_are_the_regimes(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from daemon.demo.regimes import Change, Regime
 from daemon.demo.report import FIELDS, Outcome, machine, packages, report, write
 from daemon.demo.sizes import fit
 from daemon.demo.summary import answers, summary
-from tests.factories.demo import NOON, a_loop, a_stream, a_talk, an_answer, findings
+from tests.factories.demo import NOON, a_conversation, a_loop, a_stream, an_answer, findings
 
 pytestmark = pytest.mark.unit
 
@@ -22,7 +22,8 @@ pytestmark = pytest.mark.unit
 def an_outcome(found: Findings | None = None, problem: str | None = None) -> Outcome:
     found = found or findings()
     regimes = [
-        Regime(name=name, source="test", conversations=(a_talk(name),)) for name in ("闲聊", "questions")
+        Regime(name=name, source="test", conversations=(a_conversation(name),))
+        for name in ("闲聊", "questions")
     ]
     return Outcome(
         started_at=NOON,

@@ -13,13 +13,13 @@ from daemon.views.status import Overview
 from registry.types import GateVerdict, PromotionKind
 from tests.factories.demo import (
     a_candidate,
+    a_conversation,
     a_decision,
     a_gate_report,
     a_judged_window,
     a_promotion,
     a_reference,
     a_run_summary,
-    a_talk,
     a_triage,
     an_overview,
 )
@@ -38,8 +38,10 @@ EXPLANATION: dict[str, object] = {
 }
 
 
-def told(seen: Seen, now: Overview, talks: Sequence[Conversation] = ()) -> tuple[Seen, tuple[Event, ...]]:
-    return observe(seen, now, {talk.conversation_id: talk for talk in talks})
+def told(
+    seen: Seen, now: Overview, conversations: Sequence[Conversation] = ()
+) -> tuple[Seen, tuple[Event, ...]]:
+    return observe(seen, now, {conversation.conversation_id: conversation for conversation in conversations})
 
 
 def texts(events: tuple[Event, ...]) -> str:
@@ -81,7 +83,9 @@ def test_windows_are_told_oldest_first_and_kept_for_the_sparkline() -> None:
 def test_the_alarm_says_what_changed_with_words_and_examples() -> None:
     window = a_judged_window(2, "drift", score=3.0, explanation=EXPLANATION)
 
-    _, (alarm,) = told(Seen(), an_overview(judged=[window]), [a_talk("c1", "What is the\ncapital of Peru?")])
+    _, (alarm,) = told(
+        Seen(), an_overview(judged=[window]), [a_conversation("c1", "What is the\ncapital of Peru?")]
+    )
 
     assert alarm.kind is Kind.ALARM
     assert alarm.text == "ALARM in window 2 (conversations 501 to 600): e_detector says drift"
@@ -97,7 +101,9 @@ def test_the_alarm_says_what_changed_with_words_and_examples() -> None:
 def test_chinese_examples_are_told_as_they_are() -> None:
     window = a_judged_window(1, "drift", explanation={"changes": [], "examples": ["c1"]})
 
-    _, (alarm,) = told(Seen(), an_overview(judged=[window]), [a_talk("c1", "你好，请问附近有酒店吗？")])
+    _, (alarm,) = told(
+        Seen(), an_overview(judged=[window]), [a_conversation("c1", "你好，请问附近有酒店吗？")]
+    )
 
     assert alarm.details == ("for example: “你好，请问附近有酒店吗？”",)
 

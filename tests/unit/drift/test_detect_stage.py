@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from daemon.domain.records import NewConversation
-from daemon.drift.detect_stage import WatchingStage
+from daemon.drift.detect_stage import DetectStage
 from daemon.drift.detector_verdicts import state_of
-from daemon.drift.late_signals import Hearing
+from daemon.drift.late_signals import LateSignalFeed
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger
 from daemon.ledger.erasures import ErasureLedger, Subject
@@ -19,12 +19,12 @@ from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.signals import SignalLedger
 from daemon.ledger.windows import WindowLedger
 from daemon.telemetry.metrics import Metrics
-from monitors.sequential.conformal_bets import LATE, Heard
+from monitors.sequential.conformal_bets import LATE, LateState
 from monitors.sequential.edetector import DetectorState, EDetector
 from monitors.types import Aspect, Sample
-from tests.factories.ledger import NOW, a_batch, a_feedback, a_ledger, a_talk
+from tests.factories.ledger import NOW, a_batch, a_conversation, a_feedback, a_ledger
 from tests.unit.monitors.sequential.test_edetector import SHOP, SPORT
-from tests.unit.monitors.sequential.test_edetector import a_talk as a_sample
+from tests.unit.monitors.sequential.test_edetector import a_conversation as a_sample
 
 DAY = timedelta(days=1)
 
@@ -43,7 +43,7 @@ class World:
         self.stage = self.start()
         self.read = 0
 
-    def start(self) -> WatchingStage:
+    def start(self) -> DetectStage:
         """A new process on the same ledger."""
 
         def new(
@@ -51,15 +51,15 @@ class World:
         ) -> EDetector:
             return EDetector(reference, listens=LATE, state=state, recent=recent, block=block)
 
-        return WatchingStage(
+        return DetectStage(
             self.windows, ConversationLedger(self.engine), self.detectors, self.hearing(), new_detector=new,
             metrics=self.metrics, clock=lambda: NOW,
         )  # fmt: skip
 
-    def hearing(self) -> Hearing:
+    def hearing(self) -> LateSignalFeed:
         """Users have a day to say what they think."""
         signals, talks = SignalLedger(self.engine), ConversationLedger(self.engine)
-        return Hearing(signals, talks, wait=DAY, clock=lambda: self.now)
+        return LateSignalFeed(signals, talks, wait=DAY, clock=lambda: self.now)
 
     def talk(self, count: int, topic: list[str]) -> None:
         new = [said(n, topic, at=self.now) for n in range(self.read, self.read + count)]
@@ -73,7 +73,7 @@ class World:
 
 
 def said(number: int, topic: list[str], *, at: datetime = NOW) -> NewConversation:
-    return a_talk(number, user=f"u{number}", text=a_sample(number, topic).turns[0].content, at=at)
+    return a_conversation(number, user=f"u{number}", text=a_sample(number, topic).turns[0].content, at=at)
 
 
 @pytest.fixture
@@ -265,7 +265,7 @@ def test_opinions_on_another_versions_answers_are_not_counted(world: World) -> N
     assert state.heard[Aspect.QUALITY].until == 200
 
 
-def heard_of_the_rate(world: World, reference: int = 1) -> Heard:
+def heard_of_the_rate(world: World, reference: int = 1) -> LateState:
     stored = world.detectors.stored(reference)
     assert stored is not None
     return state_of(stored.state).heard[Aspect.FEEDBACK_RATE]
@@ -277,7 +277,7 @@ def test_nobody_is_silent_before_he_had_the_time_to_speak(world: World) -> None:
     world.now += timedelta(hours=1)
     world.talk(20, SHOP)
     step(world, 3)
-    assert heard_of_the_rate(world) == Heard()
+    assert heard_of_the_rate(world) == LateState()
 
     world.now += timedelta(hours=23)
     world.talk(1, SHOP)
@@ -447,7 +447,7 @@ def embedded(world: World) -> FakeVectors:
         return EDetector(reference, aspects=[Aspect.EMBEDDING], state=state, recent=recent, block=block)
 
     vectors = FakeVectors()
-    world.stage = WatchingStage(
+    world.stage = DetectStage(
         world.windows, ConversationLedger(world.engine), world.detectors, world.hearing(), new_detector=new,
         metrics=world.metrics, clock=lambda: NOW, vectors=vectors,
     )  # fmt: skip

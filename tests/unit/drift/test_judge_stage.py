@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from daemon.drift.detector_verdicts import state_json
-from daemon.drift.judge_stage import JudgingStage
+from daemon.drift.judge_stage import JudgeStage
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
 from daemon.ledger.erasures import ErasureLedger, Subject
@@ -17,7 +17,7 @@ from monitors.judge_process import JudgeDied
 from monitors.sequential.edetector import DetectorState
 from monitors.suite import Judgement, MonitorSettings
 from monitors.types import Explanation, Finding, Reference, Verdict, Window
-from tests.factories.ledger import NOW, a_batch, a_ledger, talks
+from tests.factories.ledger import NOW, a_batch, a_ledger, some_conversations
 
 
 class FakeJudge:
@@ -86,9 +86,9 @@ class World:
         self.reports = ReportLedger(self.engine)
         self.stage = self.start(self.judge)
 
-    def start(self, judge: FakeJudge) -> JudgingStage:
+    def start(self, judge: FakeJudge) -> JudgeStage:
         """A new process on the same ledger."""
-        return JudgingStage(
+        return JudgeStage(
             self.windows, ConversationLedger(self.engine), self.detectors, self.references, judge, learned_until=lambda: 0,
             model_line="chat", settings=MonitorSettings(), max_age_s=60, min_size=10, metrics=self.metrics,
             clock=lambda: NOW,
@@ -96,7 +96,7 @@ class World:
 
     def read(self, first: int, count: int, *, alarm_at: int | None = None) -> None:
         """Conversations come, and the sequential detector sees them."""
-        IntakeLedger(self.engine, window_size=20).record(a_batch(talks(first, count)))
+        IntakeLedger(self.engine, window_size=20).record(a_batch(some_conversations(first, count)))
         seen = StoredDetector(reference_id=1, seq=first + count, state=state_json(DetectorState()), at=NOW)
         if alarm_at is None:
             self.detectors.keep(seen)
@@ -130,7 +130,7 @@ def test_a_window_is_judged_against_the_reference_without_waiting_for_it(world: 
 
 def test_a_window_waits_until_the_detector_has_seen_it(world: World) -> None:
     world.read(0, 10)
-    IntakeLedger(world.engine, window_size=20).record(a_batch(talks(10, 20)))
+    IntakeLedger(world.engine, window_size=20).record(a_batch(some_conversations(10, 20)))
 
     assert world.turn(3) == []
     assert world.judge.asked == []
@@ -340,7 +340,7 @@ def test_where_a_change_is_to_be_explained_earlier_references_are_compared_with(
     world.read(0, 30)
     world.references.start("chat-v1", size=10, after_seq=10, now=NOW)
     world.turn(3)
-    IntakeLedger(world.engine, window_size=20).record(a_batch(talks(30, 20)))
+    IntakeLedger(world.engine, window_size=20).record(a_batch(some_conversations(30, 20)))
     seen = StoredDetector(reference_id=2, seq=50, state=state_json(DetectorState()), at=NOW)
     world.detectors.raise_alarm(seen, RaisedAlarm(seq=45, since_seq=40, evidence={"input": 3e5}, at=NOW))
 

@@ -20,7 +20,7 @@ from learners.errors import ChildDied
 from learners.types import Score
 from monitors.sequential.edetector import DetectorState
 from registry.types import Version
-from tests.factories.ledger import NOW, a_batch, a_ledger, a_talk
+from tests.factories.ledger import NOW, a_batch, a_conversation, a_ledger
 from tests.factories.registry import a_version
 
 
@@ -111,7 +111,7 @@ class World:
 
 
 def a_hashed_talk(number: int) -> NewConversation:
-    return replace(a_talk(number), conversation_hash=sha256(b"%d" % number).hexdigest())
+    return replace(a_conversation(number), conversation_hash=sha256(b"%d" % number).hexdigest())
 
 
 @pytest.fixture

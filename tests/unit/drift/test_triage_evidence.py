@@ -4,14 +4,14 @@ from datetime import timedelta
 
 from daemon.domain.conversation import Message
 from daemon.domain.records import Coordinates, StoredConversation
-from daemon.drift.triage_evidence import Examination, Sides
+from daemon.drift.triage_evidence import TriageEvidenceBuilder, TriageSamples
 from daemon.ledger.signals import LateSignal
 from learners.types import Surprisals
 from monitors.triage.triage import Evidence
 from tests.factories.ledger import NOW
 
 
-def a_talk(seq: int, question: str, *, version: str | None = None) -> StoredConversation:
+def a_conversation(seq: int, question: str, *, version: str | None = None) -> StoredConversation:
     return StoredConversation(
         seq=seq,
         conversation_id=f"c{seq}",
@@ -34,23 +34,29 @@ def about(number: int) -> str:
     return " ".join(letters[number % 26] * length + letters[number // 26] for length in (2, 3, 4))
 
 
-REFERENCE = [a_talk(1 + n, about(n)) for n in range(60)]
-KNOWN = [a_talk(101 + n, about(n)) for n in range(20)]  # asked before
-NEW = [a_talk(201 + n, about(n)) for n in range(100, 200)]
-SIDES = Sides(new=[*KNOWN, *NEW], reference=REFERENCE, version="chat-v0", learned_until=0)
+REFERENCE = [a_conversation(1 + n, about(n)) for n in range(60)]
+KNOWN = [a_conversation(101 + n, about(n)) for n in range(20)]  # asked before
+NEW = [a_conversation(201 + n, about(n)) for n in range(100, 200)]
+SIDES = TriageSamples(new=[*KNOWN, *NEW], reference=REFERENCE, version="chat-v0", learned_until=0)
 
 
-def examined(sides: Sides, *, worse: float, batches: int = 999) -> Evidence:
+def examined(sides: TriageSamples, *, worse: float, batches: int = 999) -> Evidence:
     """What is found where the known questions' answers are so many nats a token worse than all others'."""
-    examination = Examination(sides, leading=None, seed=1)
-    while (talks := examination.next(7)) and batches:
+    evidence_builder = TriageEvidenceBuilder(sides, leading=None, seed=1)
+    while (conversations := evidence_builder.next(7)) and batches:
         batches -= 1
-        nats = [1.0 + 0.1 * (talk.seq % 3) + worse * (101 <= talk.seq <= 120) for talk in talks]
-        found = zip(talks, nats, strict=True)
-        examination.take(
-            [Surprisals(id=str(talk.seq), tokens=(1, 2), nats=(loss, loss)) for talk, loss in found]
+        nats = [
+            1.0 + 0.1 * (conversation.seq % 3) + worse * (101 <= conversation.seq <= 120)
+            for conversation in conversations
+        ]
+        found = zip(conversations, nats, strict=True)
+        evidence_builder.take(
+            [
+                Surprisals(id=str(conversation.seq), tokens=(1, 2), nats=(loss, loss))
+                for conversation, loss in found
+            ]
         )
-    return examination.evidence(examination.answers())
+    return evidence_builder.evidence(evidence_builder.answers())
 
 
 def test_questions_that_the_reference_knows_are_compared_in_pairs() -> None:
@@ -75,11 +81,11 @@ def test_a_part_of_the_sample_has_its_share_of_both_sides() -> None:
 
 
 def test_what_the_live_version_said_or_may_have_learned_is_not_scored() -> None:
-    own = [replace(talk, version="chat-v0") for talk in SIDES.new]
+    own = [replace(conversation, version="chat-v0") for conversation in SIDES.new]
 
     assert examined(replace(SIDES, new=own), worse=0.0).loss is None
     assert examined(replace(SIDES, learned_until=60), worse=0.0).loss is None
-    held_out = [replace(talk, held_out=True) for talk in REFERENCE]
+    held_out = [replace(conversation, held_out=True) for conversation in REFERENCE]
     assert examined(replace(SIDES, learned_until=60, reference=held_out), worse=0.0).loss is not None
 
 
@@ -87,18 +93,21 @@ def test_of_opinions_those_are_compared_that_were_given_as_soon() -> None:
     """Most users are discontent and say so at once; the content ones do hours later, after the triage."""
     chance = random.Random(3)
 
-    def opinion(talk: StoredConversation) -> LateSignal:
+    def opinion(conversation: StoredConversation) -> LateSignal:
         down = chance.random() < 0.7
         delay = timedelta(minutes=1) if down else timedelta(hours=chance.uniform(3, 9))
-        return LateSignal(number=talk.seq, seq=talk.seq, value=-1.0 if down else 1.0, delay=delay)
+        return LateSignal(
+            number=conversation.seq, seq=conversation.seq, value=-1.0 if down else 1.0, delay=delay
+        )
 
-    new = [replace(talk, at=NOW + timedelta(minutes=n)) for n, talk in enumerate(NEW)]
+    new = [replace(conversation, at=NOW + timedelta(minutes=n)) for n, conversation in enumerate(NEW)]
     latest = new[-1].at
-    given = {talk.seq: opinion(talk) for talk in (*new, *REFERENCE)}
+    given = {conversation.seq: opinion(conversation) for conversation in (*new, *REFERENCE)}
     known = {
-        talk.seq: given[talk.seq]
-        for talk in (*new, *REFERENCE)
-        if talk.seq <= 60 or talk.at + (given[talk.seq].delay or timedelta()) <= latest
+        conversation.seq: given[conversation.seq]
+        for conversation in (*new, *REFERENCE)
+        if conversation.seq <= 60
+        or conversation.at + (given[conversation.seq].delay or timedelta()) <= latest
     }
 
     found = examined(replace(SIDES, new=new, opinions=known), worse=0.0).feedback

@@ -12,7 +12,7 @@ from daemon.domain.conversation import Conversation, Feedback, Message
 from daemon.domain.decisions import Action, Decision, Trigger
 from daemon.domain.records import NewConversation, StoredConversation
 from daemon.domain.windows import SeqRange
-from daemon.drift.triage_stage import TriagingStage
+from daemon.drift.triage_stage import TriageStage
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
 from daemon.ledger.intake import IntakeLedger
@@ -26,7 +26,7 @@ from learners.errors import BadAdapter, ChildDied
 from learners.types import Surprisals
 from monitors.types import Outcome
 from registry.types import Version
-from tests.factories.ledger import NOW, a_batch, a_feedback, a_ledger, a_talk
+from tests.factories.ledger import NOW, a_batch, a_conversation, a_feedback, a_ledger
 from tests.factories.registry import a_version
 
 LIVE = a_version(0, line="chat")
@@ -45,13 +45,15 @@ class FakeScorer:
         self.asked: list[int] = []
         self.replaced = 0
 
-    def surprisals(self, version: Version, talks: Sequence[StoredConversation]) -> Future[list[Surprisals]]:
+    def surprisals(
+        self, version: Version, conversations: Sequence[StoredConversation]
+    ) -> Future[list[Surprisals]]:
         future: Future[list[Surprisals]] = Future()
-        self.asked.append(len(talks))
+        self.asked.append(len(conversations))
         if self.errors:
             future.set_exception(self.errors.pop(0))
         elif not self.silent:
-            future.set_result([self._one(talk) for talk in talks])
+            future.set_result([self._one(talk) for talk in conversations])
         return future
 
     def failed(self, error: Exception) -> None:
@@ -82,22 +84,24 @@ class World:
         self.learned_until = 0
         self.stage = self.start()
         self.references.start("chat-v0", size=60, after_seq=0, now=NOW)
-        self.read([a_talk(n) for n in range(60)])
+        self.read([a_conversation(n) for n in range(60)])
 
-    def start(self) -> TriagingStage:
+    def start(self) -> TriageStage:
         """A new process on the same ledger."""
-        return TriagingStage(
+        return TriageStage(
             self.windows, ConversationLedger(self.engine), SignalLedger(self.engine), self.references,
             self.triages, self.scorer, live=lambda: self.live, learned_until=lambda: self.learned_until,
             busy=lambda: self.busy, reference_days=0, metrics=self.metrics, clock=lambda: self.now,
         )  # fmt: skip
 
-    def read(self, talks: Sequence[NewConversation]) -> None:
-        IntakeLedger(self.engine, window_size=40).record(a_batch(talks))
+    def read(self, conversations: Sequence[NewConversation]) -> None:
+        IntakeLedger(self.engine, window_size=40).record(a_batch(conversations))
 
-    def change(self, talks: Sequence[NewConversation] | None = None, *, leading: str = "input") -> None:
+    def change(
+        self, conversations: Sequence[NewConversation] | None = None, *, leading: str = "input"
+    ) -> None:
         """The stream changes, and a fresh window says so too."""
-        self.read(talks or [a_talk(n) for n in range(60, 140)])
+        self.read(conversations or [a_conversation(n) for n in range(60, 140)])
         evidence = {"reply": 2.0, leading: 9e4}
         raised = RaisedAlarm(seq=80, since_seq=61, evidence=evidence, at=NOW)
         self.detectors.raise_alarm(StoredDetector(reference_id=1, seq=80, state={}, at=NOW), raised)
@@ -138,7 +142,7 @@ def world(tmp_path: Path) -> World:
 
 def says(offset: int, question: str, answer: str, *, thumb: str | None = None) -> NewConversation:
     """A conversation with these words."""
-    talk = a_talk(offset)
+    talk = a_conversation(offset)
     messages = (Message(role="user", content=question), Message(role="assistant", content=answer))
     feedback = None if thumb is None else Feedback(thumb="up" if thumb == "up" else "down")
     conversation = Conversation(
@@ -148,7 +152,7 @@ def says(offset: int, question: str, answer: str, *, thumb: str | None = None) -
 
 
 def test_without_a_confirmed_alarm_nothing_is_scored(world: World) -> None:
-    world.read([a_talk(n) for n in range(60, 140)])
+    world.read([a_conversation(n) for n in range(60, 140)])
     world.judge("e_detector")
 
     world.turn()
@@ -258,10 +262,10 @@ def test_feedback_that_falls_is_harm_whatever_the_loss(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.read([says(n, f"question {n}", f"answer {n}", thumb="up") for n in range(60, 100)])
     world.references.start("chat-v0", size=40, after_seq=60, now=NOW)
-    talks = [
+    conversations = [
         says(n, f"question {n}", f"answer {n}", thumb="down" if n % 2 else "up") for n in range(100, 180)
     ]
-    world.read(talks)
+    world.read(conversations)
     world.judge("e_detector")
     world.judge("mmd")
 
@@ -274,7 +278,7 @@ def test_feedback_that_falls_is_harm_whatever_the_loss(tmp_path: Path) -> None:
 def test_where_users_only_fall_silent_how_they_give_feedback_is_to_be_looked_at(world: World) -> None:
     spoken = [a_feedback(60 + n, f"c{n}") for n in range(40)]
     IntakeLedger(world.engine, window_size=40).record(a_batch(feedback=spoken))
-    world.change([a_talk(n) for n in range(100, 180)], leading="feedback_rate")
+    world.change([a_conversation(n) for n in range(100, 180)], leading="feedback_rate")
 
     world.turn()
 
@@ -287,7 +291,7 @@ def test_an_alarm_that_stands_by_itself_is_looked_into_once_there_is_something_t
     world: World,
 ) -> None:
     """Replies change within twenty conversations, and twenty tell nothing about harm."""
-    world.read([a_talk(n) for n in range(60, 100)])
+    world.read([a_conversation(n) for n in range(60, 100)])
     numbers = {"evidence_reply": 9e4, "evidence_input": 1.0}
     world.judge("e_detector", numbers)
     alarm = world.windows.alarm(after_seq=0)
@@ -297,7 +301,7 @@ def test_an_alarm_that_stands_by_itself_is_looked_into_once_there_is_something_t
     world.turn()
     assert world.triages.newest(9) == []
 
-    world.read([a_talk(n) for n in range(100, 140)])
+    world.read([a_conversation(n) for n in range(100, 140)])
     world.judge("mmd")
     world.turn()
     assert len(world.triages.newest(9)) == 1

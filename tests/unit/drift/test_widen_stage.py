@@ -11,29 +11,29 @@ from daemon.domain.decisions import Action, Decision, Trigger
 from daemon.domain.records import NewConversation
 from daemon.domain.reference_span import span_words
 from daemon.domain.windows import ReferenceCause, SeqRange, StoredReference
-from daemon.drift.detect_stage import WatchingStage
+from daemon.drift.detect_stage import DetectStage
 from daemon.drift.detector_verdicts import alarm_verdict, state_json
-from daemon.drift.judge_stage import JudgingStage
-from daemon.drift.late_signals import Hearing
-from daemon.drift.widen_stage import WideningStage
+from daemon.drift.judge_stage import JudgeStage
+from daemon.drift.late_signals import LateSignalFeed
+from daemon.drift.widen_stage import WidenStage
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm
 from daemon.ledger.freezes import FreezeLedger
 from daemon.ledger.intake import IntakeLedger
-from daemon.ledger.references import ReferenceLedger, Stays
+from daemon.ledger.references import ReferenceLedger, WidenBlocker
 from daemon.ledger.signals import SignalLedger
 from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
 from daemon.telemetry.metrics import Metrics
 from monitors.sequential.edetector import DetectorState, EDetector
-from monitors.sequential.wealth import Stake
+from monitors.sequential.wealth import AspectWealth
 from monitors.suite import MonitorSettings
 from monitors.types import Aspect, Outcome, Sample
-from tests.factories.ledger import NOW, a_batch, a_ledger, a_talk, spread
+from tests.factories.ledger import NOW, a_batch, a_conversation, a_ledger, spread
 from tests.unit.drift.test_judge_stage import FakeJudge
 from tests.unit.monitors.sequential.test_edetector import SHOP
-from tests.unit.monitors.sequential.test_edetector import a_talk as a_sample
+from tests.unit.monitors.sequential.test_edetector import a_conversation as a_sample
 
 
 class World:
@@ -53,17 +53,17 @@ class World:
             return EDetector(reference, cycle_days=7, state=state, recent=recent, block=block)
 
         talks = ConversationLedger(self.engine)
-        hearing = Hearing(SignalLedger(self.engine), talks, wait=timedelta(days=1), clock=lambda: NOW)
+        hearing = LateSignalFeed(SignalLedger(self.engine), talks, wait=timedelta(days=1), clock=lambda: NOW)
         self.stages = (
-            WatchingStage(
+            DetectStage(
                 self.windows, talks, self.detectors, hearing, new_detector=new, metrics=self.metrics, clock=lambda: NOW
             ),
-            JudgingStage(
+            JudgeStage(
                 self.windows, talks, self.detectors, self.references, self.judge, learned_until=lambda: 0,
                 model_line="chat", settings=MonitorSettings(cycle_days=7), max_age_s=60, min_size=10,
                 metrics=self.metrics, clock=lambda: NOW,
             ),
-            WideningStage(self.references, self.windows, days=7, clock=lambda: NOW),
+            WidenStage(self.references, self.windows, days=7, clock=lambda: NOW),
         )  # fmt: skip
 
     def talk(self, count: int) -> None:
@@ -78,7 +78,9 @@ class World:
     @staticmethod
     def _said(number: int) -> NewConversation:
         text = a_sample(number, SHOP).turns[0].content
-        return spread(a_talk(number, user=f"u{number}", text=text, at=NOW + number * timedelta(minutes=15)))
+        return spread(
+            a_conversation(number, user=f"u{number}", text=text, at=NOW + number * timedelta(minutes=15))
+        )
 
     @property
     def newest(self) -> StoredReference:
@@ -138,7 +140,7 @@ def test_while_an_alarm_stands_and_once_it_is_confirmed_nothing_is_taken_in(
 ) -> None:
     world.talk(45)
     IntakeLedger(world.engine, window_size=20).record(
-        a_batch([spread(a_talk(n, at=NOW + n * timedelta(hours=1))) for n in range(45, 85)])
+        a_batch([spread(a_conversation(n, at=NOW + n * timedelta(hours=1))) for n in range(45, 85)])
     )
     world.alarm(confirmed=confirmed)
 
@@ -153,10 +155,12 @@ def test_while_there_is_evidence_for_a_change_nothing_is_taken_in(world: World) 
     seen = world.detectors.stored(1)
     assert seen is not None
     doubtful = state_json(
-        DetectorState(stakes={Aspect.INPUT: Stake(wealth=900.0), Aspect.REPLY: Stake()}, begins=45)
+        DetectorState(
+            stakes={Aspect.INPUT: AspectWealth(wealth=900.0), Aspect.REPLY: AspectWealth()}, begins=45
+        )
     )
     IntakeLedger(world.engine, window_size=20).record(
-        a_batch([spread(a_talk(n, at=NOW + n * timedelta(hours=1))) for n in range(45, 85)])
+        a_batch([spread(a_conversation(n, at=NOW + n * timedelta(hours=1))) for n in range(45, 85)])
     )
     world.detectors.keep(replace(seen, state=doubtful))
     while (window := world.windows.next_to_judge()) is not None:
@@ -177,7 +181,7 @@ def test_while_there_is_evidence_for_a_change_nothing_is_taken_in(world: World) 
 def test_what_training_can_t_help_is_never_taken_in_though_its_alarm_is_answered(world: World) -> None:
     world.talk(45)
     IntakeLedger(world.engine, window_size=20).record(
-        a_batch([spread(a_talk(n, at=NOW + n * timedelta(hours=1))) for n in range(45, 85)])
+        a_batch([spread(a_conversation(n, at=NOW + n * timedelta(hours=1))) for n in range(45, 85)])
     )
     world.alarm(confirmed=True)
     found = Triage(
@@ -193,7 +197,7 @@ def test_what_training_can_t_help_is_never_taken_in_though_its_alarm_is_answered
 
     assert world.newest.id == 1
     assert TriageLedger(world.engine).answered(1) == 1
-    assert world.references.stays() is Stays.NOT_HELPED
+    assert world.references.stays() is WidenBlocker.NOT_HELPED
 
 
 def test_what_it_does_not_know_yet_is_said(world: World) -> None:

@@ -13,7 +13,7 @@ from daemon.domain.streams import RawRecord
 from daemon.domain.windows import SeqRange
 from daemon.erasure.forget import TrainingFiles
 from daemon.intake.decoding import Limits
-from daemon.intake.router import Sorter
+from daemon.intake.router import Router
 from daemon.ledger.database import write
 from daemon.ledger.erasures import Subject
 from daemon.ledger.tables import conversations, erasures
@@ -37,7 +37,7 @@ class Feed:
     def __init__(self, line: Line) -> None:
         self._line = line
         self._offset = line.stores.intake.next_offsets()["conversations", 0]
-        self._sorter = Sorter(
+        self._router = Router(
             model_line=LINE, holdout=line.stores.holdout, limits=Limits(), metrics=Metrics()
         )
 
@@ -55,7 +55,7 @@ class Feed:
                 )
             )
             self._offset += 1
-        return self._line.stores.intake.record(self._sorter.sort(records, utc_now()))
+        return self._line.stores.intake.record(self._router.sort(records, utc_now()))
 
 
 def a_record(name: str, user: str | None, text: str = "hello", **more: object) -> bytes:
@@ -194,7 +194,7 @@ def test_a_forgotten_conversation_is_no_example_of_a_change_any_more(line: Line)
 
 
 def test_an_example_that_was_forgotten_while_it_was_judged_is_not_written(line: Line) -> None:
-    line.talks(60)
+    line.add_conversations(60)
     line.judge("stable")
     subject = Subject(kind="conversation", id="c71", hash="hash of c71")
     line.stores.erasures.erase(subject, by="ada", why="asked", now=line.clock())

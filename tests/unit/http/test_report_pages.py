@@ -11,7 +11,7 @@ import pytest
 
 from daemon.domain.errors import LedgerError
 from daemon.http.health import Health
-from daemon.http.pages import Answered, Asked
+from daemon.http.pages import PageRequest, PageResponse
 from daemon.http.report_pages import Access, ReportPages
 from daemon.http.server import HttpServer
 from daemon.ledger.intake import IntakeLedger
@@ -19,10 +19,10 @@ from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.reports import NewReport, ReportEntry, ReportLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
 from daemon.telemetry.metrics import Metrics
-from tests.factories.ledger import NOW, a_batch, a_ledger, talks
+from tests.factories.ledger import NOW, a_batch, a_ledger, some_conversations
 
 PAGE = "<!DOCTYPE html><p>退款</p>"
-LOCAL = Asked(path="/reports", peer="127.0.0.1", host="localhost:9464")
+LOCAL = PageRequest(path="/reports", peer="127.0.0.1", host="localhost:9464")
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def reports(tmp_path: Path) -> ReportLedger:
     engine = a_ledger(tmp_path)
     windows = WindowLedger(engine)
     ReferenceLedger(engine).start("chat-v0", size=10, after_seq=0, now=NOW)
-    IntakeLedger(engine, window_size=20).record(a_batch(talks(0, 30)))
+    IntakeLedger(engine, window_size=20).record(a_batch(some_conversations(0, 30)))
     window = windows.next_to_judge()
     assert window is not None
     packed = NewReport(html=gzip.compress(PAGE.encode()), conversations=30)
@@ -44,7 +44,7 @@ def reports(tmp_path: Path) -> ReportLedger:
     return ReportLedger(engine)
 
 
-def ask(reports: ReportLedger, asked: Asked, access: Access = "local") -> Answered:
+def ask(reports: ReportLedger, asked: PageRequest, access: Access = "local") -> PageResponse:
     return ReportPages(reports, access=access)(asked)
 
 
@@ -122,7 +122,7 @@ def test_this_machine_may_read(reports: ReportLedger, peer: str, host: str) -> N
     ],
 )
 @pytest.mark.parametrize("path", ["/reports", "/reports/1"])
-def test_others_are_refused_with_the_remedy(reports: ReportLedger, asked: Asked, path: str) -> None:
+def test_others_are_refused_with_the_remedy(reports: ReportLedger, asked: PageRequest, path: str) -> None:
     answered = ask(reports, replace(asked, path=path))
 
     assert answered.status is HTTPStatus.FORBIDDEN
@@ -131,7 +131,7 @@ def test_others_are_refused_with_the_remedy(reports: ReportLedger, asked: Asked,
 
 
 def test_whoever_reaches_the_port_may_read_where_the_settings_say_so(reports: ReportLedger) -> None:
-    far = Asked(path="/reports/1", peer="10.0.0.7", host="retuned:9464", proxied=True)
+    far = PageRequest(path="/reports/1", peer="10.0.0.7", host="retuned:9464", proxied=True)
 
     assert ask(reports, far, "all").status is HTTPStatus.OK
 

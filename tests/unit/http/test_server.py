@@ -10,7 +10,7 @@ import pytest
 
 from daemon.http import server as http_server
 from daemon.http.health import Component, Health
-from daemon.http.pages import Answered, Asked
+from daemon.http.pages import PageRequest, PageResponse
 from daemon.http.server import CannotListen, HttpServer
 from daemon.telemetry.metrics import Metrics
 from tests.support.helpers import eventually
@@ -125,10 +125,10 @@ def test_nothing_of_the_request_is_repeated(server: HttpServer, raw: bytes) -> N
     assert b"secret-word" not in answer
 
 
-def told(asked: Asked) -> Answered:
+def told(asked: PageRequest) -> PageResponse:
     """Answers with what it was asked."""
     body = f"{asked.path} {asked.peer} {asked.proxied} {asked.host.partition(':')[0]}".encode()
-    return Answered(status=HTTPStatus.OK, content_type="text/plain", body=body, headers={"X-Mine": "yes"})
+    return PageResponse(status=HTTPStatus.OK, content_type="text/plain", body=body, headers={"X-Mine": "yes"})
 
 
 @pytest.mark.parametrize("path", ["/reports", "/reports/", "/reports/7", "/reports/7/8"])

@@ -14,7 +14,7 @@ CLEANER = Cleaner(
 )
 
 
-def a_talk(*contents: str, name: str = "c1", **more: object) -> Conversation:
+def a_conversation(*contents: str, name: str = "c1", **more: object) -> Conversation:
     messages = tuple(
         Message(role="assistant" if place % 2 else "user", content=content)
         for place, content in enumerate(contents or ("hello", "hi"))
@@ -23,34 +23,34 @@ def a_talk(*contents: str, name: str = "c1", **more: object) -> Conversation:
 
 
 def test_a_clean_conversation_is_passed_on_as_it_is() -> None:
-    talk = a_talk()
+    conversation = a_conversation()
 
-    assert CLEANER.clean(talk, Counter()) is talk
+    assert CLEANER.clean(conversation, Counter()) is conversation
 
 
 def test_every_text_of_a_conversation_is_redacted_and_counted() -> None:
     found: Counter[PersonalData] = Counter()
-    talk = a_talk(
+    conversation = a_conversation(
         "mail a@b.de", "to b@c.de?", feedback=Feedback(correction="no, c@d.de"), metadata={"from": "d@e.de"}
     )
 
-    clean = CLEANER.clean(talk, found)
+    clean = CLEANER.clean(conversation, found)
 
     assert "@" not in repr(clean)
     assert found == {PersonalData.EMAIL: 4}
 
 
 def test_an_id_with_personal_data_gets_a_pseudonym_in_feedback_too() -> None:
-    talk = CLEANER.clean(a_talk(name="a@b.de"), Counter())
+    conversation = CLEANER.clean(a_conversation(name="a@b.de"), Counter())
     opinion = FeedbackRecord(conversation_id="a@b.de", at=NOW, feedback=Feedback(thumb="up"))
 
-    assert talk.conversation_id == CLEANER.clean(opinion, Counter()).conversation_id == "hash of 6"
+    assert conversation.conversation_id == CLEANER.clean(opinion, Counter()).conversation_id == "hash of 6"
 
 
 def test_a_number_split_over_turns_is_nobodys_number() -> None:
-    talk = a_talk("1381234", "5678")
+    conversation = a_conversation("1381234", "5678")
 
-    assert CLEANER.clean(talk, Counter()) == talk
+    assert CLEANER.clean(conversation, Counter()) == conversation
 
 
 def test_metadata_keep_no_users_id() -> None:
@@ -59,7 +59,7 @@ def test_metadata_keep_no_users_id() -> None:
         "n": 4, "users_online": 3, "safety_identifier": "u-9", "deep": [{"by": "u-4"}],
     }  # fmt: skip
 
-    clean = CLEANER.clean(a_talk(user_id="u-4", metadata=metadata), Counter())
+    clean = CLEANER.clean(a_conversation(user_id="u-4", metadata=metadata), Counter())
 
     assert isinstance(clean, Conversation)
     assert clean.metadata == {
@@ -80,15 +80,15 @@ TENANTS = Admission(tenants={"acme"}, consent_field="ok")
     ],
 )  # fmt: skip
 def test_what_is_not_known_to_be_allowed_is_not(metadata: dict[str, object]) -> None:
-    assert not TENANTS.admits(a_talk(metadata=metadata))
+    assert not TENANTS.admits(a_conversation(metadata=metadata))
 
 
 def test_a_tenant_on_the_list_that_consents_is_admitted() -> None:
-    talk = a_talk(metadata={"tenant": "acme", "ok": True})
+    conversation = a_conversation(metadata={"tenant": "acme", "ok": True})
 
-    assert TENANTS.admits(talk)
-    assert TENANTS.source(talk) == "acme"
+    assert TENANTS.admits(conversation)
+    assert TENANTS.source(conversation) == "acme"
 
 
 def test_without_conditions_everybody_is_admitted() -> None:
-    assert Admission().admits(a_talk())
+    assert Admission().admits(a_conversation())

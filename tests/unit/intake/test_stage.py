@@ -63,8 +63,8 @@ class World:
 
     def stored(self) -> list[str]:
         return [
-            talk.conversation_id
-            for talk in ConversationLedger(self.engine).between(SeqRange(first=1, last=999))
+            conversation.conversation_id
+            for conversation in ConversationLedger(self.engine).between(SeqRange(first=1, last=999))
         ]
 
 
@@ -138,9 +138,9 @@ def test_the_users_id_is_not_stored(world: World) -> None:
 
     world.turn()
 
-    [talk] = ConversationLedger(world.engine).between(SeqRange(first=1, last=1))
-    assert talk.group == Holdout(b"k" * 32, share=0.5).user_hash("ada@example.org")
-    assert talk.text_digest == text_digest(
+    [conversation] = ConversationLedger(world.engine).between(SeqRange(first=1, last=1))
+    assert conversation.group == Holdout(b"k" * 32, share=0.5).user_hash("ada@example.org")
+    assert conversation.text_digest == text_digest(
         [Message(role="user", content="你好"), Message(role="assistant", content="hello a")]
     )
 

@@ -1,9 +1,9 @@
 import pytest
 
-from daemon.ledger.dead_letter_ceiling import Ceiling, crossed
+from daemon.ledger.dead_letter_ceiling import DeadLetterCeiling, exceeded
 
 DEAD, KEPT = True, False
-CEILING = Ceiling(share=0.5, records=100, run=20)
+CEILING = DeadLetterCeiling(share=0.5, records=100, run=20)
 
 
 @pytest.mark.parametrize(
@@ -18,17 +18,17 @@ CEILING = Ceiling(share=0.5, records=100, run=20)
     ],
 )
 def test_below_the_ceiling_intake_goes_on(outcomes: list[bool]) -> None:
-    assert crossed(outcomes, CEILING) is None
+    assert exceeded(outcomes, CEILING) is None
 
 
 def test_a_run_of_dead_letters_crosses_it() -> None:
     assert (
-        crossed([DEAD] * 20 + [KEPT] * 80, CEILING)
+        exceeded([DEAD] * 20 + [KEPT] * 80, CEILING)
         == "the last 20 records in a row can't be used (ceiling: 20)"
     )
 
 
 def test_too_large_a_share_crosses_it() -> None:
-    reason = crossed([KEPT, DEAD, DEAD] * 40, CEILING)
+    reason = exceeded([KEPT, DEAD, DEAD] * 40, CEILING)
 
     assert reason == "66 of the last 100 records can't be used (ceiling: 50%)"

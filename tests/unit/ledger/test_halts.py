@@ -6,14 +6,22 @@ from sqlalchemy import Engine
 
 from daemon.domain.halts import Halt, HaltKind, OffsetChange
 from daemon.ledger.conversations import ConversationLedger
-from daemon.ledger.dead_letter_ceiling import Ceiling
+from daemon.ledger.dead_letter_ceiling import DeadLetterCeiling
 from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.halts import HaltLedger, NothingHalted
 from daemon.ledger.intake import IntakeLedger
-from tests.factories.ledger import NOW, TOPIC, a_batch, a_dead_letter, a_ledger, a_talk, talks
+from tests.factories.ledger import (
+    NOW,
+    TOPIC,
+    a_batch,
+    a_conversation,
+    a_dead_letter,
+    a_ledger,
+    some_conversations,
+)
 
 HALT = Halt(kind=HaltKind.OPERATOR, reason="the producer is broken", at=NOW)
-CEILING = Ceiling(share=0.5, records=50, run=10)
+CEILING = DeadLetterCeiling(share=0.5, records=50, run=10)
 
 
 @pytest.fixture
@@ -46,7 +54,7 @@ def test_while_intake_is_halted_no_batch_is_recorded(
 ) -> None:
     halts.halt(HALT)
 
-    assert intake.record(a_batch(talks(0, 5))).refused
+    assert intake.record(a_batch(some_conversations(0, 5))).refused
     assert intake.next_offsets() == {}
     assert ConversationLedger(engine).last_seq() == 0
 
@@ -70,7 +78,7 @@ def test_resuming_says_who_and_why(halts: HaltLedger, intake: IntakeLedger) -> N
     assert halts.current() is None
     [past] = halts.recent(10)
     assert (past.cleared_by, past.why, past.cleared_at) == ("ada", "mended", NOW)
-    assert intake.record(a_batch(talks(0, 5))).conversations == 5
+    assert intake.record(a_batch(some_conversations(0, 5))).conversations == 5
 
 
 def test_there_is_nothing_to_resume_while_intake_goes_on(halts: HaltLedger) -> None:
@@ -81,7 +89,7 @@ def test_there_is_nothing_to_resume_while_intake_goes_on(halts: HaltLedger) -> N
 
 
 def test_seeking_back_counts_nothing_twice(halts: HaltLedger, intake: IntakeLedger, engine: Engine) -> None:
-    batch = a_batch(talks(0, 5))
+    batch = a_batch(some_conversations(0, 5))
     intake.record(batch)
     halts.halt(HALT)
 
@@ -105,7 +113,7 @@ def test_a_partition_that_was_never_read_can_be_placed(halts: HaltLedger, intake
 def test_a_run_of_dead_letters_halts_intake_and_loses_none(
     intake: IntakeLedger, halts: HaltLedger, engine: Engine
 ) -> None:
-    intake.record(a_batch(talks(0, 20), dead_letters=letters(20, 9)))
+    intake.record(a_batch(some_conversations(0, 20), dead_letters=letters(20, 9)))
     assert halts.current() is None
 
     result = intake.record(a_batch(dead_letters=letters(29, 1)))
@@ -114,7 +122,7 @@ def test_a_run_of_dead_letters_halts_intake_and_loses_none(
     assert "the last 10 records in a row" in result.halt.reason
     assert "not_json (10 times, the last at conversations/0@29)" in result.halt.reason
     assert len(DeadLetterLedger(engine).unpublished(100)) == 10
-    assert intake.record(a_batch([a_talk(30)])).refused
+    assert intake.record(a_batch([a_conversation(30)])).refused
 
 
 def test_after_resuming_earlier_dead_letters_are_forgiven(intake: IntakeLedger, halts: HaltLedger) -> None:
@@ -122,6 +130,6 @@ def test_after_resuming_earlier_dead_letters_are_forgiven(intake: IntakeLedger, 
     halts.resume(by="ada", why="the producer is mended", now=NOW + timedelta(seconds=1))
 
     later = NOW + timedelta(seconds=2)
-    result = intake.record(a_batch(talks(10, 5), dead_letters=letters(15, 9), at=later))
+    result = intake.record(a_batch(some_conversations(10, 5), dead_letters=letters(15, 9), at=later))
 
     assert result.halt is None

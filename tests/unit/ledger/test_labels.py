@@ -10,7 +10,7 @@ from daemon.drift.samples import sample_of
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.labels import labels_of
-from tests.factories.ledger import a_batch, a_ledger, a_talk
+from tests.factories.ledger import a_batch, a_conversation, a_ledger
 
 
 @pytest.mark.parametrize(
@@ -43,14 +43,14 @@ def test_the_detector_is_shown_the_labels_that_the_settings_name(
     tmp_path: Path, fields: tuple[str, ...], labels: tuple[tuple[str, str], ...]
 ) -> None:
     engine = a_ledger(tmp_path)
-    talk = Conversation(
+    conversation = Conversation(
         conversation_id="c0",
         at=datetime(2026, 1, 1, tzinfo=UTC),
         messages=(Message(role="user", content="money back?"),),
         metadata={"intent": "refund", "secret": "s"},
     )
-    plain = a_talk(0)
-    IntakeLedger(engine, window_size=50).record(a_batch([replace(plain, conversation=talk)]))
+    plain = a_conversation(0)
+    IntakeLedger(engine, window_size=50).record(a_batch([replace(plain, conversation=conversation)]))
 
     [stored] = ConversationLedger(engine, label_fields=fields).between(SeqRange(first=1, last=1))
 

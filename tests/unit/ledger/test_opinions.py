@@ -14,7 +14,7 @@ from daemon.domain.windows import SeqRange
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.opinions import Opinion, OpinionLedger
-from tests.factories.ledger import NOW, a_batch, a_feedback, a_ledger, a_talk
+from tests.factories.ledger import NOW, a_batch, a_conversation, a_feedback, a_ledger
 
 HOUR = timedelta(hours=1)
 
@@ -26,7 +26,7 @@ def engine(tmp_path: Path) -> Engine:
 
 def test_feedback_hours_later_counts_for_the_version_that_was_live_then(engine: Engine) -> None:
     intake, opinions = IntakeLedger(engine, window_size=20), OpinionLedger(engine)
-    intake.record(a_batch([a_talk(0), a_talk(1)]))  # at NOW, naming no version
+    intake.record(a_batch([a_conversation(0), a_conversation(1)]))  # at NOW, naming no version
 
     intake.record(a_batch(feedback=[a_feedback(2, "c0", thumb="down", at=NOW + 9 * HOUR)]))
 
@@ -38,14 +38,14 @@ def test_feedback_before_its_conversation_waits_for_it(engine: Engine) -> None:
     intake = IntakeLedger(engine, window_size=20)
     intake.record(a_batch(feedback=[a_feedback(0, "c1")]))
 
-    intake.record(a_batch([a_talk(1)]))
+    intake.record(a_batch([a_conversation(1)]))
 
     assert OpinionLedger(engine).of("chat-v1", [(NOW, None)]) == Opinion(conversations=1, mean=1.0)
 
 
 RECORDS: list[NewConversation | NewFeedback] = [
-    a_talk(0),
-    a_talk(1),
+    a_conversation(0),
+    a_conversation(1),
     a_feedback(0, "c0", thumb="up", at=NOW + HOUR),
     a_feedback(0, "c0", thumb="down", at=NOW + 2 * HOUR),
     a_feedback(0, "c1", thumb="down", at=NOW + HOUR),
@@ -59,17 +59,17 @@ def joined(order: Sequence[NewConversation | NewFeedback]) -> dict[str, float | 
         engine = a_ledger(Path(folder))
         intake = IntakeLedger(engine, window_size=20)
         for offset, record in enumerate(order):
-            at = a_talk(offset).at
+            at = a_conversation(offset).at
             if isinstance(record, NewFeedback):
                 moved = NewFeedback(
                     conversation_id=record.conversation_id, at=at, when=record.when, feedback=record.feedback
                 )
                 intake.record(a_batch(feedback=[moved]))
             else:
-                intake.record(a_batch([a_talk(offset, name=record.conversation.conversation_id)]))
+                intake.record(a_batch([a_conversation(offset, name=record.conversation.conversation_id)]))
         found = ConversationLedger(engine).between(SeqRange(first=1, last=9))
         engine.dispose()
-    return {talk.conversation_id: talk.feedback for talk in found}
+    return {conversation.conversation_id: conversation.feedback for conversation in found}
 
 
 @settings(max_examples=25, deadline=None)

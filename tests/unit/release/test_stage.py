@@ -14,7 +14,7 @@ from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.trainings import TrainingLedger
 from daemon.release.gate_comparison import NEW, OLD, HeldOut
-from daemon.release.stage import ReleasingStage
+from daemon.release.stage import ReleaseStage
 from daemon.telemetry.metrics import Metrics
 from learners.errors import BadAdapter, ChildDied
 from learners.types import Score
@@ -25,7 +25,7 @@ from registry.sql import SqlStore
 from registry.tables import metadata as registry_metadata
 from registry.transitions import bootstrap, promote, roll_back
 from registry.types import Actor, GateReport, GateVerdict, Lineage, SliceReport, Version
-from tests.factories.ledger import NOW, a_batch, a_ledger, a_talk, talks
+from tests.factories.ledger import NOW, a_batch, a_conversation, a_ledger, some_conversations
 
 LINE = "chat"
 ADA = Actor(kind="operator", name="ada")
@@ -52,23 +52,30 @@ class FakeLoaded:
         self.replaced += 1
         self.error = None
 
-    def score(self, version: Version, talks: Sequence[StoredConversation]) -> Future[list[Score]]:
+    def score(
+        self, version: Version, some_conversations: Sequence[StoredConversation]
+    ) -> Future[list[Score]]:
         future: Future[list[Score]] = Future()
-        self.scored.append((str(version.name), len(talks)))
+        self.scored.append((str(version.name), len(some_conversations)))
         if error := self.always or self.error:
             future.set_exception(error)
         else:
             future.set_result(
-                [Score(id=str(t.seq), nll=10 * self._per_token(version, t), tokens=10) for t in talks]
+                [
+                    Score(id=str(t.seq), nll=10 * self._per_token(version, t), tokens=10)
+                    for t in some_conversations
+                ]
             )
         return future
 
-    def _per_token(self, version: Version, talk: StoredConversation) -> float:
+    def _per_token(self, version: Version, conversation: StoredConversation) -> float:
         number = version.name.number
         per_token = (
-            self.on_old.get(number, self.loss[number]) if talk.seq < self.change_from else self.loss[number]
+            self.on_old.get(number, self.loss[number])
+            if conversation.seq < self.change_from
+            else self.loss[number]
         )
-        return per_token + 0.001 * (talk.seq * (number + 7) % 11)
+        return per_token + 0.001 * (conversation.seq * (number + 7) % 11)
 
 
 class World:
@@ -92,7 +99,7 @@ class World:
             bootstrap(self.store.history(LINE), VersionName(LINE, 0), reason="base", by=ADA, now=NOW),
             expected=0,
         )
-        self.stage = ReleasingStage(
+        self.stage = ReleaseStage(
             self.store, self.references, self.trainings, self.loaded,
             self.held_out,
             model_line=LINE, put_live=self.put_live, erased_runs=lambda: self.erased,
@@ -100,7 +107,9 @@ class World:
             metrics=self.metrics, clock=lambda: NOW,
         )  # fmt: skip
         self.stage.step()
-        IntakeLedger(self.engine, window_size=20).record(a_batch(talks(0, 120, held_out_every=2)))
+        IntakeLedger(self.engine, window_size=20).record(
+            a_batch(some_conversations(0, 120, held_out_every=2))
+        )
 
     def put_live(self) -> bool:
         if self.down:
@@ -391,26 +400,26 @@ def test_a_candidate_that_always_kills_the_scorer_is_rejected_in_the_end(world: 
 def test_words_that_may_have_been_learned_by_heart_are_not_judged_on(world: World) -> None:
     intake = IntakeLedger(world.engine, window_size=20)
     twins = [
-        a_talk(120, text="faq"),
-        a_talk(121, text="FAQ ", held_out=True),
-        a_talk(122, text="new", held_out=True),
+        a_conversation(120, text="faq"),
+        a_conversation(121, text="FAQ ", held_out=True),
+        a_conversation(122, text="new", held_out=True),
     ]
     intake.record(a_batch(twins))
 
     found = world.held_out.slices(121)[NEW]
 
-    assert [talk.conversation_id for talk in found] == ["c122"]
+    assert [conversation.conversation_id for conversation in found] == ["c122"]
     assert world.held_out.sizes(121)[NEW] == 1
 
 
 def test_conversations_without_a_reply_to_score_do_not_count_as_evidence(world: World) -> None:
     before = world.held_out.sizes(61)[NEW]
-    talk = world.held_out.slices(61)[NEW][0]
+    conversation = world.held_out.slices(61)[NEW][0]
 
-    world.trainings.add_scores("chat-v0", {talk.seq: (0.0, 0)})
+    world.trainings.add_scores("chat-v0", {conversation.seq: (0.0, 0)})
 
     assert world.held_out.sizes(61)[NEW] == before - 1
-    assert talk not in world.held_out.slices(61)[NEW]
+    assert conversation not in world.held_out.slices(61)[NEW]
 
 
 def test_a_candidate_that_learned_from_what_was_forgotten_is_not_promoted_by_itself(tmp_path: Path) -> None:

@@ -7,15 +7,15 @@ import pytest
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.intake import IntakeLedger
-from daemon.retention.conversations import PAGE, ConversationRetention, Keep
-from daemon.retention.history import HistoryRetention, KeepHistory
+from daemon.retention.conversations import PAGE, ConversationRetention, RetentionLimits
+from daemon.retention.history import HistoryLimits, HistoryRetention
 from daemon.retention.stage import RetentionStage
 from daemon.telemetry.metrics import Metrics
-from tests.factories.ledger import NOW, a_batch, a_dead_letter, a_ledger, talks
+from tests.factories.ledger import NOW, a_batch, a_dead_letter, a_ledger, some_conversations
 
 
 class World:
-    def __init__(self, folder: Path, keep: Keep) -> None:
+    def __init__(self, folder: Path, keep: RetentionLimits) -> None:
         self.now = NOW
         self.metrics = Metrics()
         self.engine = a_ledger(folder)
@@ -23,7 +23,7 @@ class World:
         self.intake = IntakeLedger(self.engine, window_size=20)
         self.stage = RetentionStage(
             ConversationRetention(self.engine, keep),
-            HistoryRetention(self.engine, KeepHistory()),
+            HistoryRetention(self.engine, HistoryLimits()),
             scored=lambda: (),
             runs_dir=self.runs,
             metrics=self.metrics,
@@ -36,11 +36,11 @@ class World:
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    return World(tmp_path, Keep(conversations=10, sample=0))
+    return World(tmp_path, RetentionLimits(conversations=10, sample=0))
 
 
 def test_a_page_goes_at_each_step_until_nothing_is_left_to_do(world: World) -> None:
-    world.intake.record(a_batch(talks(0, PAGE + 100)))
+    world.intake.record(a_batch(some_conversations(0, PAGE + 100)))
 
     counts = []
     for _ in range(3):
@@ -49,12 +49,12 @@ def test_a_page_goes_at_each_step_until_nothing_is_left_to_do(world: World) -> N
 
     assert counts == [100, 10, 10]
     exposition = world.metrics.exposition("")[1].decode()
-    assert f'retuned_pruned_rows_total{{table="conversations"}} {PAGE + 90:.1f}' in exposition
+    assert f'retuned_pruned_rows_total{{table="some_conversations"}} {PAGE + 90:.1f}' in exposition
 
 
 def test_a_flood_of_dead_letters_goes_as_soon_as_it_is_old(world: World) -> None:
     letters = DeadLetterLedger(world.engine)
-    flood = [a_dead_letter(n) for n in range(KeepHistory().dead_letters + 2 * PAGE + 100)]
+    flood = [a_dead_letter(n) for n in range(HistoryLimits().dead_letters + 2 * PAGE + 100)]
     world.intake.record(a_batch(dead_letters=flood))
     letters.published([stored.id for stored in letters.unpublished(len(flood))], NOW)
 
@@ -68,7 +68,7 @@ def test_a_flood_of_dead_letters_goes_as_soon_as_it_is_old(world: World) -> None
 
 def test_between_two_looks_nothing_is_done_and_a_clock_set_back_does_not_stop_it(world: World) -> None:
     world.stage.step()
-    world.intake.record(a_batch(talks(0, 50)))
+    world.intake.record(a_batch(some_conversations(0, 50)))
 
     world.stage.step()
     assert world.count() == 50
@@ -88,10 +88,12 @@ def test_the_folders_of_the_latest_runs_stay(world: World) -> None:
 
 
 def test_a_ledger_under_an_endless_stream_stays_as_large_as_it_is(tmp_path: Path) -> None:
-    world = World(tmp_path, Keep(conversations=500, sample=200, known=1_000))
+    world = World(tmp_path, RetentionLimits(conversations=500, sample=200, known=1_000))
     file, sizes = tmp_path / "ledger.db", []
     for first in range(0, 30_000, 500):
-        world.intake.record(a_batch([replace(new, sketch=b"s" * 256) for new in talks(first, 500)]))
+        world.intake.record(
+            a_batch([replace(new, sketch=b"s" * 256) for new in some_conversations(first, 500)])
+        )
         world.now += timedelta(seconds=10)
         world.stage.step()
         sizes.append(file.stat().st_size)

@@ -3,7 +3,7 @@ from collections.abc import Sequence
 import pytest
 
 from daemon.domain.errors import StaleLeader
-from daemon.runtime.leadership import LeadingStage, Led
+from daemon.runtime.leadership import LeaderRuntime, LeadershipStage
 from daemon.telemetry.metrics import Metrics
 
 
@@ -48,11 +48,11 @@ class Bench:
         self.votes = Votes(numbers)
         self.parts: list[Part] = []
         self.metrics = Metrics()
-        self.stage = LeadingStage(self.votes, self.lead, metrics=self.metrics)
+        self.stage = LeadershipStage(self.votes, self.lead, metrics=self.metrics)
 
-    def lead(self, fence: int) -> Led:
+    def lead(self, fence: int) -> LeaderRuntime:
         self.parts.append(Part(fence, self.votes.events))
-        return Led(
+        return LeaderRuntime(
             stages=self.parts[-1:],
             children={"judge": lambda: 42},
             problem=lambda: "the scorer is not running",

@@ -7,7 +7,7 @@ import pytest
 
 from daemon.domain.conversation import Message
 from daemon.domain.records import Coordinates, StoredConversation
-from daemon.scoring.version_scorer import ArtifactUnreachable, LoadedVersions
+from daemon.scoring.version_scorer import ArtifactUnreachable, ChildVersionScorer
 from daemon.telemetry.metrics import Metrics
 from learners.errors import BadAdapter, UnknownAdapter
 from learners.types import Conversation, Score, ScorerStats, Surprisals
@@ -51,7 +51,9 @@ class FakeScorer:
         if adapter is not None and adapter not in self.loaded:
             future.set_exception(UnknownAdapter(adapter))
         else:
-            future.set_result([Score(id=talk.id, nll=1.0, tokens=1) for talk in conversations])
+            future.set_result(
+                [Score(id=conversation.id, nll=1.0, tokens=1) for conversation in conversations]
+            )
         return future
 
     def surprisals(
@@ -61,7 +63,9 @@ class FakeScorer:
         if adapter is not None and adapter not in self.loaded:
             future.set_exception(UnknownAdapter(adapter))
         else:
-            future.set_result([Surprisals(id=talk.id, tokens=(7,), nats=(1.0,)) for talk in conversations])
+            future.set_result(
+                [Surprisals(id=conversation.id, tokens=(7,), nats=(1.0,)) for conversation in conversations]
+            )
         return future
 
     def generate(
@@ -102,7 +106,7 @@ class World:
         self.now = NOW
         self.scorers: list[FakeScorer] = []
         self.artifacts = FakeArtifacts()
-        self.loaded = LoadedVersions(
+        self.loaded = ChildVersionScorer(
             self.start, self.artifacts, keep=2, metrics=Metrics(), clock=lambda: self.now
         )
 

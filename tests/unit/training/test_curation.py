@@ -10,13 +10,13 @@ from daemon.domain.conversation import Message
 from daemon.domain.records import Coordinates, StoredConversation
 from daemon.intake.sketch import sketch
 from daemon.intake.text_digest import plain_words, text_digest
-from daemon.training.curation import Caps, Curated, Forbidden, curate
+from daemon.training.curation import Curated, CurationLimits, HoldoutFilter, curate
 from tests.factories.ledger import NOW, TOPIC
 
-LOOSE = Caps(user_share=1.0)
+LOOSE = CurationLimits(user_share=1.0)
 
 
-def a_talk(
+def a_conversation(
     seq: int,
     text: str | None = None,
     *,
@@ -50,100 +50,114 @@ def sentence(seed: int, *, changed: int = 0) -> str:
     return " ".join([*words[: 40 - changed], *(f"x{place}" for place in range(changed))])
 
 
-def forbidden(*held_out: StoredConversation) -> Forbidden:
-    sketches = [talk.sketch for talk in held_out if talk.sketch is not None]
-    return Forbidden([talk.text_digest for talk in held_out], sketches, similarity=0.8)
+def forbidden(*held_out: StoredConversation) -> HoldoutFilter:
+    sketches = [conversation.sketch for conversation in held_out if conversation.sketch is not None]
+    return HoldoutFilter([conversation.text_digest for conversation in held_out], sketches, similarity=0.8)
 
 
 def chosen(
-    talks: Sequence[StoredConversation], caps: Caps = LOOSE, *, held_out: StoredConversation | None = None
+    conversations: Sequence[StoredConversation],
+    caps: CurationLimits = LOOSE,
+    *,
+    held_out: StoredConversation | None = None,
 ) -> Curated:
-    return curate(talks, forbidden(*([held_out] if held_out else [])), caps, tuned="v1")
+    return curate(conversations, forbidden(*([held_out] if held_out else [])), caps, tuned="v1")
 
 
 def seqs(found: Curated) -> list[int]:
-    return [talk.seq for talk in found.kept]
+    return [conversation.seq for conversation in found.kept]
 
 
 def test_different_conversations_are_all_taken_in_their_order() -> None:
-    found = chosen([a_talk(number) for number in range(50)])
+    found = chosen([a_conversation(number) for number in range(50)])
 
     assert seqs(found) == list(range(50))
     assert found.left_out == {}
 
 
 def test_the_words_of_a_held_out_conversation_are_not_learned() -> None:
-    found = chosen([a_talk(1), a_talk(2)], held_out=a_talk(99, sentence(1).upper()))
+    found = chosen([a_conversation(1), a_conversation(2)], held_out=a_conversation(99, sentence(1).upper()))
 
     assert seqs(found) == [2]
     assert found.left_out == {"same words as a held-out one": 1}
 
 
 def test_nearly_the_words_of_a_held_out_conversation_are_not_learned() -> None:
-    found = chosen([a_talk(1), a_talk(2)], held_out=a_talk(99, sentence(1, changed=1)))
+    found = chosen(
+        [a_conversation(1), a_conversation(2)], held_out=a_conversation(99, sentence(1, changed=1))
+    )
 
     assert seqs(found) == [2]
     assert found.left_out == {"nearly the words of a held-out one": 1}
 
 
 def test_of_near_duplicates_the_newest_is_taken() -> None:
-    found = chosen([a_talk(1, sentence(7)), a_talk(2, sentence(7, changed=1)), a_talk(3)])
+    found = chosen(
+        [a_conversation(1, sentence(7)), a_conversation(2, sentence(7, changed=1)), a_conversation(3)]
+    )
 
     assert seqs(found) == [2, 3]
     assert found.left_out == {"nearly the words of another": 1}
 
 
 def test_one_user_fills_at_most_a_share() -> None:
-    flood = [a_talk(number, user="flood") for number in range(100)]
-    others = [a_talk(number) for number in range(100, 300)]
+    flood = [a_conversation(number, user="flood") for number in range(100)]
+    others = [a_conversation(number) for number in range(100, 300)]
 
-    found = chosen([*flood, *others], Caps(user_share=0.05, at_least=10))
+    found = chosen([*flood, *others], CurationLimits(user_share=0.05, at_least=10))
 
-    assert Counter(talk.group for talk in found.kept)["flood"] == 15
+    assert Counter(conversation.group for conversation in found.kept)["flood"] == 15
     assert seqs(found)[:15] == list(range(85, 100))
     assert found.left_out == {"one user's share": 85}
 
 
 def test_few_conversations_of_a_user_are_always_allowed() -> None:
-    found = chosen([a_talk(number, user="only") for number in range(8)], Caps(user_share=0.05, at_least=10))
+    found = chosen(
+        [a_conversation(number, user="only") for number in range(8)],
+        CurationLimits(user_share=0.05, at_least=10),
+    )
 
     assert len(found.kept) == 8
 
 
 def test_one_source_fills_at_most_a_share_and_those_without_one_are_free() -> None:
-    talks = [a_talk(number, source="loud" if number < 60 else None) for number in range(100)]
+    conversations = [a_conversation(number, source="loud" if number < 60 else None) for number in range(100)]
 
-    found = chosen(talks, Caps(user_share=1, source_share=0.3))
+    found = chosen(conversations, CurationLimits(user_share=1, source_share=0.3))
 
-    assert Counter(talk.source for talk in found.kept) == {"loud": 30, None: 40}
+    assert Counter(conversation.source for conversation in found.kept) == {"loud": 30, None: 40}
 
 
 def test_what_the_tuned_version_answered_can_be_capped() -> None:
-    talks = [a_talk(number, version="v1" if number % 2 else "person") for number in range(100)]
+    conversations = [
+        a_conversation(number, version="v1" if number % 2 else "person") for number in range(100)
+    ]
 
-    found = chosen(talks, Caps(user_share=1, own_share=0.2))
+    found = chosen(conversations, CurationLimits(user_share=1, own_share=0.2))
 
-    assert Counter(talk.version for talk in found.kept) == {"v1": 20, "person": 50}
+    assert Counter(conversation.version for conversation in found.kept) == {"v1": 20, "person": 50}
 
 
-@pytest.mark.parametrize("caps", [Caps(), LOOSE, Caps(user_share=0.3, source_share=0.5, at_least=2)])
+@pytest.mark.parametrize(
+    "caps", [CurationLimits(), LOOSE, CurationLimits(user_share=0.3, source_share=0.5, at_least=2)]
+)
 @given(
     origins=st.lists(st.tuples(st.integers(0, 12), st.integers(0, 3), st.integers(0, 2)), max_size=40),
 )
 def test_no_cap_is_ever_exceeded_and_nothing_vanishes_uncounted(
-    caps: Caps, origins: list[tuple[int, int, int]]
+    caps: CurationLimits, origins: list[tuple[int, int, int]]
 ) -> None:
-    talks = [
-        a_talk(seq, sentence(text), user=f"u{user}", source=f"s{source}")
+    conversations = [
+        a_conversation(seq, sentence(text), user=f"u{user}", source=f"s{source}")
         for seq, (text, user, source) in enumerate(origins)
     ]
 
-    found = chosen(talks, caps)
+    found = chosen(conversations, caps)
 
     total = len({text for text, _, _ in origins})
     for origin, share in (("group", caps.user_share), ("source", caps.source_share)):
         most = max(caps.at_least, int(total * share)) if share < 1 else total
         assert all(count <= most for count in Counter(getattr(t, origin) for t in found.kept).values())
-    assert len(found.kept) + sum(found.left_out.values()) == len(talks)
-    assert len({talk.text_digest for talk in found.kept}) == len(found.kept)
+    assert len(found.kept) + sum(found.left_out.values()) == len(conversations)
+    assert len({conversation.text_digest for conversation in found.kept}) == len(found.kept)
     assert seqs(found) == sorted(seqs(found))

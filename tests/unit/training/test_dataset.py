@@ -11,7 +11,7 @@ from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.training.dataset import Dataset, DatasetSettings, build
 from registry.types import OffsetRange
-from tests.factories.ledger import TOPIC, a_batch, a_ledger, a_talk, talks
+from tests.factories.ledger import TOPIC, a_batch, a_conversation, a_ledger, some_conversations
 
 SETTINGS = DatasetSettings(max_new=100, replay_share=0.25, seed=1)
 
@@ -35,7 +35,7 @@ def record(engine: Engine, *batches: list) -> None:  # type: ignore[type-arg]
 
 
 def test_new_conversations_are_mixed_with_replay_of_the_past(engine: Engine) -> None:
-    record(engine, talks(0, 80))
+    record(engine, some_conversations(0, 80))
 
     dataset, lines = built(engine, since=41)
 
@@ -45,7 +45,14 @@ def test_new_conversations_are_mixed_with_replay_of_the_past(engine: Engine) -> 
 
 
 def test_held_out_conversations_and_their_words_are_never_trained_on(engine: Engine) -> None:
-    record(engine, [a_talk(0, text="held", held_out=True), a_talk(1, text=" HELD "), a_talk(2, text="free")])
+    record(
+        engine,
+        [
+            a_conversation(0, text="held", held_out=True),
+            a_conversation(1, text=" HELD "),
+            a_conversation(2, text="free"),
+        ],
+    )
 
     _, lines = built(engine, since=1)
 
@@ -53,7 +60,7 @@ def test_held_out_conversations_and_their_words_are_never_trained_on(engine: Eng
 
 
 def test_of_several_with_the_same_words_one_is_kept(engine: Engine) -> None:
-    record(engine, [a_talk(n, text="反复") for n in range(10)])
+    record(engine, [a_conversation(n, text="反复") for n in range(10)])
 
     dataset, _ = built(engine, since=1)
 
@@ -64,10 +71,10 @@ def test_what_is_new_is_not_replayed(engine: Engine) -> None:
     record(
         engine,
         [
-            a_talk(0, text="again"),
-            a_talk(1, text="other"),
-            *(a_talk(n) for n in range(2, 6)),
-            a_talk(6, text="again"),
+            a_conversation(0, text="again"),
+            a_conversation(1, text="other"),
+            *(a_conversation(n) for n in range(2, 6)),
+            a_conversation(6, text="again"),
         ],
     )
 
@@ -77,7 +84,7 @@ def test_what_is_new_is_not_replayed(engine: Engine) -> None:
 
 
 def test_the_newest_are_taken_where_there_are_too_many(engine: Engine) -> None:
-    record(engine, talks(0, 50))
+    record(engine, some_conversations(0, 50))
 
     dataset, _ = built(engine, since=1, settings=DatasetSettings(max_new=10, replay_share=0, seed=1))
 
@@ -85,7 +92,7 @@ def test_the_newest_are_taken_where_there_are_too_many(engine: Engine) -> None:
 
 
 def test_the_same_ledger_gives_the_same_bytes_with_sources_that_name_them(engine: Engine) -> None:
-    record(engine, talks(0, 30, held_out_every=10))
+    record(engine, some_conversations(0, 30, held_out_every=10))
 
     one, _ = built(engine, since=21)
     other, lines = built(engine, since=21)
@@ -98,7 +105,7 @@ def test_the_same_ledger_gives_the_same_bytes_with_sources_that_name_them(engine
 
 
 def test_adjacent_offsets_are_one_range(engine: Engine) -> None:
-    record(engine, talks(0, 10, held_out_every=5))
+    record(engine, some_conversations(0, 10, held_out_every=5))
 
     dataset, _ = built(engine, since=1, settings=DatasetSettings(max_new=100, replay_share=0, seed=1))
 
@@ -109,7 +116,7 @@ def test_adjacent_offsets_are_one_range(engine: Engine) -> None:
 
 
 def test_nothing_to_learn_from_is_said(engine: Engine) -> None:
-    record(engine, [a_talk(0, held_out=True)])
+    record(engine, [a_conversation(0, held_out=True)])
 
     with pytest.raises(NotEnoughData, match="no conversation since 1"):
         built(engine, since=1)

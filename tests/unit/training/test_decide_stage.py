@@ -14,10 +14,10 @@ from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
 from daemon.telemetry.metrics import Metrics
-from daemon.training.decide_stage import DecidingStage
+from daemon.training.decide_stage import DecideStage
 from daemon.training.policy import PolicySettings
 from monitors.types import Outcome
-from tests.factories.ledger import a_batch, a_ledger, talks
+from tests.factories.ledger import a_batch, a_ledger, some_conversations
 
 NIGHT = datetime(2026, 11, 24, 2, 59, tzinfo=UTC)
 SETTINGS = PolicySettings(
@@ -43,16 +43,16 @@ class World:
         self.offered: list[Decision] = []
         self.stage = self.start()
 
-    def start(self, schedule: str | None = None, *, triage: bool = False) -> DecidingStage:
+    def start(self, schedule: str | None = None, *, triage: bool = False) -> DecideStage:
         """A new process on the same ledger."""
-        return DecidingStage(
+        return DecideStage(
             self.windows, ConversationLedger(self.engine), self.trainings, TriageLedger(self.engine), self.offered.append,
             busy=lambda: self.busy, settings=replace(SETTINGS, triage=triage), schedule=Schedule(schedule) if schedule else None,
             metrics=Metrics(), clock=lambda: self.now,
         )  # fmt: skip
 
     def read(self, first: int, count: int) -> None:
-        IntakeLedger(self.engine, window_size=20).record(a_batch(talks(first, count)))
+        IntakeLedger(self.engine, window_size=20).record(a_batch(some_conversations(first, count)))
 
     def judge(self, finding: str) -> None:
         window, reference = self.windows.next_to_judge(), self.windows.reference()

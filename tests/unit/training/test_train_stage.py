@@ -12,10 +12,10 @@ from daemon.ledger.trainings import TrainingLedger
 from daemon.telemetry.metrics import Metrics
 from daemon.training.dataset import DatasetSettings, build
 from daemon.training.planned_run import PlannedRun, from_json, to_json
-from daemon.training.train_stage import TrainingStage
+from daemon.training.train_stage import TrainStage
 from learners.types import Event, Failure, Progress, RunResult, TrainRequest
 from registry.errors import RegistryError
-from tests.factories.ledger import NOW, a_batch, a_ledger, talks
+from tests.factories.ledger import NOW, a_batch, a_ledger, some_conversations
 
 PROGRESS = Progress(
     phase="training", step=3, steps=10, loss=1.5, learning_rate=1e-4, tokens=900, tokens_per_s=300.0,
@@ -53,7 +53,7 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         engine = a_ledger(folder)
-        IntakeLedger(engine, window_size=20).record(a_batch(talks(0, 20)))
+        IntakeLedger(engine, window_size=20).record(a_batch(some_conversations(0, 20)))
         self.ledger = TrainingLedger(engine)
         self.conversations = ConversationLedger(engine)
         self.folder = folder
@@ -63,9 +63,9 @@ class World:
         self.store_error: Exception | None = None
         self.stage = self.start()
 
-    def start(self) -> TrainingStage:
+    def start(self) -> TrainStage:
         """A new process on the same ledger."""
-        return TrainingStage(
+        return TrainStage(
             self.ledger, plan=self.plan, start=self.launch, register=self.register, runs_dir=self.folder / "runs",
             timeout=timedelta(hours=1), metrics=Metrics(), clock=lambda: self.now,
         )  # fmt: skip

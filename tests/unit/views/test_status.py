@@ -37,7 +37,7 @@ def test_what_was_read_is_counted(line: Line) -> None:
 
 
 def test_the_open_window_and_the_reference_are_counted(line: Line) -> None:
-    line.talks(27)
+    line.add_conversations(27)
 
     counts = look(line).windows
 

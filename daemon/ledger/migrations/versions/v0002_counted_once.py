@@ -204,11 +204,15 @@ def _rows(
     connection: sa.Connection, run: str, listed: list[list[str]], *, new: int
 ) -> list[dict[str, object]]:
     names = ("conversation_id", "topic", "partition", "offset", "group_key", "conversation_hash")
-    talks = sa.table("conversations", *(sa.column(name) for name in names))
+    conversations = sa.table("conversations", *(sa.column(name) for name in names))
     found = []
     for position, (id_, sha256) in enumerate(listed):
-        talk = connection.execute(sa.select(talks).where(talks.c.conversation_id == id_)).mappings().one()
-        row = {name: talk[name] for name in names[1:]}
+        conversation = (
+            connection.execute(sa.select(conversations).where(conversations.c.conversation_id == id_))
+            .mappings()
+            .one()
+        )
+        row = {name: conversation[name] for name in names[1:]}
         origin = "new" if position < new else "replay"
         found.append(
             {**row, "run": run, "position": position, "sha256": sha256, "origin": origin, "erased": False}

@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from monitors.explanation.domain_view import domain_view
-from monitors.explanation.terms import pieces_of
+from monitors.explanation.terms import terms_of
 from monitors.texts import user_text, words
 from monitors.types import DomainView, Sample
 from tests.factories.monitors import a_sample, made_of
@@ -15,7 +15,7 @@ TEA, BANK = ["tea", "leaf", "pot", "cup", "brew"], ["loan", "fee", "bank", "card
 
 def seen(window: list[Sample], reference: list[Sample], *, limit: int = 10) -> DomainView | None:
     both = [*reference, *window]
-    said = pieces_of((words(user_text(sample)) for sample in both), both)
+    said = terms_of((words(user_text(sample)) for sample in both), both)
     return domain_view(said, both, np.arange(len(both)) >= len(reference), limit=limit, seed=0)
 
 

@@ -82,14 +82,16 @@ def test_longer_questions_are_a_changed_descriptor() -> None:
 
 def replied(words: list[str], count: int, *, prefix: str, version: str = "v1") -> list[Sample]:
     """Users ask about tea; these are the answers' words."""
-    talks = zip(made_of(TEA, count, seed=1, prefix=prefix), made_of(words, count, seed=3), strict=True)
+    conversations = zip(
+        made_of(TEA, count, seed=1, prefix=prefix), made_of(words, count, seed=3), strict=True
+    )
     return [
         replace(
             asked,
             version=version,
             turns=(asked.turns[0], Turn(role="assistant", content=said.turns[0].content)),
         )
-        for asked, said in talks
+        for asked, said in conversations
     ]
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from monitors.explanation.spelling import changed_characters
-from monitors.explanation.terms import pieces_of
+from monitors.explanation.terms import terms_of
 from monitors.texts import user_text, words
 from monitors.types import Change, Sample
 from tests.factories.monitors import a_sample, made_of
@@ -14,7 +14,7 @@ TEA, BANK = ["tea", "leaf", "pot", "cup"], ["loan", "fee", "bank", "card"]
 def found_in(window: list[Sample], reference: list[Sample]) -> dict[str, Change]:
     both = [*reference, *window]
     texts = [user_text(sample) for sample in both]
-    said = pieces_of(map(words, texts), both)
+    said = terms_of(map(words, texts), both)
     is_new = np.arange(len(both)) >= len(reference)
     found = changed_characters(texts, both, is_new, said, limit=10)
     assert {change.aspect for change in found} <= {"characters"}
@@ -24,8 +24,8 @@ def found_in(window: list[Sample], reference: list[Sample]) -> dict[str, Change]
 def saying(said: str, count: int, *, prefix: str = "w") -> list[Sample]:
     """Users who add something to what all say."""
     return [
-        a_sample(f"{prefix}{n}", f"{talk.turns[0].content} {said}".strip())
-        for n, talk in enumerate(made_of(TEA, count, seed=9))
+        a_sample(f"{prefix}{n}", f"{conversation.turns[0].content} {said}".strip())
+        for n, conversation in enumerate(made_of(TEA, count, seed=9))
     ]
 
 

@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from monitors.explanation.terms import pieces_of
+from monitors.explanation.terms import terms_of
 from monitors.explanation.topics import changed_topics
 from monitors.texts import user_text, words
 from monitors.types import Sample, Topic
@@ -18,7 +18,7 @@ SHOP = ["shirt", "size", "cotton", "color", "sleeve"]
 
 def found_in(window: list[Sample], reference: list[Sample], *, seed: int = 0) -> tuple[Topic, ...]:
     both = [*reference, *window]
-    said = pieces_of((words(user_text(sample)) for sample in both), both)
+    said = terms_of((words(user_text(sample)) for sample in both), both)
     return changed_topics(said, both, np.arange(len(both)) >= len(reference), seed=seed)
 
 
@@ -58,9 +58,11 @@ def test_topics_that_did_not_change_are_seldom_named() -> None:
     named = 0
     for seed in range(30):
         draw = random.Random(seed)
-        talks = [t for n, regime in enumerate(regimes) for t in made_of(regime, 60, seed=10 * seed + n)]
-        draw.shuffle(talks)
-        named += bool(found_in(talks[:90], talks[90:]))
+        conversations = [
+            t for n, regime in enumerate(regimes) for t in made_of(regime, 60, seed=10 * seed + n)
+        ]
+        draw.shuffle(conversations)
+        named += bool(found_in(conversations[:90], conversations[90:]))
 
     assert named <= 6  # at 10%, more are one run in fifty
 

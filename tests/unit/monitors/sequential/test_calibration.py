@@ -10,14 +10,14 @@ from monitors.errors import NothingToReport
 from monitors.sequential.calibration import SHARES, Calibration, Trials, calibrate
 from monitors.sequential.edetector import EDetector
 from monitors.types import Sample
-from tests.unit.monitors.sequential.test_edetector import SHOP, SPORT, WORDS, a_talk
+from tests.unit.monitors.sequential.test_edetector import SHOP, SPORT, WORDS, a_conversation
 
 TOPICS = (SHOP, SPORT, WORDS[600:], SHOP[:50], SPORT[:50])
 TRIALS = Trials(conversations=1_500, within=250, each=2)
 
 
 def a_history(count: int = 400) -> list[Sample]:
-    return [a_talk(number, TOPICS[number % len(TOPICS)], seed=7) for number in range(count)]
+    return [a_conversation(number, TOPICS[number % len(TOPICS)], seed=7) for number in range(count)]
 
 
 def calibrated(history: Sequence[Sample], told: list[tuple[int, int]] | None = None) -> Calibration:
@@ -37,8 +37,8 @@ def test_shuffled_history_raises_no_alarm_and_the_bound_says_how_much_that_prove
 def test_one_user_who_holds_a_topic_of_his_own_is_no_change_in_it() -> None:
     """What is drawn for the stream is of users of its own, so what it is compared with has to be."""
     history = [
-        replace(talk, group="heavy") if number % len(TOPICS) == 2 else talk
-        for number, talk in enumerate(a_history())
+        replace(conversation, group="heavy") if number % len(TOPICS) == 2 else conversation
+        for number, conversation in enumerate(a_history())
     ]
 
     assert calibrated(history).replay.alarms == 0
@@ -66,9 +66,9 @@ def test_too_little_history_is_refused() -> None:
 
 
 def test_where_everybody_says_the_same_few_things_the_rate_is_told_and_no_change_is_tried() -> None:
-    talks = a_history(9)
+    conversations = a_history(9)
 
-    found = calibrated([replace(talks[n % 9], id=f"{n}", group=f"{n}") for n in range(300)])
+    found = calibrated([replace(conversations[n % 9], id=f"{n}", group=f"{n}") for n in range(300)])
 
     assert (found.replay.conversations, found.topics, found.reaches) == (1_500, 0, ())
     console = Console(record=True, width=200)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from monitors.sequential.edetector import DetectorState, EDetector
-from monitors.sequential.reference_sampling import Draws
+from monitors.sequential.reference_sampling import ReferenceSampler
 from monitors.sequential.tokens import tokens_of
-from monitors.sequential.wealth import Stake
+from monitors.sequential.wealth import AspectWealth
 from monitors.types import PLAIN_ASPECTS, Aspect, Sample, Turn
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)
@@ -21,7 +21,7 @@ random.Random(0).shuffle(WORDS)
 SHOP, SPORT = WORDS[:300], WORDS[300:600]
 
 
-def a_talk(
+def a_conversation(
     number: int, topic: list[str], *, user: str | None = None, at: datetime = AT, seed: int = 0
 ) -> Sample:
     """Twelve words of a topic, frequent ones more often."""
@@ -32,13 +32,13 @@ def a_talk(
 
 
 def reference(count: int = 400) -> list[Sample]:
-    return [a_talk(number, SHOP, seed=1) for number in range(count)]
+    return [a_conversation(number, SHOP, seed=1) for number in range(count)]
 
 
 def stream(count: int, share: float, *, seed: int) -> Iterator[Sample]:
     chance = random.Random(seed)
     for number in range(count):
-        yield a_talk(number, SPORT if chance.random() < share else SHOP, seed=seed)
+        yield a_conversation(number, SPORT if chance.random() < share else SHOP, seed=seed)
 
 
 def alarm_at(detector: EDetector, samples: Iterator[Sample] | list[Sample]) -> int | None:
@@ -82,7 +82,7 @@ def test_the_evidence_begins_about_where_the_change_is() -> None:
 
 
 def test_evidence_that_chance_makes_before_a_change_is_not_taken_for_its_beginning() -> None:
-    lucky = Stake(wealth=20.0, since=3)
+    lucky = AspectWealth(wealth=20.0, since=3)
     detector = EDetector(reference(), state=DetectorState(count=300, begins=2, stakes={Aspect.INPUT: lucky}))
 
     for number, sample in enumerate(stream(40, 1.0, seed=3)):
@@ -97,7 +97,7 @@ def test_evidence_that_chance_makes_before_a_change_is_not_taken_for_its_beginni
 
 def test_one_users_flood_raises_no_alarm() -> None:
     detector = EDetector(reference())
-    flood = [a_talk(number, SPORT, user="bot") for number in range(1_000)]
+    flood = [a_conversation(number, SPORT, user="bot") for number in range(1_000)]
 
     assert alarm_at(detector, flood) is None
 
@@ -126,9 +126,9 @@ def test_one_who_talks_all_day_is_compared_with_as_little_of_his_as_counts() -> 
 
     def talks(count: int, *, seed: int) -> list[Sample]:
         chance = random.Random(seed)
-        usual = (a_talk(n, SHOP, seed=seed) for n in range(count))
+        usual = (a_conversation(n, SHOP, seed=seed) for n in range(count))
         return [
-            a_talk(n, SPORT, user="heavy", seed=seed) if chance.random() < 1 / 3 else talk
+            a_conversation(n, SPORT, user="heavy", seed=seed) if chance.random() < 1 / 3 else talk
             for n, talk in enumerate(usual)
         ]
 
@@ -174,20 +174,20 @@ def half_labelled(sample: Sample, number: int) -> Sample:
 
 
 def test_the_evidence_of_a_release_with_other_experts_is_kept() -> None:
-    before = Stake(wealth=50.0, since=7, shares=(0.5, 0.5), spread=(1.0,))
+    before = AspectWealth(wealth=50.0, since=7, shares=(0.5, 0.5), spread=(1.0,))
 
     detector = EDetector(reference(), state=DetectorState(count=9, stakes={Aspect.INPUT: before}))
 
     kept = detector.state.stakes[Aspect.INPUT]
     assert (kept.wealth, kept.since) == (50.0, 7)
-    assert (kept.shares, kept.spread) == (Stake().shares, Stake().spread)
-    detector.see(10, a_talk(10, SHOP))
+    assert (kept.shares, kept.spread) == (AspectWealth().shares, AspectWealth().spread)
+    detector.see(10, a_conversation(10, SHOP))
 
 
 def by_day(day: int, hour: int, *, seed: int) -> Sample:
     """Shop in the morning, sport in the evening."""
     number = day * 24 + hour
-    return a_talk(number, SHOP if hour < 12 else SPORT, at=AT + timedelta(hours=number), seed=seed)
+    return a_conversation(number, SHOP if hour < 12 else SPORT, at=AT + timedelta(hours=number), seed=seed)
 
 
 def test_what_comes_every_day_at_its_hour_is_no_change() -> None:
@@ -211,7 +211,11 @@ def test_replies_of_another_version_are_not_compared() -> None:
     past = [replace(sample, version="chat-v0") for sample in reference()]
     curt = (Turn(role="user", content="shop1 shop2?"), Turn(role="assistant", content="no idea whatsoever"))
     stream_of_v1 = [
-        replace(a_talk(n, SHOP, seed=9), turns=(a_talk(n, SHOP, seed=9).turns[0], curt[1]), version="chat-v1")
+        replace(
+            a_conversation(n, SHOP, seed=9),
+            turns=(a_conversation(n, SHOP, seed=9).turns[0], curt[1]),
+            version="chat-v1",
+        )
         for n in range(300)
     ]
     detector = EDetector(past)
@@ -224,15 +228,15 @@ def test_replies_of_another_version_are_not_compared() -> None:
 def test_other_languages_and_broken_replies_are_told_apart() -> None:
     chinese = [
         replace(
-            a_talk(n, SHOP, seed=4),
+            a_conversation(n, SHOP, seed=4),
             turns=(Turn(role="user", content="我的订单什么时候到"), Turn(role="assistant", content="明天到")),
         )
         for n in range(60)
     ]
     empty = [
         replace(
-            a_talk(n, SHOP, seed=4),
-            turns=(a_talk(n, SHOP, seed=4).turns[0], Turn(role="assistant", content="")),
+            a_conversation(n, SHOP, seed=4),
+            turns=(a_conversation(n, SHOP, seed=4).turns[0], Turn(role="assistant", content="")),
         )
         for n in range(200)
     ]
@@ -267,14 +271,14 @@ def test_after_an_alarm_it_stakes_anew_and_still_knows_what_is_new() -> None:
 
 def of_both(number: int, *, at: datetime, seed: int) -> Sample:
     chance = random.Random(f"{number}/{seed}")
-    return a_talk(number, SHOP if chance.random() < 0.5 else SPORT, at=at, seed=seed)
+    return a_conversation(number, SHOP if chance.random() < 0.5 else SPORT, at=at, seed=seed)
 
 
 def test_neighbours_by_id_that_are_of_one_topic_are_no_evidence() -> None:
     """All at one moment, so that nothing but their ids orders them, and those go by topic."""
     chance = random.Random(0)
     topics = [chance.sample(WORDS, 40) for _ in range(12)]
-    talks = [a_talk(n, chance.choice(topics)) for n in range(3_400)]
+    talks = [a_conversation(n, chance.choice(topics)) for n in range(3_400)]
 
     assert alarm_at(EDetector(talks[:400]), talks[400:]) is None
 
@@ -289,7 +293,7 @@ def test_users_who_say_several_things_of_one_topic_in_a_row_are_no_evidence() ->
             topic, user = chance.choice(topics), f"u{seed}-{len(talks)}"
             for _ in range(chance.randint(1, 9)):
                 at = AT + timedelta(seconds=20 * len(talks))
-                talks.append(a_talk(len(talks), topic, user=user, at=at, seed=seed))
+                talks.append(a_conversation(len(talks), topic, user=user, at=at, seed=seed))
         return talks
 
     talks = sessions(4_400, seed=6)
@@ -310,7 +314,7 @@ def test_the_luck_of_a_small_reference_is_no_evidence() -> None:
 
 
 def labelled(number: int, intent: str, *, seed: int) -> Sample:
-    return replace(a_talk(number, SHOP, seed=seed), labels=(("intent", intent),))
+    return replace(a_conversation(number, SHOP, seed=seed), labels=(("intent", intent),))
 
 
 def test_a_changed_mix_of_labels_is_noticed_where_labels_are_asked_for() -> None:
@@ -348,7 +352,7 @@ def in_the_morning(count: int, *, hours: float = 4) -> list[Sample]:
 
 def of_the_hour(hour: float, *, seed: int) -> list[Sample]:
     """Three hundred about sport, which the reference knows nothing of."""
-    return [replace(a_talk(n, SPORT, seed=seed), at=AT + timedelta(hours=hour)) for n in range(300)]
+    return [replace(a_conversation(n, SPORT, seed=seed), at=AT + timedelta(hours=hour)) for n in range(300)]
 
 
 def test_nothing_is_bet_at_a_time_of_the_day_that_the_reference_does_not_know() -> None:
@@ -368,7 +372,7 @@ def test_whether_it_bets_follows_from_the_time_alone() -> None:
     told = [
         replace(sample, at=AT + timedelta(hours=n % 24)) for n, sample in enumerate(stream(240, 0.5, seed=5))
     ]
-    dumb = [replace(sample, turns=a_talk(0, SHOP).turns) for sample in told]
+    dumb = [replace(sample, turns=a_conversation(0, SHOP).turns) for sample in told]
 
     def bets(samples: list[Sample]) -> list[bool]:
         detector, made = EDetector(in_the_morning(400), cycle_days=1), []
@@ -385,10 +389,12 @@ def test_whether_it_bets_follows_from_the_time_alone() -> None:
 def test_the_ends_of_half_a_day_are_no_neighbours() -> None:
     """Shop until noon, sport from then on: the morning is compared with the morning, not with the evening."""
     half = [
-        replace(a_talk(n, SHOP if n < 300 else SPORT, seed=1), at=AT + timedelta(hours=6 + n / 50))
+        replace(a_conversation(n, SHOP if n < 300 else SPORT, seed=1), at=AT + timedelta(hours=6 + n / 50))
         for n in range(600)
     ]
-    early = [replace(a_talk(n, SHOP, seed=2), at=AT + timedelta(hours=30 + n / 150)) for n in range(300)]
+    early = [
+        replace(a_conversation(n, SHOP, seed=2), at=AT + timedelta(hours=30 + n / 150)) for n in range(300)
+    ]
 
     assert alarm_at(EDetector(half, cycle_days=7), early) is None
     assert alarm_at(EDetector(half), early) is not None
@@ -398,7 +404,7 @@ def meaning(number: int, topic: int, *, seed: int) -> Sample:
     """The same words whatever is meant; vectors of a narrow cone, a little apart by topic."""
     chance = np.random.default_rng([number, seed])
     vector = 20 + 0.6 * np.eye(64)[topic] * 8 + chance.standard_normal(64)
-    said = a_talk(number, SHOP, seed=seed)
+    said = a_conversation(number, SHOP, seed=seed)
     return replace(said, embedding=vector.astype("<f4").tobytes())
 
 
@@ -431,7 +437,7 @@ def test_one_wrong_clock_makes_no_day_of_an_hour() -> None:
     wrong = [*hour[:-1], replace(hour[-1], at=AT - timedelta(days=900))]
     found = [(talk, tokens_of(talk)) for talk in hour]
 
-    right = Draws(found, PLAIN_ASPECTS)
-    off = Draws([(talk, tokens_of(talk)) for talk in wrong], PLAIN_ASPECTS)
+    right = ReferenceSampler(found, PLAIN_ASPECTS)
+    off = ReferenceSampler([(talk, tokens_of(talk)) for talk in wrong], PLAIN_ASPECTS)
 
     assert off.luck == right.luck

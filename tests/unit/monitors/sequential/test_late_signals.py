@@ -15,12 +15,12 @@ from monitors.sequential.edetector import DetectorState, EDetector
 from monitors.sequential.late_signals import loss_signal, opinion_signal, spoken_signal
 from monitors.types import Aspect, Turn
 from tests.factories.daemon import line_settings
-from tests.unit.monitors.sequential.test_edetector import AT, SHOP, a_talk, reference
+from tests.unit.monitors.sequential.test_edetector import AT, SHOP, a_conversation, reference
 
 N = 5_000
 #: Conversations that a signal of the reference belongs to have small keys.
 FRESH = 10_000
-TALK = a_talk(0, SHOP)
+TALK = a_conversation(0, SHOP)
 
 
 def thumbs(count: int, down: float, *, seed: int, fresh: bool = True) -> Iterator[Signal]:
@@ -33,16 +33,16 @@ def thumbs(count: int, down: float, *, seed: int, fresh: bool = True) -> Iterato
 def a_thumb(
     number: int, *, down: bool, user: str, fresh: bool = True, delay: timedelta | None = None
 ) -> Signal:
-    talk = replace(TALK, group=user)
+    conversation = replace(TALK, group=user)
     key = FRESH + number if fresh else number
-    return opinion_signal(key, talk, -1.0 if down else 1.0, rated=False, fresh=fresh, delay=delay)
+    return opinion_signal(key, conversation, -1.0 if down else 1.0, rated=False, fresh=fresh, delay=delay)
 
 
 def losses(count: int, mean: float, *, seed: int, fresh: bool = True) -> Iterator[Signal]:
     chance = random.Random(seed)
     for number in range(count):
-        talk = replace(TALK, group=f"{seed}/{number}")
-        yield loss_signal(number, talk, max(0.0, chance.gauss(mean, 0.5)), own=False, fresh=fresh)
+        conversation = replace(TALK, group=f"{seed}/{number}")
+        yield loss_signal(number, conversation, max(0.0, chance.gauss(mean, 0.5)), own=False, fresh=fresh)
 
 
 def words(count: int, share: float, *, seed: int, fresh: bool = True) -> Iterator[Signal]:
@@ -50,8 +50,8 @@ def words(count: int, share: float, *, seed: int, fresh: bool = True) -> Iterato
     chance = random.Random(seed)
     for number in range(count):
         key = FRESH + number if fresh else number
-        talk = replace(TALK, group=f"{seed}/{number}")
-        yield spoken_signal(key, talk, spoke=chance.random() < share, fresh=fresh)
+        conversation = replace(TALK, group=f"{seed}/{number}")
+        yield spoken_signal(key, conversation, spoke=chance.random() < share, fresh=fresh)
 
 
 def a_detector(**changes: object) -> EDetector:
@@ -204,11 +204,11 @@ def test_losses_are_compared_where_replies_are_about_as_long() -> None:
     def both(count: int, short: float, *, seed: int, fresh: bool) -> Iterator[Signal]:
         chance = random.Random(seed)
         for n in range(count):
-            talk = replace(TALK, group=f"{seed}/{n}")
+            conversation = replace(TALK, group=f"{seed}/{n}")
             if is_short := chance.random() < short:
-                talk = replace(talk, turns=(talk.turns[0], curt))
+                conversation = replace(conversation, turns=(conversation.turns[0], curt))
             loss = chance.gauss(3.0 if is_short else 2.0, 0.3)
-            yield loss_signal(n, talk, loss, own=False, fresh=fresh)
+            yield loss_signal(n, conversation, loss, own=False, fresh=fresh)
 
     ear = Ear(Aspect.CONCEPT)
     ear.tell(both(300, 0.2, seed=1, fresh=False))
@@ -252,9 +252,9 @@ def test_one_that_was_stopped_goes_on_exactly() -> None:
     for number, signal in enumerate(told, 1):
         unbroken.hear(Aspect.QUALITY, number, signal)
 
-    state, talks = DetectorState(), {s.key: replace(TALK, group=s.group) for s in told}
+    state, conversations = DetectorState(), {s.key: replace(TALK, group=s.group) for s in told}
     for first in range(0, 300, 60):
-        again = a_detector(state=state, recent={key: talks[key] for key in state.keys})
+        again = a_detector(state=state, recent={key: conversations[key] for key in state.keys})
         for number in range(first, first + 60):
             again.hear(Aspect.QUALITY, number + 1, told[number])
         state = state_of(json.loads(json.dumps(state_json(again.state))))

@@ -1,6 +1,6 @@
 import pytest
 
-from monitors.triage.answer_churn import changing_answers
+from monitors.triage.answer_churn import answer_churn
 from monitors.types import Sample, Turn
 from tests.factories.ledger import NOW
 
@@ -17,7 +17,7 @@ def answered(name: str, *exchanges: tuple[str, str], user: str | None = None) ->
 
 
 def found(*samples: Sample) -> tuple[float, tuple[str, ...]]:
-    told = changing_answers(samples)
+    told = answer_churn(samples)
     return told.share.estimate, told.examples
 
 

@@ -1,6 +1,6 @@
 """How often a return is named, and something else by mistake, is in the docstrings, measured with the same code."""
 
-from monitors.sample_requirements import Minimum
+from monitors.sample_requirements import SampleRequirements
 from monitors.types import Finding, Reference, Verdict
 from monitors.window.recurrence import recognise
 from tests.factories.monitors import a_window, made_of
@@ -56,7 +56,7 @@ def known(id_: str, words: list[str], *, seed: int, count: int = 200, title: str
 def told(words: list[str], *earlier: Reference, seed: int = 9) -> Verdict:
     """About a window of such words, where the current reference is about sport."""
     window = a_window(made_of(words, 60, seed=seed, prefix="w"))
-    return recognise(window, known("9", SPORT, seed=3), earlier, minimum=Minimum())
+    return recognise(window, known("9", SPORT, seed=3), earlier, minimum=SampleRequirements())
 
 
 def test_an_earlier_reference_that_fits_again_is_named() -> None:
@@ -89,7 +89,7 @@ def test_what_the_current_reference_knows_as_well_is_no_return() -> None:
 def test_half_a_return_is_none() -> None:
     both = [*made_of(SHOP, 30, seed=5), *made_of(TRAVEL, 30, seed=6)]
     verdict = recognise(
-        a_window(both), known("9", SPORT, seed=3), [known("2", SHOP, seed=2)], minimum=Minimum()
+        a_window(both), known("9", SPORT, seed=3), [known("2", SHOP, seed=2)], minimum=SampleRequirements()
     )
 
     assert verdict.finding is Finding.DRIFT
