@@ -62,13 +62,13 @@ class KafkaSink:
                 self._await_first(max(0.0, deadline - time.monotonic()))
         except kafka_errors.KafkaTimeoutError as error:
             refusal = None if self._client is None else self._client.refusal
-            self._log_once.note(error if refusal is None else unreachable(self._settings, refusal))
+            self._log_once.failed(error if refusal is None else unreachable(self._settings, refusal))
         except kafka_errors.KafkaError as error:
             # A producer may never recover from some errors (a broker that forgot it); a new one does.
-            self._log_once.note(error)
+            self._log_once.failed(error)
             self._discard_producer(0.0)
         else:
-            self._log_once.over()
+            self._log_once.recovered()
         return not self._queue
 
     def close(self, timeout_s: float) -> bool:

@@ -43,7 +43,7 @@ _METADATA_MAX_AGE_MS = 5_000
 #: A broker that did not even answer the question for its topics meanwhile was out of reach.
 _LONGEST_SILENCE_S = _METADATA_MAX_AGE_MS / 1000 + 2
 #: A group takes some seconds to form, so much longer is too long without partitions.
-_UNASSIGNED_S, _UNASSIGNED_MOST_S = 12.0, 600.0
+_UNASSIGNED_S, _UNASSIGNED_LONGEST_S = 12.0, 600.0
 _LEAVING_S = 1.0
 
 consumer_group.ConsumerCoordinator = TakingUpCoordinator  # the client names the class itself
@@ -67,7 +67,9 @@ class KafkaSource:
         self._progress = Progress(settings.stalled_after_s, longest_silence_s=_LONGEST_SILENCE_S)
         self._answered_at: float | None = None
         self._unreadable: dict[ClientPartition, Unreadable] = {}
-        self._unassigned = Backoff(_UNASSIGNED_S, _UNASSIGNED_MOST_S)
+        self._polled_s = 0.0  # time spent in polls
+        self._unassigned = Backoff(_UNASSIGNED_S, _UNASSIGNED_LONGEST_S)  # on that clock
+        self._unassigned.fail(self._polled_s)
         self._joined_again = False  # since partitions were assigned last
         self._log_once = LogOnce("reading from Kafka", _log)
         self._unreachable = LogOnce("connecting to Kafka", _log)
@@ -148,7 +150,7 @@ class KafkaSource:
             part = next(iter(error.divergent_offsets))
             raise self._lost(part, self._position(part) or 0) from error
         except kafka_errors.KafkaError as error:
-            self._log_once.note(error)
+            self._log_once.failed(error)
             time.sleep(wait_s)  # errors come at once, and again
             return []
         self._note_connection()
@@ -159,7 +161,7 @@ class KafkaSource:
             self._refuse_stalled(consumer, wait_s)
             self._join_again(consumer, wait_s)
             return []
-        self._log_once.over()
+        self._log_once.recovered()
         self._unreadable.clear()
         return [raw_record(record) for batch in batches.values() for record in batch]
 
@@ -192,9 +194,9 @@ class KafkaSource:
     def _note_connection(self) -> None:
         """The consumer connects on a thread of its own and never tells of a failure."""
         if self.connected:
-            self._unreachable.over()
+            self._unreachable.recovered()
         elif self._client is not None and self._client.refusal is not None:
-            self._unreachable.note(unreachable(self._settings, self._client.refusal))
+            self._unreachable.failed(unreachable(self._settings, self._client.refusal))
 
     def _note_answer(self, _cluster: object) -> None:
         """Runs on the client's thread, whenever the broker has told of its topics."""
@@ -209,7 +211,7 @@ class KafkaSource:
                 next_offset=error.next_offset,
                 limit=self._settings.max_batch_bytes,
             ) from error
-        self._log_once.note(error)
+        self._log_once.failed(error)
         self._unreadable[error.part] = error
 
     def _hold_back(self, assigned: Iterable[ClientPartition]) -> None:
@@ -247,15 +249,23 @@ class KafkaSource:
         """
         cluster = None if self._client is None else self._client.cluster
         if consumer.assignment() or cluster is None or not cluster.partitions_for_topic(self._settings.topic):
-            self._unassigned.start_over()
-            self._joined_again = False
-        elif self._unassigned.runs_out(waited_s):
+            self._wait_for_partitions()
+            return
+        self._polled_s += waited_s
+        if self._unassigned.ready(self._polled_s):
+            self._unassigned.fail(self._polled_s)
             _log.warning("no partition of %s is assigned: joins its group again", self._settings.topic)
             if self._joined_again:
                 self.close(_LEAVING_S)
             else:
                 consumer._coordinator.request_rejoin()  # noqa: SLF001 - the client has no other way
             self._joined_again = True
+
+    def _wait_for_partitions(self) -> None:
+        """Begin the first wait: there are partitions, or there is nothing to be given out yet."""
+        self._unassigned.reset()
+        self._unassigned.fail(self._polled_s)
+        self._joined_again = False
 
     def _refuse_other_topic(self, consumer: KafkaConsumer) -> None:
         """Raise TopicRecreated where another topic has taken the name since the offsets were counted."""

@@ -77,15 +77,16 @@ def open_stores(settings: Settings) -> Stores:
     )
     engine = open_ledger(ledger_url(settings))
     bind_identity(engine, {"model_line": settings.model_line, "holdout": holdout.fingerprint})
-    return _stores(settings, engine, holdout)
+    return stores_on(settings, engine, holdout)
 
 
 def fenced_stores(stores: Stores, settings: Settings, fence: int) -> Stores:
     """Return the same stores for the leader of this number: where it is stale, each write raises StaleLeader."""
-    return _stores(settings, fenced(stores.engine, fence), stores.holdout)
+    return stores_on(settings, fenced(stores.engine, fence), stores.holdout)
 
 
-def _stores(settings: Settings, engine: Engine, holdout: Holdout) -> Stores:
+def stores_on(settings: Settings, engine: Engine, holdout: Holdout) -> Stores:
+    """Return the stores of a ledger that is open already."""
     return Stores(
         engine=engine,
         intake=IntakeLedger(

@@ -73,23 +73,21 @@ def a_dead_letter(offset: int) -> DeadLetter:
 
 
 def a_batch(
-    some_conversations: Iterable[NewConversation] = (),
+    conversations: Iterable[NewConversation] = (),
     *,
     feedback: Iterable[NewFeedback] = (),
     dead_letters: Iterable[DeadLetter] = (),
     at: datetime = NOW,
 ) -> Batch:
     """A batch that moves the offset behind its last record."""
-    some_conversations, feedback, dead_letters = (
-        tuple(some_conversations),
+    conversations, feedback, dead_letters = (
+        tuple(conversations),
         tuple(feedback),
         tuple(dead_letters),
     )
-    offsets = [
-        record.at.offset for records in (some_conversations, feedback, dead_letters) for record in records
-    ]
+    offsets = [record.at.offset for records in (conversations, feedback, dead_letters) for record in records]
     return Batch(
-        conversations=some_conversations,
+        conversations=conversations,
         feedback=feedback,
         dead_letters=dead_letters,
         next_offsets={(TOPIC, 0): max(offsets) + 1},

@@ -1,18 +1,36 @@
 from daemon.domain.backoff import Backoff
 
 
-def asked_at(patience: Backoff, seconds: int) -> list[int]:
-    return [second for second in range(1, seconds + 1) if patience.runs_out(1.0)]
+def attempts(backoff: Backoff, seconds: int) -> list[int]:
+    """The seconds at which an attempt is made, each of which fails."""
+    made = []
+    for second in range(seconds + 1):
+        if backoff.ready(second):
+            made.append(second)
+            backoff.fail(second)
+    return made
 
 
-def test_it_runs_out_ever_more_rarely() -> None:
-    assert asked_at(Backoff(10, 40), 150) == [10, 30, 70, 110, 150]
+def test_attempts_become_rarer_up_to_the_longest_wait() -> None:
+    assert attempts(Backoff(10, 40), 150) == [0, 10, 30, 70, 110, 150]
 
 
-def test_it_starts_over_once_what_was_waited_for_has_come() -> None:
-    patience = Backoff(10, 40)
-    asked_at(patience, 25)
+def test_attempts_are_evenly_spaced_without_a_longest_wait() -> None:
+    assert attempts(Backoff(10), 30) == [0, 10, 20, 30]
 
-    patience.start_over()
 
-    assert asked_at(patience, 10) == [10]
+def test_a_success_starts_over() -> None:
+    backoff = Backoff(10, 40)
+    attempts(backoff, 25)
+
+    backoff.reset()
+
+    assert backoff.failures == 0
+    assert attempts(backoff, 10) == [0, 10]
+
+
+def test_a_clock_that_is_set_back_ends_the_wait() -> None:
+    backoff = Backoff(10)
+    backoff.fail(1_000)
+
+    assert backoff.ready(900)
