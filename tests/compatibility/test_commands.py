@@ -1,0 +1,39 @@
+"""Commands print on an earlier ledger what that release printed."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.compatibility.written import (
+    COMMANDS,
+    ROOT,
+    WRITTEN,
+)
+from tests.factories.cli import typed
+
+
+def without(document: Any, place: str) -> Any:
+    """The document without the key at a place, dots between keys."""
+    name, _, rest = place.partition(".")
+    if rest:
+        return document | {name: without(document[name], rest)}
+    return {key: value for key, value in document.items() if key != name}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_prints_what_it_did(folder: Path, name: str) -> None:
+    expected = json.loads((WRITTEN / "golden" / f"{name}.json").read_text("utf-8"))
+
+    found = json.loads(
+        typed("--config", str(folder / "retuned.yaml"), *COMMANDS[name]["words"]).stdout.replace(
+            str(folder), ROOT
+        )
+    )
+
+    for place in COMMANDS[name]["volatile"]:
+        found, expected = without(found, place), without(expected, place)
+    assert json.dumps(found, indent=2, ensure_ascii=False) == json.dumps(
+        expected, indent=2, ensure_ascii=False
+    )

@@ -1,0 +1,69 @@
+"""A detector that commit 4a31a09 stored goes on."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from daemon.config.settings import Settings
+from daemon.drift.detect_stage import DetectStage
+from daemon.drift.detector_verdicts import state_of
+from daemon.drift.from_settings import aspects, late_aspects
+from daemon.drift.late_signals import LateSignalFeed
+from daemon.ledger.stores import Stores
+from daemon.telemetry.metrics import Metrics
+from monitors.sequential.edetector import DetectorState, EDetector
+from monitors.types import Sample
+from tests.compatibility.written import (
+    LATER,
+    WRITTEN,
+    clock,
+    new_conversations,
+)
+from tests.factories.ledger import a_batch
+
+
+@pytest.fixture
+def watching(stores: Stores, settings: Settings) -> DetectStage:
+    def new_detector(
+        reference: tuple[Sample, ...], block: int, state: DetectorState, recent: dict[int, Sample]
+    ) -> EDetector:
+        return EDetector(
+            reference, aspects=aspects(settings), seed=settings.monitors.seed, listens=late_aspects(settings),
+            conversations_between_false_alarms=settings.monitors.conversations_between_false_alarms,
+            cycle_days=settings.windows.reference_days, state=state, recent=recent, block=block,
+        )  # fmt: skip
+
+    return DetectStage(
+        stores.windows, stores.conversations, stores.detectors,
+        LateSignalFeed(stores.signals, stores.conversations, wait=timedelta(hours=2), clock=clock),
+        new_detector=new_detector, metrics=Metrics(), clock=clock,
+    )  # fmt: skip
+
+
+def test_the_detector_sees_what_comes_next(stores: Stores, watching: DetectStage) -> None:
+    reference = stores.references.newest()
+    assert reference is not None
+    before = stores.detectors.stored(reference.id)
+    assert before is not None
+    stores.intake.record(a_batch(new_conversations(stores, 2), at=LATER))
+
+    watching.step()
+
+    after = stores.detectors.stored(reference.id)
+    assert after is not None
+    assert state_of(after.state).count == state_of(before.state).count + 2
+
+
+def test_the_detector_goes_on_as_it_would_have(stores: Stores, watching: DetectStage) -> None:
+    would = state_of(json.loads((WRITTEN / "golden" / "detector.json").read_text("utf-8")))
+    reference = stores.references.newest()
+    assert reference is not None
+    stores.intake.record(a_batch(new_conversations(stores, 2), at=LATER))
+
+    watching.step()
+
+    after = stores.detectors.stored(reference.id)
+    assert after is not None
+    found = {aspect: stake.wealth for aspect, stake in state_of(after.state).stakes.items()}
+    assert found == pytest.approx({aspect: stake.wealth for aspect, stake in would.stakes.items()})

@@ -1,0 +1,97 @@
+"""A run that commit 4a31a09 left running goes on."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from daemon.config.settings import Settings
+from daemon.domain.decisions import Action
+from daemon.domain.runs import RunState
+from daemon.ledger.stores import Stores
+from daemon.telemetry.metrics import Metrics
+from daemon.training.dataset import build
+from daemon.training.from_settings import dataset_settings
+from daemon.training.planned_run import PlannedRun, from_json
+from daemon.training.train_stage import TrainStage
+from learners.codec import (
+    request_to_json,
+)
+from learners.types import Event, Failure, TrainRequest
+from tests.compatibility.written import V1, clock
+
+
+@dataclass
+class Child:
+    """A training that fails at once."""
+
+    request: TrainRequest
+    pid: int | None = None
+
+    def poll(self) -> list[Event]:
+        return [Failure(error="OutOfMemory", message="a test", permanent=False)]
+
+    def stop(self, timeout_s: float) -> None: ...
+
+
+@dataclass
+class Started:
+    """The training stage after a start, and the children that it started."""
+
+    stage: TrainStage = field(init=False)
+    children: list[Child] = field(default_factory=list)
+
+    def start(self, request: TrainRequest, folder: Path) -> Child:
+        self.children.append(Child(request))
+        return self.children[-1]
+
+
+def plans_nothing(run_id: str, *, since_seq: int, folder: Path) -> PlannedRun:
+    raise AssertionError(run_id)
+
+
+@pytest.fixture
+def started(stores: Stores, folder: Path) -> Started:
+    made = Started()
+    made.stage = TrainStage(
+        stores.trainings, plan=plans_nothing, start=made.start, register=lambda *_: None,
+        runs_dir=folder / "state" / "runs", timeout=timedelta(hours=1), metrics=Metrics(), clock=clock,
+    )  # fmt: skip
+    return made
+
+
+def test_the_run_that_was_cut_short_is_started_again_as_it_was(started: Started, folder: Path) -> None:
+    text = (folder / "state" / "runs" / "r4" / "request.json").read_text("utf-8")
+
+    assert [request_to_json(child.request) for child in started.children] == [text]
+
+
+def test_how_the_run_ends_is_written(started: Started, stores: Stores) -> None:
+    started.stage.step()
+
+    run = stores.trainings.run("r4")
+    assert run is not None
+    assert run.state is RunState.FAILED
+
+
+def test_the_training_file_is_made_again_byte_for_byte(
+    stores: Stores, settings: Settings, tmp_path: Path
+) -> None:
+    run = stores.trainings.run("r4")
+    assert run is not None
+
+    again = build(
+        stores.conversations, since_seq=run.since_seq, settings=dataset_settings(settings),
+        path=tmp_path / "again.jsonl", tuned=str(V1),
+    )  # fmt: skip
+
+    assert again.digest == from_json(run.request).dataset.digest
+
+
+def test_the_last_decision_is_the_one_that_led_to_the_run(stores: Stores) -> None:
+    [decision] = stores.trainings.recent_decisions(1)
+    run = stores.trainings.run("r4")
+
+    assert run is not None
+    assert (decision.id, decision.action) == (run.decision_id, Action.TRAIN)
