@@ -40,7 +40,8 @@ class Dataset:
     replay: int
     span: SeqRange  # of the new ones
     sources: tuple[OffsetRange, ...]
-    left_out: Mapping[str, int]  # new conversations that were not taken, by reason
+    #: New conversations that were not taken, by reason. Runs from before curation have none.
+    left_out: Mapping[str, int] = field(default_factory=dict)
     #: One for each line, in order; the ledger keeps them in a table of their own.
     records: tuple[TrainingRecord, ...]
 
