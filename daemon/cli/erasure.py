@@ -11,7 +11,7 @@ from daemon.domain.errors import DaemonError
 if TYPE_CHECKING:
     from daemon.config.settings import Settings
     from daemon.ledger.stores import Stores
-    from daemon.training.lineage import Originals
+    from daemon.training.lineage import ReadConversations
 
 _REASON = typer.Option("-m", "--reason", help="Why, for those who read the log later.", show_default=False)
 _VERSION = typer.Argument(metavar="VERSION", help="Such as support-bot-v7, or short: v7.", show_default=False)
@@ -91,27 +91,28 @@ def lineage(
 ) -> None:
     """List the records that a version learned from: topic, partition, offset and digest of each."""
     from daemon.cli.render.erasure import lineage_screen
-    from daemon.training.lineage import from_ledger, lineage_of, rebuilt
+    from daemon.training.lineage import from_ledger, lineage_of
+    from daemon.training.lineage import rebuild as rebuild_dataset
     from registry.names import VersionName
 
     settings = read_settings(context)
     name = VersionName.parse(version, line=settings.model_line)
     with opened(settings) as stores:
         found = lineage_of(stores, name)
-        originals = _from_kafka(settings, stores) if from_kafka else from_ledger(stores.conversations)
-        again = rebuilt(found, originals) if rebuild or from_kafka or output else None
+        read = _from_kafka(settings, stores) if from_kafka else from_ledger(stores.conversations)
+        again = rebuild_dataset(found, read) if rebuild or from_kafka or output else None
     if again is not None and output is not None:
         output.write_bytes(again.content)
     present(
-        {"lineage": found, "rebuilt": again and again.outcome},
+        {"lineage": found, "rebuilt": again and again.report},
         lambda: lineage_screen(found, again),
         as_json=as_json,
     )
-    if again is not None and not again.outcome.equal:
+    if again is not None and not again.report.equal:
         raise typer.Exit(1)
 
 
-def _from_kafka(settings: "Settings", stores: "Stores") -> "Originals":
+def _from_kafka(settings: "Settings", stores: "Stores") -> "ReadConversations":
     from functools import partial
 
     from daemon.domain.clock import utc_now

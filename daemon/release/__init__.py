@@ -1,1 +1,1 @@
-"""Releases: takes candidates through the gate, promotes and rolls back."""
+"""Releases: the gate, promotion, rollback, and the target that follows the promotion log."""

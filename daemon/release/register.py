@@ -1,4 +1,4 @@
-"""Turns what a run left into a version of the registry."""
+"""Registers versions: the bare base model, and the results of runs."""
 
 from dataclasses import asdict
 
@@ -15,7 +15,7 @@ DAEMON = Actor(kind="daemon", name="retuned")
 
 
 def register_base(store: Store, *, model_line: str, base: str, base_digest: str, clock: Clock) -> None:
-    """Make the bare base version 0 and live, once in a line's life."""
+    """Make the bare base model version 0 and live, unless the line has a live version."""
     history = store.history(model_line)
     if history.live is not None:
         return
@@ -46,7 +46,10 @@ def register_run(
     base: str,
     clock: Clock,
 ) -> Version:
-    """Store a run's artifact and make it a version; a run that was registered before keeps its version."""
+    """Store a run's artifact and add its version; a run that was registered before keeps its version.
+
+    Raises RegistryError, OSError.
+    """
     for version in store.versions(model_line):
         if version.run == result.run:
             return version

@@ -26,7 +26,8 @@ from daemon.ledger.database import size_bytes
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.lease import Lease
 from daemon.ledger.stores import Stores, fenced_stores, ledger_url, open_stores
-from daemon.runtime.build_leader import Base, build_leader
+from daemon.runtime.base_model import BaseModel, find_base_model
+from daemon.runtime.build_leader import build_leader
 from daemon.runtime.housekeeping import HousekeepingStage
 from daemon.runtime.kafka_settings import kafka_settings
 from daemon.runtime.leadership import LeadershipStage
@@ -36,7 +37,6 @@ from daemon.runtime.stage import Stage
 from daemon.telemetry.logs import configure_logging
 from daemon.telemetry.metrics import ChildName, Metrics
 from learners.embedding.encoder_files import resolve_encoder
-from learners.models.base import base_digest, resolve_base
 
 _log = logging.getLogger(__name__)
 _POLL_S = 0.2
@@ -53,8 +53,7 @@ def run_daemon(settings: Settings) -> int:
     spare_collector()
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     stores, metrics = open_stores(settings), Metrics()
-    folder = resolve_base(settings.model.base)
-    base = Base(folder=folder, digest=base_digest(folder))
+    base = find_base_model(settings.model.base)
     if settings.monitors.embedding.model is not None:
         resolve_encoder(settings.monitors.embedding.model)  # told now, not once this replica leads
     health = Health(clock=time.monotonic, components=(Component.BROKER, Component.INTAKE, Component.SCORER))
@@ -100,7 +99,7 @@ def _stages(
     stores: Stores,
     metrics: Metrics,
     health: Health,
-    base: Base,
+    base: BaseModel,
     *,
     wait: Callable[[float], object],
 ) -> list[Stage]:

@@ -1,4 +1,4 @@
-"""Turns the stages that only one replica may: while it leads."""
+"""Runs the stages that only the leading replica may run."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from daemon.domain.errors import StaleLeader
+from daemon.runtime.close_all import close_all
 from daemon.runtime.stage import Stage
 from daemon.telemetry.metrics import ChildName, Metrics
 
@@ -14,13 +15,19 @@ _STEP_DOWN_S = 5.0
 
 
 class Election(Protocol):
-    """Says whether this replica leads."""
+    """Decides whether this replica leads."""
 
-    def hold(self) -> int | None: ...
+    def hold(self) -> int | None:
+        """Acquire or renew the lease; return its fencing token, None while another replica leads."""
+        ...
 
-    def lost(self) -> None: ...
+    def lost(self) -> None:
+        """Take note that another replica has the lease."""
+        ...
 
-    def release(self) -> None: ...
+    def release(self) -> None:
+        """Give the lease back."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,43 +35,49 @@ class LeaderRuntime:
     """What runs in the leader alone."""
 
     stages: Sequence[Stage]
+    start: Callable[[], None] = lambda: None  # starts children and reads the ledger; raises StaleLeader
     children: Mapping[ChildName, Callable[[], int | None]] = field(default_factory=dict)  # their process ids
     problem: Callable[[], str | None] = lambda: None  # why it can't do its work, for people
 
 
-class LeadershipStage:
-    """Opens the leader's stages when the lease is won, and closes them, children too, when it is lost.
+_NOTHING = LeaderRuntime(stages=())
 
-    A leader that was overtaken learns it at the latest from its next write, which is refused; it goes on as a follower.
+
+class LeadershipStage:
+    """Starts the leader's stages when the lease is acquired, and closes them with their children when it is lost.
+
+    A leader that was replaced learns it from its next write at the latest: the write is refused, and it becomes a follower.
     """
 
     name = "leading"
 
-    def __init__(self, election: Election, lead: Callable[[int], LeaderRuntime], *, metrics: Metrics) -> None:
-        """``lead`` makes the leader's stages, whose writes carry the number it is given."""
+    def __init__(
+        self, election: Election, build: Callable[[int], LeaderRuntime], *, metrics: Metrics
+    ) -> None:
+        """``build`` makes the leader's stages, whose writes carry the fencing token it is given."""
         self._election = election
-        self._lead = lead
+        self._build = build
         self._metrics = metrics.process
-        self._fence: int | None = None
-        self._led = _NOTHING
+        self._token: int | None = None
+        self._runtime = _NOTHING
 
     @property
     def problem(self) -> str | None:
-        """Why the leader can't do its work. A follower has none."""
-        return self._led.problem()
+        """Why the leader can't do its work. A follower has no problem."""
+        return self._runtime.problem()
 
     def pid(self, child: ChildName) -> int | None:
         """Return the process id of a child while it runs."""
-        ask = self._led.children.get(child)
-        return ask() if ask else None
+        read_pid = self._runtime.children.get(child)
+        return read_pid() if read_pid else None
 
     def step(self) -> None:
-        """Win, keep or lose the lease; take a step of every stage while it is held."""
-        fence = self._election.hold()
+        """Acquire, renew or lose the lease; while it is held, take a step of every stage."""
+        token = self._election.hold()
         try:
-            if fence != self._fence:
-                self._change(fence)
-            for stage in self._led.stages:
+            if token != self._token:
+                self._change(token)
+            for stage in self._runtime.stages:
                 stage.step()
         except StaleLeader as stale:
             _log.warning("%s", stale, extra={"action": "step_down"})
@@ -72,28 +85,22 @@ class LeadershipStage:
             self._change(None)
 
     def close(self, timeout_s: float) -> None:
-        """Close the leader's stages, then give the lease back: a successor never meets the children of this one."""
-        self._close(timeout_s)
+        """Close the leader's stages, then release the lease: the next leader never meets children of this one."""
+        self._close_stages(timeout_s, action="stop")
         self._election.release()
 
-    def _change(self, fence: int | None) -> None:
-        if self._fence is not None:
-            _log.warning("another replica leads now", extra={"action": "step_down"})
-        self._close(_STEP_DOWN_S)
-        self._fence = fence
-        self._metrics.leader.set(0 if fence is None else 1)
-        self._metrics.leader_fence.set(fence or 0)
-        if fence is not None:
-            _log.info("leads, under number %s", fence, extra={"action": "lead"})
-            self._led = self._lead(fence)
+    def _change(self, token: int | None) -> None:
+        if self._token is not None:
+            _log.warning("lost leadership (fencing token %s)", self._token, extra={"action": "step_down"})
+        self._close_stages(_STEP_DOWN_S, action="step_down")
+        self._token = token
+        self._metrics.leader.set(0 if token is None else 1)
+        self._metrics.leader_fence.set(token or 0)
+        if token is not None:
+            _log.info("acquired leadership (fencing token %s)", token, extra={"action": "lead"})
+            self._runtime = self._build(token)
+            self._runtime.start()
 
-    def _close(self, timeout_s: float) -> None:
-        led, self._led = self._led, _NOTHING
-        for stage in reversed(led.stages):
-            try:
-                stage.close(timeout_s / len(led.stages))
-            except Exception:  # noqa: BLE001 - one stage's failure must not leave the others' children behind
-                _log.exception("closing %s failed", stage.name, extra={"action": "step_down"})
-
-
-_NOTHING = LeaderRuntime(stages=())
+    def _close_stages(self, timeout_s: float, *, action: str) -> None:
+        runtime, self._runtime = self._runtime, _NOTHING
+        close_all(runtime.stages, timeout_s, action=action)

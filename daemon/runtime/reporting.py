@@ -1,4 +1,4 @@
-"""Tells the probes how the parts of the daemon are."""
+"""Reports the state of the daemon's components to the probes."""
 
 from collections.abc import Callable, Mapping
 
@@ -6,18 +6,19 @@ from daemon.http.health import Component, Health
 
 
 class ReportingStage:
-    """Asks each component at every turn what its problem is, if any."""
+    """Passes each component's problem, if any, to the probes at every step."""
 
     name = "reporting"
 
-    def __init__(self, health: Health, probes: Mapping[Component, Callable[[], str | None]]) -> None:
+    def __init__(self, health: Health, problems: Mapping[Component, Callable[[], str | None]]) -> None:
+        """``problems`` return what is wrong with a component, None where it is well."""
         self._health = health
-        self._probes = probes
+        self._problems = problems
 
     def step(self) -> None:
-        """Pass the answers on."""
-        for component, problem in self._probes.items():
-            self._health.report(component, problem())
+        """Report every component."""
+        for component, read_problem in self._problems.items():
+            self._health.report(component, read_problem())
 
     def close(self, timeout_s: float) -> None:
-        """Nothing to let go of."""
+        """Do nothing: the stage holds no resources."""

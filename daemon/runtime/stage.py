@@ -4,11 +4,11 @@ from typing import Protocol
 
 
 class Stage(Protocol):
-    """One worry of the daemon.
+    """One responsibility of the daemon.
 
-    A step does what can be done at once and returns; what takes long goes on in a child process and is looked
-    after at the next step. All that matters is in the ledger by the end of a step, so that a stage made anew
-    after a crash goes on where the old one was.
+    A step does what can be done at once and returns. Longer work goes on in a child process, which the next steps look
+    after. All that matters is in the ledger at the end of a step, so after a crash a new stage continues where the old
+    one was.
     """
 
     @property
@@ -17,5 +17,5 @@ class Stage(Protocol):
     def step(self) -> None: ...
 
     def close(self, timeout_s: float) -> None:
-        """Let go of children and connections within about ``timeout_s``."""
+        """Release children and connections within about ``timeout_s``."""
         ...

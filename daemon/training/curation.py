@@ -1,48 +1,39 @@
-"""Chooses, from conversations that may be trained on, those that a training set takes: no copies, nobody too much.
+"""Chooses which trainable conversations go into a training set.
 
-A flood from one user, one source or one template must not decide what a version learns, and a version must not mostly
-learn its own words.
+Duplicates are dropped, and caps keep one user, one source or the tuned version's own answers from deciding what is learned.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from daemon.config.settings import CurationSection
 from daemon.domain.records import StoredConversation
 from daemon.intake.sketch import NearDuplicates, clusters
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CurationLimits:
-    """How much of a training set one origin may fill; shares are of the conversations there are to choose from."""
-
-    similarity: float = 0.8  # of the words, from which on two conversations are near-duplicates
-    per_cluster: int = 1  # conversations of a cluster of near-duplicates
-    user_share: float = 0.05
-    source_share: float = 1.0
-    own_share: float = 1.0  # answered by the version that is tuned
-    at_least: int = 10  # conversations of one user or source that are always allowed
+#: Conversations of one user, source or version that no cap cuts.
+ALWAYS_ALLOWED = 10
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Curated:
-    """What was chosen, in its order, and how many were left out for which reason."""
+    """The conversations chosen, in their order, and how many were left out for which reason."""
 
     kept: tuple[StoredConversation, ...]
     left_out: Mapping[str, int]
 
 
 class HoldoutFilter:
-    """What must not be learned from: held-out words, exactly and nearly, and words that are taken already."""
+    """Recognises conversations with the same, or nearly the same, words as a held-out one."""
 
     def __init__(self, digests: Iterable[str], sketches: Iterable[bytes], *, similarity: float) -> None:
         self._digests = set(digests)
         self._index = NearDuplicates(threshold=similarity)
-        for number, made in enumerate(sketches):
-            self._index.add(number, made)
+        for number, sketch in enumerate(sketches):
+            self._index.add(number, sketch)
 
     def reason(self, conversation: StoredConversation) -> str | None:
-        """Say why a conversation is left out; None where it need not be."""
+        """Return why a conversation must be left out; None where it may be trained on."""
         if conversation.text_digest in self._digests:
             return "same words as a held-out one"
         if conversation.sketch is not None and self._index.like(conversation.sketch):
@@ -52,82 +43,84 @@ class HoldoutFilter:
 
 def curate(
     conversations: Sequence[StoredConversation],
-    forbidden: HoldoutFilter,
-    caps: CurationLimits,
+    holdout: HoldoutFilter,
+    limits: CurationSection,
     *,
     tuned: str | None = None,
+    always_allowed: int = ALWAYS_ALLOWED,
 ) -> Curated:
-    """Choose from conversations in the order of their seq, the newest first where a cap leaves only some.
+    """Choose from conversations in the order of their seq; where a cap leaves only some, it keeps the newest.
 
-    ``tuned`` is the version that goes on learning. The same arguments give the same choice.
+    ``tuned`` is the version that the run continues from. The same arguments give the same choice.
     """
-    left_out: Counter[str] = Counter()
-    allowed = []
-    for conversation in conversations:
-        if (reason := forbidden.reason(conversation)) is not None:
-            left_out[reason] += 1
-        else:
-            allowed.append(conversation)
-    distinct = _newest(
-        allowed, lambda conversation: conversation.text_digest, 1, "same words as another", left_out
-    )
-    cluster = clusters(
-        {
-            conversation.seq: conversation.sketch
-            for conversation in distinct
-            if conversation.sketch is not None
-        },
-        threshold=caps.similarity,
-    )
-    spread = _newest(
-        distinct,
-        lambda conversation: str(cluster.get(conversation.seq, conversation.seq)),
-        caps.per_cluster,
-        "nearly the words of another",
-        left_out,
-    )
-    total = len(spread)
-    kept = _newest(
-        spread,
-        lambda conversation: conversation.group,
-        _most(total, caps.user_share, caps),
-        "one user's share",
-        left_out,
-    )
-    kept = _newest(
-        kept,
-        lambda conversation: conversation.source,
-        _most(total, caps.source_share, caps),
-        "one source's share",
-        left_out,
-    )
-    kept = _newest(
-        kept, lambda conversation: tuned if conversation.version == tuned else None, _most(total, caps.own_share, caps),
-        "answered by the tuned version", left_out,
-    )  # fmt: skip
-    return Curated(kept=tuple(kept), left_out=dict(left_out))
+    selection = _Selection(conversations)
+    selection.drop(holdout.reason)
+    selection.keep_newest(1, by=_text, reason="same words as another")
+    cluster = _cluster_of(selection.kept, limits.similarity)
+    selection.keep_newest(limits.per_cluster, by=cluster, reason="nearly the words of another")
+    total = len(selection.kept)
+
+    def cap(share: float) -> int:
+        return total if share >= 1 else max(always_allowed, int(total * share))
+
+    def answered_by_tuned(conversation: StoredConversation) -> str | None:
+        return tuned if conversation.version == tuned else None
+
+    selection.keep_newest(cap(limits.user_share), by=_user, reason="one user's share")
+    selection.keep_newest(cap(limits.source_share), by=_source, reason="one source's share")
+    selection.keep_newest(cap(limits.own_share), by=answered_by_tuned, reason="answered by the tuned version")
+    return Curated(kept=tuple(selection.kept), left_out=dict(selection.left_out))
 
 
-def _most(total: int, share: float, caps: CurationLimits) -> int:
-    return total if share >= 1 else max(caps.at_least, int(total * share))
+class _Selection:
+    """The conversations that are still chosen, and the count of those left out by reason."""
+
+    def __init__(self, conversations: Iterable[StoredConversation]) -> None:
+        self.kept = list(conversations)
+        self.left_out: Counter[str] = Counter()
+
+    def drop(self, reason_of: Callable[[StoredConversation], str | None]) -> None:
+        """Leave out the conversations that have a reason to be."""
+        kept = []
+        for conversation in self.kept:
+            if (reason := reason_of(conversation)) is None:
+                kept.append(conversation)
+            else:
+                self.left_out[reason] += 1
+        self.kept = kept
+
+    def keep_newest(self, most: int, *, by: Callable[[StoredConversation], str | None], reason: str) -> None:
+        """Keep the newest ``most`` conversations of each group, and every conversation whose group is None."""
+        seen: Counter[str] = Counter()
+
+        def excess(conversation: StoredConversation) -> str | None:
+            group = by(conversation)
+            if group is None:
+                return None
+            seen[group] += 1
+            return reason if seen[group] > most else None
+
+        self.kept.reverse()
+        self.drop(excess)
+        self.kept.reverse()
 
 
-def _newest(
-    conversations: Sequence[StoredConversation],
-    origin: Callable[[StoredConversation], str | None],
-    most: int,
-    reason: str,
-    left_out: Counter[str],
-) -> list[StoredConversation]:
-    """Keep of each origin the newest ``most``; where the origin is None, all."""
-    seen: Counter[str] = Counter()
-    kept = []
-    for conversation in reversed(conversations):
-        name = origin(conversation)
-        if name is not None and seen[name] >= most:
-            left_out[reason] += 1
-            continue
-        if name is not None:
-            seen[name] += 1
-        kept.append(conversation)
-    return kept[::-1]
+def _cluster_of(
+    conversations: Sequence[StoredConversation], similarity: float
+) -> Callable[[StoredConversation], str]:
+    """Return which cluster of near-duplicates a conversation belongs to."""
+    sketches = {one.seq: one.sketch for one in conversations if one.sketch is not None}
+    found = clusters(sketches, threshold=similarity)
+    return lambda conversation: str(found.get(conversation.seq, conversation.seq))
+
+
+def _text(conversation: StoredConversation) -> str:
+    return conversation.text_digest
+
+
+def _user(conversation: StoredConversation) -> str:
+    return conversation.group
+
+
+def _source(conversation: StoredConversation) -> str | None:
+    return conversation.source

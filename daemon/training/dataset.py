@@ -1,4 +1,4 @@
-"""Puts together what a run learns from: the new conversations, and replay of the past against forgetting."""
+"""Builds the training set of a run: new conversations, plus replay of earlier ones against forgetting."""
 
 import hashlib
 import itertools
@@ -7,103 +7,110 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 import orjson
 
+from daemon.config.settings import Settings
 from daemon.domain.conversation import Message
 from daemon.domain.errors import NotEnoughData
 from daemon.domain.records import StoredConversation
 from daemon.domain.runs import TrainingRecord
 from daemon.domain.windows import SeqRange
 from daemon.ledger.conversations import ConversationLedger
-from daemon.training.curation import CurationLimits, HoldoutFilter, curate
+from daemon.training.curation import Curated, HoldoutFilter, curate
 from registry.types import OffsetRange
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DatasetSettings:
-    """How much of what goes in."""
-
-    max_new: int
-    replay_share: float  # replayed conversations for each new one
-    seed: int
-    caps: CurationLimits = field(default_factory=CurationLimits)
+_Line: TypeAlias = tuple[StoredConversation, str]  # a conversation and its origin, new or replay
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Dataset:
-    """A training file and where each of its lines came from."""
+    """A training file, and where each of its lines came from."""
 
     path: Path
     digest: str  # sha256 of the file
     new: int
     replay: int
-    span: SeqRange  # of the new ones
+    span: SeqRange  # of the new conversations
     sources: tuple[OffsetRange, ...]
     #: New conversations that were not taken, by reason. Runs from before curation have none.
     left_out: Mapping[str, int] = field(default_factory=dict)
-    #: One for each line, in order; the ledger keeps them in a table of their own.
+    #: One for each line, in order. The ledger keeps them in their own table.
     records: tuple[TrainingRecord, ...]
 
 
-def build(
+def build_dataset(
     ledger: ConversationLedger,
+    settings: Settings,
     *,
     since_seq: int,
-    settings: DatasetSettings,
     path: Path,
     tuned: str | None = None,
 ) -> Dataset:
     """Write the training file for conversations from ``since_seq`` on.
 
-    The same ledger and arguments give the same bytes. Held-out conversations are left out, and so is whatever has
-    the words of one, exactly or nearly; copies and floods are cut down. ``tuned`` names the version that learns on.
+    The same ledger and arguments give the same bytes. Held-out conversations are left out, and so are conversations
+    with the same, or nearly the same, words as a held-out one. ``tuned`` is the version that the run continues from.
 
-    Raises NotEnoughData.
+    Raises NotEnoughData, OSError.
     """
-    held_out = _forbidden(ledger, settings.caps)
-    chosen = curate(
-        ledger.newest(settings.max_new, held_out=False, since=since_seq), held_out, settings.caps, tuned=tuned
+    holdout = HoldoutFilter(
+        ledger.held_out_texts(), ledger.held_out_sketches(), similarity=settings.curation.similarity
     )
-    new = chosen.kept
-    if not new:
+    newest = ledger.newest(settings.policy.max_new_conversations, held_out=False, since=since_seq)
+    new = curate(newest, holdout, settings.curation, tuned=tuned)
+    if not new.kept:
         raise NotEnoughData(
             f"no conversation since {since_seq} may be trained on; wait for more, or lower holdout.share"
         )
-    wanted = round(len(new) * settings.replay_share)
-    # Twice as many are drawn as are wanted, as some will say the same.
-    past = ledger.sample(2 * wanted, held_out=False, before=since_seq, seed=settings.seed)
-    said = {conversation.text_digest for conversation in new}
-    replay = curate(
-        [conversation for conversation in past if conversation.text_digest not in said],
-        held_out,
-        settings.caps,
-    ).kept[:wanted]
-    used = [
-        *((conversation, "new") for conversation in new),
-        *((conversation, "replay") for conversation in replay),
-    ]
-    content = b"".join(
-        training_line(conversation.conversation_id, conversation.messages, origin)
-        for conversation, origin in used
-    )
+    replay = _draw_replay(ledger, settings, new=new.kept, before=since_seq, holdout=holdout)
+    return _write(path, new, replay)
+
+
+def _draw_replay(
+    ledger: ConversationLedger,
+    settings: Settings,
+    *,
+    new: tuple[StoredConversation, ...],
+    before: int,
+    holdout: HoldoutFilter,
+) -> tuple[StoredConversation, ...]:
+    """Draw earlier conversations, none with the same words as a new one."""
+    wanted = round(len(new) * settings.learning.replay_share)
+    # Twice as many are drawn as are wanted, because curation drops duplicates.
+    drawn = ledger.sample(2 * wanted, held_out=False, before=before, seed=settings.learning.seed)
+    new_texts = {conversation.text_digest for conversation in new}
+    past = [conversation for conversation in drawn if conversation.text_digest not in new_texts]
+    return curate(past, holdout, settings.curation).kept[:wanted]
+
+
+def _write(path: Path, new: Curated, replay: tuple[StoredConversation, ...]) -> Dataset:
+    lines: list[_Line] = [*((one, "new") for one in new.kept), *((one, "replay") for one in replay)]
+    content = b"".join(training_line(one.conversation_id, one.messages, origin) for one, origin in lines)
     _replace(path, content)
     return Dataset(
         path=path,
         digest=hashlib.sha256(content).hexdigest(),
-        new=len(new),
+        new=len(new.kept),
         replay=len(replay),
-        left_out=chosen.left_out,
-        span=SeqRange(first=new[0].seq, last=new[-1].seq),
-        sources=offset_ranges(conversation for conversation, _ in used),
-        records=tuple(_record(conversation, origin) for conversation, origin in used),
+        left_out=new.left_out,
+        span=SeqRange(first=new.kept[0].seq, last=new.kept[-1].seq),
+        sources=offset_ranges(conversation for conversation, _ in lines),
+        records=tuple(_record(conversation, origin) for conversation, origin in lines),
     )
 
 
+def training_line(conversation_id: str, messages: Iterable[Message], origin: str) -> bytes:
+    """Return a conversation as one line of a training file."""
+    turns = [{"role": message.role, "content": message.content} for message in messages]
+    return orjson.dumps({"id": conversation_id, "messages": turns, "origin": origin}) + b"\n"
+
+
 def offset_ranges(conversations: Iterable[StoredConversation]) -> tuple[OffsetRange, ...]:
-    """Return the records as runs of adjacent offsets, by topic and partition."""
+    """Return the records as ranges of adjacent offsets, by topic and partition."""
     places = sorted(
-        (t.coordinates.topic, t.coordinates.partition, t.coordinates.offset) for t in conversations
+        (one.coordinates.topic, one.coordinates.partition, one.coordinates.offset) for one in conversations
     )
     runs = itertools.groupby(enumerate(places), key=lambda item: (item[1][:2], item[1][2] - item[0]))
     return tuple(
@@ -113,7 +120,7 @@ def offset_ranges(conversations: Iterable[StoredConversation]) -> tuple[OffsetRa
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Put a file in its place whole, or not at all, and to stay."""
+    """Replace a file atomically and durably."""
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".{path.name}.tmp")
     with scratch.open("wb") as opened:
@@ -127,10 +134,6 @@ def _replace(path: Path, content: bytes) -> None:
     sys.audit("retuned.step", "training.manifest", "after")
 
 
-def _forbidden(ledger: ConversationLedger, caps: CurationLimits) -> HoldoutFilter:
-    return HoldoutFilter(ledger.held_out_texts(), ledger.held_out_sketches(), similarity=caps.similarity)
-
-
 def _record(conversation: StoredConversation, origin: str) -> TrainingRecord:
     return TrainingRecord(
         at=conversation.coordinates,
@@ -139,9 +142,3 @@ def _record(conversation: StoredConversation, origin: str) -> TrainingRecord:
         group=conversation.group,
         conversation_hash=conversation.conversation_hash,
     )
-
-
-def training_line(conversation_id: str, messages: Iterable[Message], origin: str) -> bytes:
-    """Return a conversation as one line of a training file."""
-    said = [{"role": message.role, "content": message.content} for message in messages]
-    return orjson.dumps({"id": conversation_id, "messages": said, "origin": origin}) + b"\n"

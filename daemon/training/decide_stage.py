@@ -1,105 +1,111 @@
-"""Decides, at every occasion, whether to train, and writes the decision down."""
+"""Decides whether to train, at every occasion, and records the decision."""
 
 import logging
 from collections.abc import Callable
 from datetime import datetime
 
 from daemon.config.cron import Schedule
+from daemon.config.settings import PolicySection
 from daemon.domain.clock import Clock
 from daemon.domain.decisions import Action, Decision
-from daemon.ledger.conversations import ConversationLedger
-from daemon.ledger.trainings import ManualTrainRequest, TrainingLedger
-from daemon.ledger.triages import TriageLedger
-from daemon.ledger.windows import WindowLedger
+from daemon.ledger.stores import Stores
+from daemon.ledger.trainings import ManualTrainRequest
 from daemon.telemetry.metrics import Metrics
-from daemon.training.policy import PolicySettings, Situation, decide
+from daemon.training.policy import Situation, decide
 
 _log = logging.getLogger(__name__)
 
 
 class DecideStage:
-    """Looks at the situation whenever a window was judged, an alarm looked into, an operator asked or a scheduled time
-    has come.
+    """Decides when a window was judged, an alarm triaged, a training requested, or a scheduled time has come.
 
-    A "no" is a decision too, and is recorded with its reason.
+    A "no" is a decision too: it is recorded with its reason.
     """
 
     name = "deciding"
 
     def __init__(
         self,
-        windows: WindowLedger,
-        conversations: ConversationLedger,
-        trainings: TrainingLedger,
-        triages: TriageLedger,
-        offer: Callable[[Decision], None],
+        stores: Stores,
+        policy: PolicySection,
         *,
-        busy: Callable[[], str | None],
-        settings: PolicySettings,
-        schedule: Schedule | None,
+        train: Callable[[Decision], None],
+        read_pending_work: Callable[[], str | None],
         metrics: Metrics,
         clock: Clock,
     ) -> None:
-        self._windows = windows
-        self._conversations = conversations
-        self._trainings = trainings
-        self._triages = triages
-        self._offer = offer
-        self._busy = busy
-        self._settings = settings
-        self._schedule = schedule
+        """``train`` takes each decision to train; ``read_pending_work`` names what such a decision has to wait for."""
+        self._stores = stores
+        self._policy = policy
+        self._train = train
+        self._read_pending_work = read_pending_work
         self._metrics = metrics
         self._clock = clock
-        self._decided = trainings.last_window_decided()
-        self._due = schedule.next_after(clock()) if schedule else None
+        self._schedule = Schedule(policy.schedule) if policy.schedule else None
+        self._next_scheduled: datetime | None = None
+        self._last_window_decided = 0
+
+    def start(self) -> None:
+        """Continue after the last window that the ledger has a decision on, and schedule from now on."""
+        self._last_window_decided = self._stores.trainings.last_window_decided()
+        self._schedule_next(self._clock())
 
     def step(self) -> None:
-        """Decide where there is an occasion."""
+        """Decide if there is an occasion."""
         now = self._clock()
-        wish = self._trainings.open_wish()
-        window = self._windows.newest_judged()
-        judged = window if window is not None and window > self._decided else None
-        triage = self._triages.undecided()
-        # A triage is decided on by itself, so that what it says of drift does not skip a scheduled time.
-        scheduled = self._due is not None and now >= self._due and triage is None
-        if wish is None and judged is None and triage is None and not scheduled:
+        request = self._stores.trainings.open_wish()
+        window = self._new_window()
+        triage = self._stores.triages.undecided()
+        # A triage gets its own decision: a "no" to drift must not skip a scheduled time.
+        scheduled = self._next_scheduled is not None and now >= self._next_scheduled and triage is None
+        if request is None and window is None and triage is None and not scheduled:
             return
-        situation = self._situation(now, judged, wish, scheduled=scheduled)
-        decision = self._trainings.decide(
-            decide(situation, self._settings), answers=wish, triage=situation.triage or triage
+        situation = self._situation(now, window, request, scheduled=scheduled)
+        decision = self._stores.trainings.decide(
+            decide(situation, self._policy), answers=request, triage=situation.triage or triage
         )
-        self._decided = max(self._decided, judged or 0)
-        if scheduled and self._schedule is not None:
-            self._due = self._schedule.next_after(now)
-        self._tell(decision)
+        self._last_window_decided = window or self._last_window_decided
+        if scheduled:
+            self._schedule_next(now)
+        self._report(decision)
         if decision.action is Action.TRAIN:
-            self._offer(decision)
+            self._train(decision)
 
     def close(self, timeout_s: float) -> None:
-        """Nothing to let go of."""
+        """Do nothing: the stage holds no resources."""
+
+    def _schedule_next(self, now: datetime) -> None:
+        self._next_scheduled = self._schedule.next_after(now) if self._schedule else None
+
+    def _new_window(self) -> int | None:
+        """Return the newest judged window, unless there is a decision on it already."""
+        window = self._stores.windows.newest_judged()
+        return window if window is not None and window > self._last_window_decided else None
 
     def _situation(
-        self, now: datetime, window: int | None, wish: ManualTrainRequest | None, *, scheduled: bool
+        self, now: datetime, window: int | None, request: ManualTrainRequest | None, *, scheduled: bool
     ) -> Situation:
-        learned = self._trainings.learned_until()
-        alarm = self._windows.alarm(after_seq=learned)
-        since_alarm = self._conversations.count(held_out=False, since=alarm.first_seq) if alarm else 0
+        learned = self._stores.trainings.learned_until()
+        alarm = self._stores.windows.alarm(after_seq=learned)
         return Situation(
             now=now,
             window=window,
             alarm=alarm,
-            triage=self._triages.of(alarm.window) if alarm else None,
-            fresh_since_alarm=since_alarm,
+            triage=self._stores.triages.of(alarm.window) if alarm else None,
+            new_since_alarm=self._count_trainable(since=alarm.first_seq) if alarm else 0,
             learned_until=learned,
-            fresh_since_learned=self._conversations.count(held_out=False, since=learned + 1),
-            wish=wish.reason if wish else None,
-            wished_by=wish.by if wish else None,
+            new_since_learned=self._count_trainable(since=learned + 1),
+            requested=request.reason if request else None,
+            requested_by=request.by if request else None,
             scheduled=scheduled,
-            busy=self._busy(),
-            last_ended=self._trainings.last_ended(),
+            pending_work=self._read_pending_work(),
+            last_ended=self._stores.trainings.last_ended(),
         )
 
-    def _tell(self, decision: Decision) -> None:
+    def _count_trainable(self, *, since: int) -> int:
+        return self._stores.conversations.count(held_out=False, since=since)
+
+    def _report(self, decision: Decision) -> None:
         if decision.trigger is not None:
             self._metrics.drift.decisions(decision.trigger, decision.action).inc()
         _log.info("%s: %s", decision.action, decision.reason, extra={"action": "decide"})

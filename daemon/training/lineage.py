@@ -1,4 +1,4 @@
-"""Tells what a version learned from, record by record, and makes its training set again."""
+"""The lineage of a version: the records it learned from, and its training set rebuilt from them."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
@@ -19,7 +19,7 @@ from registry.names import VersionName
 
 
 class NothingLearned(DaemonError):
-    """The version is the bare base model: it learned from nothing of ours."""
+    """The version is the bare base model: it learned from no record."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,28 +27,28 @@ class VersionLineage:
     """The records of one version's run, in the order of its training file."""
 
     version: VersionName
-    parent: VersionName | None  # what it learned before is the parent's lineage
+    parent: VersionName | None  # its lineage holds what was learned before
     run: str
     data_digest: str
     records: tuple[TrainingRecord, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
-    """How a rebuilt training set compares with the one that was learned from."""
+class RebuildReport:
+    """How a rebuilt training set compares with the one that the version learned from."""
 
     equal: bool
     digest: str
-    erased: int  # records that were forgotten since
-    missing: tuple[Coordinates, ...]  # records that are no longer there, or can't be read
-    changed: tuple[Coordinates, ...]  # records whose digest is another
+    erased: int  # records that were erased since
+    missing: tuple[Coordinates, ...]  # records that are gone, or can't be read
+    changed: tuple[Coordinates, ...]  # records with another digest
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Rebuilt:
-    """A training set made again."""
+class RebuiltDataset:
+    """A rebuilt training set."""
 
-    outcome: Outcome
+    report: RebuildReport
     content: bytes = field(repr=False)
 
 
@@ -56,7 +56,7 @@ def lineage_of(stores: Stores, name: VersionName) -> VersionLineage:
     """Return what a version learned from. Raises VersionNotFound, NothingLearned."""
     version = stores.versions.version(name)
     if version.run is None:
-        raise NothingLearned(f"{name} is the base model as it came: it learned from no record")
+        raise NothingLearned(f"{name} is the bare base model: it learned from no record")
     return VersionLineage(
         version=name,
         parent=version.lineage.parent,
@@ -67,26 +67,26 @@ def lineage_of(stores: Stores, name: VersionName) -> VersionLineage:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Original:
-    """A conversation where it still is."""
+class SourceConversation:
+    """A conversation, read again from where it is stored."""
 
     sha256: str  # of its record
     conversation_id: str
     messages: tuple[Message, ...]
 
 
-#: Looks up conversations where their records are.
-Originals: TypeAlias = Callable[[Iterable[Coordinates]], Mapping[Coordinates, Original]]
+#: Reads the conversations of these records; those that are gone are left out.
+ReadConversations: TypeAlias = Callable[[Iterable[Coordinates]], Mapping[Coordinates, SourceConversation]]
 #: Reads records by their offsets.
-Fetch: TypeAlias = Callable[[Mapping[TopicPartition, Iterable[int]]], Iterable[RawRecord]]
+FetchRecords: TypeAlias = Callable[[Mapping[TopicPartition, Iterable[int]]], Iterable[RawRecord]]
 
 
-def from_ledger(ledger: ConversationLedger) -> Originals:
-    """Take conversations as the ledger keeps them."""
+def from_ledger(ledger: ConversationLedger) -> ReadConversations:
+    """Read conversations from the ledger."""
 
-    def look(places: Iterable[Coordinates]) -> dict[Coordinates, Original]:
+    def read(places: Iterable[Coordinates]) -> dict[Coordinates, SourceConversation]:
         return {
-            at: Original(
+            at: SourceConversation(
                 sha256=conversation.record_sha256,
                 conversation_id=conversation.conversation_id,
                 messages=conversation.messages,
@@ -94,36 +94,35 @@ def from_ledger(ledger: ConversationLedger) -> Originals:
             for at, conversation in ledger.at(places).items()
         }
 
-    return look
+    return read
 
 
-def from_topic(fetch: Fetch, sorter: Router, *, clock: Clock) -> Originals:
-    """Read records from their topic again, through everything that intake does. The settings must be as they were."""
+def from_topic(fetch: FetchRecords, router: Router, *, clock: Clock) -> ReadConversations:
+    """Read records from their topic, through all steps of intake. The settings must be the same as they were then."""
 
-    def look(places: Iterable[Coordinates]) -> dict[Coordinates, Original]:
+    def read(places: Iterable[Coordinates]) -> dict[Coordinates, SourceConversation]:
         wanted: dict[TopicPartition, list[int]] = {}
         for at in places:
             wanted.setdefault(TopicPartition(at.topic, at.partition), []).append(at.offset)
         return {
-            new.at: Original(
+            new.at: SourceConversation(
                 sha256=new.record_sha256,
                 conversation_id=new.conversation.conversation_id,
                 messages=new.conversation.messages,
             )
-            for new in sorter.sort(fetch(wanted), clock()).conversations
+            for new in router.sort(fetch(wanted), clock()).conversations
         }
 
-    return look
+    return read
 
 
-def rebuilt(found: VersionLineage, originals: Originals) -> Rebuilt:
-    """Make the training set again, and compare it."""
-    conversations = originals([record.at for record in found.records if not record.erased])
+def rebuild(lineage: VersionLineage, read: ReadConversations) -> RebuiltDataset:
+    """Rebuild a version's training set, and compare it with the one that the version learned from."""
+    left = [record for record in lineage.records if not record.erased]
+    conversations = read([record.at for record in left])
     lines, missing, changed = [], [], []
-    for record in found.records:
+    for record in left:
         conversation = conversations.get(record.at)
-        if record.erased:
-            continue
         if conversation is None:
             missing.append(record.at)
         elif conversation.sha256 != record.sha256:
@@ -132,11 +131,11 @@ def rebuilt(found: VersionLineage, originals: Originals) -> Rebuilt:
             lines.append(training_line(conversation.conversation_id, conversation.messages, record.origin))
     content = b"".join(lines)
     digest = hashlib.sha256(content).hexdigest()
-    outcome = Outcome(
-        equal=digest == found.data_digest,
+    report = RebuildReport(
+        equal=digest == lineage.data_digest,
         digest=digest,
-        erased=sum(record.erased for record in found.records),
+        erased=len(lineage.records) - len(left),
         missing=tuple(missing),
         changed=tuple(changed),
     )
-    return Rebuilt(outcome=outcome, content=content)
+    return RebuiltDataset(report=report, content=content)

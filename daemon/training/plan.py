@@ -1,72 +1,75 @@
-"""Plans a run: its data from the ledger, its settings, and the version it starts from."""
+"""Plans a run: which version it continues from, what it learns from, and with which settings."""
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from pathlib import Path
 
-from daemon.ledger.conversations import ConversationLedger
-from daemon.training.dataset import DatasetSettings, build
+from daemon.config.settings import Settings
+from daemon.ledger.stores import Stores
+from daemon.training.dataset import Dataset, build_dataset
+from daemon.training.from_settings import lora_settings
 from daemon.training.planned_run import PlannedRun
-from learners.types import LoraSettings, TrainRequest
-from registry.artifacts import ArtifactStore
-from registry.store import Store
+from learners.types import TrainRequest
+from registry.history import History
 from registry.taint import newest_clean, tainted
+from registry.types import Version
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class RunPlanner:
-    """Makes the request of a run: the live version, or the newest clean one before it, goes on learning."""
+    """Plans runs that continue from the live version, or from the newest version before it that is not tainted."""
 
-    model_line: str
-    base: Path
-    base_digest: str
-    conversations: ConversationLedger
-    versions: Store
-    artifacts: ArtifactStore
-    erased_runs: Callable[[], Collection[str]]  # runs that learned from what was forgotten since
-    data: DatasetSettings
-    method: str
-    settings: LoraSettings
-    seed: int
-    device: str
-    threads: int
+    def __init__(self, stores: Stores, settings: Settings, *, base: Path, base_digest: str) -> None:
+        """``base`` is the base model's folder."""
+        self._stores = stores
+        self._settings = settings
+        self._base = base
+        self._base_digest = base_digest
 
     def __call__(self, run_id: str, *, since_seq: int, folder: Path) -> PlannedRun:
-        """Write the training file and return the whole request. Raises NotEnoughData, BadArtifact, OSError."""
-        until_seq = self.conversations.last_seq()
-        history = self.versions.history(self.model_line)
-        live = history.live
-        dataset = build(
-            self.conversations,
+        """Write the training file and return the planned run. Raises NotEnoughData, RegistryError, OSError."""
+        until_seq = self._stores.conversations.last_seq()
+        history = self._stores.versions.history(self._settings.model_line)
+        parent = self._parent(history)
+        # Fetched first: while the artifact store is down, no training set is built in vain.
+        adapter = self._adapter(parent)
+        dataset = build_dataset(
+            self._stores.conversations,
+            self._settings,
             since_seq=since_seq,
-            settings=self.data,
             path=folder / "data.jsonl",
-            tuned=str(live) if live else None,
+            tuned=str(history.live) if history.live else None,
         )
-        start = newest_clean(
-            history.line, tainted(self.versions.versions(self.model_line), self.erased_runs())
+        return PlannedRun(
+            request=self._request(run_id, dataset, adapter, output=folder / "artifact"),
+            dataset=dataset,
+            parent=str(parent.name) if adapter and parent else None,
+            until_seq=until_seq,
         )
-        parent = self.versions.version(start) if start else None
-        adapter = None
-        if parent is not None and parent.artifact is not None:
-            adapter = self.artifacts.fetch(parent.artifact, parent.digest)
-        request = TrainRequest(
+
+    def _parent(self, history: History) -> Version | None:
+        """Return the newest version of the live one's line that is not tainted."""
+        versions = self._stores.versions.versions(self._settings.model_line)
+        erased_runs = self._stores.erasures.runs_with_erased_records()
+        name = newest_clean(history.line, tainted(versions, erased_runs))
+        return self._stores.versions.version(name) if name else None
+
+    def _adapter(self, parent: Version | None) -> Path | None:
+        """Return a local folder with a version's adapter; None for the bare base."""
+        if parent is None or parent.artifact is None:
+            return None
+        return self._stores.artifacts.fetch(parent.artifact, parent.digest)
+
+    def _request(self, run_id: str, dataset: Dataset, adapter: Path | None, *, output: Path) -> TrainRequest:
+        model, learning = self._settings.model, self._settings.learning
+        return TrainRequest(
             run=run_id,
-            base=self.base,
-            base_digest=self.base_digest,
+            base=self._base,
+            base_digest=self._base_digest,
             parent=adapter,
             data=dataset.path,
             data_digest=dataset.digest,
-            output=folder / "artifact",
-            method=self.method,
-            settings=self.settings,
-            seed=self.seed,
-            device=self.device,
-            threads=self.threads,
-        )
-        return PlannedRun(
-            request=request,
-            dataset=dataset,
-            parent=str(start) if adapter and start else None,
-            until_seq=until_seq,
+            output=output,
+            method=learning.method,
+            settings=lora_settings(self._settings),
+            seed=learning.seed,
+            device=model.device,
+            threads=model.threads,
         )

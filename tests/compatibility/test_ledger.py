@@ -16,7 +16,7 @@ from daemon.intake.sketch import sketch
 from daemon.intake.text_digest import plain_words, text_digest
 from daemon.ledger.intake import feedback_digest
 from daemon.ledger.stores import Stores
-from daemon.release.promotion import put_live
+from daemon.release.publish import publish_live
 from daemon.views.explanation import explanation_of
 from tests.compatibility.written import (
     EXPLAINED,
@@ -75,7 +75,7 @@ def test_a_dead_letter_looks_on_its_topic_as_it_did(stores: Stores) -> None:
 
 
 def test_the_target_says_what_is_live(stores: Stores) -> None:
-    assert not put_live(stores, model_line=LINE, clock=clock)
+    assert not publish_live(stores, model_line=LINE, clock=clock)
 
 
 def test_the_pseudonym_of_a_user_is_as_it_was(stores: Stores) -> None:

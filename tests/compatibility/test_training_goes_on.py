@@ -1,18 +1,16 @@
 """A run that commit 4a31a09 left running goes on."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from daemon.config.settings import Settings
+from daemon.config.settings import LearningSection, Settings
 from daemon.domain.decisions import Action
 from daemon.domain.runs import RunState
 from daemon.ledger.stores import Stores
 from daemon.telemetry.metrics import Metrics
-from daemon.training.dataset import build
-from daemon.training.from_settings import dataset_settings
+from daemon.training.dataset import build_dataset
 from daemon.training.planned_run import PlannedRun, from_json
 from daemon.training.train_stage import TrainStage
 from learners.codec import (
@@ -55,9 +53,10 @@ def plans_nothing(run_id: str, *, since_seq: int, folder: Path) -> PlannedRun:
 def started(stores: Stores, folder: Path) -> Started:
     made = Started()
     made.stage = TrainStage(
-        stores.trainings, plan=plans_nothing, start=made.start, register=lambda *_: None,
-        runs_dir=folder / "state" / "runs", timeout=timedelta(hours=1), metrics=Metrics(), clock=clock,
+        stores, LearningSection(timeout_s=3_600), plan=plans_nothing, launch=made.start, register=lambda *_: None,
+        runs_dir=folder / "state" / "runs", metrics=Metrics(), clock=clock,
     )  # fmt: skip
+    made.stage.start()
     return made
 
 
@@ -81,10 +80,9 @@ def test_the_training_file_is_made_again_byte_for_byte(
     run = stores.trainings.run("r4")
     assert run is not None
 
-    again = build(
-        stores.conversations, since_seq=run.since_seq, settings=dataset_settings(settings),
-        path=tmp_path / "again.jsonl", tuned=str(V1),
-    )  # fmt: skip
+    again = build_dataset(
+        stores.conversations, settings, since_seq=run.since_seq, path=tmp_path / "again.jsonl", tuned=str(V1)
+    )
 
     assert again.digest == from_json(run.request).dataset.digest
 

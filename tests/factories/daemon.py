@@ -14,9 +14,9 @@ from daemon.domain.windows import SeqRange
 from daemon.ledger.reports import NewReport
 from daemon.ledger.stores import Stores, open_stores
 from daemon.ledger.windows import VerdictRow
-from daemon.release.promotion import put_live
+from daemon.release.publish import publish_live
 from daemon.release.register import DAEMON, register_base, register_run
-from daemon.training.dataset import DatasetSettings, build
+from daemon.training.dataset import build_dataset
 from daemon.training.planned_run import PlannedRun, to_json
 from learners.models.artifact import write_artifact
 from learners.types import Progress, RunResult, TrainRequest
@@ -116,10 +116,11 @@ class Line:
         run_id = f"r{self.stores.trainings.next_run_number()}"
         folder = self.settings.state_dir / "runs" / run_id
         folder.mkdir(parents=True)
-        dataset = build(
+        learning = self.settings.learning.model_copy(update={"replay_share": replay_share})
+        dataset = build_dataset(
             self.stores.conversations,
+            self.settings.model_copy(update={"learning": learning}),
             since_seq=decision.since_seq,
-            settings=DatasetSettings(max_new=1000, replay_share=replay_share, seed=0),
             path=folder / "data.jsonl",
         )
         request = TrainRequest(
@@ -178,7 +179,7 @@ class Line:
         history = self.stores.versions.history(LINE)
         entry = promote(history, name, gate=report, reason=report.reason, by=DAEMON, now=self.clock())
         self.stores.versions.append(entry, expected=history.position)
-        put_live(self.stores, model_line=LINE, clock=self.clock)
+        publish_live(self.stores, model_line=LINE, clock=self.clock)
 
     def damage(self, name: VersionName) -> None:
         """Alter the stored weights of a version."""
@@ -227,7 +228,7 @@ def a_line(folder: Path, **changes: object) -> Line:
         base_digest="b" * 64,
         clock=line.clock,
     )
-    put_live(line.stores, model_line=LINE, clock=line.clock)
+    publish_live(line.stores, model_line=LINE, clock=line.clock)
     line.stores.references.start(f"{LINE}-v0", size=50, after_seq=0, now=line.clock())
     line.add_conversations(50)
     line.dead_letter()

@@ -35,7 +35,7 @@ from daemon.ledger.windows import VerdictRow, WindowLedger
 from daemon.release.register import DAEMON, register_base, register_run
 from daemon.retention.conversations import ConversationRetention, RetentionLimits
 from daemon.retention.history import HistoryLimits, HistoryRetention
-from daemon.training.dataset import DatasetSettings, build
+from daemon.training.dataset import build_dataset
 from daemon.training.planned_run import PlannedRun, from_json, to_json
 from learners.models.artifact import write_artifact
 from learners.types import RunResult, TrainRequest
@@ -47,6 +47,7 @@ from registry.sql import SqlStore
 from registry.transitions import promote
 from tests.factories.daemon import a_gate_report
 from tests.factories.ledger import NOW, TOPIC, a_batch, a_conversation, a_dead_letter, a_feedback, spread
+from tests.factories.stores import some_settings
 from tests.support.faults import KILLED, Fault, Kind, steps_of_the_program, watched
 
 LINE = "chat"
@@ -212,8 +213,8 @@ class Daemon:
 
     def _begin(self, decision: int) -> None:
         folder = self.folder / "runs" / "r1"
-        settings = DatasetSettings(max_new=100, replay_share=0.2, seed=1)
-        dataset = build(self.talks, since_seq=21, settings=settings, path=folder / "data.jsonl")
+        settings = some_settings(self.folder, learning={"replay_share": 0.2, "seed": 1})
+        dataset = build_dataset(self.talks, settings, since_seq=21, path=folder / "data.jsonl")
         request = TrainRequest(
             run="r1", base=Path("/b"), base_digest="d" * 64, parent=None, data=dataset.path,
             data_digest=dataset.digest, output=folder / "artifact",

@@ -9,7 +9,7 @@ from rich.text import Text
 from daemon.cli.render.figures import moment
 from daemon.erasure.forget import Forgotten
 from daemon.ledger.erasures import Erasure
-from daemon.training.lineage import Rebuilt, VersionLineage
+from daemon.training.lineage import RebuiltDataset, VersionLineage
 
 _DIGEST_SHOWN = 12
 _SHOWN = 20
@@ -62,7 +62,7 @@ def erasures_screen(log: Sequence[Erasure], problem: str | None) -> RenderableTy
     return Group(table, whole) if log else Text("nothing was forgotten yet")
 
 
-def lineage_screen(found: VersionLineage, again: Rebuilt | None) -> RenderableType:
+def lineage_screen(found: VersionLineage, again: RebuiltDataset | None) -> RenderableType:
     """Show the first records, how many more there are, and how a rebuild went."""
     table = Table(box=None, padding=(0, 2, 0, 0))
     for title in ("record", "origin", "sha256"):
@@ -81,8 +81,8 @@ def lineage_screen(found: VersionLineage, again: Rebuilt | None) -> RenderableTy
     return Group(*parts, *([_outcome(found, again)] if again else []))
 
 
-def _outcome(found: VersionLineage, again: Rebuilt) -> Text:
-    outcome = again.outcome
+def _outcome(found: VersionLineage, again: RebuiltDataset) -> Text:
+    outcome = again.report
     if outcome.equal:
         return Text(f"rebuilt byte for byte: {outcome.digest}", style="green")
     return Text(

@@ -6,7 +6,8 @@ import pytest
 
 from daemon.domain.decisions import Action
 from daemon.ledger.stores import target_dir
-from daemon.release.promotion import Overtaken, promote_version, put_live, roll_back_version
+from daemon.release.promotion import Overtaken, promote_version, roll_back_version
+from daemon.release.publish import publish_live
 from registry.artifacts import BadArtifact
 from registry.directory_target import POINTER, DirectoryTarget
 from registry.history import History
@@ -128,7 +129,7 @@ def test_a_rollback_that_comes_second_changes_nothing_and_says_who_was_first(lin
 
 
 def test_putting_live_again_changes_nothing(line: Line) -> None:
-    assert not put_live(line.stores, model_line=LINE, clock=line.clock)
+    assert not publish_live(line.stores, model_line=LINE, clock=line.clock)
 
 
 def test_a_target_that_fell_behind_is_moved(line: Line) -> None:
@@ -136,7 +137,7 @@ def test_a_target_that_fell_behind_is_moved(line: Line) -> None:
     base = line.stores.versions.version(V0)
     line.stores.target.serve(base, None, now=line.now)
 
-    assert put_live(line.stores, model_line=LINE, clock=line.clock)
+    assert publish_live(line.stores, model_line=LINE, clock=line.clock)
 
     assert line.stores.target.current() == V1
 
@@ -144,7 +145,7 @@ def test_a_target_that_fell_behind_is_moved(line: Line) -> None:
 def test_a_damaged_pointer_is_written_anew(line: Line) -> None:
     (line.settings.state_dir / "target" / POINTER).write_text("{")
 
-    assert put_live(line.stores, model_line=LINE, clock=line.clock)
+    assert publish_live(line.stores, model_line=LINE, clock=line.clock)
 
     assert line.stores.target.current() == V0
 
@@ -167,7 +168,7 @@ def test_an_entry_that_lands_during_the_switch_is_followed(line: Line) -> None:
             target.serve(line.stores.versions.version(V1 if artifact else V0), artifact, now=line.clock())
 
     target.serve(line.stores.versions.version(V0), None, now=line.now)
-    put_live(replace(line.stores, target=Slow()), model_line=LINE, clock=line.clock)
+    publish_live(replace(line.stores, target=Slow()), model_line=LINE, clock=line.clock)
 
     assert target.current() == log(line).live == V0
 
@@ -197,7 +198,7 @@ def test_a_writer_that_was_stopped_half_way_ends_with_what_the_log_says(line: Li
         expected=history.position,
     )
 
-    put_live(slow, model_line=LINE, clock=line.clock)
+    publish_live(slow, model_line=LINE, clock=line.clock)
 
     assert log(line).live == second
     assert line.stores.target.current() == second

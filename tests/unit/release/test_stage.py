@@ -1,24 +1,25 @@
 from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from daemon.config.settings import ReleaseSection, Settings
 from daemon.domain.decisions import Action, Decision, Trigger
 from daemon.domain.records import StoredConversation
 from daemon.domain.runs import Run, RunState
 from daemon.domain.windows import SeqRange
-from daemon.ledger.conversations import ConversationLedger
+from daemon.ledger.erasures import ErasureLedger
 from daemon.ledger.freezes import FreezeLedger
 from daemon.ledger.intake import IntakeLedger
-from daemon.ledger.references import ReferenceLedger
-from daemon.ledger.trainings import TrainingLedger
-from daemon.release.gate_comparison import NEW, OLD, HeldOut
+from daemon.release.held_out import NEW, OLD, HeldOut
 from daemon.release.stage import ReleaseStage
 from daemon.telemetry.metrics import Metrics
 from learners.errors import BadAdapter, ChildDied
 from learners.types import Score
-from registry.gate import GateSettings
+from registry.artifacts import FsspecArtifactStore
 from registry.looks import waits_for_data, worth_another_look
 from registry.names import VersionName
 from registry.sql import SqlStore
@@ -26,12 +27,13 @@ from registry.tables import metadata as registry_metadata
 from registry.transitions import bootstrap, promote, roll_back
 from registry.types import Actor, GateReport, GateVerdict, Lineage, SliceReport, Version
 from tests.factories.ledger import NOW, a_batch, a_conversation, a_ledger, some_conversations
+from tests.factories.stores import some_settings, some_stores
 
 LINE = "chat"
 ADA = Actor(kind="operator", name="ada")
 
 
-class FakeLoaded:
+class FakeScorer:
     """Scores by a rule: so many nats per token for each version, plus a little for each conversation."""
 
     def __init__(self) -> None:
@@ -78,48 +80,81 @@ class FakeLoaded:
         return per_token + 0.001 * (conversation.seq * (number + 7) % 11)
 
 
+class FakeTarget:
+    """Says what it serves; unreachable while down."""
+
+    def __init__(self) -> None:
+        self.pointer: VersionName | None = None
+        self.served: list[VersionName] = []
+        self.down = False
+
+    def current(self) -> VersionName | None:
+        if self.down:
+            raise OSError("no route")
+        return self.pointer
+
+    def serve(self, version: Version, artifact: Path | None, *, now: datetime) -> None:
+        self.pointer = version.name
+        self.served.append(version.name)
+
+
+class AnyArtifact(FsspecArtifactStore):
+    """A store that has whatever it is asked for."""
+
+    def fetch(self, url: str, digest: str) -> Path:
+        return Path(url)
+
+
+class SomeErasures(ErasureLedger):
+    """Erasures that hit the runs that a test names."""
+
+    erased: frozenset[str] = frozenset()
+
+    def runs_with_erased_records(self) -> frozenset[str]:
+        return self.erased
+
+
 class World:
     """A base that is live, a run that learned from conversation 61 on, and a version that came of it."""
 
     def __init__(self, folder: Path, *, automatic: bool = True) -> None:
         self.engine = a_ledger(folder)
         registry_metadata.create_all(self.engine)
-        self.store = SqlStore(self.engine)
-        self.references = ReferenceLedger(self.engine)
-        self.trainings = TrainingLedger(self.engine)
-        self.loaded = FakeLoaded()
-        self.served: list[VersionName | None] = []
-        self.pointer: VersionName | None = None
-        self.down = False
-        self.erased: frozenset[str] = frozenset()
+        self.target = FakeTarget()
+        self.erasures = SomeErasures(self.engine)
+        self.settings = some_settings(
+            folder,
+            gate={"max_conversations": 100},
+            windows={"reference_size": 50, "reference_days": 0},
+            release={"automatic": automatic},
+        )
+        self.stores = replace(
+            some_stores(self.engine, self.settings),
+            versions=SqlStore(self.engine),
+            target=self.target,
+            artifacts=AnyArtifact(folder.as_uri(), cache=folder / "cache"),
+            erasures=self.erasures,
+        )
+        self.store = self.stores.versions
+        self.references = self.stores.references
+        self.trainings = self.stores.trainings
+        self.scorer = FakeScorer()
         self.metrics = Metrics()
-        self.held_out = HeldOut(ledger=ConversationLedger(self.engine), limit=100, seed=0)
+        self.held_out = HeldOut(ledger=self.stores.conversations, limit=100, seed=0)
         self.store.add_version(a_version(0))
         self.store.append(
             bootstrap(self.store.history(LINE), VersionName(LINE, 0), reason="base", by=ADA, now=NOW),
             expected=0,
         )
-        self.stage = ReleaseStage(
-            self.store, self.references, self.trainings, self.loaded,
-            self.held_out,
-            model_line=LINE, put_live=self.put_live, erased_runs=lambda: self.erased,
-            gate=GateSettings(min_clusters=10), automatic=automatic, reference_size=20, reference_days=0,
-            metrics=self.metrics, clock=lambda: NOW,
-        )  # fmt: skip
+        self.stage = self.start(self.settings)
         self.stage.step()
         IntakeLedger(self.engine, window_size=20).record(
             a_batch(some_conversations(0, 120, held_out_every=2))
         )
 
-    def put_live(self) -> bool:
-        if self.down:
-            raise OSError("no route")
-        live = self.store.history(LINE).live
-        if self.pointer == live:
-            return False
-        self.pointer = live
-        self.served.append(live)
-        return True
+    def start(self, settings: Settings) -> ReleaseStage:
+        """A new process on the same ledger."""
+        return ReleaseStage(self.stores, settings, self.scorer, metrics=self.metrics, clock=lambda: NOW)
 
     def finish_run(self, number: int = 1, since: int = 61) -> None:
         decision = self.trainings.decide(
@@ -172,9 +207,9 @@ def world(tmp_path: Path) -> World:
 def test_the_base_is_served_and_gets_a_reference_at_the_first_start(world: World) -> None:
     reference = world.references.newest()
 
-    assert world.served == [VersionName(LINE, 0)]
+    assert world.target.served == [VersionName(LINE, 0)]
     assert reference is not None
-    assert (reference.version, reference.range) == ("chat-v0", SeqRange(first=1, last=20))
+    assert (reference.version, reference.range) == ("chat-v0", SeqRange(first=1, last=50))
 
 
 def test_a_candidate_that_wins_goes_live_with_its_numbers(world: World) -> None:
@@ -186,7 +221,7 @@ def test_a_candidate_that_wins_goes_live_with_its_numbers(world: World) -> None:
     assert (str(entry.version), entry.by.kind) == ("chat-v1", "daemon")
     assert entry.gate is not None
     assert {found.name for found in entry.gate.slices} == {NEW, OLD}
-    assert world.served[-1] == VersionName(LINE, 1)
+    assert world.target.served[-1] == VersionName(LINE, 1)
 
 
 def test_promotion_refreshes_the_reference_with_what_is_new(world: World) -> None:
@@ -196,7 +231,7 @@ def test_promotion_refreshes_the_reference_with_what_is_new(world: World) -> Non
 
     reference = world.references.newest()
     assert reference is not None
-    assert (reference.version, reference.range) == ("chat-v1", SeqRange(first=101, last=120))
+    assert (reference.version, reference.range) == ("chat-v1", SeqRange(first=71, last=120))
 
 
 def test_a_frozen_reference_outlasts_a_promotion_and_is_refreshed_once_it_is_let_go(world: World) -> None:
@@ -213,22 +248,22 @@ def test_a_frozen_reference_outlasts_a_promotion_and_is_refreshed_once_it_is_let
     assert frozen is not None
     assert followed is not None
     assert (world.live, frozen.version) == (1, "chat-v0")
-    assert (followed.version, followed.range) == ("chat-v1", SeqRange(first=101, last=120))
+    assert (followed.version, followed.range) == ("chat-v1", SeqRange(first=71, last=120))
 
 
 def test_a_candidate_that_forgets_is_rejected_and_stays_a_candidate(world: World) -> None:
-    world.loaded.on_old = {1: 3.4}
+    world.scorer.on_old = {1: 3.4}
     world.finish_run()
 
     world.turn()
 
     assert world.live == 0
     assert [report.verdict for report in world.reports(1)] == [GateVerdict.REJECT]
-    assert world.stage.busy is None
+    assert world.stage.read_pending_work() is None
 
 
 def test_the_gate_judges_each_candidate_once(world: World) -> None:
-    world.loaded.on_old = {1: 3.4}
+    world.scorer.on_old = {1: 3.4}
     world.finish_run()
 
     world.turn(9)
@@ -247,7 +282,7 @@ def test_without_automatic_release_a_winner_waits_for_the_operator(tmp_path: Pat
     world.store.append(entry, expected=1)
     world.turn(1)
 
-    assert world.served[-1] == VersionName(LINE, 1)
+    assert world.target.served[-1] == VersionName(LINE, 1)
 
 
 def test_an_operators_rollback_brings_the_earlier_reference_back(world: World) -> None:
@@ -260,8 +295,8 @@ def test_an_operators_rollback_brings_the_earlier_reference_back(world: World) -
 
     reference = world.references.newest()
     assert reference is not None
-    assert (world.served[-1], reference.version) == (VersionName(LINE, 0), "chat-v0")
-    assert reference.range == SeqRange(first=1, last=20)
+    assert (world.target.served[-1], reference.version) == (VersionName(LINE, 0), "chat-v0")
+    assert reference.range == SeqRange(first=1, last=50)
 
 
 def test_a_version_that_was_taken_back_is_no_candidate_again(world: World) -> None:
@@ -281,41 +316,41 @@ def test_what_was_scored_is_not_scored_again(world: World) -> None:
     world.finish_run(2)
     world.turn()
 
-    live_again = [count for name, count in world.loaded.scored if name == "chat-v1"]
+    live_again = [count for name, count in world.scorer.scored if name == "chat-v1"]
     assert live_again == [60, 0]
 
 
 def test_scoring_that_fails_replaces_the_scorer_and_is_tried_again(world: World) -> None:
-    world.loaded.error = ChildDied("killed")
+    world.scorer.error = ChildDied("killed")
     world.finish_run()
 
     world.turn(5)
 
-    assert world.loaded.replaced == 1
+    assert world.scorer.replaced == 1
     assert world.live == 1
 
 
 def test_a_candidate_that_can_never_be_scored_is_rejected(world: World) -> None:
-    world.loaded.error = BadAdapter("weights are not finite")
+    world.scorer.error = BadAdapter("weights are not finite")
     world.finish_run()
 
     world.turn()
 
     assert world.live == 0
-    assert world.loaded.replaced == 0
+    assert world.scorer.replaced == 0
     assert [(report.verdict, "not finite" in report.reason) for report in world.reports(1)] == [
         (GateVerdict.REJECT, True)
     ]
 
 
 def test_nothing_is_compared_while_the_scorer_is_down(world: World) -> None:
-    world.loaded.ready = False
+    world.scorer.ready = False
     world.finish_run()
 
     world.turn()
 
-    assert world.loaded.scored == []
-    assert world.stage.busy == "the gate on chat-v1"
+    assert world.scorer.scored == []
+    assert world.stage.read_pending_work() == "the gate on chat-v1"
 
 
 def a_report(
@@ -361,18 +396,18 @@ def test_an_undecided_gate_is_waited_for_only_where_data_can_decide_it(
 def test_a_target_that_can_not_be_switched_now_is_tried_again(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    world.down = True
+    world.target.down = True
     world.finish_run()
     world.turn(6)
     reference = world.references.newest()
     assert reference is not None
     assert (world.live, reference.version) == (1, "chat-v0")
-    assert caplog.text.count("the target stays as it is: no route") == 1
+    assert caplog.text.count("switching the target fails and is tried again: no route") == 1
 
-    world.down = False
+    world.target.down = False
     world.turn(1)
 
-    assert world.served[-1] == VersionName(LINE, 1)
+    assert world.target.served[-1] == VersionName(LINE, 1)
 
 
 def test_a_pass_that_was_written_before_a_crash_is_acted_on_after_it(tmp_path: Path) -> None:
@@ -381,20 +416,21 @@ def test_a_pass_that_was_written_before_a_crash_is_acted_on_after_it(tmp_path: P
     world.turn()
     assert world.live == 0
 
-    world.stage._automatic = True
+    automatic = world.settings.model_copy(update={"release": ReleaseSection(automatic=True)})
+    world.stage = world.start(automatic)
     world.turn(2)
 
     assert world.live == 1
 
 
 def test_a_candidate_that_always_kills_the_scorer_is_rejected_in_the_end(world: World) -> None:
-    world.loaded.always = ChildDied("killed")
+    world.scorer.always = ChildDied("killed")
     world.finish_run()
 
     world.turn(20)
 
     assert [report.verdict for report in world.reports(1)] == [GateVerdict.REJECT]
-    assert world.loaded.replaced == 4
+    assert world.scorer.replaced == 4
 
 
 def test_words_that_may_have_been_learned_by_heart_are_not_judged_on(world: World) -> None:
@@ -425,7 +461,7 @@ def test_conversations_without_a_reply_to_score_do_not_count_as_evidence(world: 
 def test_a_candidate_that_learned_from_what_was_forgotten_is_not_promoted_by_itself(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.finish_run()
-    world.erased = frozenset({world.store.version(VersionName(LINE, 1)).run or ""})
+    world.erasures.erased = frozenset({world.store.version(VersionName(LINE, 1)).run or ""})
 
     world.turn()
 
@@ -435,8 +471,8 @@ def test_a_candidate_that_learned_from_what_was_forgotten_is_not_promoted_by_its
 
 def test_a_target_that_a_leader_overtaken_meanwhile_has_written_is_mended(tmp_path: Path) -> None:
     world = World(tmp_path)
-    world.pointer = VersionName(LINE, 7)
+    world.target.pointer = VersionName(LINE, 7)
 
     world.stage.step()
 
-    assert world.pointer == VersionName(LINE, 0)
+    assert world.target.pointer == VersionName(LINE, 0)

@@ -6,14 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from daemon.config.settings import CurationSection
 from daemon.domain.conversation import Message
 from daemon.domain.records import Coordinates, StoredConversation
 from daemon.intake.sketch import sketch
 from daemon.intake.text_digest import plain_words, text_digest
-from daemon.training.curation import Curated, CurationLimits, HoldoutFilter, curate
+from daemon.training.curation import ALWAYS_ALLOWED, Curated, HoldoutFilter, curate
 from tests.factories.ledger import NOW, TOPIC
 
-LOOSE = CurationLimits(user_share=1.0)
+LOOSE = CurationSection(user_share=1.0)
 
 
 def a_conversation(
@@ -50,18 +51,20 @@ def sentence(seed: int, *, changed: int = 0) -> str:
     return " ".join([*words[: 40 - changed], *(f"x{place}" for place in range(changed))])
 
 
-def forbidden(*held_out: StoredConversation) -> HoldoutFilter:
+def holdout_of(*held_out: StoredConversation) -> HoldoutFilter:
     sketches = [conversation.sketch for conversation in held_out if conversation.sketch is not None]
     return HoldoutFilter([conversation.text_digest for conversation in held_out], sketches, similarity=0.8)
 
 
 def chosen(
     conversations: Sequence[StoredConversation],
-    caps: CurationLimits = LOOSE,
+    limits: CurationSection = LOOSE,
     *,
     held_out: StoredConversation | None = None,
+    always_allowed: int = ALWAYS_ALLOWED,
 ) -> Curated:
-    return curate(conversations, forbidden(*([held_out] if held_out else [])), caps, tuned="v1")
+    holdout = holdout_of(*([held_out] if held_out else []))
+    return curate(conversations, holdout, limits, tuned="v1", always_allowed=always_allowed)
 
 
 def seqs(found: Curated) -> list[int]:
@@ -104,7 +107,7 @@ def test_one_user_fills_at_most_a_share() -> None:
     flood = [a_conversation(number, user="flood") for number in range(100)]
     others = [a_conversation(number) for number in range(100, 300)]
 
-    found = chosen([*flood, *others], CurationLimits(user_share=0.05, at_least=10))
+    found = chosen([*flood, *others], CurationSection(user_share=0.05))
 
     assert Counter(conversation.group for conversation in found.kept)["flood"] == 15
     assert seqs(found)[:15] == list(range(85, 100))
@@ -114,7 +117,7 @@ def test_one_user_fills_at_most_a_share() -> None:
 def test_few_conversations_of_a_user_are_always_allowed() -> None:
     found = chosen(
         [a_conversation(number, user="only") for number in range(8)],
-        CurationLimits(user_share=0.05, at_least=10),
+        CurationSection(user_share=0.05),
     )
 
     assert len(found.kept) == 8
@@ -123,7 +126,7 @@ def test_few_conversations_of_a_user_are_always_allowed() -> None:
 def test_one_source_fills_at_most_a_share_and_those_without_one_are_free() -> None:
     conversations = [a_conversation(number, source="loud" if number < 60 else None) for number in range(100)]
 
-    found = chosen(conversations, CurationLimits(user_share=1, source_share=0.3))
+    found = chosen(conversations, CurationSection(user_share=1, source_share=0.3))
 
     assert Counter(conversation.source for conversation in found.kept) == {"loud": 30, None: 40}
 
@@ -133,30 +136,31 @@ def test_what_the_tuned_version_answered_can_be_capped() -> None:
         a_conversation(number, version="v1" if number % 2 else "person") for number in range(100)
     ]
 
-    found = chosen(conversations, CurationLimits(user_share=1, own_share=0.2))
+    found = chosen(conversations, CurationSection(user_share=1, own_share=0.2))
 
     assert Counter(conversation.version for conversation in found.kept) == {"v1": 20, "person": 50}
 
 
 @pytest.mark.parametrize(
-    "caps", [CurationLimits(), LOOSE, CurationLimits(user_share=0.3, source_share=0.5, at_least=2)]
+    ("limits", "always_allowed"),
+    [(CurationSection(), 10), (LOOSE, 10), (CurationSection(user_share=0.3, source_share=0.5), 2)],
 )
 @given(
     origins=st.lists(st.tuples(st.integers(0, 12), st.integers(0, 3), st.integers(0, 2)), max_size=40),
 )
 def test_no_cap_is_ever_exceeded_and_nothing_vanishes_uncounted(
-    caps: CurationLimits, origins: list[tuple[int, int, int]]
+    limits: CurationSection, always_allowed: int, origins: list[tuple[int, int, int]]
 ) -> None:
     conversations = [
         a_conversation(seq, sentence(text), user=f"u{user}", source=f"s{source}")
         for seq, (text, user, source) in enumerate(origins)
     ]
 
-    found = chosen(conversations, caps)
+    found = chosen(conversations, limits, always_allowed=always_allowed)
 
     total = len({text for text, _, _ in origins})
-    for origin, share in (("group", caps.user_share), ("source", caps.source_share)):
-        most = max(caps.at_least, int(total * share)) if share < 1 else total
+    for origin, share in (("group", limits.user_share), ("source", limits.source_share)):
+        most = max(always_allowed, int(total * share)) if share < 1 else total
         assert all(count <= most for count in Counter(getattr(t, origin) for t in found.kept).values())
     assert len(found.kept) + sum(found.left_out.values()) == len(conversations)
     assert len({conversation.text_digest for conversation in found.kept}) == len(found.kept)

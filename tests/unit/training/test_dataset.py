@@ -9,11 +9,10 @@ from daemon.domain.errors import NotEnoughData
 from daemon.domain.windows import SeqRange
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.intake import IntakeLedger
-from daemon.training.dataset import Dataset, DatasetSettings, build
+from daemon.training.dataset import Dataset, build_dataset
 from registry.types import OffsetRange
 from tests.factories.ledger import TOPIC, a_batch, a_conversation, a_ledger, some_conversations
-
-SETTINGS = DatasetSettings(max_new=100, replay_share=0.25, seed=1)
+from tests.factories.stores import some_settings
 
 
 @pytest.fixture
@@ -22,10 +21,14 @@ def engine(tmp_path: Path) -> Engine:
 
 
 def built(
-    engine: Engine, since: int, settings: DatasetSettings = SETTINGS
+    engine: Engine, since: int, *, max_new: int = 100, replay_share: float = 0.25
 ) -> tuple[Dataset, list[dict[str, object]]]:
-    path = Path(str(engine.url.database)).parent / "run" / "data.jsonl"
-    dataset = build(ConversationLedger(engine), since_seq=since, settings=settings, path=path)
+    folder = Path(str(engine.url.database)).parent
+    path = folder / "run" / "data.jsonl"
+    settings = some_settings(
+        folder, policy={"max_new_conversations": max_new}, learning={"replay_share": replay_share, "seed": 1}
+    )
+    dataset = build_dataset(ConversationLedger(engine), settings, since_seq=since, path=path)
     return dataset, [json.loads(line) for line in path.read_bytes().splitlines()]
 
 
@@ -78,7 +81,7 @@ def test_what_is_new_is_not_replayed(engine: Engine) -> None:
         ],
     )
 
-    _, lines = built(engine, since=3, settings=DatasetSettings(max_new=100, replay_share=1, seed=1))
+    _, lines = built(engine, since=3, max_new=100, replay_share=1)
 
     assert [line["id"] for line in lines if line["origin"] == "replay"] == ["c1"]
 
@@ -86,7 +89,7 @@ def test_what_is_new_is_not_replayed(engine: Engine) -> None:
 def test_the_newest_are_taken_where_there_are_too_many(engine: Engine) -> None:
     record(engine, some_conversations(0, 50))
 
-    dataset, _ = built(engine, since=1, settings=DatasetSettings(max_new=10, replay_share=0, seed=1))
+    dataset, _ = built(engine, since=1, max_new=10, replay_share=0)
 
     assert dataset.span == SeqRange(first=41, last=50)
 
@@ -107,7 +110,7 @@ def test_the_same_ledger_gives_the_same_bytes_with_sources_that_name_them(engine
 def test_adjacent_offsets_are_one_range(engine: Engine) -> None:
     record(engine, some_conversations(0, 10, held_out_every=5))
 
-    dataset, _ = built(engine, since=1, settings=DatasetSettings(max_new=100, replay_share=0, seed=1))
+    dataset, _ = built(engine, since=1, max_new=100, replay_share=0)
 
     assert dataset.sources == (
         OffsetRange(topic=TOPIC, partition=0, first=1, last=4),

@@ -1,32 +1,21 @@
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from daemon.config.cron import Schedule
+from daemon.config.settings import PolicySection
 from daemon.domain.alarms import Triage
 from daemon.domain.decisions import Action, Decision, Trigger
-from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.intake import IntakeLedger
-from daemon.ledger.references import ReferenceLedger
-from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.triages import TriageLedger
-from daemon.ledger.windows import VerdictRow, WindowLedger
+from daemon.ledger.windows import VerdictRow
 from daemon.telemetry.metrics import Metrics
 from daemon.training.decide_stage import DecideStage
-from daemon.training.policy import PolicySettings
 from monitors.types import Outcome
 from tests.factories.ledger import a_batch, a_ledger, some_conversations
+from tests.factories.stores import some_settings, some_stores
 
 NIGHT = datetime(2026, 11, 24, 2, 59, tzinfo=UTC)
-SETTINGS = PolicySettings(
-    on_drift=True,
-    triage=False,
-    after_conversations=None,
-    min_new_conversations=30,
-    cooldown=timedelta(hours=1),
-)
 
 
 class World:
@@ -34,22 +23,24 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.engine = a_ledger(folder)
-        self.windows = WindowLedger(self.engine)
-        self.references = ReferenceLedger(self.engine)
-        self.trainings = TrainingLedger(self.engine)
-        self.references.start("chat-v0", size=10, after_seq=0, now=NIGHT)
+        self.stores = some_stores(self.engine, some_settings(folder))
+        self.windows = self.stores.windows
+        self.trainings = self.stores.trainings
+        self.stores.references.start("chat-v0", size=10, after_seq=0, now=NIGHT)
         self.now = NIGHT
-        self.busy: str | None = None
-        self.offered: list[Decision] = []
+        self.pending_work: str | None = None
+        self.submitted: list[Decision] = []
         self.stage = self.start()
 
     def start(self, schedule: str | None = None, *, triage: bool = False) -> DecideStage:
         """A new process on the same ledger."""
-        return DecideStage(
-            self.windows, ConversationLedger(self.engine), self.trainings, TriageLedger(self.engine), self.offered.append,
-            busy=lambda: self.busy, settings=replace(SETTINGS, triage=triage), schedule=Schedule(schedule) if schedule else None,
+        policy = PolicySection(triage=triage, min_new_conversations=30, cooldown_s=3_600, schedule=schedule)
+        stage = DecideStage(
+            self.stores, policy, train=self.submitted.append, read_pending_work=lambda: self.pending_work,
             metrics=Metrics(), clock=lambda: self.now,
         )  # fmt: skip
+        stage.start()
+        return stage
 
     def read(self, first: int, count: int) -> None:
         IntakeLedger(self.engine, window_size=20).record(a_batch(some_conversations(first, count)))
@@ -119,18 +110,18 @@ def test_drift_waits_for_data_and_then_trains(world: World) -> None:
     world.stage.step()
 
     assert world.decisions() == [(Trigger.DRIFT, Action.WAIT), (Trigger.DRIFT, Action.TRAIN)]
-    assert [decision.since_seq for decision in world.offered] == [11]
+    assert [decision.since_seq for decision in world.submitted] == [11]
 
 
 def test_drift_waits_while_another_training_goes_on(world: World) -> None:
-    world.busy = "run r1"
+    world.pending_work = "run r1"
     world.read(0, 50)
     world.judge("drift")
 
     world.stage.step()
 
     assert world.decisions() == [(Trigger.DRIFT, Action.WAIT)]
-    assert world.offered == []
+    assert world.submitted == []
 
 
 def test_an_operators_wish_is_answered_once(world: World) -> None:
@@ -187,7 +178,7 @@ def test_a_confirmed_alarm_waits_for_its_triage_which_is_an_occasion_itself(worl
     world.stage.step()
 
     assert world.decisions() == [(Trigger.DRIFT, Action.WAIT), (Trigger.DRIFT, Action.TRAIN)]
-    assert "it is train" in world.offered[0].reason
+    assert "it is train" in world.submitted[0].reason
 
 
 @pytest.mark.parametrize("outcome", [Outcome.IGNORE, Outcome.CANT_HELP])
@@ -203,7 +194,7 @@ def test_what_is_not_trained_for_is_answered_once_with_the_reason(world: World, 
     world.stage.step()
 
     assert world.decisions() == [(Trigger.DRIFT, Action.NONE), (None, Action.NONE)]
-    assert world.offered == []
+    assert world.submitted == []
     assert f"it is {outcome}" in world.trainings.recent_decisions(2)[1].reason
 
 

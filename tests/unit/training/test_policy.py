@@ -3,33 +3,30 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from daemon.config.settings import PolicySection
 from daemon.domain.alarms import Alarm, Triage
 from daemon.domain.decisions import Action, Decision, Trigger
-from daemon.training.policy import PolicySettings, Situation, decide
+from daemon.training.policy import Situation, decide
 from monitors.types import Outcome
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
-SETTINGS = PolicySettings(
-    on_drift=True,
-    triage=False,
-    after_conversations=None,
-    min_new_conversations=100,
-    cooldown=timedelta(hours=1),
-)
+POLICY = PolicySection(triage=False, min_new_conversations=100, cooldown_s=3_600)
 ALARM = Alarm(window=7, first_seq=701, reason="the words changed", at=NOW)
-QUIET = Situation(
-    now=NOW, window=9, alarm=None, fresh_since_alarm=0, learned_until=500, fresh_since_learned=400
-)
-DRIFTED = replace(QUIET, alarm=ALARM, fresh_since_alarm=150)
+QUIET = Situation(now=NOW, window=9, alarm=None, new_since_alarm=0, learned_until=500, new_since_learned=400)
+DRIFTED = replace(QUIET, alarm=ALARM, new_since_alarm=150)
 
 
-def decided(situation: Situation, settings: PolicySettings = SETTINGS) -> tuple[Trigger | None, Action]:
-    decision = decide(situation, settings)
+def changed(**values: object) -> PolicySection:
+    return POLICY.model_copy(update=values)
+
+
+def decided(situation: Situation, policy: PolicySection = POLICY) -> tuple[Trigger | None, Action]:
+    decision = decide(situation, policy)
     return decision.trigger, decision.action
 
 
 def test_no_reason_to_train_is_a_recorded_decision() -> None:
-    decision = decide(QUIET, SETTINGS)
+    decision = decide(QUIET, POLICY)
 
     assert decision == Decision(
         at=NOW,
@@ -42,7 +39,7 @@ def test_no_reason_to_train_is_a_recorded_decision() -> None:
 
 
 def test_drift_with_enough_data_trains_on_what_came_since_the_change() -> None:
-    decision = decide(DRIFTED, SETTINGS)
+    decision = decide(DRIFTED, POLICY)
 
     assert (decision.trigger, decision.action, decision.since_seq) == (Trigger.DRIFT, Action.TRAIN, 701)
     assert "window 7" in decision.reason
@@ -52,13 +49,13 @@ def test_drift_with_enough_data_trains_on_what_came_since_the_change() -> None:
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"fresh_since_alarm": 99}, "99 of 100 new conversations"),
-        ({"busy": "run r3"}, "waits for run r3"),
+        ({"new_since_alarm": 99}, "99 of 100 new conversations"),
+        ({"pending_work": "run r3"}, "waits for run r3"),
         ({"last_ended": NOW - timedelta(minutes=59)}, "cooldown: 60 s left"),
     ],
 )
 def test_drift_waits_and_says_for_what(change: dict[str, object], why: str) -> None:
-    decision = decide(replace(DRIFTED, **change), SETTINGS)  # type: ignore[arg-type]
+    decision = decide(replace(DRIFTED, **change), POLICY)  # type: ignore[arg-type]
 
     assert decision.action is Action.WAIT
     assert why in decision.reason
@@ -69,7 +66,7 @@ def test_the_cooldown_ends() -> None:
 
 
 def test_drift_does_not_train_where_that_is_switched_off() -> None:
-    assert decided(DRIFTED, replace(SETTINGS, on_drift=False)) == (Trigger.DRIFT, Action.NONE)
+    assert decided(DRIFTED, changed(on_drift=False)) == (Trigger.DRIFT, Action.NONE)
 
 
 @pytest.mark.parametrize(
@@ -82,14 +79,14 @@ def test_drift_does_not_train_where_that_is_switched_off() -> None:
     ],
 )
 def test_a_triage_is_waited_for_and_obeyed(outcome: Outcome, action: Action) -> None:
-    settings = replace(SETTINGS, triage=True)
+    policy = changed(triage=True)
     triage = Triage(
         window=7, reference_id=1, since_seq=701, version="chat-v0", outcome=outcome, reason="prices change daily",
         numbers={}, examples=(), at=NOW,
     )  # fmt: skip
 
-    waits = decide(DRIFTED, settings)
-    knows = decide(replace(DRIFTED, triage=triage), settings)
+    waits = decide(DRIFTED, policy)
+    knows = decide(replace(DRIFTED, triage=triage), policy)
 
     assert (waits.action, "waits for triage" in waits.reason) == (Action.WAIT, True)
     assert (knows.trigger, knows.action, knows.since_seq) == (Trigger.DRIFT, action, 701)
@@ -101,7 +98,7 @@ def test_switched_off_triage_is_not_waited_for() -> None:
 
 
 def test_an_operators_wish_waits_for_no_triage() -> None:
-    assert decided(replace(DRIFTED, wish="now"), replace(SETTINGS, triage=True)) == (
+    assert decided(replace(DRIFTED, requested="now"), changed(triage=True)) == (
         Trigger.MANUAL,
         Action.TRAIN,
     )
@@ -109,32 +106,37 @@ def test_an_operators_wish_waits_for_no_triage() -> None:
 
 def test_an_operators_wish_overrules_cooldown_and_minimum() -> None:
     situation = replace(
-        QUIET, wish="new prices", wished_by="ada", fresh_since_learned=1, last_ended=NOW, busy="run r3"
+        QUIET,
+        requested="new prices",
+        requested_by="ada",
+        new_since_learned=1,
+        last_ended=NOW,
+        pending_work="run r3",
     )
 
-    decision = decide(situation, SETTINGS)
+    decision = decide(situation, POLICY)
 
     assert (decision.trigger, decision.action, decision.requested_by) == (Trigger.MANUAL, Action.TRAIN, "ada")
 
 
 def test_an_operators_wish_is_refused_where_there_is_nothing_to_learn_from() -> None:
-    assert decided(replace(QUIET, wish="now", fresh_since_learned=0)) == (Trigger.MANUAL, Action.NONE)
+    assert decided(replace(QUIET, requested="now", new_since_learned=0)) == (Trigger.MANUAL, Action.NONE)
 
 
 def test_a_wish_during_an_alarm_learns_from_the_change_on() -> None:
-    assert decide(replace(DRIFTED, wish="now"), SETTINGS).since_seq == 701
+    assert decide(replace(DRIFTED, requested="now"), POLICY).since_seq == 701
 
 
 def test_volume_trains_from_the_wanted_number_on() -> None:
-    settings = replace(SETTINGS, after_conversations=400)
+    policy = changed(after_conversations=400)
 
-    assert decided(QUIET, settings) == (Trigger.VOLUME, Action.TRAIN)
-    assert decided(replace(QUIET, fresh_since_learned=399), settings) == (None, Action.NONE)
+    assert decided(QUIET, policy) == (Trigger.VOLUME, Action.TRAIN)
+    assert decided(replace(QUIET, new_since_learned=399), policy) == (None, Action.NONE)
 
 
 def test_a_scheduled_training_without_data_is_skipped() -> None:
     assert decided(replace(QUIET, scheduled=True)) == (Trigger.SCHEDULE, Action.TRAIN)
-    assert decided(replace(QUIET, scheduled=True, fresh_since_learned=3)) == (Trigger.SCHEDULE, Action.NONE)
+    assert decided(replace(QUIET, scheduled=True, new_since_learned=3)) == (Trigger.SCHEDULE, Action.NONE)
 
 
 def test_drift_goes_before_the_schedule() -> None:
@@ -142,7 +144,7 @@ def test_drift_goes_before_the_schedule() -> None:
 
 
 def test_drift_that_is_switched_off_does_not_hold_back_the_schedule_or_the_volume() -> None:
-    off = replace(SETTINGS, on_drift=False, after_conversations=400)
+    off = changed(on_drift=False, after_conversations=400)
 
     assert decided(replace(DRIFTED, scheduled=True), off) == (Trigger.SCHEDULE, Action.TRAIN)
     assert decided(DRIFTED, off) == (Trigger.VOLUME, Action.TRAIN)

@@ -4,18 +4,19 @@ from pathlib import Path
 
 import pytest
 
+from daemon.config.settings import LearningSection
 from daemon.domain.decisions import Action, Decision, Trigger
 from daemon.domain.runs import Run, RunState
-from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.intake import IntakeLedger
-from daemon.ledger.trainings import TrainingLedger
 from daemon.telemetry.metrics import Metrics
-from daemon.training.dataset import DatasetSettings, build
+from daemon.training.dataset import build_dataset
 from daemon.training.planned_run import PlannedRun, from_json, to_json
 from daemon.training.train_stage import TrainStage
 from learners.types import Event, Failure, Progress, RunResult, TrainRequest
 from registry.errors import RegistryError
+from registry.manifest import BadArtifact
 from tests.factories.ledger import NOW, a_batch, a_ledger, some_conversations
+from tests.factories.stores import some_settings, some_stores
 
 PROGRESS = Progress(
     phase="training", step=3, steps=10, loss=1.5, learning_rate=1e-4, tokens=900, tokens_per_s=300.0,
@@ -54,27 +55,33 @@ class World:
     def __init__(self, folder: Path) -> None:
         engine = a_ledger(folder)
         IntakeLedger(engine, window_size=20).record(a_batch(some_conversations(0, 20)))
-        self.ledger = TrainingLedger(engine)
-        self.conversations = ConversationLedger(engine)
+        self.settings = some_settings(folder)
+        self.stores = some_stores(engine, self.settings)
+        self.ledger = self.stores.trainings
+        self.conversations = self.stores.conversations
         self.folder = folder
         self.now = NOW
         self.children: list[FakeChild] = []
         self.registered: list[str] = []
-        self.store_error: Exception | None = None
+        self.store_error: Exception | None = None  # of registering
+        self.plan_error: Exception | None = None
         self.stage = self.start()
 
     def start(self) -> TrainStage:
         """A new process on the same ledger."""
-        return TrainStage(
-            self.ledger, plan=self.plan, start=self.launch, register=self.register, runs_dir=self.folder / "runs",
-            timeout=timedelta(hours=1), metrics=Metrics(), clock=lambda: self.now,
+        stage = TrainStage(
+            self.stores, LearningSection(timeout_s=3_600), plan=self.plan, launch=self.launch, register=self.register,
+            runs_dir=self.folder / "runs", metrics=Metrics(), clock=lambda: self.now,
         )  # fmt: skip
+        stage.start()
+        return stage
 
     def plan(self, run_id: str, *, since_seq: int, folder: Path) -> PlannedRun:
-        settings = DatasetSettings(max_new=100, replay_share=0.1, seed=0)
-        dataset = build(
-            self.conversations, since_seq=since_seq, settings=settings, path=folder / "data.jsonl"
+        dataset = build_dataset(
+            self.conversations, self.settings, since_seq=since_seq, path=folder / "data.jsonl"
         )
+        if self.plan_error is not None:
+            raise self.plan_error
         request = TrainRequest(
             run=run_id, base=Path("base"), base_digest="b", parent=None, data=dataset.path,
             data_digest=dataset.digest, output=folder / "artifact",
@@ -92,11 +99,11 @@ class World:
             raise self.store_error
         self.registered.append(result.run)
 
-    def offer(self, since: int = 11) -> None:
+    def submit(self, since: int = 11) -> None:
         decision = Decision(
             at=self.now, trigger=Trigger.DRIFT, action=Action.TRAIN, reason="drift", since_seq=since
         )
-        self.stage.offer(self.ledger.decide(decision))
+        self.stage.submit(self.ledger.decide(decision))
 
     def run(self, name: str) -> Run:
         run = self.ledger.run(name)
@@ -110,17 +117,17 @@ def world(tmp_path: Path) -> World:
 
 
 def test_a_decision_starts_a_run_on_the_data_since_the_change(world: World) -> None:
-    world.offer(since=11)
+    world.submit(since=11)
     world.stage.step()
 
     run = world.run("r1")
     assert (run.state, run.since_seq, run.until_seq) == (RunState.RUNNING, 11, 20)
     assert world.children[0].request.data.is_file()
-    assert world.stage.busy == "run r1"
+    assert world.stage.pending_work == "run r1"
 
 
 def test_progress_is_in_the_ledger_for_whoever_looks(world: World) -> None:
-    world.offer()
+    world.submit()
     world.stage.step()
     world.children[0].says = [replace(PROGRESS, step=2), PROGRESS]
 
@@ -132,7 +139,7 @@ def test_progress_is_in_the_ledger_for_whoever_looks(world: World) -> None:
 
 
 def test_a_finished_run_is_registered_before_it_counts_as_finished(world: World) -> None:
-    world.offer()
+    world.submit()
     world.stage.step()
     world.children[0].says = [a_result("r1")]
 
@@ -140,7 +147,7 @@ def test_a_finished_run_is_registered_before_it_counts_as_finished(world: World)
 
     assert world.registered == ["r1"]
     assert world.run("r1").state is RunState.FINISHED
-    assert world.stage.busy is None
+    assert world.stage.pending_work is None
 
 
 @pytest.mark.parametrize(
@@ -153,7 +160,7 @@ def test_a_finished_run_is_registered_before_it_counts_as_finished(world: World)
 def test_a_failed_run_leaves_its_reason_and_no_version(
     world: World, failure: Failure, state: RunState
 ) -> None:
-    world.offer()
+    world.submit()
     world.stage.step()
     world.children[0].says = [failure]
 
@@ -165,10 +172,10 @@ def test_a_failed_run_leaves_its_reason_and_no_version(
 
 
 def test_of_decisions_during_a_run_the_newest_is_next(world: World) -> None:
-    world.offer(since=1)
+    world.submit(since=1)
     world.stage.step()
-    world.offer(since=5)
-    world.offer(since=9)
+    world.submit(since=5)
+    world.submit(since=9)
     world.stage.step()
     assert len(world.children) == 1
 
@@ -181,7 +188,7 @@ def test_of_decisions_during_a_run_the_newest_is_next(world: World) -> None:
 
 
 def test_a_run_that_takes_too_long_is_stopped(world: World) -> None:
-    world.offer()
+    world.submit()
     world.stage.step()
     world.now += timedelta(hours=1, seconds=1)
 
@@ -193,18 +200,18 @@ def test_a_run_that_takes_too_long_is_stopped(world: World) -> None:
 
 
 def test_a_run_cut_short_goes_on_with_the_same_request_after_a_restart(world: World) -> None:
-    world.offer()
+    world.submit()
     world.stage.step()
     world.stage.close(1)
 
     world.stage = world.start()
 
     assert [child.request for child in world.children] == [world.children[0].request] * 2
-    assert world.stage.busy == "run r1"
+    assert world.stage.pending_work == "run r1"
 
 
 def test_an_artifact_that_was_never_registered_is_made_again(world: World) -> None:
-    world.offer()
+    world.submit()
     world.stage.step()
     output = world.children[0].request.output
     output.mkdir(parents=True)
@@ -216,7 +223,7 @@ def test_an_artifact_that_was_never_registered_is_made_again(world: World) -> No
 
 
 def test_a_decision_without_data_leaves_no_run(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    world.offer(since=21)
+    world.submit(since=21)
 
     world.stage.step()
 
@@ -233,7 +240,7 @@ def test_a_planned_run_reads_back_equal(world: World) -> None:
 
 
 def test_the_ledger_keeps_what_a_run_learns_from(world: World) -> None:
-    world.offer()
+    world.submit()
     world.stage.step()
 
     kept = world.ledger.training_records("r1")
@@ -245,14 +252,14 @@ def test_the_ledger_keeps_what_a_run_learns_from(world: World) -> None:
 def test_a_finished_run_waits_for_an_artifact_store_that_does_not_answer(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    world.offer()
+    world.submit()
     world.stage.step()
     world.store_error = TimeoutError("no route")
     world.children[0].says = [a_result("r1")]
     for _ in range(3):
         world.stage.step()
     assert world.run("r1").state is RunState.RUNNING
-    assert caplog.text.count("waits for the artifact store") == 1
+    assert caplog.text.count("registering run r1 fails and is tried again: no route") == 1
 
     world.store_error = None
     world.stage.step()
@@ -262,7 +269,7 @@ def test_a_finished_run_waits_for_an_artifact_store_that_does_not_answer(
 
 
 def test_a_result_that_the_registry_refuses_fails_the_run(world: World) -> None:
-    world.offer()
+    world.submit()
     world.stage.step()
     world.store_error = RegistryError("not what its manifest says")
     world.children[0].says = [a_result("r1")]
@@ -273,7 +280,7 @@ def test_a_result_that_the_registry_refuses_fails_the_run(world: World) -> None:
 
 
 def test_time_that_the_daemon_was_down_does_not_count_against_a_run(world: World) -> None:
-    world.offer()
+    world.submit()
     world.stage.step()
     world.stage.close(1)
     world.now += timedelta(hours=13)
@@ -285,9 +292,9 @@ def test_time_that_the_daemon_was_down_does_not_count_against_a_run(world: World
 
 
 def test_a_decision_that_waited_when_the_daemon_stopped_is_not_lost(world: World) -> None:
-    world.offer(since=1)
+    world.submit(since=1)
     world.stage.step()
-    world.offer(since=9)
+    world.submit(since=9)
     world.stage.close(1)
 
     world.stage = world.start()
@@ -299,7 +306,7 @@ def test_a_decision_that_waited_when_the_daemon_stopped_is_not_lost(world: World
 
 
 def test_a_run_whose_folder_another_replica_has_is_planned_anew(world: World) -> None:
-    world.offer()
+    world.submit()
     world.stage.step()
     world.folder = world.folder / "another-machine"
 
@@ -310,3 +317,64 @@ def test_a_run_whose_folder_another_replica_has_is_planned_anew(world: World) ->
     assert "another replica's" in (world.run("r1").error or "")
     assert world.run("r2").decision_id == world.run("r1").decision_id
     assert world.children[1].request.data == world.folder / "runs" / "r2" / "data.jsonl"
+
+
+@pytest.mark.parametrize("error", [OSError("no route"), BadArtifact("not what its manifest says")])
+def test_a_decision_outlives_an_outage_of_the_artifact_store(
+    world: World, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.plan_error = error
+    world.submit()
+    for _ in range(5):
+        world.stage.step()
+        world.now += timedelta(minutes=5)
+    assert world.children == []
+    assert not (world.folder / "runs" / "r1").exists()
+    assert world.stage.pending_work == f"a training that was decided on and can't start: {error}"
+    assert caplog.text.count(f"starting a training fails and is tried again: {error}") == 1
+
+    world.plan_error = None
+    world.stage.step()
+
+    assert world.run("r1").state is RunState.RUNNING
+    assert world.stage.pending_work == "run r1"
+
+
+def test_a_training_that_could_not_start_is_not_tried_at_every_step(world: World) -> None:
+    world.plan_error = OSError("no route")
+    world.submit()
+    world.stage.step()
+    world.plan_error = None
+
+    world.stage.step()
+    assert world.children == []
+
+    world.now += timedelta(seconds=5)
+    world.stage.step()
+    assert len(world.children) == 1
+
+
+def test_a_newer_decision_replaces_one_that_could_not_start_and_is_tried_at_once(world: World) -> None:
+    world.plan_error = OSError("no route")
+    world.submit(since=1)
+    world.stage.step()
+    world.plan_error = None
+
+    world.submit(since=9)
+    world.stage.step()
+
+    assert world.run("r1").since_seq == 9
+    assert world.stage.pending_work == "run r1"
+
+
+def test_a_decision_that_could_not_start_is_tried_again_after_a_restart(world: World) -> None:
+    world.plan_error = OSError("no route")
+    world.submit()
+    world.stage.step()
+    world.stage.close(1)
+    world.plan_error = None
+
+    world.stage = world.start()
+    world.stage.step()
+
+    assert world.run("r1").state is RunState.RUNNING

@@ -1,0 +1,164 @@
+"""Takes the newest candidate through the gate."""
+
+import logging
+from dataclasses import dataclass
+
+from daemon.config.settings import Settings
+from daemon.domain.clock import Clock
+from daemon.ledger.stores import Stores
+from daemon.release.from_settings import gate_settings
+from daemon.release.gate_comparison import GateComparison
+from daemon.release.held_out import HeldOut, first_new_seq
+from daemon.release.register import DAEMON
+from daemon.scoring.protocol import VersionScorer
+from daemon.telemetry.metrics import Metrics
+from learners.errors import LearnerError
+from registry.history import History
+from registry.looks import waits_for_data, worth_another_look
+from registry.names import VersionName
+from registry.store import Conflict
+from registry.taint import tainted
+from registry.transitions import promote
+from registry.types import GateReport, GateVerdict, Version
+
+_log = logging.getLogger(__name__)
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Candidate:
+    """The newest version, never live yet, and what the gate has reported on it."""
+
+    version: Version
+    reports: tuple[GateReport, ...]
+
+    @property
+    def last_report(self) -> GateReport | None:
+        return self.reports[-1] if self.reports else None
+
+
+class CandidateGate:
+    """Compares the newest candidate with the live version, and promotes it if it passes."""
+
+    def __init__(
+        self, stores: Stores, settings: Settings, scorer: VersionScorer, *, metrics: Metrics, clock: Clock
+    ) -> None:
+        self._stores = stores
+        self._model_line = settings.model_line
+        self._gate = gate_settings(settings.gate)
+        self._automatic = settings.release.automatic
+        self._held_out = HeldOut(
+            ledger=stores.conversations, limit=settings.gate.max_conversations, seed=settings.learning.seed
+        )
+        self._scorer = scorer
+        self._metrics = metrics.release
+        self._clock = clock
+        self._failures = 0  # of the scorer in a row, on the candidate at the gate
+        self._comparison: GateComparison | None = None
+
+    @property
+    def comparing(self) -> bool:
+        """Whether the scorer works for the gate."""
+        return self._comparison is not None
+
+    def read_pending_work(self) -> str | None:
+        """Return in words which candidate is being compared or waits for data; reads the registry."""
+        if self._comparison is not None:
+            return f"the gate on {self._comparison.candidate.name}"
+        candidate = self._candidate(self._stores.versions.history(self._model_line))
+        if candidate is None or not self._is_open(candidate.last_report):
+            return None
+        return f"the gate on {candidate.version.name}"
+
+    def step(self, history: History) -> None:
+        """Begin the next comparison, or conclude the one whose scores have arrived."""
+        if self._comparison is None:
+            candidate = self._candidate(history)
+            if candidate is not None and history.live is not None and self._scorer.ready:
+                self._advance(candidate, history.live, history)
+        elif self._comparison.done():
+            comparison, self._comparison = self._comparison, None
+            self._conclude(comparison)
+
+    def _candidate(self, history: History) -> _Candidate | None:
+        """Return the newest version, if a run made it and it was never live."""
+        versions = self._stores.versions.versions(self._model_line)
+        newest = versions[-1] if versions else None
+        if (
+            newest is None
+            or newest.run is None
+            or newest.name in {entry.version for entry in history.entries}
+        ):
+            return None
+        return _Candidate(version=newest, reports=tuple(self._stores.versions.gate_reports(newest.name)))
+
+    def _is_open(self, report: GateReport | None) -> bool:
+        """Return whether the gate has yet to decide, and can."""
+        limits = {"max_looks": self._gate.max_looks, "limit": self._held_out.limit}
+        return report is None or waits_for_data(report, **limits)
+
+    def _advance(self, candidate: _Candidate, live: VersionName, history: History) -> None:
+        """Promote a candidate that passed, or begin the look that it is due."""
+        report = candidate.last_report
+        if report is not None and report.verdict is GateVerdict.PROMOTE:
+            if self._may_promote(candidate.version.name, report, live):
+                self._promote(candidate.version, report, history)
+            return
+        since = first_new_seq(self._stores.trainings, candidate.version)
+        if report is None or self._is_worth_another_look(report, since):
+            self._compare(candidate, self._stores.versions.version(live), since)
+
+    def _may_promote(self, name: VersionName, report: GateReport, live: VersionName) -> bool:
+        """Return whether a pass counts: automatic release, against the live version, and not tainted."""
+        return self._automatic and report.against == live and not self._is_tainted(name)
+
+    def _is_tainted(self, name: VersionName) -> bool:
+        """Return whether a version learned from records that were erased since; then an operator has to decide."""
+        versions = self._stores.versions.versions(self._model_line)
+        return name in tainted(versions, self._stores.erasures.runs_with_erased_records())
+
+    def _is_worth_another_look(self, report: GateReport, since: int) -> bool:
+        sizes = self._held_out.sizes(since)
+        return worth_another_look(report, sizes, max_looks=self._gate.max_looks, limit=self._held_out.limit)
+
+    def _compare(self, candidate: _Candidate, live: Version, since: int) -> None:
+        name = candidate.version.name
+        _log.info("%s is at the gate", name, extra={"action": "gate", "version": str(name)})
+        comparison = GateComparison(
+            candidate.version,
+            live,
+            self._held_out.slices(since),
+            look=len(candidate.reports) + 1,
+            trainings=self._stores.trainings,
+            scorer=self._scorer,
+        )
+        comparison.start()
+        self._comparison = comparison
+
+    def _conclude(self, comparison: GateComparison) -> None:
+        name = comparison.candidate.name
+        try:
+            report = comparison.conclude(self._gate)
+        except LearnerError as error:
+            self._failures += 1
+            if not error.permanent and self._failures < _ATTEMPTS:
+                self._scorer.failed(error)
+                return
+            report = comparison.reject(error, self._gate)
+        self._failures = 0
+        self._stores.versions.add_gate_report(name, report, at=self._clock())
+        self._metrics.judged(report)
+        extra = {"action": "gate", "version": str(name)}
+        _log.info("gate on %s: %s: %s", name, report.verdict, report.reason, extra=extra)
+
+    def _promote(self, candidate: Version, report: GateReport, history: History) -> None:
+        entry = promote(
+            history, candidate.name, gate=report, reason=report.reason, by=DAEMON, now=self._clock()
+        )
+        try:
+            self._stores.versions.append(entry, expected=history.position)
+        except Conflict:
+            _log.warning(
+                "another entry was added to the promotion log first; %s stays a candidate", entry.version,
+                extra={"action": "promotion"},
+            )  # fmt: skip

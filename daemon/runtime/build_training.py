@@ -1,0 +1,69 @@
+"""Builds the stages that decide and train."""
+
+from pathlib import Path
+
+from daemon.config.settings import Settings
+from daemon.domain.clock import utc_now
+from daemon.ledger.stores import Stores
+from daemon.release.register import register_run
+from daemon.release.stage import ReleaseStage
+from daemon.runtime.base_model import BaseModel
+from daemon.telemetry.metrics import Metrics
+from daemon.training.decide_stage import DecideStage
+from daemon.training.plan import RunPlanner
+from daemon.training.planned_run import PlannedRun
+from daemon.training.train_stage import TrainStage
+from learners.training.process import TrainingProcess
+from learners.types import RunResult, TrainRequest
+from registry.types import Version
+
+
+def runs_dir(settings: Settings) -> Path:
+    """Return the folder that holds one folder a run: training file, checkpoints, logs."""
+    return settings.state_dir.absolute() / "runs"
+
+
+def build_decide_stage(
+    settings: Settings, stores: Stores, metrics: Metrics, training: TrainStage, release: ReleaseStage
+) -> DecideStage:
+    """Build the stage that decides whether to train."""
+    return DecideStage(
+        stores,
+        settings.policy,
+        train=training.submit,
+        read_pending_work=lambda: training.pending_work or release.read_pending_work(),
+        metrics=metrics,
+        clock=utc_now,
+    )
+
+
+def build_train_stage(settings: Settings, stores: Stores, metrics: Metrics, base: BaseModel) -> TrainStage:
+    """Build the stage that runs trainings in a child process."""
+
+    def register(planned: PlannedRun, result: RunResult) -> Version:
+        return register_run(
+            stores.versions,
+            stores.artifacts,
+            planned,
+            result,
+            model_line=settings.model_line,
+            base=settings.model.base,
+            clock=utc_now,
+        )
+
+    return TrainStage(
+        stores,
+        settings.learning,
+        plan=RunPlanner(stores, settings, base=base.folder, base_digest=base.digest),
+        launch=_launch_trainer,
+        register=register,
+        runs_dir=runs_dir(settings),
+        metrics=metrics,
+        clock=utc_now,
+    )
+
+
+def _launch_trainer(request: TrainRequest, folder: Path) -> TrainingProcess:
+    child = TrainingProcess(request, folder)
+    child.start()
+    return child

@@ -1,0 +1,28 @@
+"""What the training stage needs from a planner and from a training process."""
+
+from pathlib import Path
+from typing import Protocol
+
+from daemon.training.planned_run import PlannedRun
+from learners.types import Event
+
+
+class Planner(Protocol):
+    """Plans a run. Raises NotEnoughData, RegistryError, OSError."""
+
+    def __call__(self, run_id: str, *, since_seq: int, folder: Path) -> PlannedRun: ...
+
+
+class TrainerChild(Protocol):
+    """A training in a child process."""
+
+    @property
+    def pid(self) -> int | None: ...
+
+    def poll(self) -> list[Event]:
+        """Return the events since the last call, without waiting. The last event is a RunResult or a Failure."""
+        ...
+
+    def stop(self, timeout_s: float) -> None:
+        """End the child, by force after ``timeout_s``."""
+        ...
