@@ -1,1 +1,1 @@
-"""Builds the daemon out of its parts and runs its loop."""
+"""The running daemon: how it is built from its parts, the loop, and leadership."""

@@ -1,14 +1,9 @@
-"""Builds the daemon out of its parts. The only place that knows the concrete ones."""
+"""Runs one replica of the daemon, built from its parts."""
 
-import gc
 import logging
-import signal
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from threading import Event
-from types import FrameType
 from typing import get_args
 
 from daemon.config.settings import Settings
@@ -28,12 +23,15 @@ from daemon.ledger.lease import Lease
 from daemon.ledger.stores import Stores, fenced_stores, ledger_url, open_stores
 from daemon.runtime.base_model import BaseModel, find_base_model
 from daemon.runtime.build_leader import build_leader
+from daemon.runtime.build_training import runs_dir
+from daemon.runtime.garbage_collector import relax_garbage_collector
 from daemon.runtime.housekeeping import HousekeepingStage
 from daemon.runtime.kafka_settings import kafka_settings
-from daemon.runtime.leadership import LeadershipStage
+from daemon.runtime.leadership import LeaderRuntime, LeadershipStage
 from daemon.runtime.loop import Loop
 from daemon.runtime.reporting import ReportingStage
 from daemon.runtime.stage import Stage
+from daemon.runtime.stop_signals import stop_on_signals
 from daemon.telemetry.logs import configure_logging
 from daemon.telemetry.metrics import ChildName, Metrics
 from learners.embedding.encoder_files import resolve_encoder
@@ -48,18 +46,18 @@ def run_daemon(settings: Settings) -> int:
 
     Raises DaemonError, LearnerError or RegistryError where it can't start.
     """
-    kafka_settings(settings)  # a file that can't be used is told now, not once the model has been read
+    kafka_settings(settings)  # unusable files end the start before the model is read
     configure_logging(settings.logging.level, settings.logging.format)
-    spare_collector()
+    relax_garbage_collector()
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     stores, metrics = open_stores(settings), Metrics()
     base = find_base_model(settings.model.base)
     if settings.monitors.embedding.model is not None:
-        resolve_encoder(settings.monitors.embedding.model)  # told now, not once this replica leads
+        resolve_encoder(settings.monitors.embedding.model)  # a missing model ends the start, not leadership
     health = Health(clock=time.monotonic, components=(Component.BROKER, Component.INTAKE, Component.SCORER))
     reports = ReportPages(stores.reports, access=settings.http.reports)
     http = settings.http
-    with _stopped_by_signals() as stop, HttpServer(http.host, http.port, metrics, health, reports=reports):
+    with stop_on_signals() as stop, HttpServer(http.host, http.port, metrics, health, reports=reports):
         stages = _stages(settings, stores, metrics, health, base, wait=stop.wait)
         _log.info(
             "%s is running", settings.model_line, extra={"action": "start", "model_line": settings.model_line}
@@ -67,31 +65,6 @@ def run_daemon(settings: Settings) -> int:
         Loop(stages, stop=stop, beat=health.beat, metrics=metrics, close_within_s=_CLOSE_WITHIN_S).run()
     _log.info("stopped", extra={"action": "stop", "model_line": settings.model_line})
     return 0
-
-
-def spare_collector() -> None:
-    """Have the garbage collector look less often, and not at what was loaded at the start.
-
-    A batch is tens of thousands of short-lived values without cycles; looking for some took a tenth of the intake's time.
-    """
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
-
-
-@contextmanager
-def _stopped_by_signals() -> Iterator[Event]:
-    stop = Event()
-
-    def note(number: int, _frame: FrameType | None) -> None:
-        _log.info("%s: stopping", signal.Signals(number).name, extra={"action": "stop"})
-        stop.set()
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _stages(
@@ -103,41 +76,49 @@ def _stages(
     *,
     wait: Callable[[float], object],
 ) -> list[Stage]:
-    """Build what runs in every replica. ``wait`` ends early when told to stop."""
+    """Build the stages of every replica. ``wait`` sleeps, and returns early when the daemon is told to stop."""
     intake = _intake(settings, stores, metrics, wait)
 
-    def answers() -> bool:
+    def connected() -> bool:
+        """Return whether the broker answers. A halted intake does not ask it."""
         return intake.connected or intake.halted is not None
 
-    leading = LeadershipStage(
-        Lease(
-            stores.engine, ProcessIdentity.this_process(), ttl_s=settings.leader.lease_s, clock=time.monotonic
-        ),
-        lambda fence: build_leader(
-            settings, fenced_stores(stores, settings, fence), metrics, base, connected=answers
-        ),
-        metrics=metrics,
-    )
-    probes: dict[Component, Callable[[], str | None]] = {
-        Component.BROKER: lambda: None if answers() else "no broker answers",
+    def build(fencing_token: int) -> LeaderRuntime:
+        fenced = fenced_stores(stores, settings, fencing_token)
+        return build_leader(settings, fenced, metrics, base, connected=connected)
+
+    leadership = LeadershipStage(_lease(settings, stores), build, metrics=metrics)
+    problems: dict[Component, Callable[[], str | None]] = {
+        Component.BROKER: lambda: None if connected() else "no broker answers",
         Component.INTAKE: lambda: intake.halted,
-        Component.SCORER: lambda: leading.problem,
+        Component.SCORER: lambda: leadership.problem,
     }
-    children: tuple[ChildName, ...] = get_args(ChildName)
     return [
         intake,
-        leading,
-        HousekeepingStage(
-            state_dir=settings.state_dir,
-            ledger_size=lambda: size_bytes(ledger_url(settings)),
-            artifacts_size=stores.artifacts.size_bytes,
-            children={child: partial(leading.pid, child) for child in children},
-            sweep=TrainingFiles(stores.erasures, settings.state_dir / "runs").sweep,
-            metrics=metrics,
-            clock=utc_now,
-        ),
-        ReportingStage(health, probes),
+        leadership,
+        _housekeeping(settings, stores, metrics, leadership),
+        ReportingStage(health, problems),
     ]
+
+
+def _lease(settings: Settings, stores: Stores) -> Lease:
+    this = ProcessIdentity.this_process()
+    return Lease(stores.engine, this, ttl_s=settings.leader.lease_s, clock=time.monotonic)
+
+
+def _housekeeping(
+    settings: Settings, stores: Stores, metrics: Metrics, leadership: LeadershipStage
+) -> HousekeepingStage:
+    children: tuple[ChildName, ...] = get_args(ChildName)
+    return HousekeepingStage(
+        state_dir=settings.state_dir,
+        ledger_size=lambda: size_bytes(ledger_url(settings)),
+        artifacts_size=stores.artifacts.size_bytes,
+        children={child: partial(leadership.pid, child) for child in children},
+        sweep=TrainingFiles(stores.erasures, runs_dir(settings)).sweep,
+        metrics=metrics,
+        clock=utc_now,
+    )
 
 
 def _intake(

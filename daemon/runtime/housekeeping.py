@@ -1,4 +1,4 @@
-"""Measures what the daemon uses up, and keeps its folder clean of what is forgotten."""
+"""Measures the daemon's disk and memory use, and deletes the files of erased conversations."""
 
 import contextlib
 import shutil
@@ -15,7 +15,7 @@ _EVERY = timedelta(seconds=5)
 
 
 class HousekeepingStage:
-    """Every few seconds, shows sizes and memory in the metrics and deletes files that an erasure condemned."""
+    """Sweeps training files and updates the metrics of disk and memory, every few seconds."""
 
     name = "housekeeping"
 
@@ -30,6 +30,7 @@ class HousekeepingStage:
         metrics: Metrics,
         clock: Clock,
     ) -> None:
+        """``children`` return process ids; ``sweep`` deletes the training files of erased conversations."""
         self._state_dir = state_dir
         self._ledger_size = ledger_size
         self._artifacts_size = artifacts_size
@@ -37,26 +38,26 @@ class HousekeepingStage:
         self._sweep = sweep
         self._metrics = metrics.process
         self._clock = clock
-        self._time = Interval(_EVERY)
+        self._interval = Interval(_EVERY)
 
     def step(self) -> None:
-        """Sweep and measure, if it is time."""
+        """Sweep and measure, if the interval is over."""
         now = self._clock()
-        if not self._time.is_due(now):
+        if not self._interval.is_due(now):
             return
-        self._time.start(now)
+        self._interval.start(now)
         self._sweep()
         self._metrics.ledger_size.set(self._ledger_size())
-        with contextlib.suppress(OSError):  # a store that does not answer now; the last figure stays
+        with contextlib.suppress(OSError):  # the store does not answer: the last figure stays
             self._metrics.artifacts_size.set(self._artifacts_size())
         self._metrics.disk_free.set(shutil.disk_usage(self._state_dir).free)
-        memory = {child: _resident_bytes(pid()) for child, pid in self._children.items()}
+        memory = {child: _resident_bytes(read_pid()) for child, read_pid in self._children.items()}
         self._metrics.child_memory.replace(
             {(child,): value for child, value in memory.items() if value is not None}
         )
 
     def close(self, timeout_s: float) -> None:
-        """Nothing to let go of."""
+        """Do nothing: the stage holds no resources."""
 
 
 def _resident_bytes(pid: int | None) -> float | None:

@@ -21,7 +21,7 @@ from daemon.ledger.database import open_ledger
 from daemon.ledger.dead_letter_ceiling import DeadLetterCeiling
 from daemon.ledger.halts import HaltLedger
 from daemon.ledger.intake import IntakeLedger
-from daemon.runtime.build import spare_collector
+from daemon.runtime.garbage_collector import relax_garbage_collector
 from daemon.telemetry.metrics import Metrics
 from tests.benchmarks.bare_loop import bare_rate
 from tests.benchmarks.figures import show, tell
@@ -84,7 +84,7 @@ def our_rate(settings: KafkaSettings, folder: Path) -> float:
 )
 def test_intake(filled: KafkaSettings, tmp_path: Path) -> None:
     before = gc.get_threshold()
-    spare_collector()
+    relax_garbage_collector()
     ours = our_rate(filled, tmp_path)
     gc.unfreeze()
     gc.set_threshold(*before)
