@@ -3,38 +3,25 @@
 import logging
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 
 from daemon.config.settings import LearningSection
 from daemon.domain.clock import Clock
 from daemon.domain.decisions import Decision
 from daemon.domain.errors import ForgottenMeanwhile, NotEnoughData
-from daemon.domain.log_once import LogOnce
 from daemon.domain.runs import Run, RunState
 from daemon.ledger.stores import Stores
 from daemon.telemetry.metrics import Metrics
+from daemon.training.current_run import CurrentRun, RunEnd
 from daemon.training.planned_run import PlannedRun, from_json, to_json
 from daemon.training.protocols import Planner, TrainerChild
 from daemon.training.waiting_decision import WaitingDecision
-from learners.types import Failure, Progress, RunResult, TrainRequest
+from learners.types import RunResult, TrainRequest
 from registry.errors import RegistryError
 
 _log = logging.getLogger(__name__)
-_STOP_S = 5.0
-
-
-@dataclass(kw_only=True, slots=True)
-class _CurrentRun:
-    """The run in progress, and its result once it is finished but not registered yet."""
-
-    run: Run
-    planned: PlannedRun
-    child: TrainerChild
-    launched_at: datetime
-    registering: LogOnce
-    result: RunResult | None = None
 
 
 class TrainStage:
@@ -67,7 +54,7 @@ class TrainStage:
         self._metrics = metrics.training
         self._clock = clock
         self._waiting = WaitingDecision(clock)
-        self._current: _CurrentRun | None = None
+        self._current: CurrentRun | None = None
 
     @property
     def pending_work(self) -> str | None:
@@ -77,7 +64,7 @@ class TrainStage:
     @property
     def pid(self) -> int | None:
         """The training child's process id while it runs."""
-        return self._current.child.pid if self._current else None
+        return self._current.pid if self._current else None
 
     def start(self) -> None:
         """Continue what the ledger says is not done: a run that was cut short, a decision without a run."""
@@ -101,7 +88,7 @@ class TrainStage:
     def close(self, timeout_s: float) -> None:
         """Stop the child. Its run stays open in the ledger and continues after the next start."""
         if self._current is not None:
-            self._current.child.stop(timeout_s)
+            self._current.stop(timeout_s)
 
     def _next_run_id(self) -> str:
         return f"r{self._ledger.next_run_number()}"
@@ -157,75 +144,44 @@ class TrainStage:
     def _replace_run(self, run: Run, folder: Path) -> None:
         """End a run whose files are on another replica; its decision leads to a new run."""
         self._waiting.restore(self._ledger.decision(run.decision_id))
-        self._end(
-            run, RunState.FAILED, error=f"its folder {folder} is another replica's; a new run takes its place"
-        )
+        reason = f"its folder {folder} is another replica's; a new run takes its place"
+        self._end(run, RunEnd(state=RunState.FAILED, error=reason))
 
     def _launch(self, run: Run, planned: PlannedRun) -> None:
         child = self._launch_child(planned.request, self._runs_dir / run.id)
-        extra = {"action": "train", "run": run.id}
-        self._current = _CurrentRun(
-            run=run, planned=planned, child=child, launched_at=self._clock(),
-            registering=LogOnce(f"registering run {run.id}", _log, extra=extra),
-        )  # fmt: skip
+        self._current = CurrentRun(
+            run,
+            planned,
+            child,
+            register=self._register,
+            launched_at=self._clock(),
+            timeout=self._timeout,
+        )
         dataset = planned.dataset
         _log.info(
             "run %s learns from %s new and %s replayed conversations; left out: %s",
             run.id, dataset.new, dataset.replay, dict(dataset.left_out) or "none",
-            extra=extra,
+            extra={"action": "train", "run": run.id},
         )  # fmt: skip
 
-    def _follow(self, current: _CurrentRun) -> None:
-        events = current.child.poll()
-        if progress := [event for event in events if isinstance(event, Progress)]:
-            self._metrics.run_is_at(progress[-1])
-            self._ledger.note_progress(current.run.id, asdict(progress[-1]))
-        for event in events:
-            if isinstance(event, RunResult):
-                current.result = event
-            elif isinstance(event, Failure):
-                self._end_failed(current.run, event)
-        if current.result is not None:
-            self._register_result(current, current.result)
-        elif self._current is not None:
-            self._stop_if_overdue(current)
+    def _follow(self, current: CurrentRun) -> None:
+        end = current.follow(self._clock())
+        if current.progress is not None:
+            self._metrics.run_is_at(current.progress)
+            self._ledger.note_progress(current.run.id, asdict(current.progress))
+        if end is not None:
+            self._end(current.run, end)
 
-    def _stop_if_overdue(self, current: _CurrentRun) -> None:
-        if self._clock() - current.launched_at <= self._timeout:
-            return
-        current.child.stop(_STOP_S)
-        remedy = "raise learning.timeout_s or lower policy.max_new_conversations"
-        self._end(current.run, RunState.FAILED, error=f"took longer than {self._timeout}; {remedy}")
-
-    def _register_result(self, current: _CurrentRun, result: RunResult) -> None:
-        """Register the result; while the artifact store does not answer, try again at the next step."""
-        try:
-            self._register(current.planned, result)
-        except OSError as error:
-            current.registering.failed(error)
-            return
-        except RegistryError as error:
-            self._end(current.run, RunState.FAILED, error=f"{type(error).__name__}: {error}")
-        else:
-            self._end(current.run, RunState.FINISHED, result=result)
-        current.registering.recovered()
-
-    def _end_failed(self, run: Run, failure: Failure) -> None:
-        state = RunState.CANCELLED if failure.error == "Cancelled" else RunState.FAILED
-        self._end(run, state, error=f"{failure.error}: {failure.message}")
-
-    def _end(
-        self, run: Run, state: RunState, *, result: RunResult | None = None, error: str | None = None
-    ) -> None:
+    def _end(self, run: Run, end: RunEnd) -> None:
         now = self._clock()
-        document = {**asdict(result), "artifact": str(result.artifact)} if result else None
-        self._ledger.end_run(run.id, state, now=now, result=document, error=error)
-        self._metrics.runs(state).inc()
+        result = {**asdict(end.result), "artifact": str(end.result.artifact)} if end.result else None
+        self._ledger.end_run(run.id, end.state, now=now, result=result, error=end.error)
+        self._metrics.runs(end.state).inc()
         self._metrics.duration.observe((now - run.started_at).total_seconds())
         self._metrics.no_run()
         _log.log(
-            logging.INFO if state is RunState.FINISHED else logging.ERROR,
-            "run %s %s%s", run.id, state, f": {error}" if error else "",
+            logging.INFO if end.state is RunState.FINISHED else logging.ERROR,
+            "run %s %s%s", run.id, end.state, f": {end.error}" if end.error else "",
             extra={"action": "train", "run": run.id},
         )  # fmt: skip
         self._current = None

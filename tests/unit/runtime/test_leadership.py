@@ -48,12 +48,19 @@ class Bench:
         self.votes = Votes(numbers)
         self.parts: list[Part] = []
         self.metrics = Metrics()
-        self.stage = LeadershipStage(self.votes, self.lead, metrics=self.metrics)
+        self.start_error: Exception | None = None
+        self.stage = LeadershipStage(self.votes, self.build, metrics=self.metrics)
 
-    def lead(self, fence: int) -> LeaderRuntime:
+    def start(self) -> None:
+        self.votes.events.append("start")
+        if self.start_error is not None:
+            raise self.start_error
+
+    def build(self, fence: int) -> LeaderRuntime:
         self.parts.append(Part(fence, self.votes.events))
         return LeaderRuntime(
             stages=self.parts[-1:],
+            start=self.start,
             children={"judge": lambda: 42},
             problem=lambda: "the scorer is not running",
         )
@@ -73,7 +80,7 @@ def test_a_leader_turns_its_stages_and_has_their_problem() -> None:
     bench.stage.step()
     bench.stage.step()
 
-    assert bench.votes.events == ["step 1", "step 1"]
+    assert bench.votes.events == ["start", "step 1", "step 1"]
     assert bench.stage.problem == "the scorer is not running"
     assert bench.stage.pid("judge") == 42
 
@@ -83,7 +90,7 @@ def test_a_leader_that_lost_the_lease_closes_its_stages() -> None:
     bench.stage.step()
     bench.stage.step()
 
-    assert bench.votes.events == ["step 1", "close 1"]
+    assert bench.votes.events == ["start", "step 1", "close 1"]
     assert bench.stage.pid("judge") is None
 
 
@@ -93,10 +100,10 @@ def test_a_leader_whose_write_is_refused_goes_on_as_a_follower() -> None:
     bench.parts[0].stale = True
     bench.stage.step()
 
-    assert bench.votes.events == ["step 1", "lost", "close 1"]
+    assert bench.votes.events == ["start", "step 1", "lost", "close 1"]
     bench.stage.step()
     bench.stage.step()
-    assert bench.votes.events[3:] == ["step 3"]
+    assert bench.votes.events[4:] == ["start", "step 3"]
 
 
 def test_the_stages_are_closed_before_the_lease_is_given_back() -> None:
@@ -105,7 +112,7 @@ def test_the_stages_are_closed_before_the_lease_is_given_back() -> None:
 
     bench.stage.close(5)
 
-    assert bench.votes.events == ["step 1", "close 1", "release"]
+    assert bench.votes.events == ["start", "step 1", "close 1", "release"]
 
 
 @pytest.mark.parametrize(("numbers", "leads", "fence"), [((3,), 1, 3), ((3, None), 0, 0)])
@@ -117,3 +124,28 @@ def test_the_metrics_say_who_leads(numbers: tuple[int | None, ...], leads: int, 
     shown = bench.metrics.exposition("")[1].decode().splitlines()
     assert f"retuned_leader {leads}.0" in shown
     assert f"retuned_leader_fence {fence}.0" in shown
+
+
+def test_a_leader_that_is_replaced_before_it_has_started_closes_its_stages() -> None:
+    bench = Bench(1, 3)
+    bench.start_error = StaleLeader("another replica leads")
+    bench.stage.step()
+    assert bench.votes.events == ["start", "lost", "close 1"]
+
+    bench.start_error = None
+    bench.stage.step()
+
+    assert bench.votes.events[3:] == ["start", "step 3"]
+
+
+def test_taking_over_and_losing_the_lease_are_logged_with_the_fencing_token(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    bench = Bench(3, None)
+    bench.stage.step()
+    bench.stage.step()
+
+    messages = [record.getMessage() for record in caplog.records]
+    assert messages[0] == "acquired leadership (fencing token 3)"
+    assert messages[1] == "lost leadership (fencing token 3)"

@@ -1,0 +1,99 @@
+"""The run in progress."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from daemon.domain.log_once import LogOnce
+from daemon.domain.runs import Run, RunState
+from daemon.training.planned_run import PlannedRun
+from daemon.training.protocols import TrainerChild
+from learners.types import Failure, Progress, RunResult
+from registry.errors import RegistryError
+
+_log = logging.getLogger(__name__)
+_STOP_S = 5.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunEnd:
+    """How a run ended."""
+
+    state: RunState
+    result: RunResult | None = None  # of a finished run
+    error: str | None = None  # of any other
+
+
+class CurrentRun:
+    """Follows a training child until its result is registered or the run has failed."""
+
+    def __init__(
+        self,
+        run: Run,
+        planned: PlannedRun,
+        child: TrainerChild,
+        *,
+        register: Callable[[PlannedRun, RunResult], object],
+        launched_at: datetime,
+        timeout: timedelta,
+    ) -> None:
+        """``register`` adds the result to the registry. Raises RegistryError, and OSError where it may be tried again."""
+        self.run = run
+        self.progress: Progress | None = None  # the newest of the last call of ``follow``
+        self._planned = planned
+        self._child = child
+        self._register = register
+        self._launched_at = launched_at
+        self._timeout = timeout
+        self._result: RunResult | None = None  # finished, not registered yet
+        self._registering = LogOnce(
+            f"registering run {run.id}", _log, extra={"action": "train", "run": run.id}
+        )
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id while it runs."""
+        return self._child.pid
+
+    def follow(self, now: datetime) -> RunEnd | None:
+        """Take in what the child reported since the last call; return how the run ended, None while it continues."""
+        self.progress = None
+        for event in self._child.poll():
+            if isinstance(event, Progress):
+                self.progress = event
+            elif isinstance(event, RunResult):
+                self._result = event
+            else:
+                return _failed(event)
+        if self._result is not None:
+            return self._register_result(self._result)
+        return self._stop_if_overdue(now)
+
+    def stop(self, timeout_s: float) -> None:
+        """End the child; its checkpoint stays."""
+        self._child.stop(timeout_s)
+
+    def _register_result(self, result: RunResult) -> RunEnd | None:
+        """Register the result; None while the artifact store does not answer, which the next call tries again."""
+        try:
+            self._register(self._planned, result)
+        except OSError as error:
+            self._registering.failed(error)
+            return None
+        except RegistryError as error:
+            return RunEnd(state=RunState.FAILED, error=f"{type(error).__name__}: {error}")
+        self._registering.recovered()
+        return RunEnd(state=RunState.FINISHED, result=result)
+
+    def _stop_if_overdue(self, now: datetime) -> RunEnd | None:
+        if now - self._launched_at <= self._timeout:
+            return None
+        self._child.stop(_STOP_S)
+        remedy = "raise learning.timeout_s or lower policy.max_new_conversations"
+        return RunEnd(state=RunState.FAILED, error=f"took longer than {self._timeout}; {remedy}")
+
+
+def _failed(failure: Failure) -> RunEnd:
+    state = RunState.CANCELLED if failure.error == "Cancelled" else RunState.FAILED
+    return RunEnd(state=state, error=f"{failure.error}: {failure.message}")

@@ -1,0 +1,105 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from daemon.domain.runs import RunState
+from daemon.telemetry.metrics import Metrics
+from daemon.training.plan import RunPlanner
+from daemon.training.train_stage import TrainStage
+from learners.types import Event, TrainRequest
+from registry.artifacts import FsspecArtifactStore
+from registry.names import VersionName
+from tests.factories.daemon import LINE, Line, a_line
+
+
+class Outage(FsspecArtifactStore):
+    """An artifact store that may not answer."""
+
+    down = True
+
+    def fetch(self, url: str, digest: str) -> Path:
+        if self.down:
+            raise ConnectionError("no route to the artifact store")
+        return super().fetch(url, digest)
+
+
+class SilentChild:
+    pid = 4242
+
+    def poll(self) -> list[Event]:
+        return []
+
+    def stop(self, timeout_s: float) -> None: ...
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Line:
+    return a_line(tmp_path)
+
+
+def an_outage(line: Line) -> Outage:
+    state_dir = line.settings.state_dir
+    return Outage((state_dir / "artifacts").as_uri(), cache=state_dir / "another-cache")
+
+
+def planner(line: Line) -> RunPlanner:
+    return RunPlanner(line.stores, line.settings, base=Path("/base"), base_digest="b" * 64)
+
+
+def test_a_run_continues_from_the_live_version(line: Line, tmp_path: Path) -> None:
+    name = line.promoted()
+
+    planned = planner(line)("r2", since_seq=1, folder=tmp_path / "r2")
+
+    assert planned.parent == str(name)
+    assert planned.request.parent is not None
+    assert (planned.request.parent / "adapter_model.safetensors").read_bytes() == b"r1"
+    assert planned.request.data == tmp_path / "r2" / "data.jsonl"
+
+
+def test_the_first_run_starts_from_the_bare_base(line: Line, tmp_path: Path) -> None:
+    planned = planner(line)("r1", since_seq=1, folder=tmp_path / "r1")
+
+    assert (planned.parent, planned.request.parent) == (None, None)
+
+
+def test_while_the_artifact_store_is_down_no_training_set_is_built(line: Line, tmp_path: Path) -> None:
+    line.promoted()
+    line.stores = replace(line.stores, artifacts=an_outage(line))
+
+    with pytest.raises(ConnectionError):
+        planner(line)("r2", since_seq=1, folder=tmp_path / "r2")
+
+    assert not (tmp_path / "r2").exists()
+
+
+def test_a_training_decided_during_an_outage_of_the_artifact_store_starts_after_it(line: Line) -> None:
+    line.promoted()
+    store = an_outage(line)
+    line.stores = replace(line.stores, artifacts=store)
+    launched: list[TrainRequest] = []
+
+    def launch(request: TrainRequest, folder: Path) -> SilentChild:
+        launched.append(request)
+        return SilentChild()
+
+    stage = TrainStage(
+        line.stores, line.settings.learning, plan=planner(line), launch=launch, register=lambda *_: None,
+        runs_dir=line.settings.state_dir / "runs", metrics=Metrics(), clock=line.clock,
+    )  # fmt: skip
+    stage.start()
+    stage.submit(line.drift())
+    stage.step()
+    assert launched == []
+    assert "no route to the artifact store" in (stage.pending_work or "")
+
+    store.down = False
+    while not launched:
+        stage.step()  # each moves the clock by a minute
+
+    run = line.stores.trainings.running()
+    assert run is not None
+    assert (run.id, run.state) == ("r2", RunState.RUNNING)
+    assert line.stores.versions.history(LINE).live == VersionName(LINE, 1)
+    assert launched[0].parent is not None
