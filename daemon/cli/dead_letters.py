@@ -85,14 +85,14 @@ def requeue(
     from daemon.intake.requeueing import chosen
     from daemon.intake.requeueing import requeue as put_back
     from daemon.kafka import KafkaSink
-    from daemon.runtime.kafka_settings import kafka_settings
+    from daemon.runtime.kafka_settings import load_kafka_settings
 
     if not (numbers or reason or everything):
         raise NothingChosen("name dead letters by their ids, or use --reason REASON or --all")
     settings = read_settings(context)
     with opened(settings) as stores:
         letters = chosen(stores.dead_letters, ids=numbers or (), reason=reason)
-        sink = KafkaSink(kafka_settings(settings))
+        sink = KafkaSink(load_kafka_settings(settings))
         try:
             count = put_back(stores.dead_letters, sink, letters, clock=utc_now)
         finally:

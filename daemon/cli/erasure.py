@@ -119,7 +119,7 @@ def _from_kafka(settings: "Settings", stores: "Stores") -> "ReadConversations":
     from daemon.intake.from_settings import admission, limits, redactor
     from daemon.intake.router import Router
     from daemon.kafka import fetch_records
-    from daemon.runtime.kafka_settings import kafka_settings
+    from daemon.runtime.kafka_settings import load_kafka_settings
     from daemon.telemetry.metrics import Metrics
     from daemon.training.lineage import from_topic
 
@@ -127,7 +127,7 @@ def _from_kafka(settings: "Settings", stores: "Stores") -> "ReadConversations":
         model_line=settings.model_line, holdout=stores.holdout, limits=limits(settings), metrics=Metrics(),
         redactor=redactor(settings), admission=admission(settings),
     )  # fmt: skip
-    return from_topic(partial(fetch_records, kafka_settings(settings)), sorter, clock=utc_now)
+    return from_topic(partial(fetch_records, load_kafka_settings(settings)), sorter, clock=utc_now)
 
 
 def _ask(stores: "Stores", reason: str) -> int:

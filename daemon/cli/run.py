@@ -61,10 +61,10 @@ def _send(settings: "Settings", file: Path, topic: str, *, rate: float, total: i
     from daemon.intake.from_settings import limits
     from daemon.intake.replay import replay as send_all
     from daemon.kafka import KafkaSink
-    from daemon.runtime.kafka_settings import kafka_settings
+    from daemon.runtime.kafka_settings import load_kafka_settings
 
     found = read_conversations(file, limits=limits(settings), received_at=utc_now())
-    sink = KafkaSink(kafka_settings(settings))
+    sink = KafkaSink(load_kafka_settings(settings))
     try:
         with Progress(console=console(), disable=quiet) as bar:
             task = bar.add_task(f"to {topic}", total=total)

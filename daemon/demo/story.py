@@ -31,7 +31,7 @@ from daemon.demo.view import View, duration_text
 from daemon.demo.watching import Watch
 from daemon.kafka import create_topic
 from daemon.ledger.stores import Stores, open_stores, target_dir
-from daemon.runtime.kafka_settings import kafka_settings
+from daemon.runtime.kafka_settings import load_kafka_settings
 
 _READY_WITHIN_S = 180.0
 _EVERY_S = 0.2
@@ -114,7 +114,7 @@ class Story:
         self.view.heading("The daemon starts")
         self.settings = settings = write_config(place, self.change.sizes, seed=self.options.seed)
         self.view.show(Text(place.config.read_text(encoding="utf-8"), style="dim"))
-        kafka = kafka_settings(settings)
+        kafka = load_kafka_settings(settings)
         for topic in (kafka.topic, kafka.dead_letter_topic):
             create_topic(kafka, topic, partitions=1)
         with self._timed("start"):
@@ -134,7 +134,7 @@ class Story:
     def _loop(self, running: ExitStack, stores: Stores, settings: Settings, daemon: DaemonProcess) -> bool:
         """Replay, and watch until the daemon has promoted a version; return whether it has."""
         self.view.heading("Real conversations arrive")
-        player = Player(self.change.stream, kafka_settings(settings), rate=self.options.rate)
+        player = Player(self.change.stream, load_kafka_settings(settings), rate=self.options.rate)
         running.callback(player.stop)
         new_ids = frozenset(conversation.conversation_id for conversation in self.change.second.conversations)
         texts = {conversation.conversation_id: conversation for conversation in self.change.stream}

@@ -26,7 +26,7 @@ from daemon.runtime.build_leader import build_leader
 from daemon.runtime.build_training import runs_dir
 from daemon.runtime.garbage_collector import relax_garbage_collector
 from daemon.runtime.housekeeping import HousekeepingStage
-from daemon.runtime.kafka_settings import kafka_settings
+from daemon.runtime.kafka_settings import load_kafka_settings
 from daemon.runtime.leadership import LeaderRuntime, LeadershipStage
 from daemon.runtime.loop import Loop
 from daemon.runtime.reporting import ReportingStage
@@ -46,7 +46,7 @@ def run_daemon(settings: Settings) -> int:
 
     Raises DaemonError, LearnerError or RegistryError where it can't start.
     """
-    kafka_settings(settings)  # unusable files end the start before the model is read
+    load_kafka_settings(settings)  # unusable files end the start before the model is read
     configure_logging(settings.logging.level, settings.logging.format)
     relax_garbage_collector()
     settings.state_dir.mkdir(parents=True, exist_ok=True)
@@ -125,7 +125,7 @@ def _intake(
     settings: Settings, stores: Stores, metrics: Metrics, wait: Callable[[float], object]
 ) -> IntakeStage:
     return IntakeStage(
-        KafkaSource(kafka_settings(settings), start_offsets=_ledger_offsets(stores.intake)),
+        KafkaSource(load_kafka_settings(settings), start_offsets=_ledger_offsets(stores.intake)),
         stores.intake,
         stores.halts,
         model_line=settings.model_line,

@@ -24,7 +24,7 @@ from daemon.retention.history import HistoryRetention
 from daemon.retention.stage import RetentionStage
 from daemon.runtime.base_model import BaseModel
 from daemon.runtime.build_training import build_decide_stage, build_train_stage, runs_dir
-from daemon.runtime.kafka_settings import kafka_settings
+from daemon.runtime.kafka_settings import load_kafka_settings
 from daemon.runtime.leadership import LeaderRuntime
 from daemon.scoring.version_scorer import ChildVersionScorer
 from daemon.telemetry.metrics import Metrics
@@ -141,7 +141,7 @@ def _dead_letters(
 ) -> DeadLetterStage:
     return DeadLetterStage(
         stores.dead_letters,
-        KafkaSink(kafka_settings(settings)),
+        KafkaSink(load_kafka_settings(settings)),
         topic=settings.kafka.dead_letter_topic,
         connected=connected,
         metrics=metrics,

@@ -1,4 +1,4 @@
-"""Turns section ``kafka`` of the settings into how a client connects: secrets read, PEM files checked."""
+"""Loads how to connect to Kafka: the section ``kafka`` of the settings, with the files that it names."""
 
 from collections.abc import Iterator
 
@@ -8,8 +8,8 @@ from daemon.kafka.pem import authority_problem, pair_problems
 from daemon.kafka.settings import KafkaSettings
 
 
-def kafka_settings(settings: Settings) -> KafkaSettings:
-    """Return how to reach Kafka, secrets read. Raises SettingsError where a file can't be used."""
+def load_kafka_settings(settings: Settings) -> KafkaSettings:
+    """Read secret files, check PEM files, and return how to connect. Raises SettingsError if a file can't be used."""
     kafka = settings.kafka
     if mistakes := tuple(_pem_mistakes(kafka)):
         raise SettingsError(mistakes)

@@ -14,7 +14,7 @@ from daemon.domain.streams import TopicPartition
 from daemon.intake.from_settings import limits
 from daemon.intake.router import Router
 from daemon.kafka import KafkaSink, create_topic, fetch_records, topic_partitions
-from daemon.runtime.kafka_settings import kafka_settings
+from daemon.runtime.kafka_settings import load_kafka_settings
 from daemon.telemetry.metrics import Metrics
 from tests.factories.cli import type_to, typed
 from tests.factories.daemon import LINE, Line, a_line, line_settings
@@ -53,11 +53,11 @@ def test_doctor_names_missing_topics_and_makes_them_when_asked(config: str, sett
     made = typed("--config", config, "doctor", "--create-topics", "--json").document["checks"]
 
     assert [check["ok"] for check in made[:3]] == [True, True, True]
-    assert topic_partitions(kafka_settings(settings), settings.kafka.dead_letter_topic) == 1
+    assert topic_partitions(load_kafka_settings(settings), settings.kafka.dead_letter_topic) == 1
 
 
 def test_replay_sends_every_conversation(tmp_path: Path, config: str, settings: Settings) -> None:
-    create_topic(kafka_settings(settings), settings.kafka.topic, partitions=1)
+    create_topic(load_kafka_settings(settings), settings.kafka.topic, partitions=1)
     file = a_file(tmp_path, *(a_chat(f"c{number}") for number in range(20)))
 
     answer = typed("--config", config, "replay", file, "--rate", "1000", "--json")
@@ -78,7 +78,7 @@ def test_replay_sends_nothing_of_a_file_with_a_bad_line(tmp_path: Path, config: 
 
 def send(settings: Settings, *values: bytes) -> None:
     """Make the topic, and put records on it."""
-    kafka = kafka_settings(settings)
+    kafka = load_kafka_settings(settings)
     create_topic(kafka, kafka.topic, partitions=1)
     sink = KafkaSink(kafka)
     for value in values:
@@ -104,7 +104,7 @@ def learned(settings: Settings, tmp_path: Path) -> tuple[Line, str]:
     since = line.stores.conversations.last_seq() + 1
     sorter = Router(model_line=LINE, holdout=line.stores.holdout, limits=limits(settings), metrics=Metrics())
     everything = {TopicPartition(settings.kafka.topic, 0): range(40)}
-    read = fetch_records(kafka_settings(settings), everything)
+    read = fetch_records(load_kafka_settings(settings), everything)
     line.stores.intake.record(sorter.sort(read, utc_now()))
     run = line.start_run(line.decide(Action.TRAIN, "so", since=since), replay_share=0)
     return line, str(line.finish_run(run).name)
@@ -127,6 +127,6 @@ def test_records_that_a_topic_no_longer_has_are_named(settings: Settings) -> Non
     send(settings, b"0", b"1", b"2")
 
     wanted = {TopicPartition(settings.kafka.topic, 0): [2, 0, 7]}
-    found = fetch_records(kafka_settings(settings), wanted)
+    found = fetch_records(load_kafka_settings(settings), wanted)
 
     assert [(record.offset, record.value) for record in found] == [(0, b"0"), (2, b"2")]

@@ -12,7 +12,7 @@ from daemon.demo.broker import LocalBroker
 from daemon.domain.streams import BrokerUnreachable
 from daemon.kafka import KafkaSink, KafkaSource, check_broker, create_topic
 from daemon.kafka.settings import KafkaSettings
-from daemon.runtime.kafka_settings import kafka_settings
+from daemon.runtime.kafka_settings import load_kafka_settings
 from tests.factories.daemon import line_settings
 from tests.servers.proxy import Proxy
 from tests.servers.sasl import SaslGate
@@ -63,7 +63,7 @@ def settings(tmp_path: Path, address: str, topic: str) -> Callable[..., KafkaSet
             "security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": mechanism, "sasl_username": USER,
             "sasl_password_file": tmp_path / "password",
         }  # fmt: skip
-        return kafka_settings(line_settings(tmp_path, kafka=kafka | changes))
+        return load_kafka_settings(line_settings(tmp_path, kafka=kafka | changes))
 
     return written
 

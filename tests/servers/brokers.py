@@ -14,7 +14,7 @@ from daemon.demo.broker import LocalBroker
 from daemon.kafka import create_topic
 from daemon.kafka.admin import cluster_admin
 from daemon.kafka.settings import KafkaSettings
-from daemon.runtime.kafka_settings import kafka_settings as settings_of
+from daemon.runtime.kafka_settings import load_kafka_settings as settings_of
 from tests.factories.intake import kafka_settings
 from tests.servers.mock_broker import MockBroker
 

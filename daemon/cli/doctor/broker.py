@@ -8,7 +8,7 @@ from daemon.config.loader import SettingsError
 from daemon.config.settings import Settings
 from daemon.domain.streams import BrokerUnreachable
 from daemon.kafka import check_broker, create_topic, topic_partitions
-from daemon.runtime.kafka_settings import kafka_settings
+from daemon.runtime.kafka_settings import load_kafka_settings
 
 _TIMEOUT_S = 3.0
 #: Partitions of a topic made here. More can be added later; taking some away can't be done.
@@ -19,7 +19,7 @@ def check_stream(settings: Settings, *, create_topics: bool) -> Iterator[Check]:
     """Look for the broker, then for both topics; make those that are missing where asked to."""
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # the checks say it better
     try:
-        kafka = kafka_settings(settings)
+        kafka = load_kafka_settings(settings)
         brokers = check_broker(kafka, timeout_s=_TIMEOUT_S)
         yield passed(
             "broker", f"{', '.join(kafka.bootstrap_servers)} answers; brokers in the cluster: {brokers}"

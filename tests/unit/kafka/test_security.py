@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from daemon.config.loader import SettingsError, dump
 from daemon.config.settings import KafkaSection, Settings
 from daemon.kafka.refusals import explained
-from daemon.runtime.kafka_settings import kafka_settings
+from daemon.runtime.kafka_settings import load_kafka_settings
 from tests.factories.cli import typed
 from tests.factories.daemon import line_settings
 from tests.factories.intake import kafka_settings as quick_settings
@@ -59,7 +59,7 @@ def test_a_mechanism_that_is_not_supported_is_refused_with_those_that_are(mechan
 def test_a_protocol_version_may_be_written_as_a_number(
     tmp_path: Path, written: object, meant: object
 ) -> None:
-    assert kafka_settings(line_settings(tmp_path, kafka={"api_version": written})).api_version == meant
+    assert load_kafka_settings(line_settings(tmp_path, kafka={"api_version": written})).api_version == meant
 
 
 @pytest.mark.parametrize("written", ["0.10", "newest", "4", "2.3.1"])
@@ -79,14 +79,14 @@ def with_files(folder: Path, **files: Path) -> Settings:
 
 def mistakes_of(settings: Settings) -> list[str]:
     with pytest.raises(SettingsError) as refused:
-        kafka_settings(settings)
+        load_kafka_settings(settings)
     return [str(mistake) for mistake in refused.value.mistakes]
 
 
 def test_good_files_are_handed_on(tmp_path: Path, pem: Pem) -> None:
     files = {"ssl_cafile": pem.authority, "ssl_certfile": pem.certificate, "ssl_keyfile": pem.key}
 
-    kafka = kafka_settings(with_files(tmp_path, **files))
+    kafka = load_kafka_settings(with_files(tmp_path, **files))
 
     assert (kafka.ssl_cafile, kafka.ssl_certfile, kafka.ssl_keyfile) == tuple(map(str, files.values()))
 
