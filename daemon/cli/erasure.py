@@ -11,7 +11,7 @@ from daemon.domain.errors import DaemonError
 if TYPE_CHECKING:
     from daemon.config.settings import Settings
     from daemon.ledger.stores import Stores
-    from daemon.training.lineage import ReadConversations
+    from daemon.training.rebuild import ReadConversations
 
 _REASON = typer.Option("-m", "--reason", help="Why, for those who read the log later.", show_default=False)
 _VERSION = typer.Argument(metavar="VERSION", help="Such as support-bot-v7, or short: v7.", show_default=False)
@@ -91,8 +91,8 @@ def lineage(
 ) -> None:
     """List the records that a version learned from: topic, partition, offset and digest of each."""
     from daemon.cli.render.erasure import lineage_screen
-    from daemon.training.lineage import from_ledger, lineage_of
-    from daemon.training.lineage import rebuild as rebuild_dataset
+    from daemon.training.lineage import lineage_of
+    from daemon.training.rebuild import from_ledger, rebuild_dataset
     from registry.names import VersionName
 
     settings = read_settings(context)
@@ -121,7 +121,7 @@ def _from_kafka(settings: "Settings", stores: "Stores") -> "ReadConversations":
     from daemon.kafka import fetch_records
     from daemon.runtime.kafka_settings import load_kafka_settings
     from daemon.telemetry.metrics import Metrics
-    from daemon.training.lineage import from_topic
+    from daemon.training.rebuild import from_topic
 
     sorter = Router(
         model_line=settings.model_line, holdout=stores.holdout, limits=limits(settings), metrics=Metrics(),

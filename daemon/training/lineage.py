@@ -1,20 +1,10 @@
-"""The lineage of a version: the records it learned from, and its training set rebuilt from them."""
+"""The lineage of a version: the records that it learned from."""
 
-import hashlib
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from dataclasses import dataclass
 
-from daemon.domain.clock import Clock
-from daemon.domain.conversation import Message
 from daemon.domain.errors import DaemonError
-from daemon.domain.records import Coordinates
 from daemon.domain.runs import TrainingRecord
-from daemon.domain.streams import RawRecord, TopicPartition
-from daemon.intake.router import Router
-from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.stores import Stores
-from daemon.training.dataset import training_line
 from registry.names import VersionName
 
 
@@ -33,25 +23,6 @@ class VersionLineage:
     records: tuple[TrainingRecord, ...]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RebuildReport:
-    """How a rebuilt training set compares with the one that the version learned from."""
-
-    equal: bool
-    digest: str
-    erased: int  # records that were erased since
-    missing: tuple[Coordinates, ...]  # records that are gone, or can't be read
-    changed: tuple[Coordinates, ...]  # records with another digest
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RebuiltDataset:
-    """A rebuilt training set."""
-
-    report: RebuildReport
-    content: bytes = field(repr=False)
-
-
 def lineage_of(stores: Stores, name: VersionName) -> VersionLineage:
     """Return what a version learned from. Raises VersionNotFound, NothingLearned."""
     version = stores.versions.version(name)
@@ -64,78 +35,3 @@ def lineage_of(stores: Stores, name: VersionName) -> VersionLineage:
         data_digest=version.lineage.data_digest,
         records=stores.trainings.training_records(version.run),
     )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SourceConversation:
-    """A conversation, read again from where it is stored."""
-
-    sha256: str  # of its record
-    conversation_id: str
-    messages: tuple[Message, ...]
-
-
-#: Reads the conversations of these records; those that are gone are left out.
-ReadConversations: TypeAlias = Callable[[Iterable[Coordinates]], Mapping[Coordinates, SourceConversation]]
-#: Reads records by their offsets.
-FetchRecords: TypeAlias = Callable[[Mapping[TopicPartition, Iterable[int]]], Iterable[RawRecord]]
-
-
-def from_ledger(ledger: ConversationLedger) -> ReadConversations:
-    """Read conversations from the ledger."""
-
-    def read(places: Iterable[Coordinates]) -> dict[Coordinates, SourceConversation]:
-        return {
-            at: SourceConversation(
-                sha256=conversation.record_sha256,
-                conversation_id=conversation.conversation_id,
-                messages=conversation.messages,
-            )
-            for at, conversation in ledger.at(places).items()
-        }
-
-    return read
-
-
-def from_topic(fetch: FetchRecords, router: Router, *, clock: Clock) -> ReadConversations:
-    """Read records from their topic, through all steps of intake. The settings must be the same as they were then."""
-
-    def read(places: Iterable[Coordinates]) -> dict[Coordinates, SourceConversation]:
-        wanted: dict[TopicPartition, list[int]] = {}
-        for at in places:
-            wanted.setdefault(TopicPartition(at.topic, at.partition), []).append(at.offset)
-        return {
-            new.at: SourceConversation(
-                sha256=new.record_sha256,
-                conversation_id=new.conversation.conversation_id,
-                messages=new.conversation.messages,
-            )
-            for new in router.sort(fetch(wanted), clock()).conversations
-        }
-
-    return read
-
-
-def rebuild(lineage: VersionLineage, read: ReadConversations) -> RebuiltDataset:
-    """Rebuild a version's training set, and compare it with the one that the version learned from."""
-    left = [record for record in lineage.records if not record.erased]
-    conversations = read([record.at for record in left])
-    lines, missing, changed = [], [], []
-    for record in left:
-        conversation = conversations.get(record.at)
-        if conversation is None:
-            missing.append(record.at)
-        elif conversation.sha256 != record.sha256:
-            changed.append(record.at)
-        else:
-            lines.append(training_line(conversation.conversation_id, conversation.messages, record.origin))
-    content = b"".join(lines)
-    digest = hashlib.sha256(content).hexdigest()
-    report = RebuildReport(
-        equal=digest == lineage.data_digest,
-        digest=digest,
-        erased=len(lineage.records) - len(left),
-        missing=tuple(missing),
-        changed=tuple(changed),
-    )
-    return RebuiltDataset(report=report, content=content)

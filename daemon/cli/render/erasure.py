@@ -9,7 +9,8 @@ from rich.text import Text
 from daemon.cli.render.figures import moment
 from daemon.erasure.forget import Forgotten
 from daemon.ledger.erasures import Erasure
-from daemon.training.lineage import RebuiltDataset, VersionLineage
+from daemon.training.lineage import VersionLineage
+from daemon.training.rebuild import RebuiltDataset
 
 _DIGEST_SHOWN = 12
 _SHOWN = 20
