@@ -60,6 +60,7 @@ def build_leader(
         _register_base(settings, stores, base)
         training.start()
         deciding.start()
+        scorer.start()
 
     def busy() -> bool:
         """Return whether a training or the gate needs the machine more than live loss and triage do."""
@@ -102,7 +103,7 @@ def _register_base(settings: Settings, stores: Stores, base: BaseModel) -> None:
 
 
 def _scorer(settings: Settings, stores: Stores, metrics: Metrics, base: BaseModel) -> ChildVersionScorer:
-    def start() -> ScorerProcess:
+    def launch() -> ScorerProcess:
         scorer = ScorerProcess(
             base.folder,
             device=settings.model.device,
@@ -114,7 +115,7 @@ def _scorer(settings: Settings, stores: Stores, metrics: Metrics, base: BaseMode
         return scorer
 
     return ChildVersionScorer(
-        start, stores.artifacts, keep=settings.release.keep_loaded, metrics=metrics, clock=utc_now
+        launch, stores.artifacts, keep=settings.release.keep_loaded, metrics=metrics, clock=utc_now
     )
 
 

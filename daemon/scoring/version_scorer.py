@@ -47,35 +47,39 @@ class ChildVersionScorer:
 
     def __init__(
         self,
-        start: Callable[[], RunningScorer],
+        launch: Callable[[], RunningScorer],
         artifacts: ArtifactStore,
         *,
         keep: int,
         metrics: Metrics,
         clock: Clock,
     ) -> None:
-        self._start = start
+        self._launch = launch
         self._artifacts = artifacts
         self._keep = keep
         self._metrics = metrics
         self._clock = clock
-        self._scorer = start()
+        self._scorer: RunningScorer | None = None  # until it is started
         self._loads: dict[str, Future[None]] = {}  # by name, least recently used first
         self._restart_at: datetime | None = None
+
+    def start(self) -> None:
+        """Start the scorer child."""
+        self._scorer = self._launch()
 
     @property
     def ready(self) -> bool:
         """Whether the scorer runs."""
-        return self._scorer.alive
+        return self._scorer is not None and self._scorer.alive
 
     @property
     def pid(self) -> int | None:
         """The scorer's process id while it runs."""
-        return self._scorer.pid
+        return self._scorer.pid if self._scorer else None
 
     def step(self) -> None:
         """Replace a scorer that died."""
-        if self._scorer.alive:
+        if self._scorer is None or self._scorer.alive:
             return
         if self._restart_at is None:
             self._restart_at = self._clock() + _PAUSE
@@ -84,26 +88,32 @@ class ChildVersionScorer:
             self._restart_at = None
             self._metrics.process.child_restarts("scorer").inc()
             self._scorer.stop(1)
-            self._scorer, self._loads = self._start(), {}
+            self._scorer, self._loads = self._launch(), {}
 
     def score(self, version: Version, conversations: Sequence[StoredConversation]) -> Future[list[Score]]:
         """Score conversations, named by their seq, under a version."""
-        return self._with(version, conversations, self._scorer.score)
+        return self._with(version, conversations, self._started().score)
 
     def surprisals(
         self, version: Version, conversations: Sequence[StoredConversation]
     ) -> Future[list[Surprisals]]:
         """Tell how surprising each token of conversations, named by their seq, is to a version."""
-        return self._with(version, conversations, self._scorer.surprisals)
+        return self._with(version, conversations, self._started().surprisals)
 
     def failed(self, error: Exception) -> None:
         """Take note that scoring failed: a scorer in doubt is replaced."""
         _log.warning("the scorer is replaced: %s", error, extra={"action": "score"})
-        self._scorer.stop(1)
+        self._started().stop(1)
 
     def close(self, timeout_s: float) -> None:
         """End the scorer."""
-        self._scorer.stop(timeout_s)
+        if self._scorer is not None:
+            self._scorer.stop(timeout_s)
+
+    def _started(self) -> RunningScorer:
+        if self._scorer is None:
+            raise RuntimeError("the scorer is used before start()")
+        return self._scorer
 
     def _with(
         self,
@@ -131,12 +141,12 @@ class ChildVersionScorer:
         name = str(version.name)
         load = self._loads.pop(name, None)
         if load is None or (load.done() and load.exception() is not None):
-            load = self._scorer.load(name, self._artifacts.fetch(version.artifact, version.digest))
+            load = self._started().load(name, self._artifacts.fetch(version.artifact, version.digest))
         self._loads[name] = load
         while len(self._loads) > self._keep:
             oldest = next(iter(self._loads))
             del self._loads[oldest]
-            self._scorer.unload(oldest)
+            self._started().unload(oldest)
         return load
 
 

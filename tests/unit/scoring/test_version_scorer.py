@@ -107,10 +107,11 @@ class World:
         self.scorers: list[FakeScorer] = []
         self.artifacts = FakeArtifacts()
         self.loaded = ChildVersionScorer(
-            self.start, self.artifacts, keep=2, metrics=Metrics(), clock=lambda: self.now
+            self.launch, self.artifacts, keep=2, metrics=Metrics(), clock=lambda: self.now
         )
+        self.loaded.start()
 
-    def start(self) -> FakeScorer:
+    def launch(self) -> FakeScorer:
         self.scorers.append(FakeScorer())
         return self.scorers[-1]
 
@@ -192,3 +193,17 @@ def test_a_dead_scorer_is_replaced_after_a_pause_and_starts_empty(world: World) 
     assert world.loaded.ready
     assert world.scorers[1].loaded == []
     assert world.score(1).exception() is None
+
+
+def test_a_scorer_that_was_not_started_is_not_ready_and_closes() -> None:
+    launched: list[FakeScorer] = []
+
+    def launch() -> FakeScorer:
+        launched.append(FakeScorer())
+        return launched[-1]
+
+    scorer = ChildVersionScorer(launch, FakeArtifacts(), keep=2, metrics=Metrics(), clock=lambda: NOW)
+    scorer.step()
+    scorer.close(1)
+
+    assert (scorer.ready, scorer.pid, launched) == (False, None, [])
