@@ -1,6 +1,7 @@
 """Builds what runs in the leader alone."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 from daemon.config.settings import Settings
@@ -241,16 +242,12 @@ def _triaging(
         return ()
 
     stage = TriageStage(
-        stores.windows,
-        stores.conversations,
-        stores.signals,
-        stores.references,
-        stores.triages,
+        stores,
         loaded,
         live=lambda: _live(settings, stores),
-        learned_until=stores.trainings.learned_until,
         busy=busy,
-        reference_days=settings.windows.reference_days,
+        windows=settings.windows,
+        executor=ThreadPoolExecutor(max_workers=1, thread_name_prefix="retuned-triage"),
         metrics=metrics,
         clock=utc_now,
     )

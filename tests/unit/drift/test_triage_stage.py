@@ -1,8 +1,9 @@
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 import pytest
@@ -11,13 +12,12 @@ from daemon.domain.alarms import Triage
 from daemon.domain.conversation import Conversation, Feedback, Message
 from daemon.domain.decisions import Action, Decision, Trigger
 from daemon.domain.records import NewConversation, StoredConversation
+from daemon.domain.runs import Run, RunState
 from daemon.domain.windows import SeqRange
 from daemon.drift.triage_stage import TriageStage
-from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger
-from daemon.ledger.signals import SignalLedger
 from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
@@ -28,7 +28,10 @@ from monitors.types import Outcome
 from registry.types import Version
 from tests.factories.ledger import NOW, a_batch, a_conversation, a_feedback, a_ledger
 from tests.factories.registry import a_version
+from tests.factories.stores import some_settings, some_stores
 
+P = ParamSpec("P")
+T = TypeVar("T")
 LIVE = a_version(0, line="chat")
 KNOWN, UNKNOWN = 0.05, 4.0  # nats a token
 
@@ -66,11 +69,37 @@ class FakeScorer:
         return Surprisals(id=str(talk.seq), tokens=tuple(map(int, tokens)), nats=(nats,) * 20)
 
 
+class InPlace(Executor):
+    """Works at once, in the caller's thread."""
+
+    def submit(self, work: Callable[P, T], /, *args: P.args, **options: P.kwargs) -> Future[T]:
+        done: Future[T] = Future()
+        done.set_result(work(*args, **options))
+        return done
+
+
+class OnDemand(InPlace):
+    """Works when it is told to."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Callable[[], None]] = []
+
+    def submit(self, work: Callable[P, T], /, *args: P.args, **options: P.kwargs) -> Future[T]:
+        promised: Future[T] = Future()
+        self._waiting.append(lambda: promised.set_result(work(*args, **options)))
+        return promised
+
+    def work(self) -> None:
+        while self._waiting:
+            self._waiting.pop(0)()
+
+
 class World:
     """A reference of 60, then two windows of 40: the first raised an alarm, the second has confirmed it."""
 
     def __init__(self, folder: Path) -> None:
         self.engine = a_ledger(folder)
+        self.settings = some_settings(folder, windows={"reference_days": 0})
         self.windows = WindowLedger(self.engine)
         self.detectors = DetectorLedger(self.engine)
         self.trainings = TrainingLedger(self.engine)
@@ -80,8 +109,8 @@ class World:
         self.metrics = Metrics()
         self.now = NOW
         self.busy = False
+        self.executor: Executor = InPlace()
         self.live: Version | None = LIVE
-        self.learned_until = 0
         self.stage = self.start()
         self.references.start("chat-v0", size=60, after_seq=0, now=NOW)
         self.read([a_conversation(n) for n in range(60)])
@@ -89,10 +118,28 @@ class World:
     def start(self) -> TriageStage:
         """A new process on the same ledger."""
         return TriageStage(
-            self.windows, ConversationLedger(self.engine), SignalLedger(self.engine), self.references,
-            self.triages, self.scorer, live=lambda: self.live, learned_until=lambda: self.learned_until,
-            busy=lambda: self.busy, reference_days=0, metrics=self.metrics, clock=lambda: self.now,
+            some_stores(self.engine, self.settings),
+            self.scorer,
+            live=lambda: self.live,
+            busy=lambda: self.busy,
+            windows=self.settings.windows,
+            executor=self.executor,
+            metrics=self.metrics,
+            clock=lambda: self.now,
+        )
+
+    def learn(self, until: int) -> None:
+        """A run finishes that learned from conversations up to this one."""
+        decision = self.trainings.decide(
+            Decision(at=NOW, trigger=Trigger.MANUAL, action=Action.TRAIN, reason="so", since_seq=1)
+        )
+        assert decision.id is not None
+        run = Run(
+            id="r1", decision_id=decision.id, state=RunState.RUNNING, request={}, started_at=NOW, since_seq=1,
+            until_seq=until,
         )  # fmt: skip
+        self.trainings.start_run(run)
+        self.trainings.end_run("r1", RunState.FINISHED, now=NOW)
 
     def read(self, conversations: Sequence[NewConversation]) -> None:
         IntakeLedger(self.engine, window_size=40).record(a_batch(conversations))
@@ -347,16 +394,34 @@ def test_an_alarm_that_training_answered_meanwhile_gets_no_triage(world: World) 
     world.change()
     world.turn(4)
 
-    world.learned_until = 140
+    world.learn(until=140)
     world.turn()
 
     assert world.triages.newest(9) == []
 
 
 def test_what_the_live_version_may_know_by_heart_is_left_out(world: World) -> None:
-    world.live, world.learned_until = a_version(1, line="chat"), 60
+    world.live = a_version(1, line="chat")
+    world.learn(until=60)
     world.change()
 
     world.turn()
 
     assert world.found.outcome is Outcome.UNCLEAR  # no reference to compare with
+
+
+def test_the_loop_goes_on_while_the_executor_reads_and_concludes(world: World) -> None:
+    world.executor = executor = OnDemand()
+    world.stage = world.start()
+    world.change()
+
+    world.turn(5)
+    assert world.scorer.asked == []  # nothing is read yet
+    executor.work()
+    world.turn()
+    assert sum(world.scorer.asked) > 0
+    assert world.triages.newest(9) == []  # nothing is concluded yet
+    executor.work()
+    world.turn(1)
+
+    assert world.found.window == 1
