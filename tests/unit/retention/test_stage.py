@@ -49,7 +49,7 @@ def test_a_page_goes_at_each_step_until_nothing_is_left_to_do(world: World) -> N
 
     assert counts == [100, 10, 10]
     exposition = world.metrics.exposition("")[1].decode()
-    assert f'retuned_pruned_rows_total{{table="some_conversations"}} {PAGE + 90:.1f}' in exposition
+    assert f'retuned_pruned_rows_total{{table="conversations"}} {PAGE + 90:.1f}' in exposition
 
 
 def test_a_flood_of_dead_letters_goes_as_soon_as_it_is_old(world: World) -> None:
