@@ -6,8 +6,8 @@ class MonitorError(Exception):
 
 
 class NothingToReport(MonitorError):
-    """There is nothing to compare. Wait for more conversations."""
+    """There are too few conversations to compare. Wait for more."""
 
 
 class InvalidSettings(MonitorError, ValueError):
-    """The settings contradict themselves. The message names the setting and what it may be."""
+    """The settings contradict each other. The message names the setting and its allowed values."""

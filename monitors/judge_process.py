@@ -12,7 +12,8 @@ from typing import Protocol
 
 from monitors.errors import MonitorError
 from monitors.parent_death import end_with_parent
-from monitors.suite import Judgement, MonitorSettings, judge
+from monitors.settings import MonitorSettings
+from monitors.suite import Judgement, judge
 from monitors.types import Reference, Window
 
 _NICENESS = 5  # it gives way to the daemon itself

@@ -1,7 +1,7 @@
 """Runs a command that ends when its parent does: ``python -m monitors.parent_death PARENT_PID COMMAND...``.
 
-A program that is killed can't stop its children, so the kernel does it. Where the kernel can't
-(outside Linux), the command just runs.
+A program that is killed can't stop its children, so the kernel does. Outside Linux, which alone has this,
+the command just runs.
 """
 
 import ctypes
@@ -20,10 +20,10 @@ def main(arguments: list[str]) -> None:
 
 
 def end_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when its parent dies; end it now if that is dead already. Linux only."""
+    """Have the kernel kill this process when its parent dies; exit now if the parent is already dead. Linux only."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before we asked
+        if os.getppid() != parent:  # it died before prctl was called
             sys.exit(1)
 
 

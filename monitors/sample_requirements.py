@@ -1,4 +1,4 @@
-"""Which samples count as evidence, and how many are missing for a verdict."""
+"""The least evidence for a verdict, and how many conversations of one user count as evidence."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,64 +7,68 @@ from hashlib import blake2b
 
 from monitors.types import Finding, Reference, Sample, Verdict, Window
 
-#: Conversations of one user that count on the smaller side, where several do. Measured on chit-chat, where one user in
-#: a thousand holds one conversation in six: of windows with 30% new questions, .75 are found without such a limit, all
-#: with 3.
+#: Conversations of one user that count on the smaller side, in tests that permute users.
 PER_USER = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SampleRequirements:
-    """The least evidence on which a monitor judges."""
+    """The least evidence for a verdict."""
 
     window: int = 30  # conversations
     reference: int = 100  # conversations
-    groups: int = 15  # on either side: users, or conversations where nobody knows the user
+    groups: int = 15  # users on either side; a conversation without a user counts as one
 
 
-def ranks(samples: Sequence[Sample]) -> list[int]:
-    """Number each group's samples from 0, in an order that a digest of their ids fixes.
+def group_ranks(samples: Sequence[Sample]) -> list[int]:
+    """Number each group's samples from 0, in the order of a digest of their ids.
 
-    Taking the ranks below k takes at most k samples of every group, picked as if at random, so one
-    busy user weighs no more than others. Rank 0 alone gives rows that don't depend on each other.
+    Ranks below k are at most k samples of each group, chosen as if at random, so that a busy user has no more weight than
+    others. Samples of rank 0 are independent of each other.
     """
     by_digest = sorted(range(len(samples)), key=lambda i: (_digest(samples[i].id), i))
     seen: Counter[str] = Counter()
-    found = [0] * len(samples)
+    ranks = [0] * len(samples)
     for i in by_digest:
-        found[i] = seen[samples[i].group]
+        ranks[i] = seen[samples[i].group]
         seen[samples[i].group] += 1
-    return found
+    return ranks
 
 
-def caps(reference: Sequence[Sample], window: Sequence[Sample], each: int) -> tuple[int, int]:
-    """Return how many conversations of one user count, of the reference and of the window.
+def group_limits(reference: Sequence[Sample], window: Sequence[Sample], each: int) -> tuple[int, int]:
+    """Return how many conversations of one user count in the reference, and in the window.
 
-    ``each`` of the smaller side, in proportion of the larger: were it as many, who talks all day would weigh more on the
-    smaller one, though nothing changed.
+    The smaller side counts ``each``, the larger one more in proportion. With equal limits, a busy user would have more
+    weight on the smaller side although nothing changed.
     """
     smaller = max(1, min(len(reference), len(window)))
     past, current = (max(each, round(each * len(side) / smaller)) for side in (reference, window))
     return past, current
 
 
-def alike(
+def balanced(
     reference: Sequence[Sample], window: Sequence[Sample], each: int
 ) -> tuple[list[Sample], list[Sample]]:
-    """Return both sides with as many conversations of one user as ``caps`` says."""
-    past, current = caps(reference, window, each)
-    return at_most(reference, past), at_most(window, current)
+    """Return both sides with at most as many conversations of one user as ``group_limits`` allows."""
+    past, current = group_limits(reference, window, each)
+    return limit_per_group(reference, past), limit_per_group(window, current)
 
 
-def at_most(samples: Sequence[Sample], each: int) -> list[Sample]:
-    """Return at most so many samples of every group."""
-    return [sample for sample, rank in zip(samples, ranks(samples), strict=True) if rank < each]
+def limit_per_group(samples: Sequence[Sample], each: int) -> list[Sample]:
+    """Return at most ``each`` samples of every group."""
+    return [sample for sample, rank in zip(samples, group_ranks(samples), strict=True) if rank < each]
 
 
-def too_little(
+def insufficient_evidence(
     monitor: str, window: Window, reference: Reference, minimum: SampleRequirements, *, threshold: float
 ) -> Verdict | None:
-    """Return INCONCLUSIVE with what is missing, or None where there is enough to judge."""
+    """Return an INCONCLUSIVE verdict that says what is missing, or None where there is enough evidence."""
+    missing = shortfall(window, reference, minimum)
+    return None if missing is None else inconclusive(monitor, window, missing, threshold=threshold)
+
+
+def shortfall(window: Window, reference: Reference, minimum: SampleRequirements) -> str | None:
+    """Say what is missing for a verdict; None where there is enough evidence."""
     lacking = [
         f"{needed - count} more {what}"
         for needed, count, what in (
@@ -75,15 +79,11 @@ def too_little(
         )
         if count < needed
     ]
-    if not lacking:
-        return None
-    return inconclusive(
-        monitor, window, f"too little evidence: needs {', '.join(lacking)}", threshold=threshold
-    )
+    return f"too little evidence: needs {', '.join(lacking)}" if lacking else None
 
 
 def inconclusive(monitor: str, window: Window, reason: str, *, threshold: float = 0.0) -> Verdict:
-    """Return the verdict of a monitor that can't tell, and why."""
+    """Return the INCONCLUSIVE verdict of a monitor, with the reason."""
     return Verdict(
         monitor=monitor,
         window_id=window.id,

@@ -1,4 +1,4 @@
-"""What was said in a sample, by whom, and how it is cut into words in any script."""
+"""The text of a sample by speaker, and its words in any script."""
 
 import re
 import unicodedata
@@ -23,36 +23,36 @@ _RUNS = re.compile(rf"[{_UNSPACED}]+|{_WORD}(?:['’]{_WORD})*|{_EMOJI}")
 _GRAM_LENGTHS = (2, 3)
 _HAN_CHARACTER = re.compile(rf"[{_HAN}]")
 _KANA_CHARACTER = re.compile(rf"[{_KANA}]")
-#: They end sentences with a space, or nothing.
+#: Scripts that end sentences with a space, or nothing.
 _WITHOUT_STOPS = re.compile(rf"[{_THAI_AND_LAO}]")
 _UNSPACED_CHARACTER = re.compile(rf"[{_UNSPACED}]")
 
 
 def user_text(sample: Sample) -> str:
-    """Return what the user said. Replies are left out of drift tests: promoting a version changes them."""
-    return _said(sample, "user")
+    """Return what the user said. Drift tests use it without the replies, which change with each promoted version."""
+    return _by_role(sample, "user")
 
 
 def reply_text(sample: Sample) -> str:
     """Return what the assistant said."""
-    return _said(sample, "assistant")
+    return _by_role(sample, "assistant")
 
 
 def words(text: str, *, gram_lengths: tuple[int, ...] = _GRAM_LENGTHS) -> list[str]:
-    """Cut text into lower-case words.
+    """Split text into lower-case words.
 
-    Chinese, Japanese, Thai, Lao, Khmer and Burmese put no spaces between words, so a run of their characters gives its
-    n-grams of ``gram_lengths`` instead, and a lone character itself. An emoji is a word.
+    Chinese, Japanese, Thai, Lao, Khmer and Burmese have no spaces between words: a run of their characters gives its
+    n-grams of ``gram_lengths``, a lone character itself. An emoji is a word.
     """
     runs: list[str] = _RUNS.findall(_plain(text))
-    if text.isascii():  # most text of many streams: nothing to cut
+    if text.isascii():  # the most common case needs no n-grams
         return runs
-    return list(chain.from_iterable(_cut(run, gram_lengths) for run in runs))
+    return list(chain.from_iterable(_terms_of_run(run, gram_lengths) for run in runs))
 
 
 def without_words(text: str, gone: Container[str]) -> str:
-    """Return what is left of a text, in lower case, where spaces stand for the words that are ``gone``."""
-    return _RUNS.sub(lambda run: _left(run[0], gone), _plain(text))
+    """Return a text in lower case, with spaces in place of the words that are ``gone``."""
+    return _RUNS.sub(lambda run: _blanked(run[0], gone), _plain(text))
 
 
 def is_han(text: str) -> bool:
@@ -61,16 +61,16 @@ def is_han(text: str) -> bool:
 
 
 def has_kana(text: str) -> bool:
-    """Whether there is a kana in the text: Han characters are then Japanese."""
+    """Whether the text has a kana, so that its Han characters are Japanese."""
     return _KANA_CHARACTER.search(text) is not None
 
 
-def puts_stops(character: str) -> bool:
-    """Whether sentences in the script of a letter end with a sign."""
+def has_full_stops(character: str) -> bool:
+    """Whether the script of a letter ends sentences with a full stop."""
     return _WITHOUT_STOPS.match(character) is None
 
 
-def _said(sample: Sample, role: str) -> str:
+def _by_role(sample: Sample, role: str) -> str:
     return "\n".join(turn.content for turn in sample.turns if turn.role == role)
 
 
@@ -78,7 +78,7 @@ def _plain(text: str) -> str:
     return unicodedata.normalize("NFKC", text).lower()
 
 
-def _left(run: str, gone: Container[str]) -> str:
+def _blanked(run: str, gone: Container[str]) -> str:
     if not _UNSPACED_CHARACTER.match(run):
         return " " if run in gone else run
     spans = ((at, at + n) for n in (1, *_GRAM_LENGTHS) for at in range(len(run) - n + 1))
@@ -86,7 +86,7 @@ def _left(run: str, gone: Container[str]) -> str:
     return "".join(" " if at in covered else character for at, character in enumerate(run))
 
 
-def _cut(run: str, gram_lengths: tuple[int, ...]) -> list[str]:
+def _terms_of_run(run: str, gram_lengths: tuple[int, ...]) -> list[str]:
     if len(run) == 1 or run.isascii() or not _UNSPACED_CHARACTER.match(run):
         return [run]
     return [run[start : start + n] for n in gram_lengths for start in range(len(run) - n + 1)]

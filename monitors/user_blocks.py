@@ -1,35 +1,38 @@
-"""Tells whose conversations count: one of a user in so many, as those of one user depend on each other.
+"""Chooses which conversations of a user count, as those of one user depend on each other.
 
-What is compared must be counted alike, or who talks often would weigh more on one side, and talk about what he talks about
-more: of the stream, of windows, and of a reference that was drawn from the same ledger, the first of a user in each block
-of conversations counts. Which these are follows from who talked when, and from nothing that was said.
+The first conversation of a user in each block of consecutive conversations counts. The same rule holds for the stream,
+for windows and for the reference; with different rules, a frequent user would have more weight on one side. The choice
+depends only on who talked when, never on the text.
 """
 
 from collections import deque
 from collections.abc import Iterable
 
-#: In so many conversations one of a user counts, at most.
+#: Maximum length of a block, in conversations.
 LONGEST_BLOCK = 400
 
 
-def block_for(users: Iterable[str]) -> int:
-    """Return in how many conversations one of a user counts: as many as a reference has ``users``, at most LONGEST_BLOCK.
+def block_length(users: Iterable[str]) -> int:
+    """Return the length of a block: the number of distinct ``users`` of a reference, at most LONGEST_BLOCK.
 
-    Fewer users come again sooner. Were each waited for longer, those of a small team would soon be heard no more.
+    A small team gets short blocks, as its users return soon and would otherwise hardly ever count.
     """
     return min(LONGEST_BLOCK, len(set(users))) or LONGEST_BLOCK
 
 
-def firsts(said: Iterable[tuple[int, str]], block: int) -> set[int]:
-    """Return the places of those that count. ``said``: place and user of each, in order of the places."""
+def first_in_block(conversations: Iterable[tuple[int, str]], block: int) -> set[int]:
+    """Return the places of the conversations that count.
+
+    ``conversations``: place and user of each, in order of place.
+    """
     found: dict[tuple[str, int], int] = {}
-    for place, user in said:
+    for place, user in conversations:
         found.setdefault((user, place // block), place)
     return set(found.values())
 
 
 class Block:
-    """Those who have counted in the block that a stream has come to."""
+    """The users who have counted in the current block of a stream."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -37,43 +40,43 @@ class Block:
         self._users: set[str] = set()
 
     def counted(self, user: str, place: int) -> bool:
-        """Whether one of the user has counted in the block of ``place``. Places rise."""
+        """Whether a conversation of the user has counted in the block of ``place``. Places rise."""
         return place // self._size == self._number and user in self._users
 
     def add(self, user: str, place: int) -> None:
-        """Remember that one of the user counts at ``place``."""
+        """Remember that the user's conversation at ``place`` counts."""
         if place // self._size != self._number:
             self._number, self._users = place // self._size, set()
         self._users.add(user)
 
 
-class Users:
-    """The users who counted within so many places, where all that is compared comes by in one order."""
+class RecentUsers:
+    """The users who counted within a distance, for a sequence of places in one order."""
 
-    def __init__(self, apart: int) -> None:
-        self._apart = apart
-        self._lately: deque[tuple[str, int, int]] = deque()  # user, key, place in the stream
+    def __init__(self, distance: int) -> None:
+        self._distance = distance
+        self._recent: deque[tuple[str, int, int]] = deque()  # user, key, place in the stream
         self._last: dict[str, int] = {}
 
     @property
     def keys(self) -> tuple[int, ...]:
-        """What each was remembered by, the oldest first."""
-        return tuple(key for _, key, _ in self._lately)
+        """The key of each remembered conversation, the oldest first."""
+        return tuple(key for _, key, _ in self._recent)
 
     @property
     def places(self) -> tuple[int, ...]:
-        """Where in the stream each was."""
-        return tuple(place for _, _, place in self._lately)
+        """The place of each remembered conversation, the oldest first."""
+        return tuple(place for _, _, place in self._recent)
 
     def counted(self, user: str, place: int) -> bool:
-        """Whether one of the user has counted within so many before ``place``. Forgets whoever did earlier."""
-        while self._lately and place - self._lately[0][2] >= self._apart:
-            gone, _, at = self._lately.popleft()
+        """Whether the user has counted within the distance before ``place``. Forgets users who counted earlier."""
+        while self._recent and place - self._recent[0][2] >= self._distance:
+            gone, _, at = self._recent.popleft()
             if self._last[gone] == at:
                 del self._last[gone]
         return user in self._last
 
     def add(self, user: str, key: int, place: int) -> None:
-        """Remember that one of the user counts at ``place``. Places rise."""
-        self._lately.append((user, key, place))
+        """Remember that the user's conversation counts at ``place``, under a key. Places rise."""
+        self._recent.append((user, key, place))
         self._last[user] = place

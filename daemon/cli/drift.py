@@ -96,18 +96,18 @@ def _calibrated(
     from daemon.drift.from_settings import aspects, late_aspects
     from monitors.errors import NothingToReport
     from monitors.sequential.calibration import calibrate as run
-    from monitors.sequential.edetector import EDetector
+    from monitors.sequential.edetector import DetectorSettings, EDetector
+
+    detector_settings = DetectorSettings(
+        aspects=aspects(settings),
+        # history tells nothing of them, but the evidence is shared with them
+        late_aspects=late_aspects(settings),
+        conversations_between_false_alarms=settings.monitors.conversations_between_false_alarms,
+        seed=settings.monitors.seed,
+    )
 
     def new_detector(reference: "Sequence[Sample]") -> EDetector:
-        every = settings.monitors.conversations_between_false_alarms
-        return EDetector(
-            reference,
-            aspects=aspects(settings),
-            conversations_between_false_alarms=every,
-            seed=settings.monitors.seed,
-            # history tells nothing of them, but the evidence is shared with them
-            listens=late_aspects(settings),
-        )
+        return EDetector(reference, detector_settings)
 
     with Progress(console=console(), disable=quiet, transient=True) as bar:
         history = _with_vectors(history, settings, bar)

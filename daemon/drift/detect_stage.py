@@ -16,7 +16,8 @@ from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
 from daemon.ledger.windows import WindowLedger
 from daemon.telemetry.metrics import Metrics
-from monitors.sequential.edetector import DetectorState, EDetector
+from monitors.sequential.detector_state import DetectorState
+from monitors.sequential.edetector import EDetector
 from monitors.types import Sample
 
 _log = logging.getLogger(__name__)
@@ -109,15 +110,15 @@ class DetectStage:
             return
         for conversation in conversations:
             alarmed = detector.alarmed  # by what was heard
-            detector.see(conversation.seq, sample_of(conversation, vectors.get(conversation.seq)))
+            detector.observe(conversation.seq, sample_of(conversation, vectors.get(conversation.seq)))
             self._seq = conversation.seq
             if alarmed or detector.alarmed:
                 self._raise(reference.id, detector)
                 break
         else:
             self._ledger.keep(self._stored(reference.id, detector))
-        for aspect, stake in detector.state.stakes.items():
-            self._metrics.evidence(aspect).set(stake.wealth)
+        for aspect, wealth in detector.state.wealths.items():
+            self._metrics.evidence(aspect).set(wealth.wealth)
         self._metrics.mean_evidence.set(detector.state.wealth)
 
     def close(self, timeout_s: float) -> None:
@@ -149,12 +150,12 @@ class DetectStage:
 
     def _raise(self, reference_id: int, detector: EDetector) -> None:
         state = detector.state
-        leading = state.leading
+        leading = state.leading_aspect
         since = detector.changed_at(leading, self._seq) if leading is not None else None
         raised = RaisedAlarm(
             seq=self._seq,
             since_seq=self._seq if since is None else since,
-            evidence={str(aspect): stake.wealth for aspect, stake in state.stakes.items()},
+            evidence={str(aspect): wealth.wealth for aspect, wealth in state.wealths.items()},
             at=self._clock(),
         )
         detector.restart()

@@ -6,7 +6,7 @@ from typing import Any
 from daemon.ledger.detectors import RaisedAlarm
 from monitors.sequential.aspect_evidence import DOUBT, EVIDENCE
 from monitors.sequential.conformal_bets import LateState
-from monitors.sequential.edetector import DetectorState
+from monitors.sequential.detector_state import DetectorState
 from monitors.sequential.pending_alarm import DETECTOR
 from monitors.sequential.wealth import AspectWealth
 from monitors.types import Aspect, Finding, Verdict
@@ -35,10 +35,10 @@ def state_json(state: DetectorState) -> dict[str, Any]:
             str(aspect): {
                 "wealth": stake.wealth,
                 "since": stake.since,
-                "shares": list(stake.shares),
-                "spread": list(stake.spread),
+                "shares": list(stake.weights),
+                "spread": list(stake.variances),
             }
-            for aspect, stake in state.stakes.items()
+            for aspect, stake in state.wealths.items()
         },
         "heard": {
             str(aspect): {
@@ -51,7 +51,7 @@ def state_json(state: DetectorState) -> dict[str, Any]:
                 "count": heard.count,
                 "recent_at": list(heard.recent_at),
             }
-            for aspect, heard in state.heard.items()
+            for aspect, heard in state.late.items()
         },
     }
 
@@ -62,16 +62,16 @@ def state_of(document: Mapping[str, Any]) -> DetectorState:
         count=document["count"],
         begins=document.get("begins", 0),
         recent=tuple(document["recent"]),
-        stakes={
+        wealths={
             Aspect(name): AspectWealth(
                 wealth=stake["wealth"],
                 since=stake["since"],
-                shares=tuple(stake["shares"]),
-                spread=tuple(stake["spread"]),
+                weights=tuple(stake["shares"]),
+                variances=tuple(stake["spread"]),
             )
             for name, stake in document["stakes"].items()
         },
-        heard={
+        late={
             Aspect(name): LateState(
                 until=heard["until"],
                 levels={
@@ -134,5 +134,5 @@ def quiet_verdict(
         score=state.wealth / threshold,
         threshold=1.0,
         reason=f"{said} (evidence for a change {state.wealth:,.1f} : 1, alarm from {threshold:,.0f})",
-        numbers={f"{EVIDENCE}{aspect}": stake.wealth for aspect, stake in state.stakes.items()},
+        numbers={f"{EVIDENCE}{aspect}": stake.wealth for aspect, stake in state.wealths.items()},
     )

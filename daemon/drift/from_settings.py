@@ -5,7 +5,7 @@ from dataclasses import replace
 from daemon.config.settings import Settings
 from monitors.sample_requirements import SampleRequirements
 from monitors.sequential.pending_alarm import LOOKS
-from monitors.suite import MonitorSettings
+from monitors.settings import MonitorSettings
 from monitors.types import PLAIN_ASPECTS, Aspect
 
 

@@ -12,14 +12,16 @@ from daemon.drift.samples import samples_of
 from daemon.drift.user_sampling import UserSample, UserSampler
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, StoredDetector
+from daemon.ledger.recurrences import recurrence_row
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.reports import NewReport
 from daemon.ledger.windows import VerdictRow, WindowLedger
 from daemon.telemetry.metrics import Metrics
 from monitors.judge_process import Judge, JudgeDied
-from monitors.sequential.aspect_evidence import surest
+from monitors.sequential.aspect_evidence import strongest_aspect
 from monitors.sequential.pending_alarm import DETECTOR
-from monitors.suite import Judgement, MonitorSettings
+from monitors.settings import MonitorSettings
+from monitors.suite import Judgement
 from monitors.types import Finding, Reference, Verdict, Window
 
 _log = logging.getLogger(__name__)
@@ -116,7 +118,7 @@ class JudgeStage:
         standing = self._windows.alarm(after_seq=self._learned_until())
         leading = None if standing is None else standing.leading
         if raised is not None:
-            leading = leading or surest(raised.evidence)
+            leading = leading or strongest_aspect(raised.evidence)
             caution = span_words(reference, self._settings.cycle_days)
             detected = alarm_verdict(id_, raised, threshold=rate, caution=caution)
         else:
@@ -129,7 +131,7 @@ class JudgeStage:
                 self._settings,
                 alarmed=raised is not None,
                 confirming=standing is not None and window.number > standing.window,
-                leading=leading,
+                leading_aspect=leading,
                 detected=detected,
             ),
             detected=detected,
@@ -200,6 +202,8 @@ class JudgeStage:
     def _write(self, case: "_Case", judgement: Judgement) -> None:
         verdicts = (case.detected, *judgement.verdicts)
         rows = [_row(case.window.number, verdict, case.settings) for verdict in verdicts]
+        if judgement.recurrence is not None:
+            rows.append(recurrence_row(case.window.number, judgement.recurrence))
         self._windows.record_judgement(
             case.window,
             rows,
@@ -215,13 +219,8 @@ class JudgeStage:
             self._metrics.drift.errors(monitor).inc()
         for verdict in verdicts:
             self._metrics.drift.judged(verdict)
-            _log.info(
-                "window %s, %s: %s",
-                case.window.number,
-                verdict.monitor,
-                verdict.reason,
-                extra={"action": "judge"},
-            )
+        for row in rows:
+            _log.info("window %s, %s: %s", row.window, row.monitor, row.reason, extra={"action": "judge"})
         self._current, self._attempts = None, 0
 
     def _earlier(self, settings: MonitorSettings) -> list[Reference]:

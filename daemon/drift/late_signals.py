@@ -10,7 +10,7 @@ from daemon.domain.windows import StoredReference
 from daemon.drift.samples import sample_of
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.signals import LateSignal, SignalLedger
-from monitors.sequential.conformal_bets import LATE, Signal
+from monitors.sequential.conformal_bets import LATE_ASPECTS, Signal
 from monitors.sequential.edetector import EDetector
 from monitors.sequential.late_signals import loss_signal, opinion_signal, spoken_signal
 from monitors.types import Aspect
@@ -41,8 +41,8 @@ class LateSignalFeed:
         ``seen`` is the newest conversation that the detector has seen: what is known of later ones waits for them.
         """
         told = False
-        for aspect in LATE:
-            after = detector.heard_until(aspect)
+        for aspect in LATE_ASPECTS:
+            after = detector.late_until(aspect)
             if after is None:
                 continue
             found = list(takewhile(lambda one: one.seq <= seen, self._next(aspect, reference, after)))
@@ -59,7 +59,7 @@ class LateSignalFeed:
                     if conversation is None
                     else _signal(aspect, one, conversation, reference, detector.begins)
                 )
-                detector.hear(aspect, one.number, signal)
+                detector.observe_late(aspect, one.number, signal)
                 told = True
         return told
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from daemon.domain.records import StoredConversation
 from daemon.domain.windows import SeqRange, StoredReference
 from daemon.ledger.conversations import ConversationLedger
-from monitors.user_blocks import block_for
+from monitors.user_blocks import block_length
 
 #: References whose conversations that count are remembered.
 _KNOWN = 16
@@ -33,7 +33,7 @@ class UserSampler:
         if reference.id not in self._known:
             if len(self._known) == _KNOWN:
                 self._known.clear()
-            block = block_for(conversation.group for conversation in conversations)
+            block = block_length(conversation.group for conversation in conversations)
             counting = self._conversations.counting(conversations, block)
             self._known[reference.id] = block, frozenset(conversation.seq for conversation in counting)
         block, seqs = self._known[reference.id]

@@ -14,7 +14,7 @@ from daemon.ledger.labels import labels_of
 from daemon.ledger.reference_rows import is_of
 from daemon.ledger.sql_in import in_values
 from daemon.ledger.tables import conversations, past_conversations, scores
-from monitors.user_blocks import firsts
+from monitors.user_blocks import first_in_block
 
 _Ts = TypeVarTuple("_Ts")
 
@@ -61,7 +61,7 @@ class ConversationLedger:
             columns = (conversations.c.seq, conversations.c.user_hash)
             query = select(*columns).where(here).order_by(conversations.c.seq)
             said = [(seq, user) for seq, user in connection.execute(query)]
-        counting, known = firsts(said, block), {user for _, user in said}
+        counting, known = first_in_block(said, block), {user for _, user in said}
         return [
             conversation
             for conversation in stored

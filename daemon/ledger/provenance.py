@@ -4,10 +4,12 @@ from sqlalchemy import Engine, exists, select
 
 from daemon.domain.decisions import Decision
 from daemon.ledger.database import reader
+from daemon.ledger.recurrences import RECURRENCE, STORED_AS
 from daemon.ledger.tables import alarms, decisions, verdicts, windows
 from daemon.ledger.trainings import decision_of
 from daemon.ledger.windows import JudgedWindow, WindowLedger
-from monitors.sequential.pending_alarm import LOOKS, RECURRENCE
+from monitors.sequential.pending_alarm import LOOKS
+from monitors.window.recurrence_result import Recurrence
 
 
 class ProvenanceLedger:
@@ -34,10 +36,11 @@ class ProvenanceLedger:
 
     def recurrence_since(self, window: int) -> str | None:
         """Say which earlier reference fits a drift again: what the window of the alarm, or one to confirm it, found."""
+        returned = (verdicts.c.monitor == RECURRENCE) & (verdicts.c.finding == STORED_AS[Recurrence.RETURNED])
         query = (
             select(verdicts.c.reason)
             .where(verdicts.c.window.between(window, window + LOOKS))
-            .where((verdicts.c.monitor == RECURRENCE) & (verdicts.c.finding == "stable"))
+            .where(returned)
             .order_by(verdicts.c.window.desc())
         )
         with self._reads.begin() as connection:

@@ -17,7 +17,7 @@ from sqlalchemy import (
 
 from daemon.domain.windows import Freeze, ReferenceCause, SeqRange, StoredReference
 from daemon.ledger.tables import conversations, freezes, references
-from monitors.times import core
+from monitors.times import trimmed_range
 
 #: Versions that a rollback finds the reference of: further back it begins a new one.
 _VERSIONS_KEPT = 5
@@ -80,7 +80,7 @@ def draw(connection: Connection, span: SeqRange, size: int) -> Drawn:
     query = select(hash_).where(sides & conversations.c.seq.between(span.first, span.last)).order_by(hash_)
     hash_until = connection.scalars(query.limit(size)).all()[-1]
     sample = StoredReference(id=0, version="", size=size, after_seq=0, range=span, hash_until=hash_until)
-    since, until = core(connection.scalars(select(conversations.c.at).where(is_of(sample))).all())
+    since, until = trimmed_range(connection.scalars(select(conversations.c.at).where(is_of(sample))).all())
     return Drawn(first_seq=span.first, last_seq=span.last, hash_until=hash_until, since=since, until=until)
 
 

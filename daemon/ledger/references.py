@@ -35,7 +35,7 @@ from daemon.ledger.reference_rows import (
 from daemon.ledger.tables import alarms, conversations, detectors, references, windows
 from daemon.ledger.triages import answered_until
 from monitors.sequential.aspect_evidence import DOUBT
-from monitors.times import core
+from monitors.times import trimmed_range
 
 
 class WidenBlocker(StrEnum):
@@ -146,7 +146,7 @@ class ReferenceLedger:
         then = (conversations.c.at >= since) & (conversations.c.at < until)
         said = f"those from {since:%Y-%m-%d %H:%M}Z to {until:%Y-%m-%d %H:%M}Z"
         seqs = self._enough(select(conversations.c.seq).where(then), size=size, said=said)
-        return self._fix(version, core(seqs), size=size, by=by, why=why, now=now)
+        return self._fix(version, trimmed_range(seqs), size=size, by=by, why=why, now=now)
 
     def _enough(self, query: Select[int], *, size: int, said: str) -> list[int]:
         """Return the conversations that were asked for, in order. Raises TooFewConversations."""
@@ -206,7 +206,7 @@ def _seqs_after(connection: Connection, reference: StoredReference, order: Colum
 def _first_within(connection: Connection, after_seq: int, newest: Sequence[int], days: timedelta) -> int:
     """Return the first conversation after ``after_seq`` of the days before the newest ones."""
     here = conversations.c.seq.between(min(newest), max(newest))
-    _, latest = core(connection.scalars(select(conversations.c.at).where(here)).all())
+    _, latest = trimmed_range(connection.scalars(select(conversations.c.at).where(here)).all())
     within = (conversations.c.seq > after_seq) & (conversations.c.at >= latest - days)
     return connection.scalar(select(func.min(conversations.c.seq)).where(within)) or min(newest)
 

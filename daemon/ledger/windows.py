@@ -16,7 +16,7 @@ from daemon.ledger.references import fill_reference
 from daemon.ledger.reports import NewReport, add_report
 from daemon.ledger.tables import alarms, conversations, verdicts, windows
 from daemon.ledger.triages import answered_until, forget_triage_examples
-from monitors.sequential.aspect_evidence import leading_of
+from monitors.sequential.aspect_evidence import leading_aspect_of
 from monitors.sequential.pending_alarm import DETECTOR, WindowEvidence, pending_alarm
 
 
@@ -188,7 +188,7 @@ class WindowLedger:
             reason=found.reason,
             at=found.at,
             confirmed=found.confirmed,
-            leading=found.leading,
+            leading=found.leading_aspect,
         )
 
 
@@ -218,7 +218,9 @@ def _told(connection: Connection, reference_id: int, after_seq: int) -> Iterator
                 found = replace(found, confirms=confirms, reason=reason)
             elif finding == "drift":
                 since = int(numbers.get("since_seq", first_seq))
-                found = replace(found, raised=reason, since_seq=since, leading=leading_of(numbers))
+                found = replace(
+                    found, raised=reason, since_seq=since, leading_aspect=leading_aspect_of(numbers)
+                )
         yield found
 
 

@@ -31,7 +31,8 @@ from daemon.scoring.version_scorer import ChildVersionScorer
 from daemon.telemetry.metrics import Metrics
 from learners.scoring.process import ScorerProcess
 from monitors.judge_process import JudgeProcess
-from monitors.sequential.edetector import DetectorState, EDetector
+from monitors.sequential.detector_state import DetectorState
+from monitors.sequential.edetector import DetectorSettings, EDetector
 from monitors.types import Sample
 from registry.types import Version
 
@@ -159,20 +160,18 @@ def _embeddings(settings: Settings, metrics: Metrics) -> Embeddings | None:
 def _watching(
     settings: Settings, stores: Stores, metrics: Metrics, embeddings: Embeddings | None
 ) -> DetectStage:
+    detector_settings = DetectorSettings(
+        aspects=aspects(settings),
+        late_aspects=late_aspects(settings),
+        conversations_between_false_alarms=settings.monitors.conversations_between_false_alarms,
+        seed=settings.monitors.seed,
+        cycle_days=settings.windows.reference_days,
+    )
+
     def new_detector(
         reference: tuple[Sample, ...], block: int, state: DetectorState, recent: dict[int, Sample]
     ) -> EDetector:
-        return EDetector(
-            reference,
-            aspects=aspects(settings),
-            conversations_between_false_alarms=settings.monitors.conversations_between_false_alarms,
-            seed=settings.monitors.seed,
-            listens=late_aspects(settings),
-            cycle_days=settings.windows.reference_days,
-            state=state,
-            recent=recent,
-            block=block,
-        )
+        return EDetector(reference, detector_settings, block=block, state=state, recent=recent)
 
     return DetectStage(
         stores.windows,

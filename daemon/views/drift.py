@@ -98,7 +98,7 @@ def watch_on(stores: Stores, reference: StoredReference, settings: Settings) -> 
     return Watch(
         seen=state.count,
         until_seq=stored.seq,
-        evidence={aspect: stake.wealth for aspect, stake in state.stakes.items()},
+        evidence={aspect: one.wealth for aspect, one in state.wealths.items()},
         mean=state.wealth,
         threshold=settings.monitors.conversations_between_false_alarms,
     )

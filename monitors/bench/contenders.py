@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitors.bench.vectors import Vectors, matrix
-from monitors.sequential.conformal_bets import LATE
-from monitors.sequential.edetector import EDetector
+from monitors.sequential.conformal_bets import LATE_ASPECTS
+from monitors.sequential.edetector import DetectorSettings, EDetector
 from monitors.types import Sample
 from monitors.window.permutation import permutation_test
 
@@ -65,14 +65,16 @@ class _Ours:
         self._seen = 0
         self._detector = EDetector(
             setting.counting,
-            conversations_between_false_alarms=setting.conversations_between_false_alarms,
-            seed=setting.seed,
-            listens=LATE,  # streams tell nothing late, but the daemon's evidence is shared with what is
+            DetectorSettings(
+                late_aspects=LATE_ASPECTS,  # streams have no late signals, but the daemon's evidence is shared with them
+                conversations_between_false_alarms=setting.conversations_between_false_alarms,
+                seed=setting.seed,
+            ),
             block=setting.block,
         )
 
     def see(self, sample: Sample) -> bool:
-        self._detector.see(self._seen, sample)
+        self._detector.observe(self._seen, sample)
         self._seen += 1
         if not self._detector.alarmed:
             return False

@@ -57,7 +57,7 @@ def _fresh(samples: list[Sample]) -> Iterator[Sample]:
 
 def _seconds_of(detector: EDetector, number: int, sample: Sample) -> float:
     started = time.process_time()
-    detector.see(number, sample)
+    detector.observe(number, sample)
     return time.process_time() - started
 
 
@@ -78,7 +78,7 @@ def _confirmation_s(samples: list[Sample], level: float) -> float:
 def _grown_mb(detector: EDetector, samples: list[Sample], endless: int, *, seen: int) -> float:
     process, settled = psutil.Process(), 0
     for number, sample in enumerate(islice(_fresh(samples), endless)):
-        detector.see(seen + number, sample)
+        detector.observe(seen + number, sample)
         if number == int(_WARM_SHARE * endless):
             settled = process.memory_info().rss
     return (process.memory_info().rss - settled) / 2**20

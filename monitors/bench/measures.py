@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from math import inf
 from statistics import median
 
-from scipy.stats import chi2
-
 from monitors.bench.streams import Kind
 from monitors.bench.trials import Outcome
+from monitors.sequential.run_length import run_length_bounds
 
-_ERROR = 0.05  # of each bound by itself
 #: Where figures of all families or kinds of stream are told together.
 ALL = "all"
 
@@ -68,13 +66,6 @@ def false_alarms(detector: str, streams: str, outcomes: Sequence[Outcome]) -> Fa
         arl_lower=lower,
         arl_upper=upper,
     )
-
-
-def run_length_bounds(alarms: int, conversations: int) -> tuple[float, float]:
-    """Return the lower and the upper 95% bound of the average run length, if run lengths are exponential."""
-    lower = 2 * conversations / chi2.ppf(1 - _ERROR, 2 * (alarms + 1))
-    upper = 2 * conversations / chi2.ppf(_ERROR, 2 * alarms) if alarms else inf
-    return float(lower), float(upper)
 
 
 def delay(detector: str, family: str, kind: Kind, share: float, outcomes: Sequence[Outcome]) -> Delay:

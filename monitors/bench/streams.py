@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from monitors.bench.worlds import World, place_of, placed_id
 from monitors.types import Sample
-from monitors.user_blocks import block_for, firsts
+from monitors.user_blocks import block_length, first_in_block
 
 _START = datetime(2026, 1, 5, tzinfo=UTC)
 #: The reference is a sample of the traffic of so many days, a thousand conversations each.
@@ -166,8 +166,8 @@ class _Traffic:
         self, reference: Sequence[Sample], samples: Sequence[Sample], *, change_at: int | None
     ) -> Stream:
         """Return what was drawn as a stream."""
-        block = block_for(sample.group for sample in reference)
-        counting = firsts(self._said, block)
+        block = block_length(sample.group for sample in reference)
+        counting = first_in_block(self._said, block)
         return Stream(
             reference=tuple(reference),
             counting=tuple(sample for sample in reference if place_of(sample) in counting),

@@ -1,4 +1,4 @@
-"""Which words tell the window from the reference: SHAP values of a linear classifier of words."""
+"""Explains by which words a linear classifier distinguishes window and reference (SHAP values)."""
 
 from collections.abc import Iterator, Sequence
 from math import sqrt
@@ -9,52 +9,54 @@ from scipy.sparse import csr_matrix
 from scipy.stats import norm, rankdata
 from sklearn.linear_model import LogisticRegression
 
-from monitors.explanation.novelty import folds_of
+from monitors.cross_fitting import folds_of
 from monitors.explanation.terms import Terms
-from monitors.sample_requirements import ranks
+from monitors.sample_requirements import group_ranks
 from monitors.types import DomainView, Sample, WordEffect
 
 _PENALTY = 0.1  # inverse strength of the ridge penalty: words are many, conversations few
-_LEAST = 10  # users on either side, for an interval
+_MIN_USERS = 10  # on either side, for an interval
 _Z = float(norm.ppf(0.975))
 
 Floats = NDArray[np.float64]
 
 
 def domain_view(
-    said: Terms, samples: Sequence[Sample], is_new: NDArray[np.bool_], *, limit: int, seed: int
+    terms: Terms, samples: Sequence[Sample], is_new: NDArray[np.bool_], *, limit: int, seed: int
 ) -> DomainView | None:
-    """Tell window and reference apart by words, and say which did it. None where there are too few words or users.
+    """Classify window against reference by words, and return the AUC with the strongest words.
+
+    None where there are too few words or users. ``is_new``: the window's rows.
 
     A logistic regression scores each conversation without having seen its user (cross-fitting). For a linear model
-    of features taken as independent, SHAP values have a closed form: word i of a conversation x adds
-    ``w_i (x_i - E[x_i])`` to the log-odds (Lundberg and Lee 2017, Linear SHAP), the mean being that over the reference.
-    The AUC is of one conversation a user, its interval DeLong's (DeLong et al. 1988).
+    of independent features, SHAP values have a closed form: word i of a conversation x adds ``w_i (x_i - E[x_i])`` to the
+    log-odds (Lundberg and Lee 2017, Linear SHAP), with the mean over the reference. The AUC counts one conversation a
+    user; its interval is DeLong's (DeLong et al. 1988).
     """
-    once = np.array(ranks(samples)) == 0
-    if not said.names or min((once & is_new).sum(), (once & ~is_new).sum()) < _LEAST:
+    once = np.array(group_ranks(samples)) == 0
+    if not terms.names or min((once & is_new).sum(), (once & ~is_new).sum()) < _MIN_USERS:
         return None
-    scores, sums = np.zeros(len(samples)), np.zeros((3, len(said.names)))
+    scores, sums = np.zeros(len(samples)), np.zeros((3, len(terms.names)))
     folds = folds_of([sample.group for sample in samples], seed)
     for fold in np.unique(folds):
         out = folds == fold
         if len(np.unique(is_new[~out])) < 2:
             return None
         model = LogisticRegression(C=_PENALTY, class_weight="balanced", solver="liblinear", random_state=seed)
-        model.fit(said.has[~out], is_new[~out])
-        scores[out] = model.decision_function(said.has[out])
-        sums += _shap_sums(model.coef_[0], said.has[out & is_new], said.has[~out & ~is_new])
+        model.fit(terms.has[~out], is_new[~out])
+        scores[out] = model.decision_function(terms.has[out])
+        sums += _shap_sums(model.coef_[0], terms.has[out & is_new], terms.has[~out & ~is_new])
     auc, error = _auc(scores[once & is_new], scores[once & ~is_new])
     return DomainView(
         auc=auc,
         lower=max(0.0, auc - _Z * error),
         upper=min(1.0, auc + _Z * error),
-        words=tuple(_strongest(said.names, sums / is_new.sum(), limit)),
+        words=tuple(_strongest(terms.names, sums / is_new.sum(), limit)),
     )
 
 
 def _shap_sums(weights: Floats, rows: csr_matrix, background: csr_matrix) -> Floats:
-    """Return the sums over the rows of each word's SHAP values: absolute, signed, and as if each row had the word."""
+    """Return each word's SHAP values summed over the rows: absolute, signed, and as if each row had the word."""
     expected = np.asarray(background.mean(axis=0)).ravel()
     having = np.asarray(rows.sum(axis=0)).ravel()
     present, absent = having * (1 - expected), (rows.shape[0] - having) * expected

@@ -1,4 +1,4 @@
-"""Which conversations of a window to look at: close to the change, each another user's, and unlike each other."""
+"""Selects example conversations of a window: typical of the change, of different users, and unlike each other."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -12,44 +12,45 @@ from monitors.texts import user_text
 from monitors.types import Aspect, Sample
 
 _COUNT = 5
-#: A conversation is close to the change if it is so much of the way from the middle of the reference to the closest.
-_CLOSE = 0.5
-_LOOKED_AT = 60  # of the closest
-_ALIKE = 0.5  # cosine of two texts' n-grams from which on the second one adds little
+#: A candidate scores at least this share of the way from the reference's median to the highest score.
+_TYPICAL = 0.5
+_MAX_CANDIDATES = 60
+_MAX_SIMILARITY = 0.5  # cosine of two texts' n-grams, above which the second one is skipped
 
 Floats = NDArray[np.float64]
 
 
-def closest(
+def select_examples(
     window: Sequence[Sample],
     scores: Floats,
     reference_scores: Floats,
     *,
-    said: Callable[[Sample], str] = user_text,
+    text_of: Callable[[Sample], str] = user_text,
 ) -> tuple[Sample, ...]:
-    """Return at most five conversations, the closest first. ``scores``: how typical of the window each one is.
+    """Return at most five conversations, the most typical of the change first.
 
-    Of those that are alike in what was ``said`` one is told; where the close ones are all alike, the closest fill up.
+    ``scores`` say how typical each sample of the window is. Of similar texts, by ``text_of``, one is selected; where there
+    are too few dissimilar candidates, the best similar ones fill up.
     """
-    bar = (1 - _CLOSE) * np.median(reference_scores) + _CLOSE * scores.max()
-    ordered = _one_a_user(window, np.argsort(-scores, kind="stable"))
-    near = [i for i in ordered if scores[i] >= bar][:_LOOKED_AT] or ordered[:_COUNT]
-    told = text_features([said(window[i]) for i in near])
-    alike = (told @ told.T).toarray()
+    bar = (1 - _TYPICAL) * np.median(reference_scores) + _TYPICAL * scores.max()
+    ordered = _first_of_each_user(window, np.argsort(-scores, kind="stable"))
+    candidates = [i for i in ordered if scores[i] >= bar][:_MAX_CANDIDATES] or ordered[:_COUNT]
+    features = text_features([text_of(window[i]) for i in candidates])
+    similarity = (features @ features.T).toarray()
     chosen: list[int] = []
-    for at in range(len(near)):
-        if len(chosen) < _COUNT and not any(alike[at, other] > _ALIKE for other in chosen):
+    for at in range(len(candidates)):
+        if len(chosen) < _COUNT and not any(similarity[at, other] > _MAX_SIMILARITY for other in chosen):
             chosen.append(at)
-    rest = [at for at in range(len(near)) if at not in chosen]
-    return tuple(window[near[at]] for at in sorted([*chosen, *rest[: _COUNT - len(chosen)]]))
+    rest = [at for at in range(len(candidates)) if at not in chosen]
+    return tuple(window[candidates[at]] for at in sorted([*chosen, *rest[: _COUNT - len(chosen)]]))
 
 
-def closeness(
+def typicality(
     aspect: Aspect | None, reference: Sequence[Sample], window: Sequence[Sample]
 ) -> tuple[Floats, Floats] | None:
-    """Score each conversation by how much it shows a change in an aspect that words don't tell; None: words do.
+    """Score each conversation of the reference and of the window by how typical it is of a change in ``aspect``.
 
-    By its defects, by how discontent its user was, or by how much more common its labels have become.
+    Scores count defects, dissatisfaction, or how much more common a label has become. None for aspects that words show.
     """
     if aspect is Aspect.DEFECTS:
         return _scored(lambda sample: sum(defects_of(sample).values()), reference, window)
@@ -79,7 +80,7 @@ def _scored(
     return past, current
 
 
-def _one_a_user(window: Sequence[Sample], order: Sequence[int] | NDArray[np.intp]) -> list[int]:
+def _first_of_each_user(window: Sequence[Sample], order: Sequence[int] | NDArray[np.intp]) -> list[int]:
     first: dict[str, int] = {}
     for i in order:
         first.setdefault(window[i].group, int(i))

@@ -1,4 +1,4 @@
-"""Which conversations of a window are unlike the reference, and how much of the window they are at least."""
+"""Scores how new each conversation of a window is, and bounds the share of the window that is new."""
 
 from collections.abc import Callable, Sequence
 from math import log, sqrt
@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.kernel_ridge import KernelRidge
 
+from monitors.cross_fitting import folds_of
 from monitors.features import text_features
 from monitors.texts import user_text
 from monitors.types import Sample
 
-_FOLDS = 5
 _PENALTY = 1.0  # of the least-squares classifier; rows have unit length
-_RISK = 0.05  # that one of the two curves is farther off than its band
+_RISK = 0.05  # that one of the two distribution functions leaves its band
 
 Floats = NDArray[np.float64]
 
@@ -23,15 +23,15 @@ def newness(
     window: Sequence[Sample],
     *,
     seed: int,
-    said: Callable[[Sample], str] = user_text,
+    text_of: Callable[[Sample], str] = user_text,
 ) -> tuple[Floats, Floats]:
-    """Score each sample, of the reference and of the window, by what was ``said``: larger is more typical of the window.
+    """Return a score for each sample of the reference and of the window; larger is more typical of the window.
 
-    Each is scored by a classifier that saw nothing of its group (cross-fitting), so that the scores
-    tell what is new in general, not who was seen.
+    ``text_of`` gives the text to score. Each sample is scored by a classifier that saw nothing of its group (cross-fitting),
+    so that a score says what is new in general, not which user was seen.
     """
     samples = [*reference, *window]
-    features = text_features([said(sample) for sample in samples])
+    features = text_features([text_of(sample) for sample in samples])
     kernel = (features @ features.T).toarray()
     is_new = np.arange(len(samples)) >= len(reference)
     weight = np.where(is_new, len(samples) / len(window), len(samples) / len(reference))
@@ -40,7 +40,7 @@ def newness(
     for fold in np.unique(folds):
         out = folds == fold
         if out.all():
-            continue  # everything is one group's: nothing to learn from
+            continue  # all samples are of one group: no training data is left
         classifier = KernelRidge(alpha=_PENALTY, kernel="precomputed")
         classifier.fit(kernel[np.ix_(~out, ~out)], np.where(is_new[~out], 1.0, -1.0), weight[~out])
         scores[out] = classifier.predict(kernel[np.ix_(out, ~out)])
@@ -48,13 +48,13 @@ def newness(
 
 
 def share_new(reference_scores: Floats, window_scores: Floats) -> float:
-    """Return a share of the window that is new, and that the true share is below at most one time in ten.
+    """Return a lower bound of the share of the window that is new, with 90% confidence.
 
-    Whatever part of the window comes from the reference puts its share of samples below any score:
-    P_window(s <= t) >= (1 - new) P_reference(s <= t). The bound is the largest ``new`` that this
-    leaves over all t, with each distribution moved to the far edge of its confidence band (Blanchard,
-    Lee, Scott: Semi-supervised novelty detection, JMLR 2010; bands of Dvoretzky-Kiefer-Wolfowitz).
-    It grows towards the share that a perfect classifier would find as both sides grow.
+    The part of the window that comes from the reference keeps the reference's share of samples below any score:
+    P_window(s <= t) >= (1 - new) P_reference(s <= t). The bound is the largest ``new`` that this allows over all t, with
+    each distribution function moved to the far edge of its confidence band (Blanchard, Lee and Scott, *Semi-supervised
+    novelty detection*, JMLR 2010; bands of Dvoretzky, Kiefer and Wolfowitz). It approaches the share that a perfect
+    classifier would find as both sides grow.
     """
     at = np.concatenate([reference_scores, window_scores])
     below = [
@@ -66,12 +66,6 @@ def share_new(reference_scores: Floats, window_scores: Floats) -> float:
     if not usable.any():
         return 0.0
     return float(np.clip(1 - (window[usable] / reference[usable]).min(), 0.0, 1.0))
-
-
-def folds_of(groups: Sequence[str], seed: int) -> NDArray[np.intp]:
-    """Return a fold for each sample, the same for those of one group."""
-    names, index = np.unique(np.array(groups, dtype=object).astype(str), return_inverse=True)
-    return np.asarray(np.random.default_rng(seed).permutation(len(names))[index] % _FOLDS)
 
 
 def _band(count: int) -> float:

@@ -1,11 +1,11 @@
-"""Makes the report of a window that is explained: one HTML page with everything in it, for people."""
+"""Makes the report of an explained window: one self-contained HTML page."""
 
 import base64
 import gzip
 import hashlib
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import log10
 
@@ -14,15 +14,16 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from monitors.errors import NothingToReport
 from monitors.explanation.evidently_page import evidently_page
 from monitors.sequential.aspect_evidence import evidence_of
-from monitors.suite import MonitorSettings
-from monitors.types import Explanation, Finding, Reference, Sample, Verdict, Window
+from monitors.settings import MonitorSettings
+from monitors.types import Change, Explanation, Finding, Reference, Sample, Verdict, Window
+from monitors.window.recurrence_result import RecurrenceResult
 
 _log = logging.getLogger(__name__)
-#: Characters of a turn, and turns of a conversation, that are quoted.
-_TURN, _TURNS = 1_500, 12
-_MOST_BYTES = 1_500_000  # packed; beyond that Evidently's part is left out
+#: Maximum characters of a quoted turn, and turns of a quoted conversation.
+_MAX_CHARACTERS, _MAX_TURNS = 1_500, 12
+_MAX_BYTES = 1_500_000  # compressed; a larger page leaves out Evidently's part
 
-#: Conversation text is a value that is put into the page, never a part of the template.
+#: Conversation text is always a value, never part of the template.
 _PAGES = Environment(
     loader=PackageLoader("monitors.explanation", "pages"),
     autoescape=True,
@@ -36,11 +37,11 @@ _SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Quoted:
-    """One turn as it is shown."""
+    """A turn as the page quotes it."""
 
     role: str
     text: str
-    left_out: int  # characters
+    left_out: int  # characters beyond the limit
 
 
 def packed_report(
@@ -49,17 +50,23 @@ def packed_report(
     verdicts: Sequence[Verdict],
     explanation: Explanation,
     settings: MonitorSettings,
+    *,
+    recurrence: RecurrenceResult | None = None,
 ) -> bytes:
     """Return the page, compressed by gzip. Needs samples on both sides.
 
-    It loads nothing: styles and pictures are in it, and its policy lets no other script run than Evidently's, which
-    are in a frame without an origin. Where Evidently's part fails, or would make it too large, it is left out.
+    The page loads nothing: it contains its styles and pictures, and its content security policy allows no script except
+    Evidently's, by hash, in a frame without an origin. Evidently's part is left out where it fails or is too large.
     """
-    evidently = _evidently(window, reference, verdicts, settings)
-    page = _packed(_page(window, reference, verdicts, explanation, settings, evidently))
-    if len(page) <= _MOST_BYTES:
-        return page
-    return _packed(_page(window, reference, verdicts, explanation, settings, None))
+    content = {
+        "window": window,
+        "reference": reference,
+        "recurrence": recurrence,
+        **_detection(verdicts, settings),
+        **_changes(window, explanation),
+    }
+    page = _packed(_page(content, _evidently(window, reference, verdicts, settings)))
+    return page if len(page) <= _MAX_BYTES else _packed(_page(content, None))
 
 
 def _evidently(
@@ -69,61 +76,66 @@ def _evidently(
         return evidently_page(window, reference, verdicts, settings)
     except NothingToReport:
         return None
-    except Exception:  # noqa: BLE001  whatever it was, ours says more
+    except Exception:  # noqa: BLE001  whatever it was, the rest of the page stands
         _log.exception("Evidently's report failed")
         return None
 
 
-def _page(
-    window: Window,
-    reference: Reference,
-    verdicts: Sequence[Verdict],
-    explanation: Explanation,
-    settings: MonitorSettings,
-    evidently: str | None,
-) -> str:
-    detected = (settings.detected,) if settings.detected else ()
-    evidence = evidence_of(settings.detected.numbers) if settings.detected else {}
+def _page(content: Mapping[str, object], evidently: str | None) -> str:
     return _PAGES.get_template("report.html").render(
-        window=window,
-        reference=reference,
-        headline=_headline((*detected, *verdicts), settings),
-        evidence=sorted(evidence.items(), key=lambda item: -item[1]),
-        threshold=settings.conversations_between_false_alarms,
-        verdicts=(*detected, *verdicts),
-        told=explanation,
-        words=_aspect(explanation, "word"),
-        characters=_aspect(explanation, "characters"),
-        descriptors=_aspect(explanation, "descriptor"),
-        tags=[*_aspect(explanation, "label"), *_aspect(explanation, "defect")],
-        examples=[(sample, list(_quoted(sample))) for sample in _named(window.samples, explanation.examples)],
+        **content,
         evidently=evidently,
         scripts=[_digest(script) for script in _SCRIPT.findall(evidently or "")],
     )
 
 
+def _detection(verdicts: Sequence[Verdict], settings: MonitorSettings) -> dict[str, object]:
+    detected = (settings.detected,) if settings.detected else ()
+    evidence = evidence_of(settings.detected.numbers) if settings.detected else {}
+    return {
+        "headline": _headline((*detected, *verdicts), settings),
+        "evidence": sorted(evidence.items(), key=lambda item: -item[1]),
+        "threshold": settings.conversations_between_false_alarms,
+        "verdicts": (*detected, *verdicts),
+    }
+
+
+def _changes(window: Window, explanation: Explanation) -> dict[str, object]:
+    return {
+        "explanation": explanation,
+        "words": _aspect(explanation, "word"),
+        "characters": _aspect(explanation, "characters"),
+        "descriptors": _aspect(explanation, "descriptor"),
+        "tags": [*_aspect(explanation, "label"), *_aspect(explanation, "defect")],
+        "examples": [
+            (sample, list(_quoted(sample))) for sample in _with_ids(window.samples, explanation.examples)
+        ],
+    }
+
+
 def _headline(verdicts: Sequence[Verdict], settings: MonitorSettings) -> str:
-    """Say what was found, in the sentence of who found it: an alarm, else what confirmed it."""
-    speaks = [
-        verdict
+    """Return the reason of the detector where it raised an alarm, else of the monitor that confirmed one."""
+    reasons = [
+        verdict.reason
         for verdict in verdicts
         if verdict.finding is Finding.DRIFT and (settings.alarmed or verdict.monitor in settings.confirm_by)
     ]
-    return speaks[0].reason if speaks else "nothing here is sure to have changed"
+    return reasons[0] if reasons else "nothing here is sure to have changed"
 
 
-def _aspect(explanation: Explanation, aspect: str) -> list[object]:
+def _aspect(explanation: Explanation, aspect: str) -> list[Change]:
     return [change for change in explanation.changes if change.aspect == aspect]
 
 
-def _named(samples: Sequence[Sample], ids: Sequence[str]) -> list[Sample]:
+def _with_ids(samples: Sequence[Sample], ids: Sequence[str]) -> list[Sample]:
     known = {sample.id: sample for sample in samples}
     return [known[id_] for id_ in ids if id_ in known]
 
 
 def _quoted(sample: Sample) -> Iterator[Quoted]:
-    for turn in sample.turns[:_TURNS]:
-        yield Quoted(role=turn.role, text=turn.content[:_TURN], left_out=max(0, len(turn.content) - _TURN))
+    for turn in sample.turns[:_MAX_TURNS]:
+        left_out = max(0, len(turn.content) - _MAX_CHARACTERS)
+        yield Quoted(role=turn.role, text=turn.content[:_MAX_CHARACTERS], left_out=left_out)
 
 
 def _digest(script: str) -> str:

@@ -1,26 +1,26 @@
-"""Reads from the numbers of the sequential detector's verdict how sure it is of each aspect. Loads nothing heavy."""
+"""Reads the evidence for each aspect from the numbers of the detector's verdict. Loads nothing heavy."""
 
 from collections.abc import Mapping
 
 from monitors.types import Aspect
 
-#: Evidence, N : 1, that chance alone often makes: by chance one is as sure once in so many conversations.
+#: Evidence, N : 1, below which a change in an aspect is not reported: chance reaches it about once in N conversations.
 DOUBT = 100.0
-EVIDENCE = "evidence_"  # what the names of these numbers begin with; the aspect's follows
+EVIDENCE = "evidence_"  # prefix of these numbers' names, before the aspect
 
 
 def evidence_of(numbers: Mapping[str, float]) -> dict[str, float]:
-    """Return how much speaks for a change, aspect by aspect; nothing where another monitor's numbers are read."""
+    """Return the evidence for a change by aspect; empty for the numbers of other monitors."""
     return {
         name.removeprefix(EVIDENCE): wealth for name, wealth in numbers.items() if name.startswith(EVIDENCE)
     }
 
 
-def leading_of(numbers: Mapping[str, float]) -> Aspect | None:
-    """Return what the detector was surest of."""
-    return surest(evidence_of(numbers))
+def leading_aspect_of(numbers: Mapping[str, float]) -> Aspect | None:
+    """Return the aspect with the most evidence; None for the numbers of other monitors."""
+    return strongest_aspect(evidence_of(numbers))
 
 
-def surest(evidence: Mapping[str, float]) -> Aspect | None:
+def strongest_aspect(evidence: Mapping[str, float]) -> Aspect | None:
     """Return the aspect with the most evidence; None where there is none."""
     return Aspect(max(evidence, key=lambda name: evidence[name])) if evidence else None

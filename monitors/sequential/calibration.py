@@ -1,7 +1,7 @@
-"""Says what the detector would have done on a stream of one's own: how often it alarms for nothing, what it catches.
+"""Estimates on a stream's own history how often the detector raises false alarms, and which changes it finds.
 
-History is shuffled, so nothing changes in it by itself; a change is made by leaving out one of its topics from the
-reference and mixing it in again.
+The history is shuffled, so that it has no change of its own. A change is made by leaving one topic out of the reference
+and mixing it in later.
 """
 
 import random
@@ -14,24 +14,24 @@ import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.decomposition import TruncatedSVD
 
-from monitors.bench.measures import run_length_bounds
 from monitors.errors import NothingToReport
 from monitors.features import text_features
 from monitors.sequential.edetector import EDetector
+from monitors.sequential.run_length import run_length_bounds
 from monitors.texts import user_text
 from monitors.types import Sample
 
 SHARES = (1.0, 0.5, 0.2, 0.1)
 _TOPICS, _DIMENSIONS = 8, 32
-_FEWEST = 200  # conversations of history
-#: A topic is left out where it is neither a handful nor half of everything.
+_MIN_HISTORY = 200  # conversations
+#: Share of the history that a topic must have to be left out.
 _SMALLEST, _LARGEST = 0.03, 0.4
 _BEFORE = 200  # conversations before the change
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Replay:
-    """The detector on shuffled history."""
+    """The detector's alarms on shuffled history."""
 
     conversations: int
     alarms: int
@@ -40,28 +40,28 @@ class Replay:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reach:
-    """How soon it sees a topic that is new, in a share of the traffic."""
+    """How soon the detector finds a new topic with a share of the traffic."""
 
     share: float
     trials: int
-    found: float  # share of the trials, within the horizon
+    found: float  # share of the trials with an alarm in time
     median: float  # conversations; infinite where fewer than half were found
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Calibration:
-    """What to expect of the settings."""
+    """What to expect of the detector's settings."""
 
-    history: int  # conversations that it was made from
+    history: int  # conversations
     topics: int  # that were left out in turn
-    within: int  # conversations after a change that were looked at
+    within: int  # conversations after a change in which an alarm is in time
     replay: Replay
     reaches: tuple[Reach, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trials:
-    """How much is tried."""
+    """The number and size of trials."""
 
     conversations: int = 20_000  # of shuffled history
     within: int = 1_000
@@ -80,13 +80,15 @@ def calibrate(
     trials: Trials,
     on_progress: Callable[[int, int], object] | None = None,
 ) -> Calibration:
-    """Try the detector on history. The same arguments give the same answer.
+    """Run the detector on shuffled history. The same arguments give the same result.
 
-    ``on_progress`` hears how many conversations are done, of how many at most. No change is tried where the history has
-    no topic that could be left out. Raises NothingToReport where there is too little history.
+    ``on_progress`` gets the number of conversations done, and of all. No change is tried where the history has no topic
+    to leave out. Raises NothingToReport where there is too little history.
     """
-    if len(history) < _FEWEST:
-        raise NothingToReport(f"{len(history)} conversations are too few to try anything; wait for {_FEWEST}")
+    if len(history) < _MIN_HISTORY:
+        raise NothingToReport(
+            f"{len(history)} conversations are too few to try anything; wait for {_MIN_HISTORY}"
+        )
     topics = _topics(history, trials.seed)
     shares = SHARES if topics else ()
     steps = _Steps(trials.conversations + len(shares) * trials.each * (_BEFORE + trials.within), on_progress)
@@ -98,15 +100,15 @@ def calibrate(
 
 
 class _Steps:
-    """Counts what is done; a trial that ends early counts as a whole one."""
+    """Counts the conversations done; a trial that ends early counts as a whole one."""
 
-    def __init__(self, total: int, tell: Callable[[int, int], object] | None) -> None:
-        self._done, self._total, self._tell = 0, total, tell
+    def __init__(self, total: int, report: Callable[[int, int], object] | None) -> None:
+        self._done, self._total, self._report = 0, total, report
 
     def add(self, count: int) -> None:
         self._done += count
-        if self._tell is not None:
-            self._tell(self._done, self._total)
+        if self._report is not None:
+            self._report(self._done, self._total)
 
 
 def _replay(
@@ -116,7 +118,7 @@ def _replay(
     detector = new_detector(_reference(history, size, chance))
     alarms = 0
     for number in range(trials.conversations):
-        detector.see(number, _of_somebody(chance.choice(history), number))
+        detector.observe(number, _of_new_user(chance.choice(history), number))
         if detector.alarmed:
             alarms += 1
             detector.restart()
@@ -157,11 +159,11 @@ def _delay(
     within: int,
     chance: random.Random,
 ) -> float:
-    """Return how many conversations after the change the alarm comes; infinity where it does not come in time."""
+    """Return the number of conversations from the change to the alarm; infinity without an alarm in time."""
     for number in range(_BEFORE + within):
         changed = number >= _BEFORE
         sample = chance.choice(new if changed and chance.random() < share else rest)
-        detector.see(number, _of_somebody(sample, number))
+        detector.observe(number, _of_new_user(sample, number))
         if detector.alarmed:
             if changed:
                 return number + 1 - _BEFORE
@@ -170,9 +172,9 @@ def _delay(
 
 
 def _topics(history: Sequence[Sample], seed: int) -> list[tuple[list[Sample], list[Sample]]]:
-    """Return what can be left out, each with all the rest: clusters of what users say."""
+    """Return the topics that can be left out, each with the rest: clusters of what users say."""
     if len({user_text(sample) for sample in history}) <= _DIMENSIONS:
-        return []  # the same few things are said again and again
+        return []  # too few distinct texts to cluster
     features = text_features([user_text(sample) for sample in history])
     reduced = TruncatedSVD(_DIMENSIONS, random_state=seed).fit_transform(features)
     label = KMeans(_TOPICS, n_init=4, random_state=seed).fit_predict(reduced)
@@ -188,9 +190,9 @@ def _topics(history: Sequence[Sample], seed: int) -> list[tuple[list[Sample], li
 
 
 def _reference(history: Sequence[Sample], size: int, chance: random.Random) -> list[Sample]:
-    return [_of_somebody(sample, -number) for number, sample in enumerate(chance.choices(history, k=size), 1)]
+    return [_of_new_user(sample, -number) for number, sample in enumerate(chance.choices(history, k=size), 1)]
 
 
-def _of_somebody(sample: Sample, number: int) -> Sample:
-    """The same conversation, of a user who is new: what is drawn again is not the same person's."""
+def _of_new_user(sample: Sample, number: int) -> Sample:
+    """Return the conversation with a user of its own, as it may be drawn several times."""
     return replace(sample, group=f"drawn {number}")

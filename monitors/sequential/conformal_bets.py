@@ -1,21 +1,19 @@
-"""Bets on what becomes known of conversations after they were seen: whether users said what they thought of them, what
-it was, the live version's loss.
+"""Bets on late signals: whether users gave feedback, what it was, and the live version's loss.
 
 Each signal is ranked among all earlier ones of its kind, the reference's and the stream's alike: p is the share of them,
-itself included, that is at least as bad, ties broken by chance. While they are exchangeable, p is uniform and independent
-of what came before, whatever the distribution and however few there are (Vovk, Nouretdinov and Gammerman, *Testing
-exchangeability on-line*, 2003; within kinds: Vovk, Gammerman and Shafer, *Algorithmic Learning in a Random World*, 2005,
-section 4.5). So a bet on p is fair with a reference of twenty signals too: it is then worth little, but never too much.
+itself included, that is at least as bad, with ties broken at random. While the signals are exchangeable, p is uniform and
+independent of earlier ones, whatever the distribution and however few there are (Vovk, Nouretdinov and Gammerman, *Testing
+exchangeability on-line*, 2003; within kinds: Vovk, Gammerman and Shafer, *Algorithmic learning in a random world*, 2005,
+section 4.5). A bet on p is therefore fair even if the reference has few signals; it then only has little power.
 
-Experts bet that signals have become worse. Each does so by a density that falls in p, so that a stream with better
-signals than the reference's pays less than 1 on average: conversations that the live version has learned from, or answered
-itself, may only be in the stream without harm. How many users say anything is bad news either way (nobody cares, or many
-complain), so further experts bet that it has become less.
+Experts bet that signals have become worse, each by a density that falls in p. A stream with better signals than the
+reference's pays less than 1 on average, so conversations that the live version has learned from, or answered itself, do
+no harm in the stream. A change of the feedback rate is bad news in both directions, so further experts bet that it fell.
 
-That p is fair given what earlier *signals* said. Of the conversation itself more is known by then, and what it says may
-tell of its signal: strictly, a sum of e-detectors promises its run length in a filtration that they share (Choe and Ramdas,
-*Combining evidence across filtrations*, 2024). Only conversations that wait for their signal while an alarm is raised for
-another reason can matter.
+p is fair given earlier *signals*. More is known of the conversation by then, and its text may predict the signal;
+strictly, a sum of e-detectors keeps its run length in a shared filtration (Choe and Ramdas, *Combining evidence across
+filtrations*, 2024). It matters only for conversations that wait for their signal while an alarm is raised for another
+reason.
 """
 
 import random
@@ -28,29 +26,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitors.types import Aspect
-from monitors.user_blocks import Users
+from monitors.user_blocks import RecentUsers
 
 Floats = NDArray[np.float64]
 
-#: What becomes known late.
-LATE = (Aspect.QUALITY, Aspect.FEEDBACK_RATE, Aspect.CONCEPT)
-_EITHER_WAY = frozenset({Aspect.FEEDBACK_RATE})
+#: Aspects that become known after the conversation.
+LATE_ASPECTS = (Aspect.QUALITY, Aspect.FEEDBACK_RATE, Aspect.CONCEPT)
+_TWO_SIDED = frozenset({Aspect.FEEDBACK_RATE})
 
 
 @dataclass(frozen=True, slots=True)
 class Experts:
-    """Each bets that the odds of being among the worst ``shares`` of all have changed so that ``within`` of all are, now."""
+    """Experts who each bet that a share ``within`` of the signals is now among the worst ``shares`` of all."""
 
     shares: Floats
     within: Floats
 
     @property
     def count(self) -> int:
-        """How many there are, with one that never bets."""
+        """The number of experts, including one that never bets."""
         return len(self.shares) + 1
 
-    def payoffs(self, p: float) -> Floats:
-        """Return what each makes of one unit where ``p`` of all are at least as bad."""
+    def e_values(self, p: float) -> Floats:
+        """Return the e-value of each expert for a p-value."""
         bets = np.where(p < self.shares, self.within / self.shares, (1 - self.within) / (1 - self.shares))
         return np.append(bets, 1.0)
 
@@ -62,56 +60,56 @@ def _betting_on(*odds: float) -> Experts:
 
 
 _WORST = (0.05, 0.1, 0.2, 0.35, 0.5)
-_WORSE, _OTHERWISE = _betting_on(2.0, 5.0), _betting_on(0.2, 0.5, 2.0, 5.0)
+_ONE_SIDED_EXPERTS, _TWO_SIDED_EXPERTS = _betting_on(2.0, 5.0), _betting_on(0.2, 0.5, 2.0, 5.0)
 _PARTS_OF_A_DAY = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Signal:
-    """Something that became known of a conversation."""
+    """A late signal of a conversation."""
 
     key: int  # of the conversation
     group: str
     at: datetime  # when the conversation took place
-    kind: str  # signals are ranked among those of their kind only; there are few
-    level: int  # the larger, the worse
-    fresh: bool  # else it is the reference's, and only ranked among
+    kind: str  # signals are ranked within their kind; there are few kinds
+    level: int  # larger is worse
+    fresh: bool  # of the stream; False: of the reference, which is learned without a bet
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LateState:
-    """All that bets on one late aspect need to go on exactly, besides the stake."""
+    """The state of the bets on one late aspect, besides the wealth."""
 
     until: int = 0  # number of the newest signal
-    levels: Mapping[str, Mapping[int, int]] = field(default_factory=dict)  # by kind: how many of each level
+    levels: Mapping[str, Mapping[int, int]] = field(default_factory=dict)  # by kind: the count of each level
     recent: tuple[int, ...] = ()  # keys of the conversations whose users are remembered, the oldest first
-    count: int = 0  # signals heard
-    recent_at: tuple[int, ...] = ()  # how many had been heard with each of the recent ones
+    count: int = 0  # signals observed
+    recent_at: tuple[int, ...] = ()  # for each recent one, the number of signals observed with it
 
 
 class LateBets:
-    """Ranks the signals of one aspect. Memory is bounded by how many kinds and levels there are."""
+    """Ranks the signals of one aspect. Memory is bounded by the number of kinds and levels."""
 
     def __init__(
         self,
-        heard: LateState,
+        state: LateState,
         groups: Mapping[int, str],
         *,
         experts: Experts,
         seed: str,
         by_day: bool,
-        apart: int,
+        distance: int,
     ) -> None:
-        """``groups`` are those of the remembered keys; ``by_day``: signals of a part of the day are a kind.
+        """Go on from ``state``; ``groups`` are the users of its keys.
 
-        One signal of a user counts in ``apart``, as those of one user depend on each other.
+        ``by_day``: each part of the day is a kind of its own. One signal of a user counts in ``distance`` signals.
         """
         #: Number of the newest signal.
-        self.until = heard.until
-        self._levels = {kind: Counter(dict(levels)) for kind, levels in heard.levels.items()}
-        self._users = Users(apart)
-        self._count = heard.count
-        for key, at in zip(heard.recent, heard.recent_at or _latest(heard), strict=True):
+        self.until = state.until
+        self._levels = {kind: Counter(dict(levels)) for kind, levels in state.levels.items()}
+        self._users = RecentUsers(distance)
+        self._count = state.count
+        for key, at in zip(state.recent, state.recent_at or _latest_places(state), strict=True):
             if key in groups:
                 self._users.add(groups[key], key, at)
         self._experts = experts
@@ -119,8 +117,8 @@ class LateBets:
         self._by_day = by_day
 
     @property
-    def heard(self) -> LateState:
-        """What to keep."""
+    def state(self) -> LateState:
+        """The state to keep."""
         return LateState(
             until=self.until,
             levels={kind: dict(levels) for kind, levels in self._levels.items()},
@@ -129,10 +127,10 @@ class LateBets:
             recent_at=self._users.places,
         )
 
-    def hear(self, number: int, signal: Signal | None) -> Floats | None:
-        """Return what each expert makes of one unit by this signal, and remember it; None where nothing is bet.
+    def observe(self, number: int, signal: Signal | None) -> Floats | None:
+        """Return the experts' e-values for this signal, and learn it; None where there is no bet.
 
-        Numbers rise in the order of arrival. ``signal`` is None where there was one that says nothing here.
+        Numbers rise in the order of arrival. ``signal`` is None where the signal of that number says nothing here.
         """
         self.until = number
         if signal is None:
@@ -140,11 +138,11 @@ class LateBets:
         self._count += 1
         if self._users.counted(signal.group, self._count):
             return None
-        made = self._experts.payoffs(self._rank(number, signal)) if signal.fresh else None
+        values = self._experts.e_values(self._p_value(number, signal)) if signal.fresh else None
         self._remember(signal)
-        return made
+        return values
 
-    def _rank(self, number: int, signal: Signal) -> float:
+    def _p_value(self, number: int, signal: Signal) -> float:
         levels = self._levels.get(self._kind(signal), Counter())
         worse = sum(count for level, count in levels.items() if level > signal.level)
         chance = random.Random(f"{self._seed}/{number}").random()  # noqa: S311 - not a secret
@@ -159,16 +157,39 @@ class LateBets:
         return f"{signal.kind}, {part}"
 
 
-def _latest(heard: LateState) -> Sequence[int]:
-    """Return the places of the recent ones, where a release that kept none has left the state: they were the latest."""
-    return range(heard.count - len(heard.recent) + 1, heard.count + 1)
+def late_bets(
+    aspects: Iterable[Aspect],
+    states: Mapping[Aspect, LateState],
+    groups: Mapping[int, str],
+    *,
+    seed: int,
+    by_day: bool,
+    distance: int,
+) -> dict[Aspect, LateBets]:
+    """Return the bets on each of the late aspects, which go on from ``states``."""
+    return {
+        aspect: LateBets(
+            states.get(aspect, LateState()),
+            groups,
+            experts=experts_of(aspect),
+            seed=f"{seed}/{aspect}",
+            by_day=by_day,
+            distance=distance,
+        )
+        for aspect in aspects
+    }
+
+
+def _latest_places(state: LateState) -> Sequence[int]:
+    """Return the places of the recent signals for the state of a release that kept none: they were the latest."""
+    return range(state.count - len(state.recent) + 1, state.count + 1)
 
 
 def experts_of(aspect: Aspect) -> Experts:
-    """Return who bets on a late aspect."""
-    return _OTHERWISE if aspect in _EITHER_WAY else _WORSE
+    """Return the experts of a late aspect."""
+    return _TWO_SIDED_EXPERTS if aspect in _TWO_SIDED else _ONE_SIDED_EXPERTS
 
 
-def keys_of(heard: Iterable[LateState]) -> set[int]:
-    """Return the conversations whose users are remembered."""
-    return {key for one in heard for key in one.recent}
+def remembered_keys(states: Iterable[LateState]) -> set[int]:
+    """Return the keys of the conversations whose users are remembered."""
+    return {key for state in states for key in state.recent}

@@ -1,9 +1,9 @@
-"""Turns a vector into tokens: on which sides of random hyperplanes it lies.
+"""Turns a vector into tokens: the sides of random hyperplanes that it lies on.
 
-Two vectors lie on the same side of one with a chance that falls with the angle between them (Charikar, *Similarity
-estimation techniques from rounding algorithms*, 2002). Embedders put all texts of a domain into a narrow cone (Mu and
-Viswanath, *All-but-the-top*, 2018), on the same side of most hyperplanes; so the angle is measured around a centre.
-Whose vectors give the centre must not be told apart from others by their tokens: they are drawn for no bet.
+Two vectors are on the same side of a hyperplane with a probability that falls with the angle between them (Charikar,
+*Similarity estimation techniques from rounding algorithms*, 2002). Embedders put all texts of a domain into a narrow cone
+(Mu and Viswanath, *All-but-the-top*, 2018), on the same side of most hyperplanes, so angles are measured around a centre.
+Vectors that give the centre are not exchangeable with others: they are drawn for no bet.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-_GROUPS, _BITS = 64, 4  # a token says on which sides of the four hyperplanes of a group a vector lies
+_GROUPS, _BITS = 64, 4  # a token names the sides of a group's four hyperplanes
 CODES = _GROUPS * 2**_BITS
 
 Vector = NDArray[np.float32]
@@ -22,13 +22,13 @@ _WEIGHTS = 2 ** np.arange(_BITS, dtype=np.int32)
 
 
 def centre_of(vectors: Iterable[bytes]) -> Vector | None:
-    """Return the mean of vectors of little-endian float32, of those that have a direction; None where there are none."""
+    """Return the mean of vectors (little-endian float32) that have a direction; None where there are none."""
     found = [numbers for vector in vectors if (numbers := _directed(vector)) is not None]
     return np.asarray(np.mean(found, axis=0), dtype=np.float32) if found else None
 
 
 def codes_of(vector: bytes, centre: Vector) -> NDArray[np.int32]:
-    """Return a token of each group, below CODES; none for a vector without a direction."""
+    """Return a token of each group, below CODES; no tokens for a vector without a direction."""
     numbers = _directed(vector)
     if numbers is None:
         return np.empty(0, dtype=np.int32)

@@ -1,4 +1,4 @@
-"""Tells, from what the monitors said window by window, whether an alarm stands. Pure."""
+"""Folds the verdicts on successive windows into the alarm that is pending. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -6,21 +6,19 @@ from datetime import datetime
 
 from monitors.types import Aspect
 
-#: The monitor that raises alarms; those that confirm them are marked as triggering where they are asked to.
+#: The name of the monitor that raises alarms.
 DETECTOR = "e_detector"
-#: The monitor that tells whether an earlier reference fits again.
-RECURRENCE = "recurrence"
 #: Fresh windows that may confirm an alarm. Each is tested at its share of the level.
 LOOKS = 3
-#: Fresh windows that may be unable to tell (too few users, an hour that the reference does not know). An alarm then stands
-#: by itself: it was raised at the declared rate, and a small team's windows can never tell.
-UNABLE = 6
-#: The words of users may tell nothing of a change in these, so no window is asked to confirm it: an alarm mostly about
-#: one of them stands by itself, and its triage looks at feedback, losses and defects.
-UNSEEN_IN_WORDS = frozenset(
+#: After this many inconclusive windows the alarm is accepted unconfirmed: it was raised at the declared rate, and the
+#: windows of a small team never have enough users for a test.
+MAX_INCONCLUSIVE = 6
+#: Aspects whose change users' words may not show. An alarm led by one of them is accepted unconfirmed; its triage looks at
+#: feedback, losses and defects.
+NOT_IN_WORDS = frozenset(
     {
         Aspect.REPLY,
-        Aspect.SHAPE,  # of replies, too
+        Aspect.SHAPE,  # of replies as well
         Aspect.DEFECTS,
         Aspect.EMBEDDING,
         Aspect.LABEL,
@@ -33,42 +31,40 @@ UNSEEN_IN_WORDS = frozenset(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WindowEvidence:
-    """What one judged window says about an alarm."""
+    """What the verdicts on one window say about alarms."""
 
     window: int
     at: datetime
     raised: str | None = None  # the detector's reason, where it raised an alarm in this window
-    since_seq: int = 0  # where the detector takes the change to be
-    leading: Aspect | None = None  # what changed most, by the detector
-    confirms: bool | None = (
-        None  # what the confirming test found; None where it was not asked, or could not tell
-    )
-    reason: str = ""  # of the confirming test; empty where it was not asked
+    since_seq: int = 0  # where the change began, by the detector's estimate
+    leading_aspect: Aspect | None = None  # the aspect with the most evidence
+    confirms: bool | None = None  # result of the confirming test; None: it did not run, or was inconclusive
+    reason: str = ""  # of the confirming test; empty where it did not run
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PendingAlarm:
-    """An alarm that nothing has answered yet."""
+    """An alarm that no decision has answered yet."""
 
     window: int  # in which it was raised
-    first_seq: int  # the change is in conversations from here on
+    first_seq: int  # the first changed conversation, by the detector's estimate
     at: datetime
     reason: str
-    leading: Aspect | None = None  # what changed most, by the detector
+    leading_aspect: Aspect | None = None  # the aspect with the most evidence
     confirmed: bool = False
     looks: int = 0  # fresh windows that did not confirm it
-    unable: int = 0  # fresh windows that could not tell
+    inconclusive: int = 0  # fresh windows whose confirming test was inconclusive
 
 
-def pending_alarm(told: Iterable[WindowEvidence]) -> PendingAlarm | None:
-    """Return the alarm that stands after these windows, in their order.
+def pending_alarm(windows: Iterable[WindowEvidence]) -> PendingAlarm | None:
+    """Return the pending alarm after these windows, which are in order.
 
-    An alarm that LOOKS fresh windows do not confirm is dropped; the next one counts, which may have been raised while
-    this one was looked at. One that UNABLE could not tell anything about is taken for confirmed.
+    An alarm that LOOKS fresh windows do not confirm is dropped in favour of the next one, which may have been raised
+    meanwhile. After MAX_INCONCLUSIVE inconclusive windows the alarm is accepted unconfirmed.
     """
     alarms: list[PendingAlarm] = []
-    for window in told:
-        alarms = [after for alarm in alarms if (after := _looked_at(alarm, window)) is not None]
+    for window in windows:
+        alarms = [after for alarm in alarms if (after := _after_look(alarm, window)) is not None]
         if window.raised is not None:
             alarms.append(_raised(window, window.raised))
         if alarms and alarms[0].confirmed:
@@ -82,13 +78,13 @@ def _raised(window: WindowEvidence, reason: str) -> PendingAlarm:
         first_seq=window.since_seq,
         at=window.at,
         reason=reason,
-        leading=window.leading,
-        confirmed=window.leading in UNSEEN_IN_WORDS,
+        leading_aspect=window.leading_aspect,
+        confirmed=window.leading_aspect in NOT_IN_WORDS,
     )
 
 
-def _looked_at(alarm: PendingAlarm, window: WindowEvidence) -> PendingAlarm | None:
-    """Return what becomes of an alarm by a window after it; None where it is dropped."""
+def _after_look(alarm: PendingAlarm, window: WindowEvidence) -> PendingAlarm | None:
+    """Return the alarm after the verdicts on a later window; None where it is dropped."""
     if alarm.confirmed:
         return alarm
     if window.confirms:
@@ -97,8 +93,8 @@ def _looked_at(alarm: PendingAlarm, window: WindowEvidence) -> PendingAlarm | No
         return replace(alarm, looks=alarm.looks + 1) if alarm.looks + 1 < LOOKS else None
     if not window.reason:
         return alarm
-    alarm = replace(alarm, unable=alarm.unable + 1)
-    if alarm.unable < UNABLE:
+    alarm = replace(alarm, inconclusive=alarm.inconclusive + 1)
+    if alarm.inconclusive < MAX_INCONCLUSIVE:
         return alarm
-    why = f"{UNABLE} fresh windows could not tell, so it stands by itself: {window.reason}"
+    why = f"accepted unconfirmed after {MAX_INCONCLUSIVE} inconclusive windows: {window.reason}"
     return replace(alarm, confirmed=True, reason=f"{alarm.reason}; {why}")

@@ -1,7 +1,7 @@
-"""Turns what can change in a conversation, aspect by aspect, into tokens that a sequential detector can bet on.
+"""Turns each aspect of a conversation into tokens that the sequential detector bets on.
 
-Texts give their words (in any script), numbers the bucket they fall into, vectors their sides of hyperplanes. Nothing
-is fitted to what is bet on, so that tokens of the reference look no different from those of the stream.
+Texts give their words in any script, numbers the bucket they fall into, vectors their sides of hyperplanes. Nothing is
+fitted to the data, so that tokens of the reference and of the stream are exchangeable.
 """
 
 import zlib
@@ -19,7 +19,7 @@ from monitors.types import Aspect, Sample
 
 Tokens = NDArray[np.int32]
 
-#: Tokens are counted in so many buckets; two that share one are taken for the same.
+#: Buckets of each aspect's tokens; tokens that share a bucket count as the same.
 BUCKETS: Mapping[Aspect, int] = {
     Aspect.INPUT: 2**14,
     Aspect.REPLY: 2**14,
@@ -29,26 +29,26 @@ BUCKETS: Mapping[Aspect, int] = {
     Aspect.LABEL: 2**9,
     Aspect.EMBEDDING: CODES,
 }
-#: Characters of a text that are looked at; what a conversation is about shows in them.
+#: Characters of a text that are read.
 _CHARACTERS = 4_000
 _LANGUAGE_CHARACTERS = 100
 
 
 def tokens_of(sample: Sample, centre: Vector | None = None) -> dict[Aspect, Tokens]:
-    """Return the distinct tokens of each aspect. An aspect that a sample says nothing about is left out.
+    """Return the distinct tokens of each aspect; an aspect without tokens is left out.
 
-    Without the ``centre`` of the vectors its own says nothing.
+    The embedding has tokens only where the ``centre`` of the vectors is known.
     """
-    said, answered = user_text(sample)[:_CHARACTERS], reply_text(sample)[:_CHARACTERS]
-    found = {
-        Aspect.INPUT: _text(said),
-        Aspect.REPLY: _text(answered),
-        Aspect.LANGUAGE: _language(said),
+    asked, replied = user_text(sample)[:_CHARACTERS], reply_text(sample)[:_CHARACTERS]
+    names = {
+        Aspect.INPUT: _text(asked),
+        Aspect.REPLY: _text(replied),
+        Aspect.LANGUAGE: _language(asked),
         Aspect.SHAPE: _shape(sample),
         Aspect.DEFECTS: _defects(sample),
         Aspect.LABEL: {f"{field}={value}" for field, value in sample.labels},
     }
-    tokens = {aspect: _hashed(names, BUCKETS[aspect]) for aspect, names in found.items() if names}
+    tokens = {aspect: _hashed(found, BUCKETS[aspect]) for aspect, found in names.items() if found}
     if centre is not None and sample.embedding and len(codes := codes_of(sample.embedding, centre)):
         tokens[Aspect.EMBEDDING] = codes
     return tokens
@@ -73,7 +73,7 @@ def _shape(sample: Sample) -> set[str]:
 
 
 def _bucket(value: float) -> int:
-    """Number steps of about 40%, so that a word more or less is none."""
+    """Return the number of a step of about 40%, so that one word more or less is no change."""
     return round(2 * log2(1 + value))
 
 

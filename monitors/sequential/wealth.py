@@ -1,4 +1,4 @@
-"""What is staked on each aspect, and how bets change it."""
+"""The wealth of each aspect, which is the evidence for a change, and how bets change it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,48 +10,46 @@ from monitors.sequential.betting import EXPERTS, VIEWS, Floats
 from monitors.sequential.conformal_bets import experts_of
 from monitors.types import Aspect
 
-_SHARE = 0.005  # of the wealth that experts even out at each bet
+_SHARED = 0.005  # of the wealth, which is evened out among the experts at each bet
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AspectWealth:
-    """Where the bets on one aspect stand."""
+    """The result of all bets on one aspect."""
 
-    wealth: float = 1.0  # W, above 1: evidence for a change
-    since: int | None = (
-        None  # key of the conversation from which on the wealth is above DOUBT: where a change began
-    )
-    shares: tuple[float, ...] = (1 / EXPERTS,) * EXPERTS  # of the experts
-    spread: tuple[float, ...] = (
-        0.0,
-    ) * VIEWS  # mean squares of how far the fresh scores are from those drawn
+    wealth: float = 1.0  # W; above 1 it is evidence for a change
+    since: int | None = None  # key of the conversation since which the wealth is above DOUBT
+    weights: tuple[float, ...] = (1 / EXPERTS,) * EXPERTS  # share of each expert in the wealth
+    variances: tuple[float, ...] = (0.0,) * VIEWS  # mean squared distance of fresh scores from those drawn
 
 
-def fitting(kept: AspectWealth, new: AspectWealth) -> AspectWealth:
-    """Return the stake that was kept; where a release with other experts kept it, its wealth among those of today."""
-    if (len(kept.shares), len(kept.spread)) == (len(new.shares), len(new.spread)):
-        return kept
-    return replace(new, wealth=kept.wealth, since=kept.since)
+def restored(stored: AspectWealth, initial: AspectWealth) -> AspectWealth:
+    """Return a stored wealth. One of a release with other experts keeps its evidence, shared among today's experts."""
+    if (len(stored.weights), len(stored.variances)) == (len(initial.weights), len(initial.variances)):
+        return stored
+    return replace(initial, wealth=stored.wealth, since=stored.since)
 
 
-def staked(stakes: Sequence[AspectWealth], made: Floats, key: int, *, spread: Floats) -> list[AspectWealth]:
-    """Return stakes after a bet on each, by what each expert made of one unit: stakes x experts."""
-    shares: Floats = np.array([stake.shares for stake in stakes]).reshape(made.shape)
-    paid = (shares * made).sum(axis=1)
-    shares = (1 - _SHARE) * shares * made / paid[:, None] + _SHARE / shares.shape[1]
-    rows = zip(stakes, paid.tolist(), shares.tolist(), spread.tolist(), strict=True)
+def after_bet(
+    wealths: Sequence[AspectWealth], e_values: Floats, key: int, *, variances: Floats
+) -> list[AspectWealth]:
+    """Return the wealths after a bet on each, by each expert's e-value (wealths x experts)."""
+    weights: Floats = np.array([one.weights for one in wealths]).reshape(e_values.shape)
+    factors = (weights * e_values).sum(axis=1)
+    weights = (1 - _SHARED) * weights * e_values / factors[:, None] + _SHARED / weights.shape[1]
+    rows = zip(wealths, factors.tolist(), weights.tolist(), variances.tolist(), strict=True)
     return [
         AspectWealth(
-            wealth=max(stake.wealth, 1.0) * times,
-            since=key if stake.wealth <= DOUBT else stake.since,
-            shares=tuple(after),
-            spread=tuple(learned),
+            wealth=max(before.wealth, 1.0) * factor,
+            since=key if before.wealth <= DOUBT else before.since,
+            weights=tuple(weights_after),
+            variances=tuple(variances_after),
         )
-        for stake, times, after, learned in rows
+        for before, factor, weights_after, variances_after in rows
     ]
 
 
-def late_stake(aspect: Aspect) -> AspectWealth:
-    """Return the stake on an aspect that becomes known late, before any bet."""
+def initial_late_wealth(aspect: Aspect) -> AspectWealth:
+    """Return the wealth of a late aspect before any bet."""
     count = experts_of(aspect).count
-    return AspectWealth(shares=(1 / count,) * count, spread=())
+    return AspectWealth(weights=(1 / count,) * count, variances=())

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from monitors.sample_requirements import at_most
+from monitors.sample_requirements import limit_per_group
 from monitors.texts import user_text, words
 from monitors.types import Sample
 
@@ -18,7 +18,7 @@ def same_questions(
     new: Sequence[Sample], reference: Sequence[Sample], *, limit: int
 ) -> list[tuple[Sample, Sample]]:
     """Return at most ``limit`` pairs (new, reference), the most alike first; no user is in two of them."""
-    asked, known = at_most(new, 1), at_most(reference, 1)
+    asked, known = limit_per_group(new, 1), limit_per_group(reference, 1)
     places: dict[str, list[int]] = {}
     said = [_words(sample) for sample in known]
     for place, spoken in enumerate(said):

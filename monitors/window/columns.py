@@ -1,4 +1,4 @@
-"""Did the shape of conversations change? Evidently's tests of each descriptor, corrected for their number."""
+"""Tests each descriptor of conversations with Evidently, corrected for the number of tests."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,24 +7,23 @@ import pandas as pd
 from scipy.stats import chi2_contingency
 
 from monitors.false_alarm_rate import false_alarm_level, score_of
-from monitors.sample_requirements import SampleRequirements, caps, ranks, too_little
+from monitors.sample_requirements import SampleRequirements, group_limits, group_ranks, insufficient_evidence
 from monitors.types import Finding, Reference, Verdict, Window
 from monitors.window.descriptors import CATEGORICAL, NUMERIC, describe_both
 from monitors.window.engine import ColumnType, Metric, StatTest, ValueDrift, register_stattest, run
 
 NAME = "columns"
 _HOMOGENEITY = "homogeneity"
-#: Cells below this make the chi-square distribution wrong (Cochran's rule).
-_LEAST_EXPECTED = 5
+#: Expected counts below this invalidate the chi-square distribution (Cochran's rule).
+_MIN_EXPECTED = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ColumnsMonitor:
-    """Says DRIFT where a descriptor's distribution differs, with the declared false-alarm rate over all of them.
+    """Finds DRIFT where a descriptor's distribution differs, at the declared false-alarm rate over all descriptors.
 
-    The rate is split evenly over the columns (Bonferroni), so that Evidently's report can show the
-    very threshold. One conversation of each user counts, so that rows don't depend on each other.
-    The score is -log10 of the smallest p-value: larger is more certain, as with other monitors.
+    The rate is split evenly over the columns (Bonferroni), so that Evidently's report shows the same threshold. One
+    conversation of each user counts, so that rows are independent. The score is -log10 of the smallest p-value.
     """
 
     name: str = NAME
@@ -32,9 +31,9 @@ class ColumnsMonitor:
     minimum: SampleRequirements = field(default_factory=SampleRequirements)
 
     def judge(self, window: Window, reference: Reference) -> Verdict:
-        """Judge through Evidently's report: the verdict's p-values are the report's numbers."""
+        """Judge through Evidently's report; its numbers are the verdict's p-values."""
         threshold = score_of(self._column_level(window))
-        missing = too_little(self.name, window, reference, self.minimum, threshold=threshold)
+        missing = insufficient_evidence(self.name, window, reference, self.minimum, threshold=threshold)
         if missing is not None:
             return missing
         past, current = descriptor_columns(reference, window)
@@ -44,7 +43,7 @@ class ColumnsMonitor:
         return self._verdict(window, {name: float(p) for name, p in p_values.items()}, current, past)
 
     def metrics(self, window: Window, current: pd.DataFrame, past: pd.DataFrame) -> Sequence[Metric]:
-        """Return the metrics for an Evidently report over ``descriptor_columns``, without columns that can't differ."""
+        """Return the metrics for an Evidently report over ``descriptor_columns``; columns without values have none."""
         level = self._column_level(window)
         return [
             ValueDrift(column=column, method=method, threshold=level)
@@ -78,11 +77,11 @@ class ColumnsMonitor:
 
 
 def descriptor_columns(reference: Reference, window: Window) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return each side's descriptors of one conversation of each user of the smaller, and missing values in other rows."""
+    """Return each side's descriptors, with missing values in rows beyond a user's limit: one on the smaller side."""
     sides = reference.samples, window.samples
     past, current = (
-        described.where(pd.Series(ranks(side)) < cap)
-        for side, described, cap in zip(sides, describe_both(*sides), caps(*sides, 1), strict=True)
+        described.where(pd.Series(group_ranks(side)) < limit)
+        for side, described, limit in zip(sides, describe_both(*sides), group_limits(*sides, 1), strict=True)
     )
     return past, current
 
@@ -105,14 +104,13 @@ def _homogeneity(
     feature_type: ColumnType,  # noqa: ARG001  Evidently's signature
     threshold: float,
 ) -> tuple[float, bool]:
-    """Test that two samples have the same shares of categories, rare categories taken as one.
+    """Test that two samples have the same shares of categories; rare categories are merged.
 
-    Evidently's own chi-square takes the reference's shares for the truth, so that one category it
-    never saw gives p = 0.
+    Evidently's own chi-square takes the reference's shares as exact, so that a single new category gives p = 0.
     """
     counts = pd.concat([reference.value_counts(), current.value_counts()], axis=1).fillna(0).to_numpy()
     smaller_side = min(len(reference), len(current)) / (len(reference) + len(current))
-    rare = counts.sum(axis=1) * smaller_side < _LEAST_EXPECTED
+    rare = counts.sum(axis=1) * smaller_side < _MIN_EXPECTED
     table = [*counts[~rare], counts[rare].sum(axis=0)] if rare.any() else [*counts]
     if len(table) < 2:
         return 1.0, False

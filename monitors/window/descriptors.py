@@ -1,4 +1,4 @@
-"""Describes conversations by numbers that mean the same in every language."""
+"""Describes conversations by numbers and categories that mean the same in every language."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from monitors.texts import user_text
 from monitors.types import Sample
 from monitors.window.satisfaction import predicted
 
-_OF_ITS_OWN = (
+_MEASURED = (
     "user_characters",
     "reply_characters",
     "turns",
@@ -19,25 +19,25 @@ _OF_ITS_OWN = (
     "feedback",
 )
 PREDICTED = "predicted_satisfaction"
-NUMERIC = (*_OF_ITS_OWN, PREDICTED)
+NUMERIC = (*_MEASURED, PREDICTED)
 CATEGORICAL = ("script", "language")
 
 
 def describe(samples: Sequence[Sample]) -> pd.DataFrame:
-    """Return a row for each sample, in order, with all columns of NUMERIC and CATEGORICAL but PREDICTED.
+    """Return a row for each sample, in order, with the columns of NUMERIC and CATEGORICAL except PREDICTED.
 
-    Shares are from 0 to 1; ``feedback`` is missing (NaN) where nobody said.
+    Shares are from 0 to 1. ``feedback`` is missing (NaN) where the user gave none.
     """
     rows = [_row(sample) for sample in samples]
-    frame = pd.DataFrame(rows, columns=[*_OF_ITS_OWN, *CATEGORICAL])
-    return frame.astype(dict.fromkeys(_OF_ITS_OWN, "float64"))
+    frame = pd.DataFrame(rows, columns=[*_MEASURED, *CATEGORICAL])
+    return frame.astype(dict.fromkeys(_MEASURED, "float64"))
 
 
 def describe_both(reference: Sequence[Sample], window: Sequence[Sample]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the rows of both sides with PREDICTED, missing where it can't be told: it is learned from the reference."""
+    """Return the rows of both sides with PREDICTED, which is learned from the reference; missing where that fails."""
     past, current = describe(reference), describe(window)
-    guessed = predicted(reference, window) or (float("nan"), float("nan"))
-    past[PREDICTED], current[PREDICTED] = guessed
+    predictions = predicted(reference, window) or (float("nan"), float("nan"))
+    past[PREDICTED], current[PREDICTED] = predictions
     return past, current
 
 

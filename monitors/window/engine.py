@@ -1,4 +1,4 @@
-"""The one door to Evidently. Only the judging process comes through it: importing Evidently takes seconds."""
+"""The only import of Evidently outside the benchmark; it takes seconds, so only the judging process may load it."""
 
 import warnings
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ __all__ = [
 def run(metrics: Sequence[Metric], *, window: pd.DataFrame, reference: pd.DataFrame) -> Snapshot:
     """Run Evidently's report over the columns that have values on both sides.
 
-    Their kinds follow from their names: descriptors, else text or integer codes.
+    Column types follow from the names for descriptors; other columns are text or integer codes.
     """
     given = [c for c in window.columns if window[c].notna().any() and reference[c].notna().any()]
     window, reference = window[given], reference[given]
@@ -62,8 +62,8 @@ def run(metrics: Sequence[Metric], *, window: pd.DataFrame, reference: pd.DataFr
     )
     report = Report(list(metrics), include_tests=True)
     with warnings.catch_warnings():
-        # Evidently sorts slices of a frame in place to show typical texts; no frame of ours is touched.
+        # Evidently sorts slices of its own frames in place to show typical texts.
         warnings.simplefilter("ignore", pd.errors.SettingWithCopyWarning)
-        # Its domain classifier stops after 50 rounds; the p-value of what it learned by then holds all the same.
+        # Its domain classifier stops after 50 rounds; the p-value holds for the classifier learned by then.
         warnings.simplefilter("ignore", ConvergenceWarning)
         return report.run(Dataset.from_pandas(window, definition), Dataset.from_pandas(reference, definition))

@@ -1,9 +1,9 @@
-"""Do users say other things than before? A permutation test on the text, shown in Evidently's report."""
+"""Tests with a permutation test whether users' texts changed; the test is a metric of Evidently's report."""
 
 from dataclasses import dataclass, field
 
 from monitors.false_alarm_rate import false_alarm_level
-from monitors.sample_requirements import SampleRequirements, inconclusive, too_little
+from monitors.sample_requirements import SampleRequirements, inconclusive, insufficient_evidence
 from monitors.types import Finding, Reference, Verdict, Window
 from monitors.window.engine import Metric, lte, run
 from monitors.window.text_discrepancy import (
@@ -20,18 +20,18 @@ THRESHOLD = 1.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TextDiscrepancyMonitor:
-    """Says DRIFT where users' texts differ, with the false-alarm rate that was declared, or at a level of its own."""
+    """Finds DRIFT where users' texts differ, at ``level`` or else at the declared false-alarm rate."""
 
     name: str = NAME
     conversations_between_false_alarms: int = 20_000
     permutations: int = 1_999
     seed: int = 0
     minimum: SampleRequirements = field(default_factory=SampleRequirements)
-    level: float | None = None  # None: that of the declared rate
+    level: float | None = None  # None: the level of the declared rate
 
     def judge(self, window: Window, reference: Reference) -> Verdict:
-        """Judge through Evidently's report: the verdict's score is the report's number."""
-        missing = too_little(self.name, window, reference, self.minimum, threshold=THRESHOLD)
+        """Judge through Evidently's report; its number is the verdict's score."""
+        missing = insufficient_evidence(self.name, window, reference, self.minimum, threshold=THRESHOLD)
         if missing is not None:
             return missing
         past, current = text_columns(reference, window)

@@ -1,4 +1,4 @@
-"""The permutation test of two samples by maximum mean discrepancy, with rows that depend on each other."""
+"""The permutation test of maximum mean discrepancy for two samples with dependent rows."""
 
 from dataclasses import dataclass
 from math import ceil, floor
@@ -6,7 +6,7 @@ from math import ceil, floor
 import numpy as np
 from numpy.typing import NDArray
 
-#: Permuted statistics above the critical value, so that it is not the luck of one or two of them.
+#: Fewest permuted statistics above the critical value, which would otherwise rest on one or two of them.
 _EXCEEDANCES = 10
 _BATCH = 2_000
 _ROUNDING = 1e-12
@@ -16,10 +16,10 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PermutationTest:
-    """What a permutation test found."""
+    """The result of a permutation test."""
 
     mmd2: float  # squared maximum mean discrepancy, unbiased
-    critical: float  # the mmd2 that a false alarm at the level would need to exceed
+    critical: float  # the mmd2 above which the test rejects at its level
     p_value: float
     permutations: int
     #: mmd2 as a multiple of ``critical``: above 1 exactly where p_value <= level.
@@ -37,12 +37,12 @@ def permutation_test(
 ) -> PermutationTest:
     """Test whether window rows and reference rows come from one distribution (Gretton et al., JMLR 2012).
 
-    Rows of one block move together, because they depend on each other. A permuted window is filled
-    with whole blocks in random order up to the observed window's number of rows: what varies under
-    the null hypothesis is then which users came, as it does in truth. Where users return (a user's
-    rows in the reference and in the window are two blocks), the test errs towards fewer alarms.
+    ``kernel`` is the matrix of all rows; ``in_window`` marks the window's. Rows of one block depend on each other and are
+    permuted together: a permuted window takes whole blocks in random order up to the observed window's number of rows.
+    Under the null hypothesis this varies which users came. A returning user's rows in the reference and in the window are
+    two blocks; the test then errs towards fewer alarms.
 
-    At least ``permutations`` are drawn, and more where a small level needs them.
+    Draws at least ``permutations``, and more where a small level needs them.
     """
     drawn = max(permutations, ceil(_EXCEEDANCES / level) - 1)
     observed = _mmd2(kernel, in_window[None, :].astype(np.float64))[0]
@@ -71,11 +71,11 @@ def _null(kernel: Floats, *, rows: int, blocks: NDArray[np.intp], permutations: 
 
 
 def _random_windows(random: np.random.Generator, sizes: NDArray[np.intp], rows: int, count: int) -> Floats:
-    """Return which blocks (columns) are in each permuted window: in random order up to ``rows``, to the nearest block."""
+    """Return which blocks (columns) are in each permuted window: in random order, up to about ``rows`` rows."""
     order = np.argsort(random.random((count, sizes.size)), axis=1)
     filled = sizes[order]
     taken = filled.cumsum(axis=1) - filled / 2 <= rows
-    taken[:, 0], taken[:, -1] = True, False  # neither side is ever empty
+    taken[:, 0], taken[:, -1] = True, False  # neither side may be empty
     windows = np.zeros((count, sizes.size))
     np.put_along_axis(windows, order, taken.astype(np.float64), axis=1)
     return windows

@@ -1,10 +1,10 @@
-"""An Evidently metric: how far apart a window's texts are from the reference's, users taken as a whole."""
+"""An Evidently metric: the discrepancy between the texts of window and reference, tested by permuting users."""
 
 import numpy as np
 import pandas as pd
 
 from monitors.features import text_features
-from monitors.sample_requirements import PER_USER, caps, ranks
+from monitors.sample_requirements import PER_USER, group_limits, group_ranks
 from monitors.texts import user_text
 from monitors.types import Reference, Sample, Window
 from monitors.window.engine import (
@@ -22,7 +22,7 @@ TEXT, GROUP = "said", "said_by"
 
 
 class TextDiscrepancy(SingleValueMetric):  # type: ignore[misc]
-    """Evidently metric: the discrepancy of a text column, as a multiple of what a false alarm would need."""
+    """Evidently metric: the discrepancy of a text column as a multiple of its critical value."""
 
     column: str
     group_column: str
@@ -32,7 +32,7 @@ class TextDiscrepancy(SingleValueMetric):  # type: ignore[misc]
 
 
 class TextDiscrepancyValue(SingleValue):  # type: ignore[misc]
-    """The score, with the numbers it is made of."""
+    """The score, with the figures behind it."""
 
     mmd2: float
     critical: float
@@ -41,7 +41,7 @@ class TextDiscrepancyValue(SingleValue):  # type: ignore[misc]
 
 
 class TextDiscrepancyCalculation(SingleValueCalculation[TextDiscrepancy]):  # type: ignore[misc]
-    """Calculates TextDiscrepancy inside of Evidently's report."""
+    """Calculates TextDiscrepancy within Evidently's report."""
 
     metric: TextDiscrepancy
 
@@ -56,23 +56,23 @@ class TextDiscrepancyCalculation(SingleValueCalculation[TextDiscrepancy]):  # ty
     ) -> TextDiscrepancyValue:
         metric = self.metric
         columns = [metric.column, metric.group_column]
-        found = _test(current_data.as_dataframe()[columns], reference_data.as_dataframe()[columns], metric)
-        plain = self.result(found.score)
+        test = _test(current_data.as_dataframe()[columns], reference_data.as_dataframe()[columns], metric)
+        plain = self.result(test.score)
         result = TextDiscrepancyValue(
-            value=found.score,
+            value=test.score,
             display_name=plain.display_name,
             metric_value_location=plain.metric_value_location,
-            mmd2=found.mmd2,
-            critical=found.critical,
-            p_value=found.p_value,
-            permutations=found.permutations,
+            mmd2=test.mmd2,
+            critical=test.critical,
+            p_value=test.p_value,
+            permutations=test.permutations,
         )
         result.widget = [
             counter(
                 title=self.display_name(),
                 counters=[
-                    CounterData("score (drift above 1)", f"{found.score:.3f}"),
-                    CounterData("p-value", f"{found.p_value:.5f}"),
+                    CounterData("score (drift above 1)", f"{test.score:.3f}"),
+                    CounterData("p-value", f"{test.p_value:.5f}"),
                     CounterData("level", f"{metric.level:.5f}"),
                 ],
             )
@@ -81,19 +81,19 @@ class TextDiscrepancyCalculation(SingleValueCalculation[TextDiscrepancy]):  # ty
 
 
 def text_columns(reference: Reference, window: Window) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return what each user said (TEXT) and a number for each user (GROUP) on either side, as many rows of one as count.
+    """Return for either side what users said (TEXT) and a code for each user (GROUP).
 
-    Rows that don't count are missing values, so that other columns can stand beside these.
+    Rows beyond a user's limit are missing values, so that other columns can stand beside these.
     """
-    past, current = caps(reference.samples, window.samples, PER_USER)
+    past, current = group_limits(reference.samples, window.samples, PER_USER)
     return _column(reference.samples, past), _column(window.samples, current)
 
 
-def _column(samples: tuple[Sample, ...], cap: int) -> pd.DataFrame:
+def _column(samples: tuple[Sample, ...], limit: int) -> pd.DataFrame:
     codes, _ = pd.factorize(np.array([sample.group for sample in samples], dtype=object))
-    counts = pd.Series(ranks(samples)) < cap
+    within_limit = pd.Series(group_ranks(samples)) < limit
     return pd.DataFrame(
-        {TEXT: pd.Series([user_text(s) for s in samples], dtype=object).where(counts), GROUP: codes}
+        {TEXT: pd.Series([user_text(s) for s in samples], dtype=object).where(within_limit), GROUP: codes}
     )
 
 

@@ -1,4 +1,4 @@
-"""Can Evidently's domain classifier tell the window's texts from the reference's? A further view on words."""
+"""Tests whether Evidently's domain classifier distinguishes the texts of window and reference."""
 
 from dataclasses import dataclass, field
 
@@ -8,7 +8,13 @@ from scipy.stats import mannwhitneyu
 from sklearn.model_selection import train_test_split
 
 from monitors.false_alarm_rate import false_alarm_level, score_of
-from monitors.sample_requirements import SampleRequirements, caps, inconclusive, ranks, too_little
+from monitors.sample_requirements import (
+    SampleRequirements,
+    group_limits,
+    group_ranks,
+    inconclusive,
+    insufficient_evidence,
+)
 from monitors.texts import user_text, words
 from monitors.types import Finding, Reference, Sample, Verdict, Window
 from monitors.window.engine import (
@@ -28,12 +34,12 @@ _TEST = "text_domain"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TextDomainMonitor:
-    """Says DRIFT where a classifier tells held-out texts apart, with the declared false-alarm rate.
+    """Finds DRIFT where a classifier distinguishes held-out texts, at the declared false-alarm rate.
 
-    Evidently compares the classifier's AUC with its own default or with simulated ones. Here the
-    classifier learns from half of the texts, and its scores of the other half are compared by the
-    Mann-Whitney test (a classifier two-sample test, Lopez-Paz and Oquab 2017): AUC with its p-value,
-    at any level. One conversation of each user counts. The score is -log10 of the p-value.
+    Evidently compares the classifier's AUC with a fixed or simulated one. Here the classifier learns from half of the
+    texts, and the Mann-Whitney test compares its scores of the other half (a classifier two-sample test, Lopez-Paz and
+    Oquab 2017), which gives a p-value for any level. One conversation of each user counts. The score is -log10 of the
+    p-value.
     """
 
     name: str = NAME
@@ -41,9 +47,9 @@ class TextDomainMonitor:
     minimum: SampleRequirements = field(default_factory=SampleRequirements)
 
     def judge(self, window: Window, reference: Reference) -> Verdict:
-        """Judge through Evidently's report: the verdict's p-value is the report's number."""
+        """Judge through Evidently's report; its number is the verdict's p-value."""
         level = false_alarm_level(window, self.conversations_between_false_alarms)
-        missing = too_little(self.name, window, reference, self.minimum, threshold=score_of(level))
+        missing = insufficient_evidence(self.name, window, reference, self.minimum, threshold=score_of(level))
         if missing is not None:
             return missing
         past, current = domain_column(reference, window)
@@ -60,14 +66,14 @@ class TextDomainMonitor:
 
 
 def domain_column(reference: Reference, window: Window) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return what one user after another said on either side, once of the smaller; further ones are missing values."""
-    past, current = caps(reference.samples, window.samples, 1)
+    """Return what users said on either side, with missing values beyond a user's limit: one on the smaller side."""
+    past, current = group_limits(reference.samples, window.samples, 1)
     return _column(reference.samples, past), _column(window.samples, current)
 
 
-def _column(samples: tuple[Sample, ...], cap: int) -> pd.DataFrame:
+def _column(samples: tuple[Sample, ...], limit: int) -> pd.DataFrame:
     texts = pd.Series([user_text(sample) for sample in samples], dtype=object)
-    return pd.DataFrame({TEXT: texts.where(pd.Series(ranks(samples)) < cap)})
+    return pd.DataFrame({TEXT: texts.where(pd.Series(group_ranks(samples)) < limit)})
 
 
 def _verdict(name: str, window: Window, p_value: float, level: float) -> Verdict:
@@ -99,9 +105,7 @@ def _separability(
     )
     try:
         _, scores, _ = roc_auc_domain_classifier(learn, judge, learn_new, judge_new)
-    except (
-        ValueError
-    ):  # no word is left of those that are in half of the texts or more, and of "the" and "of"
+    except ValueError:  # Evidently drops words of half of the texts and stop words; none is left
         return 1.0, False
     p_value = float(mannwhitneyu(scores[judge_new], scores[~judge_new], alternative="greater").pvalue)
     return p_value, p_value <= threshold

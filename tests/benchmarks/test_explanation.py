@@ -9,14 +9,15 @@ import pytest
 from daemon.bench.sources import load_worlds
 from daemon.domain.clock import utc_now
 from monitors.bench.worlds import World
-from monitors.explanation.changed_terms import changed_words, log_odds, surest_first
+from monitors.explanation.changed_terms import changed_words, log_odds, most_certain_first
 from monitors.explanation.explain import explain
 from monitors.explanation.report import packed_report
 from monitors.explanation.terms import Terms, terms_of
 from monitors.explanation.topics import changed_topics
-from monitors.suite import MONITORS, MonitorSettings, build
+from monitors.settings import MONITORS, MonitorSettings
 from monitors.texts import user_text, words
 from monitors.types import Sample
+from monitors.window.monitors_by_name import build
 from tests.benchmarks.figures import tell
 from tests.benchmarks.test_drift import SHARED
 from tests.factories.monitors import a_reference, a_window
@@ -53,7 +54,7 @@ def new_words(world: World) -> set[str]:
     )
     said = said_by([*before, *after])
     z = log_odds(said, np.arange(len(before) + len(after)) >= len(before))
-    return {said.names[i] for i in [i for i in surest_first(said.names, z) if z[i] > 0][:TRULY_NEW]}
+    return {said.names[i] for i in [i for i in most_certain_first(said.names, z) if z[i] > 0][:TRULY_NEW]}
 
 
 def mixed(world: World, share: float, seed: int) -> tuple[list[Sample], list[Sample]]:

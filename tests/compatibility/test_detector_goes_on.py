@@ -12,7 +12,8 @@ from daemon.drift.from_settings import aspects, late_aspects
 from daemon.drift.late_signals import LateSignalFeed
 from daemon.ledger.stores import Stores
 from daemon.telemetry.metrics import Metrics
-from monitors.sequential.edetector import DetectorState, EDetector
+from monitors.sequential.detector_state import DetectorState
+from monitors.sequential.edetector import DetectorSettings, EDetector
 from monitors.types import Sample
 from tests.compatibility.written import (
     LATER,
@@ -25,14 +26,18 @@ from tests.factories.ledger import a_batch
 
 @pytest.fixture
 def watching(stores: Stores, settings: Settings) -> DetectStage:
+    detector_settings = DetectorSettings(
+        aspects=aspects(settings),
+        late_aspects=late_aspects(settings),
+        conversations_between_false_alarms=settings.monitors.conversations_between_false_alarms,
+        seed=settings.monitors.seed,
+        cycle_days=settings.windows.reference_days,
+    )
+
     def new_detector(
         reference: tuple[Sample, ...], block: int, state: DetectorState, recent: dict[int, Sample]
     ) -> EDetector:
-        return EDetector(
-            reference, aspects=aspects(settings), seed=settings.monitors.seed, listens=late_aspects(settings),
-            conversations_between_false_alarms=settings.monitors.conversations_between_false_alarms,
-            cycle_days=settings.windows.reference_days, state=state, recent=recent, block=block,
-        )  # fmt: skip
+        return EDetector(reference, detector_settings, block=block, state=state, recent=recent)
 
     return DetectStage(
         stores.windows, stores.conversations, stores.detectors,
@@ -65,5 +70,5 @@ def test_the_detector_goes_on_as_it_would_have(stores: Stores, watching: DetectS
 
     after = stores.detectors.stored(reference.id)
     assert after is not None
-    found = {aspect: stake.wealth for aspect, stake in state_of(after.state).stakes.items()}
-    assert found == pytest.approx({aspect: stake.wealth for aspect, stake in would.stakes.items()})
+    found = {aspect: one.wealth for aspect, one in state_of(after.state).wealths.items()}
+    assert found == pytest.approx({aspect: one.wealth for aspect, one in would.wealths.items()})

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from monitors.judge_process import JudgeDied, JudgeProcess
-from monitors.suite import Judgement, MonitorSettings
+from monitors.settings import MonitorSettings
+from monitors.suite import Judgement
 from monitors.types import Finding, Reference, Window
 from tests.factories.monitors import a_reference, a_window, made_of
 from tests.support.helpers import eventually
@@ -77,7 +78,7 @@ def test_a_judge_ends_with_a_parent_that_is_killed_whatever_it_does() -> None:
     code = """if True:
         import time
         from monitors.judge_process import JudgeProcess
-        from monitors.suite import MonitorSettings
+        from monitors.settings import MonitorSettings
         from monitors.types import Reference, Window
 
         judge = JudgeProcess()

@@ -6,11 +6,12 @@ import pytest
 
 from monitors.errors import NothingToReport
 from monitors.explanation.evidently_page import evidently_page
-from monitors.suite import MONITORS, MonitorSettings, build
+from monitors.settings import MONITORS, MonitorSettings
 from monitors.types import Finding, Reference, Window
 from monitors.window.columns import ColumnsMonitor, descriptor_columns
 from monitors.window.engine import run
 from monitors.window.mmd import TextDiscrepancyMonitor
+from monitors.window.monitors_by_name import build
 from monitors.window.text_discrepancy import text_columns
 from tests.factories.monitors import a_reference, a_sample, a_window, made_of
 

@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from monitors import suite
 from monitors.errors import InvalidSettings
-from monitors.suite import MonitorSettings, judge
+from monitors.settings import MONITORS, MonitorSettings
+from monitors.suite import judge
 from monitors.types import Finding, Monitor, Reference, Sample, Verdict, Window
+from monitors.window import monitors_by_name
+from monitors.window.recurrence_result import Recurrence
 from tests.factories.monitors import a_reference, a_window, made_of
 
 TEA, BANK = ["tea", "leaf", "pot", "cup"], ["loan", "fee", "bank", "card"]
@@ -29,7 +31,7 @@ def test_every_monitor_gives_a_verdict_and_drift_is_explained() -> None:
         MonitorSettings(alarmed=True),
     )
 
-    assert [verdict.monitor for verdict in judgement.verdicts] == list(suite.MONITORS)
+    assert [verdict.monitor for verdict in judgement.verdicts] == list(MONITORS)
     assert {verdict.finding for verdict in judgement.verdicts} == {Finding.DRIFT}
     assert judgement.explanation is not None
     assert judgement.explanation.window_id == "7"
@@ -63,12 +65,12 @@ def test_a_monitor_that_may_not_confirm_causes_no_explanation() -> None:
 
 
 def test_a_failing_monitor_is_inconclusive_and_silences_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = suite.build
+    real = monitors_by_name.build
 
     def build(name: str, settings: MonitorSettings) -> Monitor:
         return FailingMonitor() if name == "columns" else real(name, settings)
 
-    monkeypatch.setattr(suite, "build", build)
+    monkeypatch.setattr(monitors_by_name, "build", build)
     judgement = judge(
         a_window(made_of(BANK, 50, seed=1)), a_reference(made_of(TEA, 200, seed=2)), MonitorSettings()
     )
@@ -116,8 +118,12 @@ def test_a_return_to_an_earlier_reference_is_told_where_there_is_an_alarm() -> N
         judge(window, tea, MonitorSettings(alarmed=alarmed), [bank]) for alarmed in (True, False)
     )
 
-    assert alarmed.verdicts[-1].reason.startswith("looks like reference 1, of chat-v0 again")
-    assert [verdict.monitor for verdict in quiet.verdicts] == list(suite.MONITORS)
+    assert alarmed.recurrence is not None
+    assert alarmed.recurrence.outcome is Recurrence.RETURNED
+    assert alarmed.recurrence.reason.startswith("looks like reference 1, of chat-v0 again")
+    assert [verdict.monitor for verdict in alarmed.verdicts] == list(MONITORS)
+    assert [verdict.monitor for verdict in quiet.verdicts] == list(MONITORS)
+    assert quiet.recurrence is None
 
 
 def test_settings_and_judgement_cross_to_another_process() -> None:

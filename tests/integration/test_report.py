@@ -12,8 +12,10 @@ import pytest
 from monitors.explanation import report as module
 from monitors.explanation.explain import explain
 from monitors.explanation.report import packed_report
-from monitors.suite import MONITORS, MonitorSettings, build, judge
+from monitors.settings import MONITORS, MonitorSettings
+from monitors.suite import judge
 from monitors.types import Explanation, Finding, Reference, Sample, Verdict, Window
+from monitors.window.monitors_by_name import build
 from tests.factories.monitors import a_reference, a_sample, a_window, made_of
 from tests.support.helpers import missing
 

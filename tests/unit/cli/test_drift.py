@@ -12,7 +12,7 @@ from daemon.ledger.detectors import RaisedAlarm, StoredDetector
 from daemon.ledger.provenance import ProvenanceLedger
 from daemon.views.drift import first_of_each_change
 from daemon.views.explanation import explanation_of
-from monitors.sequential.edetector import DetectorState
+from monitors.sequential.detector_state import DetectorState
 from monitors.sequential.wealth import AspectWealth
 from monitors.types import PLAIN_ASPECTS, Aspect, DomainView, Explanation, Outcome, WordEffect
 from tests.factories.cli import type_to
@@ -33,7 +33,7 @@ def watched(line: Line, wealth: float) -> StoredDetector:
     stakes = {aspect: AspectWealth() for aspect in PLAIN_ASPECTS} | {
         Aspect.INPUT: AspectWealth(wealth=wealth, since=51)
     }
-    state = DetectorState(count=40, stakes=stakes, recent=(51,))
+    state = DetectorState(count=40, wealths=stakes, recent=(51,))
     return StoredDetector(reference_id=reference.id, seq=90, state=state_json(state), at=line.now)
 
 

@@ -19,8 +19,9 @@ from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.signals import SignalLedger
 from daemon.ledger.windows import WindowLedger
 from daemon.telemetry.metrics import Metrics
-from monitors.sequential.conformal_bets import LATE, LateState
-from monitors.sequential.edetector import DetectorState, EDetector
+from monitors.sequential.conformal_bets import LATE_ASPECTS, LateState
+from monitors.sequential.detector_state import DetectorState
+from monitors.sequential.edetector import DetectorSettings, EDetector
 from monitors.types import Aspect, Sample
 from tests.factories.ledger import NOW, a_batch, a_conversation, a_feedback, a_ledger
 from tests.unit.monitors.sequential.test_edetector import SHOP, SPORT
@@ -49,7 +50,13 @@ class World:
         def new(
             reference: tuple[Sample, ...], block: int, state: DetectorState, recent: dict[int, Sample]
         ) -> EDetector:
-            return EDetector(reference, listens=LATE, state=state, recent=recent, block=block)
+            return EDetector(
+                reference,
+                DetectorSettings(late_aspects=LATE_ASPECTS),
+                state=state,
+                recent=recent,
+                block=block,
+            )
 
         return DetectStage(
             self.windows, ConversationLedger(self.engine), self.detectors, self.hearing(), new_detector=new,
@@ -191,7 +198,7 @@ def opine(world: World, seqs: Iterable[int], thumb: str) -> None:
 def heard_until(world: World, reference: int = 1) -> int:
     stored = world.detectors.stored(reference)
     assert stored is not None
-    return state_of(stored.state).heard[Aspect.QUALITY].until
+    return state_of(stored.state).late[Aspect.QUALITY].until
 
 
 def test_thumbs_that_come_late_raise_an_alarm_with_the_next_conversation(
@@ -260,15 +267,15 @@ def test_opinions_on_another_versions_answers_are_not_counted(world: World) -> N
     stored = world.detectors.stored(1)
     assert stored is not None
     state = state_of(stored.state)
-    assert state.stakes[Aspect.QUALITY].wealth == 1.0
-    assert [sum(levels.values()) for levels in state.heard[Aspect.QUALITY].levels.values()] == [100]
-    assert state.heard[Aspect.QUALITY].until == 200
+    assert state.wealths[Aspect.QUALITY].wealth == 1.0
+    assert [sum(levels.values()) for levels in state.late[Aspect.QUALITY].levels.values()] == [100]
+    assert state.late[Aspect.QUALITY].until == 200
 
 
 def heard_of_the_rate(world: World, reference: int = 1) -> LateState:
     stored = world.detectors.stored(reference)
     assert stored is not None
-    return state_of(stored.state).heard[Aspect.FEEDBACK_RATE]
+    return state_of(stored.state).late[Aspect.FEEDBACK_RATE]
 
 
 def test_nobody_is_silent_before_he_had_the_time_to_speak(world: World) -> None:
@@ -344,8 +351,8 @@ def test_losses_of_the_references_version_are_heard_and_no_others(world: World) 
     stored = world.detectors.stored(1)
     assert stored is not None
     state = state_of(stored.state)
-    assert sum(sum(levels.values()) for levels in state.heard[Aspect.CONCEPT].levels.values()) == 150
-    assert state.stakes[Aspect.CONCEPT].wealth == 1.0
+    assert sum(sum(levels.values()) for levels in state.late[Aspect.CONCEPT].levels.values()) == 150
+    assert state.wealths[Aspect.CONCEPT].wealth == 1.0
 
     signals.add_losses("chat-v0", dict.fromkeys(range(201, 281), (20.0, 5)))
     step(world, 2)
@@ -392,8 +399,8 @@ def test_at_a_promotion_it_hears_anew_of_the_new_reference(world: World) -> None
     assert stored is not None
     state = state_of(stored.state)
     assert state.begins == 300
-    assert [sum(levels.values()) for levels in state.heard[Aspect.QUALITY].levels.values()] == [40]
-    assert state.stakes[Aspect.QUALITY].wealth == 1.0  # what came before it is no bet's
+    assert [sum(levels.values()) for levels in state.late[Aspect.QUALITY].levels.values()] == [40]
+    assert state.wealths[Aspect.QUALITY].wealth == 1.0  # what came before it is no bet's
     assert heard_until(world, 2) == 300
 
 
@@ -410,7 +417,7 @@ def test_a_detector_of_an_older_release_hears_from_where_it_stands(world: World)
 
     state = state_of(world.detectors.stored(1).state)  # type: ignore[union-attr]
     assert state.begins == 300
-    assert [sum(levels.values()) for levels in state.heard[Aspect.QUALITY].levels.values()] == [200]
+    assert [sum(levels.values()) for levels in state.late[Aspect.QUALITY].levels.values()] == [200]
 
 
 class FakeVectors:
@@ -444,7 +451,9 @@ def embedded(world: World) -> FakeVectors:
     def new(
         reference: tuple[Sample, ...], block: int, state: DetectorState, recent: dict[int, Sample]
     ) -> EDetector:
-        return EDetector(reference, aspects=[Aspect.EMBEDDING], state=state, recent=recent, block=block)
+        return EDetector(
+            reference, DetectorSettings(aspects=[Aspect.EMBEDDING]), state=state, recent=recent, block=block
+        )
 
     vectors = FakeVectors()
     world.stage = DetectStage(

@@ -9,14 +9,17 @@ from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
 from daemon.ledger.erasures import ErasureLedger, Subject
 from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.provenance import ProvenanceLedger
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.reports import ReportLedger
 from daemon.ledger.windows import JudgedWindow, WindowLedger
 from daemon.telemetry.metrics import Metrics
 from monitors.judge_process import JudgeDied
-from monitors.sequential.edetector import DetectorState
-from monitors.suite import Judgement, MonitorSettings
+from monitors.sequential.detector_state import DetectorState
+from monitors.settings import MonitorSettings
+from monitors.suite import Judgement
 from monitors.types import Explanation, Finding, Reference, Verdict, Window
+from monitors.window.recurrence_result import Recurrence, RecurrenceResult
 from tests.factories.ledger import NOW, a_batch, a_ledger, some_conversations
 
 
@@ -27,6 +30,7 @@ class FakeJudge:
         self.findings = {"mmd": Finding.STABLE, "columns": Finding.STABLE}
         self.deaths = 0
         self.report: bytes | None = b"a page"
+        self.recurrence: RecurrenceResult | None = None
         self.asked: list[tuple[Window, Reference]] = []
         self.settings: list[MonitorSettings] = []
         self.earlier: list[tuple[str, ...]] = []
@@ -66,7 +70,13 @@ class FakeJudge:
         drifted = settings.alarmed or (settings.confirming and self.findings["mmd"] is Finding.DRIFT)
         told = Explanation(window_id=window.id, changes=(), examples=(window.samples[0].id,), share_new=0.5)
         report = self.report if drifted else None
-        return Judgement(verdicts=verdicts, explanation=told if drifted else None, report=report), 0.1
+        judgement = Judgement(
+            verdicts=verdicts,
+            explanation=told if drifted else None,
+            recurrence=self.recurrence,
+            report=report,
+        )
+        return judgement, 0.1
 
     def stop(self, timeout_s: float) -> None:
         self.stopped = True
@@ -348,3 +358,24 @@ def test_where_a_change_is_to_be_explained_earlier_references_are_compared_with(
 
     assert world.judge.earlier[-1] == ("reference 1, of version chat-v0, 24 November 2026",)
     assert set(world.judge.earlier[:-1]) <= {()}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "stored"),
+    [(Recurrence.RETURNED, "stable"), (Recurrence.NEW, "drift"), (Recurrence.INCONCLUSIVE, "inconclusive")],
+)
+def test_a_recurrence_is_stored_with_the_verdicts_but_counted_as_none(
+    world: World, outcome: Recurrence, stored: str
+) -> None:
+    world.judge.recurrence = RecurrenceResult(window_id="1", outcome=outcome, score=0.4, reason="again")
+    world.read(0, 30)
+
+    [judged] = world.turn(3)
+
+    (row,) = [verdict for verdict in judged.verdicts if verdict.monitor == "recurrence"]
+    assert (row.finding, row.score, row.threshold, row.reason) == (stored, 0.4, 1.0, "again")
+    assert not row.triggers
+    assert judged.finding == "stable"
+    assert b"recurrence" not in world.metrics.exposition("")[1]
+    again = ProvenanceLedger(world.engine).recurrence_since(1)
+    assert again == ("again" if outcome is Recurrence.RETURNED else None)

@@ -18,7 +18,7 @@ from daemon.ledger.signals import SignalLedger
 from daemon.ledger.windows import WindowLedger
 from learners.errors import ChildDied
 from learners.types import Score
-from monitors.sequential.edetector import DetectorState
+from monitors.sequential.detector_state import DetectorState
 from registry.types import Version
 from tests.factories.ledger import NOW, a_batch, a_conversation, a_ledger
 from tests.factories.registry import a_version

@@ -26,9 +26,10 @@ from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
 from daemon.telemetry.metrics import Metrics
-from monitors.sequential.edetector import DetectorState, EDetector
+from monitors.sequential.detector_state import DetectorState
+from monitors.sequential.edetector import DetectorSettings, EDetector
 from monitors.sequential.wealth import AspectWealth
-from monitors.suite import MonitorSettings
+from monitors.settings import MonitorSettings
 from monitors.types import Aspect, Outcome, Sample
 from tests.factories.ledger import NOW, a_batch, a_conversation, a_ledger, spread
 from tests.unit.drift.test_judge_stage import FakeJudge
@@ -50,7 +51,9 @@ class World:
         def new(
             reference: tuple[Sample, ...], block: int, state: DetectorState, recent: dict[int, Sample]
         ) -> EDetector:
-            return EDetector(reference, cycle_days=7, state=state, recent=recent, block=block)
+            return EDetector(
+                reference, DetectorSettings(cycle_days=7), state=state, recent=recent, block=block
+            )
 
         talks = ConversationLedger(self.engine)
         hearing = LateSignalFeed(SignalLedger(self.engine), talks, wait=timedelta(days=1), clock=lambda: NOW)
@@ -156,7 +159,7 @@ def test_while_there_is_evidence_for_a_change_nothing_is_taken_in(world: World) 
     assert seen is not None
     doubtful = state_json(
         DetectorState(
-            stakes={Aspect.INPUT: AspectWealth(wealth=900.0), Aspect.REPLY: AspectWealth()}, begins=45
+            wealths={Aspect.INPUT: AspectWealth(wealth=900.0), Aspect.REPLY: AspectWealth()}, begins=45
         )
     )
     IntakeLedger(world.engine, window_size=20).record(

@@ -3,8 +3,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitors.cycles import KnownTimes, alike_in_time
-from monitors.times import core, spanned_days
+from monitors.cycles import KnownTimes, match_time_of_day
+from monitors.times import spanned_days, trimmed_range
 from monitors.types import Sample
 from tests.factories.monitors import a_sample
 
@@ -26,11 +26,11 @@ def hours_of(found: tuple[Sample, ...]) -> set[int]:
 def test_a_wrong_clock_proves_no_span() -> None:
     times = [MIDNIGHT + timedelta(minutes=n) for n in range(198)]
 
-    assert core([*times, MIDNIGHT - timedelta(days=900), MIDNIGHT + timedelta(days=1)]) == (
+    assert trimmed_range([*times, MIDNIGHT - timedelta(days=900), MIDNIGHT + timedelta(days=1)]) == (
         times[1],
         times[-2],
     )
-    assert core([7]) == (7, 7)
+    assert trimmed_range([7]) == (7, 7)
 
 
 def test_the_span_is_told_in_days() -> None:
@@ -58,7 +58,7 @@ def test_a_window_of_an_hour_is_compared_with_that_part_of_the_day() -> None:
     week = samples([n / 3 for n in range(7 * 24 * 3)])
     window = samples([24 * 9 + 10 + n / 100 for n in range(100)], prefix="w")
 
-    found = alike_in_time(window, week)
+    found = match_time_of_day(window, week)
 
     assert {8, 9, 10, 11, 12} <= hours_of(found) <= {7, 8, 9, 10, 11, 12, 13}
     assert len(found) >= 100
@@ -68,14 +68,14 @@ def test_a_window_of_a_whole_day_is_compared_with_all_but_a_few() -> None:
     week = samples([n / 3 for n in range(7 * 24 * 3)])
     window = samples([24 * 9 + n * 0.24 for n in range(100)], prefix="w")
 
-    assert len(alike_in_time(window, week)) >= 0.9 * len(week)
+    assert len(match_time_of_day(window, week)) >= 0.9 * len(week)
 
 
 def test_a_window_that_is_mostly_of_the_morning_has_mostly_mornings_to_compare_with() -> None:
     week = samples([n / 3 for n in range(7 * 24 * 3)])
     window = samples([*(8 + n / 80 for n in range(80)), *(20 + n / 20 for n in range(20))], prefix="w")
 
-    found = alike_in_time(window, week)
+    found = match_time_of_day(window, week)
 
     mornings = sum(5 <= sample.at.hour < 12 for sample in found)
     assert 0.75 <= mornings / len(found) <= 0.85
@@ -84,12 +84,12 @@ def test_a_window_that_is_mostly_of_the_morning_has_mostly_mornings_to_compare_w
 def test_an_unknown_time_of_the_day_has_nothing_to_compare_with() -> None:
     morning = samples([8 + n / 100 for n in range(400)])
 
-    assert alike_in_time(samples([20 + n / 100 for n in range(100)], prefix="w"), morning) == ()
-    assert alike_in_time([], morning) == ()
+    assert match_time_of_day(samples([20 + n / 100 for n in range(100)], prefix="w"), morning) == ()
+    assert match_time_of_day([], morning) == ()
 
 
 def test_it_does_not_depend_on_the_order() -> None:
     week = samples([n / 3 for n in range(7 * 24 * 3)])
     window = samples([24 * 9 + 10 + n / 100 for n in range(100)], prefix="w")
 
-    assert alike_in_time(window[::-1], week[::-1]) == alike_in_time(window, week)
+    assert match_time_of_day(window[::-1], week[::-1]) == match_time_of_day(window, week)

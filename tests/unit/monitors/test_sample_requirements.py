@@ -3,7 +3,7 @@
 import random
 from collections import Counter
 
-from monitors.sample_requirements import alike, caps
+from monitors.sample_requirements import balanced, group_limits
 from monitors.types import Finding, Sample
 from monitors.window.mmd import TextDiscrepancyMonitor
 from tests.factories.monitors import a_reference, a_sample, a_window
@@ -24,10 +24,10 @@ def traffic(name: str, count: int, *, regulars: int) -> list[Sample]:
 def test_as_many_of_a_user_count_in_proportion_to_the_sides() -> None:
     some, many = traffic("w", 100, regulars=2), traffic("r", 500, regulars=2)
 
-    assert caps(many, some, 3) == (15, 3)
-    assert caps(some, many, 1) == (1, 5)
-    assert caps(some, [], 3) == (300, 3)
-    past, current = alike(many, some, 3)
+    assert group_limits(many, some, 3) == (15, 3)
+    assert group_limits(some, many, 1) == (1, 5)
+    assert group_limits(some, [], 3) == (300, 3)
+    past, current = balanced(many, some, 3)
     assert Counter(sample.group for sample in past)["regular 0"] == 15
     assert Counter(sample.group for sample in current)["regular 1"] == 3
 

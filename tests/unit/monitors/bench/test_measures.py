@@ -12,11 +12,11 @@ from monitors.bench.measures import (
     all_costs,
     all_delays,
     all_false_alarms,
-    run_length_bounds,
 )
 from monitors.bench.naming import Named
 from monitors.bench.streams import PROMISED, Kind
 from monitors.bench.trials import Outcome
+from monitors.sequential.run_length import run_length_bounds
 
 CHEAP = Expense(update_us=300, update_p99_us=500, confirmation_s=0.5, endless=1_000, grown_mb=0.0)
 

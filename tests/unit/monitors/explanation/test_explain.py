@@ -99,7 +99,7 @@ def test_where_replies_changed_they_are_explained_as_against_those_of_the_same_v
     window = [*replied(TEA, 45, prefix="w"), *replied(BANK, 15, prefix="new")]
     before = [*replied(TEA, 150, prefix="r"), *replied(退, 150, prefix="old", version="v0")]
 
-    found = explain(a_window(window), a_reference(before), leading=Aspect.REPLY)
+    found = explain(a_window(window), a_reference(before), leading_aspect=Aspect.REPLY)
 
     assert found.speaker == "assistant"
     assert words_of(found, more=True) == set(BANK)
@@ -112,8 +112,10 @@ def test_labels_and_defects_that_became_common_are_named_with_conversations_that
     orders = [replace(s, labels=(("intent", "order"),)) for s in made_of(TEA, 230, seed=1)]
     broken = [a_sample(f"broken{n}", "tea leaf", replied="") for n in range(10)]
 
-    found = explain(a_window([*orders[:30], *refunds]), a_reference(orders[30:]), leading=Aspect.LABEL)
-    emptied = explain(a_window([*orders[:40], *broken]), a_reference(orders[40:]), leading=Aspect.DEFECTS)
+    found = explain(a_window([*orders[:30], *refunds]), a_reference(orders[30:]), leading_aspect=Aspect.LABEL)
+    emptied = explain(
+        a_window([*orders[:40], *broken]), a_reference(orders[40:]), leading_aspect=Aspect.DEFECTS
+    )
 
     named = {(change.aspect, change.name): change.window for change in found.changes}
     assert named["label", "intent: refund"] == 0.4
@@ -127,7 +129,9 @@ def test_where_users_became_discontent_the_most_discontent_are_shown() -> None:
     content = [a_sample(f"s{n}", f"tea {n}", feedback=1.0) for n in range(140)]
     angry = [a_sample(f"angry{n}", f"tea {n}", feedback=-1.0) for n in range(10)]
 
-    found = explain(a_window([*content[:40], *angry]), a_reference(content[40:]), leading=Aspect.QUALITY)
+    found = explain(
+        a_window([*content[:40], *angry]), a_reference(content[40:]), leading_aspect=Aspect.QUALITY
+    )
 
     assert all(example.startswith("angry") for example in found.examples)
     assert "feedback" in {change.name for change in found.changes}

@@ -3,7 +3,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from monitors.sequential.betting import DRAWN, EXPERTS, HORIZONS, VIEWS, Bettor, Floats, payoffs
+from monitors.sequential.betting import DRAWN, EXPERTS, HORIZONS, VIEWS, Bettor, Floats, e_values
 from monitors.sequential.tokens import Tokens
 
 BUCKETS = 64
@@ -33,7 +33,7 @@ class OneAspect:
 
     def paid(self, fresh: Tokens, drawn: Sequence[int], forgone: Floats | float = 0.0) -> Floats:
         scores, has = self._bettor.scores([fresh], drawn)
-        (made,) = payoffs(scores, has, forgone)
+        (made,) = e_values(scores, has, forgone)
         return np.asarray(made)
 
 
@@ -133,7 +133,7 @@ def test_aspects_are_scored_together_as_each_would_be_by_itself_and_none_where_n
 
     assert scores[:, 0] == pytest.approx(alone.scores(said(1, 2), drawn=range(4)))
     assert has.tolist() == [[True, False], [True, True], [True, True], [True, False], [True, True]]
-    assert payoffs(scores, has)[1] == pytest.approx(np.ones(EXPERTS))  # it has learned nothing there
+    assert e_values(scores, has)[1] == pytest.approx(np.ones(EXPERTS))  # it has learned nothing there
 
 
 def test_to_score_changes_nothing() -> None:

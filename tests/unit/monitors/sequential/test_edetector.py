@@ -7,7 +7,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from monitors.sequential.edetector import DetectorState, EDetector
+from monitors.sequential.detector_state import DetectorState
+from monitors.sequential.edetector import DetectorSettings, EDetector
 from monitors.sequential.reference_sampling import ReferenceSampler
 from monitors.sequential.tokens import tokens_of
 from monitors.sequential.wealth import AspectWealth
@@ -45,7 +46,7 @@ def alarm_at(detector: EDetector, samples: Iterator[Sample] | list[Sample]) -> i
     """The number of the conversation that raised the alarm, among these."""
     seen = detector.state.count
     for number, sample in enumerate(samples):
-        detector.see(seen + number, sample)
+        detector.observe(seen + number, sample)
         if detector.alarmed:
             return number
     return None
@@ -65,7 +66,7 @@ def test_a_new_topic_is_noticed_and_named_the_sooner_the_more_of_it_there_is(
     found = alarm_at(detector, stream(within, share, seed=3))
 
     assert found is not None
-    assert detector.state.leading is Aspect.INPUT
+    assert detector.state.leading_aspect is Aspect.INPUT
 
 
 def test_the_evidence_begins_about_where_the_change_is() -> None:
@@ -83,10 +84,10 @@ def test_the_evidence_begins_about_where_the_change_is() -> None:
 
 def test_evidence_that_chance_makes_before_a_change_is_not_taken_for_its_beginning() -> None:
     lucky = AspectWealth(wealth=20.0, since=3)
-    detector = EDetector(reference(), state=DetectorState(count=300, begins=2, stakes={Aspect.INPUT: lucky}))
+    detector = EDetector(reference(), state=DetectorState(count=300, begins=2, wealths={Aspect.INPUT: lucky}))
 
     for number, sample in enumerate(stream(40, 1.0, seed=3)):
-        detector.see(300 + number, sample)
+        detector.observe(300 + number, sample)
         if detector.alarmed:
             break
 
@@ -139,13 +140,13 @@ def test_one_that_was_stopped_goes_on_exactly() -> None:
     past, samples = reference(), list(stream(900, 0.1, seed=5))
     unbroken = EDetector(past)
     for number, sample in enumerate(samples):
-        unbroken.see(number, sample)
+        unbroken.observe(number, sample)
 
     state = DetectorState()
     for first in range(0, 900, 150):
         again = EDetector(past, state=state, recent={key: samples[key] for key in state.recent})
         for number in range(first, first + 150):
-            again.see(number, samples[number])
+            again.observe(number, samples[number])
         state = again.state
 
     assert state == unbroken.state
@@ -154,16 +155,21 @@ def test_one_that_was_stopped_goes_on_exactly() -> None:
 def test_one_that_was_stopped_goes_on_exactly_where_half_say_nothing_about_an_aspect() -> None:
     aspects = [Aspect.INPUT, Aspect.LABEL]
     past = [half_labelled(talk, n) for n, talk in enumerate(reference(1_000))]
-    whole = EDetector(past, aspects=aspects)
+    whole = EDetector(past, DetectorSettings(aspects=aspects))
     samples = {n: half_labelled(talk, n) for n, talk in enumerate(stream(1_200, 0.0, seed=5))}
     for n in range(900):
-        whole.see(n, samples[n])
+        whole.observe(n, samples[n])
     state = whole.state
-    again = EDetector(past, aspects=aspects, state=state, recent={key: samples[key] for key in state.recent})
+    again = EDetector(
+        past,
+        DetectorSettings(aspects=aspects),
+        state=state,
+        recent={key: samples[key] for key in state.recent},
+    )
 
     for n in range(900, 1_200):
-        whole.see(n, samples[n])
-        again.see(n, samples[n])
+        whole.observe(n, samples[n])
+        again.observe(n, samples[n])
 
     assert again.state == whole.state
 
@@ -174,14 +180,14 @@ def half_labelled(sample: Sample, number: int) -> Sample:
 
 
 def test_the_evidence_of_a_release_with_other_experts_is_kept() -> None:
-    before = AspectWealth(wealth=50.0, since=7, shares=(0.5, 0.5), spread=(1.0,))
+    before = AspectWealth(wealth=50.0, since=7, weights=(0.5, 0.5), variances=(1.0,))
 
-    detector = EDetector(reference(), state=DetectorState(count=9, stakes={Aspect.INPUT: before}))
+    detector = EDetector(reference(), state=DetectorState(count=9, wealths={Aspect.INPUT: before}))
 
-    kept = detector.state.stakes[Aspect.INPUT]
+    kept = detector.state.wealths[Aspect.INPUT]
     assert (kept.wealth, kept.since) == (50.0, 7)
-    assert (kept.shares, kept.spread) == (AspectWealth().shares, AspectWealth().spread)
-    detector.see(10, a_conversation(10, SHOP))
+    assert (kept.weights, kept.variances) == (AspectWealth().weights, AspectWealth().variances)
+    detector.observe(10, a_conversation(10, SHOP))
 
 
 def by_day(day: int, hour: int, *, seed: int) -> Sample:
@@ -222,7 +228,7 @@ def test_replies_of_another_version_are_not_compared() -> None:
 
     alarm_at(detector, stream_of_v1)
 
-    assert detector.state.stakes[Aspect.REPLY].wealth == 1.0
+    assert detector.state.wealths[Aspect.REPLY].wealth == 1.0
 
 
 def test_other_languages_and_broken_replies_are_told_apart() -> None:
@@ -243,10 +249,10 @@ def test_other_languages_and_broken_replies_are_told_apart() -> None:
     foreign, broken = EDetector(reference()), EDetector(reference())
 
     assert alarm_at(foreign, chinese) is not None
-    assert foreign.state.stakes[Aspect.LANGUAGE].wealth > 1_000
+    assert foreign.state.wealths[Aspect.LANGUAGE].wealth > 1_000
     assert alarm_at(broken, empty) is not None
-    assert broken.state.stakes[Aspect.DEFECTS].wealth > 1_000
-    assert broken.state.stakes[Aspect.LANGUAGE].wealth < 100
+    assert broken.state.wealths[Aspect.DEFECTS].wealth > 1_000
+    assert broken.state.wealths[Aspect.LANGUAGE].wealth < 100
 
 
 def test_nothing_is_compared_with_nothing() -> None:
@@ -322,13 +328,16 @@ def test_a_changed_mix_of_labels_is_noticed_where_labels_are_asked_for() -> None
     past = [labelled(n, chance.choice(["order", "order", "refund"]), seed=1) for n in range(400)]
     same = [labelled(n, chance.choice(["order", "order", "refund"]), seed=2) for n in range(1_000)]
     changed = [labelled(n, "refund", seed=3) for n in range(300)]
-    asked, unasked = EDetector(past, aspects=[*PLAIN_ASPECTS, Aspect.LABEL]), EDetector(past)
+    asked, unasked = (
+        EDetector(past, DetectorSettings(aspects=[*PLAIN_ASPECTS, Aspect.LABEL])),
+        EDetector(past),
+    )
 
     assert alarm_at(asked, same) is None
     assert alarm_at(asked, changed) is not None
-    assert asked.state.leading is Aspect.LABEL
+    assert asked.state.leading_aspect is Aspect.LABEL
     assert alarm_at(unasked, [*same, *changed]) is None
-    assert Aspect.LABEL not in unasked.state.stakes
+    assert Aspect.LABEL not in unasked.state.wealths
 
 
 def test_an_aspect_that_is_asked_for_later_starts_with_no_evidence_and_the_others_go_on() -> None:
@@ -336,10 +345,10 @@ def test_an_aspect_that_is_asked_for_later_starts_with_no_evidence_and_the_other
     before = EDetector(past)
     alarm_at(before, stream(300, 0.3, seed=3))
 
-    after = EDetector(past, aspects=[*PLAIN_ASPECTS, Aspect.LABEL], state=before.state)
+    after = EDetector(past, DetectorSettings(aspects=[*PLAIN_ASPECTS, Aspect.LABEL]), state=before.state)
 
-    assert after.state.stakes[Aspect.LABEL].wealth == 1.0
-    assert after.state.stakes[Aspect.INPUT] == before.state.stakes[Aspect.INPUT]
+    assert after.state.wealths[Aspect.LABEL].wealth == 1.0
+    assert after.state.wealths[Aspect.INPUT] == before.state.wealths[Aspect.INPUT]
 
 
 def in_the_morning(count: int, *, hours: float = 4) -> list[Sample]:
@@ -356,7 +365,7 @@ def of_the_hour(hour: float, *, seed: int) -> list[Sample]:
 
 
 def test_nothing_is_bet_at_a_time_of_the_day_that_the_reference_does_not_know() -> None:
-    detector = EDetector(in_the_morning(400), cycle_days=7)
+    detector = EDetector(in_the_morning(400), DetectorSettings(cycle_days=7))
 
     assert alarm_at(detector, of_the_hour(20, seed=3)) is None
     assert detector.state.wealth == 1.0
@@ -375,11 +384,11 @@ def test_whether_it_bets_follows_from_the_time_alone() -> None:
     dumb = [replace(sample, turns=a_conversation(0, SHOP).turns) for sample in told]
 
     def bets(samples: list[Sample]) -> list[bool]:
-        detector, made = EDetector(in_the_morning(400), cycle_days=1), []
+        detector, made = EDetector(in_the_morning(400), DetectorSettings(cycle_days=1)), []
         for number, sample in enumerate(samples):
-            before = detector.state.stakes
-            detector.see(number, sample)
-            made.append(detector.state.stakes != before)
+            before = detector.state.wealths
+            detector.observe(number, sample)
+            made.append(detector.state.wealths != before)
         return made
 
     assert bets(told) == bets(dumb)
@@ -396,7 +405,7 @@ def test_the_ends_of_half_a_day_are_no_neighbours() -> None:
         replace(a_conversation(n, SHOP, seed=2), at=AT + timedelta(hours=30 + n / 150)) for n in range(300)
     ]
 
-    assert alarm_at(EDetector(half, cycle_days=7), early) is None
+    assert alarm_at(EDetector(half, DetectorSettings(cycle_days=7)), early) is None
     assert alarm_at(EDetector(half), early) is not None
 
 
@@ -412,23 +421,28 @@ def test_a_change_of_meaning_is_noticed_where_vectors_are_asked_for() -> None:
     past = [meaning(n, 0, seed=1) for n in range(400)]
     same = [meaning(n, 0, seed=2) for n in range(800)]
     changed = [meaning(n, 1, seed=3) for n in range(200)]
-    asked = EDetector(past, aspects=[*PLAIN_ASPECTS, Aspect.EMBEDDING])
+    asked = EDetector(past, DetectorSettings(aspects=[*PLAIN_ASPECTS, Aspect.EMBEDDING]))
 
     assert alarm_at(asked, same) is None
     assert alarm_at(asked, changed) is not None
-    assert asked.state.leading is Aspect.EMBEDDING
+    assert asked.state.leading_aspect is Aspect.EMBEDDING
 
 
 def test_what_has_no_vector_is_not_bet_on_by_meaning_and_costs_the_others_nothing() -> None:
     past = [meaning(n, 0, seed=1) for n in range(400)]
-    without, plain = EDetector(past, aspects=[Aspect.INPUT, Aspect.EMBEDDING]), EDetector(past)
+    without, plain = (
+        EDetector(past, DetectorSettings(aspects=[Aspect.INPUT, Aspect.EMBEDDING])),
+        EDetector(past),
+    )
     changed = [replace(meaning(n, 1, seed=3), embedding=None) for n in range(100)]
 
     alarm_at(without, changed)
     alarm_at(plain, changed)
 
-    assert without.state.stakes[Aspect.EMBEDDING].wealth == 1.0
-    assert without.state.stakes[Aspect.INPUT].wealth == pytest.approx(plain.state.stakes[Aspect.INPUT].wealth)
+    assert without.state.wealths[Aspect.EMBEDDING].wealth == 1.0
+    assert without.state.wealths[Aspect.INPUT].wealth == pytest.approx(
+        plain.state.wealths[Aspect.INPUT].wealth
+    )
 
 
 def test_one_wrong_clock_makes_no_day_of_an_hour() -> None:
@@ -440,4 +454,4 @@ def test_one_wrong_clock_makes_no_day_of_an_hour() -> None:
     right = ReferenceSampler(found, PLAIN_ASPECTS)
     off = ReferenceSampler([(talk, tokens_of(talk)) for talk in wrong], PLAIN_ASPECTS)
 
-    assert off.luck == right.luck
+    assert off.margin == right.margin

@@ -1,6 +1,6 @@
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -10,10 +10,11 @@ import pytest
 
 from daemon.drift.detector_verdicts import state_json, state_of
 from daemon.drift.from_settings import late_aspects
-from monitors.sequential.conformal_bets import LATE, Signal, experts_of
-from monitors.sequential.edetector import DetectorState, EDetector
+from monitors.sequential.conformal_bets import LATE_ASPECTS, Signal, experts_of
+from monitors.sequential.detector_state import DetectorState
+from monitors.sequential.edetector import DetectorSettings, EDetector
 from monitors.sequential.late_signals import loss_signal, opinion_signal, spoken_signal
-from monitors.types import Aspect, Turn
+from monitors.types import Aspect, Sample, Turn
 from tests.factories.daemon import line_settings
 from tests.unit.monitors.sequential.test_edetector import AT, SHOP, a_conversation, reference
 
@@ -54,8 +55,9 @@ def words(count: int, share: float, *, seed: int, fresh: bool = True) -> Iterato
         yield spoken_signal(key, conversation, spoke=chance.random() < share, fresh=fresh)
 
 
-def a_detector(**changes: object) -> EDetector:
-    return EDetector([], listens=LATE, conversations_between_false_alarms=N, **changes)  # type: ignore[arg-type]
+def a_detector(state: DetectorState | None = None, recent: Mapping[int, Sample] | None = None) -> EDetector:
+    settings = DetectorSettings(late_aspects=LATE_ASPECTS, conversations_between_false_alarms=N)
+    return EDetector([], settings, state=state, recent=recent)
 
 
 class Ear:
@@ -70,26 +72,26 @@ class Ear:
         """How many signals it took to an alarm."""
         for count, signal in enumerate(signals, 1):
             self.number += 1
-            self.detector.hear(self.aspect, self.number, signal)
+            self.detector.observe_late(self.aspect, self.number, signal)
             if self.detector.alarmed:
                 return count
         return None
 
     @property
     def wealth(self) -> float:
-        return self.detector.state.stakes[self.aspect].wealth
+        return self.detector.state.wealths[self.aspect].wealth
 
 
-@pytest.mark.parametrize("aspect", LATE)
+@pytest.mark.parametrize("aspect", LATE_ASPECTS)
 def test_every_bet_is_fair(aspect: Aspect) -> None:
     steps, experts = 20_000, experts_of(aspect)
-    made = [experts.payoffs((n + 0.5) / steps) for n in range(steps)]
+    made = [experts.e_values((n + 0.5) / steps) for n in range(steps)]
 
     assert sum(made) / steps == pytest.approx([1.0] * experts.count, abs=1e-3)
 
 
 def test_a_bet_pays_for_what_is_worse() -> None:
-    made = [experts_of(Aspect.QUALITY).payoffs((n + 0.5) / 1_000) for n in range(1_000)]
+    made = [experts_of(Aspect.QUALITY).e_values((n + 0.5) / 1_000) for n in range(1_000)]
 
     assert all((earlier >= later).all() for earlier, later in pairwise(made))
 
@@ -111,7 +113,7 @@ def test_more_thumbs_down_are_found_and_named() -> None:
     found = ear.tell(thumbs(150, 0.4, seed=3))
 
     assert found is not None
-    assert ear.detector.state.leading is Aspect.QUALITY
+    assert ear.detector.state.leading_aspect is Aspect.QUALITY
 
 
 def test_a_loss_that_rises_by_three_tenths_of_a_nat_is_found() -> None:
@@ -120,7 +122,7 @@ def test_a_loss_that_rises_by_three_tenths_of_a_nat_is_found() -> None:
     assert ear.tell(losses(200, 2.0, seed=2)) is None
 
     assert ear.tell(losses(400, 2.3, seed=3)) is not None
-    assert ear.detector.state.leading is Aspect.CONCEPT
+    assert ear.detector.state.leading_aspect is Aspect.CONCEPT
 
 
 @pytest.mark.parametrize(("usual", "now"), [(0.2, 0.05), (0.05, 0.2), (0.2, 0.0)])
@@ -130,7 +132,7 @@ def test_fewer_or_more_users_who_say_something_are_found_and_named(usual: float,
     assert ear.tell(words(400, usual, seed=2)) is None
 
     assert ear.tell(words(600, now, seed=3)) is not None
-    assert ear.detector.state.leading is Aspect.FEEDBACK_RATE
+    assert ear.detector.state.leading_aspect is Aspect.FEEDBACK_RATE
 
 
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.2, 1.0])
@@ -155,7 +157,7 @@ def test_the_evidence_begins_with_a_conversation_that_was_told_of() -> None:
     ear.tell(thumbs(200, 0.1, seed=1, fresh=False))
     ear.tell(replace(signal, key=signal.key + 500) for signal in thumbs(150, 0.6, seed=3))
 
-    since = ear.detector.state.stakes[Aspect.QUALITY].since
+    since = ear.detector.state.wealths[Aspect.QUALITY].since
     assert since is not None
     assert FRESH + 500 <= since < FRESH + 530
 
@@ -179,7 +181,9 @@ def test_a_small_team_is_heard_for_as_long_as_it_says_what_it_thinks() -> None:
 
     team = [replace(TALK, id=f"{n}", group=f"member {n % 30}") for n in range(90)]
     ear = Ear(Aspect.QUALITY)
-    ear.detector = EDetector(team, listens=LATE, conversations_between_false_alarms=N)
+    ear.detector = EDetector(
+        team, DetectorSettings(late_aspects=LATE_ASPECTS, conversations_between_false_alarms=N)
+    )
     ear.tell(replace(signal, fresh=False) for signal in teams(200, 0.1, 0))
     assert ear.tell(teams(600, 0.1, 200)) is None
 
@@ -218,13 +222,15 @@ def test_losses_are_compared_where_replies_are_about_as_long() -> None:
 
 def test_at_night_users_may_be_stricter() -> None:
     days = [replace(sample, at=AT + timedelta(hours=n)) for n, sample in enumerate(reference(100))]
-    detector = EDetector(days, listens=[Aspect.QUALITY], conversations_between_false_alarms=N)
+    detector = EDetector(
+        days, DetectorSettings(late_aspects=[Aspect.QUALITY], conversations_between_false_alarms=N)
+    )
     chance = random.Random(5)
     for number in range(3_000):
         at = AT + timedelta(minutes=6 * number)
         down = chance.random() < (0.5 if at.hour < 6 else 0.1)
         signal = replace(a_thumb(number, down=down, user=f"n{number}", fresh=number > 300), at=at)
-        detector.hear(Aspect.QUALITY, number + 1, signal)
+        detector.observe_late(Aspect.QUALITY, number + 1, signal)
 
         assert not detector.alarmed
 
@@ -232,11 +238,13 @@ def test_at_night_users_may_be_stricter() -> None:
 def test_what_it_does_not_listen_to_is_no_aspect() -> None:
     detector = EDetector([])
 
-    assert detector.heard_until(Aspect.QUALITY) is None
-    assert set(LATE).isdisjoint(detector.state.stakes)
+    assert detector.late_until(Aspect.QUALITY) is None
+    assert set(LATE_ASPECTS).isdisjoint(detector.state.wealths)
 
 
-@pytest.mark.parametrize(("share", "heard"), [(0.05, LATE), (0, (Aspect.QUALITY, Aspect.FEEDBACK_RATE))])
+@pytest.mark.parametrize(
+    ("share", "heard"), [(0.05, LATE_ASPECTS), (0, (Aspect.QUALITY, Aspect.FEEDBACK_RATE))]
+)
 def test_without_a_share_to_score_the_loss_is_no_aspect(
     share: float, heard: tuple[Aspect, ...], tmp_path: Path
 ) -> None:
@@ -250,17 +258,17 @@ def test_one_that_was_stopped_goes_on_exactly() -> None:
     ]
     unbroken = a_detector()
     for number, signal in enumerate(told, 1):
-        unbroken.hear(Aspect.QUALITY, number, signal)
+        unbroken.observe_late(Aspect.QUALITY, number, signal)
 
     state, conversations = DetectorState(), {s.key: replace(TALK, group=s.group) for s in told}
     for first in range(0, 300, 60):
         again = a_detector(state=state, recent={key: conversations[key] for key in state.keys})
         for number in range(first, first + 60):
-            again.hear(Aspect.QUALITY, number + 1, told[number])
+            again.observe_late(Aspect.QUALITY, number + 1, told[number])
         state = state_of(json.loads(json.dumps(state_json(again.state))))
 
     assert state == unbroken.state
-    assert state.heard[Aspect.QUALITY].until == 300
+    assert state.late[Aspect.QUALITY].until == 300
 
 
 def test_after_an_alarm_it_stakes_anew() -> None:
@@ -272,16 +280,16 @@ def test_after_an_alarm_it_stakes_anew() -> None:
     ear.detector.restart()
 
     assert not ear.detector.alarmed
-    assert len(ear.detector.state.stakes[Aspect.QUALITY].shares) == experts_of(Aspect.QUALITY).count
-    assert ear.detector.state.heard[Aspect.QUALITY].until == ear.number
+    assert len(ear.detector.state.wealths[Aspect.QUALITY].weights) == experts_of(Aspect.QUALITY).count
+    assert ear.detector.state.late[Aspect.QUALITY].until == ear.number
 
 
 def test_a_signal_that_says_nothing_only_moves_on() -> None:
     ear = Ear(Aspect.CONCEPT)
 
-    ear.detector.hear(Aspect.CONCEPT, 7, None)
+    ear.detector.observe_late(Aspect.CONCEPT, 7, None)
 
-    assert ear.detector.heard_until(Aspect.CONCEPT) == 7
+    assert ear.detector.late_until(Aspect.CONCEPT) == 7
     assert ear.wealth == 1.0
 
 

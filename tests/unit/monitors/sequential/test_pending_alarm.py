@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from monitors.sequential.aspect_evidence import leading_of
-from monitors.sequential.pending_alarm import LOOKS, UNABLE, WindowEvidence, pending_alarm
+from monitors.sequential.aspect_evidence import leading_aspect_of
+from monitors.sequential.pending_alarm import LOOKS, MAX_INCONCLUSIVE, WindowEvidence, pending_alarm
 from monitors.types import Aspect
 from tests.factories.ledger import NOW
 
@@ -30,15 +30,15 @@ def raised(window: int) -> WindowEvidence:
     ],
 )
 def test_no_window_of_words_is_asked_about_what_words_do_not_tell(leading: Aspect, *, stands: bool) -> None:
-    alarm = pending_alarm([replace(raised(1), leading=leading), looked(2, False)])
+    alarm = pending_alarm([replace(raised(1), leading_aspect=leading), looked(2, False)])
 
     assert alarm is not None
     assert alarm.confirmed is stands
 
 
 def test_what_the_detector_was_surest_of_leads() -> None:
-    assert leading_of({"seq": 9.0, "evidence_input": 3.0, "evidence_concept": 7.0}) is Aspect.CONCEPT
-    assert leading_of({"since_seq": 1.0}) is None
+    assert leading_aspect_of({"seq": 9.0, "evidence_input": 3.0, "evidence_concept": 7.0}) is Aspect.CONCEPT
+    assert leading_aspect_of({"since_seq": 1.0}) is None
 
 
 def looked(window: int, confirms: bool | None) -> WindowEvidence:
@@ -65,24 +65,24 @@ def test_a_fresh_window_confirms_it_with_its_reason() -> None:
 
 
 def test_a_window_that_could_not_tell_is_no_look() -> None:
-    unable = [looked(2 + n, None) for n in range(UNABLE - 1)]
+    inconclusive = [looked(2 + n, None) for n in range(MAX_INCONCLUSIVE - 1)]
 
-    alarm = pending_alarm([raised(1), *unable])
+    alarm = pending_alarm([raised(1), *inconclusive])
 
     assert alarm is not None
     assert (alarm.confirmed, alarm.looks) == (False, 0)
-    assert pending_alarm([raised(1), *unable, *(looked(9 + n, False) for n in range(LOOKS))]) is None
+    assert pending_alarm([raised(1), *inconclusive, *(looked(9 + n, False) for n in range(LOOKS))]) is None
 
 
 def test_where_window_after_window_can_not_tell_an_alarm_stands_by_itself() -> None:
     """A team of ten never has as many users in a window as a test needs."""
-    few = [replace(looked(2 + n, None), reason="needs 5 more users") for n in range(UNABLE)]
+    few = [replace(looked(2 + n, None), reason="needs 5 more users") for n in range(MAX_INCONCLUSIVE)]
 
     alarm = pending_alarm([raised(1), *few])
 
     assert alarm is not None
     assert alarm.confirmed
-    assert alarm.reason.endswith("could not tell, so it stands by itself: needs 5 more users")
+    assert alarm.reason.endswith("accepted unconfirmed after 6 inconclusive windows: needs 5 more users")
 
 
 def test_what_is_not_confirmed_in_time_is_dropped_and_the_next_alarm_counts() -> None:
