@@ -1,4 +1,4 @@
-"""Tells how a conversation is written, whatever it is about, in any language. Loads nothing heavy."""
+"""Describes how a conversation is written, in any language and on any subject. Loads nothing heavy."""
 
 import functools
 import re
@@ -9,25 +9,26 @@ from collections.abc import Sequence
 from monitors.texts import has_kana, is_han, reply_text, user_text
 from monitors.types import Sample
 
-#: Below this many letters a guess at the language of Latin text is noise ("lol" is read as Sotho).
-_LETTERS_TO_TELL_LANGUAGE = 10
+#: Fewest letters of Latin text whose language is guessed. py3langid is right for 76% of texts of 10 to 14 letters, 90% of
+#: 15 to 19, 95% of 20 to 24 and 98% above (English, German, Spanish, French, Italian, Portuguese; chatterbot-corpus).
+_MIN_LETTERS_FOR_LANGUAGE = 20
 _QUESTION_MARKS = "?？؟;՞"
 _QUESTION = re.compile(f"[{re.escape(_QUESTION_MARKS)}]")
-_CHINESE = {"zh", "wuu", "yue"}  # written Chinese; short texts don't tell its varieties apart
+_CHINESE = {"zh", "wuu", "yue"}  # varieties that short texts don't distinguish
 
 
 def shape_of(sample: Sample) -> dict[str, float]:
-    """Return how long a conversation is and how it is written, whatever it is about."""
-    asked = [turn.content for turn in sample.turns if turn.role == "user"]
+    """Return lengths in characters, the number of turns, and shares from 0 to 1 that describe how it is written."""
+    messages = [turn.content for turn in sample.turns if turn.role == "user"]
     text = user_text(sample)
     visible = "".join(text.split())
     return {
         "user_characters": len(text),
         "reply_characters": len(reply_text(sample)),
         "turns": len(sample.turns),
-        "question_share": _share(sum(bool(_QUESTION.search(a)) for a in asked), len(asked)),
+        "question_share": _share(sum(bool(_QUESTION.search(message)) for message in messages), len(messages)),
         "non_letter_share": _share(len(visible) - _letters(visible), len(visible)),
-        "repeated_share": _share(_empty_or_repeated(asked), len(asked)),
+        "repeated_share": _share(_empty_or_repeated(messages), len(messages)),
     }
 
 
@@ -40,8 +41,8 @@ def _share(part: int, whole: int) -> float:
 
 
 def _empty_or_repeated(messages: Sequence[str]) -> int:
-    told = [" ".join(message.lower().split()) for message in messages]
-    return len(told) - len({message for message in told if message})
+    texts = [" ".join(message.lower().split()) for message in messages]
+    return len(texts) - len({text for text in texts if text})
 
 
 def script_of(text: str) -> str:
@@ -61,13 +62,13 @@ def _script_of(character: str) -> str:
 
 
 def language_of(text: str, script: str) -> str:
-    """Return an ISO 639 code, or "unknown" where the text is too short to tell."""
+    """Return an ISO 639 code, or "unknown" where the text is too short to guess."""
     letters = _letters(text)
-    if not letters or (script == "LATIN" and letters < _LETTERS_TO_TELL_LANGUAGE):
+    if not letters or (script == "LATIN" and letters < _MIN_LETTERS_FOR_LANGUAGE):
         return "unknown"
     if script == "HAN" and not has_kana(text):
         return "zh"
-    import py3langid  # type: ignore[import-untyped]  # 0.4 s for its model: only where it is needed
+    import py3langid  # type: ignore[import-untyped]  # loads its model in 0.4 s
 
     code: str = py3langid.classify(text)[0]
     return "zh" if code in _CHINESE else code

@@ -1,6 +1,6 @@
 """Monitors on conversations that people really had: silent while nothing changes, quick when something does.
 
-Rates over more seeds than a test can afford are in the docstrings, measured once with the same code.
+Rates over more seeds than a test can afford are in monitors/README.md, measured once with the same code.
 """
 
 import random
@@ -9,6 +9,8 @@ from itertools import chain
 import pytest
 
 from monitors.explanation.explain import explain
+from monitors.shape import language_of, script_of
+from monitors.texts import reply_text, user_text
 from monitors.types import Finding, Reference, Sample, Verdict, Window
 from monitors.window.mmd import TextDiscrepancyMonitor
 from tests.factories.monitors import a_reference, a_window, chit_chat, questions
@@ -86,3 +88,31 @@ def test_chinese_small_talk_that_turns_to_knowledge_is_found_in_one_window() -> 
     knowledge = list(chain.from_iterable(topics.get(topic, ()) for topic in CHINESE_KNOWLEDGE))
 
     assert judged(a_window(knowledge), a_reference(small_talk)).finding is Finding.DRIFT
+
+
+def languages_named(corpus: str, *, letters: range) -> list[str]:
+    """The language of each distinct short text of chatterbot-corpus with so many letters."""
+    samples = chain.from_iterable(questions(corpus).values())
+    texts = {text for sample in samples for text in (user_text(sample), reply_text(sample))}
+    short = [text for text in sorted(texts) if sum(map(str.isalpha, text)) in letters]
+    return [language_of(text, script_of(text)) for text in short]
+
+
+@pytest.mark.parametrize(
+    ("corpus", "language"),
+    [("english", "en"), ("german", "de"), ("spanish", "es"), ("italian", "it"), ("portuguese", "pt")],
+)
+def test_a_language_is_named_from_the_length_on_at_which_the_name_is_mostly_right(
+    corpus: str, language: str
+) -> None:
+    barely, longer = (languages_named(corpus, letters=range(*ends)) for ends in ((20, 25), (25, 100)))
+
+    assert set(languages_named(corpus, letters=range(1, 20))) == {"unknown"}
+    assert barely.count(language) >= 0.9 * len(barely)
+    assert longer.count(language) >= 0.95 * len(longer)
+
+
+def test_chinese_is_named_at_any_length() -> None:
+    named = languages_named("chinese", letters=range(1, 10))
+
+    assert named.count("zh") >= 0.95 * len(named)

@@ -49,6 +49,8 @@ def test_words_are_cut_in_any_script(text: str, expected: list[str]) -> None:
         ("東京都庁の展望室の営業時間を教えて下さい", "HAN", "ja"),
         ("Привет, как дела?", "CYRILLIC", "ru"),
         ("lol", "LATIN", "unknown"),
+        ("What time is it now?", "LATIN", "unknown"),  # 15 letters
+        ("Wie ist das Wetter heute?", "LATIN", "de"),  # 20 letters
         ("", "none", "unknown"),
     ],
 )
