@@ -1,1 +1,1 @@
-"""Monitors judge a window of conversations against a reference: pure functions of text and numbers."""
+"""Monitors detect, confirm and explain drift of conversations: pure functions of text and numbers."""

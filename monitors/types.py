@@ -1,4 +1,4 @@
-"""What monitors read and what they answer."""
+"""The inputs and results of monitors."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class Finding(StrEnum):
-    """What a monitor found. Too little evidence is INCONCLUSIVE, never STABLE."""
+    """The finding of a monitor. Too little evidence is INCONCLUSIVE, never STABLE."""
 
     STABLE = "stable"
     INCONCLUSIVE = "inconclusive"
@@ -16,7 +16,7 @@ class Finding(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What is to be done about a change, once it is known whether it hurts."""
+    """The outcome of a triage: what is to be done about a change."""
 
     TRAIN = "train"
     IGNORE = "ignore"  # harmless: nothing to do
@@ -25,21 +25,21 @@ class Outcome(StrEnum):
 
 
 class Aspect(StrEnum):
-    """What may drift by itself."""
+    """A property of conversations that may drift on its own."""
 
     INPUT = "input"  # what users say
     REPLY = "reply"  # what the assistant says
     LANGUAGE = "language"
     SHAPE = "shape"  # lengths, turns, questions
-    DEFECTS = "defects"  # empty, repeated or cut-off turns: the data, not the world
-    LABEL = "label"  # intents and the like, where the producer names them
-    QUALITY = "quality"  # what users think of the answers
-    FEEDBACK_RATE = "feedback_rate"  # how many users say what they think, whatever it is
-    CONCEPT = "concept"  # the live version's loss: the same questions want other answers
-    EMBEDDING = "embedding"  # what users mean, where an embedding model is configured
+    DEFECTS = "defects"  # empty, repeated or cut-off turns, which are faults of the data
+    LABEL = "label"  # intents and the like, where the producer gives them
+    QUALITY = "quality"  # users' feedback on the answers
+    FEEDBACK_RATE = "feedback_rate"  # share of users who give feedback of any kind
+    CONCEPT = "concept"  # the live version's loss: the same questions need other answers
+    EMBEDDING = "embedding"  # the meaning of users' text, where an embedding model is configured
 
 
-#: Every conversation says something about these; about others only where the settings ask for it.
+#: Aspects that every conversation has; others take part only where the settings enable them.
 PLAIN_ASPECTS = (Aspect.INPUT, Aspect.REPLY, Aspect.LANGUAGE, Aspect.SHAPE, Aspect.DEFECTS)
 
 
@@ -53,18 +53,18 @@ class Turn:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sample:
-    """One conversation as monitors see it."""
+    """One conversation, as monitors read it."""
 
     id: str
-    #: Samples of one group depend on each other (one user's conversations) and are permuted together.
+    #: The user, or the conversation itself where the user is unknown. Samples of one group depend on each other.
     group: str
     at: datetime
     turns: tuple[Turn, ...]
-    #: What the user thought of it, from -1 (worst) to 1 (best); None where nobody said.
+    #: The user's feedback, from -1 (worst) to 1 (best); None without feedback.
     feedback: float | None = None
-    version: str | None = None  # that answered, where it is known
+    version: str | None = None  # that answered; None: unknown
     labels: tuple[tuple[str, str], ...] = ()  # (field, value), such as ("intent", "refund")
-    #: What the user said as a vector, little-endian float32; None where no model is configured, or it did not answer.
+    #: The user's text as a vector, little-endian float32; None without a model, or where it did not answer.
     embedding: bytes | None = None
 
 
@@ -83,20 +83,20 @@ class Reference:
 
     id: str
     samples: tuple[Sample, ...]
-    title: str = ""  # what people call it
+    title: str = ""  # for display
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
-    """What one monitor concluded about one window."""
+    """The conclusion of one monitor about one window."""
 
     monitor: str
     window_id: str
     finding: Finding
-    #: Larger is more certain, with every monitor; above the threshold is drift.
+    #: Larger is more certain; above the threshold is drift.
     score: float
     threshold: float
-    #: One sentence, reused as it stands in the log, the alert and the promotion record.
+    #: One sentence, used unchanged in logs, alerts and promotion records.
     reason: str
     #: Further numbers by name (p-values, column scores), for reports.
     numbers: Mapping[str, float] = field(default_factory=dict)
@@ -104,41 +104,41 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Change:
-    """One thing that differs between reference and window."""
+    """One difference between reference and window."""
 
     aspect: str  # "word", "characters", "descriptor", "label" or "defect"
     name: str
-    reference: float  # the word's share of the words (once a conversation), or the mean of the descriptor, or a share
+    reference: float  # share of the words (each once a conversation), mean of the descriptor, or share of conversations
     window: float
     score: float  # z-score of the difference; positive: more in the window
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Topic:
-    """Something that more users, or fewer, talk about than before."""
+    """A topic whose share of the users changed."""
 
-    words: tuple[str, ...]  # that name it, most telling first
+    words: tuple[str, ...]  # typical words, the most typical first
     reference: float  # share of the users
     window: float
-    #: Share of false ones to expect among all topics that are at least as sure (Benjamini and Hochberg's adjusted p).
+    #: Expected share of false ones among all topics that are at least as certain (Benjamini and Hochberg's adjusted p).
     false_discovery: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WordEffect:
-    """What one word does to the domain classifier's opinion of the window's conversations: SHAP values, in log-odds."""
+    """The effect of one word on the domain classifier's scores of the window: SHAP values, in log-odds."""
 
     word: str
     strength: float  # mean of their absolute values
-    mean: float  # positive: conversations look new by having it, or by not having it
-    having: float  # of one that has it: positive where having it looks new
+    mean: float  # positive: its presence or absence makes the window look new
+    having: float  # of a conversation with the word; positive: the word looks new
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DomainView:
-    """How well a linear classifier of words tells window from reference, and by which words."""
+    """How well a linear classifier of words distinguishes window and reference, and by which words."""
 
-    #: How often it finds a conversation of the window newer than one of the reference, on users it never saw.
+    #: Probability that it scores a conversation of the window as newer than one of the reference, for unseen users.
     auc: float
     lower: float  # of a 95% interval
     upper: float
@@ -146,27 +146,27 @@ class DomainView:
 
     @property
     def tells_apart(self) -> bool:
-        """Whether chance alone would not do as well."""
+        """Whether the classifier is better than chance, with 95% confidence."""
         return self.lower > 0.5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Explanation:
-    """What changed in a window, for people: most telling first."""
+    """What changed in a window; the most certain changes are first."""
 
     window_id: str
     changes: tuple[Change, ...]
     #: Ids of the window's samples that are most typical of the change.
     examples: tuple[str, ...]
-    #: Share of the window that the reference doesn't cover, 0 to 1: at least so much, with 90% confidence.
+    #: Lower bound of the share of the window that the reference does not cover, 0 to 1, with 90% confidence.
     share_new: float
-    topics: tuple[Topic, ...] = ()  # surest first
+    topics: tuple[Topic, ...] = ()  # most certain first
     domain: DomainView | None = None  # None where there are too few words or users
-    speaker: str = "user"  # whose words these are: the assistant's where the change is mostly in replies
+    speaker: str = "user"  # of the words: "assistant" where replies are the leading aspect
 
 
 class Monitor(Protocol):
-    """Compares one window with a reference and says what it found.
+    """Compares one window with a reference.
 
     Judging is pure: the same window and reference give an equal verdict, in any order of calls.
     """

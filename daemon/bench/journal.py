@@ -8,10 +8,10 @@ import orjson
 
 import monitors
 from daemon.domain.json_values import json_value
-from monitors.bench.expense import Expense
+from monitors.bench.cost import DetectorCost
 from monitors.bench.journal import Journal
-from monitors.bench.naming import Named
 from monitors.bench.streams import Kind
+from monitors.bench.term_precision import TermPrecision
 from monitors.bench.trials import Outcome
 
 
@@ -39,12 +39,12 @@ class FileJournal(Journal):
         for line in lines[1:]:
             self._read(line)
 
-    def keep_expense(self, expense: Expense) -> None:
+    def keep_cost(self, cost: DetectorCost) -> None:
         """Keep what our detector costs."""
-        super().keep_expense(expense)
-        self._add({"expense": json_value(expense)})
+        super().keep_cost(cost)
+        self._add({"expense": json_value(cost)})
 
-    def keep_named(self, named: tuple[Named, ...]) -> None:
+    def keep_named(self, named: tuple[TermPrecision, ...]) -> None:
         """Keep how often explanations name what is new."""
         super().keep_named(named)
         self._add({"named": json_value(named)})
@@ -65,9 +65,9 @@ class FileJournal(Journal):
     def _read(self, line: Mapping[str, object]) -> None:
         match line:
             case {"expense": dict(expense)}:
-                self.expense = Expense(**expense)
+                self.cost = DetectorCost(**expense)
             case {"named": list(named)}:
-                self.named = tuple(Named(**one) for one in named)
+                self.named = tuple(TermPrecision(**one) for one in named)
             case {"trial": int(place), "outcomes": list(outcomes)}:
                 self.outcomes[place] = [
                     Outcome(**{**outcome, "kind": Kind(outcome["kind"])}) for outcome in outcomes

@@ -9,7 +9,7 @@ from daemon.domain.conversation import Conversation
 from daemon.domain.errors import DaemonError
 from daemon.intake.conversation_file import FileConversation, read_conversations
 from daemon.intake.decoding import Limits
-from monitors.bench.worlds import Source, World, worlds_of
+from monitors.bench.populations import Population, Source, populations_of
 from monitors.types import Sample, Turn
 
 #: Fewer conversations are no regime: a stream would repeat them all the time.
@@ -22,19 +22,19 @@ class NothingToChange(DaemonError):
     """The conversations are all of one regime, so that no change can be made of them."""
 
 
-def load_worlds(files: Sequence[Path], *, packages: bool, now: datetime) -> tuple[World, ...]:
+def load_populations(files: Sequence[Path], *, packages: bool, now: datetime) -> tuple[Population, ...]:
     """Read everything. Raises ConversationFileError, DemoDataMissing, NothingToChange."""
     sources = [file_source(path, now) for path in files]
     if packages:
         sources += [small_talk_source(), chinese_source(now)]
-    worlds = worlds_of(sources)
-    if not worlds:
+    populations = populations_of(sources)
+    if not populations:
         named = ", ".join(str(path) for path in files)
         raise NothingToChange(
             f"{named}: fewer than two domains with {_FEWEST} conversations or more; give a file whose lines have "
             '"domain" (or labels.intent), or one more file in another script'
         )
-    return worlds
+    return populations
 
 
 def file_source(path: Path, now: datetime) -> Source:

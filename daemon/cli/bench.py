@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from daemon.bench.journal import FileJournal
     from monitors.bench.benchmark import Result
     from monitors.bench.plan import Design
-    from monitors.bench.worlds import World
+    from monitors.bench.populations import Population
 
 bench = typer.Typer(help="Measure on this machine.", no_args_is_help=True)
 
@@ -61,22 +61,22 @@ def drift(
     a change to a domain that was left out.
     """
     from daemon.bench.files import write
-    from daemon.bench.sources import load_worlds
+    from daemon.bench.sources import load_populations
     from daemon.cli.render.bench import bench_screen
     from daemon.domain.clock import utc_now
     from monitors.bench.plan import SIZES, Design
 
     if not data and not packages:
         raise typer.BadParameter("give --data FILE, --packages, or both")
-    worlds = load_worlds(data or (), packages=packages, now=utc_now())
+    populations = load_populations(data or (), packages=packages, now=utc_now())
     design = Design(
         size=SIZES[Scale.QUICK if quick else size],
         conversations_between_false_alarms=every,
         seed=seed,
         alone=alone,
     )
-    journal = _journal(out, worlds, design)
-    result = _measured(worlds, design, processes=processes, journal=journal, quiet=as_json)
+    journal = _journal(out, populations, design)
+    result = _measured(populations, design, processes=processes, journal=journal, quiet=as_json)
     written = write(result, out)
     journal.remove()
     present(_summary(result, written), lambda: bench_screen(result, written), as_json=as_json)
@@ -94,18 +94,18 @@ def _summary(result: "Result", written: "Sequence[Path]") -> dict[str, object]:
     }
 
 
-def _journal(out: Path, worlds: "Sequence[World]", design: "Design") -> "FileJournal":
+def _journal(out: Path, populations: "Sequence[Population]", design: "Design") -> "FileJournal":
     """Open the figures of a run that was cut off, or begin new ones where that was another benchmark."""
     from importlib.metadata import version
 
     from daemon.bench.journal import FileJournal, digest_of_monitors
 
     conversations = {
-        f"{world.family}: {world.name}": {
-            "before": {name: len(found) for name, found in world.before.items()},
-            "after": len(world.after),
+        f"{population.family}: {population.name}": {
+            "before": {name: len(found) for name, found in population.before.items()},
+            "after": len(population.after),
         }
-        for world in worlds
+        for population in populations
     }
     return FileJournal(
         out / "unfinished.jsonl",
@@ -119,7 +119,7 @@ def _journal(out: Path, worlds: "Sequence[World]", design: "Design") -> "FileJou
 
 
 def _measured(
-    worlds: "Sequence[World]",
+    populations: "Sequence[Population]",
     design: "Design",
     *,
     processes: int,
@@ -148,7 +148,7 @@ def _measured(
             bar.print(f"going on after {len(journal.outcomes)} streams of a run that was cut off")
         task = bar.add_task(f"{design.size.name} benchmark", total=None)
         return benchmark(
-            worlds,
+            populations,
             design,
             processes=processes,
             begin_process=end_with_parent,

@@ -1,4 +1,4 @@
-"""The whole benchmark: all trials, on one process or several, and what they come to."""
+"""Runs all trials of the benchmark, in one process or several, and summarises them."""
 
 import multiprocessing
 import os
@@ -11,8 +11,7 @@ from itertools import chain, islice
 from threadpoolctl import threadpool_limits
 
 from monitors.bench.contenders import WINDOW
-from monitors.bench.expense import Expense, measure
-from monitors.bench.field import Field, contenders, ours
+from monitors.bench.cost import DetectorCost, measure
 from monitors.bench.goals import Goal, goals
 from monitors.bench.journal import Journal
 from monitors.bench.measures import (
@@ -23,36 +22,37 @@ from monitors.bench.measures import (
     all_delays,
     all_false_alarms,
 )
-from monitors.bench.naming import Named, naming
+from monitors.bench.participants import Participants, contenders, ours_alone
 from monitors.bench.plan import Design, estimated_s, plan
+from monitors.bench.populations import Population
 from monitors.bench.streams import PROMISED
+from monitors.bench.term_precision import TermPrecision, term_precisions
 from monitors.bench.trials import Outcome, Trial, run
 from monitors.bench.vectors import Vectors, embed
-from monitors.bench.worlds import World
 
-#: Trials that wait for a process, for each process: each carries its world.
+#: Trials that wait for each process. Each holds its population in memory.
 _AHEAD = 2
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Result:
-    """Everything that was measured."""
+    """Everything that was measured. Field names are keys of results.json."""
 
     design: Design
-    worlds: tuple[str, ...]
+    worlds: tuple[str, ...]  # names of the populations
     left_out: tuple[str, ...]
     goals: tuple[Goal, ...]
     false_alarms: tuple[FalseAlarms, ...]
     delays: tuple[Delay, ...]
     costs: tuple[Cost, ...]
-    expense: Expense
-    named: tuple[Named, ...]
+    expense: DetectorCost
+    named: tuple[TermPrecision, ...]
     outcomes: tuple[Outcome, ...]
 
 
 def benchmark(
-    worlds: Sequence[World],
+    populations: Sequence[Population],
     design: Design,
     *,
     processes: int,
@@ -61,55 +61,57 @@ def benchmark(
     on_progress: Progress,
     journal: Journal,
 ) -> Result:
-    """Run all trials that the journal does not know.
+    """Run all trials that are not in the journal yet.
 
-    ``begin_process`` is called in each process, where there are several, with the pid of this one. ``on_start`` gets how
-    many trials there are, and about how many seconds they take on one core; ``on_progress`` how much is done, and of how
-    much, in conversations of streams.
+    With several processes, each calls ``begin_process`` with the pid of this one. ``on_start`` gets the number of trials
+    and their estimated seconds on one core; ``on_progress`` gets what is done and the total, in conversations of streams.
     """
-    trials, alone = plan(worlds, design), design.alone
-    left = [(place, trial) for place, trial in enumerate(trials) if place not in journal.outcomes]
-    on_start(len(left), estimated_s([trial for _, trial in left], alone=alone))
-    expense = journal.expense
-    if expense is None:
-        expense = _expense(worlds[0], design)
-        journal.keep_expense(expense)
-    named = journal.named
-    if named is None:
-        named = tuple(naming(worlds, design))
-        journal.keep_named(named)
+    trials, alone = plan(populations, design), design.alone
+    missing = [(place, trial) for place, trial in enumerate(trials) if place not in journal.outcomes]
+    on_start(len(missing), estimated_s([trial for _, trial in missing], alone=alone))
+    if journal.cost is None:
+        journal.keep_cost(_cost(populations[0], design))
+    if journal.named is None:
+        journal.keep_named(tuple(term_precisions(populations, design)))
     total = sum(trial.weight for trial in trials)
-    done = total - sum(trial.weight for _, trial in left)
+    done = total - sum(trial.weight for _, trial in missing)
     for place, found in (
-        _in_turn(left, alone=alone)
+        _in_turn(missing, alone=alone)
         if processes == 1
-        else _spread(left, processes, begin_process, alone=alone)
+        else _spread(missing, processes, begin_process, alone=alone)
     ):
         journal.keep_outcomes(place, found)
         done += trials[place].weight
         on_progress(done, total)
-    outcomes = tuple(chain.from_iterable(journal.outcomes[place] for place in range(len(trials))))
+    return _result(populations, design, journal, trials=len(trials))
+
+
+def _result(populations: Sequence[Population], design: Design, journal: Journal, *, trials: int) -> Result:
+    if journal.cost is None or journal.named is None:
+        raise RuntimeError("the benchmark is not complete")
+    outcomes = tuple(chain.from_iterable(journal.outcomes[place] for place in range(trials)))
     rates = tuple(all_false_alarms(outcomes, PROMISED))
     delays = tuple(all_delays(outcomes))
+    declared = design.conversations_between_false_alarms
     return Result(
         design=design,
-        worlds=tuple(f"{world.family}: {world.name}" for world in worlds),
-        left_out=_field(alone=alone).left_out,
-        goals=goals(rates, delays, expense, named, declared=design.conversations_between_false_alarms),
+        worlds=tuple(f"{population.family}: {population.name}" for population in populations),
+        left_out=_participants(alone=design.alone).left_out,
+        goals=goals(rates, delays, journal.cost, journal.named, declared=declared),
         false_alarms=rates,
         delays=delays,
         costs=tuple(all_costs(outcomes)),
-        expense=expense,
-        named=named,
+        expense=journal.cost,
+        named=journal.named,
         outcomes=outcomes,
     )
 
 
-def _expense(world: World, design: Design) -> Expense:
+def _cost(population: Population, design: Design) -> DetectorCost:
     size = design.size
     with threadpool_limits(1):
         return measure(
-            world,
+            population,
             reference=size.length.reference,
             timed=size.timed,
             endless=size.endless,
@@ -117,15 +119,15 @@ def _expense(world: World, design: Design) -> Expense:
         )
 
 
-def _in_turn(left: Iterable[tuple[int, Trial]], *, alone: bool) -> Iterator[tuple[int, Sequence[Outcome]]]:
-    return ((place, _outcomes(place, trial, alone)) for place, trial in left)
+def _in_turn(missing: Iterable[tuple[int, Trial]], *, alone: bool) -> Iterator[tuple[int, Sequence[Outcome]]]:
+    return ((place, _outcomes(place, trial, alone)) for place, trial in missing)
 
 
 def _spread(
-    left: Iterable[tuple[int, Trial]], processes: int, begin: Callable[[int], None], *, alone: bool
+    missing: Iterable[tuple[int, Trial]], processes: int, begin: Callable[[int], None], *, alone: bool
 ) -> Iterator[tuple[int, Sequence[Outcome]]]:
-    """Yield places of trials with their outcomes as they come."""
-    waiting, going = iter(left), dict[Future[Sequence[Outcome]], int]()
+    """Yield the places of trials with their outcomes, as they finish."""
+    waiting, going = iter(missing), dict[Future[Sequence[Outcome]], int]()
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, context, initializer=begin, initargs=(os.getpid(),)) as pool:
         while True:
@@ -139,21 +141,21 @@ def _spread(
 
 def _outcomes(place: int, trial: Trial, alone: bool) -> Sequence[Outcome]:
     with threadpool_limits(1):
-        vectors = {} if alone else _vectors(trial.world)
-        return list(run(trial, _field(alone=alone).of_trial(place), vectors))
+        vectors = {} if alone else _vectors(trial.population)
+        return list(run(trial, _participants(alone=alone).of_trial(place), vectors))
 
 
 @cache
-def _field(*, alone: bool) -> Field:
-    return ours() if alone else contenders()
+def _participants(*, alone: bool) -> Participants:
+    return ours_alone() if alone else contenders()
 
 
-def _vectors(world: World) -> Vectors:
-    """Return the vectors of a world, computed once in a process for all worlds of its family."""
+def _vectors(population: Population) -> Vectors:
+    """Return the vectors of a population, which a process computes once for each family."""
     known = _known_vectors()
-    if world.family not in known:
-        known[world.family] = embed(world)
-    return known[world.family]
+    if population.family not in known:
+        known[population.family] = embed(population)
+    return known[population.family]
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Every detector of the benchmark behind one protocol."""
+"""The protocol of the benchmark's detectors, our detector, and permutation tests."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,18 +20,18 @@ Floats = NDArray[np.float64]
 
 
 class Contender(Protocol):
-    """Watches one stream against one reference. After an alarm it goes on watching for the next."""
+    """A detector on one stream against one reference. After an alarm it goes on to the next."""
 
-    def see(self, sample: Sample) -> bool:
-        """Take in a conversation, and say whether it raises an alarm."""
+    def observe(self, sample: Sample) -> bool:
+        """Observe a conversation, and return whether it raises an alarm."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Setting:
-    """What a contender is told before the stream begins."""
+    """What a contender knows before the stream begins."""
 
     reference: tuple[Sample, ...]
-    counting: tuple[Sample, ...]  # of the reference: one of a user in so many
+    counting: tuple[Sample, ...]  # of the reference: the first of each user in a block
     block: int
     vectors: Vectors
     conversations_between_false_alarms: int
@@ -42,15 +42,15 @@ Maker = Callable[[Setting], Contender]
 
 
 class Windowed:
-    """Tests one window after the other, without overlap; only the last conversation of a window raises an alarm."""
+    """Tests successive windows without overlap; the last conversation of a window raises the alarm."""
 
     def __init__(self, test: Callable[[Sequence[Sample]], bool], size: int = WINDOW) -> None:
         self._test = test
         self._size = size
         self._window: list[Sample] = []
 
-    def see(self, sample: Sample) -> bool:
-        """Fill the window; test it when it is full."""
+    def observe(self, sample: Sample) -> bool:
+        """Fill the window, and test it when it is full."""
         self._window.append(sample)
         if len(self._window) < self._size:
             return False
@@ -59,10 +59,10 @@ class Windowed:
 
 
 class _Ours:
-    """As the daemon has it: after an alarm it goes on with what it learned."""
+    """Our detector as the daemon runs it: after an alarm it keeps what it learned."""
 
     def __init__(self, setting: Setting) -> None:
-        self._seen = 0
+        self._observed = 0
         self._detector = EDetector(
             setting.counting,
             DetectorSettings(
@@ -73,9 +73,9 @@ class _Ours:
             block=setting.block,
         )
 
-    def see(self, sample: Sample) -> bool:
-        self._detector.observe(self._seen, sample)
-        self._seen += 1
+    def observe(self, sample: Sample) -> bool:
+        self._detector.observe(self._observed, sample)
+        self._observed += 1
         if not self._detector.alarmed:
             return False
         self._detector.restart()
@@ -83,7 +83,7 @@ class _Ours:
 
 
 def _permutation_mmd(level: float | None) -> Maker:
-    """A permutation test of each window by itself, at a fixed level or at that of the declared rate."""
+    """Return a permutation test of each window, at a fixed level or at the level of the declared rate."""
 
     def make(setting: Setting) -> Contender:
         reference = matrix(setting.vectors, setting.reference)
@@ -107,7 +107,7 @@ def _permutation_mmd(level: float | None) -> Maker:
 
 
 def gaussian_kernel(rows: Floats) -> Floats:
-    """Return exp(-d^2 / m), with m the median of the squared distances d^2."""
+    """Return exp(-d^2 / m), where m is the median of the squared distances d^2."""
     squares = (rows**2).sum(axis=1)
     distances = np.maximum(squares[:, None] + squares[None, :] - 2 * rows @ rows.T, 0)
     return np.asarray(np.exp(-distances / np.median(distances[np.triu_indices(len(rows), 1)])))

@@ -1,4 +1,4 @@
-"""Evidently's drift methods with their own defaults, as its reports call them, without the report around them."""
+"""Evidently's drift methods with their defaults, called without a report."""
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -7,7 +7,7 @@ import pandas as pd
 from sklearn.exceptions import ConvergenceWarning
 
 from monitors.bench.contenders import Contender, Maker, Setting, Windowed
-from monitors.bench.vectors import everything_said, matrix
+from monitors.bench.vectors import full_text, matrix
 from monitors.types import Sample
 from monitors.window.engine import ColumnType
 
@@ -20,24 +20,24 @@ with warnings.catch_warnings():
         RatioDriftMethod,
     )
 
-#: From this size of the reference on, Evidently no longer simulates the classifier's AUC by default.
+#: Size of the reference from which on Evidently no longer simulates the classifier's AUC by default.
 _SIMULATED_BELOW = 1_000
 
 
 def _text(method: str | None) -> Maker:
-    """A classifier of words; which AUC is drift depends on the method, by default on the size of the reference."""
+    """Return the classifier of words; by default, the AUC that counts as drift depends on the size of the reference."""
 
     def make(setting: Setting) -> Contender:
-        past = pd.Series([everything_said(sample) for sample in setting.reference])
+        past = pd.Series([full_text(sample) for sample in setting.reference])
 
         def test(window: Sequence[Sample]) -> bool:
-            current = pd.Series([everything_said(sample) for sample in window])
+            current = pd.Series([full_text(sample) for sample in window])
             stat_test = get_stattest(past, current, ColumnType.Text, method)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 try:
                     return bool(stat_test(past, current, ColumnType.Text, None).drifted)
-                except ValueError:  # no word is left of those that are in half of the texts or more
+                except ValueError:  # Evidently drops words of half of the texts; none is left
                     return False
 
         return Windowed(test)
@@ -53,7 +53,7 @@ def _embedding(
         judge = method(len(past))
 
         def test(window: Sequence[Sample]) -> bool:
-            # A method may add a column to what it is given.
+            # A method may add a column to its frames.
             return bool(judge(pd.DataFrame(matrix(setting.vectors, window)), pd.DataFrame(past))[1])
 
         return Windowed(test)

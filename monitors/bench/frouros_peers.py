@@ -1,7 +1,7 @@
-"""Frouros' batch MMD with its permutation test, a window at a time.
+"""Frouros' batch MMD with its permutation test, on one window at a time.
 
-Frouros 0.9 asks for numpy below 2.2 and scipy below 1.15, so pip won't install it beside ours; `pip install --no-deps
-frouros` gives one that works. It computes its kernel anew for each permutation: seconds a window.
+Frouros 0.9 requires numpy below 2.2 and scipy below 1.15, which conflicts with ours; install it by `pip install --no-deps
+frouros`. It computes its kernel for each permutation, which takes seconds for a window.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from monitors.bench.vectors import matrix
 from monitors.types import Sample
 
 _LEVEL = 0.05
-#: As few as the level needs: p is 1/40 at least.
+#: The fewest that the level allows: p is at least 1/40.
 _PERMUTATIONS = 39
 
 

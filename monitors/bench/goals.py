@@ -1,16 +1,16 @@
-"""What the detector is meant to reach, and whether it did."""
+"""The goals of our detector, and whether it meets them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
 from monitors.bench.contenders import OURS
-from monitors.bench.expense import Expense
+from monitors.bench.cost import DetectorCost
 from monitors.bench.measures import ALL, Delay, FalseAlarms
-from monitors.bench.naming import NAMED, WINDOW, Named
 from monitors.bench.streams import Kind
+from monitors.bench.term_precision import NAMED, WINDOW, TermPrecision
 
-#: Median delays in conversations, by the share of new traffic.
+#: Maximum median delays in conversations, by the share of new traffic.
 _DELAYS: Mapping[float, int] = {1.0: 130, 0.2: 600}
 _NAMED = 0.8
 _UPDATE_US, _CONFIRMATION_S, _GROWN_MB = 1_000, 2.0, 8.0
@@ -18,7 +18,7 @@ _UPDATE_US, _CONFIRMATION_S, _GROWN_MB = 1_000, 2.0, 8.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Goal:
-    """A promise, the figure, and whether the one is as good as the other."""
+    """A goal with the measured figure."""
 
     name: str
     wanted: str
@@ -29,34 +29,34 @@ class Goal:
 def goals(
     rates: Sequence[FalseAlarms],
     delays: Sequence[Delay],
-    expense: Expense,
-    named: Sequence[Named],
+    cost: DetectorCost,
+    named: Sequence[TermPrecision],
     *,
     declared: int,
 ) -> tuple[Goal, ...]:
-    """Hold the figures against what was meant."""
+    """Return all goals with the figures."""
     return (
         *_run_length(rates, declared),
         *_delays(delays),
         *_peers(rates, delays, declared),
-        *_naming(named),
+        *_term_precision(named),
         Goal(
             name="one update on one core",
             wanted=f"at most {_UPDATE_US} µs",
-            measured=f"{expense.update_us:.0f} µs (p99 {expense.update_p99_us:.0f})",
-            met=expense.update_us <= _UPDATE_US,
+            measured=f"{cost.update_us:.0f} µs (p99 {cost.update_p99_us:.0f})",
+            met=cost.update_us <= _UPDATE_US,
         ),
         Goal(
             name="a confirmation of 500 by 500",
             wanted=f"at most {_CONFIRMATION_S:.0f} s",
-            measured=f"{expense.confirmation_s:.2f} s",
-            met=expense.confirmation_s <= _CONFIRMATION_S,
+            measured=f"{cost.confirmation_s:.2f} s",
+            met=cost.confirmation_s <= _CONFIRMATION_S,
         ),
         Goal(
-            name=f"memory over {expense.endless:,} conversations",
+            name=f"memory over {cost.endless:,} conversations",
             wanted=f"grows by at most {_GROWN_MB:.0f} MB",
-            measured=f"{expense.grown_mb:+.1f} MB",
-            met=expense.grown_mb <= _GROWN_MB,
+            measured=f"{cost.grown_mb:+.1f} MB",
+            met=cost.grown_mb <= _GROWN_MB,
         ),
     )
 
@@ -85,9 +85,9 @@ def _delays(delays: Sequence[Delay]) -> Iterator[Goal]:
 
 
 def _peers(rates: Sequence[FalseAlarms], delays: Sequence[Delay], declared: int) -> Iterator[Goal]:
-    """Compare with those that raise no more false alarms than we do, or than we declare.
+    """Compare with detectors that raise no more false alarms than ours, or than the declared rate.
 
-    Those that took part in few trials are left out: that they raised no alarm there says little.
+    Detectors that took part in few trials are left out: without alarms there, their rate is uncertain.
     """
     together = {rate.detector: rate for rate in rates if rate.streams == ALL}
     if together.keys() <= {OURS}:
@@ -117,7 +117,7 @@ def _peers(rates: Sequence[FalseAlarms], delays: Sequence[Delay], declared: int)
     )
 
 
-def _naming(named: Sequence[Named]) -> Iterator[Goal]:
+def _term_precision(named: Sequence[TermPrecision]) -> Iterator[Goal]:
     windows, hits = sum(one.windows for one in named), sum(one.hits for one in named)
     mostly = sum(one.mostly for one in named)
     if windows:
@@ -130,5 +130,5 @@ def _naming(named: Sequence[Named]) -> Iterator[Goal]:
 
 
 def number(value: float) -> str:
-    """Return a number of conversations; what never came is a dash."""
+    """Return a number of conversations; a dash for infinity."""
     return f"{value:,.0f}" if isfinite(value) else "-"

@@ -1,29 +1,29 @@
-"""What a benchmark has measured so far, so that one that was cut off goes on where it stopped."""
+"""Keeps the figures of an unfinished benchmark, so that an interrupted one goes on where it stopped."""
 
 from collections.abc import Sequence
 
-from monitors.bench.expense import Expense
-from monitors.bench.naming import Named
+from monitors.bench.cost import DetectorCost
+from monitors.bench.term_precision import TermPrecision
 from monitors.bench.trials import Outcome
 
 
 class Journal:
-    """Figures as they come. This one forgets them with the process."""
+    """The figures measured so far, in memory."""
 
     def __init__(self) -> None:
-        self.expense: Expense | None = None
-        self.named: tuple[Named, ...] | None = None
-        #: By the place of their trial in the plan.
+        self.cost: DetectorCost | None = None
+        self.named: tuple[TermPrecision, ...] | None = None
+        #: By the place of the trial in the plan.
         self.outcomes: dict[int, Sequence[Outcome]] = {}
 
-    def keep_expense(self, expense: Expense) -> None:
-        """Keep what our detector costs."""
-        self.expense = expense
+    def keep_cost(self, cost: DetectorCost) -> None:
+        """Keep the cost of our detector."""
+        self.cost = cost
 
-    def keep_named(self, named: tuple[Named, ...]) -> None:
-        """Keep how often explanations name what is new."""
+    def keep_named(self, named: tuple[TermPrecision, ...]) -> None:
+        """Keep the precision of the terms that explanations name."""
         self.named = named
 
     def keep_outcomes(self, place: int, outcomes: Sequence[Outcome]) -> None:
-        """Keep what all detectors did in a trial."""
+        """Keep the outcomes of a trial."""
         self.outcomes[place] = outcomes

@@ -1,4 +1,4 @@
-"""What the outcomes of trials come to: rates of false alarms, delays, cost."""
+"""Summarises the outcomes of trials: false-alarm rates, delays, cost."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,20 +9,20 @@ from monitors.bench.streams import Kind
 from monitors.bench.trials import Outcome
 from monitors.sequential.run_length import run_length_bounds
 
-#: Where figures of all families or kinds of stream are told together.
+#: Marks a summary of all families or kinds of stream.
 ALL = "all"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FalseAlarms:
-    """How often a detector raises an alarm while nothing changes."""
+    """The alarms of a detector on streams without a change."""
 
     detector: str
-    streams: str  # of which kind, or ALL promised ones
+    streams: str  # their kind, or ALL kinds that the promise covers
     conversations: int
     alarms: int
     per_10_000: float
-    #: Average run length: conversations between alarms, were they a Poisson process; each bound holds with 95%.
+    #: Average run length in conversations, if alarms are a Poisson process, with 95% bounds on each side.
     arl: float
     arl_lower: float
     arl_upper: float
@@ -30,15 +30,15 @@ class FalseAlarms:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Delay:
-    """How soon a detector raises an alarm after a change."""
+    """The delays of a detector after a change."""
 
     detector: str
-    family: str  # of worlds, or ALL
+    family: str  # or ALL
     kind: Kind
     share: float
     trials: int
-    found: float  # share of the trials, within the horizon
-    #: Conversations; infinite where too few changes were found.
+    found: float  # share of the trials with an alarm before the end
+    #: In conversations; infinite where too few changes were found.
     median: float
     p90: float
     early: int  # alarms before the change
@@ -46,14 +46,14 @@ class Delay:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cost:
-    """What a conversation costs a detector, on average over all streams."""
+    """The mean cost of a conversation for a detector."""
 
     detector: str
     cpu_us: float
 
 
 def false_alarms(detector: str, streams: str, outcomes: Sequence[Outcome]) -> FalseAlarms:
-    """Count the alarms of a detector on null streams."""
+    """Summarise the alarms of a detector on null streams."""
     count, seen = sum(o.false_alarms for o in outcomes), sum(o.conversations for o in outcomes)
     lower, upper = run_length_bounds(count, seen)
     return FalseAlarms(
@@ -69,7 +69,7 @@ def false_alarms(detector: str, streams: str, outcomes: Sequence[Outcome]) -> Fa
 
 
 def delay(detector: str, family: str, kind: Kind, share: float, outcomes: Sequence[Outcome]) -> Delay:
-    """Summarise the delays of a detector. A change that was not found counts as one that takes for ever."""
+    """Summarise the delays of a detector. A change that was not found has an infinite delay."""
     delays = sorted(inf if o.delay is None else o.delay for o in outcomes)
     return Delay(
         detector=detector,
@@ -85,7 +85,7 @@ def delay(detector: str, family: str, kind: Kind, share: float, outcomes: Sequen
 
 
 def all_false_alarms(outcomes: Sequence[Outcome], promised: Iterable[Kind]) -> Iterator[FalseAlarms]:
-    """Yield the false alarms of each detector: of all promised kinds of null stream together, then of each kind."""
+    """Yield the false alarms of each detector: of all kinds that the promise covers, then of each kind."""
     null, covered = [o for o in outcomes if o.kind.null], set(promised)
     for detector in names(null):
         mine = [o for o in null if o.detector == detector]
@@ -97,7 +97,7 @@ def all_false_alarms(outcomes: Sequence[Outcome], promised: Iterable[Kind]) -> I
 
 
 def all_delays(outcomes: Sequence[Outcome]) -> Iterator[Delay]:
-    """Yield the delays of each detector by kind of change and share: of all families together, then of each."""
+    """Yield the delays of each detector by kind of change and share: of all families, then of each."""
     changed = [o for o in outcomes if not o.kind.null]
     cells: dict[tuple[str, str, Kind, float], list[Outcome]] = {}
     for o in changed:
@@ -108,7 +108,7 @@ def all_delays(outcomes: Sequence[Outcome]) -> Iterator[Delay]:
 
 
 def all_costs(outcomes: Sequence[Outcome]) -> Iterator[Cost]:
-    """Yield what a conversation costs each detector."""
+    """Yield the cost of each detector."""
     for detector in names(outcomes):
         mine = [o for o in outcomes if o.detector == detector]
         yield Cost(

@@ -1,4 +1,4 @@
-"""Who takes part: ours, and the others as far as they are installed."""
+"""The detectors that take part: ours, and the installed ones of other libraries."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,29 +6,29 @@ from importlib.util import find_spec
 
 from monitors.bench.contenders import OURS, PLAIN, Maker
 
-#: Detectors that take seconds a window take part in one trial in so many.
+#: Slow detectors, which take seconds for a window, take part in one trial in so many.
 _SELDOM = {"Frouros MMD, level .05": 11, "Evidently text, default": 11}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Field:
-    """The contenders by name."""
+class Participants:
+    """The detectors that take part, by name."""
 
     makers: Mapping[str, Maker]
-    left_out: tuple[str, ...]  # libraries, and why
+    left_out: tuple[str, ...]  # libraries, with the reason
 
     def of_trial(self, place: int) -> Mapping[str, Maker]:
-        """Return who takes part in the trial at that place of the plan."""
+        """Return the detectors of the trial at that place of the plan."""
         return {name: maker for name, maker in self.makers.items() if place % _SELDOM.get(name, 1) == 0}
 
 
-def ours() -> Field:
+def ours_alone() -> Participants:
     """Return our detector alone."""
-    return Field(makers={OURS: PLAIN[OURS]}, left_out=())
+    return Participants(makers={OURS: PLAIN[OURS]}, left_out=())
 
 
-def contenders() -> Field:
-    """Load all that are installed. Loads Evidently."""
+def contenders() -> Participants:
+    """Return all installed detectors. Loads Evidently."""
     from monitors.bench.evidently_peers import EVIDENTLY
 
     makers = {**PLAIN, **EVIDENTLY}
@@ -47,4 +47,4 @@ def contenders() -> Field:
         left_out.append(
             "Frouros is not installed: pip install --no-deps frouros (it asks for an older numpy)"
         )
-    return Field(makers=makers, left_out=tuple(left_out))
+    return Participants(makers=makers, left_out=tuple(left_out))

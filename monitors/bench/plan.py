@@ -1,32 +1,31 @@
-"""Which trials make a benchmark."""
+"""Plans the trials of a benchmark."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 
+from monitors.bench.populations import Population
 from monitors.bench.streams import CHANGES, MIXED, NULLS, Kind, Length
 from monitors.bench.trials import Trial
-from monitors.bench.worlds import World
 
-#: Processor time of all detectors together, measured in a medium run, and of ours alone: of the start of a stream, and of
-#: a conversation.
+#: Processor time of a stream's start and of a conversation, for all detectors and for ours alone.
 _ALL_S, _ALONE_S = (3.0, 0.008), (0.6, 0.0012)
-_SEEN = 0.5  # of a stream with a change, on average over the detectors
+_OBSERVED = 0.5  # mean share of a stream with a change that is observed
 SHARES = (0.1, 0.2, 0.5, 1.0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Size:
-    """How much is tried. More: narrower intervals, in proportion more time."""
+    """The number and length of trials. More: narrower intervals, and proportionally more time."""
 
     name: str
-    nulls: int  # streams without a change, over all kinds and worlds
+    nulls: int  # streams without a change, over all kinds and populations
     trials: int  # of each family, kind of change and share
     shares: tuple[float, ...] = SHARES
     changes: tuple[Kind, ...] = CHANGES
     length: Length = field(default_factory=Length)
-    timed: int = 2_000  # conversations that the cost is measured on
-    endless: int = 1_000_000  # conversations that the memory is measured over
+    timed: int = 2_000  # conversations of the measurement of cost
+    endless: int = 1_000_000  # conversations of the measurement of memory
 
 
 FULL = Size(name="full", nulls=200, trials=10)
@@ -46,7 +45,7 @@ SIZES: Mapping[str, Size] = {size.name: size for size in (QUICK, MEDIUM, FULL)}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Design:
-    """What a benchmark measures, whatever the conversations."""
+    """What a benchmark measures, independent of the conversations."""
 
     size: Size = FULL
     conversations_between_false_alarms: int = 20_000
@@ -54,9 +53,9 @@ class Design:
     alone: bool = False  # without the other detectors
 
 
-def plan(worlds: Sequence[World], design: Design) -> list[Trial]:
-    """Return all trials: null streams of each kind over the worlds in turn, changes over each family's worlds in turn."""
-    families, size = by_family(worlds), design.size
+def plan(populations: Sequence[Population], design: Design) -> list[Trial]:
+    """Return all trials: null streams of each kind, then changes, over the populations of each family in turn."""
+    families, size = by_family(populations), design.size
     nulls = islice(_null_streams(families), size.nulls)
     changes = (
         (found[number % len(found)], kind, share, number)
@@ -67,7 +66,7 @@ def plan(worlds: Sequence[World], design: Design) -> list[Trial]:
     )
     return [
         Trial(
-            world=world,
+            population=population,
             kind=kind,
             share=share,
             number=number,
@@ -75,31 +74,35 @@ def plan(worlds: Sequence[World], design: Design) -> list[Trial]:
             length=size.length,
             conversations_between_false_alarms=design.conversations_between_false_alarms,
         )
-        for world, kind, share, number in chain(nulls, changes)
+        for population, kind, share, number in chain(nulls, changes)
     ]
 
 
-def by_family(worlds: Sequence[World]) -> dict[str, list[World]]:
-    """Return the worlds whose figures are told together, by their family."""
-    families: dict[str, list[World]] = {}
-    for world in worlds:
-        families.setdefault(world.family, []).append(world)
+def by_family(populations: Sequence[Population]) -> dict[str, list[Population]]:
+    """Return the populations by family."""
+    families: dict[str, list[Population]] = {}
+    for population in populations:
+        families.setdefault(population.family, []).append(population)
     return families
 
 
 def estimated_s(trials: Sequence[Trial], *, alone: bool) -> float:
-    """Return about how long all trials take on one core; changes are found before the end of most streams."""
+    """Return the estimated seconds of all trials on one core."""
     begin, conversation = _ALONE_S if alone else _ALL_S
-    return sum(begin + (1.0 if trial.kind.null else _SEEN) * conversation * trial.weight for trial in trials)
+    return sum(
+        begin + (1.0 if trial.kind.null else _OBSERVED) * conversation * trial.weight for trial in trials
+    )
 
 
-def _null_streams(families: Mapping[str, Sequence[World]]) -> Iterator[tuple[World, Kind, float, int]]:
-    """Go round: every kind for a family, then the next family. A mix can change only where there are two regimes."""
+def _null_streams(
+    families: Mapping[str, Sequence[Population]],
+) -> Iterator[tuple[Population, Kind, float, int]]:
+    """Yield every kind for a family, then for the next one, again and again. Mixed kinds need two regimes."""
     number = 0
     while True:
         for found in families.values():
-            world = found[number % len(found)]
+            population = found[number % len(found)]
             for kind in NULLS:
-                if len(world.before) > 1 or kind not in MIXED:
-                    yield world, kind, 0.0, number
+                if len(population.before) > 1 or kind not in MIXED:
+                    yield population, kind, 0.0, number
         number += 1

@@ -1,4 +1,4 @@
-"""Pictures of the figures, as PNG files."""
+"""Draws the benchmark's figures as PNG files."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
@@ -13,22 +13,22 @@ from monitors.bench.streams import Kind
 
 _INCHES = (9.0, 5.5)
 _MARKERS = "osD^v<>Pp*hX"
-#: The abscissa of a detector that raised no false alarm, so that it is seen on a log scale.
-_NONE_SEEN = 0.5
+#: Alarms at which a detector without false alarms is drawn on a log scale.
+_NO_ALARM = 0.5
 
 
 def draw(folder: Path, rates: Sequence[FalseAlarms], delays: Sequence[Delay], *, declared: int) -> list[Path]:
-    """Write all pictures to a folder, and return their paths."""
+    """Write all plots to a folder, and return their paths."""
     together = {rate.detector: rate for rate in rates if rate.streams == ALL}
-    looks = {name: _look(name, number) for number, name in enumerate(together)}
+    styles = {name: _style(name, number) for number, name in enumerate(together)}
     figures = {
         "run-length.png": _run_lengths(list(together.values()), declared),
         **{
-            f"delay-{kind}.png": _by_share([d for d in delays if d.kind is kind and d.family == ALL], looks)
+            f"delay-{kind}.png": _by_share([d for d in delays if d.kind is kind and d.family == ALL], styles)
             for kind in dict.fromkeys(d.kind for d in delays)
         },
         **{
-            f"trade-off-{share:.0%}.png".replace("%", ""): _trade_off(together, delays, share, looks)
+            f"trade-off-{share:.0%}.png".replace("%", ""): _trade_off(together, delays, share, styles)
             for share in sorted({d.share for d in delays})
         },
     }
@@ -37,7 +37,7 @@ def draw(folder: Path, rates: Sequence[FalseAlarms], delays: Sequence[Delay], *,
     return [folder / name for name in figures]
 
 
-def _look(name: str, number: int) -> dict[str, object]:
+def _style(name: str, number: int) -> dict[str, object]:
     if name == OURS:
         return {"color": "black", "marker": "o", "linewidth": 2.5, "markersize": 9}
     return {"color": f"C{number % 10}", "marker": _MARKERS[number % len(_MARKERS)], "alpha": 0.8}
@@ -62,12 +62,12 @@ def _run_lengths(rates: Sequence[FalseAlarms], declared: int) -> Figure:
     return figure
 
 
-def _by_share(delays: Iterable[Delay], looks: Mapping[str, dict[str, object]]) -> Figure:
+def _by_share(delays: Iterable[Delay], styles: Mapping[str, dict[str, object]]) -> Figure:
     found = list(delays)
     figure, axes = _axes(f"Median delay after a change ({found[0].kind})")
-    for name, look in looks.items():
+    for name, style in styles.items():
         mine = sorted((d for d in found if d.detector == name), key=lambda d: d.share)
-        axes.plot([d.share for d in mine], [d.median for d in mine], label=name, **look)  # type: ignore[arg-type]
+        axes.plot([d.share for d in mine], [d.median for d in mine], label=name, **style)  # type: ignore[arg-type]
     axes.set_xscale("log")
     axes.set_yscale("log")
     shares = sorted({d.share for d in found})
@@ -83,7 +83,7 @@ def _trade_off(
     rates: Mapping[str, FalseAlarms],
     delays: Sequence[Delay],
     share: float,
-    looks: Mapping[str, dict[str, object]],
+    styles: Mapping[str, dict[str, object]],
 ) -> Figure:
     figure, axes = _axes(f"False alarms against delay, abrupt change to {share:.0%} new traffic")
     points = [d for d in delays if (d.family, d.kind, d.share) == (ALL, Kind.ABRUPT, share)]
@@ -91,9 +91,9 @@ def _trade_off(
     for d in points:
         rate = rates.get(d.detector)
         if rate:
-            x = max(rate.alarms, _NONE_SEEN) / rate.conversations * 1e4
+            x = max(rate.alarms, _NO_ALARM) / rate.conversations * 1e4
             y = d.median if isfinite(d.median) else 2 * slowest
-            axes.plot([x], [y], label=d.detector, linestyle="", **looks[d.detector])  # type: ignore[arg-type]
+            axes.plot([x], [y], label=d.detector, linestyle="", **styles[d.detector])  # type: ignore[arg-type]
     axes.axhline(2 * slowest, color="grey", linestyle=":")
     axes.annotate(
         "not found in half of the trials", (0.01, 2.03 * slowest), xycoords=("axes fraction", "data")

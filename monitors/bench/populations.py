@@ -1,4 +1,4 @@
-"""Where the streams of the benchmark come from: conversations by regime, and which regimes are new after a change."""
+"""The populations of the benchmark: conversations by regime, and the regimes that are new after a change."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from monitors.texts import is_han, user_text
 from monitors.types import Sample
 
-#: Between the id of a conversation of a pool and the number of its place in a stream.
+#: Separates the id of a conversation in its source from its place in a stream.
 _MARK = "#"
-_LOOKED_AT = 50
+_SAMPLED = 50  # conversations that decide on the script of a source
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
-    """The conversations of a file or a package, by regime: those of one regime are about the same things."""
+    """The conversations of a file or a package, by regime. A regime has one subject."""
 
     name: str
     regimes: Mapping[str, tuple[Sample, ...]]
@@ -26,30 +26,30 @@ class Source:
     @property
     def chinese(self) -> bool:
         """Whether most conversations have Chinese in what the user says."""
-        texts = [user_text(sample) for sample in self.samples[:: max(1, len(self.samples) // _LOOKED_AT)]]
+        texts = [user_text(sample) for sample in self.samples[:: max(1, len(self.samples) // _SAMPLED)]]
         return 2 * sum(any(map(is_han, text)) for text in texts) > len(texts)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class World:
-    """A population, and what becomes of it when it changes."""
+class Population:
+    """Conversations before and after a change."""
 
-    family: str  # worlds whose figures are told together
-    name: str  # what is new
+    family: str  # populations of one family are summarised together
+    name: str  # of the new regime
     before: Mapping[str, tuple[Sample, ...]]
     after: tuple[Sample, ...]
 
 
-def worlds_of(sources: Sequence[Source]) -> tuple[World, ...]:
-    """Leave out each regime of each source in turn, to be what is new; then change the language.
+def populations_of(sources: Sequence[Source]) -> tuple[Population, ...]:
+    """Return a population for each regime of each source, which is new after the change, and one that changes the language.
 
-    A source of one regime has no worlds of its own.
+    A source with one regime has no population of its own.
     """
     return (*_left_out(sources), *_translated(sources))
 
 
 def pool_id(sample: Sample) -> str:
-    """Return the id that a sample of a stream has in its source."""
+    """Return the id in its source of a sample of a stream."""
     return sample.id.partition(_MARK)[0]
 
 
@@ -59,23 +59,23 @@ def place_of(sample: Sample) -> int:
 
 
 def placed_id(sample: Sample, place: str) -> str:
-    """Return an id for a conversation that a stream takes from its source, perhaps more than once."""
+    """Return an id for a conversation in a stream, which may contain it several times."""
     return f"{sample.id}{_MARK}{place}"
 
 
-def _left_out(sources: Sequence[Source]) -> Iterator[World]:
+def _left_out(sources: Sequence[Source]) -> Iterator[Population]:
     for source in sources:
         for new in source.regimes if len(source.regimes) > 1 else ():
             before = {name: found for name, found in source.regimes.items() if name != new}
-            yield World(family=source.name, name=new, before=before, after=source.regimes[new])
+            yield Population(family=source.name, name=new, before=before, after=source.regimes[new])
 
 
-def _translated(sources: Sequence[Source]) -> Iterator[World]:
-    """From the first source in another script than Chinese to the first Chinese one."""
+def _translated(sources: Sequence[Source]) -> Iterator[Population]:
+    """Yield a change from the first source that is not Chinese to the first Chinese one."""
     chinese = next((source for source in sources if source.chinese), None)
     other = next((source for source in sources if not source.chinese), None)
     if chinese and other:
-        yield World(
+        yield Population(
             family=f"{other.name} to {chinese.name}",
             name="language",
             before=other.regimes,

@@ -1,7 +1,7 @@
-"""River's detectors with their own defaults, on one number a conversation.
+"""River's detectors with their defaults, on one number for each conversation.
 
-They watch numbers, so each conversation becomes one: its distance from the centre of the reference, in standard
-deviations of the reference. They first see the reference, as they learn from the stream what is usual.
+The number is the distance from the centre of the reference, in standard deviations of the reference. The detectors first
+observe the reference, as they learn the normal state from the stream.
 """
 
 from collections.abc import Callable, Mapping
@@ -33,7 +33,7 @@ class _Scalar:
         for distance in distances:
             detector.update(float((distance - self._mean) / self._deviation))
 
-    def see(self, sample: Sample) -> bool:
+    def observe(self, sample: Sample) -> bool:
         (row,) = matrix(self._vectors, [sample])
         distance = np.linalg.norm(row - self._centre)
         self._detector.update(float((distance - self._mean) / self._deviation))

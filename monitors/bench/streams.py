@@ -1,7 +1,7 @@
-"""Streams for detectors: of one population, or with a change whose place is known. The same seed gives the same stream.
+"""Makes streams without a change, or with a change at a known place. The same seed gives the same stream.
 
-Conversations are drawn with replacement, for the reference and for the stream alike: a reference of some documents
-and a stream of others of the same domain are not one population, and differ a little.
+Conversations are drawn with replacement, for the reference and for the stream alike: without it, reference and stream
+would hold different documents of a domain, which are not one population.
 """
 
 import zlib
@@ -13,40 +13,38 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from monitors.bench.worlds import World, place_of, placed_id
+from monitors.bench.populations import Population, place_of, placed_id
 from monitors.types import Sample
 from monitors.user_blocks import block_length, first_in_block
 
 _START = datetime(2026, 1, 5, tzinfo=UTC)
-#: The reference is a sample of the traffic of so many days, a thousand conversations each.
+#: Days of traffic that the reference is a sample of, and conversations of a day.
 _DAYS, _A_DAY = 14, 1_000
 _BETWEEN = timedelta(days=1) / _A_DAY
-_SESSION = 4.0  # conversations of one user in a row, on average
-_NEIGHBOURS = 20  # of a file, that one user's conversations are drawn from
+_SESSION = 4.0  # mean conversations of a user's session
+_NEIGHBOURS = 20  # adjacent conversations of a file that a user's are drawn from
 _TEAM = 60  # users
-_REGULARS = 40  # users, and the share of sessions that is theirs: half of all conversations
-_REGULAR_SESSIONS = 1 / (1 + _SESSION)
-#: Slowly wandering topics: what is left of today's mix after one conversation, and how far it wanders.
+_REGULARS = 40  # users
+_REGULAR_SESSIONS = 1 / (1 + _SESSION)  # share of regulars in the sessions: half of all conversations
+#: Autoregression of the wandering mix of topics, and its standard deviation.
 _MEMORY, _WANDERING = 0.98, 1.5
-_DAILY = 2.0  # how much more a regime is talked about at its hour, as a log
-RAMP = 500  # conversations, from nothing to the full share of new traffic
-EPISODE = 400  # conversations, of what comes and goes
+_DAILY = 2.0  # amplitude of the daily cycle, as a log of the share
+RAMP = 500  # conversations of a gradual change, from nothing to the full share
+EPISODE = 400  # conversations of an episode of a recurring change
 
 Floats = NDArray[np.float64]
 
 
 class Kind(StrEnum):
-    """What happens in a stream."""
+    """The kind of a stream."""
 
     IID = "iid"
     SESSIONS = "sessions"  # of users who send several similar conversations in a row
     DAILY = "daily"  # the mix of topics follows the time of the day
-    UNBROKEN = (
-        "unbroken"  # the same users, after a reference of the latest conversations: what a new line has
-    )
-    REGULARS = "regulars"  # who hold half of all, in sessions on their own topics; the others come once, on other topics
-    TEAM = "team"  # the same sessions of a few users, who come again with what they always come with
-    WANDERING = "wandering"  # the mix wanders slowly (AR(1)) around what it is on average
+    UNBROKEN = "unbroken"  # sessions after a reference of the latest conversations, as for a new model line
+    REGULARS = "regulars"  # half of all are of regular users with topics of their own; other users come once
+    TEAM = "team"  # sessions of a few users, each with constant topics
+    WANDERING = "wandering"  # the mix of topics wanders slowly (AR(1)) around its mean
     ABRUPT = "abrupt"
     GRADUAL = "gradual"
     RECURRING = "recurring"
@@ -57,7 +55,7 @@ class Kind(StrEnum):
         return self in NULLS
 
 
-#: The kinds that a promise about exchangeable users covers. A mix that wanders is change, if only for a while.
+#: Kinds that the promise about exchangeable users covers. A wandering mix is a temporary change.
 PROMISED = (Kind.IID, Kind.SESSIONS, Kind.DAILY, Kind.UNBROKEN, Kind.REGULARS, Kind.TEAM)
 NULLS = (*PROMISED, Kind.WANDERING)
 CHANGES = (Kind.ABRUPT, Kind.GRADUAL, Kind.RECURRING)
@@ -71,7 +69,7 @@ class Stream:
     """A reference and what comes after it."""
 
     reference: tuple[Sample, ...]
-    counting: tuple[Sample, ...]  # of the reference: of each user the first of a block
+    counting: tuple[Sample, ...]  # of the reference: the first of each user in a block
     block: int  # conversations in which one of a user counts
     samples: tuple[Sample, ...]
     change_at: int | None  # the number of the first conversation that may be new, from 0
@@ -79,32 +77,32 @@ class Stream:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Length:
-    """How many conversations."""
+    """The lengths of reference and stream, in conversations."""
 
     reference: int = 1_000
     null: int = 5_000
-    before: int = 400  # a change, give or take a quarter, so that it meets windows at any of their places
+    before: int = 400  # a change, plus or minus a quarter, so that it falls anywhere within a window
     after: int = 2_500
 
     def of(self, kind: Kind) -> int:
-        """Return how long a stream is, about."""
+        """Return the approximate length of a stream."""
         return self.null if kind.null else self.before + self.after
 
 
-def make(world: World, kind: Kind, *, share: float, length: Length, seed: str) -> Stream:
-    """Make a stream. ``share`` of the traffic is new after a change; it means nothing without one."""
+def make(population: Population, kind: Kind, *, share: float, length: Length, seed: str) -> Stream:
+    """Make a stream. ``share`` of the traffic is new after the change; null streams ignore it."""
     chance = np.random.default_rng(zlib.crc32(seed.encode()))
     if kind.null:
-        return _null(world, kind, length, chance)
+        return _null(population, kind, length, chance)
     before = length.before + int(chance.integers(-length.before // 4, length.before // 4 + 1))
-    past = _Traffic(world.before, Kind.IID, chance)
+    past = _Traffic(population.before, Kind.IID, chance)
     reference = past.reference(length.reference)
     news = [*np.zeros(before), *(share * _presence(kind, n) for n in range(length.after))]
     is_new = chance.random(len(news)) < np.array(news)
     old = past.latest(len(news))
-    picked = chance.integers(len(world.after), size=len(news))
+    picked = chance.integers(len(population.after), size=len(news))
     samples = [
-        replace(was, id=placed_id(world.after[new], f"new{n}"), turns=world.after[new].turns)
+        replace(was, id=placed_id(population.after[new], f"new{n}"), turns=population.after[new].turns)
         if is_new[n]
         else was
         for n, (was, new) in enumerate(zip(old, picked, strict=True))
@@ -112,15 +110,15 @@ def make(world: World, kind: Kind, *, share: float, length: Length, seed: str) -
     return past.stream(reference, samples, change_at=before)
 
 
-def _null(world: World, kind: Kind, length: Length, chance: np.random.Generator) -> Stream:
-    traffic = _Traffic(world.before, kind, chance)
+def _null(population: Population, kind: Kind, length: Length, chance: np.random.Generator) -> Stream:
+    traffic = _Traffic(population.before, kind, chance)
     take = traffic.latest if kind is Kind.UNBROKEN else traffic.reference
     reference = take(length.reference)
     return traffic.stream(reference, traffic.latest(length.null), change_at=None)
 
 
 def _presence(kind: Kind, since: int) -> float:
-    """Return how much of the change is there, so many conversations after it began."""
+    """Return the share of the change that is present, so many conversations after it began."""
     if kind is Kind.GRADUAL:
         return min(1.0, (since + 1) / RAMP)
     if kind is Kind.RECURRING:
@@ -129,7 +127,7 @@ def _presence(kind: Kind, since: int) -> float:
 
 
 class _Traffic:
-    """Conversations of a population, one after the other."""
+    """The successive conversations of a population."""
 
     def __init__(
         self, regimes: Mapping[str, Sequence[Sample]], kind: Kind, chance: np.random.Generator
@@ -146,14 +144,14 @@ class _Traffic:
         half = len(every) // 2 if kind is Kind.REGULARS else 0
         self._regular, self._occasional = every[:half], every[half:]
         self._team = [self._theme_of(_START) for _ in range(_TEAM)] if kind is Kind.TEAM else []
-        #: What was passed over then leaves no trace.
+        #: Whether skipped conversations have no effect on later ones.
         self._independent = kind in {Kind.IID, Kind.DAILY}
         self._seen = self._new = self._left = 0
         self._user, self._theme = "", list[Sample]()
-        self._said: list[tuple[int, str]] = []  # place and user of each that might count
+        self._drawn: list[tuple[int, str]] = []  # place and user of each
 
     def reference(self, count: int) -> list[Sample]:
-        """Return a uniform sample of the traffic of the first two weeks, in order of time."""
+        """Return a uniform sample of the first two weeks of traffic, in order of time."""
         kept = np.sort(self._chance.choice(_DAYS * _A_DAY, size=count, replace=False))
         wanted = set(kept.tolist())
         return [found for n in range(_DAYS * _A_DAY) if (found := self._next(keep=n in wanted))]
@@ -165,9 +163,9 @@ class _Traffic:
     def stream(
         self, reference: Sequence[Sample], samples: Sequence[Sample], *, change_at: int | None
     ) -> Stream:
-        """Return what was drawn as a stream."""
+        """Return the drawn conversations as a stream."""
         block = block_length(sample.group for sample in reference)
-        counting = first_in_block(self._said, block)
+        counting = first_in_block(self._drawn, block)
         return Stream(
             reference=tuple(reference),
             counting=tuple(sample for sample in reference if place_of(sample) in counting),
@@ -184,7 +182,7 @@ class _Traffic:
         if not self._left:
             self._begin_session(at)
         self._left -= 1
-        self._said.append((self._seen, self._user))
+        self._drawn.append((self._seen, self._user))
         if not keep:
             return None
         drawn = self._theme[self._chance.integers(len(self._theme))]
@@ -204,7 +202,7 @@ class _Traffic:
             self._theme = self._occasional if self._regular else self._theme_of(at)
 
     def _theme_of(self, at: datetime) -> list[Sample]:
-        """Return what one user's conversations are drawn from."""
+        """Return the conversations that one user's are drawn from."""
         odds = self._logits(at)
         shares = np.exp(odds - odds.max())
         regime = self._regimes[self._chance.choice(len(shares), p=shares / shares.sum())]

@@ -1,20 +1,20 @@
-"""One trial: a stream, and every detector on it."""
+"""Runs one trial: every detector on one stream."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from monitors.bench.contenders import Contender, Maker, Setting
+from monitors.bench.populations import Population
 from monitors.bench.streams import Kind, Length, Stream, make
 from monitors.bench.vectors import Vectors
-from monitors.bench.worlds import World
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trial:
-    """Which stream."""
+    """Defines the stream of a trial."""
 
-    world: World
+    population: Population
     kind: Kind
     share: float  # of new traffic; 0 where nothing changes
     number: int
@@ -24,28 +24,28 @@ class Trial:
 
     @property
     def key(self) -> str:
-        """What makes the stream this one."""
-        return f"{self.seed}/{self.world.family}/{self.world.name}/{self.kind}/{self.share}/{self.number}"
+        """The seed of the stream."""
+        return f"{self.seed}/{self.population.family}/{self.population.name}/{self.kind}/{self.share}/{self.number}"
 
     @property
     def weight(self) -> int:
-        """How long it takes, about, compared with others."""
+        """The approximate length of the stream, to which the time of the trial is proportional."""
         return self.length.of(self.kind)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """What one detector did on one stream."""
+    """The alarms of one detector on one stream."""
 
     detector: str
     family: str
-    world: str
+    world: str  # name of the population; field names are columns of trials.csv
     kind: Kind
     share: float
     trial: int
-    conversations: int  # that it saw
+    conversations: int  # observed
     false_alarms: int  # on null streams, and before the change
-    #: Conversations from the first that may be new to the alarm, both counted; None where none came.
+    #: Conversations from the first that may be new to the alarm, both counted; None without an alarm.
     delay: int | None
     cpu_s: float
 
@@ -56,8 +56,8 @@ class Outcome:
 
 
 def run(trial: Trial, makers: Mapping[str, Maker], vectors: Vectors) -> Iterator[Outcome]:
-    """Let each detector see the stream: to its end where nothing changes, else to its first alarm after the change."""
-    stream = make(trial.world, trial.kind, share=trial.share, length=trial.length, seed=trial.key)
+    """Run each detector on the stream: to the end of a null stream, else to the first alarm after the change."""
+    stream = make(trial.population, trial.kind, share=trial.share, length=trial.length, seed=trial.key)
     setting = Setting(
         reference=stream.reference,
         counting=stream.counting,
@@ -69,17 +69,17 @@ def run(trial: Trial, makers: Mapping[str, Maker], vectors: Vectors) -> Iterator
     for name, maker in makers.items():
         contender = maker(setting)
         started = time.process_time()
-        alarms, seen = alarms_of(contender, stream)
+        alarms, observed = alarms_of(contender, stream)
         spent = time.process_time() - started
         after = [at for at in alarms if stream.change_at is not None and at >= stream.change_at]
         yield Outcome(
             detector=name,
-            family=trial.world.family,
-            world=trial.world.name,
+            family=trial.population.family,
+            world=trial.population.name,
             kind=trial.kind,
             share=trial.share,
             trial=trial.number,
-            conversations=seen,
+            conversations=observed,
             false_alarms=len(alarms) - len(after),
             delay=after[0] - (stream.change_at or 0) + 1 if after else None,
             cpu_s=spent,
@@ -87,10 +87,10 @@ def run(trial: Trial, makers: Mapping[str, Maker], vectors: Vectors) -> Iterator
 
 
 def alarms_of(contender: Contender, stream: Stream) -> tuple[Sequence[int], int]:
-    """Return the numbers of the conversations that raised alarms, and how many were seen."""
+    """Return the numbers of the conversations that raised alarms, and how many were observed."""
     alarms = []
     for number, sample in enumerate(stream.samples):
-        if contender.see(sample):
+        if contender.observe(sample):
             alarms.append(number)
             if stream.change_at is not None and number >= stream.change_at:
                 return alarms, number + 1

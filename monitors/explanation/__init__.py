@@ -1,1 +1,1 @@
-"""Explains what changed, for people."""
+"""Explains what changed in a window."""

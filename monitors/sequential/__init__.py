@@ -1,1 +1,1 @@
-"""The sequential detector: bets on each conversation, and what comes of them."""
+"""The sequential detector: bets on each conversation, and the evidence that they give."""

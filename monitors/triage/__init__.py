@@ -1,1 +1,1 @@
-"""Whether a change hurts, and whether training would help."""
+"""Whether a change does harm, and whether training would help."""

@@ -1,4 +1,4 @@
-"""Finds questions that are asked again and answered otherwise: facts that change, which no weights can keep up with."""
+"""Finds questions whose answers change over time: such facts belong into retrieval, not into weights."""
 
 import re
 import unicodedata
@@ -10,34 +10,34 @@ from monitors.texts import words
 from monitors.triage.intervals import Interval, share
 from monitors.types import Sample
 
-#: Amounts, dates, times, versions: digits with what joins them.
+#: Amounts, dates, times, versions: digits with their separators.
 _NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*")
 _LIST_MARK = re.compile(r"^\s*\d+[.)]\s", re.MULTILINE)
-_SHORT = 10  # bytes: "why?" asks something else every time
-_COMPARED = 50  # answers to one question that are compared with each other
-_ALIKE = 0.5  # share of the words of two answers that both have
+_MIN_BYTES = 10  # of a question; a shorter one, such as "why?", depends on its context
+_MAX_COMPARED = 50  # answers to one question
+_MIN_SIMILARITY = 0.5  # share of the words of two answers that both have
 _EXAMPLES = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AnswerChurn:
-    """How common it is that the same question gets other figures."""
+    """How common questions with changing figures are."""
 
-    share: Interval  # of the users, who asked such a question
+    share: Interval  # of the users who asked such a question
     examples: tuple[str, ...]  # ids of conversations
 
 
 def answer_churn(samples: Sequence[Sample]) -> AnswerChurn:
-    """Look for it among conversations.
+    """Measure among conversations how many users asked a question whose figures change.
 
-    Only what a conversation begins with is compared, as a later question means what its context makes of it. Questions
-    are the same if they are equal but for case, spaces and punctuation. Two answers differ if they are alike in words
-    and each names a figure that the other does not.
+    Only the first question of a conversation counts, as later ones depend on their context. Questions are the same if they
+    are equal except for case, spaces and punctuation. Two answers differ if their words are similar and each has a figure
+    that the other lacks.
     """
     asked: dict[str, list[_Answer]] = {}
     for number, sample in enumerate(samples):
         question, answer = _opening(number, sample)
-        if answer is not None and answer.figures and len(question.encode()) >= _SHORT:
+        if answer is not None and answer.figures and len(question.encode()) >= _MIN_BYTES:
             asked.setdefault(question, []).append(answer)
     changing = sorted({answer.number for answers in asked.values() if _differ(answers) for answer in answers})
     users = {samples[number].group for number in changing}
@@ -49,7 +49,7 @@ def answer_churn(samples: Sequence[Sample]) -> AnswerChurn:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Answer:
-    """What an answer says."""
+    """The words and figures of an answer."""
 
     number: int  # of the conversation
     words: frozenset[str]
@@ -58,15 +58,15 @@ class _Answer:
 
 def _opening(number: int, sample: Sample) -> tuple[str, _Answer | None]:
     """Return the first question, and its answer if one follows."""
-    for said, answered in pairwise(sample.turns):
-        if said.role == "user":
-            told = unicodedata.normalize("NFKC", answered.content)
+    for asked, answered in pairwise(sample.turns):
+        if asked.role == "user":
+            text = unicodedata.normalize("NFKC", answered.content)
             answer = _Answer(
                 number=number,
-                words=frozenset(words(told)),
-                figures=frozenset(_NUMBER.findall(_LIST_MARK.sub("", told))),
+                words=frozenset(words(text)),
+                figures=frozenset(_NUMBER.findall(_LIST_MARK.sub("", text))),
             )
-            question = " ".join(re.findall(r"\w+", unicodedata.normalize("NFKC", said.content).lower()))
+            question = " ".join(re.findall(r"\w+", unicodedata.normalize("NFKC", asked.content).lower()))
             return question, answer if answered.role == "assistant" else None
     return "", None
 
@@ -74,11 +74,11 @@ def _opening(number: int, sample: Sample) -> tuple[str, _Answer | None]:
 def _differ(answers: Sequence[_Answer]) -> bool:
     """Whether two conversations got different figures."""
     return any(
-        not (a.figures <= b.figures or b.figures <= a.figures) and _alike(a.words, b.words)
-        for a, b in combinations(answers[:_COMPARED], 2)
+        not (a.figures <= b.figures or b.figures <= a.figures) and _similar(a.words, b.words)
+        for a, b in combinations(answers[:_MAX_COMPARED], 2)
     )
 
 
-def _alike(one: frozenset[str], other: frozenset[str]) -> bool:
-    """Whether two answers share most of their words; free text has figures that nobody asked for."""
-    return len(one & other) >= _ALIKE * len(one | other)
+def _similar(one: frozenset[str], other: frozenset[str]) -> bool:
+    """Whether two answers share most of their words; dissimilar ones may have unrelated figures."""
+    return len(one & other) >= _MIN_SIMILARITY * len(one | other)

@@ -1,6 +1,6 @@
-"""Confidence intervals of means, of shares and of their differences, over values that do not depend on each other.
+"""Confidence intervals of means, of shares and of their differences, for independent values.
 
-Conversations of one user depend on each other, so what comes in here is one value a user.
+Conversations of one user depend on each other, so callers pass one value for each user.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,25 +16,25 @@ LEVEL = 0.95  # two-sided
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Interval:
-    """An estimate and where the truth is with 95% confidence."""
+    """An estimate with its 95% confidence interval."""
 
     estimate: float
     lower: float
     upper: float
-    users: int  # of both sides together, where it is a difference
+    users: int  # of both sides together for a difference
 
     @property
     def above_zero(self) -> bool:
-        """Whether it is surely more than nothing."""
+        """Whether the whole interval is above zero."""
         return self.lower > 0
 
     def numbers(self, name: str) -> Mapping[str, float]:
-        """Return it as numbers to be kept; infinite bounds are left out by whoever keeps them."""
+        """Return estimate and bounds under names that begin with ``name``; bounds may be infinite."""
         return {name: self.estimate, f"{name}_lower": self.lower, f"{name}_upper": self.upper}
 
 
 def mean(values: ArrayLike) -> Interval:
-    """Return the t interval of a mean; of one value at least, and unbounded for one."""
+    """Return the t interval of the mean of at least one value; unbounded for one."""
     found = np.asarray(values, dtype=np.float64)
     if len(found) < 2:
         return Interval(estimate=float(found.mean()), lower=-inf, upper=inf, users=len(found))
@@ -54,12 +54,12 @@ def difference(new: ArrayLike, reference: ArrayLike) -> Interval:
 
 
 def share(hits: int, users: int) -> Interval:
-    """Return the interval of a share (Wilson, JASA 22, 1927); of one user at least."""
+    """Return the interval of a share of at least one user (Wilson, JASA 22, 1927)."""
     z = float(ndtri((1 + LEVEL) / 2))
-    middle = (hits + z * z / 2) / (users + z * z)
+    centre = (hits + z * z / 2) / (users + z * z)
     reach = z * sqrt(hits * (users - hits) / users + z * z / 4) / (users + z * z)
     return Interval(
-        estimate=hits / users, lower=max(0.0, middle - reach), upper=min(1.0, middle + reach), users=users
+        estimate=hits / users, lower=max(0.0, centre - reach), upper=min(1.0, centre + reach), users=users
     )
 
 
@@ -74,10 +74,10 @@ def share_difference(new: Interval, reference: Interval) -> Interval:
 
 
 def per_unit(sums: ArrayLike, sizes: ArrayLike) -> NDArray[np.float64]:
-    """Return values whose mean is sum(sums) / sum(sizes), and whose spread is that of this ratio.
+    """Return values with the mean sum(sums) / sum(sizes) and the variance of this ratio.
 
-    Its linearisation (Cochran, Sampling Techniques, 1977, section 6.3), so that long conversations weigh what they weigh
-    in training, and intervals are right for that. At least one size is above 0.
+    The linearised ratio (Cochran, *Sampling techniques*, 1977, section 6.3): long conversations have the same weight as in
+    training, and intervals of the mean account for it. At least one size is above 0.
     """
     summed, size = np.asarray(sums, dtype=np.float64), np.asarray(sizes, dtype=np.float64)
     ratio = summed.sum() / size.sum()
@@ -86,10 +86,10 @@ def per_unit(sums: ArrayLike, sizes: ArrayLike) -> NDArray[np.float64]:
 
 def by_user(values: Sequence[float], groups: Sequence[str]) -> list[float]:
     """Return each user's mean."""
-    found: dict[str, list[float]] = {}
+    grouped: dict[str, list[float]] = {}
     for value, group in zip(values, groups, strict=True):
-        found.setdefault(group, []).append(value)
-    return [sum(theirs) / len(theirs) for theirs in found.values()]
+        grouped.setdefault(group, []).append(value)
+    return [sum(of_user) / len(of_user) for of_user in grouped.values()]
 
 
 def _around(estimate: float, variance: float, *, dof: float, users: int) -> Interval:

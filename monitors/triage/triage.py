@@ -1,7 +1,7 @@
-"""Says what is to be done about a change: train, ignore it, or know that training can't help. Pure.
+"""Decides about a change: train, ignore it, or report that training can't help. Pure.
 
-That a change is there says nothing yet: with enough conversations everything differs from a fixed reference. What counts
-is whether the live version is worse off, or could learn something; and harmless is only what is shown to be.
+A change alone says nothing: with enough conversations everything differs from a fixed reference. The question is whether
+the live version is worse off or could learn something. A change is harmless only where that is shown.
 """
 
 from collections.abc import Iterator
@@ -10,50 +10,52 @@ from dataclasses import dataclass
 from monitors.triage.intervals import Interval
 from monitors.types import Aspect, Outcome
 
-#: Loss may be higher by less than this share of the reference's before it counts as harm.
+#: A harmless change raises the loss by less than this share of the reference's loss.
 LOSS_MARGIN = 0.1
-#: Nats per token that may be left to learn, and fall in feedback from -1 to 1, of a change that is called harmless.
+#: A harmless change leaves less than this to learn, in nats per token.
 LESSON_MARGIN = 0.1
+#: A harmless change lowers feedback, from -1 to 1, by less than this.
 FEEDBACK_MARGIN = 0.2
-#: Share of the users whose conversations must have got defects, or changing answers, for training to be no use.
+#: Rise of the share of users with defective conversations above which training can't help.
 MANY = 0.1
+#: Share of users who asked questions with changing answers above which training can't help.
 CHANGING = 0.2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evidence:
-    """What was measured of a change, new conversations against the reference; None where there was too little.
+    """Measurements of a change, of new conversations against the reference; None where there were too few.
 
-    Losses are the live version's, in nats per token, on what others answered.
+    Losses are the live version's, in nats per token, on replies of others.
     """
 
-    answered_itself: bool = False  # what others answered is too little for losses to tell anything, ever
+    answered_itself: bool = False  # the live version gave nearly all answers, so that losses say nothing
 
     loss: Interval | None = None  # difference
     reference_loss: float = 0.0  # mean
     feedback: Interval | None = None  # difference, on a scale from -1 (worst) to 1 (best)
-    lesson: Interval | None = None  # what a new conversation gains from the other new ones
-    extra_lesson: Interval | None = None  # of that, what it does not gain from the reference
-    concept: Interval | None = None  # difference of loss where the same was asked
-    defects: Interval | None = None  # difference of the share of broken conversations
-    changing_answers: Interval | None = None  # share of users who asked what gets other figures each time
-    leading: Aspect | None = None  # what the detector is surest of
+    lesson: Interval | None = None  # learnable loss of a new conversation, from the other new ones
+    extra_lesson: Interval | None = None  # the part of it that the reference does not teach
+    concept: Interval | None = None  # difference of loss on the same questions
+    defects: Interval | None = None  # difference of the share of defective conversations
+    changing_answers: Interval | None = None  # share of users who asked questions with changing answers
+    leading_aspect: Aspect | None = None  # the aspect with the most evidence
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TriageResult:
-    """What is to be done about a change, and why."""
+    """The outcome of a triage, with its reason."""
 
     outcome: Outcome
-    reason: str  # one sentence, reused as it stands wherever the outcome is told
+    reason: str  # one sentence, used unchanged in logs and reports
 
 
 def triage(evidence: Evidence) -> TriageResult:
-    """Decide by what is surest: that training can't help, that the change hurts, that it does not."""
+    """Decide in this order: training can't help, the change does harm, it is harmless; else the outcome is unclear."""
     for outcome, reasons in (
-        (Outcome.CANT_HELP, _no_use(evidence)),
-        (Outcome.TRAIN, _harm(evidence)),
-        (Outcome.CANT_HELP, _silence(evidence)),
+        (Outcome.CANT_HELP, _reasons_it_cant_help(evidence)),
+        (Outcome.TRAIN, _harms(evidence)),
+        (Outcome.CANT_HELP, _only_feedback_rate(evidence)),
         (Outcome.IGNORE, _harmless(evidence)),
     ):
         if found := list(reasons):
@@ -65,12 +67,12 @@ def triage(evidence: Evidence) -> TriageResult:
 
 
 def broken(evidence: Evidence) -> bool:
-    """Whether more conversations are broken since the change; many more, where the detector is surer of something else."""
+    """Whether more conversations are defective since the change; many more, unless defects are the leading aspect."""
     defects = evidence.defects
-    return defects is not None and defects.lower > (0 if evidence.leading is Aspect.DEFECTS else MANY)
+    return defects is not None and defects.lower > (0 if evidence.leading_aspect is Aspect.DEFECTS else MANY)
 
 
-def _no_use(evidence: Evidence) -> Iterator[str]:
+def _reasons_it_cant_help(evidence: Evidence) -> Iterator[str]:
     defects, answers = evidence.defects, evidence.changing_answers
     if broken(evidence) and defects is not None:
         yield (
@@ -84,16 +86,16 @@ def _no_use(evidence: Evidence) -> Iterator[str]:
         )
 
 
-def _silence(evidence: Evidence) -> Iterator[str]:
-    """Say so where all that is known is that more users, or fewer, say what they think: no answer can be learned from it."""
-    if evidence.leading is Aspect.FEEDBACK_RATE:
+def _only_feedback_rate(evidence: Evidence) -> Iterator[str]:
+    """Yield the reason where only the feedback rate changed, from which nothing can be learned."""
+    if evidence.leading_aspect is Aspect.FEEDBACK_RATE:
         yield (
             "training can't help, look at how users give feedback: how many do has changed, and nothing is measurably "
             f"worse ({_known(evidence)})"
         )
 
 
-def _harm(evidence: Evidence) -> Iterator[str]:
+def _harms(evidence: Evidence) -> Iterator[str]:
     if evidence.feedback is not None and evidence.feedback.upper < 0:
         yield f"it hurts: feedback {_figure(evidence.feedback)}"
     if evidence.concept is not None and evidence.concept.above_zero:
@@ -106,14 +108,14 @@ def _harm(evidence: Evidence) -> Iterator[str]:
 
 
 def _small(lesson: Interval) -> bool:
-    """Whether what is to be learned is surely next to nothing."""
+    """Whether the learnable loss is below the margin with confidence."""
     return lesson.upper < LESSON_MARGIN
 
 
 def _harmless(evidence: Evidence) -> Iterator[str]:
-    """Say so where each of the bounds shows it; silence shows nothing.
+    """Yield the reason where all bounds show that the change is harmless; missing measurements show nothing.
 
-    Where the live version gave all answers itself, so that no loss tells anything, its users do.
+    Where the live version gave all answers itself, its loss says nothing, and feedback decides.
     """
     loss, lesson, feedback = evidence.loss, evidence.lesson, evidence.feedback
     if evidence.answered_itself and feedback is not None and feedback.lower > -FEEDBACK_MARGIN:

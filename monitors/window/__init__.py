@@ -1,1 +1,1 @@
-"""Tests that compare a window with the reference."""
+"""Tests that compare a window with a reference."""

@@ -6,9 +6,9 @@ import time
 import numpy as np
 import pytest
 
-from daemon.bench.sources import load_worlds
+from daemon.bench.sources import load_populations
 from daemon.domain.clock import utc_now
-from monitors.bench.worlds import World
+from monitors.bench.populations import Population
 from monitors.explanation.changed_terms import changed_words, log_odds, most_certain_first
 from monitors.explanation.explain import explain
 from monitors.explanation.report import packed_report
@@ -31,49 +31,49 @@ FILES = [
 
 
 @pytest.fixture(scope="module")
-def worlds() -> tuple[World, ...]:
+def populations() -> tuple[Population, ...]:
     if not FILES:
         pytest.skip("there are no conversations in ../shared/data")
-    return load_worlds(FILES, packages=False, now=utc_now())
+    return load_populations(FILES, packages=False, now=utc_now())
 
 
 def said_by(samples: list[Sample]) -> Terms:
     return terms_of((words(user_text(sample)[:4_000]) for sample in samples), samples)
 
 
-def before_of(world: World) -> list[Sample]:
-    return [sample for regime in world.before.values() for sample in regime]
+def before_of(population: Population) -> list[Sample]:
+    return [sample for regime in population.before.values() for sample in regime]
 
 
-def new_words(world: World) -> set[str]:
+def new_words(population: Population) -> set[str]:
     """The words that are new in truth."""
     draw = random.Random(0)
     before, after = (
         draw.sample(list(conversations), min(2_000, len(conversations)))
-        for conversations in (before_of(world), world.after)
+        for conversations in (before_of(population), population.after)
     )
     said = said_by([*before, *after])
     z = log_odds(said, np.arange(len(before) + len(after)) >= len(before))
     return {said.names[i] for i in [i for i in most_certain_first(said.names, z) if z[i] > 0][:TRULY_NEW]}
 
 
-def mixed(world: World, share: float, seed: int) -> tuple[list[Sample], list[Sample]]:
+def mixed(population: Population, share: float, seed: int) -> tuple[list[Sample], list[Sample]]:
     """A reference, and a window of which a share is new."""
-    draw = random.Random(f"{world.name}{seed}")
-    before = before_of(world)
+    draw = random.Random(f"{population.name}{seed}")
+    before = before_of(population)
     draw.shuffle(before)
     side = min(SIDE, len(before) // 2)
-    new = min(round(share * side), len(world.after))
-    return before[:side], [*before[side : 2 * side - new], *draw.sample(list(world.after), new)]
+    new = min(round(share * side), len(population.after))
+    return before[:side], [*before[side : 2 * side - new], *draw.sample(list(population.after), new)]
 
 
 @pytest.mark.timeout(1_800)
 @pytest.mark.parametrize("share", [0.2, 0.5])
-def test_what_is_new_is_among_what_is_named(worlds: tuple[World, ...], share: float) -> None:
+def test_what_is_new_is_among_what_is_named(populations: tuple[Population, ...], share: float) -> None:
     by_words = by_topics = 0
-    for world in worlds:
-        reference, window = mixed(world, share, seed=1)
-        both, truly = [*reference, *window], new_words(world)
+    for population in populations:
+        reference, window = mixed(population, share, seed=1)
+        both, truly = [*reference, *window], new_words(population)
         said, is_new = said_by(both), np.arange(len(both)) >= len(reference)
         first = {change.name for change in changed_words(said, is_new, limit=NAMED)}
         by_words += bool(truly & first)
@@ -82,19 +82,19 @@ def test_what_is_new_is_among_what_is_named(worlds: tuple[World, ...], share: fl
 
     tell(
         f"{share:.0%} new: among the ten words named is one that is new in truth",
-        100 * by_words / len(worlds),
+        100 * by_words / len(populations),
         "%",
     )
-    tell(f"{share:.0%} new: a topic is named by one", 100 * by_topics / len(worlds), "%")
-    assert by_words / len(worlds) >= 0.8
+    tell(f"{share:.0%} new: a topic is named by one", 100 * by_topics / len(populations), "%")
+    assert by_words / len(populations) >= 0.8
 
 
 @pytest.mark.timeout(1_800)
-def test_topics_of_windows_in_which_nothing_changed(worlds: tuple[World, ...]) -> None:
+def test_topics_of_windows_in_which_nothing_changed(populations: tuple[Population, ...]) -> None:
     named = windows = 0
-    for world in {world.family: world for world in worlds}.values():
+    for population in {population.family: population for population in populations}.values():
         for seed in range(20):
-            reference, window = mixed(world, 0.0, seed)
+            reference, window = mixed(population, 0.0, seed)
             both = [*reference, *window]
             is_new = np.arange(len(both)) >= len(reference)
             named += bool(changed_topics(said_by(both), both, is_new, seed=seed))
@@ -105,8 +105,8 @@ def test_topics_of_windows_in_which_nothing_changed(worlds: tuple[World, ...]) -
 
 
 @pytest.mark.timeout(600)
-def test_what_it_costs(worlds: tuple[World, ...]) -> None:
-    reference, window = mixed(worlds[0], 0.5, seed=1)
+def test_what_it_costs(populations: tuple[Population, ...]) -> None:
+    reference, window = mixed(populations[0], 0.5, seed=1)
     past, current, settings = a_reference(reference), a_window(window), MonitorSettings(alarmed=True)
     verdicts = [build(name, settings).judge(current, past) for name in MONITORS]
     explain(a_window(window[:20]), a_reference(reference[:20]))  # what is loaded, is

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from itertools import product
 
 from monitors.bench.plan import Size
+from monitors.bench.populations import Population
 from monitors.bench.streams import Kind, Length
-from monitors.bench.worlds import World
 from monitors.types import Sample, Turn
 
 _AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -32,9 +32,9 @@ def a_regime(name: str, words: Sequence[str], count: int = 80) -> tuple[Sample, 
     )
 
 
-def a_world(family: str = "made up") -> World:
+def a_population(family: str = "made up") -> Population:
     """Shops and sports; then the weather."""
-    return World(
+    return Population(
         family=family,
         name="weather",
         before={"shops": a_regime("shops", _WORDS[:60]), "sports": a_regime("sports", _WORDS[60:120])},

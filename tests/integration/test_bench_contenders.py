@@ -5,27 +5,27 @@ from collections.abc import Sequence
 import pytest
 
 from monitors.bench.contenders import OURS, Setting, Windowed
-from monitors.bench.field import contenders
+from monitors.bench.participants import contenders
 from monitors.bench.streams import Kind, Length, make
 from monitors.bench.trials import Trial, alarms_of, run
 from monitors.bench.vectors import embed
 from monitors.types import Sample
-from tests.factories.bench import a_world
+from tests.factories.bench import a_population
 
 FIELD = contenders()
 
 
 @pytest.mark.parametrize("name", FIELD.makers)
 def test_a_stream_that_becomes_another_raises_an_alarm(name: str) -> None:
-    world = a_world()
+    population = a_population()
     stream = make(
-        world, Kind.ABRUPT, share=1.0, length=Length(reference=200, before=200, after=900), seed="c"
+        population, Kind.ABRUPT, share=1.0, length=Length(reference=200, before=200, after=900), seed="c"
     )
     setting = Setting(
         reference=stream.reference,
         counting=stream.counting,
         block=stream.block,
-        vectors=embed(world),
+        vectors=embed(population),
         conversations_between_false_alarms=20_000,
         seed=0,
     )
@@ -44,17 +44,17 @@ def test_windows_do_not_overlap_and_only_full_ones_are_judged() -> None:
         windows.append(len(window))
         return True
 
-    (sample, *_) = a_world().after
+    (sample, *_) = a_population().after
     contender = Windowed(test, size=3)
 
-    assert [contender.see(sample) for _ in range(7)] == [False, False, True, False, False, True, False]
+    assert [contender.observe(sample) for _ in range(7)] == [False, False, True, False, False, True, False]
     assert windows == [3, 3]
 
 
 def test_a_null_stream_is_watched_to_its_end_and_every_alarm_counts() -> None:
-    world = a_world()
+    population = a_population()
     trial = Trial(
-        world=world,
+        population=population,
         kind=Kind.IID,
         share=0.0,
         number=0,
@@ -69,8 +69,10 @@ def test_a_null_stream_is_watched_to_its_end_and_every_alarm_counts() -> None:
 
 
 def test_ours_goes_on_after_an_alarm() -> None:
-    world = a_world()
-    stream = make(world, Kind.ABRUPT, share=1.0, length=Length(reference=200, before=40, after=400), seed="d")
+    population = a_population()
+    stream = make(
+        population, Kind.ABRUPT, share=1.0, length=Length(reference=200, before=40, after=400), seed="d"
+    )
     setting = Setting(
         reference=stream.reference,
         counting=stream.counting,
@@ -81,7 +83,7 @@ def test_ours_goes_on_after_an_alarm() -> None:
     )
     contender = FIELD.makers[OURS](setting)
 
-    assert sum(contender.see(sample) for sample in stream.samples) > 2
+    assert sum(contender.observe(sample) for sample in stream.samples) > 2
 
 
 def test_slow_ones_take_part_in_few_trials() -> None:

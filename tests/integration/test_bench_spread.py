@@ -10,7 +10,7 @@ from monitors.bench.journal import Journal
 from monitors.bench.plan import Design
 from monitors.bench.trials import Outcome
 from monitors.parent_death import end_with_parent
-from tests.factories.bench import TINY, a_world
+from tests.factories.bench import TINY, a_population
 from tests.support.orphans import ends_with_its_parent
 
 
@@ -18,7 +18,7 @@ def measured(
     processes: int, seen: list[tuple[int, int]], begin: Callable[[int], None] = end_with_parent
 ) -> Result:
     return benchmark(
-        [a_world()],
+        [a_population()],
         Design(size=TINY, seed=3),
         processes=processes,
         begin_process=begin,

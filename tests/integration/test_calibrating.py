@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from monitors.sequential.edetector import EDetector
+from monitors.sequential.edetector import DetectorSettings, EDetector
 from monitors.types import Aspect, Sample
 from tests.factories.cli import type_to
 from tests.factories.daemon import Line, a_line
@@ -22,9 +22,9 @@ class Watched(EDetector):
 
     made: list[tuple[Sequence[Sample], Sequence[Aspect]]] = []  # noqa: RUF012  the test empties it
 
-    def __init__(self, reference: Sequence[Sample], **options: Any) -> None:
-        self.made.append((reference, options["aspects"]))
-        super().__init__(reference, **options)
+    def __init__(self, reference: Sequence[Sample], settings: DetectorSettings, **options: Any) -> None:
+        self.made.append((reference, settings.aspects))
+        super().__init__(reference, settings, **options)
 
 
 def a_line_with(folder: Path, model: Path) -> Line:

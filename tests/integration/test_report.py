@@ -128,7 +128,7 @@ def test_it_is_small_enough_to_be_kept() -> None:
 
 
 def test_where_it_would_be_too_large_evidently_s_part_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_MOST_BYTES", 100_000)
+    monkeypatch.setattr(module, "_MAX_BYTES", 100_000)
 
     page = Page(page_of(a_window(made_of(BANK, 40, seed=1)), a_reference(made_of(TEA, 120, seed=2))))
 

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from daemon.bench.sources import chinese_source, file_source, load_worlds, small_talk_source
+from daemon.bench.sources import chinese_source, file_source, load_populations, small_talk_source
 from monitors.bench import benchmark
 from monitors.bench.contenders import OURS, PLAIN
-from monitors.bench.field import Field
+from monitors.bench.participants import Participants
 from monitors.bench.plan import SIZES
 from monitors.bench.trials import Outcome, Trial
 from monitors.texts import is_han
-from tests.factories.bench import TINY, a_world
+from tests.factories.bench import TINY, a_population
 from tests.factories.cli import typed
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
@@ -31,8 +31,8 @@ def a_file(folder: Path, lines: list[dict[str, Any]], name: str = "talks.jsonl.g
 
 def lines_of(regimes: list[str], *, count: int = 30) -> list[dict[str, Any]]:
     """Made-up conversations; those of a regime share their words."""
-    world = a_world()
-    texts = dict(zip(regimes, [*world.before.values(), world.after], strict=False))
+    population = a_population()
+    texts = dict(zip(regimes, [*population.before.values(), population.after], strict=False))
     return [
         {
             "id": f"{regime}-{n}",
@@ -64,11 +64,11 @@ def banking(intents: int) -> list[dict[str, Any]]:
 def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Measure little, and only those detectors that load fast."""
     monkeypatch.setitem(SIZES, "quick", TINY)
-    field = Field(makers=PLAIN, left_out=("all others, for speed",))
+    field = Participants(makers=PLAIN, left_out=("all others, for speed",))
     monkeypatch.setattr(benchmark, "contenders", lambda: field)
-    benchmark._field.cache_clear()
+    benchmark._participants.cache_clear()
     yield
-    benchmark._field.cache_clear()
+    benchmark._participants.cache_clear()
 
 
 @pytest.mark.usefixtures("tiny")
@@ -230,5 +230,5 @@ def test_the_packages_make_worlds_in_two_languages() -> None:
     assert not english.chinese
     assert chinese.chinese
     assert all(any(map(is_han, sample.turns[0].content)) for sample in chinese.regimes["ai"])
-    families = {world.family for world in load_worlds((), packages=True, now=NOW)}
+    families = {population.family for population in load_populations((), packages=True, now=NOW)}
     assert families == {english.name, chinese.name, f"{english.name} to {chinese.name}"}

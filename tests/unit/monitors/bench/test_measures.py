@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import poisson
 
 from monitors.bench.contenders import OURS
-from monitors.bench.expense import Expense
+from monitors.bench.cost import DetectorCost
 from monitors.bench.goals import Goal, goals
 from monitors.bench.measures import (
     ALL,
@@ -13,12 +13,12 @@ from monitors.bench.measures import (
     all_delays,
     all_false_alarms,
 )
-from monitors.bench.naming import Named
 from monitors.bench.streams import PROMISED, Kind
+from monitors.bench.term_precision import TermPrecision
 from monitors.bench.trials import Outcome
 from monitors.sequential.run_length import run_length_bounds
 
-CHEAP = Expense(update_us=300, update_p99_us=500, confirmation_s=0.5, endless=1_000, grown_mb=0.0)
+CHEAP = DetectorCost(update_us=300, update_p99_us=500, confirmation_s=0.5, endless=1_000, grown_mb=0.0)
 
 
 def an_outcome(
@@ -48,10 +48,10 @@ def quiet(detector: str = OURS, *, alarms: int = 0) -> Outcome:
     return an_outcome(detector, kind=Kind.IID, alarms=alarms, conversations=100_000)
 
 
-def judged(*outcomes: Outcome, expense: Expense = CHEAP, hits: int = 9) -> dict[str, Goal]:
+def judged(*outcomes: Outcome, cost: DetectorCost = CHEAP, hits: int = 9) -> dict[str, Goal]:
     rates, delays = tuple(all_false_alarms(outcomes, PROMISED)), tuple(all_delays(outcomes))
-    named = Named(family="made up", share=0.2, windows=10, hits=hits, mostly=5, rightly=0.5)
-    return {goal.name: goal for goal in goals(rates, delays, expense, [named], declared=20_000)}
+    named = TermPrecision(family="made up", share=0.2, windows=10, hits=hits, mostly=5, rightly=0.5)
+    return {goal.name: goal for goal in goals(rates, delays, cost, [named], declared=20_000)}
 
 
 @pytest.mark.parametrize("alarms", [0, 1, 7])
@@ -102,7 +102,7 @@ def test_goals_are_met_or_missed() -> None:
         quiet(alarms=4),
         an_outcome(delay=131),
         an_outcome(share=0.2, delay=None),
-        expense=replace(CHEAP, update_us=1_500, confirmation_s=3.0, grown_mb=50.0),
+        cost=replace(CHEAP, update_us=1_500, confirmation_s=3.0, grown_mb=50.0),
         hits=7,
     )
 

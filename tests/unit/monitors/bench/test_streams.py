@@ -6,16 +6,16 @@ from itertools import groupby, pairwise
 import pytest
 from scipy.stats import chi2_contingency
 
+from monitors.bench.populations import Source, pool_id, populations_of
 from monitors.bench.streams import CHANGES, EPISODE, NULLS, PROMISED, RAMP, Kind, Length, Stream, make
-from monitors.bench.worlds import Source, pool_id, worlds_of
 from monitors.types import Sample
-from tests.factories.bench import a_regime, a_world
+from tests.factories.bench import a_population, a_regime
 
 LENGTH = Length(reference=600, null=3_000, before=400, after=1_600)
 
 
 def a_stream(kind: Kind, *, share: float = 0.0, seed: str = "a") -> Stream:
-    return make(a_world(), kind, share=share, length=LENGTH, seed=seed)
+    return make(a_population(), kind, share=share, length=LENGTH, seed=seed)
 
 
 def regime_of(sample: Sample) -> str:
@@ -181,13 +181,13 @@ def test_each_regime_of_a_source_is_left_out_in_turn_and_languages_change() -> N
     english = Source(name="en", regimes={name: a_regime(name, ["word"]) for name in ("a", "b", "c")})
     chinese = Source(name="zh", regimes={"x": a_regime("x", ["酒店", "餐厅"])})
 
-    worlds = worlds_of([english, chinese])
+    populations = populations_of([english, chinese])
 
-    assert [(world.family, world.name) for world in worlds] == [
+    assert [(population.family, population.name) for population in populations] == [
         ("en", "a"),
         ("en", "b"),
         ("en", "c"),
         ("en to zh", "language"),
     ]
-    assert list(worlds[1].before) == ["a", "c"]
-    assert worlds_of([chinese]) == ()
+    assert list(populations[1].before) == ["a", "c"]
+    assert populations_of([chinese]) == ()

@@ -55,7 +55,7 @@ def test_each_kind_of_harm_trains_and_is_named(change: dict[str, Interval], why:
     ("change", "why"),
     [
         ({"defects": about(0.3)}, "fix the source: broken conversations +30% (+28% to +32%)"),
-        ({"defects": about(0.05), "leading": Aspect.DEFECTS}, "fix the source"),
+        ({"defects": about(0.05), "leading_aspect": Aspect.DEFECTS}, "fix the source"),
         ({"changing_answers": about(0.5)}, "belongs into retrieval: 50% of the users (at least 48%)"),
     ],
 )
@@ -68,11 +68,11 @@ def test_where_training_cant_help_it_says_what_would(change: dict[str, Interval]
 
 @pytest.mark.parametrize("known", [HARMLESS, Evidence()])
 def test_where_only_more_or_fewer_say_what_they_think_training_cant_help(known: Evidence) -> None:
-    found = triage(replace(known, leading=Aspect.FEEDBACK_RATE))
+    found = triage(replace(known, leading_aspect=Aspect.FEEDBACK_RATE))
 
     assert found.outcome is Outcome.CANT_HELP
     assert "look at how users give feedback" in found.reason
-    hurting = replace(known, leading=Aspect.FEEDBACK_RATE, feedback=about(-0.3))
+    hurting = replace(known, leading_aspect=Aspect.FEEDBACK_RATE, feedback=about(-0.3))
     assert triage(hurting).outcome is Outcome.TRAIN
 
 
