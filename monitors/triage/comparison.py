@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitors.defects import defects_of
-from monitors.sample_requirements import at_most, ranks
+from monitors.sample_requirements import group_ranks, limit_per_group
 from monitors.triage import intervals
 from monitors.triage.answer_churn import AnswerChurn, answer_churn
 from monitors.triage.intervals import Interval
@@ -129,7 +129,7 @@ def collect_evidence(
         concept=_concept([_of(scored, pair) for pair in plan.pairs]),
         defects=_defects(sides),
         changing_answers=answers.share,
-        leading=leading,
+        leading_aspect=leading,
     )
 
 
@@ -152,7 +152,9 @@ def _samples(side: Iterable[ComparedConversation]) -> tuple[Sample, ...]:
 
 
 def _drawn(side: Sequence[ComparedConversation], seed: int) -> tuple[int, ...]:
-    singles = [compared.key for compared, rank in zip(side, ranks(_samples(side)), strict=True) if rank == 0]
+    singles = [
+        compared.key for compared, rank in zip(side, group_ranks(_samples(side)), strict=True) if rank == 0
+    ]
     return tuple(random.Random(seed).sample(singles, min(_SCORED, len(singles))))  # noqa: S311 - not a secret
 
 
@@ -208,7 +210,7 @@ def _concept(pairs: Iterable[Sequence[ScoredConversation]]) -> Interval | None:
 
 
 def _defects(sides: Sides) -> Interval | None:
-    singles = [at_most(_samples(side), 1) for side in (sides.new, sides.reference)]
+    singles = [limit_per_group(_samples(side), 1) for side in (sides.new, sides.reference)]
     if min(map(len, singles)) < _FEWEST_USERS:
         return None
     new, reference = (
