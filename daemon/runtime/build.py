@@ -12,7 +12,6 @@ from daemon.domain.process_identity import ProcessIdentity
 from daemon.domain.streams import Start, StartOffsets, TopicPartition
 from daemon.erasure.forget import TrainingFiles
 from daemon.http.health import Component, Health
-from daemon.http.report_pages import ReportPages
 from daemon.http.server import HttpServer
 from daemon.intake.from_settings import admission, limits, redactor
 from daemon.intake.stage import IntakeStage
@@ -55,9 +54,8 @@ def run_daemon(settings: Settings) -> int:
     if settings.monitors.embedding.model is not None:
         resolve_encoder(settings.monitors.embedding.model)  # a missing model ends the start, not leadership
     health = Health(clock=time.monotonic, components=(Component.BROKER, Component.INTAKE, Component.SCORER))
-    reports = ReportPages(stores.reports, access=settings.http.reports)
-    http = settings.http
-    with stop_on_signals() as stop, HttpServer(http.host, http.port, metrics, health, reports=reports):
+    server = HttpServer(settings.http, metrics, health, reports=stores.reports)
+    with stop_on_signals() as stop, server:
         stages = _stages(settings, stores, metrics, health, base, wait=stop.wait)
         _log.info(
             "%s is running", settings.model_line, extra={"action": "start", "model_line": settings.model_line}

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from daemon.config.settings import HttpSection
 from daemon.http.health import Health
 from daemon.http.server import HttpServer
 from daemon.telemetry.metrics import Metrics
@@ -20,7 +21,7 @@ REMEDY = "install it: apt-get install --no-install-recommends prometheus"
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[HttpServer]:
-    with HttpServer("127.0.0.1", 0, busy_metrics(), Health(clock=lambda: 0.0)) as server:
+    with HttpServer(HttpSection(port=0), busy_metrics(), Health(clock=lambda: 0.0)) as server:
         yield server
 
 

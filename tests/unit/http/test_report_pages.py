@@ -1,18 +1,23 @@
 """Reports are read by whom the settings let, and by nobody else."""
 
+import asyncio
 import gzip
 import http.client
 import json
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
+from daemon.config.settings import HttpSection
 from daemon.domain.errors import LedgerError
+from daemon.http.app import build_app
 from daemon.http.health import Health
-from daemon.http.pages import PageRequest, PageResponse
-from daemon.http.report_pages import Access, ReportPages
+from daemon.http.limits import Limits
+from daemon.http.report_access import PROXY_HEADERS, Access
 from daemon.http.server import HttpServer
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger
@@ -22,7 +27,26 @@ from daemon.telemetry.metrics import Metrics
 from tests.factories.ledger import NOW, a_batch, a_ledger, some_conversations
 
 PAGE = "<!DOCTYPE html><p>退款</p>"
-LOCAL = PageRequest(path="/reports", peer="127.0.0.1", host="localhost:9464")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PageRequest:
+    """A GET request from some address."""
+
+    path: str
+    peer: str = "127.0.0.1"
+    host: str = "localhost:9464"
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PageResponse:
+    status: HTTPStatus
+    headers: dict[str, str]
+    body: bytes
+
+
+LOCAL = PageRequest(path="/reports")
 
 
 @pytest.fixture
@@ -45,23 +69,62 @@ def reports(tmp_path: Path) -> ReportLedger:
 
 
 def ask(reports: ReportLedger, asked: PageRequest, access: Access = "local") -> PageResponse:
-    return ReportPages(reports, access=access)(asked)
+    health = Health(clock=lambda: 0.0, components=())
+    app = build_app(Metrics(), health, reports, access=access, limits=Limits())
+    headers = {"host": asked.host, **asked.headers}
+    scope: dict[str, Any] = {
+        "type": "http", "http_version": "1.1", "method": "GET", "scheme": "http", "query_string": b"",
+        "path": unquote(asked.path), "raw_path": asked.path.encode(), "root_path": "",
+        "client": (asked.peer, 50_000), "server": ("127.0.0.1", 9464),
+        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items() if value],
+    }  # fmt: skip
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    app_as_asgi: Any = app
+    asyncio.run(app_as_asgi(scope, receive, send))
+    start, *rest = sent
+    return PageResponse(
+        status=HTTPStatus(start["status"]),
+        headers={name.decode(): value.decode() for name, value in start["headers"]},
+        body=b"".join(part["body"] for part in rest),
+    )
+
+
+def fetch(server: HttpServer, path: str) -> tuple[http.client.HTTPResponse, bytes]:
+    connection = http.client.HTTPConnection(server.host, server.port, timeout=5)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return response, response.read()
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("path", ["/reports", "/reports/", "/reports/1"])
+def test_a_query_does_not_change_what_is_served(reports: ReportLedger, path: str) -> None:
+    assert ask(reports, replace(LOCAL, path=path)).status is HTTPStatus.OK
 
 
 def test_a_report_is_served_as_it_is(reports: ReportLedger) -> None:
     answered = ask(reports, replace(LOCAL, path="/reports/1"))
 
-    assert (answered.status, answered.content_type) == (HTTPStatus.OK, "text/html; charset=utf-8")
+    assert (answered.status, answered.headers["content-type"]) == (HTTPStatus.OK, "text/html; charset=utf-8")
     assert answered.body.decode() == PAGE
-    assert answered.headers["Cache-Control"] == "no-store"
-    assert answered.headers["Referrer-Policy"] == "no-referrer"
-    policy = answered.headers["Content-Security-Policy"]
+    assert answered.headers["cache-control"] == "no-store"
+    assert answered.headers["referrer-policy"] == "no-referrer"
+    policy = answered.headers["content-security-policy"]
     assert policy.startswith("default-src 'none';")
     assert "frame-ancestors 'none'" in policy
 
 
 def test_the_list_is_html_for_people_and_json_for_programs(reports: ReportLedger) -> None:
-    people = ask(reports, replace(LOCAL, accept="text/html,application/xhtml+xml"))
+    people = ask(reports, replace(LOCAL, headers={"Accept": "text/html,application/xhtml+xml"}))
     programs = ask(reports, LOCAL)
 
     assert b'<a href="/reports/1">window 1</a>' in people.body
@@ -72,7 +135,7 @@ def test_the_list_is_html_for_people_and_json_for_programs(reports: ReportLedger
 def test_an_empty_list_says_so(tmp_path: Path) -> None:
     empty = ReportLedger(a_ledger(tmp_path))
 
-    assert b"Nothing was reported yet" in ask(empty, replace(LOCAL, accept="text/html")).body
+    assert b"Nothing was reported yet" in ask(empty, replace(LOCAL, headers={"Accept": "text/html"})).body
     assert json.loads(ask(empty, LOCAL).body) == {"reports": []}
 
 
@@ -118,7 +181,7 @@ def test_this_machine_may_read(reports: ReportLedger, peer: str, host: str) -> N
         replace(LOCAL, host="localhost.evil.example"),
         replace(LOCAL, host="127.0.0.1.evil.example"),
         replace(LOCAL, host=""),
-        replace(LOCAL, proxied=True),  # a side-car's loopback is everybody's
+        *(replace(LOCAL, headers={name: "10.0.0.7"}) for name in PROXY_HEADERS),  # a side-car's loopback
     ],
 )
 @pytest.mark.parametrize("path", ["/reports", "/reports/1"])
@@ -131,7 +194,7 @@ def test_others_are_refused_with_the_remedy(reports: ReportLedger, asked: PageRe
 
 
 def test_whoever_reaches_the_port_may_read_where_the_settings_say_so(reports: ReportLedger) -> None:
-    far = PageRequest(path="/reports/1", peer="10.0.0.7", host="retuned:9464", proxied=True)
+    far = PageRequest(path="/reports/1", peer="10.0.0.7", host="retuned:9464", headers={"Via": "proxy"})
 
     assert ask(reports, far, "all").status is HTTPStatus.OK
 
@@ -144,16 +207,14 @@ def test_nobody_may_read_where_it_is_off(reports: ReportLedger) -> None:
 
 
 def test_it_is_read_through_the_server(reports: ReportLedger) -> None:
-    pages, health = ReportPages(reports, access="local"), Health(clock=lambda: 0.0, components=())
-    with HttpServer("127.0.0.1", 0, Metrics(), health, reports=pages) as server:
-        connection = http.client.HTTPConnection(server.host, server.port, timeout=5)
-        connection.request("GET", "/reports/1")
-        response = connection.getresponse()
-        body = response.read()
-        connection.close()
+    health = Health(clock=lambda: 0.0, components=())
+    with HttpServer(HttpSection(port=0), Metrics(), health, reports=reports) as server:
+        response, body = fetch(server, "/reports/1")
 
     assert (response.status, body.decode()) == (200, PAGE)
     assert response.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["Connection"] == "close"
 
 
 class BrokenLedger(ReportLedger):
@@ -164,7 +225,7 @@ class BrokenLedger(ReportLedger):
 
 
 def test_a_ledger_that_cannot_be_read_is_503() -> None:
-    pages = ReportPages(BrokenLedger(), access="local")
-
-    for _ in range(5):  # and no reader is lost by it
-        assert pages(LOCAL).status is HTTPStatus.SERVICE_UNAVAILABLE
+    health = Health(clock=lambda: 0.0, components=())
+    with HttpServer(HttpSection(port=0), Metrics(), health, reports=BrokenLedger()) as server:
+        for _ in range(5):  # and no reader is lost by it
+            assert fetch(server, "/reports")[0].status == 503
