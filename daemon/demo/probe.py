@@ -1,15 +1,16 @@
 """Asks the daemon's metrics which version is live, as Prometheus would."""
 
 import http.client
-import re
 import socket
 
+from prometheus_client.parser import text_string_to_metric_families
+
 _TIMEOUT_S = 2.0
-_LIVE = re.compile(r'^retuned_live_version_info\{[^}]*version="([^"]+)"[^}]*\} 1', re.MULTILINE)
+_LIVE = "retuned_live_version_info"
 
 
 def free_port() -> int:
-    """Return a port of this machine that nobody listens on."""
+    """Return a free port of this machine."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -17,7 +18,7 @@ def free_port() -> int:
 
 
 def live_in_metrics(port: int) -> str | None:
-    """Return the version that the metrics show as live; None while nobody answers."""
+    """Return the version that the metrics show as live; None when the daemon does not answer."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_S)
     try:
         connection.request("GET", "/metrics")
@@ -31,5 +32,8 @@ def live_in_metrics(port: int) -> str | None:
 
 def live_version(exposition: str) -> str | None:
     """Return the version that a text of metrics shows as live."""
-    found = _LIVE.search(exposition)
-    return found.group(1) if found else None
+    for family in text_string_to_metric_families(exposition):
+        for sample in family.samples:
+            if sample.name == _LIVE and sample.value == 1:
+                return str(sample.labels["version"])
+    return None

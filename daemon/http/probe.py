@@ -1,4 +1,4 @@
-"""Asks a daemon that may be running how it is, through its HTTP port."""
+"""Asks a daemon about its health through its HTTP port."""
 
 import json
 import urllib.error
@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from daemon.config.settings import HttpSection
 
 _LAG = "retuned_consumer_lag_records"
-_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - what the daemon listens on, not we
+#: The address that reaches a daemon which listens on all of them.
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104
 
-#: Past any proxy that the environment names: the daemon is near.
+#: Ignores the proxy that the environment names: the daemon is local.
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -20,14 +21,14 @@ class DaemonHealth:
     """What the daemon answered."""
 
     url: str
-    running: bool  # it answered; False: it does not run, or can't be reached from here
+    running: bool  # False when the daemon does not run or can't be reached
     ready: bool = False
     problems: Mapping[str, str] = field(default_factory=dict)  # why it isn't ready, by component
-    lag: int | None = None  # records not read yet; None where unknown
+    lag: int | None = None  # records not yet read; None when unknown
 
 
 def probe(http: HttpSection, *, timeout_s: float = 0.5) -> DaemonHealth:
-    """Ask the daemon of these settings. Never fails, and takes at most about twice ``timeout_s``."""
+    """Ask the daemon at this address. Never fails, and takes about twice ``timeout_s`` at most."""
     url = f"http://{_EVERYWHERE.get(http.host, http.host)}:{http.port}"
     answer = _get(f"{url}/readyz", timeout_s)
     if answer is None:
@@ -63,8 +64,15 @@ def _problems(body: str) -> dict[str, str]:
 
 
 def _lag(exposition: str) -> int | None:
-    lines = [line for line in exposition.splitlines() if line.startswith(_LAG)]
+    from prometheus_client.parser import text_string_to_metric_families
+
     try:
-        return sum(int(float(line.rsplit(" ", 1)[1])) for line in lines) if lines else None
+        found = [
+            sample.value
+            for family in text_string_to_metric_families(exposition)
+            for sample in family.samples
+            if sample.name == _LAG
+        ]
+        return sum(map(int, found)) if found else None
     except ValueError:
         return None

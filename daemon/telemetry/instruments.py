@@ -1,4 +1,4 @@
-"""Typed instruments over prometheus-client, which is imported nowhere else."""
+"""Typed instruments over prometheus-client."""
 
 import itertools
 from collections.abc import Iterable, Mapping

@@ -1,14 +1,15 @@
-"""Sets up logging: lines for people on a terminal, JSON lines for machines elsewhere.
+"""Sets up logging: text on a terminal, JSON lines elsewhere.
 
-A record says who it is about through ``extra``: ``action``, ``model_line``, ``run`` and ``version``. No other
-extra is written, so that a conversation can't reach the log that way.
+A record carries its identity in ``extra``: ``action``, ``model_line``, ``run`` and ``version``. The formatters write
+no other extra, so a conversation can't reach the log that way.
 """
 
-import json
 import logging
 import sys
 from datetime import UTC, datetime
-from typing import Literal, TextIO, TypeAlias
+from typing import Any, Literal, TextIO, TypeAlias
+
+from pythonjsonlogger.json import JsonFormatter
 
 Level: TypeAlias = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 Format: TypeAlias = Literal["auto", "text", "json"]
@@ -21,13 +22,13 @@ _MAX_MESSAGE_CHARS = 4_000
 def configure_logging(level: Level, format: Format, *, stream: TextIO | None = None) -> None:  # noqa: A002
     """Log to ``stream`` (stderr) from ``level`` on, Python's warnings included. A second call replaces the first.
 
-    Libraries are heard from WARNING on, whatever the level: at DEBUG, Kafka's would log whole conversations. Kafka's is
-    not heard below CRITICAL: it reports each attempt at a broker that is gone; ``daemon.kafka`` says it once.
+    Libraries log from WARNING on, whatever the level: at DEBUG, the Kafka client would log whole conversations. The Kafka
+    client logs from CRITICAL on, because it reports each attempt to reach a lost broker; ``daemon.kafka`` reports it once.
     """
     stream = stream or sys.stderr
     text = format == "text" or (format == "auto" and stream.isatty())
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(TextFormatter() if text else JsonFormatter())
+    handler.setFormatter(TextFormatter() if text else JsonLines())
     root = logging.getLogger()
     for old in root.handlers[:]:
         root.removeHandler(old)
@@ -39,11 +40,17 @@ def configure_logging(level: Level, format: Format, *, stream: TextIO | None = N
     logging.captureWarnings(True)
 
 
-class JsonFormatter(logging.Formatter):
+class JsonLines(JsonFormatter):
     """One JSON object a line: ``ts``, ``level``, ``logger``, ``message``, the identity and ``exception``."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        fields = {
+    def __init__(self) -> None:
+        super().__init__(json_ensure_ascii=False)
+
+    def add_fields(
+        self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]
+    ) -> None:
+        """Write the allowed fields alone; the base class would write every extra."""
+        log_data |= {
             "ts": _timestamp(record),
             "level": record.levelname,
             "logger": record.name,
@@ -51,8 +58,7 @@ class JsonFormatter(logging.Formatter):
             **_identity(record),
         }
         if record.exc_info:
-            fields["exception"] = self.formatException(record.exc_info)
-        return json.dumps(fields, ensure_ascii=False)
+            log_data["exception"] = message_dict["exc_info"]
 
 
 class TextFormatter(logging.Formatter):
@@ -83,7 +89,7 @@ def _identity(record: logging.LogRecord) -> dict[str, str]:
 
 
 def _printable(text: str) -> str:
-    """Escape line ends and terminal codes, with which a message could pass for another one."""
+    """Escape line ends and terminal codes, so that a message can't imitate another record."""
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text
     )

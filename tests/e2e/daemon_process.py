@@ -12,6 +12,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+
 from tests.support.helpers import eventually
 
 
@@ -91,13 +94,18 @@ class DaemonProcess:
 
     def metric(self, series: str) -> float | None:
         """The value of one series, named as in the exposition."""
-        for line in self.get("/metrics").splitlines():
-            if line.startswith(series + " "):
-                return float(line.rsplit(" ", 1)[1])
+        [wanted] = samples_of(f"{series} 0\n")
+        for sample in samples_of(self.get("/metrics")):
+            if (sample.name, sample.labels) == (wanted.name, wanted.labels):
+                return sample.value
         return None
 
     def _command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "daemon", "--config", str(self._config), *arguments]
+
+
+def samples_of(exposition: str) -> list[Sample]:
+    return [sample for family in text_string_to_metric_families(exposition) for sample in family.samples]
 
 
 def _environment() -> dict[str, str]:

@@ -58,6 +58,28 @@ def test_a_record_carries_its_identity(out: io.StringIO) -> None:
     }
 
 
+def test_a_line_is_the_same_to_the_byte(out: io.StringIO) -> None:
+    extra = {"version": "chat-v7", "run": "r-1", "secret": "x"}
+    record = LOGGER.makeRecord(
+        LOGGER.name, logging.WARNING, "", 0, 'half of "%s"\n慢', ("it",), None, extra=extra
+    )
+    record.created = 1_795_481_234.5
+    record.exc_info = (ValueError, ValueError("no\tgood"), None)
+
+    LOGGER.handle(record)
+
+    assert out.getvalue() == (
+        '{"ts": "2026-11-24T00:47:14.500Z", "level": "WARNING", "logger": "daemon.training.train_stage", '
+        '"message": "half of \\"it\\"\\n慢", "run": "r-1", "version": "chat-v7", "exception": "ValueError: no\\tgood"}\n'
+    )
+
+
+def test_a_mapping_for_a_message_adds_no_keys(out: io.StringIO) -> None:
+    LOGGER.info({"text": "my words"})
+
+    assert set(only_line(out)) == {"ts", "level", "logger", "message"}
+
+
 def test_no_other_extra_is_written(out: io.StringIO) -> None:
     LOGGER.info("kept", extra={"messages": "my secret", "conversation": {"text": "my secret"}})
 
