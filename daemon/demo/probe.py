@@ -3,7 +3,7 @@
 import http.client
 import socket
 
-from prometheus_client.parser import text_string_to_metric_families
+from daemon.telemetry.exposition import read_samples
 
 _TIMEOUT_S = 2.0
 _LIVE = "retuned_live_version_info"
@@ -32,8 +32,5 @@ def live_in_metrics(port: int) -> str | None:
 
 def live_version(exposition: str) -> str | None:
     """Return the version that a text of metrics shows as live."""
-    for family in text_string_to_metric_families(exposition):
-        for sample in family.samples:
-            if sample.name == _LIVE and sample.value == 1:
-                return str(sample.labels["version"])
-    return None
+    live = [sample for sample in read_samples(exposition, _LIVE) if sample.value == 1]
+    return str(live[0].labels["version"]) if live else None

@@ -64,15 +64,10 @@ def _problems(body: str) -> dict[str, str]:
 
 
 def _lag(exposition: str) -> int | None:
-    from prometheus_client.parser import text_string_to_metric_families
+    from daemon.telemetry.exposition import read_samples
 
     try:
-        found = [
-            sample.value
-            for family in text_string_to_metric_families(exposition)
-            for sample in family.samples
-            if sample.name == _LAG
-        ]
-        return sum(map(int, found)) if found else None
+        samples = read_samples(exposition, _LAG)
+        return sum(int(sample.value) for sample in samples) if samples else None
     except ValueError:
         return None

@@ -36,7 +36,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *(page for name in TOP_LEVEL for page in (RO
 #: Where a library may be imported.
 IMPORTS = {
     "kafka": ["daemon/kafka/library.py"],
-    "prometheus_client": ["daemon/telemetry/instruments.py"],
+    "prometheus_client": ["daemon/telemetry/exposition.py", "daemon/telemetry/instruments.py"],
     "sqlalchemy": [
         "registry/sql.py",
         "registry/tables.py",
