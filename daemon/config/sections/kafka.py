@@ -1,0 +1,95 @@
+"""Settings of the section ``kafka``."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from daemon.config.sections.base import Positive, Section
+
+
+class KafkaSection(Section):
+    """The stream of conversations."""
+
+    bootstrap_servers: tuple[str, ...] = Field(("localhost:9092",), min_length=1)
+    """Brokers to connect to first, each as host:port. Name several so that the daemon starts while one is down."""
+    topic: str = Field("conversations", pattern=r"^[a-zA-Z0-9._-]{1,249}$")
+    """Topic to read conversations and feedback from."""
+    dead_letter_topic: str = Field("conversations.dead", pattern=r"^[a-zA-Z0-9._-]{1,249}$")
+    """Topic for unusable records, with the reason and the original coordinates of each."""
+    group_id: str = Field("retuned", min_length=1)
+    """Consumer group. All replicas of a model line use the same group; each model line needs its own."""
+    instance_id: str | None = Field(None, pattern=r"^[a-zA-Z0-9._-]{1,249}$")
+    """Stable name of this replica, such as the pod name of a StatefulSet (static membership). A restarted replica then
+    gets its partitions back at once. Unset: only after session_timeout_ms. Each replica needs its own name."""
+    session_timeout_ms: int = Field(10_000, ge=500)
+    """Milliseconds without a heartbeat after which the broker replaces a member. Smaller: faster takeover, more false
+    rebalances."""
+    heartbeat_interval_ms: int = Field(3_000, ge=100)
+    """Milliseconds between heartbeats; at most a third of session_timeout_ms."""
+    max_poll_records: Positive = 2_000
+    """Most records per poll and per ledger transaction. Larger: higher throughput, more memory."""
+    max_batch_bytes: int = Field(64 * 2**20, ge=2**20)
+    """Most bytes in a compressed record batch. Intake halts at a larger batch. A batch may take four times this much
+    memory."""
+    stalled_after_s: float = Field(60.0, gt=0)
+    """Seconds without a record, while the partition has some, after which intake halts and reports it."""
+    api_version: str | None = Field(None, pattern=r"^\d+\.\d+$", coerce_numbers_to_str=True)
+    """Newest version of the Kafka protocol to use, such as "2.3"; at least 0.11. Set it only for a broker that does not
+    report its versions. Below 2.8 topics have no ids, so only offsets reveal a re-created topic. Below 2.4 doctor can't
+    create topics."""
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """Protocol for connections to the brokers. Use SSL or SASL_SSL on any network that you do not control."""
+    ssl_cafile: Path | None = None
+    """PEM file of the authority that signed the brokers' certificates."""
+    ssl_certfile: Path | None = None
+    """PEM file of the client certificate, for mutual TLS."""
+    ssl_keyfile: Path | None = None
+    """PEM file of the client's private key, for mutual TLS."""
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    """SASL mechanism; required with the SASL_* protocols."""
+    sasl_username: str | None = None
+    """SASL user name."""
+    sasl_password: SecretStr | None = None
+    """SASL password. Prefer sasl_password_file."""
+    sasl_password_file: Path | None = None
+    """File that holds the SASL password, such as a mounted secret."""
+
+    @field_validator("api_version")
+    @classmethod
+    def _known_version(cls, value: str | None) -> str | None:
+        if value is not None and tuple(map(int, value.split("."))) < (0, 11):
+            raise ValueError("must be at least 0.11, the first with headers and idempotent producers")
+        return value
+
+    @model_validator(mode="after")
+    def _fields_agree(self) -> "KafkaSection":
+        mistakes = [*self._sasl_mistakes(), *self._tls_mistakes()]
+        if self.heartbeat_interval_ms * 3 > self.session_timeout_ms:
+            mistakes.append("heartbeat_interval_ms must be at most a third of session_timeout_ms")
+        if mistakes:
+            raise ValueError("; ".join(mistakes))
+        return self
+
+    def _sasl_mistakes(self) -> Iterator[str]:
+        given = {
+            "sasl_mechanism": self.sasl_mechanism,
+            "sasl_username": self.sasl_username,
+            "sasl_password_file (or sasl_password)": self.sasl_password or self.sasl_password_file,
+        }
+        missing = [name for name, value in given.items() if not value]
+        if self.security_protocol.startswith("SASL"):
+            if missing:
+                yield f"{self.security_protocol} needs {', '.join(missing)}"
+        elif len(missing) < len(given):
+            protocol = "SASL_SSL" if self.security_protocol == "SSL" else "SASL_SSL or SASL_PLAINTEXT"
+            yield f"security_protocol {self.security_protocol} uses no SASL settings: set it to {protocol}, or leave them out"
+
+    def _tls_mistakes(self) -> Iterator[str]:
+        names = ("ssl_cafile", "ssl_certfile", "ssl_keyfile")
+        unused = [name for name in names if getattr(self, name) is not None]
+        if unused and not self.security_protocol.endswith("SSL"):
+            yield f"security_protocol {self.security_protocol} uses no TLS: set it to SSL or SASL_SSL, or leave {', '.join(unused)} out"
+        if self.ssl_keyfile and not self.ssl_certfile:
+            yield "ssl_keyfile needs ssl_certfile, the certificate that the key belongs to"

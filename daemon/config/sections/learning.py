@@ -1,0 +1,40 @@
+"""Settings of the section ``learning``."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from daemon.config.sections.base import Positive, Section, Share
+
+
+class LearningSection(Section):
+    """How to train an update."""
+
+    method: Literal["lora"] = "lora"
+    """Training method."""
+    rank: int = Field(16, ge=1, le=512)
+    """LoRA rank. Larger: learns more, forgets more, larger artifacts."""
+    alpha: float = Field(32.0, gt=0)
+    """LoRA alpha; the update is scaled by alpha / rank."""
+    dropout: float = Field(0.0, ge=0, lt=1)
+    """Dropout in the LoRA layers."""
+    epochs: float = Field(2.0, gt=0, le=100)
+    """Passes over the training set."""
+    learning_rate: float = Field(2e-4, gt=0, lt=1)
+    """Peak learning rate, with warm-up and decay to 0. The setting with the largest effect: 1e-3 destroys old skills."""
+    warmup_share: Share = 0.1
+    """Share of the steps in which the learning rate rises."""
+    weight_decay: float = Field(0.0, ge=0)
+    """AdamW weight decay."""
+    max_grad_norm: float = Field(1.0, gt=0)
+    """Largest gradient norm; larger gradients are clipped."""
+    tokens_per_step: Positive = 1_024
+    """Tokens in an optimiser step. Larger: steadier and fewer steps."""
+    max_tokens: int = Field(1_024, ge=32)
+    """Most tokens of a conversation; longer ones are cut at a turn."""
+    replay_share: float = Field(0.1, ge=0, le=4)
+    """Past conversations to mix in, as a share of the new ones. 0: the model forgets; 0.1 protects known topics."""
+    seed: int = 0
+    """Seed of the training."""
+    timeout_s: float = Field(6 * 3_600, gt=0)
+    """Seconds after which the daemon stops a training."""
