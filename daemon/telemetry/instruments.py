@@ -37,23 +37,23 @@ class LabelledMetric(Generic[Kind, *Labels]):
         self._parent = parent
 
     def __call__(self, *values: *Labels) -> Kind:
-        """The series with these label values, in the declared order."""
+        """Return the series with these label values, in the declared order."""
         return self._parent.labels(*values)
 
 
 class GaugeReadings(Collector, Generic[*Labels]):
-    """A gauge whose series are replaced all at once: what is no longer said is gone from the next scrape."""
+    """A gauge whose series are replaced all at once, so that outdated series vanish from the next scrape."""
 
     def __init__(self, entry: MetricEntry) -> None:
         self._entry = entry
         self._values: dict[tuple[str, ...], float] = {}
 
     def replace(self, values: Mapping[tuple[*Labels], float]) -> None:
-        """From now on show exactly these series. The one of a gauge without labels has the key ``()``."""
+        """Show exactly these series. The key of a gauge without labels is ``()``."""
         self._values = {tuple(map(str, key)): value for key, value in values.items()}
 
     def collect(self) -> Iterable[Metric]:
-        """What Prometheus is shown."""
+        """Return the series to expose."""
         family = GaugeMetricFamily(
             self._entry.name, self._entry.help, labels=self._entry.labels, unit=self._entry.unit
         )
@@ -62,30 +62,30 @@ class GaugeReadings(Collector, Generic[*Labels]):
         yield family
 
 
-class _Shown(Collector):
-    """What is served: all but the ``_created`` series, which would nearly double the number of series."""
+class _WithoutCreationTimes(Collector):
+    """The registry without its ``_created`` series, which would nearly double the number of series."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
 
     def collect(self) -> Iterable[Metric]:
-        """What Prometheus is shown."""
+        """Return the series to expose."""
         for metric in self._registry.collect():
             metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
             yield metric
 
 
 class MetricFactory:
-    """Makes metrics on a registry of their own and enters each in the catalogue."""
+    """Creates metrics on a registry of its own and lists them in the catalogue."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry(auto_describe=True)
         ProcessCollector(registry=self._registry)  # process_*: this process's memory, CPU and open files
-        self._shown = _Shown(self._registry)
+        self._exposed = _WithoutCreationTimes(self._registry)
         self.entries: list[MetricEntry] = []
 
     def counter(self, name: str, meaning: str, **labels: Iterable[object]) -> Counter:
-        """Labels come with their values where those are known: their series start at 0, so none is missed."""
+        """Return a counter. Pass the values of a label where they are known, so that its series start at 0."""
         self.entries.append(MetricEntry(name, "counter", "", tuple(labels), meaning))
         counter = Counter(name, meaning, tuple(labels), registry=self._registry)
         for values in itertools.product(*labels.values()) if labels else ():
@@ -93,23 +93,26 @@ class MetricFactory:
         return counter
 
     def gauge(self, name: str, meaning: str, *labels: str, unit: str = "") -> Gauge:
+        """Return a gauge."""
         self.entries.append(MetricEntry(name, "gauge", unit, labels, meaning))
         return Gauge(name, meaning, labels, unit=unit, registry=self._registry)
 
     def readings(self, name: str, meaning: str, *labels: str, unit: str = "") -> GaugeReadings[*Labels]:
+        """Return a gauge whose series are replaced all at once."""
         self.entries.append(MetricEntry(name, "gauge", unit, labels, meaning))
         readings: GaugeReadings[*Labels] = GaugeReadings(self.entries[-1])
         self._registry.register(readings)
         return readings
 
     def seconds(self, name: str, meaning: str, buckets: tuple[float, ...]) -> Histogram:
+        """Return a histogram of durations."""
         self.entries.append(MetricEntry(name, "histogram", "seconds", (), meaning))
         return Histogram(name, meaning, unit="seconds", buckets=buckets, registry=self._registry)
 
     def exposition(self, accept_header: str) -> tuple[str, bytes]:
-        """The content type and the text of all metrics: OpenMetrics for who accepts it, else Prometheus' own."""
-        # The library's own choice copies words of the request into the answer.
+        """Return the content type and the text of all metrics: OpenMetrics if accepted, else Prometheus' own format."""
+        # The library's own content negotiation would copy parts of the request into the response.
         if _OPENMETRICS in accept_header:
-            text = generate_openmetrics(self._shown, version="1.0.0")  # type: ignore[no-untyped-call]
+            text = generate_openmetrics(self._exposed, version="1.0.0")  # type: ignore[no-untyped-call]
             return f"{_OPENMETRICS}; version=1.0.0; charset=utf-8", text
-        return CONTENT_TYPE_PLAIN_0_0_4, generate_latest(self._shown)
+        return CONTENT_TYPE_PLAIN_0_0_4, generate_latest(self._exposed)

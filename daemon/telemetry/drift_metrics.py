@@ -1,0 +1,97 @@
+"""Metrics of drift detection."""
+
+from daemon.domain.decisions import Action, Trigger
+from daemon.telemetry.buckets import UP_TO_MINUTES
+from daemon.telemetry.instruments import Counter, Gauge, GaugeReadings, LabelledMetric, MetricFactory
+from monitors.false_alarm_rate import score_of
+from monitors.types import Aspect, Finding, Outcome, Verdict
+
+_COLUMNS = "columns"  # the monitor with a test a column
+
+
+class DriftMetrics:
+    """Metrics of drift detection and of the decisions that follow."""
+
+    def __init__(self, factory: MetricFactory) -> None:
+        self.windows_closed = factory.counter("retuned_windows_closed_total", "Windows closed.")
+        self.windows_waiting = factory.gauge(
+            "retuned_windows_waiting", "Closed windows that still lack verdicts."
+        )
+        self.verdicts: LabelledMetric[Counter, str, Finding] = LabelledMetric(
+            factory.counter(
+                "retuned_verdicts_total",
+                "Verdicts on windows, by monitor and finding.",
+                monitor=(),
+                finding=Finding,
+            )
+        )
+        self.score: LabelledMetric[Gauge, str] = LabelledMetric(
+            factory.gauge("retuned_drift_score", "Score of the latest verdict, by monitor.", "monitor")
+        )
+        self.threshold: LabelledMetric[Gauge, str] = LabelledMetric(
+            factory.gauge(
+                "retuned_drift_threshold", "Score at which the monitor finds drift, by monitor.", "monitor"
+            )
+        )
+        self.evidence: LabelledMetric[Gauge, Aspect] = LabelledMetric(
+            factory.gauge(
+                "retuned_change_evidence",
+                "Likelihood ratio of change against no change for the latest conversations, by aspect.",
+                "aspect",
+            )
+        )
+        self.mean_evidence = factory.gauge(
+            "retuned_change_evidence_mean",
+            "Mean evidence over all aspects. The detector alarms when it reaches monitors.conversations_between_false_alarms.",
+        )
+        self._columns: GaugeReadings[str] = factory.readings(
+            "retuned_column_drift_score",
+            "Evidently's test of the latest window, by column: log10(p) over log10 of the significance level. 1 or more is drift.",
+            "column",
+        )
+        self.alarms: LabelledMetric[Counter, Aspect] = LabelledMetric(
+            factory.counter(
+                "retuned_alarms_total",
+                "Alarms of the sequential detector, by leading aspect. A lasting change raises one alarm.",
+                aspect=Aspect,
+            )
+        )
+        self.errors: LabelledMetric[Counter, str] = LabelledMetric(
+            factory.counter(
+                "retuned_monitor_errors_total",
+                "Windows that a monitor failed to judge, by monitor.",
+                monitor=(),
+            )
+        )
+        self.judging = factory.seconds(
+            "retuned_judging_seconds", "Duration of judging one window with all monitors.", UP_TO_MINUTES
+        )
+        self.decisions: LabelledMetric[Counter, Trigger, Action] = LabelledMetric(
+            factory.counter(
+                "retuned_decisions_total",
+                "Training decisions, by trigger and resulting action.",
+                trigger=Trigger,
+                action=Action,
+            )
+        )
+
+        self.triages: LabelledMetric[Counter, Outcome] = LabelledMetric(
+            factory.counter(
+                "retuned_triages_total",
+                "Triaged alarms, by outcome.",
+                outcome=Outcome,
+            )
+        )
+
+    def judged(self, verdict: Verdict) -> None:
+        """Count a verdict, and show its score and threshold."""
+        self.verdicts(verdict.monitor, verdict.finding).inc()
+        self.score(verdict.monitor).set(verdict.score)
+        self.threshold(verdict.monitor).set(verdict.threshold)
+        if verdict.monitor == _COLUMNS:
+            self._columns.replace(
+                {
+                    (name.removeprefix("p_"),): score_of(p) / verdict.threshold
+                    for name, p in verdict.numbers.items()
+                }
+            )

@@ -1,0 +1,74 @@
+"""Metrics of intake."""
+
+from typing import Literal, TypeAlias, get_args
+
+from daemon.domain.bad_record import Reason
+from daemon.domain.halts import HaltKind
+from daemon.domain.personal_data import PersonalData
+from daemon.telemetry.buckets import UP_TO_SECONDS
+from daemon.telemetry.instruments import Counter, GaugeReadings, LabelledMetric, MetricFactory
+
+RecordKind: TypeAlias = Literal[
+    "conversation", "feedback", "other_line", "duplicate", "not_admitted", "forgotten"
+]  # fmt: skip
+Split: TypeAlias = Literal["train", "heldout"]
+
+
+class IntakeMetrics:
+    """Metrics of intake."""
+
+    def __init__(self, factory: MetricFactory) -> None:
+        self.records: LabelledMetric[Counter, RecordKind] = LabelledMetric(
+            factory.counter(
+                "retuned_intake_records_total", "Usable records read, by kind.", kind=get_args(RecordKind)
+            )
+        )
+        self.conversations: LabelledMetric[Counter, Split] = LabelledMetric(
+            factory.counter(
+                "retuned_conversations_total",
+                "Conversations stored, by side of the holdout split: train or heldout.",
+                split=get_args(Split),
+            )
+        )
+        self.rejected: LabelledMetric[Counter, str] = LabelledMetric(
+            factory.counter("retuned_records_rejected_total", "Unusable records, by reason.", reason=Reason)
+        )
+        self.redacted: LabelledMetric[Counter, PersonalData] = LabelledMetric(
+            factory.counter(
+                "retuned_redacted_total",
+                "Items of personal data redacted from records, by kind.",
+                kind=PersonalData,
+            )
+        )
+        self.dead_letters = factory.counter(
+            "retuned_dead_letters_published_total", "Rejected records published to the dead-letter topic."
+        )
+        self.dead_letters_waiting = factory.gauge(
+            "retuned_dead_letters_waiting",
+            "Rejected records not yet published to the dead-letter topic.",
+        )
+        self.lag: GaugeReadings[int] = factory.readings(
+            "retuned_consumer_lag_records",
+            "Records not yet read, by assigned partition.",
+            "partition",
+            unit="records",
+        )
+        #: A time rather than an age: when the loop hangs, an age would stop growing and look healthy.
+        self.last_record_at = factory.gauge(
+            "retuned_last_record_timestamp_seconds",
+            "Unix time of the last read of a record; time() minus this value is its age. 0: none since the start.",
+            unit="seconds",
+        )
+        self.broker_connected = factory.gauge(
+            "retuned_broker_connected", "1 while the broker is reachable, else 0."
+        )
+        self.halted: GaugeReadings[HaltKind] = factory.readings(
+            "retuned_intake_halted",
+            "1 while intake is halted and waits for an operator, by reason, else 0.",
+            "reason",
+        )
+        self.batch = factory.seconds(
+            "retuned_intake_batch_seconds",
+            "Duration of decoding and storing one batch of records.",
+            UP_TO_SECONDS,
+        )

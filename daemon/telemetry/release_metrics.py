@@ -1,0 +1,65 @@
+"""Metrics of the gate and of promotions."""
+
+from typing import Literal, TypeAlias, get_args
+
+from daemon.telemetry.instruments import Counter, GaugeReadings, LabelledMetric, MetricFactory
+from registry.names import VersionName
+from registry.types import GateReport, GateVerdict, Promotion, PromotionKind
+
+ActorKind: TypeAlias = Literal["daemon", "operator"]
+
+
+class ReleaseMetrics:
+    """Metrics of the gate and of promotions."""
+
+    def __init__(self, factory: MetricFactory) -> None:
+        self.versions = factory.gauge(
+            "retuned_versions", "Versions in the registry, including the bare base model."
+        )
+        self._verdicts: LabelledMetric[Counter, GateVerdict] = LabelledMetric(
+            factory.counter("retuned_gate_verdicts_total", "Gate verdicts, by verdict.", verdict=GateVerdict)
+        )
+        self._difference: GaugeReadings[str] = factory.readings(
+            "retuned_gate_loss_difference_nats_per_token",
+            "Loss of the latest candidate minus that of the live version, on the worst slice of each role. Negative is better.",
+            "role",
+            unit="nats_per_token",
+        )
+        self._promotions: LabelledMetric[Counter, PromotionKind, ActorKind] = LabelledMetric(
+            factory.counter(
+                "retuned_promotions_total",
+                "Promotions, by kind and actor.",
+                kind=PromotionKind,
+                actor=get_args(ActorKind),
+            )
+        )
+        self._info: GaugeReadings[str, VersionName] = factory.readings(
+            "retuned_live_version_info",
+            "1 for the live version. Absent for all others.",
+            "model_line",
+            "version",
+        )
+        self._number: GaugeReadings[str] = factory.readings(
+            "retuned_live_version_number",
+            "Number of the live version. 0 is the bare base model.",
+            "model_line",
+        )
+
+    def judged(self, report: GateReport) -> None:
+        """Count the verdict, and replace the figures of the previous candidate."""
+        self._verdicts(report.verdict).inc()
+        worst: dict[tuple[str], float] = {}
+        for found in report.slices:
+            worst[found.role,] = max(found.difference, worst.get((found.role,), found.difference))
+        self._difference.replace(worst)
+
+    def promoted(self, promotion: Promotion) -> None:
+        """Count a promotion or rollback, and show its version as live."""
+        actor: ActorKind = "daemon" if promotion.by.kind == "daemon" else "operator"
+        self._promotions(promotion.kind, actor).inc()
+        self.live_is(promotion.version)
+
+    def live_is(self, version: VersionName | None) -> None:
+        """Show only this version as live; None: no version is live."""
+        self._info.replace({(version.line, version): 1.0} if version else {})
+        self._number.replace({(version.line,): version.number} if version else {})

@@ -1,0 +1,54 @@
+"""Metrics of training runs."""
+
+from daemon.domain.runs import RunState
+from daemon.telemetry.buckets import UP_TO_HOURS
+from daemon.telemetry.instruments import Counter, GaugeReadings, LabelledMetric, MetricFactory
+from learners.types import Progress
+
+_ENDED = (RunState.FINISHED, RunState.FAILED, RunState.CANCELLED)
+
+
+class TrainingMetrics:
+    """Metrics of training runs."""
+
+    def __init__(self, factory: MetricFactory) -> None:
+        self.runs: LabelledMetric[Counter, RunState] = LabelledMetric(
+            factory.counter("retuned_runs_total", "Training runs ended, by outcome.", outcome=_ENDED)
+        )
+        self.duration = factory.seconds(
+            "retuned_run_duration_seconds",
+            "Duration of training runs, whatever their outcome.",
+            UP_TO_HOURS,
+        )
+        self._progress: GaugeReadings[()] = factory.readings(
+            "retuned_run_progress_ratio",
+            "Share of the current run's steps that are done. Absent without a run.",
+            unit="ratio",
+        )
+        self._loss: GaugeReadings[()] = factory.readings(
+            "retuned_run_loss_nats_per_token",
+            "Smoothed training loss of the current run. Absent without a run.",
+            unit="nats_per_token",
+        )
+        self._tokens: GaugeReadings[()] = factory.readings(
+            "retuned_run_tokens_per_second",
+            "Training speed of the current run. Absent without a run.",
+            unit="tokens_per_second",
+        )
+        self._left: GaugeReadings[()] = factory.readings(
+            "retuned_run_left_seconds",
+            "Estimated time to the end of the current run. Absent without a run.",
+            unit="seconds",
+        )
+
+    def run_is_at(self, progress: Progress) -> None:
+        """Show the progress of the run; unknown values are absent."""
+        self._progress.replace({(): progress.step / progress.steps if progress.steps else 0.0})
+        self._loss.replace({} if progress.loss is None else {(): progress.loss})
+        self._tokens.replace({(): progress.tokens_per_s})
+        self._left.replace({} if progress.seconds_left is None else {(): progress.seconds_left})
+
+    def no_run(self) -> None:
+        """Show no progress, because no run is active."""
+        for readings in (self._progress, self._loss, self._tokens, self._left):
+            readings.replace({})
