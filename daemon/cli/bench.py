@@ -76,6 +76,7 @@ def drift(
         alone=alone,
     )
     journal = _journal(out, populations, design)
+    journal.start()
     result = _measured(populations, design, processes=processes, journal=journal, quiet=as_json)
     written = write(result, out)
     journal.remove()
@@ -95,7 +96,7 @@ def _summary(result: "Result", written: "Sequence[Path]") -> dict[str, object]:
 
 
 def _journal(out: Path, populations: "Sequence[Population]", design: "Design") -> "FileJournal":
-    """Open the figures of a run that was cut off, or begin new ones where that was another benchmark."""
+    """Return the journal of this benchmark."""
     from importlib.metadata import version
 
     from daemon.bench.journal import FileJournal, digest_of_monitors

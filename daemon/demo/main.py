@@ -1,4 +1,4 @@
-"""Runs a demo and says whether all of it really happened."""
+"""Runs a demo and reports whether every check passed."""
 
 from datetime import datetime
 
@@ -6,13 +6,14 @@ from rich.console import Console
 from rich.text import Text
 
 from daemon.demo.checks import check_all, failed
+from daemon.demo.events import Kind
 from daemon.demo.options import DemoOptions
 from daemon.demo.regimes import choose
 from daemon.demo.report import Outcome, write
 from daemon.demo.story import Story
 from daemon.demo.summary import summary
-from daemon.demo.timeline import Kind
 from daemon.demo.view import View
+from daemon.demo.workdir import make_workdir
 from daemon.domain.clock import utc_now
 from daemon.domain.errors import DaemonError
 from learners.errors import LearnerError
@@ -22,14 +23,15 @@ _INTERRUPTED = 130  # as shells report SIGINT
 
 
 def run_demo(options: DemoOptions, *, console: Console | None = None) -> int:
-    """Show the closed loop once; return 0 only if every check passed.
+    """Run the closed loop once; return 0 only if every check passed.
 
-    What a demo found out is in ``options.report`` afterwards, also when it failed. An interrupted one leaves nothing.
-    Raises, before anything was started, BadOptions, NotEnoughConversations, DemoDataMissing, ConversationFileError.
+    Writes the results to ``options.report``, also after a failure. An interrupted demo leaves nothing behind.
+    Raises BadOptions, NotEnoughConversations, DemoDataMissing or ConversationFileError before it starts anything.
     """
     view = View(console or Console())
     started_at, problem = utc_now(), None
-    story = Story(options, choose(options, now=started_at), view)
+    change = choose(options, now=started_at)
+    story = Story(options, change, view, folder=make_workdir(options.workdir))
     try:
         with view:
             story.run()
@@ -68,7 +70,7 @@ def _conclude(outcome: Outcome, story: Story, view: View) -> None:
 
 
 def closing_words(outcome: Outcome, story: Story) -> list[Text]:
-    """Say how it went and where to look next."""
+    """Return the result and where to look next."""
     if outcome.passed:
         return [
             Text(

@@ -1,7 +1,6 @@
-"""The demo from beginning to end, one step after the other; what it finds out is kept as it goes."""
+"""The steps of the demo, from the first conversation to the rollback."""
 
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,7 +16,9 @@ from daemon.demo.broker import LocalBroker
 from daemon.demo.checks import QUESTIONS, Findings
 from daemon.demo.children import DaemonProcess
 from daemon.demo.config import CONFIG_FILE, Place, write_config
-from daemon.demo.errors import BadOptions, OutOfTime
+from daemon.demo.durations import duration_text
+from daemon.demo.errors import OutOfTime
+from daemon.demo.events import Kind
 from daemon.demo.evidence import RollbackFact, StopFact, read_loop, read_stream
 from daemon.demo.options import DemoOptions
 from daemon.demo.player import Player
@@ -26,8 +27,7 @@ from daemon.demo.questions import choose_questions
 from daemon.demo.regimes import Change
 from daemon.demo.rollback import roll_back
 from daemon.demo.server import DemoServer
-from daemon.demo.timeline import Kind
-from daemon.demo.view import View, duration_text
+from daemon.demo.view import View
 from daemon.demo.watching import Watch
 from daemon.kafka import create_topic
 from daemon.ledger.stores import Stores, open_stores, target_dir
@@ -38,13 +38,13 @@ _EVERY_S = 0.2
 
 
 class Story:
-    """One demo. ``findings`` and ``seconds`` hold what is known so far, also when a step fails."""
+    """One demo. ``findings`` and ``seconds`` hold the results so far, also after a step fails."""
 
-    def __init__(self, options: DemoOptions, change: Change, view: View) -> None:
+    def __init__(self, options: DemoOptions, change: Change, view: View, *, folder: Path) -> None:
         self.options = options
         self.change = change
         self.view = view
-        self.folder = _folder(options.workdir)
+        self.folder = folder
         self.findings = Findings()
         self.seconds: dict[str, float] = {}
         self.settings: Settings | None = None
@@ -52,11 +52,11 @@ class Story:
 
     @property
     def logs(self) -> str:
-        """Where the children's logs are, for people."""
+        """The child processes' log files, for people."""
         return f"{self.folder}/*.log"
 
     def run(self) -> None:
-        """Tell the whole story. Raises what a step raises; whatever was started has ended by then."""
+        """Run every step. Raises what a step raises, after stopping everything that was started."""
         with ExitStack() as running:
             place = self._prepare(running)
             settings, daemon = self._start(running, place)
@@ -90,7 +90,7 @@ class Story:
         return {name: value for name, value in found.items() if value is not None}
 
     def forget(self) -> None:
-        """Remove the work folder, unless the user named it."""
+        """Delete the work folder, unless the user chose it."""
         if self.options.workdir is None:
             shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -132,7 +132,7 @@ class Story:
         return settings, daemon
 
     def _loop(self, running: ExitStack, stores: Stores, settings: Settings, daemon: DaemonProcess) -> bool:
-        """Replay, and watch until the daemon has promoted a version; return whether it has."""
+        """Replay the conversations until the daemon promotes a version; return whether it did."""
         self.view.heading("Real conversations arrive")
         player = Player(self.change.stream, load_kafka_settings(settings), rate=self.options.rate)
         running.callback(player.stop)
@@ -152,7 +152,7 @@ class Story:
         return problem is None
 
     def _ask(self, running: ExitStack, stores: Stores, settings: Settings, place: Place) -> None:
-        """Ask both versions, roll back, and ask whoever is live then."""
+        """Ask both versions, roll back, and ask the live version again."""
         self.view.heading("Three held-out questions, to the base and to the live version")
         questions = choose_questions(
             self.change.second.conversations, stores.holdout, seed=self.options.seed, count=QUESTIONS
@@ -201,13 +201,3 @@ class Story:
             yield
         finally:
             self.seconds[name] = time.monotonic() - started
-
-
-def _folder(workdir: Path | None) -> Path:
-    """Make the work folder. Raises BadOptions where it holds an earlier demo: a ledger holds one stream."""
-    if workdir is None:
-        return Path(tempfile.mkdtemp(prefix="retuned-demo-"))
-    if (workdir / CONFIG_FILE).exists():
-        raise BadOptions(f"{workdir} holds an earlier demo; name a fresh folder with --workdir")
-    workdir.mkdir(parents=True, exist_ok=True)
-    return workdir.absolute()

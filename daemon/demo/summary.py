@@ -8,9 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from daemon.demo.checks import Check
+from daemon.demo.durations import duration_text
 from daemon.demo.evidence import AnswerFact, LoopFacts, RollbackFact
 from daemon.demo.report import Outcome
-from daemon.demo.view import duration_text
 from registry.types import SliceReport
 
 

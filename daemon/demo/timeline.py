@@ -1,53 +1,29 @@
-"""Turns looks at the daemon's state into events: what is new since the look before. Pure."""
+"""Derives events from successive states of the daemon. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
+from daemon.demo.events import Event, Kind
 from daemon.demo.evidence import WindowFact, window_fact
+from daemon.demo.window_events import alarm_event, window_event
 from daemon.domain.conversation import Conversation
 from daemon.domain.decisions import Action
 from daemon.domain.runs import RunState
-from daemon.ledger.windows import JudgedWindow
 from daemon.views.status import Overview
 from registry.types import GateReport, GateVerdict, PromotionKind
-
-_WORDS = 8
-_EXAMPLES = 3
-_EXAMPLE_CHARS = 100
-
-
-class Kind(StrEnum):
-    """What sort of thing happened, for colours."""
-
-    NEUTRAL = "neutral"
-    GOOD = "good"
-    ALARM = "alarm"
-    WAIT = "wait"
-    WORK = "work"
-    BAD = "bad"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Event:
-    """One thing that happened, for people."""
-
-    kind: Kind
-    text: str
-    details: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Seen:
-    """What was told already."""
+    """What the demo has reported so far."""
 
     live_position: int = 0
     reference_full: bool = False
     windows: tuple[WindowFact, ...] = ()  # all judged so far, oldest first
     alarmed: bool = False
-    triaged: int = 0  # the window whose alarm was looked into
+    triaged: int = 0  # window of the last triaged alarm
     decision: int = 0
-    decided: str = ""  # as told last
+    decided: str = ""  # the decision as last reported
     run: str | None = None
     run_state: RunState | None = None
     candidate: str | None = None
@@ -57,14 +33,14 @@ class Seen:
 def observe(
     seen: Seen, now: Overview, conversations: Mapping[str, Conversation]
 ) -> tuple[Seen, tuple[Event, ...]]:
-    """Compare a look with what was told already; return what is told now, and the events.
+    """Compare a state with what was reported before; return what is reported now, and the new events.
 
     ``conversations`` gives the text of examples by their ids.
     """
     events: list[Event] = []
     for step in (_reference, _windows, _triage, _decision, _run, _candidate, _live):
-        seen, told = step(seen, now, conversations)
-        events += told
+        seen, new = step(seen, now, conversations)
+        events += new
     return seen, tuple(events)
 
 
@@ -90,52 +66,10 @@ def _windows(seen: Seen, now: Overview, texts: _Texts) -> _Step:
         seen = replace(seen, windows=(*seen.windows, fact))
         if judged.finding == "drift" and not seen.alarmed:
             seen = replace(seen, alarmed=True)
-            events.append(_alarm(fact, judged, texts))
+            events.append(alarm_event(fact, judged, texts))
         else:
-            events.append(_window_event(fact))
+            events.append(window_event(fact))
     return seen, events
-
-
-def _window_event(fact: WindowFact) -> Event:
-    kind = {"stable": Kind.NEUTRAL, "drift": Kind.ALARM}.get(fact.finding, Kind.WAIT)
-    numbers = (
-        ""
-        if fact.score is None or fact.threshold is None
-        else f", drift score {fact.score:.2f} of {fact.threshold:.2f}"
-    )
-    return Event(
-        kind=kind,
-        text=f"window {fact.number} (conversations {fact.first} to {fact.last}): {fact.finding}{numbers}",
-    )
-
-
-def _alarm(fact: WindowFact, judged: JudgedWindow, texts: _Texts) -> Event:
-    return Event(
-        kind=Kind.ALARM,
-        text=f"ALARM in window {fact.number} (conversations {fact.first} to {fact.last}): {fact.reason}",
-        details=tuple(_changes(judged.explanation or {}, texts)),
-    )
-
-
-def _changes(explanation: Mapping[str, object], texts: _Texts) -> Iterator[str]:
-    """Say what changed: words, descriptors, the share that is new, examples."""
-    changes = [change for change in _list(explanation.get("changes")) if isinstance(change, dict)]
-    for sign, title in ((1, "more often"), (-1, "less often")):
-        words = [str(c["name"]) for c in changes if c["aspect"] == "word" and _number(c["score"]) * sign > 0]
-        if words:
-            yield f"{title}: {', '.join(words[:_WORDS])}"
-    for change in [change for change in changes if change["aspect"] == "descriptor"][:3]:
-        yield f"{change['name']}: {_number(change['reference']):.2f} -> {_number(change['window']):.2f}"
-    if "share_new" in explanation:
-        yield f"at least {_number(explanation['share_new']):.0%} of the window is new"
-    for id_ in _list(explanation.get("examples"))[:_EXAMPLES]:
-        if isinstance(id_, str) and id_ in texts:
-            yield f"for example: {_opening(texts[id_])}"
-
-
-def _opening(conversation: Conversation) -> str:
-    text = " ".join(conversation.messages[0].content.split())
-    return f"“{text if len(text) <= _EXAMPLE_CHARS else text[: _EXAMPLE_CHARS - 1] + '…'}”"
 
 
 def _triage(seen: Seen, now: Overview, _: _Texts) -> _Step:
@@ -156,7 +90,7 @@ def _decision(seen: Seen, now: Overview, _: _Texts) -> _Step:
     kind = Kind.WORK if decision.action is Action.TRAIN else Kind.WAIT
     news = (
         decision.reason.rsplit("; ", 1)[-1] if seen.alarmed else decision.reason
-    )  # the alarm was told already
+    )  # the alarm was reported already
     text = f"decision: {decision.action}: {news}"
     if text == seen.decided:
         return seen, []
@@ -191,7 +125,7 @@ def _candidate(seen: Seen, now: Overview, _: _Texts) -> _Step:
         events.append(Event(kind=Kind.WORK, text=text))
     if candidate.report is not None and candidate.looks > seen.looks:
         seen = replace(seen, looks=candidate.looks)
-        if candidate.report.verdict is not GateVerdict.PROMOTE:  # a pass is told with its promotion
+        if candidate.report.verdict is not GateVerdict.PROMOTE:  # a pass is reported with its promotion
             events.append(_gate_event(str(candidate.name), candidate.report))
     return seen, events
 
@@ -211,15 +145,7 @@ def _live(seen: Seen, now: Overview, _: _Texts) -> _Step:
         events.append(_gate_event(str(live.version), live.gate))
     words = {PromotionKind.ROLLBACK: "is live again", PromotionKind.BOOTSTRAP: "is live"}
     text = f"{live.version} {words.get(live.kind, 'is live now')}, by the {live.by.kind}"
-    if live.kind is not PromotionKind.PROMOTION:  # whose reason is the gate's, just told
+    if live.kind is not PromotionKind.PROMOTION:  # its reason is the gate's, reported above
         text += f": {live.reason}"
     events.append(Event(kind=Kind.GOOD, text=text))
     return replace(seen, live_position=live.position), events
-
-
-def _list(value: object) -> list[object]:
-    return list(value) if isinstance(value, list | tuple) else []
-
-
-def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else 0.0

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from daemon.config.settings import Settings
 from daemon.demo.children import DaemonProcess
 from daemon.demo.errors import OutOfTime
+from daemon.demo.events import Kind
+from daemon.demo.picture import Picture
 from daemon.demo.player import Player
-from daemon.demo.timeline import Kind, Seen, observe
-from daemon.demo.view import Picture, View
+from daemon.demo.timeline import Seen, observe
+from daemon.demo.view import View
 from daemon.domain.clock import utc_now
 from daemon.domain.conversation import Conversation
 from daemon.domain.decisions import Action

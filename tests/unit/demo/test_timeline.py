@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from daemon.demo.timeline import Event, Kind, Seen, observe
+from daemon.demo.events import Event, Kind
+from daemon.demo.timeline import Seen, observe
 from daemon.domain.conversation import Conversation
 from daemon.domain.decisions import Action
 from daemon.domain.runs import RunState

@@ -5,8 +5,10 @@ import io
 import pytest
 from rich.console import Console
 
-from daemon.demo.timeline import Event, Kind
-from daemon.demo.view import Picture, View, clock_text, duration_text, plain, render, sparkline
+from daemon.demo.durations import clock_text, duration_text
+from daemon.demo.events import Event, Kind
+from daemon.demo.picture import Picture, plain, render, sparkline
+from daemon.demo.view import View
 from tests.factories.demo import a_run_summary, an_overview, windows
 
 pytestmark = pytest.mark.unit
