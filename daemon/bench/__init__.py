@@ -1,1 +1,1 @@
-"""The benchmark of drift detectors as a command: reads the conversations, writes the figures."""
+"""The benchmark of drift detectors behind `retuned bench drift`."""

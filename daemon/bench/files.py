@@ -1,4 +1,4 @@
-"""Writes the figures of the benchmark to a folder: JSON, CSV, pictures."""
+"""Writes the results of the benchmark as JSON, CSV and pictures."""
 
 import csv
 from collections.abc import Sequence

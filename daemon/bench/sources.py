@@ -1,4 +1,4 @@
-"""Reads conversation files, and the packages with conversations, as sources of the benchmark."""
+"""Reads the conversations for the benchmark from files and packages."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -12,14 +12,14 @@ from daemon.intake.decoding import Limits
 from monitors.bench.populations import Population, Source, populations_of
 from monitors.types import Sample, Turn
 
-#: Fewer conversations are no regime: a stream would repeat them all the time.
+#: Fewest conversations in a regime; a stream would repeat fewer too often.
 _FEWEST = 20
-#: Intents, in order of the alphabet, that make one regime of a file that has intents for domains.
+#: Intents per regime, in alphabetical order, for a file with intents instead of domains.
 _INTENTS = 7
 
 
 class NothingToChange(DaemonError):
-    """The conversations are all of one regime, so that no change can be made of them."""
+    """The conversations form a single regime, so a stream can't change."""
 
 
 def load_populations(files: Sequence[Path], *, packages: bool, now: datetime) -> tuple[Population, ...]:
@@ -38,7 +38,7 @@ def load_populations(files: Sequence[Path], *, packages: bool, now: datetime) ->
 
 
 def file_source(path: Path, now: datetime) -> Source:
-    """Take the domains of a file for its regimes; where it has one domain and intents, blocks of its intents."""
+    """Return the domains of a file as regimes, or blocks of intents if it has a single domain."""
     lines = list(read_conversations(path, limits=Limits(), received_at=now))
     domains = _regimes((line.regime or "none", line.conversation) for line in lines)
     if len(domains) < 2 and (intents := sorted({i for line in lines if (i := _intent(line))})):
@@ -74,7 +74,7 @@ def _regimes(named: Iterable[tuple[str, Conversation]]) -> dict[str, tuple[Sampl
 
 
 def _sample(conversation: Conversation) -> Sample:
-    """Return what detectors see. A reply that is only the label of the question is left out: it gives all away."""
+    """Return what detectors see, without replies that are only the label of the question."""
     labels = conversation.metadata.get("labels")
     is_label = isinstance(labels, dict) and labels.get("assistant_is_label") is True
     return Sample(

@@ -1,4 +1,4 @@
-"""Cron times, through APScheduler's trigger, on the caller's clock."""
+"""Cron schedules on the caller's clock."""
 
 from datetime import UTC, datetime
 
@@ -6,17 +6,17 @@ from apscheduler.triggers.cron import CronTrigger
 
 
 class Schedule:
-    """Says when the next scheduled training is due.
+    """Computes when the next scheduled training is due.
 
-    Only APScheduler's cron arithmetic is used and not its thread: the loop asks with its own clock, so a clock
-    that steps back can't stop the schedule, and a time missed while the daemon was down is not made up for.
+    It uses the cron arithmetic of APScheduler but not its thread: the loop passes its own clock, so a clock that steps
+    back can't stop the schedule. Times missed while the daemon was down are skipped.
     """
 
     def __init__(self, cron: str) -> None:
-        """Read five cron fields, UTC. Raises ValueError where they are malformed."""
+        """Parse five cron fields in UTC. Raises ValueError if they are malformed."""
         self._trigger = CronTrigger.from_crontab(cron, timezone=UTC)
 
     def next_after(self, moment: datetime) -> datetime | None:
-        """Return the first scheduled time after ``moment``; None where there never is one."""
+        """Return the first scheduled time after ``moment``; None if there is none."""
         due: datetime | None = self._trigger.get_next_fire_time(moment, moment)
         return due

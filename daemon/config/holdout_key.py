@@ -1,4 +1,4 @@
-"""Reads the holdout key; makes one at the first start."""
+"""Reads the holdout key, and creates it at the first start."""
 
 import os
 import secrets
@@ -8,7 +8,7 @@ from daemon.domain.holdout import BadHoldoutKey
 
 
 def read_key(file: Path | None, *, state_dir: Path) -> bytes:
-    """Return the key in ``file``, or the one in the state folder, made at the first start.
+    """Return the key in ``file``, or in the state folder, where the first start creates it.
 
     Raises BadHoldoutKey.
     """
@@ -27,7 +27,7 @@ def _create_key(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:  # another process was first; its key counts
+    except FileExistsError:  # another process created it first
         return
     with os.fdopen(descriptor, "w") as opened:
         opened.write(secrets.token_hex(32))

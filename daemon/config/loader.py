@@ -1,4 +1,4 @@
-"""Reads ``retuned.yaml`` and the environment once, and reports every mistake together."""
+"""Reads ``retuned.yaml`` and the environment, and reports all mistakes together."""
 
 import difflib
 import os
@@ -14,7 +14,8 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from daemon.config.settings import Settings
 from daemon.domain.errors import DaemonError
 
-#: Environment variables for addresses and secrets, and the field each one overrides.
+#: Environment variables for addresses and secrets, and the setting that each overrides. Only these are read: a prefix
+#: for every setting would be ambiguous (RETUNED_MODEL_LINE is model_line, not model.line).
 ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
     "RETUNED_MODEL_LINE": ("model_line",),
     "RETUNED_STATE_DIR": ("state_dir",),
@@ -36,18 +37,18 @@ DEFAULT_FILE = Path("retuned.yaml")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mistake:
-    """One thing that is wrong in the settings."""
+    """One mistake in the settings."""
 
     path: str  # such as policy.cooldown_s; "" for the file as a whole
     problem: str
-    source: str  # retuned.yaml:12, or the environment variable
+    source: str  # such as retuned.yaml:12, or an environment variable
 
     def __str__(self) -> str:
         return f"{self.source}: {self.path + ': ' if self.path else ''}{self.problem}"
 
 
 class SettingsError(DaemonError):
-    """The settings can't be used. ``mistakes`` holds all that is wrong, not only the first."""
+    """The settings are invalid. ``mistakes`` holds every mistake."""
 
     def __init__(self, mistakes: tuple[Mistake, ...]) -> None:
         super().__init__("\n".join(str(mistake) for mistake in mistakes))
@@ -55,14 +56,14 @@ class SettingsError(DaemonError):
 
 
 def settings_path(given: Path | None, environ: Mapping[str, str] = os.environ) -> Path:
-    """Return the settings file to use: as given, else RETUNED_CONFIG, else ./retuned.yaml."""
+    """Return the settings file: the given one, else RETUNED_CONFIG, else ./retuned.yaml."""
     return given or Path(environ.get("RETUNED_CONFIG", str(DEFAULT_FILE)))
 
 
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
-    """Read the file, lay the environment over it, check everything.
+    """Read the file, apply the environment and validate the result.
 
-    Raises SettingsError with every mistake, each with its place and what was expected.
+    Raises SettingsError with every mistake, its place and what was expected.
     """
     document = _read(path)
     values = cast("dict[str, Any]", yaml.safe_load(document) or {})
@@ -93,7 +94,7 @@ def _read(path: Path) -> str:
 
 
 def _overlay(values: dict[str, Any], environ: Mapping[str, str]) -> dict[tuple[str, ...], str]:
-    """Put environment values into ``values``; return which variable set which field."""
+    """Put the environment into ``values``; return the variable that set each field."""
     origins = {}
     for variable, field in ENVIRONMENT.items():
         if variable not in environ:
@@ -133,7 +134,7 @@ def _line(place: tuple[str, ...], lines: Mapping[tuple[str, ...], int]) -> int:
 
 
 def _lines(node: yaml.Node | None, place: tuple[str, ...] = ()) -> dict[tuple[str, ...], int]:
-    """Map each setting in the document to its line."""
+    """Return the line of each setting in the document."""
     found: dict[tuple[str, ...], int] = {}
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
@@ -170,7 +171,7 @@ def _describe(place: tuple[str, ...]) -> str:
 
 
 def dump(settings: Settings, *, comments: bool = False) -> str:
-    """Return the settings as YAML, secrets hidden, with every field explained where asked for."""
+    """Return the settings as YAML with secrets hidden, optionally with an explanation of every field."""
     return "\n".join(_dump(settings, indent="", comments=comments)) + "\n"
 
 
@@ -193,7 +194,7 @@ def _dump(section: BaseModel, *, indent: str, comments: bool) -> Iterator[str]:
 def read_secret(value: SecretStr | None, file: Path | None) -> str | None:
     """Return a secret from its setting, or from the file that holds it.
 
-    Raises SettingsError when the file can't be read, or is empty.
+    Raises SettingsError if the file can't be read or is empty.
     """
     if value is not None:
         return value.get_secret_value()

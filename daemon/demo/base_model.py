@@ -1,4 +1,4 @@
-"""Finds the demo's model: as named, or the one that installs with pip, converted once."""
+"""Finds the base model of the demo, and converts the packaged one once."""
 
 import json
 from collections.abc import Callable
@@ -40,16 +40,16 @@ def _packaged() -> Path:
 
 
 def _convert(gguf: Path, folder: Path, log: Path, tell: Callable[[str], None]) -> None:
-    """Convert in a child, so that torch stays out of this process. Raises StartFailed."""
+    """Convert in a child process, which keeps torch out of this one. Raises StartFailed."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     child = spawn(["-m", "learners.models.convert", str(gguf), str(folder.absolute())], log, keep_stdout=True)
     problem = ""
     try:
         for line in child.stdout or ():
-            said = json.loads(line) if line.startswith("{") else {}
-            if "stage" in said:
-                tell(f"converting {NAME} once: {said['stage']}")
-            problem = said.get("message", problem)
+            message = json.loads(line) if line.startswith("{") else {}
+            if "stage" in message:
+                tell(f"converting {NAME} once: {message['stage']}")
+            problem = message.get("message", problem)
         if child.wait() != 0:
             raise StartFailed(f"{gguf.name} can't be converted: {problem or last_words(log)}")
     finally:

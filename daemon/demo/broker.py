@@ -1,4 +1,4 @@
-"""A Kafka-compatible broker on this machine, for the demo and for tests. It keeps nothing on disk by itself."""
+"""A Kafka-compatible broker on this machine, for the demo and for tests."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ from daemon.domain.errors import DaemonError
 
 _START_TIMEOUT_S = 20.0
 _STOP_TIMEOUT_S = 5.0
-_ATTEMPTS = 3  # somebody else may take the free port before the broker does
+_ATTEMPTS = 3  # another process may take the free port first
 
 
 class LocalBrokerError(DaemonError):
@@ -30,10 +30,10 @@ class LocalBrokerMissing(LocalBrokerError):
 
 
 class LocalBroker:
-    """One Tansu process on 127.0.0.1, with its topics in memory unless told otherwise.
+    """One Tansu process on 127.0.0.1, with its topics in memory by default.
 
-    It ends with this process, however this process ends. Start it in a thread that lives as long
-    as the broker is needed: on Linux a child is tied to the thread that started it.
+    It ends with this process, however this process ends. Start it in a thread that lives as long as you need the
+    broker: on Linux the child dies with the thread that started it.
     """
 
     def __init__(
@@ -86,18 +86,18 @@ class LocalBroker:
                 output.seek(0)
                 words = output.read().decode(errors="replace").strip()[-500:]
         raise LocalBrokerError(
-            f"the broker on {self.bootstrap} did not start; its last words: {words or 'none'}"
+            f"the broker on {self.bootstrap} did not start; its output ends: {words or 'none'}"
         )
 
     def kill(self) -> None:
-        """End it at once, as a crash would."""
+        """Kill the broker, like a crash."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
             self._process = None
 
     def stop(self) -> None:
-        """End it, politely first."""
+        """Stop the broker; kill it if it does not stop in time."""
         if self._process is not None:
             self._process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -105,14 +105,14 @@ class LocalBroker:
             self.kill()
 
     def _spawn(self, program: str, output: IO[bytes]) -> subprocess.Popen[bytes]:
-        tether = [sys.executable, "-m", "monitors.parent_death", str(os.getpid())]
+        wrapper = [sys.executable, "-m", "monitors.parent_death", str(os.getpid())]
         options = [
             *("--listener-url", f"tcp://{self.bootstrap}"),
             *("--advertised-listener-url", f"tcp://{self._advertised or self.bootstrap}"),
             *("--storage-engine", self._storage),
         ]
         return subprocess.Popen(
-            [*tether, program, *options],
+            [*wrapper, program, *options],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

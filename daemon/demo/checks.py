@@ -1,4 +1,4 @@
-"""What must really have happened for a demo to count: named checks, each with its evidence. Pure."""
+"""The checks that a demo must pass, each with its evidence. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Findings:
-    """All that the demo found out; None: it did not get that far."""
+    """The results of a demo; None for steps that it did not reach."""
 
     loop: LoopFacts | None = None
     answers: tuple[AnswerFact, ...] = ()
@@ -32,7 +32,7 @@ class Findings:
 
 
 def check_all(findings: Findings, *, margin: float) -> tuple[Check, ...]:
-    """Check everything, in the order in which it happens; ``margin`` is the gate's, in nats per token."""
+    """Run all checks in the order of events; ``margin`` is the margin of the gate, in nats per token."""
     loop = findings.loop
     return (
         *(_stream_checks(loop.stream) if loop else (_missing("every conversation was counted"),)),
@@ -103,7 +103,7 @@ def _learning_checks(loop: LoopFacts, margin: float) -> tuple[Check, ...]:
 
 
 def _gate_words(gate: GateReport | None) -> str:
-    """Say what the gate answered; the numbers of a pass are evidence of the next two checks."""
+    """Return the verdict of the gate; the next two checks show the figures of a pass."""
     if gate is None:
         return "the gate gave no answer"
     return f"{gate.verdict} at look {gate.look}" + (

@@ -1,4 +1,4 @@
-"""Starts the demo's child processes: the daemon, and one-off commands. None outlives the demo."""
+"""Starts the demo's child processes, none of which outlives the demo."""
 
 import os
 import signal
@@ -18,21 +18,21 @@ _LAST_WORDS = 1_500  # characters of a log
 
 
 def offline(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the environment for children: no settings of another daemon, and nothing is downloaded."""
+    """Return the environment for children, without settings of another daemon and without downloads."""
     kept = {name: value for name, value in environ.items() if not name.startswith("RETUNED_")}
     return kept | {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 
 
 def spawn(arguments: Sequence[str], log: Path, *, keep_stdout: bool = False) -> subprocess.Popen[str]:
-    """Start ``python ARGUMENTS`` in a session of its own, writing to ``log``; it ends when this process does.
+    """Start ``python ARGUMENTS`` in a session of its own, with its output in ``log``. It ends with this process.
 
-    With ``keep_stdout`` its standard output is a pipe. Start it from the main thread: on Linux a child is tied to
+    With ``keep_stdout`` its standard output is a pipe. Call this from the main thread: on Linux the child dies with
     the thread that started it.
     """
-    tether = [sys.executable, "-m", "monitors.parent_death", str(os.getpid())]
+    wrapper = [sys.executable, "-m", "monitors.parent_death", str(os.getpid())]
     with log.open("ab") as output:
         return subprocess.Popen(
-            [*tether, sys.executable, *arguments],
+            [*wrapper, sys.executable, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE if keep_stdout else output,
             stderr=output,
@@ -61,42 +61,41 @@ class DaemonProcess:
 
     def __init__(self, config: Path, log: Path, http: HttpSection) -> None:
         self.log = log
+        self._config = config
         self._http = http
-        self._process = spawn(["-m", "daemon", "run", "--config", str(config)], log)
+        self._process: subprocess.Popen[str] | None = None
 
-    @property
-    def pid(self) -> int:
-        """Its process id."""
-        return self._process.pid
-
-    @property
-    def alive(self) -> bool:
-        """Whether it runs."""
-        return self._process.poll() is None
+    def start(self) -> None:
+        """Launch the process."""
+        self._process = spawn(["-m", "daemon", "run", "--config", str(self._config)], self.log)
 
     def check(self) -> None:
-        """Raise DaemonEnded, with its last words, where it runs no more."""
-        if not self.alive:
-            status = self._process.returncode
+        """Raise DaemonEnded, with the end of its log, if the process has ended."""
+        status = self._started().poll()
+        if status is not None:
             raise DaemonEnded(
                 f"the daemon ended by itself with status {status}; its log {self.log} ends:\n{last_words(self.log)}"
             )
 
     def ready(self) -> bool:
-        """Whether it says that all of its parts work. Raises DaemonEnded."""
+        """Return whether the daemon reports itself ready. Raises DaemonEnded."""
         self.check()
         return probe(self._http).ready
 
     def stop(self) -> Stopped:
-        """Ask it to stop, as an init system does, and see how long it takes."""
-        started = time.monotonic()
-        killed = False
-        if self.alive:
-            self._process.send_signal(signal.SIGTERM)
+        """Stop the process with SIGTERM, as an init system does, and time it."""
+        process, started, killed = self._started(), time.monotonic(), False
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
             try:
-                self._process.wait(_KILL_AFTER_S)
+                process.wait(_KILL_AFTER_S)
             except subprocess.TimeoutExpired:
                 killed = True
-                self._process.kill()
-        status = self._process.wait()
+                process.kill()
+        status = process.wait()
         return Stopped(seconds=time.monotonic() - started, exit_status=status, killed=killed)
+
+    def _started(self) -> subprocess.Popen[str]:
+        if self._process is None:
+            raise RuntimeError("the daemon has not been started")
+        return self._process

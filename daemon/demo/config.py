@@ -1,4 +1,4 @@
-"""Writes the ``retuned.yaml`` of a demo: what differs from the defaults, and why."""
+"""Writes the ``retuned.yaml`` of a demo."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,15 +14,15 @@ _Plain: TypeAlias = "str | int | float | bool | list[str] | dict[str, _Plain]"
 
 CONFIG_FILE = "retuned.yaml"
 _HEADER = """\
-# Settings of a `retuned demo`. What isn't here has its default; `retuned config show` shows everything.
-# Windows, reference and minimum are smaller than in production, the reference waits for no cycle and nothing
-# cools down, so that the whole loop can be seen in minutes.
+# Settings of a `retuned demo`. Settings not listed have their defaults; `retuned config show` shows all of them.
+# Windows, reference and minimum are smaller than in production, the reference does not widen and trainings have no
+# cooldown, so that the whole loop takes minutes.
 """
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
-    """Where one demo keeps its files, and where its parts listen."""
+    """The files and addresses of one demo."""
 
     folder: Path
     bootstrap: str  # host:port of the broker
@@ -36,7 +36,7 @@ class Place:
 
 
 def write_config(place: Place, sizes: Sizes, *, seed: int) -> Settings:
-    """Write the settings file and the holdout key; return the settings as the daemon will read them."""
+    """Write the settings file and the holdout key; return the settings."""
     key = place.folder / "holdout.key"
     key.write_text(f"not a secret, so that a second demo holds out the same conversations: {seed}\n")
     body = yaml.safe_dump(_values(place, sizes, key, seed), sort_keys=False, allow_unicode=True)

@@ -1,4 +1,4 @@
-"""Why a demo could not go on; each says what to do next."""
+"""Errors of the demo; each message says what to do next."""
 
 from daemon.domain.errors import DaemonError, Misuse
 
@@ -8,20 +8,20 @@ class DemoError(DaemonError):
 
 
 class BadOptions(DemoError, Misuse):
-    """The options contradict each other, or name what is not there."""
+    """The options contradict each other, or name something that does not exist."""
 
 
 class NotEnoughConversations(DemoError):
-    """The data are too few for drift to be found and learned from."""
+    """There are too few conversations to detect drift and to train."""
 
 
 class StartFailed(DemoError):
-    """A part of the demo did not come up."""
+    """A part of the demo did not start."""
 
 
 class DaemonEnded(DemoError):
-    """The daemon ended although nobody asked it to."""
+    """The daemon ended unexpectedly."""
 
 
 class OutOfTime(DemoError):
-    """Something that ought to have happened did not, in the time that was left."""
+    """An expected event did not happen in time."""

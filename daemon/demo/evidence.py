@@ -1,19 +1,11 @@
-"""What a demo can show for itself: plain values, read back from where the daemon wrote them."""
+"""What a demo observed, as plain values."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from daemon.config.settings import Settings
 from daemon.domain.decisions import Action
 from daemon.domain.runs import RunState
-from daemon.domain.windows import SeqRange
-from daemon.ledger.counts import LedgerCounts
-from daemon.ledger.stores import Stores
-from daemon.ledger.windows import JudgedWindow, VerdictRow
 from registry.types import GateReport, PromotionKind
-
-_ALL = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -168,89 +160,3 @@ class StopFact:
 
     seconds: float
     exit_status: int
-
-
-def read_stream(stores: Stores, *, sent: int, new_ids: Iterable[str]) -> StreamFact:
-    """Read from the ledger what became of the stream; ``new_ids`` are the conversations after the change."""
-    new = frozenset(new_ids)
-    conversations = stores.conversations.between(SeqRange(first=1, last=_ALL))
-    judged = reversed(stores.windows.judged(limit=_ALL))
-    change = next(
-        (conversation for conversation in conversations if conversation.conversation_id in new), None
-    )
-    return StreamFact(
-        sent=sent,
-        counted=len(conversations),
-        held_out=sum(conversation.held_out for conversation in conversations),
-        dead_letters=sum(LedgerCounts(stores.engine).intake().dead_letters.values()),
-        change_at=change.seq if change else None,
-        changed_at=change.at if change else None,
-        windows=tuple(window_fact(window) for window in judged),
-    )
-
-
-def window_fact(judged: JudgedWindow) -> WindowFact:
-    """Say what was found in a window, with the numbers of the monitor that decided it."""
-    telling = telling_verdict(judged)
-    return WindowFact(
-        number=judged.window.number,
-        first=judged.window.range.first,
-        last=judged.window.range.last,
-        finding=judged.finding,
-        score=telling.score if telling else None,
-        threshold=telling.threshold if telling else None,
-        reason=telling.reason if telling else "",
-        judged_at=judged.judged_at,
-    )
-
-
-def telling_verdict(judged: JudgedWindow) -> VerdictRow | None:
-    """Return the verdict that stands for a window: of the monitors that may raise the alarm, the most alarmed."""
-    triggering = [row for row in judged.verdicts if row.triggers and row.score is not None and row.threshold]
-    return max(triggering, key=lambda row: (row.score or 0.0) / (row.threshold or 1.0), default=None)
-
-
-def read_loop(stores: Stores, settings: Settings, stream: StreamFact) -> LoopFacts:
-    """Read from ledger and registry what the daemon made of the stream."""
-    line = settings.model_line
-    versions = [version for version in stores.versions.versions(line) if version.run is not None]
-    newest = versions[-1] if versions else None
-    reports = stores.versions.gate_reports(newest.name) if newest else ()
-    decisions = reversed(stores.trainings.recent_decisions(_ALL))
-    return LoopFacts(
-        stream=stream,
-        decisions=tuple(
-            DecisionFact(action=d.action, trigger=d.trigger, window=d.window, reason=d.reason)
-            for d in decisions
-        ),
-        training=_training(stores),
-        candidate=str(newest.name) if newest else None,
-        gate=reports[-1] if reports else None,
-        promotions=tuple(
-            PromotionFact(
-                kind=entry.kind,
-                version=str(entry.version),
-                previous=str(entry.previous) if entry.previous else None,
-                by=f"{entry.by.kind} {entry.by.name}",
-                at=entry.at,
-                reason=entry.reason,
-            )
-            for entry in stores.versions.history(line).entries
-        ),
-    )
-
-
-def _training(stores: Stores) -> TrainingFact | None:
-    runs = stores.trainings.recent_runs(1)
-    if not runs:
-        return None
-    run = runs[0]
-    took = (run.ended_at - run.started_at).total_seconds() if run.ended_at else None
-    return TrainingFact(
-        run=run.id,
-        state=run.state,
-        seconds=took,
-        ended_at=run.ended_at,
-        result=dict(run.result or {}),
-        error=run.error,
-    )

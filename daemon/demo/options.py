@@ -1,4 +1,4 @@
-"""What can be chosen about a demo."""
+"""The options of a demo."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ from daemon.demo.errors import BadOptions
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DemoOptions:
-    """The choices of whoever starts a demo; the defaults are what ``make demo`` runs.
+    """The options of a demo; the defaults are those of ``make demo``.
 
     Raises BadOptions.
     """
@@ -16,13 +16,13 @@ class DemoOptions:
     data: Path | None = None  # a conversation file; None: the demo's own two data sets
     regimes: str | None = None  # "a,b" of the file's domains, several joined with "+": "movies+music,flights"
     model: str | None = None  # a folder or a hub name; None: SmolLM2-135M-Instruct from its wheel
-    workdir: Path | None = None  # where everything is kept; None: a fresh folder under the temporary one
+    workdir: Path | None = None  # folder for all files; None: a new temporary folder
     report: Path = Path("demo-report.json")
     seed: int = 0  # of the order of conversations, the holdout, the training, the choice of questions
     rate: float = 30.0  # conversations replayed a second
     max_chars: int = 1_000  # of a conversation; longer ones are left out, which bounds the demo's time
-    timeout_s: float = 1_500.0  # from start to finish; what has not happened by then has failed
-    cache: Path = Path(".cache")  # keeps the converted model for the next demo
+    timeout_s: float = 1_500.0  # for the whole demo
+    cache: Path = Path(".cache")  # holds the converted model for the next demo
 
     def __post_init__(self) -> None:
         if (self.data is None) != (self.regimes is None):

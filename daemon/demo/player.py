@@ -24,7 +24,7 @@ class _Interrupted(Exception):
 
 
 class Player:
-    """One thread that sends conversations at a steady pace, each at the time at which it is sent."""
+    """Sends conversations from a thread at a steady rate, each stamped with its time of sending."""
 
     def __init__(self, conversations: Sequence[Conversation], kafka: KafkaSettings, *, rate: float) -> None:
         self._conversations = conversations
@@ -36,7 +36,7 @@ class Player:
         self._thread = threading.Thread(target=self._play, name="replay", daemon=True)
 
     def start(self) -> None:
-        """Begin to send."""
+        """Start sending."""
         self._thread.start()
 
     @property
@@ -50,7 +50,7 @@ class Player:
             raise ReplayFailed(f"the replay stopped: {self._failure}") from self._failure
 
     def stop(self) -> None:
-        """End the thread, whether all was sent or not."""
+        """Stop sending and end the thread."""
         self._stop.set()
         if self._thread.ident is not None:
             self._thread.join()

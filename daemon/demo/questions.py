@@ -1,4 +1,4 @@
-"""Chooses questions that no version has trained on: by the seed, never by how good an answer is. Pure."""
+"""Draws held-out questions by the seed, whatever their answers. Pure."""
 
 import random
 from collections.abc import Sequence
@@ -14,18 +14,18 @@ class Question:
 
     conversation_id: str
     prompt: tuple[Message, ...]  # ends with a user's turn
-    reference: str  # what was answered then
+    reference: str  # the answer in the data
 
     @property
     def text(self) -> str:
-        """What the user said last."""
+        """The last message of the user."""
         return self.prompt[-1].content
 
 
 def choose_questions(
     conversations: Sequence[Conversation], holdout: Holdout, *, seed: int, count: int
 ) -> tuple[Question, ...]:
-    """Draw ``count`` held-out conversations, or all where there are fewer."""
+    """Draw ``count`` held-out conversations, or all if there are fewer."""
     held_out = [
         question
         for conversation in conversations

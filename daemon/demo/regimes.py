@@ -1,4 +1,4 @@
-"""What the demo replays: conversations of one regime, then those of another."""
+"""Chooses the conversations that the demo replays: one regime, then another."""
 
 import random
 from collections import Counter
@@ -27,7 +27,7 @@ class Regime:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Change:
-    """The stream of a demo: ``first`` is what the model is used to, then comes ``second``."""
+    """The stream of a demo: the regime before the change, then the regime after it."""
 
     first: Regime
     second: Regime
@@ -52,7 +52,7 @@ def choose(options: DemoOptions, *, now: datetime) -> Change:
 
 
 def cut(first: Regime, second: Regime, *, max_chars: int) -> Change:
-    """Leave out long conversations, for the demo's time, and of the rest take what fits.
+    """Drop long conversations, which bounds the duration, and take as many of the rest as fit.
 
     Raises NotEnoughConversations.
     """
@@ -87,9 +87,9 @@ def _of_file(
     path: Path, domains: tuple[frozenset[str], frozenset[str]], seed: int, now: datetime
 ) -> tuple[Regime, Regime]:
     lines = list(read_conversations(path, limits=Limits(), received_at=now))
-    there = Counter(line.regime for line in lines if line.regime is not None)
-    if missing := sorted(frozenset().union(*domains) - there.keys()):
-        known = ", ".join(f"{name} ({count})" for name, count in there.most_common()) or "none at all"
+    available = Counter(line.regime for line in lines if line.regime is not None)
+    if missing := sorted(frozenset().union(*domains) - available.keys()):
+        known = ", ".join(f"{name} ({count})" for name, count in available.most_common()) or "none at all"
         raise BadOptions(f"{path} has no domain {', '.join(missing)}; there are: {known}")
     first, second = (
         Regime(name="+".join(sorted(side)), source=path.name, conversations=_shuffled(lines, side, seed))

@@ -1,4 +1,4 @@
-"""Rolls back as an operator would, with the command, and times it."""
+"""Runs `retuned rollback` as an operator would, and times it."""
 
 import json
 import time
@@ -18,7 +18,7 @@ _EVERY_S = 0.02
 
 
 def roll_back(stores: Stores, settings: Settings, config: Path, log: Path) -> RollbackFact:
-    """Run the command and watch live.json and the metrics until both have followed. Raises OutOfTime."""
+    """Run the command and wait until live.json and the metrics show the new version. Raises OutOfTime."""
     arguments = ["rollback", "-m", _REASON, "--json", "--config", str(config)]
     before = pointer(settings)
     started = time.monotonic()
@@ -63,7 +63,7 @@ def pointer(settings: Settings) -> str | None:
 
 
 class _Switches:
-    """Notes when another version is first seen."""
+    """Times when live.json and the metrics first show another version."""
 
     def __init__(self, *, before: str, started: float) -> None:
         self._before = before

@@ -1,4 +1,4 @@
-"""A small server for the demo: answers as whatever version live.json names, and as the base for comparison."""
+"""A small model server for the demo, which follows live.json."""
 
 import json
 from collections.abc import Sequence
@@ -20,14 +20,14 @@ _STOP_TIMEOUT_S = 5.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """What a version said."""
+    """The answer of one version."""
 
     version: str
     text: str
 
 
 class DemoServer:
-    """One child with the base model; adapters are loaded when live.json first names them. Answers are greedy."""
+    """Answers with the live version, or with the base, in one child process. It loads adapters on demand and decodes greedily."""
 
     def __init__(self, base: Path, target: Path) -> None:
         self._scorer = ScorerProcess(base, device="auto", threads=0)
@@ -44,7 +44,7 @@ class DemoServer:
         self._scorer.stop(_STOP_TIMEOUT_S)
 
     def compare(self, questions: Sequence[Question]) -> tuple[tuple[AnswerFact, ...], str]:
-        """Ask the base and the live version the same; return the answers and who is live."""
+        """Ask the base and the live version the same questions; return the answers and the live version."""
         facts, live = [], ""
         for question in questions:
             answer = self.live(question)
@@ -61,7 +61,7 @@ class DemoServer:
         return tuple(facts), live
 
     def live(self, question: Question) -> Answer:
-        """Ask the version that live.json names at this moment."""
+        """Ask the version that live.json names now."""
         named = json.loads(self._pointer.read_text(encoding="utf-8"))
         version, artifact = str(named["version"]), named["artifact"]
         if artifact is None:

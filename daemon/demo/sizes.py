@@ -1,4 +1,4 @@
-"""How many conversations the demo replays, and how many make a window: as large as the data allow."""
+"""Chooses the largest sizes of stream and window that the data allow."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ _MOST_STABLE_WINDOWS, _FEWEST_STABLE_WINDOWS = 5, 3
 _MOST_NEW_WINDOWS, _FEWEST_NEW_WINDOWS = 7, 4
 #: Conversations held out of training; the gate judges on them.
 HOLDOUT_SHARE = 0.2
-#: Below the expected share, so that training starts a window before the data end, whoever is held out.
+#: A margin, so that training starts before the data end, whatever the holdout split.
 _CAUTION = 0.95
 
 
@@ -29,7 +29,7 @@ class Sizes:
 def fit(first: int, second: int) -> Sizes:
     """Choose sizes for ``first`` conversations before the change and ``second`` after it.
 
-    The change comes a third into a window: in life it doesn't wait for a window's edge either.
+    The change comes a third into a window, because real changes do not start at the edge of one.
     Raises NotEnoughConversations.
     """
     for window in _WINDOWS:

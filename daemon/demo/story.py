@@ -19,11 +19,12 @@ from daemon.demo.config import CONFIG_FILE, Place, write_config
 from daemon.demo.durations import duration_text
 from daemon.demo.errors import OutOfTime
 from daemon.demo.events import Kind
-from daemon.demo.evidence import RollbackFact, StopFact, read_loop, read_stream
+from daemon.demo.evidence import RollbackFact, StopFact
 from daemon.demo.options import DemoOptions
 from daemon.demo.player import Player
 from daemon.demo.probe import free_port
 from daemon.demo.questions import choose_questions
+from daemon.demo.read_evidence import read_loop, read_stream
 from daemon.demo.regimes import Change
 from daemon.demo.rollback import roll_back
 from daemon.demo.server import DemoServer
@@ -119,6 +120,7 @@ class Story:
             create_topic(kafka, topic, partitions=1)
         with self._timed("start"):
             daemon = DaemonProcess(place.config, self.folder / "daemon.log", settings.http)
+            daemon.start()
             running.callback(daemon.stop)
             self.view.tell(f"retuned run --config {place.config}", Kind.WORK)
             deadline = time.monotonic() + _READY_WITHIN_S

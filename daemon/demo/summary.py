@@ -1,4 +1,4 @@
-"""The tables that a demo ends with."""
+"""The tables at the end of a demo."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ from registry.types import SliceReport
 
 
 def answers(found: tuple[AnswerFact, ...], *, live: str, base: str) -> RenderableType:
-    """Show each question with the reference answer and what both versions said."""
+    """Show each question with the reference answer and the answers of both versions."""
     tables: list[RenderableType] = []
     for answer in found:
         table = Table.grid(padding=(0, 2))
@@ -30,7 +30,7 @@ def answers(found: tuple[AnswerFact, ...], *, live: str, base: str) -> Renderabl
 
 
 def summary(outcome: Outcome) -> RenderableType:
-    """Show what happened, what it took, and whether all of it did."""
+    """Show the events, the durations and the checks."""
     parts: list[RenderableType] = []
     loop = outcome.findings.loop
     if loop is not None:

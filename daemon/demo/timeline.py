@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from daemon.demo.events import Event, Kind
-from daemon.demo.evidence import WindowFact, window_fact
+from daemon.demo.evidence import WindowFact
+from daemon.demo.read_evidence import window_fact
 from daemon.demo.window_events import alarm_event, window_event
 from daemon.domain.conversation import Conversation
 from daemon.domain.decisions import Action
@@ -76,7 +77,7 @@ def _triage(seen: Seen, now: Overview, _: _Texts) -> _Step:
     triage = now.triage
     if triage is None or triage.window <= seen.triaged:
         return seen, []
-    text = f"looked into, does the change hurt? {triage.outcome}: {triage.reason}"
+    text = f"triage of the change: {triage.outcome}: {triage.reason}"
     return replace(seen, triaged=triage.window), [Event(kind=Kind.NEUTRAL, text=text)]
 
 

@@ -1,4 +1,4 @@
-"""Watches the daemon until it has promoted a version, or until it is clear that it won't."""
+"""Watches the daemon until it promotes a version or can no longer do so."""
 
 import time
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ _EVERY_S = 0.5
 
 
 class Watch:
-    """Looks twice a second, tells what is new and shows where everything stands."""
+    """Polls the daemon's state twice a second, reports what is new and shows the current state."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Watch:
         self._seen = Seen()
 
     def look(self, player: Player) -> Overview:
-        """Look once."""
+        """Read the state once and show it."""
         now = overview(self._stores, self._settings, utc_now())
         if not self._change_told and now.intake.conversations > self._before_change:
             self._change_told = True
@@ -69,7 +69,7 @@ class Watch:
         return now
 
     def until_promoted(self, player: Player, daemon: DaemonProcess, *, deadline: float) -> str | None:
-        """Watch until all is consumed and a version was promoted; return why it won't be, None if it was.
+        """Watch until everything is consumed and a version is promoted; return why none can be, or None on success.
 
         ``deadline`` is on the monotonic clock. Raises OutOfTime, ReplayFailed, DaemonEnded.
         """
@@ -89,15 +89,15 @@ class Watch:
 
 
 def phase(now: Overview) -> str:
-    """Say what the daemon is busy with."""
+    """Return what the daemon is doing."""
     if now.run is not None and now.run.state is RunState.RUNNING:
         return "training on the new conversations"
     if now.candidate is not None and now.candidate.open:
         return f"scoring {now.candidate.name} and the live version on held-out conversations"
     if now.live is not None and now.live.kind is PromotionKind.PROMOTION:
         return f"{now.live.version} is live"
-    if _looks_into(now):
-        return "drift was found; looking into whether it hurts"
+    if _triage_pending(now):
+        return "drift was found; triaging the change"
     if now.alarm is not None:
         return "drift was found; collecting new conversations to learn from"
     if now.windows.reference is None or now.windows.reference.range is None:
@@ -106,7 +106,7 @@ def phase(now: Overview) -> str:
 
 
 def dead_end(now: Overview, *, used_up: bool) -> str | None:
-    """Say why there will be no promotion any more; ``used_up``: every conversation was consumed."""
+    """Return why no promotion can follow, or None; ``used_up``: every conversation was consumed."""
     if now.run is not None and now.run.state in {RunState.FAILED, RunState.CANCELLED}:
         return f"the training {now.run.state}: {now.run.error}"
     if now.candidate is not None and now.candidate.report is not None:
@@ -114,20 +114,20 @@ def dead_end(now: Overview, *, used_up: bool) -> str | None:
         hopeless = not now.candidate.open and report.verdict is not GateVerdict.PROMOTE
         if hopeless or (used_up and report.verdict is GateVerdict.INCONCLUSIVE):
             return f"the gate did not let {now.candidate.name} pass: {report.reason}"
-    if used_up and now.run is None and not _looks_into(now) and _decided_on_everything(now):
+    if used_up and now.run is None and not _triage_pending(now) and _decided_on_everything(now):
         return f"the conversations are used up: {now.decision.reason if now.decision else 'no decision'}"
     return None
 
 
-def _looks_into(now: Overview) -> bool:
-    """Whether it is still open if the change hurts: there is no triage, or nothing was decided by it."""
+def _triage_pending(now: Overview) -> bool:
+    """Return whether the triage of the current alarm is pending."""
     if now.alarm is None or not now.alarm.confirmed:
         return False
     return now.triage is None or now.triage.window != now.alarm.window or now.triage.decision_id is None
 
 
 def _decided_on_everything(now: Overview) -> bool:
-    """Whether the last window was judged and decided on, or its alarm's triage was, and not for a training."""
+    """Return whether a decision on the last window, or on its triage, exists and is not to train."""
     if now.windows.waiting or not now.judged or now.decision is None:
         return False
     last_window = now.decision.window == now.judged[0].window.number

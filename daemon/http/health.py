@@ -1,4 +1,4 @@
-"""What the probes of the supervisor are told: is the loop alive, and can the daemon do its work."""
+"""Liveness and readiness of the daemon."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from threading import Lock
 
 
 class Component(StrEnum):
-    """What must work for the daemon to be ready."""
+    """A component that must work for the daemon to be ready."""
 
     BROKER = "broker"
     INTAKE = "intake"
@@ -17,16 +17,16 @@ class Component(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """What a probe is told."""
+    """The answer to a probe."""
 
     ok: bool
-    body: Mapping[str, object]  # plain values, for JSON
+    body: Mapping[str, object]  # JSON values
 
 
 class Health:
-    """Gathers what the loop and its components report. Thread-safe.
+    """Collects the reports of the main loop and of the components. Thread-safe.
 
-    Alive and ready differ: a daemon that can't reach its broker is alive, and a restart would not help it.
+    A daemon that can't reach its broker is live but not ready: a restart would not help.
     """
 
     def __init__(
@@ -36,20 +36,20 @@ class Health:
         components: Iterable[Component] = tuple(Component),
         stalled_after_s: float = 120.0,
     ) -> None:
-        """Take a monotonic clock in seconds: a wall clock that is set back would hide a loop that hangs."""
+        """``clock`` must be monotonic, in seconds: setting back a wall clock would hide a loop that hangs."""
         self._clock = clock
         self._stalled_after_s = stalled_after_s
         self._lock = Lock()
-        self._beat_at = clock()  # starting up counts as a turn
+        self._beat_at = clock()  # the start counts as a turn
         self._problems: dict[Component, str] = dict.fromkeys(components, "has not reported yet")
 
     def beat(self) -> None:
-        """Note that the loop makes a turn."""
+        """Record a turn of the main loop."""
         with self._lock:
             self._beat_at = self._clock()
 
     def report(self, component: Component, problem: str | None) -> None:
-        """Note how a component is: its problem in one sentence, or None when it works."""
+        """Record the problem of a component in one sentence, or None when it works."""
         with self._lock:
             if problem is None:
                 self._problems.pop(component, None)
@@ -57,7 +57,7 @@ class Health:
                 self._problems[component] = problem
 
     def live(self) -> Answer:
-        """Say whether the loop has made a turn lately."""
+        """Return whether the main loop made a turn recently."""
         with self._lock:
             since = self._clock() - self._beat_at
         live = since <= self._stalled_after_s
@@ -71,7 +71,7 @@ class Health:
         )
 
     def ready(self) -> Answer:
-        """Say whether all components work. One that has never reported does not."""
+        """Return whether all components work. A component that has not reported does not."""
         with self._lock:
             problems = {component.value: problem for component, problem in self._problems.items()}
         return Answer(

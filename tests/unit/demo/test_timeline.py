@@ -134,7 +134,7 @@ def test_a_decision_to_wait_gives_its_reason() -> None:
 def test_it_is_told_whether_the_change_hurts() -> None:
     _, events = told(Seen(), an_overview(triage=a_triage()))
 
-    assert texts(events) == "looked into, does the change hurt? train: there is something to learn"
+    assert texts(events) == "triage of the change: train: there is something to learn"
 
 
 def test_a_run_is_told_when_it_begins_and_when_it_ends() -> None:

@@ -104,7 +104,7 @@ def test_a_triage_that_was_decided_on_is_the_end_where_nothing_trains() -> None:
             an_overview(candidate=a_candidate()),
             "scoring demo-v1 and the live version on held-out conversations",
         ),
-        (an_overview(alarm=ALARM), "drift was found; looking into whether it hurts"),
+        (an_overview(alarm=ALARM), "drift was found; triaging the change"),
         (
             an_overview(alarm=ALARM, triage=a_triage(decision=1)),
             "drift was found; collecting new conversations to learn from",
