@@ -1,4 +1,4 @@
-"""Record batches that take no more memory than they may, and name what in them can't be read."""
+"""Record batches that are decompressed within a memory bound, and a fetcher that names unreadable ones."""
 
 import contextlib
 import traceback
@@ -11,49 +11,48 @@ from daemon.kafka.library import (
     DefaultRecordBatch,
     Fetcher,
     LegacyRecordBatch,
-    consumer_group,
     kafka_errors,
     memory_records,
 )
 from daemon.kafka.records import ClientRecord
 
-#: What the poll that is going on may still take out of compression.
+#: How many bytes the current poll may still decompress.
 _allowance: ContextVar[Allowance] = ContextVar("_allowance")
 
 
 @contextlib.contextmanager
-def allowed(limit: int) -> Iterator[None]:
-    """Let a poll take so many bytes out of compression. Without it, none can be."""
-    token = _allowance.set(Allowance(limit))
+def decompression_limit(max_bytes: int) -> Iterator[None]:
+    """Allow a poll to decompress this many bytes. Outside this context nothing can be decompressed."""
+    token = _allowance.set(Allowance(max_bytes))
     try:
         yield
     finally:
         _allowance.reset(token)
 
 
-def let_go(error: BaseException) -> None:
-    """Free what the calls behind an error hold: the client's refer to each other in a circle, batches in hand."""
-    behind: BaseException | None = error
-    while behind is not None:
-        traceback.clear_frames(behind.__traceback__)
-        behind = behind.__context__
+def clear_frames(error: BaseException) -> None:
+    """Free the batches that the frames of an error hold: the client's frames form reference cycles."""
+    current: BaseException | None = error
+    while current is not None:
+        traceback.clear_frames(current.__traceback__)
+        current = current.__context__
 
 
 class Unreadable(kafka_errors.KafkaError):  # type: ignore[misc]
-    """A record batch that was fetched and can't be taken apart."""
+    """A fetched record batch can't be decoded."""
 
-    def __init__(self, part: ClientPartition, offset: int, next_offset: int, cause: Exception) -> None:
+    def __init__(self, partition: ClientPartition, offset: int, next_offset: int, cause: Exception) -> None:
         super().__init__(
             f"the record batch at offset {offset} can't be read: {str(cause) or type(cause).__name__}"
         )
-        self.part = part
+        self.partition = partition
         self.offset = offset
-        self.next_offset = next_offset  # of the batch behind it
+        self.next_offset = next_offset  # of the batch that follows
         self.cause = cause
 
 
-class _BoundedBatch(DefaultRecordBatch):  # type: ignore[misc]
-    """A batch that takes no more than the allowance out of its compression. The client itself knows no bound."""
+class BoundedBatch(DefaultRecordBatch):  # type: ignore[misc]
+    """A batch that is decompressed within the poll's allowance. The client's own has no bound."""
 
     _buffer: bytearray
     _pos: int
@@ -67,8 +66,8 @@ class _BoundedBatch(DefaultRecordBatch):  # type: ignore[misc]
         self._decompressed = True
 
 
-class _BoundedLegacyBatch(LegacyRecordBatch):  # type: ignore[misc]
-    """The same for the formats before Kafka 0.11."""
+class BoundedLegacyBatch(LegacyRecordBatch):  # type: ignore[misc]
+    """The same for the record formats before Kafka 0.11."""
 
     def _decompress(self, key_offset: int) -> bytearray:
         _, data = self._read_key_value(key_offset)
@@ -77,7 +76,7 @@ class _BoundedLegacyBatch(LegacyRecordBatch):  # type: ignore[misc]
 
 def _decompressed(codec: int, data: bytes) -> bytearray:
     if codec not in _CODECS:
-        raise kafka_errors.UnsupportedCodecError(f"no compression has the number {codec}")
+        raise kafka_errors.UnsupportedCodecError(f"unknown compression codec {codec}")
     return _allowance.get().decompress(_CODECS[codec], data)
 
 
@@ -90,7 +89,7 @@ _CODECS = {
 
 
 class _Batches:
-    """The batches of one partition in one answer; remembers the one that is being read."""
+    """The batches of one partition in one fetch response; ``current`` is the one being read."""
 
     def __init__(self, records: memory_records.MemoryRecords) -> None:
         self._records = records
@@ -101,10 +100,10 @@ class _Batches:
         return self.current
 
 
-class _CarefulRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
-    """Records of one partition in one answer. What can't be read is named, and fetched again.
+class _CheckedRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
+    """The records of one partition in one fetch response. An unreadable batch raises Unreadable and is fetched again.
 
-    The client's own would be asked for records for ever after an error, and poll never come back.
+    With the client's own class, poll would ask for its records for ever after an error and never return.
     """
 
     def __init__(self, fetch_offset: int, tp: ClientPartition, records: object, **options: object) -> None:
@@ -120,15 +119,15 @@ class _CarefulRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
         except (kafka_errors.KafkaError, DecompressionError, TooLarge) as error:
             self.drain()
             offset = self.next_fetch_offset
-            behind = getattr(self._batches.current, "next_offset", offset + 1)
-            raise Unreadable(self.topic_partition, offset, behind, error) from error
+            next_offset = getattr(self._batches.current, "next_offset", offset + 1)
+            raise Unreadable(self.topic_partition, offset, next_offset, error) from error
         return taken
 
 
 class WatchedFetcher(Fetcher):  # type: ignore[misc]
-    """Remembers the brokers whose last fetch failed: an answer too large for the client is a lost connection to it."""
+    """Remembers the brokers whose last fetch failed, such as by a response that is too large for the client."""
 
-    PartitionRecords = _CarefulRecords
+    PartitionRecords = _CheckedRecords
 
     def __init__(self, *arguments: object, **options: object) -> None:
         super().__init__(*arguments, **options)
@@ -141,9 +140,3 @@ class WatchedFetcher(Fetcher):  # type: ignore[misc]
     def _handle_fetch_error(self, node_id: int, exception: Exception) -> None:
         self.failing.add(node_id)
         super()._handle_fetch_error(node_id, exception)
-
-
-# The client names these classes itself, so ours are put in their place here, once.
-memory_records.DefaultRecordBatch = _BoundedBatch
-memory_records.LegacyRecordBatch = _BoundedLegacyBatch
-consumer_group.Fetcher = WatchedFetcher

@@ -1,4 +1,4 @@
-"""How a client connects: settings, TLS, and why a connection did not come about."""
+"""Connects clients to brokers, and keeps the reason when a connection fails."""
 
 from typing import Any
 
@@ -8,22 +8,25 @@ from daemon.kafka.refusals import explained
 from daemon.kafka.settings import KafkaSettings
 from daemon.kafka.tls import ClientTls
 
-#: The newest protocol that the client knows. Each connection comes down to what its broker speaks;
-#: without it the constructors would wait for a broker.
+#: The newest protocol that the client knows. Each connection negotiates down to its broker's; without it the
+#: constructors would wait for a broker.
 _NEWEST_API = (4, 3)
 _RECONNECT_MAX_MS = 2_000
-#: Sending waits this long for a topic's partitions; a flush overruns its time-out by no more.
+#: How long sending waits for a topic's partitions, by which a flush may overrun its time-out.
 METADATA_TIMEOUT_MS = 1_000
+#: A topic that is deleted and created anew while it is read is noticed within this time, if the broker does not report
+#: it. What was read of the new topic until then is read again after the operator's seek, and counted once.
+METADATA_MAX_AGE_MS = 5_000
 
 
 class _Manager(KafkaConnectionManager):  # type: ignore[misc]
-    """Remembers why the latest connection did not come about: the client only logs it, and tries again."""
+    """Remembers why the latest connection failed: the client only logs it and retries."""
 
     refusal: Exception | None = None
 
     async def _connect(self, node: object, conn: Any, *args: object, **options: object) -> None:
         conn.init_future.add_both(self._note)
-        # A broker that wants a password hangs up on the first request after the greeting.
+        # A broker that requires a password closes the connection at the first request after the handshake.
         conn.close_future.add_errback(self._note)
         await super()._connect(node, conn, *args, **options)
 
@@ -32,7 +35,7 @@ class _Manager(KafkaConnectionManager):  # type: ignore[misc]
 
 
 class Client(KafkaNetClient):  # type: ignore[misc]
-    """The client's own, with the manager above and TLS of ours."""
+    """The client's own network client, with a manager that remembers refusals and our TLS."""
 
     def __init__(self, settings: KafkaSettings, **configs: object) -> None:
         net = NetworkSelector(**configs)
@@ -42,7 +45,7 @@ class Client(KafkaNetClient):  # type: ignore[misc]
 
     @property
     def refusal(self) -> Exception | None:
-        """Why the latest connection did not come about; None where it did."""
+        """Why the latest connection failed; None if it did not."""
         found: Exception | None = self._manager.refusal
         return found
 
@@ -50,14 +53,14 @@ class Client(KafkaNetClient):  # type: ignore[misc]
 def unreachable(
     settings: KafkaSettings, error: Exception, *, timeout_s: float | None = None
 ) -> BrokerUnreachable:
-    """Return the error that says why no broker is of use, and what to set."""
+    """Return the error that says why no broker can be used, and what to change."""
     servers = ", ".join(settings.bootstrap_servers)
     within = "" if timeout_s is None else f" within {timeout_s:g} s"
-    return BrokerUnreachable(f"no use of the broker at {servers}{within}: {explained(error, settings)}")
+    return BrokerUnreachable(f"no usable broker at {servers}{within}: {explained(error, settings)}")
 
 
 def connection(settings: KafkaSettings) -> dict[str, object]:
-    """Return what consumers, producers and admin clients are given alike. TLS is ``Client``'s: pass one."""
+    """Return the options that consumers, producers and admin clients share. TLS is part of ``Client``: pass one, too."""
     return {
         "bootstrap_servers": list(settings.bootstrap_servers),
         "client_id": settings.client_id,

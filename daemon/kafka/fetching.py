@@ -1,4 +1,4 @@
-"""Reads single records again, outside of any group."""
+"""Reads records at given offsets, outside of any consumer group."""
 
 import contextlib
 import time
@@ -7,30 +7,32 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from daemon.domain.streams import BrokerUnreachable, RawRecord, TopicPartition
-from daemon.kafka.batches import allowed, let_go
+from daemon.kafka import client_patches
+from daemon.kafka.batches import clear_frames, decompression_limit
 from daemon.kafka.connection import Client, connection
 from daemon.kafka.decompression import AllowanceSpent
 from daemon.kafka.library import ClientPartition, KafkaConsumer, kafka_errors
-from daemon.kafka.records import SLICE_S, ClientRecord, raw_record
+from daemon.kafka.records import POLL_SLICE_S, ClientRecord, raw_record
 from daemon.kafka.settings import KafkaSettings
 
-#: Records that nobody wants, from which on to seek behind them is faster than to read over them.
-_WORTH_A_SEEK = 1_000
+#: Beyond this many unwanted records, seeking is faster than reading on.
+_SEEK_BEYOND = 1_000
 
 
 def fetch_records(
     settings: KafkaSettings, wanted: Mapping[TopicPartition, Iterable[int]], *, timeout_s: float = 10.0
 ) -> Iterator[RawRecord]:
-    """Read the records at these offsets, outside of any group; those that a topic no longer has are left out.
+    """Read the records at these offsets. Records that a topic no longer has are left out.
 
-    Raises BrokerUnreachable where nothing comes for ``timeout_s``.
+    Raises BrokerUnreachable if no record arrives for ``timeout_s``.
     """
+    client_patches.apply()
     consumer = KafkaConsumer(
         **connection(settings),
         kafka_client=partial(Client, settings),
         group_id=None,
         enable_auto_commit=False,
-        auto_offset_reset="earliest",  # where the first that is wanted has expired
+        auto_offset_reset="earliest",  # if the first wanted record has expired
         allow_auto_create_topics=False,
         metrics_enabled=False,
     )
@@ -46,17 +48,17 @@ def fetch_records(
 def _fetch(
     settings: KafkaSettings,
     consumer: KafkaConsumer,
-    part: ClientPartition,
+    partition: ClientPartition,
     wanted: deque[int],
     timeout_s: float,
 ) -> Iterator[RawRecord]:
     if not wanted:
         return
-    consumer.assign([part])
-    consumer.seek(part, wanted[0])
-    heard_at = time.monotonic()
+    consumer.assign([partition])
+    consumer.seek(partition, wanted[0])
+    received_at = time.monotonic()
     while wanted:
-        records = _polled(settings, consumer, part)
+        records = _poll(settings, consumer, partition)
         for record in records:
             while wanted and wanted[0] < record.offset:
                 wanted.popleft()
@@ -64,31 +66,32 @@ def _fetch(
                 wanted.popleft()
                 yield raw_record(record)
         if records:
-            heard_at = time.monotonic()
-            if wanted and wanted[0] - records[-1].offset > _WORTH_A_SEEK:
-                consumer.seek(part, wanted[0])
-        elif _at_end(consumer, part):
+            received_at = time.monotonic()
+            if wanted and wanted[0] - records[-1].offset > _SEEK_BEYOND:
+                consumer.seek(partition, wanted[0])
+        elif _at_end(consumer, partition):
             return
-        elif time.monotonic() - heard_at > timeout_s:
+        elif time.monotonic() - received_at > timeout_s:
             raise BrokerUnreachable(
-                f"nothing came from {part.topic}/{part.partition}@{wanted[0]} in {timeout_s:g} s; check the broker"
+                f"no record arrived from {partition.topic}/{partition.partition}@{wanted[0]} on within {timeout_s:g} s; "
+                "check the broker"
             )
 
 
-def _polled(
-    settings: KafkaSettings, consumer: KafkaConsumer, part: ClientPartition
+def _poll(
+    settings: KafkaSettings, consumer: KafkaConsumer, partition: ClientPartition
 ) -> Sequence[ClientRecord]:
     try:
-        with allowed(settings.max_batch_bytes):
-            records: Sequence[ClientRecord] = consumer.poll(timeout_ms=SLICE_S * 1000).get(part, ())
+        with decompression_limit(settings.max_batch_bytes):
+            records: Sequence[ClientRecord] = consumer.poll(timeout_ms=POLL_SLICE_S * 1000).get(partition, ())
             return records
-    except AllowanceSpent as error:  # what is left comes with the next poll
-        let_go(error)
+    except AllowanceSpent as error:  # the rest is fetched by the next poll
+        clear_frames(error)
         return ()
 
 
-def _at_end(consumer: KafkaConsumer, part: ClientPartition) -> bool:
-    end = consumer.highwater(part)
+def _at_end(consumer: KafkaConsumer, partition: ClientPartition) -> bool:
+    end = consumer.highwater(partition)
     with contextlib.suppress(kafka_errors.KafkaError):
-        return end is not None and consumer.position(part, timeout_ms=0) >= end
+        return end is not None and consumer.position(partition, timeout_ms=0) >= end
     return False

@@ -1,12 +1,13 @@
-"""The one door to kafka-python. Nothing else imports it."""
+"""The only module that imports kafka-python."""
 
 import warnings
 
 with warnings.catch_warnings():
-    # The client reads its schemas with functions that Python 3.11 and 3.12 deprecate.
+    # The client reads its schemas with functions that Python deprecates.
     warnings.filterwarnings("ignore", "(read|open)_text is deprecated", DeprecationWarning)
     from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer  # type: ignore[import-untyped]
     from kafka import TopicPartition as ClientPartition
+    from kafka import __version__ as client_version
     from kafka import errors as kafka_errors
     from kafka.consumer import group as consumer_group  # type: ignore[import-untyped]
     from kafka.consumer.fetcher import Fetcher  # type: ignore[import-untyped]
@@ -38,6 +39,7 @@ __all__ = [
     "MemberState",
     "NetworkSelector",
     "OffsetAndMetadata",
+    "client_version",
     "consumer_group",
     "kafka_errors",
     "memory_records",

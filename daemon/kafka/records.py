@@ -1,16 +1,16 @@
-"""Records as they come out of the client."""
+"""Converts records of the client."""
 
 from collections.abc import Sequence
 from typing import Protocol
 
 from daemon.domain.streams import RawRecord
 
-#: One wait inside poll. Newly assigned partitions are placed between two waits.
-SLICE_S = 0.1
+#: Longest single wait inside poll. Newly assigned partitions are placed between two waits.
+POLL_SLICE_S = 0.1
 
 
 class ClientRecord(Protocol):
-    """A record as the client hands it out."""
+    """A record as the client returns it."""
 
     topic: str
     partition: int
@@ -22,7 +22,7 @@ class ClientRecord(Protocol):
 
 
 def raw_record(record: ClientRecord) -> RawRecord:
-    """Return it as the loop knows it."""
+    """Return the record as the daemon represents it."""
     return RawRecord(
         topic=record.topic,
         partition=record.partition,

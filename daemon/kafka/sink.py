@@ -1,4 +1,4 @@
-"""Writes records, each at least once."""
+"""Writes records to topics, each at least once."""
 
 import contextlib
 import logging
@@ -9,13 +9,14 @@ from typing import Protocol
 
 from daemon.domain.log_once import LogOnce
 from daemon.domain.streams import Headers
+from daemon.kafka import client_patches
 from daemon.kafka.connection import METADATA_TIMEOUT_MS, Client, connection, unreachable
 from daemon.kafka.library import KafkaNetClient, KafkaProducer, kafka_errors
 from daemon.kafka.settings import KafkaSettings
 
 _log = logging.getLogger(__name__)
 
-#: The broker limits the size of a record, not the client.
+#: Larger than any broker's limit: the broker decides on the size of a record, not the client.
 _MAX_REQUEST_BYTES = 64 * 2**20
 _DELIVERY_TIMEOUT_MS = 30_000
 
@@ -29,8 +30,8 @@ class _Delivery(Protocol):
 
 
 @dataclass(slots=True)
-class _Letter:
-    """A queued record. ``delivery`` is the client's future; None: not handed to the client."""
+class _QueuedRecord:
+    """A record to write. ``delivery`` is the client's future; None while the client does not have it."""
 
     topic: str
     key: bytes | None
@@ -45,30 +46,30 @@ class KafkaSink:
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
         self._producer: KafkaProducer | None = None
-        self._queue: deque[_Letter] = deque()
-        self._log_once = LogOnce("writing to Kafka", _log)
+        self._queue: deque[_QueuedRecord] = deque()
+        self._writing = LogOnce("writing to Kafka", _log)
         self._client: Client | None = None
 
     def send(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers = ()) -> None:
         """See RecordSink."""
-        self._queue.append(_Letter(topic, key, value, list(headers)))
+        self._queue.append(_QueuedRecord(topic, key, value, list(headers)))
 
     def flush(self, timeout_s: float) -> bool:
-        """See RecordSink. Takes up to a second more where a topic's partitions are unknown."""
+        """See RecordSink. Takes up to a second longer while a topic's partitions are unknown."""
         deadline = time.monotonic() + timeout_s
         try:
-            self._hand_over(deadline)
+            self._send_queued(deadline)
             while self._queue:
                 self._await_first(max(0.0, deadline - time.monotonic()))
         except kafka_errors.KafkaTimeoutError as error:
             refusal = None if self._client is None else self._client.refusal
-            self._log_once.failed(error if refusal is None else unreachable(self._settings, refusal))
+            self._writing.failed(error if refusal is None else unreachable(self._settings, refusal))
         except kafka_errors.KafkaError as error:
-            # A producer may never recover from some errors (a broker that forgot it); a new one does.
-            self._log_once.failed(error)
+            # A producer may never recover from some errors, such as a broker that forgot it; a new one does.
+            self._writing.failed(error)
             self._discard_producer(0.0)
         else:
-            self._log_once.recovered()
+            self._writing.recovered()
         return not self._queue
 
     def close(self, timeout_s: float) -> bool:
@@ -78,28 +79,29 @@ class KafkaSink:
         self._discard_producer(max(0.1, deadline - time.monotonic()))
         return delivered
 
-    def _hand_over(self, deadline: float) -> None:
-        for letter in self._queue:
-            if letter.delivery is None:
+    def _send_queued(self, deadline: float) -> None:
+        for record in self._queue:
+            if record.delivery is None:
                 if time.monotonic() > deadline:
-                    raise kafka_errors.KafkaTimeoutError("no time left to hand over")
-                letter.delivery = self._open().send(
-                    letter.topic, key=letter.key, value=letter.value, headers=letter.headers
+                    raise kafka_errors.KafkaTimeoutError("no time left to send")
+                record.delivery = self._open().send(
+                    record.topic, key=record.key, value=record.value, headers=record.headers
                 )
 
     def _await_first(self, timeout_s: float) -> None:
-        letter = self._queue[0]
-        if letter.delivery is not None:
+        record = self._queue[0]
+        if record.delivery is not None:
             try:
-                letter.delivery.get(timeout=timeout_s)
+                record.delivery.get(timeout=timeout_s)
             except kafka_errors.KafkaError:
-                if letter.delivery.is_done:
-                    letter.delivery = None  # refused: it goes again
+                if record.delivery.is_done:
+                    record.delivery = None  # refused: sent again by the next flush
                 raise
         self._queue.popleft()
 
     def _open(self) -> KafkaProducer:
         if self._producer is None:
+            client_patches.apply()
             self._producer = KafkaProducer(
                 **connection(self._settings),
                 kafka_client=self._make_client,
@@ -118,10 +120,10 @@ class KafkaSink:
 
     def _discard_producer(self, timeout_s: float) -> None:
         producer, self._producer = self._producer, None
-        for letter in self._queue:
-            letter.delivery = None
+        for record in self._queue:
+            record.delivery = None
         if producer is not None:
-            # With a record that can't be delivered, close() gives up before it has freed anything.
+            # With an undeliverable record, close() alone would give up before it frees anything.
             producer._sender.force_close()  # noqa: SLF001
             with contextlib.suppress(kafka_errors.KafkaError):
                 producer.close(timeout=timeout_s)

@@ -182,7 +182,7 @@ def asks_to_join(sent: bytes) -> bool:
 def test_a_member_whose_joining_is_never_answered_joins_anew(
     proxy: TcpProxy, settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("daemon.kafka.source._UNASSIGNED_S", 0.5)
+    monkeypatch.setattr("daemon.kafka.rejoining._UNASSIGNED_S", 0.5)
     patient = replace(
         settings, request_timeout_ms=60_000
     )  # as long as the client itself would wait, and more
