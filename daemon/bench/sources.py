@@ -7,8 +7,7 @@ from pathlib import Path
 from daemon.demo.data import chinese_questions, chit_chat, knowledge_questions
 from daemon.domain.conversation import Conversation
 from daemon.domain.errors import DaemonError
-from daemon.intake.conversation_file import FileConversation, read_conversations
-from daemon.intake.decoding import Limits
+from daemon.intake.conversation_file import FILE_LIMITS, FileConversation, read_conversations
 from monitors.bench.populations import Population, Source, populations_of
 from monitors.types import Sample, Turn
 
@@ -39,7 +38,7 @@ def load_populations(files: Sequence[Path], *, packages: bool, now: datetime) ->
 
 def file_source(path: Path, now: datetime) -> Source:
     """Return the domains of a file as regimes, or blocks of intents if it has a single domain."""
-    lines = list(read_conversations(path, limits=Limits(), received_at=now))
+    lines = list(read_conversations(path, limits=FILE_LIMITS, received_at=now))
     domains = _regimes((line.regime or "none", line.conversation) for line in lines)
     if len(domains) < 2 and (intents := sorted({i for line in lines if (i := _intent(line))})):
         blocks = {name: intents[n // _INTENTS * _INTENTS] for n, name in enumerate(intents)}

@@ -82,8 +82,8 @@ def requeue(
 ) -> None:
     """Put records back on the topic as they were, to be read again; what fails again is a dead letter again."""
     from daemon.domain.clock import utc_now
-    from daemon.intake.requeueing import chosen
-    from daemon.intake.requeueing import requeue as put_back
+    from daemon.intake.requeueing import requeue as send_again
+    from daemon.intake.requeueing import select_letters
     from daemon.kafka import KafkaSink
     from daemon.runtime.kafka_settings import load_kafka_settings
 
@@ -91,10 +91,10 @@ def requeue(
         raise NothingChosen("name dead letters by their ids, or use --reason REASON or --all")
     settings = read_settings(context)
     with opened(settings) as stores:
-        letters = chosen(stores.dead_letters, ids=numbers or (), reason=reason)
+        letters = select_letters(stores.dead_letters, ids=numbers or (), reason=reason)
         sink = KafkaSink(load_kafka_settings(settings))
         try:
-            count = put_back(stores.dead_letters, sink, letters, clock=utc_now)
+            count = send_again(stores.dead_letters, sink, letters, clock=utc_now)
         finally:
             sink.close(5)
     present(

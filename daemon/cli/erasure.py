@@ -116,18 +116,13 @@ def _from_kafka(settings: "Settings", stores: "Stores") -> "ReadConversations":
     from functools import partial
 
     from daemon.domain.clock import utc_now
-    from daemon.intake.from_settings import admission, limits, redactor
     from daemon.intake.router import Router
     from daemon.kafka import fetch_records
     from daemon.runtime.kafka_settings import load_kafka_settings
-    from daemon.telemetry.metrics import Metrics
     from daemon.training.rebuild import from_topic
 
-    sorter = Router(
-        model_line=settings.model_line, holdout=stores.holdout, limits=limits(settings), metrics=Metrics(),
-        redactor=redactor(settings), admission=admission(settings),
-    )  # fmt: skip
-    return from_topic(partial(fetch_records, load_kafka_settings(settings)), sorter, clock=utc_now)
+    fetch = partial(fetch_records, load_kafka_settings(settings))
+    return from_topic(fetch, Router(settings, stores.holdout), clock=utc_now)
 
 
 def _ask(stores: "Stores", reason: str) -> int:

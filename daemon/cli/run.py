@@ -48,9 +48,8 @@ def _count(settings: "Settings", file: Path) -> int:
     """Read a file to its end, so that a bad line is found before anything is sent."""
     from daemon.domain.clock import utc_now
     from daemon.intake.conversation_file import read_conversations
-    from daemon.intake.from_settings import limits
 
-    return sum(1 for _ in read_conversations(file, limits=limits(settings), received_at=utc_now()))
+    return sum(1 for _ in read_conversations(file, limits=settings.limits, received_at=utc_now()))
 
 
 def _send(settings: "Settings", file: Path, topic: str, *, rate: float, total: int, quiet: bool) -> int:
@@ -58,12 +57,11 @@ def _send(settings: "Settings", file: Path, topic: str, *, rate: float, total: i
 
     from daemon.domain.clock import utc_now
     from daemon.intake.conversation_file import read_conversations
-    from daemon.intake.from_settings import limits
     from daemon.intake.replay import replay as send_all
     from daemon.kafka import KafkaSink
     from daemon.runtime.kafka_settings import load_kafka_settings
 
-    found = read_conversations(file, limits=limits(settings), received_at=utc_now())
+    found = read_conversations(file, limits=settings.limits, received_at=utc_now())
     sink = KafkaSink(load_kafka_settings(settings))
     try:
         with Progress(console=console(), disable=quiet) as bar:

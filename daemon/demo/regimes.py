@@ -12,8 +12,7 @@ from daemon.demo.errors import BadOptions
 from daemon.demo.options import DemoOptions
 from daemon.demo.sizes import Sizes, fit
 from daemon.domain.conversation import Conversation
-from daemon.intake.conversation_file import FileConversation, read_conversations
-from daemon.intake.decoding import Limits
+from daemon.intake.conversation_file import FILE_LIMITS, FileConversation, read_conversations
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,7 +85,7 @@ def _own_data(seed: int) -> tuple[Regime, Regime]:
 def _of_file(
     path: Path, domains: tuple[frozenset[str], frozenset[str]], seed: int, now: datetime
 ) -> tuple[Regime, Regime]:
-    lines = list(read_conversations(path, limits=Limits(), received_at=now))
+    lines = list(read_conversations(path, limits=FILE_LIMITS, received_at=now))
     available = Counter(line.regime for line in lines if line.regime is not None)
     if missing := sorted(frozenset().union(*domains) - available.keys()):
         known = ", ".join(f"{name} ({count})" for name, count in available.most_common()) or "none at all"

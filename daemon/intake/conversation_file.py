@@ -1,4 +1,4 @@
-"""Reads conversations from JSON lines, plain or gzipped."""
+"""Reads conversations from files of JSON lines, plain or gzipped."""
 
 import gzip
 from collections.abc import Iterator
@@ -8,15 +8,19 @@ from pathlib import Path
 
 import orjson
 
+from daemon.config.settings import LimitsSection
 from daemon.domain.bad_record import BadRecord
 from daemon.domain.conversation import JSON, Conversation
 from daemon.domain.errors import DaemonError
-from daemon.intake.decoding import Limits, decode
+from daemon.intake.decoding import decode
+
+#: Limits for files that are read without settings, as the demo and the benchmarks do.
+FILE_LIMITS = LimitsSection(messages=1_000, message_chars=100_000)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FileConversation:
-    """One line of a file. Lines of one regime are about the same things."""
+    """One line of a file. Lines of one regime are about the same topics."""
 
     conversation: Conversation
     regime: str | None
@@ -30,17 +34,19 @@ class BadLine(ConversationFileError):
     """One line is not a conversation."""
 
     def __init__(self, path: Path, number: int, problem: str) -> None:
-        super().__init__(f"{path}, line {number}: {problem}; mend or remove the line")
+        super().__init__(f"{path}, line {number}: {problem}; correct or remove the line")
         self.path = path
         self.number = number
 
 
-def read_conversations(path: Path, *, limits: Limits, received_at: datetime) -> Iterator[FileConversation]:
+def read_conversations(
+    path: Path, *, limits: LimitsSection, received_at: datetime
+) -> Iterator[FileConversation]:
     """Yield the conversations of a file, in its order.
 
-    A line is a record of the topic (see the record schema), whose regime is ``domain``, or has the shape
-    ``{"id", "lang"?, "domain"?, "messages", "labels"?}``, which knows no time: it gets ``received_at``.
-    Of its labels ``satisfaction`` (1 to 5) and ``thumbs_up``/``thumbs_down`` become feedback.
+    A line is either a record (see the record schema) or has the shape
+    ``{"id", "lang"?, "domain"?, "messages", "labels"?}``. The latter has no time and gets ``received_at``; its labels
+    ``satisfaction`` (1 to 5) and ``thumbs_up``/``thumbs_down`` become feedback. ``domain`` is the regime.
     Raises BadLine, ConversationFileError.
     """
     for number, line in _lines(path):
@@ -55,10 +61,10 @@ def read_conversations(path: Path, *, limits: Limits, received_at: datetime) -> 
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield the lines that aren't blank with their numbers, from 1."""
+    """Yield the lines that are not blank, with their numbers from 1."""
     try:
-        with path.open("rb") as plain:
-            lines = gzip.GzipFile(fileobj=plain) if plain.peek(2)[:2] == b"\x1f\x8b" else plain
+        with path.open("rb") as file:
+            lines = gzip.GzipFile(fileobj=file) if file.peek(2)[:2] == b"\x1f\x8b" else file
             for number, line in enumerate(lines, 1):
                 if line.strip():
                     yield number, line
@@ -69,7 +75,7 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def _as_record(line: bytes, received_at: datetime) -> bytes:
-    """Turn a line with an ``id`` into a record; leave the others, and what isn't JSON, to the decoder."""
+    """Turn a line with an ``id`` into a record; leave all others, valid or not, to the decoder."""
     try:
         found = orjson.loads(line)
     except orjson.JSONDecodeError:

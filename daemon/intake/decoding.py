@@ -1,4 +1,4 @@
-"""Bytes of a record in, a conversation or feedback out. Its shapes: ``schema/record.schema.json``."""
+"""Decodes the bytes of a record into a conversation or feedback. ``schema/record.schema.json`` describes its shapes."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -7,12 +7,13 @@ from typing import cast
 
 import orjson
 
+from daemon.config.settings import LimitsSection
 from daemon.domain.bad_record import BadRecord, Reason
 from daemon.domain.conversation import JSON, Conversation, FeedbackRecord, Message, Record, Role
 from daemon.intake import decoding_fields as fields
-from daemon.intake.decoding_fields import Limits, Object
+from daemon.intake.decoding_fields import Object
 
-__all__ = ["BadRecord", "Limits", "Reason", "decode"]
+__all__ = ["BadRecord", "Reason", "decode"]
 
 _ROLES: dict[str, Role] = {
     "system": "system",
@@ -28,11 +29,11 @@ _REQUEST_FIELDS = frozenset({"messages", "model", "user"})
 _RESPONSE_FIELDS = frozenset({"id", "created", "model", "choices"})
 
 
-def decode(value: bytes | None, *, limits: Limits, received_at: datetime) -> Record:
-    """Read one record. Raises BadRecord and nothing else.
+def decode(value: bytes | None, *, limits: LimitsSection, received_at: datetime) -> Record:
+    """Read one record. Raises BadRecord, and nothing else.
 
-    Messages come out in alternation: system turns may only lead, turns of one role in a row are
-    joined with a line break, and the first turn may be the assistant's. There is a user turn.
+    Messages alternate between roles: system turns come first only, consecutive turns of one role are joined with a line
+    break, and the first turn may be the assistant's. There is at least one user turn.
     """
     record = _parse(value, limits)
     if "messages" in record:
@@ -46,13 +47,11 @@ def decode(value: bytes | None, *, limits: Limits, received_at: datetime) -> Rec
     )
 
 
-def _parse(value: bytes | None, limits: Limits) -> Object:
+def _parse(value: bytes | None, limits: LimitsSection) -> Object:
     if not value:
         raise BadRecord(Reason.EMPTY, "", "has no value")
-    if len(value) > limits.max_record_bytes:
-        raise BadRecord(
-            Reason.TOO_LARGE, "", f"has {len(value)} bytes; allowed are {limits.max_record_bytes}"
-        )
+    if len(value) > limits.record_bytes:
+        raise BadRecord(Reason.TOO_LARGE, "", f"has {len(value)} bytes; allowed are {limits.record_bytes}")
     try:
         parsed: JSON = orjson.loads(value)
     except orjson.JSONDecodeError as error:
@@ -64,36 +63,36 @@ def _parse(value: bytes | None, limits: Limits) -> Object:
     return parsed
 
 
-def _conversation(record: Object, limits: Limits, received_at: datetime) -> Conversation:
+def _conversation(record: Object, limits: LimitsSection, received_at: datetime) -> Conversation:
     extra = {key: value for key, value in record.items() if key not in _OWN_FIELDS}
     return Conversation(
-        conversation_id=fields.name(record, "conversation_id", limits),
-        at=fields.time(record, "ts", limits, received_at),
-        model_line=fields.optional_name(record, "model_line", limits),
-        model_version=fields.optional_name(record, "model_version", limits),
-        user_id=fields.optional_name(record, "user_id", limits),
+        conversation_id=fields.name(record, "conversation_id"),
+        at=fields.time(record, "ts", received_at),
+        model_line=fields.optional_name(record, "model_line"),
+        model_version=fields.optional_name(record, "model_version"),
+        user_id=fields.optional_name(record, "user_id"),
         messages=_messages(record["messages"], "messages", limits),
         feedback=fields.feedback(record.get("feedback"), limits),
-        metadata=fields.metadata(_own_metadata(record) | extra, limits),
+        metadata=fields.metadata(_own_metadata(record) | extra),
     )
 
 
-def _late_feedback(record: Object, limits: Limits, received_at: datetime) -> FeedbackRecord:
+def _late_feedback(record: Object, limits: LimitsSection, received_at: datetime) -> FeedbackRecord:
     given = fields.feedback(record["feedback"], limits)
     extra = {key: value for key, value in record.items() if key not in _OWN_FIELDS}
     if given is None:
         raise BadRecord(Reason.MISSING_FIELD, "feedback", "is null")
     return FeedbackRecord(
-        conversation_id=fields.name(record, "conversation_id", limits),
-        at=fields.time(record, "ts", limits, received_at),
+        conversation_id=fields.name(record, "conversation_id"),
+        at=fields.time(record, "ts", received_at),
         feedback=given,
-        user_id=fields.optional_name(record, "user_id", limits),
-        model_line=fields.optional_name(record, "model_line", limits),
-        metadata=fields.metadata(_own_metadata(record) | extra, limits),
+        user_id=fields.optional_name(record, "user_id"),
+        model_line=fields.optional_name(record, "model_line"),
+        metadata=fields.metadata(_own_metadata(record) | extra),
     )
 
 
-def _completion(record: Object, limits: Limits, received_at: datetime) -> Conversation:
+def _completion(record: Object, limits: LimitsSection, received_at: datetime) -> Conversation:
     """Read one logged chat completion: the request's messages, then the first choice."""
     request, response = _object(record, "request"), _object(record, "response")
     if "messages" not in request:
@@ -108,23 +107,23 @@ def _completion(record: Object, limits: Limits, received_at: datetime) -> Conver
         *_turns(request["messages"], "request.messages", limits),
         _message({"role": "assistant"} | answer, "response.choices[0].message", limits),
     ]
-    asked = fields.optional_name(request, "model", limits, "request.")
-    answered = fields.optional_name(response, "model", limits, "response.")
-    left = {
+    requested = fields.optional_name(request, "model", "request.")
+    answered_by = fields.optional_name(response, "model", "response.")
+    extra = {
         "request": {key: value for key, value in request.items() if key not in _REQUEST_FIELDS},
         "response": {key: value for key, value in response.items() if key not in _RESPONSE_FIELDS},
         "finish_reason": choices[0].get("finish_reason"),
     }
     return Conversation(
-        conversation_id=fields.name(response, "id", limits, "response."),
-        at=fields.time(response, "created", limits, received_at, "response."),
-        model_line=fields.optional_name(record, "model_line", limits),
-        model_version=answered or asked,
-        user_id=fields.optional_name(request, "user", limits, "request."),
+        conversation_id=fields.name(response, "id", "response."),
+        at=fields.time(response, "created", received_at, "response."),
+        model_line=fields.optional_name(record, "model_line"),
+        model_version=answered_by or requested,
+        user_id=fields.optional_name(request, "user", "request."),
         messages=_in_alternation(turns, "request.messages"),
         feedback=fields.feedback(record.get("feedback"), limits),
         metadata=fields.metadata(
-            _own_metadata(record) | {key: value for key, value in left.items() if value}, limits
+            _own_metadata(record) | {key: value for key, value in extra.items() if value}
         ),
     )
 
@@ -145,27 +144,24 @@ def _object(record: Object, key: str, at: str = "") -> dict[str, JSON]:
     return value
 
 
-def _messages(value: JSON, at: str, limits: Limits) -> tuple[Message, ...]:
+def _messages(value: JSON, at: str, limits: LimitsSection) -> tuple[Message, ...]:
     return _in_alternation(_turns(value, at, limits), at)
 
 
-def _turns(value: JSON, at: str, limits: Limits) -> list[Message]:
+def _turns(value: JSON, at: str, limits: LimitsSection) -> list[Message]:
     if not isinstance(value, list):
         raise BadRecord(Reason.BAD_FIELD, at, f"must be a list, not {fields.kind(value)}")
-    if len(value) > limits.max_messages:
-        raise BadRecord(
-            Reason.OVER_LIMIT, at, f"has {len(value)} messages; allowed are {limits.max_messages}"
-        )
+    if len(value) > limits.messages:
+        raise BadRecord(Reason.OVER_LIMIT, at, f"has {len(value)} messages; allowed are {limits.messages}")
     return [_message(message, f"{at}[{index}]", limits) for index, message in enumerate(value)]
 
 
-def _message(value: JSON, at: str, limits: Limits) -> Message:
+def _message(value: JSON, at: str, limits: LimitsSection) -> Message:
     if not isinstance(value, dict):
         raise BadRecord(Reason.BAD_FIELD, at, f"must be an object, not {fields.kind(value)}")
     role, content = value.get("role"), value.get("content")
-    if (
-        len(value) == 2 and isinstance(role, str) and isinstance(content, str) and role in _ROLES
-    ):  # nearly all
+    if len(value) == 2 and isinstance(role, str) and isinstance(content, str) and role in _ROLES:
+        # The fast path, which nearly all messages take.
         return Message(role=_ROLES[role], content=fields.text(content, f"{at}.content", limits))
     if not isinstance(role, str):
         raise BadRecord(Reason.BAD_FIELD, f"{at}.role", f"must be a string, not {fields.kind(role)}")
@@ -194,7 +190,7 @@ def _joined_parts(parts: list[JSON], at: str) -> str:
 
 
 def _in_alternation(turns: Iterable[Message], at: str) -> tuple[Message, ...]:
-    """Join turns of one role in a row. Raises BadRecord where system turns don't lead or nobody asks."""
+    """Join consecutive turns of one role. Raises BadRecord if a system turn comes late or no turn is a user's."""
     joined = tuple(turns)
     roles = [turn.role for turn in joined]
     if any(role == before for role, before in pairwise(roles)):

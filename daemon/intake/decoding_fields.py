@@ -1,13 +1,13 @@
-"""Reads single fields of a parsed record. Each reader returns a checked value or raises BadRecord."""
+"""Reads and checks single fields of a parsed record; each function returns a checked value or raises BadRecord."""
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
 import orjson
 
+from daemon.config.settings import LimitsSection
 from daemon.domain.bad_record import BadRecord, Reason
 from daemon.domain.conversation import HIGHEST_RATING, JSON, LOWEST_RATING, Feedback, Thumb
 
@@ -15,36 +15,27 @@ Object: TypeAlias = Mapping[str, JSON]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _THUMBS: Mapping[str, Thumb] = {"up": "up", "down": "down"}
-#: From here on a number is milliseconds: 1973 in milliseconds, the year 5138 in seconds.
+#: Numbers from here on are milliseconds: the year 1973, which as seconds would be the year 5138.
 _FIRST_MILLISECONDS = 1e11
+_MAX_ID_CHARS = 256  # of ids and names
+_MAX_METADATA_BYTES = 16_384  # as JSON
+_MAX_METADATA_DEPTH = 16
+#: How far a record's time may be ahead of the local clock: clocks differ.
+_MAX_AHEAD = timedelta(days=1)
 _LEFT_OUT = "retuned.left_out"
 _MAX_NAMES_LEFT_OUT = 32
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Limits:
-    """What a record may cost us. Larger values take more memory per record, nothing else."""
-
-    max_record_bytes: int = 2**20  # checked before parsing
-    max_messages: int = 1000
-    max_content_chars: int = 100_000  # of one message, or of a correction
-    max_id_chars: int = 256  # of ids and names
-    max_metadata_bytes: int = 16_384  # as JSON; fields beyond it are left out, their names kept
-    max_metadata_depth: int = 16
-    #: How far a record's time may be ahead of ours; clocks differ.
-    max_ahead: timedelta = timedelta(days=1)
-
-
-def name(record: Object, key: str, limits: Limits, at: str = "") -> str:
-    """Read an id or a name: 1 to ``max_id_chars`` characters, no control characters."""
-    value = optional_name(record, key, limits, at)
+def name(record: Object, key: str, at: str = "") -> str:
+    """Read an id or a name: 1 to 256 characters, no control characters."""
+    value = optional_name(record, key, at)
     if value is None:
         raise BadRecord(Reason.MISSING_FIELD, at + key, "is required")
     return value
 
 
-def optional_name(record: Object, key: str, limits: Limits, at: str = "") -> str | None:
-    """Read an id or a name; None where it is absent or null."""
+def optional_name(record: Object, key: str, at: str = "") -> str | None:
+    """Read an id or a name; None if it is absent or null."""
     value = record.get(key)
     if value is None:
         return None
@@ -52,32 +43,32 @@ def optional_name(record: Object, key: str, limits: Limits, at: str = "") -> str
         raise BadRecord(Reason.BAD_FIELD, at + key, f"must be a string, not {kind(value)}")
     if not value:
         raise BadRecord(Reason.BAD_FIELD, at + key, "is empty")
-    if len(value) > limits.max_id_chars:
+    if len(value) > _MAX_ID_CHARS:
         raise BadRecord(
-            Reason.OVER_LIMIT, at + key, f"has {len(value)} characters; allowed are {limits.max_id_chars}"
+            Reason.OVER_LIMIT, at + key, f"has {len(value)} characters; allowed are {_MAX_ID_CHARS}"
         )
     if _CONTROL.search(value):
         raise BadRecord(Reason.BAD_FIELD, at + key, "contains control characters")
     return value
 
 
-def text(value: JSON, at: str, limits: Limits) -> str:
-    """Check a text: not blank, no NUL, at most ``max_content_chars``."""
+def text(value: JSON, at: str, limits: LimitsSection) -> str:
+    """Check a text: not blank, no NUL, at most ``limits.message_chars`` characters."""
     if not isinstance(value, str):
         raise BadRecord(Reason.BAD_FIELD, at, f"must be a string, not {kind(value)}")
     if not value or value.isspace():
         raise BadRecord(Reason.BAD_FIELD, at, "is empty")
-    if len(value) > limits.max_content_chars:
+    if len(value) > limits.message_chars:
         raise BadRecord(
-            Reason.OVER_LIMIT, at, f"has {len(value)} characters; allowed are {limits.max_content_chars}"
+            Reason.OVER_LIMIT, at, f"has {len(value)} characters; allowed are {limits.message_chars}"
         )
     if "\0" in value:
         raise BadRecord(Reason.BAD_FIELD, at, "contains a NUL character")
     return value
 
 
-def time(record: Object, key: str, limits: Limits, received_at: datetime, at: str = "") -> datetime:
-    """Read a time: ISO 8601 (UTC where it names no offset), unix seconds or unix milliseconds."""
+def time(record: Object, key: str, received_at: datetime, at: str = "") -> datetime:
+    """Read a time: ISO 8601 (UTC if it names no offset), unix seconds or unix milliseconds."""
     value = record.get(key)
     if value is None:
         raise BadRecord(Reason.MISSING_FIELD, at + key, "is required")
@@ -89,7 +80,7 @@ def time(record: Object, key: str, limits: Limits, received_at: datetime, at: st
         raise BadRecord(
             Reason.BAD_FIELD, at + key, f"must be ISO 8601, unix seconds or milliseconds, not {kind(value)}"
         )
-    if moment - received_at > limits.max_ahead:
+    if moment - received_at > _MAX_AHEAD:
         raise BadRecord(
             Reason.OVER_LIMIT, at + key, f"is {moment.isoformat()}, in the future; check the clock"
         )
@@ -107,8 +98,8 @@ def _moment(value: JSON) -> datetime | None:
     return None
 
 
-def feedback(value: JSON, limits: Limits) -> Feedback | None:
-    """Read feedback; None where it is absent or null. Fields that we don't know are ignored."""
+def feedback(value: JSON, limits: LimitsSection) -> Feedback | None:
+    """Read feedback; None if it is absent or null. Unknown fields are ignored."""
     if value is None:
         return None
     if not isinstance(value, Mapping):
@@ -141,25 +132,25 @@ def _rating(value: JSON) -> float:
     return float(value)
 
 
-def metadata(fields: Object, limits: Limits) -> dict[str, JSON]:
-    """Keep fields while they fit, in their order; name those that didn't under ``retuned.left_out``."""
+def metadata(fields: Object) -> dict[str, JSON]:
+    """Keep fields, in order, while they fit into 16 KiB; list the names of the others under ``retuned.left_out``."""
     kept: dict[str, JSON] = {}
     left_out: list[str] = []
-    room = limits.max_metadata_bytes
+    room = _MAX_METADATA_BYTES
     for key, value in fields.items():
-        fits = not _deeper_than(limits.max_metadata_depth, value)
+        fits = not _deeper_than(_MAX_METADATA_DEPTH, value)
         if fits and (size := len(orjson.dumps({key: value}))) <= room:
             kept[key] = value
             room -= size
         elif len(left_out) < _MAX_NAMES_LEFT_OUT:
-            left_out.append(key[: limits.max_id_chars])
+            left_out.append(key[:_MAX_ID_CHARS])
     if left_out:
         kept[_LEFT_OUT] = left_out
     return kept
 
 
 def _deeper_than(depth: int, value: JSON) -> bool:
-    """Tell whether lists and objects are nested more than ``depth`` times. Recurses that deep only."""
+    """Return whether lists and objects are nested more than ``depth`` times. Recurses no deeper than that."""
     if isinstance(value, str) or not isinstance(value, list | Mapping):
         return False
     inner = value.values() if isinstance(value, Mapping) else value
@@ -167,7 +158,7 @@ def _deeper_than(depth: int, value: JSON) -> bool:
 
 
 def kind(value: JSON) -> str:
-    """Name a value's JSON type, for messages."""
+    """Return the name of a value's JSON type, for messages."""
     match value:
         case None:
             return "null"

@@ -1,4 +1,4 @@
-"""Turns what stops a source into a halt that operators see."""
+"""Turns an error of the source into a halt."""
 
 from datetime import datetime
 
@@ -13,8 +13,8 @@ _KINDS: dict[type[IntakeMustHalt], HaltKind] = {
 }
 
 
-def halt_of(error: IntakeMustHalt, now: datetime) -> Halt:
-    """Return the halt that an error of a source asks for."""
+def halt_for(error: IntakeMustHalt, now: datetime) -> Halt:
+    """Return the halt to record for an error that an operator must resolve."""
     return Halt(
         kind=_KINDS[type(error)],
         reason=str(error),

@@ -1,29 +1,32 @@
-"""Reads whom a record names, even one that can't be used otherwise."""
+"""Finds the users and conversations that a record names, even if it can't be decoded."""
 
 from collections.abc import Iterator, Mapping
 
 import orjson
 
-#: Where the shapes of a record have the user, and the conversation.
-_USERS = ((), "user_id"), (("request",), "user")
-_CONVERSATIONS = ((), "conversation_id"), (("response",), "id")
+#: The paths of the user's and the conversation's id, in each shape of a record.
+_USER_PATHS = ("user_id",), ("request", "user")
+_CONVERSATION_PATHS = ("conversation_id",), ("response", "id")
 
 
-def named_in(value: bytes | None, *, limit: int) -> tuple[list[str], list[str]]:
-    """Return the users and the conversations that a record names; none where it is no JSON, or beyond ``limit`` bytes."""
-    if not value or len(value) > limit:
+def named_subjects(value: bytes | None, *, max_bytes: int) -> tuple[list[str], list[str]]:
+    """Return the user ids and the conversation ids in a record.
+
+    Both are empty if the record is not JSON or has more than ``max_bytes``.
+    """
+    if not value or len(value) > max_bytes:
         return [], []
     try:
         record = orjson.loads(value)
     except orjson.JSONDecodeError:
         return [], []
-    return list(_at(record, _USERS)), list(_at(record, _CONVERSATIONS))
+    return list(_ids(record, _USER_PATHS)), list(_ids(record, _CONVERSATION_PATHS))
 
 
-def _at(record: object, places: tuple[tuple[tuple[str, ...], str], ...]) -> Iterator[str]:
-    for path, key in places:
+def _ids(record: object, paths: tuple[tuple[str, ...], ...]) -> Iterator[str]:
+    for path in paths:
         found = record
-        for step in (*path, key):
-            found = found.get(step) if isinstance(found, Mapping) else None
+        for key in path:
+            found = found.get(key) if isinstance(found, Mapping) else None
         if isinstance(found, str | int) and not isinstance(found, bool):
             yield str(found)

@@ -1,98 +1,115 @@
-"""Puts each record where it belongs: conversations, feedback, dead letters."""
+"""Routes the records of one poll into a batch of conversations, feedback and dead letters."""
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from daemon.domain.conversation import Conversation, FeedbackRecord
+from daemon.config.settings import Settings
+from daemon.domain.conversation import Conversation, FeedbackRecord, Record
 from daemon.domain.holdout import Holdout
 from daemon.domain.personal_data import PersonalData
 from daemon.domain.records import Batch, Coordinates, DeadLetter, NewConversation, NewFeedback
 from daemon.domain.streams import RawRecord
-from daemon.intake.decoding import BadRecord, Limits, decode
-from daemon.intake.decoding_names import named_in
+from daemon.intake.decoding import BadRecord, decode
+from daemon.intake.named_subjects import named_subjects
 from daemon.intake.privacy.admission import Admission
 from daemon.intake.privacy.cleaning import Cleaner
 from daemon.intake.privacy.redaction import Redactor
-from daemon.intake.requeueing import put_back
+from daemon.intake.requeueing import requeued_from
 from daemon.intake.sketch import sketch
-from daemon.intake.text_digest import plain_words, text_digest
-from daemon.telemetry.metrics import Metrics
+from daemon.intake.text_digest import normalized_words, text_digest
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RoutedRecords:
+    """A batch for the ledger, and counts of what is not in it."""
+
+    batch: Batch
+    other_line: int  # records of other model lines
+    not_admitted: int  # conversations that may not be kept
+    redacted: Mapping[PersonalData, int]
+
+
+@dataclass(slots=True)
+class _Routed:
+    """What was routed so far."""
+
+    conversations: list[NewConversation] = field(default_factory=list)
+    feedback: list[NewFeedback] = field(default_factory=list)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+    other_line: int = 0
+    not_admitted: int = 0
+    redacted: Counter[PersonalData] = field(default_factory=Counter)
 
 
 class Router:
-    """Makes a batch of what a poll brought. What it returns depends on the records and the settings alone."""
+    """Decodes, admits, redacts and hashes each record, in this order.
 
-    def __init__(
-        self,
-        *,
-        model_line: str,
-        holdout: Holdout,
-        limits: Limits,
-        metrics: Metrics,
-        keep_bytes: bool = True,
-        redactor: Redactor | None = None,
-        admission: Admission | None = None,
-    ) -> None:
-        """``keep_bytes``: whether a dead letter keeps the record's key and value, or their digest only."""
-        self._admission = admission or Admission()
+    Routing is pure: the same records, time and settings give the same result.
+    """
+
+    def __init__(self, settings: Settings, holdout: Holdout) -> None:
+        self._model_line = settings.model_line
+        self._limits = settings.limits
+        self._keep_bytes = settings.dead_letters.keep == "bytes"
+        self._admission = Admission(settings.hygiene)
         self._cleaner = Cleaner(
-            redactor or Redactor(), pseudonym=holdout.conversation_hash, user_pseudonym=holdout.user_hash
+            Redactor(settings.hygiene),
+            pseudonym=holdout.conversation_hash,
+            user_pseudonym=holdout.user_hash,
         )
-        self._keep_bytes = keep_bytes
-        self._model_line = model_line
         self._holdout = holdout
-        self._limits = limits
-        self._metrics = metrics
 
-    def sort(self, records: Iterable[RawRecord], now: datetime) -> Batch:
-        """Decode each record and put it where it belongs."""
-        conversations: list[NewConversation] = []
-        opinions: list[NewFeedback] = []
-        letters: list[DeadLetter] = []
+    def route(self, records: Iterable[RawRecord], now: datetime) -> RoutedRecords:
+        """Route records, in their order. ``now`` is the time at which they were read."""
+        routed = _Routed()
         next_offsets: dict[tuple[str, int], int] = {}
-        found: Counter[PersonalData] = Counter()
         for raw in records:
             next_offsets[raw.topic, raw.partition] = raw.offset + 1
-            at = Coordinates(topic=raw.topic, partition=raw.partition, offset=raw.offset)
             try:
                 record = decode(raw.value, limits=self._limits, received_at=now)
             except BadRecord as bad:
-                letters.append(self._dead_letter(raw, at, bad, now))
-                continue
-            if record.model_line not in (None, self._model_line):
-                self._metrics.intake.records("other_line").inc()
-            elif isinstance(record, Conversation) and not self._admission.admits(record):
-                self._metrics.intake.records("not_admitted").inc()
+                routed.dead_letters.append(self._dead_letter(raw, bad, now))
             else:
-                clean = self._cleaner.clean(record, found)
-                # The forgotten are known by the id that the record has, which cleaning may have replaced.
-                if isinstance(clean, FeedbackRecord):
-                    opinions.append(self._feedback(clean, at, named=record.conversation_id))
-                else:
-                    conversations.append(self._conversation(clean, raw, at, named=record.conversation_id))
-        for kind, count in found.items():
-            self._metrics.intake.redacted(kind).inc(count)
-        return Batch(
-            conversations=tuple(conversations),
-            feedback=tuple(opinions),
-            dead_letters=tuple(letters),
-            next_offsets=next_offsets,
-            received_at=now,
+                self._route_decoded(record, raw, routed)
+        return RoutedRecords(
+            batch=Batch(
+                conversations=tuple(routed.conversations),
+                feedback=tuple(routed.feedback),
+                dead_letters=tuple(routed.dead_letters),
+                next_offsets=next_offsets,
+                received_at=now,
+            ),
+            other_line=routed.other_line,
+            not_admitted=routed.not_admitted,
+            redacted=dict(routed.redacted),
         )
 
-    def _conversation(
-        self, record: Conversation, raw: RawRecord, at: Coordinates, *, named: str
-    ) -> NewConversation:
-        group = self._holdout.group(record.user_id, named)
-        words = plain_words(record.messages)
+    def _route_decoded(self, record: Record, raw: RawRecord, routed: _Routed) -> None:
+        if record.model_line not in (None, self._model_line):
+            routed.other_line += 1
+        elif isinstance(record, Conversation) and not self._admission.admits(record):
+            routed.not_admitted += 1
+        else:
+            clean = self._cleaner.clean(record, routed.redacted)
+            # Tombstones hold hashes of the original id, which cleaning may have replaced.
+            original_id = record.conversation_id
+            if isinstance(clean, FeedbackRecord):
+                routed.feedback.append(self._feedback(clean, raw, original_id))
+            else:
+                routed.conversations.append(self._conversation(clean, raw, original_id))
+
+    def _conversation(self, record: Conversation, raw: RawRecord, original_id: str) -> NewConversation:
+        group = self._holdout.group(record.user_id, original_id)
+        words = normalized_words(record.messages)
         return NewConversation(
             conversation=record,
-            at=at,
+            at=_coordinates(raw),
             user_hash=group if record.user_id is not None else None,
             group=group,
-            conversation_hash=self._holdout.conversation_hash(named),
+            conversation_hash=self._holdout.conversation_hash(original_id),
             held_out=self._holdout.holds_out(group),
             text_digest=text_digest(record.messages, words),
             record_sha256=hashlib.sha256(raw.value or b"").hexdigest(),
@@ -101,23 +118,23 @@ class Router:
             key=raw.key if self._keep_bytes else None,
             value=raw.value if self._keep_bytes else None,
             size=len(raw.value or b""),
-            requeued=put_back(raw.headers) if raw.headers else None,
+            requeued=requeued_from(raw.headers) if raw.headers else None,
         )
 
-    def _feedback(self, record: FeedbackRecord, at: Coordinates, *, named: str) -> NewFeedback:
+    def _feedback(self, record: FeedbackRecord, raw: RawRecord, original_id: str) -> NewFeedback:
         return NewFeedback(
             conversation_id=record.conversation_id,
-            at=at,
+            at=_coordinates(raw),
             when=record.at,
             feedback=record.feedback,
-            conversation_hash=self._holdout.conversation_hash(named),
+            conversation_hash=self._holdout.conversation_hash(original_id),
             user_hash=None if record.user_id is None else self._holdout.user_hash(record.user_id),
             admitted=self._admission.admits(record),
         )
 
-    def _dead_letter(self, raw: RawRecord, at: Coordinates, bad: BadRecord, now: datetime) -> DeadLetter:
+    def _dead_letter(self, raw: RawRecord, bad: BadRecord, now: datetime) -> DeadLetter:
         return DeadLetter(
-            at=at,
+            at=_coordinates(raw),
             reason=bad.reason,
             field=bad.field,
             message=str(bad),
@@ -130,9 +147,13 @@ class Router:
         )
 
     def _subjects(self, raw: RawRecord) -> frozenset[str]:
-        """Hash whom an unusable record names, where it can be read that far: what was forgotten must not come back."""
-        users, conversations = named_in(raw.value, limit=self._limits.max_record_bytes)
+        """Hash the ids that an unusable record names, so that nothing of a forgotten user is stored again."""
+        users, conversations = named_subjects(raw.value, max_bytes=self._limits.record_bytes)
         return frozenset(
-            [self._holdout.user_hash(name) for name in users]
-            + [self._holdout.conversation_hash(name) for name in conversations]
+            [self._holdout.user_hash(user) for user in users]
+            + [self._holdout.conversation_hash(conversation) for conversation in conversations]
         )
+
+
+def _coordinates(raw: RawRecord) -> Coordinates:
+    return Coordinates(topic=raw.topic, partition=raw.partition, offset=raw.offset)

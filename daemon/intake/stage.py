@@ -1,4 +1,4 @@
-"""Reads records and counts each once."""
+"""The intake stage: reads records and stores each exactly once."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -8,26 +8,21 @@ from datetime import datetime
 from daemon.domain.bad_record import Reason
 from daemon.domain.clock import Clock
 from daemon.domain.halts import Halt, HaltKind
-from daemon.domain.holdout import Holdout
 from daemon.domain.records import Batch, BatchResult
 from daemon.domain.streams import IntakeMustHalt, RawRecord, RecordSource, TopicPartition
-from daemon.intake.decoding import Limits
-from daemon.intake.halting import halt_of
-from daemon.intake.privacy.admission import Admission
-from daemon.intake.privacy.redaction import Redactor
-from daemon.intake.router import Router
-from daemon.ledger.halts import HaltLedger
-from daemon.ledger.intake import IntakeLedger
+from daemon.intake.halting import halt_for
+from daemon.intake.router import RoutedRecords, Router
+from daemon.ledger.stores import Stores
 from daemon.telemetry.metrics import Metrics
 
 _log = logging.getLogger(__name__)
-_LEAVE_S = 2.0
+_LEAVE_GROUP_S = 2.0
 
 
 class IntakeStage:
-    """Polls the source and writes what came, with the new offsets, in one ledger transaction.
+    """Polls the source and writes the records and the new offsets in one ledger transaction.
 
-    The broker hears of the offsets afterwards, for lag tools only: after a crash the ledger's count.
+    Offsets are committed to the broker afterwards, for lag tools only: after a crash intake continues from the ledger's.
     """
 
     name = "intake"
@@ -35,15 +30,9 @@ class IntakeStage:
     def __init__(
         self,
         source: RecordSource,
-        ledger: IntakeLedger,
-        halts: HaltLedger,
+        stores: Stores,
+        router: Router,
         *,
-        model_line: str,
-        holdout: Holdout,
-        limits: Limits,
-        keep_bytes: bool = True,
-        redactor: Redactor | None = None,
-        admission: Admission | None = None,
         metrics: Metrics,
         clock: Clock,
         poll_s: float,
@@ -51,19 +40,11 @@ class IntakeStage:
     ) -> None:
         """``wait`` paces the loop while intake is halted."""
         self._source = source
-        self._ledger = ledger
-        self._halts = halts
+        self._ledger = stores.intake
+        self._halts = stores.halts
+        self._router = router
         self._wait = wait
         self._halted: Halt | None = None
-        self._router = Router(
-            model_line=model_line,
-            holdout=holdout,
-            limits=limits,
-            keep_bytes=keep_bytes,
-            metrics=metrics,
-            redactor=redactor,
-            admission=admission,
-        )
         self._metrics = metrics
         self._clock = clock
         self._poll_s = poll_s
@@ -75,18 +56,18 @@ class IntakeStage:
 
     @property
     def halted(self) -> str | None:
-        """Why intake waits for an operator; None while it does not."""
+        """Why intake is halted; None while it is not."""
         return None if self._halted is None else self._halted.reason
 
     def step(self) -> None:
-        """Read one batch at most; wait for it a moment, which paces the whole loop."""
+        """Read and store at most one batch. The wait for records paces the whole loop."""
         if self._waits_for_operator():
             self._wait(self._poll_s)
             return
         try:
             records = self._source.poll(self._poll_s)
         except IntakeMustHalt as error:
-            self._halts.halt(halt_of(error, self._clock()))
+            self._halts.halt(halt_for(error, self._clock()))
             return
         self._metrics.intake.broker_connected.set(self._source.connected)
         self._metrics.intake.lag.replace(_lag_by_partition(self._source.lag()))
@@ -94,12 +75,14 @@ class IntakeStage:
             return
         now = self._clock()
         with self._metrics.intake.batch.time():
-            batch = replace(self._router.sort(records, now), topic_ids=self._topic_ids(records))
+            routed = self._router.route(records, now)
+            self._count_routed(routed)
+            batch = replace(routed.batch, topic_ids=self._topic_ids(records))
             result = self._ledger.record(batch)
         if result.refused:
             return
         self._source.commit({TopicPartition(*at): offset for at, offset in batch.next_offsets.items()})
-        self._count(result, batch, now)
+        self._count_stored(result, batch, now)
 
     def close(self, timeout_s: float) -> None:
         """Leave the consumer group."""
@@ -110,11 +93,11 @@ class IntakeStage:
         return {topic: topic_id for topic, topic_id in found.items() if topic_id is not None}
 
     def _waits_for_operator(self) -> bool:
-        """Follow the ledger's halt. The group is left meanwhile: a member that doesn't poll would be put out anyway."""
+        """Follow the ledger's halt. While halted, leave the group: it would expel a member that does not poll."""
         halt, before = self._halts.current(), self._halted
         self._halted = halt
         if halt is not None and before is None:
-            self._source.close(_LEAVE_S)
+            self._source.close(_LEAVE_GROUP_S)
             _log.error("intake halts: %s", halt.reason, extra={"action": "halt"})
         elif halt is None and before is not None:
             _log.info("intake goes on", extra={"action": "resume"})
@@ -123,7 +106,14 @@ class IntakeStage:
         )
         return halt is not None
 
-    def _count(self, result: BatchResult, batch: Batch, now: datetime) -> None:
+    def _count_routed(self, routed: RoutedRecords) -> None:
+        metrics = self._metrics.intake
+        metrics.records("other_line").inc(routed.other_line)
+        metrics.records("not_admitted").inc(routed.not_admitted)
+        for kind, count in routed.redacted.items():
+            metrics.redacted(kind).inc(count)
+
+    def _count_stored(self, result: BatchResult, batch: Batch, now: datetime) -> None:
         metrics = self._metrics.intake
         metrics.last_record_at.set(now.timestamp())
         metrics.records("conversation").inc(result.conversations)

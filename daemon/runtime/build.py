@@ -13,7 +13,7 @@ from daemon.domain.streams import Start, StartOffsets, TopicPartition
 from daemon.erasure.forget import TrainingFiles
 from daemon.http.health import Component, Health
 from daemon.http.server import HttpServer
-from daemon.intake.from_settings import admission, limits, redactor
+from daemon.intake.router import Router
 from daemon.intake.stage import IntakeStage
 from daemon.kafka import KafkaSource
 from daemon.ledger.database import size_bytes
@@ -124,14 +124,8 @@ def _intake(
 ) -> IntakeStage:
     return IntakeStage(
         KafkaSource(load_kafka_settings(settings), start_offsets=_ledger_offsets(stores.intake)),
-        stores.intake,
-        stores.halts,
-        model_line=settings.model_line,
-        holdout=stores.holdout,
-        limits=limits(settings),
-        keep_bytes=settings.dead_letters.keep == "bytes",
-        redactor=redactor(settings),
-        admission=admission(settings),
+        stores,
+        Router(settings, stores.holdout),
         metrics=metrics,
         clock=utc_now,
         poll_s=_POLL_S,

@@ -78,7 +78,7 @@ def from_topic(fetch: FetchRecords, router: Router, *, clock: Clock) -> ReadConv
                 conversation_id=new.conversation.conversation_id,
                 messages=new.conversation.messages,
             )
-            for new in router.sort(fetch(wanted), clock()).conversations
+            for new in router.route(fetch(wanted), clock()).batch.conversations
         }
 
     return read

@@ -9,7 +9,6 @@ import psutil
 from daemon.domain.clock import utc_now
 from daemon.domain.holdout import Holdout
 from daemon.domain.streams import RawRecord
-from daemon.intake.decoding import Limits
 from daemon.intake.router import Router
 from daemon.ledger.burst_limit import BurstLimit
 from daemon.ledger.database import open_ledger
@@ -21,6 +20,7 @@ from daemon.retention.stage import RetentionStage
 from daemon.telemetry.metrics import Metrics
 from tests.benchmarks.figures import tell
 from tests.benchmarks.test_intake import a_record
+from tests.factories.stores import some_settings
 
 RECORDS, BATCH = 1_000_000, 2_000
 #: Small enough for both sides to be full after 250,000 records, though one in ten is held out.
@@ -33,16 +33,14 @@ def test_memory_and_disk_are_flat_over_a_million_records(tmp_path: Path) -> None
     engine = open_ledger(f"sqlite:///{file}")
     ledger = IntakeLedger(engine, window_size=100, burst=BurstLimit())
     letters = DeadLetterLedger(engine)  # of one user's floods
-    sorter = Router(
-        model_line="chat", holdout=Holdout(b"k" * 32, share=0.1), limits=Limits(), metrics=Metrics()
-    )
+    router = Router(some_settings(tmp_path), Holdout(b"k" * 32, share=0.1))
     retention = RetentionStage(
         ConversationRetention(engine, KEEP), HistoryRetention(engine, HistoryLimits()), scored=lambda: (),
         runs_dir=tmp_path / "runs", metrics=Metrics(), clock=lambda: now,
     )  # fmt: skip
     memory, disk, started = [], [], time.monotonic()
     for first in range(0, RECORDS, BATCH):
-        ledger.record(sorter.sort(batch(first), now))
+        ledger.record(router.route(batch(first), now).batch)
         letters.published(
             [waiting.id for waiting in letters.unpublished(BATCH)], now
         )  # what is not stays for ever

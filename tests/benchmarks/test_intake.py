@@ -6,25 +6,24 @@ from pathlib import Path
 
 import pytest
 
+from daemon.config.settings import LimitsSection
 from daemon.demo.broker import LocalBroker
 from daemon.domain.clock import utc_now
 from daemon.domain.conversation import Conversation, Message
 from daemon.domain.holdout import Holdout
-from daemon.intake.decoding import Limits, decode
+from daemon.intake.decoding import decode
 from daemon.intake.replay import encode_record
+from daemon.intake.router import Router
 from daemon.intake.stage import IntakeStage
 from daemon.kafka import KafkaSink, KafkaSource, create_topic
 from daemon.kafka.settings import KafkaSettings
-from daemon.ledger.burst_limit import BurstLimit
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.database import open_ledger
-from daemon.ledger.dead_letter_ceiling import DeadLetterCeiling
-from daemon.ledger.halts import HaltLedger
-from daemon.ledger.intake import IntakeLedger
 from daemon.runtime.garbage_collector import relax_garbage_collector
 from daemon.telemetry.metrics import Metrics
 from tests.benchmarks.bare_loop import bare_rate
 from tests.benchmarks.figures import show, tell
+from tests.factories.stores import some_settings, some_stores
 
 RECORDS = 20_000
 
@@ -65,9 +64,10 @@ def our_rate(settings: KafkaSettings, folder: Path) -> float:
     engine = open_ledger(f"sqlite:///{folder / 'ledger.db'}")
     conversations = ConversationLedger(engine)
     source = KafkaSource(settings, start_offsets=lambda _: {})
+    line = some_settings(folder)
     stage = IntakeStage(
-        source, IntakeLedger(engine, window_size=100, ceiling=DeadLetterCeiling(), burst=BurstLimit()), HaltLedger(engine), model_line="chat", holdout=Holdout(b"k" * 32, share=0.1),
-        limits=Limits(), metrics=Metrics(), clock=utc_now, poll_s=0.2, wait=lambda _: None,
+        source, some_stores(engine, line), Router(line, Holdout(b"k" * 32, share=0.1)),
+        metrics=Metrics(), clock=utc_now, poll_s=0.2, wait=lambda _: None,
     )  # fmt: skip
     while conversations.last_seq() == 0:
         stage.step()
@@ -97,7 +97,7 @@ def test_intake(filled: KafkaSettings, tmp_path: Path) -> None:
 
 
 def test_decoding() -> None:
-    values, limits, now = [a_record(number) for number in range(5_000)], Limits(), utc_now()
+    values, limits, now = [a_record(number) for number in range(5_000)], LimitsSection(), utc_now()
     seconds = []
     for value in values:
         started = time.perf_counter()

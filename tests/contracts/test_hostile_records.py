@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,55 +12,42 @@ from sqlalchemy import Engine
 from daemon.domain.holdout import Holdout
 from daemon.domain.streams import RawRecord
 from daemon.domain.windows import SeqRange
-from daemon.intake.decoding import Limits
-from daemon.intake.privacy.admission import Admission
 from daemon.intake.router import Router
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.intake import IntakeLedger
-from daemon.telemetry.metrics import Metrics
 from tests.factories.intake import NOW, a_record, as_bytes
 from tests.factories.ledger import TOPIC
+from tests.factories.stores import some_settings
 from tests.support.hostile import values
 
 
 class Intake:
     """Everything between Kafka and the ledger."""
 
-    def __init__(self, engine: Engine, admission: Admission | None = None) -> None:
-        self._metrics = Metrics()
-        self._router = Router(
-            model_line="support-bot",
-            holdout=Holdout(b"k" * 32, share=0.1),
-            limits=Limits(),
-            metrics=self._metrics,
-            admission=admission,
-        )
+    def __init__(self, engine: Engine, *, consent_field: str | None = None) -> None:
+        line = some_settings(Path(), model_line="support-bot", hygiene={"consent_field": consent_field})
+        self._router = Router(line, Holdout(b"k" * 32, share=0.1))
         self._ledger = IntakeLedger(engine, window_size=20)
         self._offsets = itertools.count()
 
     def accounted_for(self, read: Sequence[bytes | None]) -> int:
         """Read records; return how many ended somewhere."""
-        before = self._passed_over()
-        batch = self._router.sort([self._record(value) for value in read], NOW)
-        result = self._ledger.record(batch) if read else None
+        routed = self._router.route([self._record(value) for value in read], NOW)
+        result = self._ledger.record(routed.batch) if read else None
         if result is None:
             return 0
         kept = result.conversations + result.feedback + result.dead_letters
         dropped = result.duplicates + result.forgotten + result.not_admitted
-        return kept + dropped + self._passed_over() - before
+        return kept + dropped + routed.other_line + routed.not_admitted
 
     def _record(self, value: bytes | None) -> RawRecord:
         offset = next(self._offsets)
         return RawRecord(topic=TOPIC, partition=0, offset=offset, timestamp_ms=0, key=value, value=value)
 
-    def _passed_over(self) -> int:
-        counts = self._metrics.intake.records
-        return sum(int(counts(kind)._value.get()) for kind in ("other_line", "not_admitted"))
 
-
-@pytest.fixture(params=[Admission(), Admission(consent_field="consent")], ids=["all", "consent"])
+@pytest.fixture(params=[None, "consent"], ids=["all", "consent"])
 def intake(engine: Engine, request: pytest.FixtureRequest) -> Intake:
-    return Intake(engine, request.param)
+    return Intake(engine, consent_field=request.param)
 
 
 @settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])

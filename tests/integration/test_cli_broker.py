@@ -11,13 +11,11 @@ from daemon.demo.broker import LocalBroker
 from daemon.domain.clock import utc_now
 from daemon.domain.decisions import Action
 from daemon.domain.streams import TopicPartition
-from daemon.intake.from_settings import limits
 from daemon.intake.router import Router
 from daemon.kafka import KafkaSink, create_topic, fetch_records, topic_partitions
 from daemon.runtime.kafka_settings import load_kafka_settings
-from daemon.telemetry.metrics import Metrics
 from tests.factories.cli import type_to, typed
-from tests.factories.daemon import LINE, Line, a_line, line_settings
+from tests.factories.daemon import Line, a_line, line_settings
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
@@ -102,10 +100,10 @@ def learned(settings: Settings, tmp_path: Path) -> tuple[Line, str]:
     send(settings, *map(a_conversation, range(40)), b"{")
     line = a_line(tmp_path, kafka=settings.kafka)
     since = line.stores.conversations.last_seq() + 1
-    sorter = Router(model_line=LINE, holdout=line.stores.holdout, limits=limits(settings), metrics=Metrics())
+    router = Router(settings, line.stores.holdout)
     everything = {TopicPartition(settings.kafka.topic, 0): range(40)}
     read = fetch_records(load_kafka_settings(settings), everything)
-    line.stores.intake.record(sorter.sort(read, utc_now()))
+    line.stores.intake.record(router.route(read, utc_now()).batch)
     run = line.start_run(line.decide(Action.TRAIN, "so", since=since), replay_share=0)
     return line, str(line.finish_run(run).name)
 

@@ -16,17 +16,17 @@ from daemon.demo.broker import LocalBroker
 from daemon.domain.holdout import Holdout
 from daemon.domain.streams import RawRecord, Start, StartOffsets, TopicPartition
 from daemon.domain.windows import SeqRange
-from daemon.intake.decoding import Limits
+from daemon.intake.router import Router
 from daemon.intake.stage import IntakeStage
 from daemon.kafka import KafkaSource, create_topic
 from daemon.kafka.settings import KafkaSettings
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.database import connect
-from daemon.ledger.halts import HaltLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.telemetry.metrics import Metrics
 from tests.factories.intake import a_record, as_bytes, kafka_settings
 from tests.factories.ledger import NOW, a_ledger
+from tests.factories.stores import some_settings, some_stores
 from tests.support.reading import fill, wait_until
 
 pytestmark = pytest.mark.usefixtures("clients_are_gone")
@@ -62,10 +62,10 @@ def a_stage(source: KafkaSource, engine: Engine) -> IntakeStage:
     def clock() -> datetime:
         return NOW + timedelta(seconds=next(passed))
 
+    settings = some_settings(Path(), model_line="support-bot", windows={"size": 20})
     return IntakeStage(
-        source, IntakeLedger(engine, window_size=20), HaltLedger(engine), model_line="support-bot",
-        holdout=Holdout(b"k" * 32, share=0.5), limits=Limits(), metrics=Metrics(), clock=clock, poll_s=0.1,
-        wait=lambda _: None,
+        source, some_stores(engine, settings), Router(settings, Holdout(b"k" * 32, share=0.5)),
+        metrics=Metrics(), clock=clock, poll_s=0.1, wait=lambda _: None,
     )  # fmt: skip
 
 

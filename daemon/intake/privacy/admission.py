@@ -1,31 +1,31 @@
-"""Says whose conversations may be kept at all. What is not known to be allowed is not."""
+"""Decides which records may be kept, by tenant and consent."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 
+from daemon.config.settings import HygieneSection
 from daemon.domain.conversation import Conversation, Record
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Admission:
-    """Fields of a conversation's metadata that must say yes. Without any, everybody is admitted."""
+    """Checks the metadata fields that the settings name. If they name none, every record is admitted."""
 
-    tenant_field: str = "tenant"
-    tenants: Collection[str] | None = None  # None: all
-    consent_field: str | None = None  # must be true
+    def __init__(self, hygiene: HygieneSection) -> None:
+        self._tenant_field = hygiene.tenant_field
+        self._tenants = None if hygiene.tenants is None else frozenset(hygiene.tenants)
+        self._consent_field = hygiene.consent_field
 
     def admits(self, record: Record) -> bool:
-        """Say whether a record may be kept by what it says: a field that is absent, or of another type, says no."""
-        if self.tenants is not None and _text(record.metadata, self.tenant_field) not in self.tenants:
+        """Return whether a record may be kept. A field that is absent or of the wrong type refuses it."""
+        if self._tenants is not None and _text(record.metadata, self._tenant_field) not in self._tenants:
             return False
-        return self.consent_field is None or record.metadata.get(self.consent_field) is True
+        return self._consent_field is None or record.metadata.get(self._consent_field) is True
 
     def source(self, conversation: Conversation) -> str | None:
-        """Return who produced a conversation, where it says so."""
-        return _text(conversation.metadata, self.tenant_field)
+        """Return the tenant that produced a conversation, if it names one."""
+        return _text(conversation.metadata, self._tenant_field)
 
 
 def _text(metadata: Mapping[str, object], field: str) -> str | None:
     value = metadata.get(field)
-    # Not every database keeps a NUL in a text, and nobody's name has one.
+    # PostgreSQL stores no NUL in a text, and no tenant's name has one.
     return value if isinstance(value, str) and "\0" not in value else None

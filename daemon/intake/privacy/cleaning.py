@@ -1,4 +1,4 @@
-"""Makes a decoded record fit to be stored: personal data out of everything that people wrote."""
+"""Removes personal data from everything in a decoded record that people wrote."""
 
 import dataclasses
 import re
@@ -9,12 +9,12 @@ from daemon.domain.conversation import JSON, Conversation, Feedback, FeedbackRec
 from daemon.domain.personal_data import PersonalData
 from daemon.intake.privacy.redaction import Redactor
 
-#: Names of metadata fields that hold a user's id, or an object with it, in the APIs that logs come from.
+#: Metadata fields that hold a user's id, or an object with one, in the APIs whose logs are read.
 _USER_FIELD = re.compile(r"(?:end[_-]?)?user(?:[_-]?(?:id|name))?|uid|safety[_-]?identifier", re.IGNORECASE)
 
 
 class Cleaner:
-    """Redacts messages, corrections, metadata and ids. The same record always comes out the same."""
+    """Redacts messages, corrections, metadata and ids. The same record always gives the same result."""
 
     def __init__(
         self,
@@ -23,16 +23,16 @@ class Cleaner:
         pseudonym: Callable[[str], str],
         user_pseudonym: Callable[[str], str],
     ) -> None:
-        """``pseudonym`` gives what stands for an id with personal data in it, the same for the same id.
+        """``pseudonym`` replaces an id that holds personal data, ``user_pseudonym`` a user's id in metadata.
 
-        ``user_pseudonym`` gives what stands for a user's id wherever metadata repeat it.
+        Each must give the same result for the same id.
         """
         self._redactor = redactor
         self._pseudonym = pseudonym
         self._user_pseudonym = user_pseudonym
 
     def clean(self, record: Record, found: Counter[PersonalData]) -> Record:
-        """Return the record without personal data; count in ``found`` what was taken out."""
+        """Return the record without personal data; add to ``found`` what was removed."""
         id_ = self._id(record.conversation_id, found)
         if isinstance(record, FeedbackRecord):
             feedback = self._feedback(record.feedback, found)
@@ -47,19 +47,19 @@ class Cleaner:
         changed: dict[str, object] = {}
         if id_ is not conversation.conversation_id:
             changed["conversation_id"] = id_
-        # One look at all that was said; the messages by themselves only where there is something.
+        # One quick look at all messages together; each is redacted only if that finds something suspicious.
         if self._redactor.suspects("\n".join([message.content for message in conversation.messages])):
             changed["messages"] = tuple(self._message(message, found) for message in conversation.messages)
         if conversation.feedback is not None:
             changed["feedback"] = self._feedback(conversation.feedback, found)
         if conversation.metadata:
-            nameless = self._without_users(conversation.metadata, conversation.user_id)
-            redacted = self._redactor.redact_json(nameless, found)
+            without_users = self._without_users(conversation.metadata, conversation.user_id)
+            redacted = self._redactor.redact_json(without_users, found)
             changed["metadata"] = redacted if isinstance(redacted, Mapping) else {}
         return dataclasses.replace(conversation, **changed) if changed else conversation  # type: ignore[arg-type]
 
     def _without_users(self, value: JSON, user_id: str | None, *, named: bool = False) -> JSON:
-        """Return metadata with pseudonyms for the user's id, and for what stands in fields that name a user."""
+        """Replace the user's id, and the values of all fields that name a user, by pseudonyms."""
         if isinstance(value, Mapping):
             return {
                 key: self._without_users(item, user_id, named=named or _USER_FIELD.fullmatch(key) is not None)

@@ -1,4 +1,4 @@
-"""Takes personal data and secrets out of texts before anything is stored."""
+"""Removes personal data and secrets from texts."""
 
 import re
 from collections import Counter
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from daemon.config.settings import HygieneSection
 from daemon.domain.conversation import JSON
 from daemon.domain.personal_data import PersonalData
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Redacted:
-    """A text without what was found in it."""
+    """A text without the personal data found in it, and how many pieces of each kind were removed."""
 
     text: str
     found: Mapping[PersonalData, int] = field(default_factory=dict)
@@ -23,7 +24,7 @@ class Redacted:
 
 _DIGITS = re.compile(r"[0-9][0-9 ().\-/]{5,}")  # numbers of all kinds, IPv4 addresses
 _COLONS = re.compile(r":[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]")  # IPv6 addresses
-#: The beginnings of credentials, those with a dash or an underscore apart: few texts have one.
+#: Beginnings of credentials.
 _CREDENTIALS = (
     "AKIA",
     "ASIA",
@@ -37,15 +38,16 @@ _CREDENTIALS = (
     "earer ",
     "ccessKey",
 )
+#: Those with a dash or an underscore, which few texts contain: they are searched only there.
 _JOINED_CREDENTIALS = (
     "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_", "glpat-", "glrt-", "gldt-", "sk-", "k_live", "k_test", "xox",
     "-----BEGIN", "npm_", "_authToken", "hf_", "pypi-", "access_key",
 )  # fmt: skip
-#: Spaces and dashes of word processors.
+#: Spaces and dashes that word processors insert.
 _TYPOGRAPHIC = "\u00a0\u2007\u2009\u202f\u200b\u2060\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
-#: Full-width letters, digits and signs, as Chinese input methods write them, and Arabic and Persian digits.
+#: Full-width letters and digits of Chinese input methods, and Arabic and Persian digits.
 _WIDE = "０-９Ａ-Ｚａ-ｚ＠\u0660-\u0669\u06f0-\u06f9"
-_FULL_WIDTH = re.compile(f"[{_WIDE}{_TYPOGRAPHIC}]")  # one class: alternatives would take twice the time
+_FULL_WIDTH = re.compile(f"[{_WIDE}{_TYPOGRAPHIC}]")  # one class is faster than alternatives
 _IN_NUMBERS = re.compile(f"[{_WIDE}]|[0-9][{_TYPOGRAPHIC}]")
 _HALF_WIDTH: dict[int, int | None] = {
     **{code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)},
@@ -56,7 +58,7 @@ _HALF_WIDTH: dict[int, int | None] = {
 }
 
 
-def _plain(text: str) -> str:
+def _to_half_width(text: str) -> str:
     if text.isascii() or (found := _FULL_WIDTH.search(text)) is None:
         return text
     if found[0] in _TYPOGRAPHIC and not _IN_NUMBERS.search(text):
@@ -65,7 +67,7 @@ def _plain(text: str) -> str:
 
 
 def _suspicious(text: str) -> bool:
-    """Say whether a text deserves a second look; most don't, and this takes a few microseconds."""
+    """Return whether a text may hold personal data. A fast pre-check that rules out most texts."""
     if "@" in text or _DIGITS.search(text) or (":" in text and _COLONS.search(text)):
         return True
     if ("_" in text or "-" in text) and _has_any(text, _JOINED_CREDENTIALS):
@@ -74,7 +76,7 @@ def _suspicious(text: str) -> bool:
 
 
 def _has_any(text: str, words: tuple[str, ...]) -> bool:
-    for word in words:  # noqa: SIM110 - a generator would take longer than the search
+    for word in words:  # noqa: SIM110 - a generator would be slower than the search
         if word in text:
             return True
     return False
@@ -83,43 +85,37 @@ def _has_any(text: str, words: tuple[str, ...]) -> bool:
 class Redactor:
     """Replaces what it recognises by its kind, such as ``[EMAIL]``.
 
-    The same text always gives the same text, and redacting again changes nothing. A text with nothing in it is
-    returned as it is, after one quick look.
+    The same text always gives the same result, and redacting twice changes nothing more. A text without personal data
+    is returned unchanged.
     """
 
-    def __init__(
-        self,
-        kinds: Iterable[PersonalData] = tuple(PersonalData),
-        *,
-        phone_regions: Sequence[str] = ("CN", "US"),
-    ) -> None:
-        """``phone_regions``: where numbers without a country code are dialled (ISO 3166, such as CN)."""
-        wanted = frozenset(kinds)
-        self._kinds = [kind for kind in PersonalData if kind in wanted]  # in the order of their declaration
-        self._phone_regions = tuple(phone_regions)
+    def __init__(self, hygiene: HygieneSection) -> None:
+        # In the order of their declaration, as recognisers may overlap.
+        self._kinds = [kind for kind in PersonalData if kind in hygiene.redact]
+        self._phone_regions = hygiene.phone_regions
 
     def suspects(self, text: str) -> bool:
-        """Say whether ``redact`` would look twice at a text, or at any part of it."""
-        return bool(self._kinds) and _suspicious(_plain(text))
+        """Return whether a text, or any part of it, may hold personal data."""
+        return bool(self._kinds) and _suspicious(_to_half_width(text))
 
     def redact(self, text: str) -> Redacted:
-        """Return the text without what is recognised. Full-width forms become plain ones where something was."""
+        """Return the text without personal data. If any is found, full-width characters become half-width."""
         if not self._kinds:
             return Redacted(text)
-        plain = _plain(text)
-        if not _suspicious(plain):
+        remaining = _to_half_width(text)
+        if not _suspicious(remaining):
             return Redacted(text)
         found: Counter[PersonalData] = Counter()
         before = ""
-        while plain != before:  # one finding may have hidden another behind it
-            before = plain
+        while remaining != before:  # one match may have hidden another
+            before = remaining
             for kind in self._kinds:
-                if kind is not PersonalData.EMAIL or "@" in plain:
-                    plain = self._without(kind, plain, found)
-        return Redacted(plain, dict(found)) if found else Redacted(text)
+                if kind is not PersonalData.EMAIL or "@" in remaining:
+                    remaining = self._without(kind, remaining, found)
+        return Redacted(remaining, dict(found)) if found else Redacted(text)
 
     def redact_json(self, value: JSON, found: Counter[PersonalData]) -> JSON:
-        """Return JSON whose texts are redacted, the keys of objects included; count in ``found``."""
+        """Redact all texts of a JSON value, keys of objects included; add to ``found`` what was removed."""
         if isinstance(value, str):
             redacted = self.redact(value)
             found.update(redacted.found)
@@ -148,14 +144,14 @@ class Redactor:
         return "".join(parts) + text[end:]
 
     def _recogniser(self, kind: PersonalData) -> "Callable[[str], Iterable[Span]]":
-        from daemon.intake.privacy import recognisers as known
+        from daemon.intake.privacy import recognisers
 
-        simple = {
-            PersonalData.SECRET: known.secrets,
-            PersonalData.EMAIL: known.emails,
-            PersonalData.IBAN: known.ibans,
-            PersonalData.NATIONAL_ID: known.national_ids,
-            PersonalData.CARD: known.cards,
-            PersonalData.IP: known.ip_addresses,
+        by_kind = {
+            PersonalData.SECRET: recognisers.secrets,
+            PersonalData.EMAIL: recognisers.emails,
+            PersonalData.IBAN: recognisers.ibans,
+            PersonalData.NATIONAL_ID: recognisers.national_ids,
+            PersonalData.CARD: recognisers.cards,
+            PersonalData.IP: recognisers.ip_addresses,
         }
-        return simple.get(kind) or (lambda text: known.phones(text, self._phone_regions))
+        return by_kind.get(kind) or (lambda text: recognisers.phones(text, self._phone_regions))

@@ -8,7 +8,8 @@ import pytest
 from daemon.demo import data as demo_data
 from daemon.demo.data import DemoDataMissing, chit_chat, knowledge_questions
 from daemon.domain.conversation import Conversation
-from daemon.intake.decoding import Limits, decode
+from daemon.intake.conversation_file import FILE_LIMITS
+from daemon.intake.decoding import decode
 from daemon.intake.replay import encode_record
 from tests.factories.intake import NOW
 
@@ -74,7 +75,7 @@ def test_questions_have_the_same_ids_in_another_order(questions: list[Conversati
 
 def test_all_of_it_is_accepted_at_intake(chats: list[Conversation], questions: list[Conversation]) -> None:
     for conversation in chats + questions:
-        assert decode(encode_record(conversation), limits=Limits(), received_at=NOW) == conversation
+        assert decode(encode_record(conversation), limits=FILE_LIMITS, received_at=NOW) == conversation
 
 
 def test_packages_that_are_not_installed_are_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:

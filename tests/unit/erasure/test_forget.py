@@ -12,15 +12,13 @@ from daemon.domain.runs import Run, RunState, TrainingRecord
 from daemon.domain.streams import RawRecord
 from daemon.domain.windows import SeqRange
 from daemon.erasure.forget import TrainingFiles
-from daemon.intake.decoding import Limits
 from daemon.intake.router import Router
 from daemon.ledger.database import write
 from daemon.ledger.erasures import Subject
 from daemon.ledger.tables import conversations, erasures
-from daemon.telemetry.metrics import Metrics
 from registry.names import VersionName
 from tests.factories.cli import type_to
-from tests.factories.daemon import LINE, Line, a_line
+from tests.factories.daemon import Line, a_line
 
 #: Words that stand nowhere else, so that a look at the files finds every copy.
 SECRET_WORDS = "the quick zebra 斑马 jumps"
@@ -37,9 +35,7 @@ class Feed:
     def __init__(self, line: Line) -> None:
         self._line = line
         self._offset = line.stores.intake.next_offsets()["conversations", 0]
-        self._router = Router(
-            model_line=LINE, holdout=line.stores.holdout, limits=Limits(), metrics=Metrics()
-        )
+        self._router = Router(line.settings, line.stores.holdout)
 
     def read(self, *values: bytes) -> BatchResult:
         records = []
@@ -55,7 +51,7 @@ class Feed:
                 )
             )
             self._offset += 1
-        return self._line.stores.intake.record(self._router.sort(records, utc_now()))
+        return self._line.stores.intake.record(self._router.route(records, utc_now()).batch)
 
 
 def a_record(name: str, user: str | None, text: str = "hello", **more: object) -> bytes:

@@ -2,6 +2,7 @@ from collections import Counter
 
 import pytest
 
+from daemon.config.settings import HygieneSection
 from daemon.domain.conversation import Conversation, Feedback, FeedbackRecord, Message
 from daemon.domain.personal_data import PersonalData
 from daemon.intake.privacy.admission import Admission
@@ -10,7 +11,9 @@ from daemon.intake.privacy.redaction import Redactor
 from tests.factories.ledger import NOW
 
 CLEANER = Cleaner(
-    Redactor(), pseudonym=lambda id_: f"hash of {len(id_)}", user_pseudonym=lambda id_: f"user of {len(id_)}"
+    Redactor(HygieneSection()),
+    pseudonym=lambda id_: f"hash of {len(id_)}",
+    user_pseudonym=lambda id_: f"user of {len(id_)}",
 )
 
 
@@ -69,7 +72,7 @@ def test_metadata_keep_no_users_id() -> None:
     }  # fmt: skip
 
 
-TENANTS = Admission(tenants={"acme"}, consent_field="ok")
+TENANTS = Admission(HygieneSection(tenants=("acme",), consent_field="ok"))
 
 
 @pytest.mark.parametrize(
@@ -91,4 +94,4 @@ def test_a_tenant_on_the_list_that_consents_is_admitted() -> None:
 
 
 def test_without_conditions_everybody_is_admitted() -> None:
-    assert Admission().admits(a_conversation())
+    assert Admission(HygieneSection()).admits(a_conversation())

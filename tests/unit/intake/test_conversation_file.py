@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon.config.settings import LimitsSection
 from daemon.domain.conversation import JSON, Feedback
 from daemon.intake.conversation_file import (
     BadLine,
@@ -10,7 +11,6 @@ from daemon.intake.conversation_file import (
     FileConversation,
     read_conversations,
 )
-from daemon.intake.decoding import Limits
 from tests.factories.intake import NOW, a_message, a_record, as_bytes
 
 
@@ -23,7 +23,7 @@ def a_line(**changes: JSON) -> dict[str, JSON]:
 
 
 def read(path: Path) -> list[FileConversation]:
-    return list(read_conversations(path, limits=Limits(), received_at=NOW))
+    return list(read_conversations(path, limits=LimitsSection(), received_at=NOW))
 
 
 def a_file(folder: Path, *lines: bytes, name: str = "talks.jsonl") -> Path:

@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from daemon.config.settings import LimitsSection
 from daemon.domain.conversation import JSON, Conversation, Feedback, FeedbackRecord, Message, Record
-from daemon.intake.decoding import BadRecord, Limits, Reason, decode
+from daemon.intake.decoding import BadRecord, Reason, decode
 from tests.factories.intake import NOW, a_completion, a_message, a_record, as_bytes
 from tests.support.hostile import values
 
 
 def decoded(record: Mapping[str, JSON], **limits: int) -> Record:
-    return decode(as_bytes(record), limits=Limits(**limits), received_at=NOW)  # type: ignore[arg-type]
+    return decode(as_bytes(record), limits=LimitsSection(**limits), received_at=NOW)
 
 
 def conversation(record: Mapping[str, JSON], **limits: int) -> Conversation:
@@ -26,7 +27,7 @@ def conversation(record: Mapping[str, JSON], **limits: int) -> Conversation:
 
 def refusal(value: bytes | None, **limits: int) -> BadRecord:
     with pytest.raises(BadRecord) as refused:
-        decode(value, limits=Limits(**limits), received_at=NOW)  # type: ignore[arg-type]
+        decode(value, limits=LimitsSection(**limits), received_at=NOW)
     return refused.value
 
 
@@ -124,7 +125,7 @@ def test_fields_that_nobody_knows_are_kept_as_metadata() -> None:
 
 
 def test_metadata_that_does_not_fit_is_left_out_by_name() -> None:
-    found = conversation(a_record(big="x" * 200, small=1), max_metadata_bytes=100)
+    found = conversation(a_record(big="x" * 16_384, small=1))
 
     assert found.metadata == {"small": 1, "retuned.left_out": ["big"]}
 
@@ -218,7 +219,7 @@ def test_what_is_no_record_at_all_is_refused(value: bytes | None, reason: Reason
 def test_numbers_at_the_limits_are_kept_and_can_be_written_again(written: bytes, kept: float) -> None:
     value = as_bytes(a_record())[:-1] + b', "n": ' + written + b"}"
 
-    found = decode(value, limits=Limits(), received_at=NOW)
+    found = decode(value, limits=LimitsSection(), received_at=NOW)
 
     assert found.metadata["n"] == kept
     assert orjson.loads(orjson.dumps(found.metadata)) == {"n": kept}
@@ -238,17 +239,17 @@ def test_numbers_at_the_limits_are_refused_by_name_or_taken(field: str, number: 
 def test_of_two_fields_of_one_name_the_last_counts() -> None:
     value = as_bytes(a_record(consent=True))[:-1] + b', "consent": false}'
 
-    assert decode(value, limits=Limits(), received_at=NOW).metadata == {"consent": False}
+    assert decode(value, limits=LimitsSection(), received_at=NOW).metadata == {"consent": False}
 
 
 def test_the_size_is_checked_before_parsing() -> None:
-    assert refusal(b"\xff" * 101, max_record_bytes=100).reason is Reason.TOO_LARGE
+    assert refusal(b"\xff" * 101, record_bytes=100).reason is Reason.TOO_LARGE
 
 
 def test_a_record_of_exactly_the_size_is_taken() -> None:
     value = as_bytes(a_record())
 
-    decode(value, limits=Limits(max_record_bytes=len(value)), received_at=NOW)
+    decode(value, limits=LimitsSection(record_bytes=len(value)), received_at=NOW)
 
 
 def test_a_record_may_be_a_little_ahead_of_our_clock() -> None:
@@ -258,11 +259,11 @@ def test_a_record_may_be_a_little_ahead_of_our_clock() -> None:
 
 
 def test_too_many_messages_are_refused() -> None:
-    assert refusal(as_bytes(a_record(messages=[a_message()] * 3)), max_messages=2).reason is Reason.OVER_LIMIT
+    assert refusal(as_bytes(a_record(messages=[a_message()] * 3)), messages=2).reason is Reason.OVER_LIMIT
 
 
 def test_a_message_that_is_too_long_is_refused() -> None:
-    refused = refusal(as_bytes(a_record()), max_content_chars=10)
+    refused = refusal(as_bytes(a_record()), message_chars=10)
 
     assert (refused.reason, refused.field) == (Reason.OVER_LIMIT, "messages[0].content")
 
@@ -306,7 +307,7 @@ def test_arbitrary_bytes_are_refused_as_bad_records(value: bytes) -> None:
 @given(values)
 def test_only_bad_records_escape(value: bytes | None) -> None:
     with contextlib.suppress(BadRecord):
-        found = decode(value, limits=Limits(), received_at=NOW)
+        found = decode(value, limits=LimitsSection(), received_at=NOW)
         assert orjson.dumps(found.metadata)
         assert isinstance(found, FeedbackRecord) or "user" in {turn.role for turn in found.messages}
 
@@ -316,7 +317,7 @@ def test_decoding_a_usual_record_takes_well_under_a_millisecond() -> None:
     times: list[float] = []
     for _ in range(2000):
         start = time.perf_counter()
-        decode(value, limits=Limits(), received_at=NOW)
+        decode(value, limits=LimitsSection(), received_at=NOW)
         times.append(time.perf_counter() - start)
 
     assert sorted(times)[1800] < 1e-3

@@ -9,7 +9,7 @@ from daemon.domain.streams import (
     TopicPartition,
     TopicRecreated,
 )
-from daemon.intake.halting import halt_of
+from daemon.intake.halting import halt_for
 from tests.factories.ledger import NOW
 
 PART = TopicPartition("talks", 3)
@@ -23,7 +23,7 @@ ERRORS = {
 
 @pytest.mark.parametrize("kind", ERRORS)
 def test_what_stops_a_source_is_a_halt_that_names_the_place_and_the_remedy(kind: HaltKind) -> None:
-    halt = halt_of(ERRORS[kind], NOW)
+    halt = halt_for(ERRORS[kind], NOW)
 
     assert (halt.kind, halt.topic, halt.partition) == (kind, "talks", 3)
     assert "retuned intake seek talks/3" in halt.reason

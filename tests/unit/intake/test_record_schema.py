@@ -5,8 +5,9 @@ import jsonschema  # type: ignore[import-untyped]
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
+from daemon.config.settings import LimitsSection
 from daemon.domain.conversation import JSON
-from daemon.intake.decoding import BadRecord, Limits, decode
+from daemon.intake.decoding import BadRecord, decode
 from daemon.intake.record_schema import record_schema
 from tests.factories.intake import NOW, a_completion, a_message, a_record, as_bytes
 
@@ -110,7 +111,7 @@ def test_the_schema_refuses_what_the_decoder_refuses() -> None:
 
 def accepts(record: dict[str, JSON]) -> bool:
     try:
-        decode(as_bytes(record), limits=Limits(), received_at=NOW)
+        decode(as_bytes(record), limits=LimitsSection(), received_at=NOW)
     except BadRecord:
         return False
     return True
@@ -136,4 +137,4 @@ def test_junk_in_any_field_raises_nothing_but_bad_record(
     record: dict[str, JSON], key: str, value: JSON
 ) -> None:
     with contextlib.suppress(BadRecord):
-        decode(as_bytes(record | {key: value}), limits=Limits(), received_at=NOW)
+        decode(as_bytes(record | {key: value}), limits=LimitsSection(), received_at=NOW)

@@ -5,12 +5,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from phonenumbers import Leniency, PhoneNumberMatcher
 
+from daemon.config.settings import HygieneSection
 from daemon.domain.conversation import JSON
 from daemon.domain.personal_data import PersonalData
 from daemon.intake.privacy.recognisers import phones
 from daemon.intake.privacy.redaction import Redactor
 
-REDACTOR = Redactor()
+REDACTOR = Redactor(HygieneSection())
 
 FOUND = [
     ("write to a.b+c@example.co.uk please", "write to [EMAIL] please"),
@@ -85,18 +86,18 @@ def test_what_was_found_is_counted() -> None:
 
 
 def test_kinds_that_are_not_wanted_stay() -> None:
-    redactor = Redactor([PersonalData.PHONE])
+    redactor = Redactor(HygieneSection(redact=(PersonalData.PHONE,)))
 
     assert redactor.redact("a@b.de 13812345678").text == "a@b.de [PHONE]"
 
 
 def test_without_kinds_nothing_is_looked_at() -> None:
-    assert Redactor([]).redact("a@b.de").text == "a@b.de"
+    assert Redactor(HygieneSection(redact=())).redact("a@b.de").text == "a@b.de"
 
 
 def test_a_number_is_a_phone_number_only_where_it_is_dialled() -> None:
-    assert Redactor(phone_regions=["US"]).redact("13812345678").found == {}
-    assert Redactor(phone_regions=[]).redact("+86 138 1234 5678").text == "[PHONE]"
+    assert Redactor(HygieneSection(phone_regions=("US",))).redact("13812345678").found == {}
+    assert Redactor(HygieneSection(phone_regions=())).redact("+86 138 1234 5678").text == "[PHONE]"
 
 
 def test_json_is_redacted_in_keys_values_and_numbers() -> None:

@@ -2,8 +2,9 @@ from datetime import timedelta
 
 import pytest
 
+from daemon.config.settings import LimitsSection
 from daemon.domain.conversation import Conversation, Feedback
-from daemon.intake.decoding import Limits, decode
+from daemon.intake.decoding import decode
 from daemon.intake.replay import ReplayStopped, encode_record, replay
 from tests.factories.intake import NOW, a_conversation
 from tests.fakes.kafka import FakeBroker, FakeSink
@@ -128,4 +129,4 @@ def test_conversations_of_one_user_share_a_partition() -> None:
 def test_what_is_encoded_decodes_to_the_same_conversation() -> None:
     conversation = a_conversation(feedback=Feedback(rating=4.5, correction="明天"))
 
-    assert decode(encode_record(conversation), limits=Limits(), received_at=NOW) == conversation
+    assert decode(encode_record(conversation), limits=LimitsSection(), received_at=NOW) == conversation

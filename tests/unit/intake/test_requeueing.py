@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import Engine
 
 from daemon.domain.streams import BrokerUnreachable
-from daemon.intake.requeueing import BytesNotKept, chosen, requeue
+from daemon.intake.requeueing import BytesNotKept, requeue, select_letters
 from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.intake import IntakeLedger
 from tests.factories.ledger import NOW, TOPIC, a_batch, a_dead_letter, a_ledger
@@ -23,8 +23,8 @@ def engine(tmp_path: Path) -> Engine:
 def test_the_original_bytes_come_again_and_once(engine: Engine) -> None:
     ledger, broker = DeadLetterLedger(engine), FakeBroker()
 
-    count = requeue(ledger, FakeSink(broker), chosen(ledger), clock=lambda: NOW)
-    again = requeue(ledger, FakeSink(broker), chosen(ledger), clock=lambda: NOW)
+    count = requeue(ledger, FakeSink(broker), select_letters(ledger), clock=lambda: NOW)
+    again = requeue(ledger, FakeSink(broker), select_letters(ledger), clock=lambda: NOW)
 
     assert (count, again) == (2, 0)
     assert broker.values(TOPIC) == [b"\xff", b"\xff"]
@@ -34,7 +34,7 @@ def test_the_original_bytes_come_again_and_once(engine: Engine) -> None:
 def test_one_reason_can_be_chosen(engine: Engine) -> None:
     ledger = DeadLetterLedger(engine)
 
-    assert [stored.letter.at.offset for stored in chosen(ledger, reason="too_large")] == [1]
+    assert [stored.letter.at.offset for stored in select_letters(ledger, reason="too_large")] == [1]
 
 
 def test_a_broker_that_does_not_answer_changes_nothing(engine: Engine) -> None:
@@ -42,7 +42,7 @@ def test_a_broker_that_does_not_answer_changes_nothing(engine: Engine) -> None:
     broker.up = False
 
     with pytest.raises(BrokerUnreachable, match="0 were requeued"):
-        requeue(ledger, FakeSink(broker), chosen(ledger), clock=lambda: NOW)
+        requeue(ledger, FakeSink(broker), select_letters(ledger), clock=lambda: NOW)
 
     assert [stored.requeued_at for stored in ledger.newest(10)] == [None, None]
 
@@ -52,6 +52,6 @@ def test_a_letter_without_its_bytes_is_refused(engine: Engine) -> None:
     IntakeLedger(engine, window_size=20).record(a_batch(dead_letters=[replace(a_dead_letter(2), value=None)]))
 
     with pytest.raises(BytesNotKept, match="conversations/0@2"):
-        requeue(ledger, FakeSink(broker), chosen(ledger), clock=lambda: NOW)
+        requeue(ledger, FakeSink(broker), select_letters(ledger), clock=lambda: NOW)
 
     assert broker.values(TOPIC) == []

@@ -4,13 +4,13 @@ import pytest
 
 from daemon.domain.conversation import Message
 from daemon.intake.sketch import NearDuplicates, clusters, similarity, sketch
-from daemon.intake.text_digest import plain_words
+from daemon.intake.text_digest import normalized_words
 
 HANZI = [chr(code) for code in range(0x4E00, 0x5600)]
 
 
 def said(text: str) -> bytes:
-    return sketch(plain_words([Message(role="user", content=text)]))
+    return sketch(normalized_words([Message(role="user", content=text)]))
 
 
 def words(seed: int, count: int = 60) -> list[str]:

@@ -10,15 +10,13 @@ from daemon.domain.holdout import Holdout
 from daemon.domain.streams import TopicPartition
 from daemon.domain.windows import SeqRange
 from daemon.intake.dead_letter_stage import DeadLetterStage
-from daemon.intake.decoding import Limits
+from daemon.intake.router import Router
 from daemon.intake.stage import IntakeStage
 from daemon.intake.text_digest import text_digest
 from daemon.ledger.conversations import ConversationLedger
-from daemon.ledger.dead_letters import DeadLetterLedger
-from daemon.ledger.halts import HaltLedger
-from daemon.ledger.intake import IntakeLedger
 from daemon.telemetry.metrics import Metrics
 from tests.factories.ledger import NOW, a_ledger
+from tests.factories.stores import some_settings, some_stores
 from tests.fakes.kafka import FakeBroker, FakeSink, FakeSource
 
 TOPIC, DEAD = "conversations", "conversations.dead"
@@ -28,12 +26,15 @@ class World:
     """A broker with one topic, a ledger, and the stages between them."""
 
     def __init__(self, folder: Path, *, keep_bytes: bool = True) -> None:
-        self.keep_bytes = keep_bytes
         self.broker = FakeBroker()
         self.engine = a_ledger(folder)
-        self.ledger = IntakeLedger(self.engine, window_size=20)
-        self.halts = HaltLedger(self.engine)
-        self.letters = DeadLetterLedger(self.engine)
+        self.settings = some_settings(
+            folder, windows={"size": 20}, dead_letters={"keep": "bytes" if keep_bytes else "digest"}
+        )
+        self.stores = some_stores(self.engine, self.settings)
+        self.ledger = self.stores.intake
+        self.halts = self.stores.halts
+        self.letters = self.stores.dead_letters
         self.metrics = Metrics()
         self.restart()
 
@@ -45,7 +46,7 @@ class World:
             start_offsets=lambda _: self.ledger.starts(),
         )
         self.intake = IntakeStage(
-            self.source, self.ledger, self.halts, model_line="chat", holdout=Holdout(b"k" * 32, share=0.5), limits=Limits(), keep_bytes=self.keep_bytes,
+            self.source, self.stores, Router(self.settings, Holdout(b"k" * 32, share=0.5)),
             metrics=self.metrics, clock=lambda: NOW, poll_s=0.0, wait=lambda _: None,
         )  # fmt: skip
         self.dead_letters = DeadLetterStage(

@@ -10,7 +10,7 @@ from daemon.config.settings import CurationSection
 from daemon.domain.conversation import Message
 from daemon.domain.records import Coordinates, StoredConversation
 from daemon.intake.sketch import sketch
-from daemon.intake.text_digest import plain_words, text_digest
+from daemon.intake.text_digest import normalized_words, text_digest
 from daemon.training.curation import ALWAYS_ALLOWED, Curated, HoldoutFilter, curate
 from tests.factories.ledger import NOW, TOPIC
 
@@ -40,7 +40,7 @@ def a_conversation(
         record_sha256="",
         conversation_hash="",
         source=source,
-        sketch=sketch(plain_words(messages)),
+        sketch=sketch(normalized_words(messages)),
     )
 
 
