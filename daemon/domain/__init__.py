@@ -1,1 +1,1 @@
-"""Plain facts that every package shares. Nothing here reads, writes or imports another package of the daemon."""
+"""Plain facts that every package shares. This package imports no other package of the daemon."""

@@ -1,4 +1,4 @@
-"""Alarms, and whether the change behind one hurts."""
+"""Drift alarms and their triage."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,28 +9,28 @@ from monitors.types import Aspect, Outcome
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Alarm:
-    """The first window of an unbroken wish to train: drift that no training has answered yet."""
+    """Drift that no training has answered yet, as of the first window that showed it."""
 
     window: int
-    first_seq: int  # the change is in conversations from here on
+    first_seq: int  # the first conversation of the change
     reason: str
     at: datetime
-    confirmed: bool = True  # by a fresh window; until then it is no reason to train
-    leading: Aspect | None = None  # what changed most, by the detector
+    confirmed: bool = True  # by a fresh window; only confirmed alarms start trainings
+    leading: Aspect | None = None  # what changed most, according to the detector
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Triage:
-    """Whether a confirmed alarm's change hurts, and what is to be done about it."""
+    """Whether the change behind a confirmed alarm hurts, and what to do about it."""
 
-    window: int  # of the alarm
-    reference_id: int  # that it was raised against
-    since_seq: int  # about where the change is
-    version: str  # that was live
+    window: int  # the alarm's window
+    reference_id: int  # the reference that the alarm was raised against
+    since_seq: int  # the estimated start of the change
+    version: str  # the live version
     outcome: Outcome
     reason: str
     numbers: Mapping[str, float]
-    examples: tuple[str, ...]  # ids of conversations that show the reason
+    examples: tuple[str, ...]  # ids of conversations that illustrate the reason
     at: datetime
-    decision_id: int | None = None  # the last decision that took it into account
-    id: int | None = None  # given by the ledger
+    decision_id: int | None = None  # the latest decision that used it
+    id: int | None = None  # assigned by the ledger

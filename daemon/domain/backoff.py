@@ -1,14 +1,14 @@
-"""Waits between attempts that fail."""
+"""Exponential backoff between failing attempts."""
 
 
 class Backoff:
-    """Spaces attempts that fail: by ``first_s``, then twice as long after each further failure, at most ``longest_s``.
+    """Waits ``first_s`` after a failure, and twice as long after each further one, up to ``longest_s``.
 
-    Times are seconds of one clock of the caller's choice.
+    Times are seconds of any one clock of the caller's.
     """
 
     def __init__(self, first_s: float, longest_s: float | None = None) -> None:
-        """``longest_s`` is ``first_s`` unless given: then all waits are alike."""
+        """Without ``longest_s`` every wait is ``first_s``."""
         self._first_s = first_s
         self._longest_s = first_s if longest_s is None else longest_s
         self._failures = 0
@@ -17,18 +17,18 @@ class Backoff:
 
     @property
     def failures(self) -> int:
-        """Failures in a row."""
+        """Consecutive failures."""
         return self._failures
 
     def fail(self, now: float) -> float:
-        """Note a failed attempt and return how many seconds to wait."""
+        """Record a failed attempt; return the seconds to wait."""
         self._wait_s = min(2 * self._wait_s, self._longest_s) if self._failures else self._first_s
         self._failures += 1
         self._failed_at = now
         return self._wait_s
 
     def ready(self, now: float) -> bool:
-        """Whether the next attempt may begin. A clock that was set back ends the wait."""
+        """Return whether the next attempt may begin. Setting the clock back ends the wait."""
         return not self._failures or not self._failed_at <= now < self._failed_at + self._wait_s
 
     def reset(self) -> None:

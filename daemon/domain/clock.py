@@ -1,4 +1,4 @@
-"""Time, passed in wherever it is needed so that tests can set it."""
+"""Clocks, which are passed in wherever time is needed, and intervals."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -8,21 +8,21 @@ Clock: TypeAlias = Callable[[], datetime]
 
 
 def utc_now() -> datetime:
-    """Return the present moment, aware, UTC."""
+    """Return the current time, timezone-aware, in UTC."""
     return datetime.now(UTC)
 
 
 class Interval:
-    """Says when it is time again. A clock that was set back does not stop it."""
+    """Tells when a recurring task is due. Setting the clock back does not delay it."""
 
     def __init__(self, interval: timedelta) -> None:
         self._interval = interval
         self._next: datetime | None = None
 
     def is_due(self, now: datetime) -> bool:
-        """Tell whether the interval is over since it was last started; at first it is."""
+        """Return whether the interval has passed since ``start``, or was never started."""
         return self._next is None or not self._next - self._interval <= now < self._next
 
     def start(self, now: datetime) -> None:
-        """Begin the interval anew."""
+        """Start the interval."""
         self._next = now + self._interval

@@ -1,4 +1,4 @@
-"""What arrives on the topic, decoded: conversations, and feedback that comes later."""
+"""Decoded records: conversations, and feedback that arrives later."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,23 +24,23 @@ class Message:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Feedback:
-    """What the user thought of a conversation. At least one of the three is there."""
+    """A user's opinion of a conversation. At least one field is set."""
 
     thumb: Thumb | None = None
     rating: float | None = None  # 1 (worst) to 5 (best)
-    correction: str | None = None  # what the assistant ought to have said
+    correction: str | None = None  # what the assistant should have said
 
     @property
     def kind(self) -> OpinionKind:
-        """What the score is made of."""
+        """The signal that the score is computed from."""
         return "rating" if self.rating is not None else "thumb" if self.thumb is not None else "correction"
 
     @property
     def score(self) -> float | None:
-        """From -1 (worst) to 1 (best); None where nobody said.
+        """The opinion from -1 (worst) to 1 (best).
 
-        The finest signal wins: a rating (3 is 0), else the thumb, else a correction, which
-        says by itself that the answer was wrong.
+        The finest signal decides: the rating (3 is 0), else the thumb, else a correction, which means that the answer
+        was wrong (-1).
         """
         if self.rating is not None:
             middle = (LOWEST_RATING + HIGHEST_RATING) / 2
@@ -57,11 +57,11 @@ class Conversation:
     conversation_id: str
     at: datetime  # aware, UTC
     model_line: str | None = None
-    model_version: str | None = None  # the version that answered, where the producer named it
+    model_version: str | None = None  # the version that answered, if the producer named it
     user_id: str | None = None
     messages: tuple[Message, ...]
     feedback: Feedback | None = None
-    #: The producer's own fields. Not hashed, not compared: what a conversation is, is above.
+    #: The producer's own fields; not part of the conversation's identity, so neither hashed nor compared.
     metadata: Mapping[str, JSON] = field(default_factory=dict, compare=False)
 
 
@@ -74,7 +74,7 @@ class FeedbackRecord:
     feedback: Feedback
     user_id: str | None = None
     model_line: str | None = None
-    #: The producer's own fields, in which it may say whose feedback this is. They are not stored.
+    #: The producer's own fields, such as tenant and consent. They are not stored.
     metadata: Mapping[str, JSON] = field(default_factory=dict, compare=False)
 
 

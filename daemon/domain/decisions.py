@@ -1,4 +1,4 @@
-"""Decisions to train, or not to."""
+"""Decisions whether to train."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Trigger(StrEnum):
-    """What may start a training."""
+    """What can start a training."""
 
     DRIFT = "drift"
     VOLUME = "volume"
@@ -15,7 +15,7 @@ class Trigger(StrEnum):
 
 
 class Action(StrEnum):
-    """What was decided. WAIT: yes, but not yet."""
+    """What was decided. WAIT: train, but not yet."""
 
     TRAIN = "train"
     WAIT = "wait"
@@ -24,13 +24,13 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decision:
-    """Train, or do not train, and the reason; recorded either way."""
+    """Whether to train, and why; recorded in either case."""
 
     at: datetime
-    trigger: Trigger | None  # None: nothing asked for a training
+    trigger: Trigger | None  # None: nothing called for a training
     action: Action
     reason: str
-    since_seq: int  # new conversations are those from here on
+    since_seq: int  # the first of the new conversations
     window: int | None = None
     requested_by: str | None = None
-    id: int | None = None  # given by the ledger
+    id: int | None = None  # assigned by the ledger

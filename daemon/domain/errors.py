@@ -1,4 +1,4 @@
-"""Errors that the daemon raises; each says what to do next."""
+"""Errors of the daemon; each message says what to do next."""
 
 
 class DaemonError(Exception):
@@ -6,7 +6,7 @@ class DaemonError(Exception):
 
 
 class Misuse(DaemonError):
-    """What was asked for contradicts itself, or names what is not there. The command line is to be corrected."""
+    """A request contradicts itself or names something unknown. Correct the command line."""
 
 
 class LedgerError(DaemonError):
@@ -14,12 +14,12 @@ class LedgerError(DaemonError):
 
 
 class StaleLeader(LedgerError):
-    """Another replica leads by now; nothing was written. Go on as a follower."""
+    """Another replica has become leader; nothing was written. Continue as a follower."""
 
 
 class ForgottenMeanwhile(DaemonError):
-    """What a run was to learn from was forgotten while it was planned. Plan it again: what is gone is left out then."""
+    """Some training data was forgotten while the run was planned. Plan it again without that data."""
 
 
 class NotEnoughData(DaemonError):
-    """A training can't be put together from what the ledger holds."""
+    """The ledger holds too little data for a training."""

@@ -1,4 +1,4 @@
-"""Why intake waits for an operator, and what operators did about it."""
+"""Halts of intake, and the operators' answers to them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,34 +6,34 @@ from enum import StrEnum
 
 
 class HaltKind(StrEnum):
-    """Why intake may not go on by itself."""
+    """Why intake may not continue without an operator."""
 
-    OFFSET_LOST = "offset_lost"  # the record to go on from is not in the topic
-    TOPIC_RECREATED = "topic_recreated"  # another topic has taken the name
-    FETCH_STALLED = "fetch_stalled"  # there are records, and none can be had
-    BATCH_TOO_LARGE = "batch_too_large"  # a compressed batch holds more than memory may take
-    DEAD_LETTERS = "dead_letters"  # more than may be set aside
-    OPERATOR = "operator"  # somebody asked for it
+    OFFSET_LOST = "offset_lost"  # the topic does not have the next record
+    TOPIC_RECREATED = "topic_recreated"  # the topic was deleted and created anew
+    FETCH_STALLED = "fetch_stalled"  # the topic has records, but delivers none
+    BATCH_TOO_LARGE = "batch_too_large"  # a compressed batch exceeds kafka.max_batch_bytes
+    DEAD_LETTERS = "dead_letters"  # too many records are unusable
+    OPERATOR = "operator"  # requested by an operator
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Halt:
-    """Intake waits for an operator; recorded, so that it outlives restarts and holds for every replica."""
+    """Intake waits for an operator. A halt is recorded, so it survives restarts and applies to every replica."""
 
     kind: HaltKind
     reason: str
     at: datetime
-    topic: str | None = None  # and partition: where it got stuck, if it is one place
+    topic: str | None = None  # with partition: where intake is stuck, if in one place
     partition: int | None = None
-    id: int | None = None  # given by the ledger
+    id: int | None = None  # assigned by the ledger
     cleared_at: datetime | None = None
     cleared_by: str | None = None
-    why: str | None = None  # the operator's reason to go on
+    why: str | None = None  # the operator's reason to resume
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OffsetChange:
-    """An operator set where a partition is read on from."""
+    """An operator changed the offset that a partition is read from."""
 
     topic: str
     partition: int

@@ -1,4 +1,4 @@
-"""Fixes at intake, by a keyed hash, who is held out; nothing a version is judged on is ever trained on."""
+"""Splits users into held out and trainable by a keyed hash."""
 
 import hmac
 from functools import lru_cache
@@ -6,13 +6,13 @@ from functools import lru_cache
 from daemon.domain.errors import DaemonError
 
 _BUCKETS = 1_000_000
-_REMEMBERED = 65_536  # users; about 20 MB at most
+_CACHED_USERS = 65_536  # about 20 MB at most
 
 
 class Holdout:
-    """Splits users (or, where unknown, conversations) into held out and trainable.
+    """Assigns each user (or conversation, if the user is unknown) to a side of the split.
 
-    The side depends on the key and the id alone: in any order, after any restart, on any replica. User ids leave
+    The side depends on the key and the id only, so it is the same after any restart and on any replica. User ids leave
     this class only as keyed hashes, so that the ledger can't be joined with other data.
     """
 
@@ -23,13 +23,13 @@ class Holdout:
             )
         self._key = key
         self._share = share
-        # Users come again and again; what was computed for them is kept for the latest.
-        self.user_hash = lru_cache(_REMEMBERED)(self._user_hash)
-        self.holds_out = lru_cache(_REMEMBERED)(self._holds_out)
+        # The same users come again and again.
+        self.user_hash = lru_cache(_CACHED_USERS)(self._user_hash)
+        self.holds_out = lru_cache(_CACHED_USERS)(self._holds_out)
 
     @property
     def fingerprint(self) -> str:
-        """Identifies key and share without telling the key."""
+        """Identifies key and share without revealing the key."""
         return f"{self._hash('fingerprint', '')[:16]}/{self._share:g}"
 
     def _user_hash(self, user_id: str) -> str:
@@ -41,11 +41,11 @@ class Holdout:
         return self._hash("conversation", conversation_id)[:32]
 
     def group(self, user_id: str | None, conversation_id: str) -> str:
-        """Return what this conversation depends on: its user, else itself."""
+        """Return the pseudonym of the conversation's user, or of the conversation if the user is unknown."""
         return self.user_hash(user_id) if user_id is not None else self.conversation_hash(conversation_id)
 
     def _holds_out(self, group: str) -> bool:
-        """Say on which side a group is."""
+        """Return whether a group is held out."""
         return int(self._hash("side", group)[:16], 16) % _BUCKETS < self._share * _BUCKETS
 
     def _hash(self, purpose: str, text: str) -> str:

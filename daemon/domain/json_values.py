@@ -1,4 +1,4 @@
-"""Turns the daemon's values into plain JSON values."""
+"""Converts the daemon's values to JSON values."""
 
 import dataclasses
 import math
@@ -11,7 +11,7 @@ from registry.names import VersionName
 
 
 def json_value(value: object) -> object:
-    """Return what JSON knows: times as ISO-8601 UTC, names as text, numbers that JSON lacks as null."""
+    """Convert a value: times to ISO 8601 in UTC, names and paths to text, non-finite numbers to null."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type | VersionName):
         return {field.name: json_value(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):

@@ -1,10 +1,10 @@
-"""Kinds of personal data that are taken out of texts."""
+"""The kinds of personal data that are redacted."""
 
 from enum import StrEnum
 
 
 class PersonalData(StrEnum):
-    """What is taken out. Its value, in capitals and brackets, is what stands there instead."""
+    """A kind of personal data. Its value in brackets and capitals, such as [EMAIL], replaces what was found."""
 
     SECRET = "secret"  # noqa: S105 - a kind, no password
     EMAIL = "email"

@@ -1,4 +1,4 @@
-"""Names a process so that others can tell whether it is still there."""
+"""Identifies a process, so that others can tell whether it still runs."""
 
 import json
 import os
@@ -15,16 +15,16 @@ _NAMESPACE = Path("/proc/self/ns/pid")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProcessIdentity:
-    """Who holds a lease."""
+    """One process on one machine."""
 
     host: str
-    machine: str  # its boot and process namespace: only there does a process number mean anything
+    machine: str  # its boot and process namespace, which the process id is valid in
     pid: int
-    started: float  # a process number may be given again
+    started: float  # start time: process ids are reused
 
     @classmethod
     def this_process(cls) -> Self:
-        """Return this process's name."""
+        """Return the identity of this process."""
         pid = os.getpid()
         return cls(
             host=socket.gethostname(), machine=_machine(), pid=pid, started=psutil.Process(pid).create_time()
@@ -32,7 +32,7 @@ class ProcessIdentity:
 
     @classmethod
     def read(cls, text: str) -> Self:
-        """Read what ``str`` gave."""
+        """Parse the output of ``str``."""
         return cls(**json.loads(text))
 
     def __str__(self) -> str:
@@ -40,7 +40,7 @@ class ProcessIdentity:
 
     @property
     def gone(self) -> bool:
-        """Whether it has verifiably ended: False where that can't be seen from here."""
+        """Whether the process has verifiably ended. False if that can't be seen from this machine."""
         if not self.machine or self.machine != _machine():
             return False
         try:
@@ -51,7 +51,7 @@ class ProcessIdentity:
 
 
 def _machine() -> str:
-    """Return the boot and the namespace that this process's number belongs to; "" where nobody tells."""
+    """Return this machine's boot id and process namespace; "" if they are unknown."""
     try:
         return f"{_BOOT.read_text().strip()} {_NAMESPACE.readlink()}"
     except OSError:

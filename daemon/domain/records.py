@@ -1,4 +1,4 @@
-"""Records of the topic on their way into the ledger, and conversations in it."""
+"""Records on their way into the ledger, and conversations in it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from daemon.domain.halts import Halt
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Coordinates:
-    """Where a record stands in Kafka."""
+    """The place of a record in Kafka."""
 
     topic: str
     partition: int
@@ -19,41 +19,41 @@ class Coordinates:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewConversation:
-    """A conversation on its way into the ledger, its side of the holdout split fixed."""
+    """A conversation to store, with its side of the holdout split."""
 
     conversation: Conversation
     at: Coordinates
     user_hash: str | None
-    group: str  # conversations of one group depend on each other: the user's hash, else the conversation's
+    group: str  # conversations of one group are dependent: the hash of the user, else of the conversation
     conversation_hash: str  # keyed hash of the id
     held_out: bool
     text_digest: str  # equal for conversations with the same words
     record_sha256: str
-    source: str | None = None  # who produced it
+    source: str | None = None  # the tenant that produced it
     sketch: bytes | None = None  # MinHash of its words
-    #: Of the record as it came, for its dead letter if it is set aside; empty where dead letters keep no bytes.
+    #: Of the original record, for its dead letter if it is set aside; None if dead letters keep no bytes.
     key: bytes | None = None
     value: bytes | None = None
     size: int = 0
-    requeued: Coordinates | None = None  # of the dead letter that an operator put back as this record
+    requeued: Coordinates | None = None  # of the dead letter that this record was requeued from
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewFeedback:
-    """Feedback on its way into the ledger."""
+    """Feedback to store."""
 
     conversation_id: str
     at: Coordinates
     when: datetime
     feedback: Feedback
-    conversation_hash: str = ""  # keyed hashes, by which the forgotten are known
+    conversation_hash: str = ""  # keyed hashes, to be compared with tombstones
     user_hash: str | None = None
-    admitted: bool = True  # by what it says itself; else it is kept only if its conversation is
+    admitted: bool = True  # by its own metadata; if not, it is kept only if its conversation is stored
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeadLetter:
-    """A record that can't be used, with its original bytes, or their digest where the settings say so."""
+    """A record that can't be used, with its original bytes, or only their digest (dead_letters.keep)."""
 
     at: Coordinates
     reason: str
@@ -62,9 +62,9 @@ class DeadLetter:
     key: bytes | None
     value: bytes | None
     when: datetime
-    digest: str | None = None  # sha256 of the record's value; None where it had none
+    digest: str | None = None  # sha256 of the record's value; None if it has none
     size: int = 0  # bytes of the record's value
-    #: Keyed hashes of the user and conversation that it names, as far as that can be read; not stored.
+    #: Keyed hashes of the users and conversations that it names, as far as they can be read; not stored.
     subjects: frozenset[str] = frozenset()
 
 
@@ -80,13 +80,13 @@ class StoredDeadLetter:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Batch:
-    """What one poll brought, and where to go on reading."""
+    """The records of one poll, and the offsets to continue from."""
 
     conversations: tuple[NewConversation, ...] = ()
     feedback: tuple[NewFeedback, ...] = ()
     dead_letters: tuple[DeadLetter, ...] = ()
     next_offsets: Mapping[tuple[str, int], int] = field(default_factory=dict)  # (topic, partition) -> offset
-    topic_ids: Mapping[str, str] = field(default_factory=dict)  # of the topics whose broker tells one
+    topic_ids: Mapping[str, str] = field(default_factory=dict)  # of the topics that have one
     received_at: datetime
 
 
@@ -108,12 +108,12 @@ class StoredConversation:
     conversation_hash: str
     source: str | None = None
     sketch: bytes | None = None
-    labels: tuple[tuple[str, str], ...] = ()  # (field of the metadata, value), where the settings name fields
+    labels: tuple[tuple[str, str], ...] = ()  # (metadata field, value), for the fields that the settings name
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BatchResult:
-    """What a batch changed. With ``refused`` it changed nothing: intake was halted meanwhile."""
+    """What a batch changed. If ``refused``, it changed nothing, as intake was halted in the meantime."""
 
     conversations: int
     held_out: int
@@ -121,8 +121,8 @@ class BatchResult:
     dead_letters: int
     duplicates: int
     windows: int
-    forgotten: int = 0  # records of forgotten users and conversations, which were dropped
-    not_admitted: int = 0  # feedback that nothing says may be kept, which was dropped
-    set_aside: int = 0  # conversations of users who sent too many; dead letters now
-    halt: Halt | None = None  # that its dead letters brought about
+    forgotten: int = 0  # dropped records of forgotten users and conversations
+    not_admitted: int = 0  # dropped feedback that is not admitted, and whose conversation is not stored
+    set_aside: int = 0  # conversations of users who sent too many, now dead letters
+    halt: Halt | None = None  # the halt that its dead letters caused
     refused: bool = False

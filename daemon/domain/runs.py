@@ -1,13 +1,11 @@
-"""Runs: one training each, and the records it learned from."""
+"""Training runs, and the records that they learned from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from daemon.domain.records import (
-    Coordinates,
-)
+from daemon.domain.records import Coordinates
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,7 +21,7 @@ class TrainingRecord:
 
 
 class RunState(StrEnum):
-    """Where a run stands. Ended ones never change again."""
+    """The state of a run. Ended runs never change again."""
 
     RUNNING = "running"
     FINISHED = "finished"
@@ -33,7 +31,7 @@ class RunState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
-    """One training: its exact request in, its artifact and scores out."""
+    """One training: its exact request, and its result."""
 
     id: str
     decision_id: int
@@ -41,7 +39,7 @@ class Run:
     request: Mapping[str, object]
     started_at: datetime
     since_seq: int
-    until_seq: int  # the newest conversation it learned from
+    until_seq: int  # the newest conversation that it learned from
     ended_at: datetime | None = None
     progress: Mapping[str, object] | None = None
     result: Mapping[str, object] | None = None

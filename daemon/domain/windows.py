@@ -1,4 +1,4 @@
-"""Windows of conversations, and the references that they are compared with."""
+"""Windows of conversations, and the references they are compared with."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SeqRange:
-    """Conversations first..last, both included."""
+    """The conversations first..last, both included."""
 
     first: int
     last: int
@@ -15,7 +15,7 @@ class SeqRange:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClosedWindow:
-    """A run of conversations that waits for, or has, its verdicts."""
+    """A closed range of conversations that monitors judge."""
 
     number: int
     range: SeqRange
@@ -23,21 +23,21 @@ class ClosedWindow:
 
 
 class ReferenceCause(StrEnum):
-    """How a reference came about."""
+    """Why a reference was made."""
 
-    VERSION = "version"  # a version took over
-    ROLLBACK = "rollback"  # an earlier version took over again
-    WORN = "worn"  # most of the one before was gone
-    WIDENED = "widened"  # it spans more time than the one before
-    OPERATOR = "operator"  # fixed by hand
+    VERSION = "version"  # a version went live
+    ROLLBACK = "rollback"  # an earlier version went live again
+    WORN = "worn"  # most of the one before was deleted
+    WIDENED = "widened"  # to span more time than the one before
+    OPERATOR = "operator"  # set by an operator
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredReference:
-    """Which conversations the live version is known to handle; ``range`` is None until there are enough.
+    """The conversations that the live version is known to handle; ``range`` is None until there are enough.
 
-    They are those of the range whose hash is at most ``hash_until``: a uniform sample, as the hash is keyed, and the same
-    one whoever draws it.
+    They are those of the range whose keyed hash is at most ``hash_until``: a uniform sample, which is the same on every
+    replica.
     """
 
     id: int
@@ -46,26 +46,26 @@ class StoredReference:
     after_seq: int  # filled from conversations after this one
     range: SeqRange | None
     hash_until: str | None = None  # None: all of the range
-    since: datetime | None = None  # when they took place, but for the hundredth with the earliest times
-    until: datetime | None = None  # likewise, the latest
+    since: datetime | None = None  # their earliest time, without the first hundredth
+    until: datetime | None = None  # their latest time, without the last hundredth
     cause: ReferenceCause = ReferenceCause.VERSION
-    by: str | None = None  # the operator who fixed it
+    by: str | None = None  # the operator who set it
     why: str | None = None
 
     @property
     def spanned(self) -> timedelta:
-        """The time that it covers."""
+        """The time from the earliest to the latest conversation."""
         return self.until - self.since if self.since and self.until else timedelta()
 
     def holds(self, seq: int, hash_: str) -> bool:
-        """Whether a conversation is one of it."""
+        """Return whether a conversation belongs to it."""
         inside = self.range is not None and self.range.first <= seq <= self.range.last
         return inside and (self.hash_until is None or hash_ <= self.hash_until)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Freeze:
-    """The reference stays as it is until an operator lets it go on."""
+    """An operator froze the reference: it stays as it is until the freeze ends."""
 
     at: datetime
     by: str

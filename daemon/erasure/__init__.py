@@ -1,1 +1,1 @@
-"""Erases users and conversations, and names what learned from them."""
+"""Erasure of users and conversations."""

@@ -1,1 +1,1 @@
-"""Intake: bytes of the topic in; conversations, feedback and dead letters of the ledger out."""
+"""Intake: turns records of the topic into conversations, feedback and dead letters of the ledger."""

@@ -1,17 +1,17 @@
-"""How a dead letter looks on its topic: the original bytes, and why and where from in the headers."""
+"""Encodes dead letters for their topic: the original bytes, with reason and origin in the headers."""
 
 from daemon.domain.records import DeadLetter
 
-#: Brokers take about 1 MiB a record by default, headers included.
+#: Brokers accept about 1 MiB a record by default, headers included.
 MAX_VALUE_BYTES = 1_000_000
 
 
 def encode(letter: DeadLetter) -> tuple[bytes, bytes | None, list[tuple[str, bytes]]]:
     """Return the key, the value and the headers of a dead letter.
 
-    The key is ``topic/partition/offset`` of the record, so a letter that was sent twice has one
-    key. The value is the record's, byte for byte; one that no broker would take is cut, and
-    ``retuned.size`` tells its full length. Where the settings keep digests only, the value is empty.
+    The key is ``topic/partition/offset`` of the record, so a letter that is sent twice has the same key. The value is
+    the record's, byte for byte; one too large for a broker is truncated, and ``retuned.size`` holds its full length. If
+    only digests are kept, the value is empty.
     """
     at = letter.at
     headers = {

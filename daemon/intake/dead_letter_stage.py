@@ -1,4 +1,4 @@
-"""Publishes dead letters that the ledger holds to their topic."""
+"""The dead-letter stage: publishes dead letters of the ledger to their topic."""
 
 import logging
 from collections.abc import Callable
@@ -15,7 +15,7 @@ _FLUSH_S = 0.5
 
 
 class DeadLetterStage:
-    """Sends what was set aside at intake, each at least once; the key (coordinates) tells repeats."""
+    """Publishes each dead letter at least once; repeats have the same key."""
 
     name = "dead_letters"
 
@@ -38,7 +38,7 @@ class DeadLetterStage:
         self._sent: list[int] = []
 
     def step(self) -> None:
-        """Send some, and note those that the broker has acknowledged."""
+        """Send a page of dead letters, and record those that the broker has acknowledged."""
         if not self._connected():
             return
         if not self._sent:
@@ -53,5 +53,5 @@ class DeadLetterStage:
             self._sent = []
 
     def close(self, timeout_s: float) -> None:
-        """Let go of the producer; what it still held is sent after the next start."""
+        """Close the producer. Unacknowledged letters are sent again after the next start."""
         self._sink.close(timeout_s)

@@ -1,4 +1,4 @@
-"""Sends conversations to the topic at a steady pace, as if they happened now."""
+"""Replays conversations to the topic at a steady rate."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
@@ -9,11 +9,11 @@ from daemon.domain.conversation import Conversation
 from daemon.domain.streams import RecordSink, StreamError
 
 _FLUSH_TIMEOUT_S = 10.0
-_FLUSH_EVERY = 100  # records, where there is no time to wait in between
+_FLUSH_EVERY = 100  # records, if the rate leaves no time to flush in between
 
 
 class ReplayStopped(StreamError):
-    """The broker no longer takes records."""
+    """The broker stopped acknowledging records."""
 
     def __init__(self, acknowledged: int) -> None:
         super().__init__(
@@ -34,21 +34,21 @@ def replay(
     now: Callable[[], datetime] | None = None,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> int:
-    """Send conversations, ``rate`` a second, in their order; return how many.
+    """Send conversations in order, ``rate`` per second; return how many.
 
-    ``clock`` is monotonic, in seconds. With ``now`` each record gets the time at which it is sent,
-    else it keeps its own. A pace that the broker can't follow is not made up for by bursts.
-    ``on_progress`` is told the number acknowledged. Raises ReplayStopped.
+    ``clock`` is monotonic, in seconds. With ``now`` each record gets the time at which it is sent, else it keeps its
+    own. Time lost to a slow broker is not made up for by bursts. ``on_progress`` receives the number of acknowledged
+    records. Raises ReplayStopped.
     """
     acknowledged = sent = 0
     due = clock()
     for conversation in conversations:
-        waits = due - clock()
-        if sent > acknowledged and (waits > 0 or sent - acknowledged >= _FLUSH_EVERY):
+        wait_s = due - clock()
+        if sent > acknowledged and (wait_s > 0 or sent - acknowledged >= _FLUSH_EVERY):
             acknowledged = _flush(sink, sent, acknowledged, on_progress)
-            waits = due - clock()
-        if waits > 0:
-            sleep(waits)
+            wait_s = due - clock()
+        if wait_s > 0:
+            sleep(wait_s)
         sink.send(topic, _key(conversation), encode_record(conversation, at=now() if now else None))
         sent += 1
         due = max(due, clock() - 1 / rate) + 1 / rate
@@ -58,7 +58,7 @@ def replay(
 
 
 def encode_record(conversation: Conversation, *, at: datetime | None = None) -> bytes:
-    """Write a conversation as a native record, at its own time or at another."""
+    """Encode a conversation as a native record, with its own time or another."""
     feedback = conversation.feedback
     record = {
         "conversation_id": conversation.conversation_id,
@@ -86,5 +86,5 @@ def _present(fields: Mapping[str, object]) -> dict[str, object]:
 
 
 def _key(conversation: Conversation) -> bytes:
-    """All of one user's conversations go to one partition, so they stay in order."""
+    """Return a key that keeps a user's conversations in one partition, and so in order."""
     return (conversation.user_id or conversation.conversation_id).encode()

@@ -1,7 +1,4 @@
-"""Recognises conversations that say nearly the same, by MinHash (Broder 1997) and locality-sensitive hashing.
-
-rensa computes the hashes, several times as fast as datasketch; the index is a dictionary a band.
-"""
+"""Finds near-duplicate conversations by MinHash (Broder 1997) and locality-sensitive hashing."""
 
 import re
 import struct
@@ -12,9 +9,8 @@ from itertools import pairwise
 from rensa import RMinHash
 
 _HASHES = 64
-_BANDS = (
-    16  # of 4 hashes: conversations of similarity 0.8 are found with probability 0.9998, of 0.5 with 0.64
-)
+#: Of 4 hashes each: pairs of similarity 0.8 are found with probability 0.9998, of 0.5 with 0.64.
+_BANDS = 16
 _SEED = 20_261_124
 _FORMAT = struct.Struct(f"<{_HASHES}I")
 _BAND = _FORMAT.size // _BANDS
@@ -22,14 +18,14 @@ _WIDE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")  # scripts that 
 
 
 def sketch(words: Iterable[Sequence[str]]) -> bytes:
-    """Return 256 bytes from which the similarity of two conversations can be told, given the words of each message.
+    """Return the MinHash signature, 256 bytes, of a conversation, given the words of each message.
 
-    Shingles are pairs of adjacent words, or of adjacent characters where a script has no spaces. The same words give
-    the same bytes, on every machine.
+    Shingles are pairs of adjacent words, or of adjacent characters in scripts without spaces. The same words give the
+    same bytes on every machine.
     """
-    made = RMinHash(num_perm=_HASHES, seed=_SEED)
-    made.update(_shingles([word for told in words for word in told]))
-    return _FORMAT.pack(*made.digest())
+    minhash = RMinHash(num_perm=_HASHES, seed=_SEED)
+    minhash.update(_shingles([word for of_message in words for word in of_message]))
+    return _FORMAT.pack(*minhash.digest())
 
 
 def similarity(one: bytes, other: bytes) -> float:
@@ -39,29 +35,31 @@ def similarity(one: bytes, other: bytes) -> float:
 
 
 class NearDuplicates:
-    """Finds, among the sketches added, those that are like a given one."""
+    """An index that finds the sketches that are similar to a given one."""
 
     def __init__(self, *, threshold: float = 0.8) -> None:
         self._threshold = threshold
         self._sketches: dict[int, bytes] = {}
         self._bands: list[dict[bytes, list[int]]] = [defaultdict(list) for _ in range(_BANDS)]
 
-    def add(self, key: int, made: bytes) -> None:
-        """Remember a sketch."""
-        self._sketches[key] = made
-        for band, members in zip(_bands(made), self._bands, strict=True):
+    def add(self, key: int, signature: bytes) -> None:
+        """Add a sketch under its key."""
+        self._sketches[key] = signature
+        for band, members in zip(_bands(signature), self._bands, strict=True):
             members[band].append(key)
 
-    def like(self, made: bytes) -> list[int]:
-        """Return the keys of all that are at least as similar as the threshold, in order."""
+    def like(self, signature: bytes) -> list[int]:
+        """Return the keys of all sketches of at least the threshold's similarity, in order."""
         candidates: set[int] = set()
-        for band, members in zip(_bands(made), self._bands, strict=True):
+        for band, members in zip(_bands(signature), self._bands, strict=True):
             candidates.update(members.get(band, ()))
-        return sorted(key for key in candidates if similarity(self._sketches[key], made) >= self._threshold)
+        return sorted(
+            key for key in candidates if similarity(self._sketches[key], signature) >= self._threshold
+        )
 
 
 def clusters(sketches: Mapping[int, bytes], *, threshold: float = 0.8) -> dict[int, int]:
-    """Give each key the smallest key of its cluster: those that a chain of near-duplicates joins."""
+    """Map each key to the smallest key of its cluster. Chains of near-duplicates form a cluster."""
     index, root = NearDuplicates(threshold=threshold), {}
     for key in sorted(sketches):
         alike = index.like(sketches[key])
@@ -80,8 +78,8 @@ def _root(parents: dict[int, int], key: int) -> int:
     return key
 
 
-def _bands(made: bytes) -> Sequence[bytes]:
-    return [made[start : start + _BAND] for start in range(0, _FORMAT.size, _BAND)]
+def _bands(signature: bytes) -> Sequence[bytes]:
+    return [signature[start : start + _BAND] for start in range(0, _FORMAT.size, _BAND)]
 
 
 def _shingles(words: Sequence[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Kafka through kafka-python, which ``library`` alone imports."""
+"""Kafka: source, sink and administration, over kafka-python."""
 
 from daemon.kafka.admin import check_broker, create_topic, topic_exists, topic_partitions
 from daemon.kafka.fetching import fetch_records

@@ -4,7 +4,7 @@ from typing import Any
 
 from daemon.domain.streams import BrokerUnreachable
 from daemon.kafka.library import KafkaConnectionManager, KafkaNetClient, NetworkSelector
-from daemon.kafka.refusals import explained
+from daemon.kafka.refusals import explain
 from daemon.kafka.settings import KafkaSettings
 from daemon.kafka.tls import ClientTls
 
@@ -56,7 +56,7 @@ def unreachable(
     """Return the error that says why no broker can be used, and what to change."""
     servers = ", ".join(settings.bootstrap_servers)
     within = "" if timeout_s is None else f" within {timeout_s:g} s"
-    return BrokerUnreachable(f"no usable broker at {servers}{within}: {explained(error, settings)}")
+    return BrokerUnreachable(f"no usable broker at {servers}{within}: {explain(error, settings)}")
 
 
 def connection(settings: KafkaSettings) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Takes bytes out of their compression, up to a limit, so that a small batch can't fill the memory."""
+"""Decompresses record batches up to a limit, so that a small batch can't exhaust memory."""
 
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -14,26 +14,26 @@ _Pieces: TypeAlias = Callable[[bytes, int], Iterator[bytes]]
 
 
 class DecompressionError(ValueError):
-    """These bytes are not what their codec says."""
+    """The data are not valid for their codec."""
 
 
 class TooLarge(Exception):
-    """There is more in it than the limit allows."""
+    """The decompressed data exceed the limit."""
 
 
 class AllowanceSpent(Exception):
-    """What was decompressed before leaves too little for this; alone it may fit."""
+    """The rest of the allowance is too small for the data; alone they may fit."""
 
 
 class Allowance:
-    """How many bytes may come out of compression in all."""
+    """How many bytes may be decompressed in all."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self._left = limit
 
     def decompress(self, codec: str, data: bytes) -> bytearray:
-        """Return what is in the data. Raises DecompressionError, AllowanceSpent; TooLarge where all of it was left."""
+        """Decompress the data. Raises DecompressionError; TooLarge, or AllowanceSpent if part of the allowance was used."""
         try:
             found = decompress(codec, data, self._left)
         except TooLarge as error:
@@ -45,10 +45,10 @@ class Allowance:
 
 
 def decompress(codec: str, data: bytes, limit: int) -> bytearray:
-    """Return what gzip, snappy, lz4 or zstd data hold.
+    """Decompress gzip, snappy, lz4 or zstd data.
 
-    Raises TooLarge before much more than ``limit`` bytes were made, and DecompressionError. Of zstd data that end too
-    early it returns what there is: records tell by their own lengths that something is missing.
+    Raises DecompressionError, and TooLarge soon after ``limit`` bytes. Truncated zstd data give what they hold: the
+    lengths of the records show that some are missing.
     """
     found = bytearray()
     for piece in _CODECS[codec](data, limit):
@@ -93,7 +93,7 @@ def _unlz4(data: bytes, _limit: int) -> Iterator[bytes]:
 def _unzstd(data: bytes, limit: int) -> Iterator[bytes]:
     import zstandard
 
-    # A frame may ask for a window of gigabytes, and gets it before its first byte.
+    # A frame may request a window of gigabytes, which is allocated before the first byte.
     window = min(1 << max(limit, 8 * _PIECE).bit_length(), _LARGEST_WINDOW)
     try:
         with zstandard.ZstdDecompressor(max_window_size=window).stream_reader(
@@ -114,7 +114,7 @@ def _unsnappy(data: bytes, limit: int) -> Iterator[bytes]:
         size = int.from_bytes(data[at : at + 4], signed=True)
         block = data[at + 4 : at + 4 + size]
         if size < 0 or len(block) < size:
-            raise DecompressionError(f"a snappy block of {size} bytes is not there")
+            raise DecompressionError(f"a snappy block of {size} bytes is missing")
         yield _snappy_block(block, limit)
         at += 4 + size
 
@@ -126,12 +126,12 @@ def _snappy_block(block: bytes, limit: int) -> bytes:
         raise TooLarge
     try:
         return bytes(snappy.decompress(block))
-    except Exception as error:  # the library's own kinds differ from release to release
+    except Exception as error:  # the library's error types differ between releases
         raise DecompressionError(str(error)) from error
 
 
 def _snappy_length(block: bytes) -> int:
-    """The length that a block says it has: a varint at its front."""
+    """Return the declared length of a block: a varint at its start."""
     length = 0
     for place, byte in enumerate(block[:5]):
         length |= (byte & 0x7F) << 7 * place

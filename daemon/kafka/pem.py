@@ -1,4 +1,4 @@
-"""Looks at the PEM files that TLS needs, and says what is wrong with each, before anything is connected."""
+"""Checks the PEM files for TLS before anything is connected."""
 
 import ssl
 from collections.abc import Iterator
@@ -6,12 +6,12 @@ from pathlib import Path
 
 
 def no_password() -> str:
-    """Answer OpenSSL, which would ask for the password of a key on the terminal."""
+    """Give OpenSSL an empty password, so that it does not ask for one on the terminal."""
     return ""
 
 
 def authority_problem(file: Path) -> str | None:
-    """Say why the authorities' certificates in a file can't be used; None where they can."""
+    """Return why the authorities' certificates in a file can't be used; None if they can."""
     if (problem := _unreadable(file)) is not None:
         return problem
     try:
@@ -22,7 +22,7 @@ def authority_problem(file: Path) -> str | None:
 
 
 def pair_problems(certificate: Path, key: Path | None) -> Iterator[tuple[Path, str]]:
-    """Yield what is wrong with a certificate and its key, by file. Without ``key`` both are in one file."""
+    """Yield the problems of a certificate and its key, each with its file. Without ``key`` both are in one file."""
     keyfile = key or certificate
     unreadable = [(file, _unreadable(file)) for file in dict.fromkeys((certificate, keyfile))]
     problems = [(file, problem) for file, problem in unreadable if problem is not None]
@@ -35,7 +35,7 @@ def pair_problems(certificate: Path, key: Path | None) -> Iterator[tuple[Path, s
 
 
 def _culprit(certificate: Path, key: Path, error: ssl.SSLError) -> tuple[Path, str]:
-    """Tell which of the two files is to blame: OpenSSL doesn't."""
+    """Find which of the two files is at fault, which OpenSSL does not report."""
     if b"-----BEGIN CERTIFICATE-----" not in certificate.read_bytes():
         return certificate, "holds no certificate; give the client's, in PEM"
     if error.reason == "KEY_VALUES_MISMATCH":

@@ -1,4 +1,4 @@
-"""How to reach Kafka, as plain values. Importing this loads no Kafka client."""
+"""What a Kafka client needs to connect, as plain values."""
 
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
@@ -15,19 +15,21 @@ class KafkaSettings:
     topic: str
     dead_letter_topic: str
     group_id: str
-    instance_id: str | None = None  # of a static member; None: the broker names it, anew at each start
+    instance_id: str | None = (
+        None  # of a static member; None: a dynamic one, which gets a new id at each start
+    )
     client_id: str = "retuned"
-    #: A member that is silent for this long loses its partitions. Smaller: a crash is noticed sooner;
-    #: larger: a busy machine keeps its partitions. Some brokers make a joining member wait half of it.
+    #: A member that sends no heartbeat for this long loses its partitions. Smaller: a crash is noticed sooner;
+    #: larger: a busy machine keeps its partitions. Some brokers make a joining member wait for half of it.
     session_timeout_ms: int = 45_000
     heartbeat_interval_ms: int = 3_000  # at most a third of the session time-out
-    #: A member that polls not for so long loses its partitions too, though it lives.
+    #: A live member that does not poll for this long loses its partitions.
     max_poll_interval_ms: int = 300_000
-    request_timeout_ms: int = 10_000  # how long one request may take before its connection is given up
+    request_timeout_ms: int = 10_000  # after which a request's connection is closed
     max_poll_records: int = 500
-    max_batch_bytes: int = 64 * 2**20  # that the compressed batches of one poll may hold
-    stalled_after_s: float = 60.0  # of polling in vain while there are records
-    api_version: tuple[int, int] | None = None  # None: the newest that both sides know
+    max_batch_bytes: int = 64 * 2**20  # that one poll may decompress
+    stalled_after_s: float = 60.0  # of polling without a record although there are some
+    api_version: tuple[int, int] | None = None  # None: negotiated
     security_protocol: SecurityProtocol = "PLAINTEXT"
     ssl_cafile: str | None = None
     ssl_certfile: str | None = None

@@ -1,4 +1,4 @@
-"""TLS to Kafka: uses the PEM files as they are now, and ends handshakes that nobody answers."""
+"""TLS to Kafka: reads the PEM files for each connection, and ends handshakes that get no answer."""
 
 import contextlib
 import socket
@@ -9,44 +9,45 @@ from collections.abc import Callable
 from daemon.kafka.pem import no_password
 from daemon.kafka.settings import KafkaSettings
 
-#: An answer takes a round trip or two.
 _HANDSHAKE_TIMEOUT_S = 3.0
 
 
 class ClientTls:
-    """Stands in for the client's ``ssl.SSLContext``.
+    """Takes the place of the client's ``ssl.SSLContext``.
 
-    The files are read anew for each connection, so a certificate that was renewed is used without a restart.
+    It reads the files for each connection, so that a renewed certificate is used without a restart.
     """
 
     def __init__(
         self, settings: KafkaSettings, *, later: Callable[[float, Callable[[], None]], object]
     ) -> None:
-        """``later`` calls something after that many seconds, on the thread that uses the sockets."""
+        """``later`` schedules a call after a number of seconds, on the thread that uses the sockets."""
         self._settings = settings
         self._later = later
 
     def wrap_socket(
         self, sock: socket.socket, *, server_hostname: str | None, do_handshake_on_connect: bool
     ) -> ssl.SSLSocket:
-        """See ``ssl.SSLContext.wrap_socket``; the client calls it so. Raises OSError for bad files."""
+        """See ``ssl.SSLContext.wrap_socket``. Raises OSError for bad files."""
         wrapped = _context(self._settings).wrap_socket(
             sock, server_hostname=server_hostname, do_handshake_on_connect=do_handshake_on_connect
         )
-        known = weakref.ref(wrapped)
-        self._later(_HANDSHAKE_TIMEOUT_S, lambda: _hang_up(known()))
+        reference = weakref.ref(wrapped)
+        self._later(_HANDSHAKE_TIMEOUT_S, lambda: _end_handshake(reference()))
         return wrapped
 
 
-def _hang_up(sock: ssl.SSLSocket | None) -> None:
-    """End a handshake that still goes on: a port that speaks no TLS may never answer, and the client would wait."""
+def _end_handshake(sock: ssl.SSLSocket | None) -> None:
+    """Close a socket whose handshake is unfinished: a port without TLS may never answer, and the client would wait."""
     if sock is not None and sock.fileno() != -1 and sock.version() is None:
         with contextlib.suppress(OSError):
-            socket.socket.shutdown(sock, socket.SHUT_RDWR)  # the SSLSocket's own would forget its handshake
+            socket.socket.shutdown(
+                sock, socket.SHUT_RDWR
+            )  # SSLSocket.shutdown would drop the handshake's state
 
 
 class _Socket(ssl.SSLSocket):
-    """Closes when its handshake fails: the client leaves that to the garbage collector."""
+    """Closes when its handshake fails, which the client leaves to the garbage collector."""
 
     def do_handshake(self, block: bool = False) -> None:
         try:

@@ -1,1 +1,1 @@
-"""Makes records fit to be kept: whose may be stored, and personal data taken out."""
+"""Admission of records, and redaction of personal data."""

@@ -1,8 +1,7 @@
-"""Recognises personal data and secrets: candidates by pattern, and a library's check digits or numbering plans on each.
+"""Recognises personal data and secrets: a pattern finds candidates, and a library validates each.
 
-python-stdnum knows check digits, phonenumbers (Google's libphonenumber) numbering plans, detect-secrets the shapes of
-credentials. All are local tables; nothing is fetched. They are imported with this module, which is loaded once the first
-suspicious text comes.
+python-stdnum validates check digits, phonenumbers (Google's libphonenumber) numbering plans, and detect-secrets has the
+patterns of credentials. All are local tables. This module is imported when the first suspicious text arrives.
 """
 
 import ipaddress
@@ -37,25 +36,25 @@ Check = Callable[[str], bool]
 
 
 class Span(NamedTuple):
-    """Where something was found."""
+    """The place of a match."""
 
     start: int
     end: int
 
 
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}")
-#: In scripts without spaces it takes the words before for a part of the name, so it comes second.
+#: In scripts without spaces it takes preceding words for part of the name, so it is tried second.
 _EMAIL_IN_ANY_SCRIPT = re.compile(r"[\w.%+-]{1,64}@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}")
 _CARD = re.compile(r"(?<![\d-])[2-6](?:[ -]?\d){12,18}(?![\d-])")
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{2,4}){3,8}")
 _IPV4 = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.]*\d)")
 _IPV6 = re.compile(r"(?<![\w:])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?![\w:])")
-#: What a dialled number may look like, and how much around it tells that it is one.
+#: A candidate for a phone number, and how many characters around it decide whether it is one.
 _DIALLED = re.compile(r"\+?\(?[0-9][0-9 ().\-/]{4,}[0-9]")
 _AROUND = 12
 _VERSION_BEFORE = re.compile(r"(?:\bv|version|版本)\s*:?\s*$", re.IGNORECASE)
 _PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
-#: Shapes that detect-secrets does not know.
+#: Patterns that detect-secrets lacks.
 _OTHER_SECRETS = (
     re.compile(r"\bsk-(?:proj-|ant-|or-)?[A-Za-z0-9_-]{20,}"),
     re.compile(r"\bAIza[0-9A-Za-z_-]{35}"),
@@ -73,7 +72,7 @@ _PLUGINS: Sequence[Any] = (
 )  # fmt: skip
 _SECRETS = (_PEM, *_OTHER_SECRETS, *(shape for plugin in _PLUGINS for shape in plugin().denylist))
 
-#: National ids whose shape alone would fit too much: the check decides.
+#: National ids. The patterns alone would match too much, so a check digit must be right.
 _IDS: Sequence[tuple[re.Pattern[str], Check]] = (
     (re.compile(r"(?<!\d)\d{6}[ -]?\d{8}[ -]?\d{3}[\dXx](?![\dA-Za-z])"), lambda found: ric.is_valid(re.sub("[ -]", "", found))),
     (re.compile(r"(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])"), ssn.is_valid),
@@ -100,12 +99,12 @@ def secrets(text: str) -> Iterator[Span]:
 
 
 def cards(text: str) -> Iterator[Span]:
-    """Find payment cards: 13 to 19 digits with the issuers' first digits and a right check digit."""
+    """Find payment cards: 13 to 19 digits with an issuer's first digit and a valid check digit."""
     return _checked(text, _CARD, lambda card: luhn.is_valid(re.sub("[ -]", "", card)))
 
 
 def ibans(text: str) -> Iterator[Span]:
-    """Find bank accounts; what follows one and looks like a part of it is left."""
+    """Find bank accounts (IBAN), without following text that looks like a part of them."""
     for match in _IBAN.finditer(text):
         end = match.end()
         while end - match.start() >= 15:
@@ -116,13 +115,13 @@ def ibans(text: str) -> Iterator[Span]:
 
 
 def national_ids(text: str) -> Iterator[Span]:
-    """Find national ids of several countries, China's among them, by their check digits."""
+    """Find national ids of China, the US, Korea, Brazil, Spain and France."""
     for shape, check in _IDS:
         yield from _checked(text, shape, check)
 
 
 def ip_addresses(text: str) -> Iterator[Span]:
-    """Find IP addresses; four numbers after the word version are none."""
+    """Find IP addresses, except four numbers after the word version."""
     for shape, parse in ((_IPV4, ipaddress.IPv4Address), (_IPV6, ipaddress.IPv6Address)):
         for match in shape.finditer(text):
             try:
@@ -136,10 +135,9 @@ def ip_addresses(text: str) -> Iterator[Span]:
 
 
 def phones(text: str, regions: Sequence[str]) -> Iterator[Span]:
-    """Find phone numbers: international ones, and those that are dialled within the regions.
+    """Find phone numbers: international ones, and national ones of the regions.
 
-    The library's search takes most of the time of all recognisers, so it sees only runs of digits that a number of the
-    region may be in, and what stands around them.
+    The library's search is slow, so it is given only runs of digits that may hold a number, with some context.
     """
     for run in _DIALLED.finditer(text):
         for region in regions or (None,):
@@ -156,7 +154,7 @@ def _may_hold_a_number(run: str, region: str | None) -> bool:
 
 def _numbers_in(text: str, run: re.Match[str], region: str | None) -> Iterator[Span]:
     start, end = max(0, run.start() - _AROUND), run.end() + _AROUND
-    while start > 0 and text[start - 1].isdecimal():  # no number is cut in two
+    while start > 0 and text[start - 1].isdecimal():  # do not split a number
         start -= 1
     while end < len(text) and text[end].isdecimal():
         end += 1
@@ -168,7 +166,7 @@ def _numbers_in(text: str, run: re.Match[str], region: str | None) -> Iterator[S
 
 @lru_cache
 def _lengths(region: str | None) -> frozenset[int]:
-    """Return how many digits a number of a region may have, with the prefix of trunk calls or without."""
+    """Return the numbers of digits that a phone number of a region may have, with and without prefixes."""
     metadata = PhoneMetadata.metadata_for_region(region) if region else None
     if metadata is None or metadata.general_desc is None:
         return frozenset()

@@ -212,7 +212,7 @@ def test_a_topic_that_was_made_anew_halts_intake(world: World) -> None:
     world.turn()
 
     assert world.intake.halted is not None
-    assert "made anew: 1 is an offset of topic id id-1, and the topic now has id id-2" in world.intake.halted
+    assert "recreated: 1 is an offset of topic id id-1, and the topic now has id id-2" in world.intake.halted
     current = world.halts.current()
     assert current is not None
     assert current.kind is HaltKind.TOPIC_RECREATED

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from daemon.config.loader import SettingsError, dump
 from daemon.config.settings import KafkaSection, Settings
-from daemon.kafka.refusals import explained
+from daemon.kafka.refusals import explain
 from daemon.runtime.kafka_settings import load_kafka_settings
 from tests.factories.cli import typed
 from tests.factories.daemon import line_settings
@@ -167,7 +167,7 @@ def test_an_empty_password_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_nobody_foresaw_is_said_as_it_is_with_the_usual_advice() -> None:
-    said = explained(OSError("the sky fell"), quick_settings("b:1", "t"))
+    said = explain(OSError("the sky fell"), quick_settings("b:1", "t"))
 
     assert said == "the sky fell; check the address and that the broker runs"
 
@@ -184,4 +184,4 @@ def test_what_nobody_foresaw_is_said_as_it_is_with_the_usual_advice() -> None:
 def test_what_a_broker_says_about_tls_is_told_apart(said: str, meant: str) -> None:
     settings = replace(quick_settings("b:1", "t"), security_protocol="SSL")
 
-    assert meant in explained(OSError(said), settings)
+    assert meant in explain(OSError(said), settings)
