@@ -20,7 +20,7 @@ class LogOnce:
         """Log the failure unless the last was alike: of the same text if it is a DaemonError, else of the same type."""
         kind = str(error) if isinstance(error, DaemonError) else type(error)
         if kind != self._last:
-            self._log.warning("%s fails and will be retried: %s", self._doing, error, extra=self._extra)
+            self._log.warning("%s fails and is tried again: %s", self._doing, error, extra=self._extra)
             self._last = kind
 
     def recovered(self) -> None:

@@ -13,7 +13,7 @@ from daemon.domain.records import Coordinates, NewFeedback
 from daemon.drift.detector_verdicts import state_json, state_of
 from daemon.intake.dead_letter_record import encode
 from daemon.intake.sketch import sketch
-from daemon.intake.text_digest import plain_words, text_digest
+from daemon.intake.text_digest import normalized_words, text_digest
 from daemon.ledger.intake import feedback_digest
 from daemon.ledger.stores import Stores
 from daemon.release.publish import publish_live
@@ -101,7 +101,7 @@ def test_the_digest_of_words_is_as_it_was() -> None:
 
 
 def test_the_sketch_of_words_is_as_it_was() -> None:
-    assert sketch(plain_words(some_messages())).hex() == VALUES["derived"]["sketch"]
+    assert sketch(normalized_words(some_messages())).hex() == VALUES["derived"]["sketch"]
 
 
 def test_the_digest_of_feedback_is_as_it_was() -> None:
@@ -121,7 +121,8 @@ def test_stored_conversations_have_the_digests_of_their_words(stores: Stores) ->
 
 def test_stored_conversations_have_the_sketches_of_their_words(stores: Stores) -> None:
     assert all(
-        sketch(plain_words(conversation.messages)) == conversation.sketch for conversation in kept(stores)
+        sketch(normalized_words(conversation.messages)) == conversation.sketch
+        for conversation in kept(stores)
     )
 
 
