@@ -1,4 +1,4 @@
-"""The command line of ``retuned``. It starts fast: what a command needs is imported when it runs."""
+"""The command line of ``retuned``. Each command imports what it needs when it runs, so help is fast."""
 
 from pathlib import Path
 from typing import Annotated
@@ -62,12 +62,13 @@ def retuned(
         Path | None,
         typer.Option(
             "--config",
-            help="Settings file; else RETUNED_CONFIG, else retuned.yaml in this folder.",
+            help="Settings file; else RETUNED_CONFIG, else ./retuned.yaml.",
             show_default=False,
         ),
     ] = None,
     _version: Annotated[
-        bool, typer.Option("--version", help="Show the release.", callback=_show_version, is_eager=True)
+        bool,
+        typer.Option("--version", help="Show the version of retuned.", callback=_show_version, is_eager=True),
     ] = False,
 ) -> None:
     """Keep a chat model tuned to the conversations it is having."""

@@ -1,4 +1,4 @@
-"""Commands that measure: bench drift."""
+"""Commands for benchmarks: drift."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from monitors.bench.plan import Design
     from monitors.bench.populations import Population
 
-bench = typer.Typer(help="Measure on this machine.", no_args_is_help=True)
+bench = typer.Typer(help="Run benchmarks on this machine.", no_args_is_help=True)
 
 
 class Scale(StrEnum):
@@ -32,30 +32,30 @@ def drift(
     *,
     data: Annotated[
         list[Path] | None,
-        typer.Option(
-            help="Conversations as JSON lines, plain or gzipped; may be given again. Domains are regimes."
-        ),
+        typer.Option(help="Conversation file (JSON lines); repeatable. Its domains are regimes."),
     ] = None,
     packages: Annotated[
         bool,
-        typer.Option("--packages", help="Add the conversations of chitchat-dataset and chatterbot-corpus."),
+        typer.Option("--packages", help="Add the packages chitchat-dataset and chatterbot-corpus."),
     ] = False,
-    size: Annotated[Scale, typer.Option(help="Seconds, half an hour, or hours.")] = Scale.FULL,
-    quick: Annotated[bool, typer.Option("--quick", help="The same as --size quick.")] = False,
-    out: Annotated[Path, typer.Option(help="Folder for results.json, tables and pictures.")] = Path(
+    size: Annotated[Scale, typer.Option(help="Takes seconds, half an hour, or hours.")] = Scale.FULL,
+    quick: Annotated[bool, typer.Option("--quick", help="Same as --size quick.")] = False,
+    out: Annotated[Path, typer.Option(help="Folder for results.json, tables and plots.")] = Path(
         "drift-bench"
     ),
     every: Annotated[
-        int, typer.Option(min=1_000, help="Conversations between false alarms that our detector declares.")
+        int, typer.Option(min=1_000, help="Conversations between false alarms, as declared.")
     ] = 20_000,
-    processes: Annotated[int, typer.Option(min=1, max=64, help="Trials at a time.")] = 1,
+    processes: Annotated[int, typer.Option(min=1, max=64, help="Trials to run at a time.")] = 1,
     alone: Annotated[
         bool, typer.Option("--alone", help="Only our detector, in a tenth of the time.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Makes the streams.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the streams.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """Compare drift detectors on streams made of your conversations: false alarms, delay, cost. Goes on if cut off.
+    """Compare drift detectors on streams of your conversations.
+
+    Reports false alarms, delays and costs. An interrupted run resumes.
 
     Every detector sees the same streams: some of one population, with users' sessions and daily cycles, others with
     a change to a domain that was left out.

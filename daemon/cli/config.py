@@ -1,4 +1,4 @@
-"""Commands about the settings: config check, show, schema."""
+"""Commands for the settings: check, show, schema."""
 
 import json
 import re
@@ -11,13 +11,13 @@ from daemon.cli.session import Json, present, read_settings, settings_file
 if TYPE_CHECKING:
     from daemon.config.settings import Settings
 
-config = typer.Typer(help="Check, show or explain the settings.", no_args_is_help=True)
+config = typer.Typer(help="Check, show or describe the settings.", no_args_is_help=True)
 _PASSWORD_IN_URL = re.compile(r"(?<=://)([^/@:]*):[^/@]*@")
 
 
 @config.command()
 def check(context: typer.Context, *, as_json: Json = False) -> None:
-    """Check the settings file and the environment, and name every mistake with its place."""
+    """Check the settings file and the environment, and list every mistake."""
     file = settings_file(context)
     settings = read_settings(context)
     present(
@@ -31,10 +31,10 @@ def check(context: typer.Context, *, as_json: Json = False) -> None:
 def show(
     context: typer.Context,
     *,
-    comments: Annotated[bool, typer.Option("--comments", help="Explain every setting.")] = False,
+    comments: Annotated[bool, typer.Option("--comments", help="Describe every setting.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Show the settings in effect, defaults and environment included, secrets hidden."""
+    """Show the settings in effect, with secrets hidden."""
     from daemon.config.loader import dump
 
     settings = _without_passwords(read_settings(context))
@@ -47,12 +47,10 @@ def show(
 @config.command()
 def schema(
     *,
-    yaml: Annotated[
-        bool, typer.Option("--yaml", help="A complete settings file with comments instead.")
-    ] = False,
+    yaml: Annotated[bool, typer.Option("--yaml", help="Print a commented settings file instead.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Print the JSON Schema of the settings, for editors."""
+    """Show the JSON Schema of the settings, for editors."""
     from daemon.config.loader import dump
     from daemon.config.settings import ModelSection, Settings
 

@@ -8,9 +8,9 @@ import typer
 from daemon.cli.session import Json, opened, present, read_settings
 from daemon.domain.errors import DaemonError
 
-deadletters = typer.Typer(help="List, show or requeue records that can't be used.", no_args_is_help=True)
-_ID = typer.Argument(metavar="ID", help="As `retuned deadletters list` shows it.", show_default=False)
-_REASON = typer.Option("--reason", help="Only those set aside for this reason.", show_default=False)
+deadletters = typer.Typer(help="List, show or requeue unusable records.", no_args_is_help=True)
+_ID = typer.Argument(metavar="ID", help="The id that `retuned deadletters list` shows.", show_default=False)
+_REASON = typer.Option("--reason", help="Only those with this reason.", show_default=False)
 
 
 class NothingChosen(DaemonError):
@@ -22,14 +22,14 @@ def list_(
     context: typer.Context,
     *,
     reason: Annotated[str | None, _REASON] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1_000, help="How many.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=1_000, help="How many to list.")] = 20,
     before: Annotated[
         int | None,
-        typer.Option(help="Only those older than this one, for the next page.", show_default=False),
+        typer.Option(help="Only those older than this id, for the next page.", show_default=False),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List the newest, with the counts by reason."""
+    """List the newest dead letters, with counts by reason."""
     from daemon.cli.render.intake import dead_letters_screen
     from daemon.views.dead_letters import without_bytes
 
@@ -55,7 +55,7 @@ def show(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show one: its reason, where it came from, and what it says."""
+    """Show a dead letter: its reason, origin and content."""
     from daemon.cli.render.intake import dead_letter_screen
     from daemon.views.dead_letters import with_text
 
@@ -77,10 +77,12 @@ def requeue(
     numbers: Annotated[list[int] | None, _ID] = None,
     *,
     reason: Annotated[str | None, _REASON] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All that were not requeued yet.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Requeue all that were not requeued yet.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Put records back on the topic as they were, to be read again; what fails again is a dead letter again."""
+    """Put records back on the topic, unchanged, to be read again."""
     from daemon.domain.clock import utc_now
     from daemon.intake.requeueing import requeue as send_again
     from daemon.intake.requeueing import select_letters
@@ -99,6 +101,6 @@ def requeue(
             sink.close(5)
     present(
         {"requeued": count},
-        lambda: f"{count} records are on the topic again; the daemon reads them next",
+        lambda: f"Requeued {count:,} records; the daemon reads them next.",
         as_json=as_json,
     )

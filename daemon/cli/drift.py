@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from daemon.cli.session import Json, console, opened, present, read_settings
+from daemon.cli.session import Json, Verbose, console, opened, present, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 _HISTORY = 5_000  # conversations at most: the newest
 
-drift = typer.Typer(help="Show how much speaks for a change, and what changed.", no_args_is_help=True)
+drift = typer.Typer(help="Show drift: the evidence, and what changed.", no_args_is_help=True)
 
 
 @drift.command()
-def show(context: typer.Context, *, as_json: Json = False) -> None:
-    """Show the evidence for a change by aspect, the alarms, and what changed."""
+def show(context: typer.Context, *, verbose: Verbose = False, as_json: Json = False) -> None:
+    """Show whether there is drift, the evidence by aspect, and what changed."""
     from daemon.cli.render.drift import drift_screen
     from daemon.domain.clock import utc_now
     from daemon.domain.json_values import json_value
@@ -32,23 +32,26 @@ def show(context: typer.Context, *, as_json: Json = False) -> None:
     settings = read_settings(context)
     with opened(settings) as stores:
         seen = drift_view(stores, settings)
-    present(json_value(seen), lambda: drift_screen(seen, utc_now()), as_json=as_json)
+    present(json_value(seen), lambda: drift_screen(seen, utc_now(), verbose=verbose), as_json=as_json)
 
 
 @drift.command()
 def report(
     context: typer.Context,
     window: Annotated[
-        int | None, typer.Argument(min=1, help="Of which window; the newest report's.", show_default=False)
+        int | None,
+        typer.Argument(min=1, help="The window; by default that of the newest report.", show_default=False),
     ] = None,
     *,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="File to write: report-WINDOW.html.", show_default=False),
+        typer.Option(
+            "--output", "-o", help="File to write; by default report-WINDOW.html.", show_default=False
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write what changed in a window as one HTML file, which opens without a network. It quotes conversations."""
+    """Write the report of a window as one HTML file. It quotes conversations."""
     from rich.text import Text
 
     from daemon.views.report_files import write_report
@@ -67,12 +70,14 @@ def report(
 def calibrate(
     context: typer.Context,
     *,
-    conversations: Annotated[int, typer.Option(min=1_000, help="Of shuffled history, to watch.")] = 20_000,
+    conversations: Annotated[
+        int, typer.Option(min=1_000, help="Conversations of shuffled history to replay.")
+    ] = 20_000,
     within: Annotated[int, typer.Option(min=50, help="Conversations after a change to look at.")] = 1_000,
-    changes: Annotated[int, typer.Option(min=1, help="To try for each share of new traffic.")] = 8,
+    changes: Annotated[int, typer.Option(min=1, help="Changes to try per share of new traffic.")] = 8,
     as_json: Json = False,
 ) -> None:
-    """Replay your shuffled history: how often it would alarm for nothing, and which changes it would catch how soon."""
+    """Estimate false alarms and delays on your own shuffled history."""
     from daemon.cli.render.drift import calibration_screen
     from daemon.domain.json_values import json_value
     from daemon.drift.samples import samples_of

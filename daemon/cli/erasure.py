@@ -1,4 +1,4 @@
-"""Commands about what was learned from whom: forget, erasures, lineage."""
+"""Commands for erasure: forget, erasures, lineage."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from daemon.ledger.stores import Stores
     from daemon.training.rebuild import ReadConversations
 
-_REASON = typer.Option("-m", "--reason", help="Why, for those who read the log later.", show_default=False)
-_VERSION = typer.Argument(metavar="VERSION", help="Such as support-bot-v7, or short: v7.", show_default=False)
+_REASON = typer.Option("-m", "--reason", help="The reason, for the log.", show_default=False)
+_VERSION = typer.Argument(
+    metavar="VERSION", help="The version: support-bot-v7, or short v7.", show_default=False
+)
 
 
 class NobodyNamed(DaemonError):
@@ -24,18 +26,20 @@ class NobodyNamed(DaemonError):
 def forget(
     context: typer.Context,
     *,
-    user: Annotated[str | None, typer.Option(help="As records name the user.", show_default=False)] = None,
+    user: Annotated[
+        str | None, typer.Option(help="The user, as records name them.", show_default=False)
+    ] = None,
     conversation: Annotated[
-        str | None, typer.Option(help="As records name the conversation.", show_default=False)
+        str | None, typer.Option(help="The conversation, as records name it.", show_default=False)
     ] = None,
     reason: Annotated[str, _REASON],
     retrain: Annotated[
-        bool, typer.Option("--retrain", help="Ask for a training from the newest version that is clean.")
+        bool, typer.Option("--retrain", help="Request a training from the newest untainted version.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Erase a user or a conversation: samples, feedback, dead letters, training files. It can't be undone."""
+    """Erase a user or a conversation for good."""
     from daemon.cli.render.erasure import forgotten_screen
     from daemon.domain.clock import utc_now
     from daemon.erasure.forget import forget as erase
@@ -57,7 +61,7 @@ def forget(
 
 
 def erasures(context: typer.Context, *, as_json: Json = False) -> None:
-    """List what was forgotten, and check that nobody altered the list."""
+    """List what was erased, and verify that the list is intact."""
     from daemon.cli.render.erasure import erasures_screen
     from daemon.domain.errors import LedgerError
 
@@ -79,17 +83,17 @@ def lineage(
     version: Annotated[str, _VERSION],
     *,
     rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="Make the training set again, and compare its digest.")
+        bool, typer.Option("--rebuild", help="Rebuild the training set, and compare its digest.")
     ] = False,
     from_kafka: Annotated[
-        bool, typer.Option("--from-kafka", help="Make it again from the topic, rather than from the ledger.")
+        bool, typer.Option("--from-kafka", help="Rebuild it from the topic instead of the ledger.")
     ] = False,
     output: Annotated[
         Path | None, typer.Option(help="Write the rebuilt training set to this file.", show_default=False)
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List the records that a version learned from: topic, partition, offset and digest of each."""
+    """List the records that a version learned from."""
     from daemon.cli.render.erasure import lineage_screen
     from daemon.training.lineage import lineage_of
     from daemon.training.rebuild import from_ledger, rebuild_dataset

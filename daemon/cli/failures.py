@@ -1,56 +1,57 @@
-"""How commands fail: one sentence on stderr, or JSON where it was asked for, and an exit status that tells why."""
+"""Reports why a command failed: one sentence on stderr, or JSON with --json, and an exit status."""
 
 import errno
 import json
 import sys
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import typer
 from typer.core import TyperGroup
 
 REFUSED, MISUSED = 1, 2
-#: The root of the errors of a command line that can't be read, wherever this release of typer keeps it.
-_BadCommandLine: type[Exception] = typer.BadParameter.__mro__[2]
+
+
+@runtime_checkable
+class _UsageError(Protocol):
+    """An error of typer about what was typed. Its class has moved between releases; its method has not."""
+
+    def format_message(self) -> str: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CommandFailure:
-    """Why a command did nothing, or not all."""
+    """Why a command failed."""
 
     kind: str  # the error's class, for programs
     message: str
     exit_code: int
-    mistakes: tuple[dict[str, str], ...] = field(default=())  # of a settings file, each with its place
+    mistakes: tuple[dict[str, str], ...] = field(default=())  # in the settings, each with its path
 
 
 class CommandGroup(TyperGroup):
-    """The group of all commands. It turns the errors that the packages declare into messages; others are bugs."""
+    """The group of all commands. It reports declared errors as messages; any other error is a bug and propagates."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Take --config wherever it stands: before the command, or after it like the command's own options."""
+        """Accept --config before and after the command."""
         return super().parse_args(ctx, config_first(args))
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command that was typed."""
+        """Run the command, and report its failure."""
         as_json = "--json" in ctx.args
         try:
             return super().invoke(ctx)
-        except _BadCommandLine as error:
-            if not as_json:
-                raise
-            failed = CommandFailure(kind=type(error).__name__, message=_text(error), exit_code=MISUSED)
         except Exception as error:
-            found = failure(error)
-            if found is None:
+            failed = _usage_failure(error) if as_json else None
+            failed = failed or failure(error)
+            if failed is None:
                 raise
-            failed = found
         _report(failed, as_json=as_json)
         raise typer.Exit(failed.exit_code)
 
 
 def config_first(args: list[str]) -> list[str]:
-    """Move --config FILE to the front, where the group of all commands looks for it."""
+    """Move ``--config FILE`` to the front, where the group of all commands expects it."""
     end = args.index("--") if "--" in args else len(args)
     for place, word in enumerate(args[:end]):
         if word == "--config" or word.startswith("--config="):
@@ -60,7 +61,7 @@ def config_first(args: list[str]) -> list[str]:
 
 
 def failure(error: Exception) -> CommandFailure | None:
-    """Describe a declared error; None for one that nobody declared."""
+    """Describe a declared error; return None for any other."""
     from daemon.config.loader import SettingsError
     from daemon.domain.errors import DaemonError, Misuse
     from learners.errors import LearnerError
@@ -71,7 +72,7 @@ def failure(error: Exception) -> CommandFailure | None:
     if isinstance(error, SettingsError):
         mistakes = tuple(asdict(mistake) for mistake in error.mistakes)
         return CommandFailure(
-            kind=kind, message=f"the settings can't be used:\n{error}", exit_code=MISUSED, mistakes=mistakes
+            kind=kind, message=f"the settings are invalid:\n{error}", exit_code=MISUSED, mistakes=mistakes
         )
     if isinstance(error, Misuse | BadName):
         return CommandFailure(kind=kind, message=str(error), exit_code=MISUSED)
@@ -84,10 +85,11 @@ def failure(error: Exception) -> CommandFailure | None:
     return None
 
 
-def _text(error: Exception) -> str:
-    """Return what typer would print."""
-    format_message = getattr(error, "format_message", None)
-    return str(format_message() if format_message else error)
+def _usage_failure(error: Exception) -> CommandFailure | None:
+    """Describe a usage error, which typer would print as text."""
+    if not isinstance(error, _UsageError):
+        return None
+    return CommandFailure(kind=type(error).__name__, message=error.format_message(), exit_code=MISUSED)
 
 
 def _report(failed: CommandFailure, *, as_json: bool) -> None:

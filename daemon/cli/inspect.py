@@ -1,33 +1,40 @@
-"""Commands that only look: status, versions, show, history, why."""
+"""Commands that show a model line: status, versions, show, history, why."""
 
 from typing import Annotated
 
 import typer
 
-from daemon.cli.session import Json, opened, present, read_settings
+from daemon.cli.session import Json, Verbose, opened, present, read_settings
 
-_VERSION = typer.Argument(metavar="VERSION", help="Such as support-bot-v7, or short: v7.", show_default=False)
+_VERSION = typer.Argument(
+    metavar="VERSION", help="The version: support-bot-v7, or short v7.", show_default=False
+)
 
 
-def status(context: typer.Context, *, as_json: Json = False) -> None:
-    """Show where the model line stands: live version, stream, drift, training, gate."""
+def status(context: typer.Context, *, verbose: Verbose = False, as_json: Json = False) -> None:
+    """Show whether all is well, what is live, and what needs you."""
     from daemon.cli.render.status import status_screen
+    from daemon.cli.render.status_summary import needs_of
     from daemon.domain.clock import utc_now
     from daemon.domain.json_values import json_value
     from daemon.http.probe import probe
-    from daemon.views.status import overview
+    from daemon.views.status import status_view
 
     settings = read_settings(context)
     with opened(settings) as stores:
-        seen = overview(stores, settings, utc_now())
+        seen = status_view(stores, settings, utc_now())
+        halt = stores.halts.current()
     health = probe(settings.http)
+    needs = needs_of(seen, health, halt, automatic=settings.release.automatic)
     present(
-        {"overview": json_value(seen), "daemon": health}, lambda: status_screen(seen, health), as_json=as_json
+        {"overview": json_value(seen), "daemon": health},
+        lambda: status_screen(seen, health, halt, needs, verbose=verbose),
+        as_json=as_json,
     )
 
 
 def versions(context: typer.Context, *, as_json: Json = False) -> None:
-    """List the versions, the newest first."""
+    """List all versions, the newest first."""
     from daemon.cli.render.versions import versions_screen
     from daemon.views.versions import version_rows
 
@@ -38,7 +45,7 @@ def versions(context: typer.Context, *, as_json: Json = False) -> None:
 
 
 def show(context: typer.Context, version: Annotated[str, _VERSION], *, as_json: Json = False) -> None:
-    """Show everything about a version: lineage, settings, data, gate, promotions."""
+    """Show a version: lineage, settings, data, gate reports and promotions."""
     from daemon.cli.render.versions import version_screen
     from daemon.views.versions import version_details
     from registry.names import VersionName
@@ -51,7 +58,7 @@ def show(context: typer.Context, version: Annotated[str, _VERSION], *, as_json: 
 
 
 def history(context: typer.Context, *, as_json: Json = False) -> None:
-    """Show the promotion log, and check that nobody altered it."""
+    """Show the promotion log, and verify that it is intact."""
     from daemon.cli.render.versions import history_screen
     from daemon.views.versions import checked_history
 
@@ -68,26 +75,29 @@ def why(
     version: Annotated[str | None, _VERSION] = None,
     *,
     why_not: Annotated[
-        bool, typer.Option("--not", help="Only why nothing is trained or promoted at the moment.")
+        bool, typer.Option("--not", help="Show only why nothing is being trained or promoted.")
     ] = False,
+    verbose: Verbose = False,
     as_json: Json = False,
 ) -> None:
-    """Tell why a version came about and is live; without VERSION the live one, and what was decided since."""
+    """Show why a version (by default the live one) exists and is live."""
     from rich.console import Group
 
-    from daemon.cli.render.why import lately_tree, story_tree
+    from daemon.cli.render.why import chain_tree, recent_tree
     from daemon.domain.clock import utc_now
-    from daemon.views.status import overview
-    from daemon.views.why import lately, story
+    from daemon.views.status import status_view
+    from daemon.views.why import promotion_chain, recent_activity
     from registry.names import VersionName
 
     settings = read_settings(context)
     asked = VersionName.parse(version, line=settings.model_line) if version else None
     with opened(settings) as stores:
-        seen = overview(stores, settings, utc_now())
+        seen = status_view(stores, settings, utc_now())
         name = asked or (seen.live.version if seen.live and not why_not else None)
-        told = story(stores, name) if name and not why_not else None
-        since = lately(stores, seen, automatic=settings.release.automatic) if asked is None else None
-    trees = [story_tree(told)] if told else []
-    trees += [lately_tree(since)] if since else []
-    present({"version": told, "lately": since}, lambda: Group(*trees), as_json=as_json)
+        chain = promotion_chain(stores, name) if name and not why_not else None
+        recent = None
+        if asked is None:
+            recent = recent_activity(stores, seen, automatic=settings.release.automatic)
+    trees = [chain_tree(chain, verbose=verbose)] if chain else []
+    trees += [recent_tree(recent, chain, verbose=verbose)] if recent else []
+    present({"version": chain, "lately": recent}, lambda: Group(*trees), as_json=as_json)

@@ -1,4 +1,4 @@
-"""Commands about the stream of records: where it is read, why it is halted, and how it goes on."""
+"""Commands for intake: show, halt, resume, seek."""
 
 import re
 from typing import Annotated, NamedTuple
@@ -8,8 +8,8 @@ import typer
 from daemon.cli.session import Json, opened, operator, present, read_settings
 from daemon.domain.errors import DaemonError
 
-intake = typer.Typer(help="Show, halt, resume or move the reading of the topic.", no_args_is_help=True)
-_REASON = typer.Option("-m", "--reason", help="Why, for those who read the log later.", show_default=False)
+intake = typer.Typer(help="Show, halt, resume or move the intake of records.", no_args_is_help=True)
+_REASON = typer.Option("-m", "--reason", help="The reason, for the log.", show_default=False)
 _SHOWN = 10
 
 
@@ -26,7 +26,7 @@ class Place(NamedTuple):
 
 @intake.command()
 def show(context: typer.Context, *, as_json: Json = False) -> None:
-    """Show how far each partition is read, the halt that waits for an operator, and earlier ones."""
+    """Show each partition's offset, the current halt and earlier ones."""
     from daemon.cli.render.intake import stream_screen
     from daemon.views.intake import stream_view
 
@@ -38,7 +38,7 @@ def show(context: typer.Context, *, as_json: Json = False) -> None:
 
 @intake.command()
 def halt(context: typer.Context, *, reason: Annotated[str, _REASON], as_json: Json = False) -> None:
-    """Stop reading, in every replica, until `retuned intake resume`. Everything else goes on."""
+    """Halt intake in every replica; everything else goes on."""
     from daemon.domain.clock import utc_now
     from daemon.domain.halts import Halt, HaltKind
 
@@ -48,14 +48,14 @@ def halt(context: typer.Context, *, reason: Annotated[str, _REASON], as_json: Js
         halted = stores.halts.halt(wanted)
     present(
         {"halt": halted},
-        lambda: f"intake is halted: {halted.reason}\n`retuned intake resume -m ...` lets it go on",
+        lambda: f"Intake is halted: {halted.reason}\nResume it: `retuned intake resume -m REASON`",
         as_json=as_json,
     )
 
 
 @intake.command()
 def resume(context: typer.Context, *, reason: Annotated[str, _REASON], as_json: Json = False) -> None:
-    """Let a halted intake go on where it stopped."""
+    """Resume a halted intake where it stopped."""
     from daemon.domain.clock import utc_now
 
     settings = read_settings(context)
@@ -63,7 +63,7 @@ def resume(context: typer.Context, *, reason: Annotated[str, _REASON], as_json: 
         halted = stores.halts.resume(by=operator().name, why=reason, now=utc_now())
     present(
         {"cleared": halted},
-        lambda: f"intake goes on; it was halted since {halted.at:%Y-%m-%d %H:%M:%S}Z: {halted.reason}",
+        lambda: f"Intake is resumed. It was halted since {halted.at:%Y-%m-%d %H:%M:%S}Z: {halted.reason}",
         as_json=as_json,
     )
 
@@ -72,16 +72,16 @@ def resume(context: typer.Context, *, reason: Annotated[str, _REASON], as_json: 
 def seek(
     context: typer.Context,
     place: Annotated[
-        str, typer.Argument(metavar="TOPIC/PARTITION", help="The halted partition.", show_default=False)
+        str, typer.Argument(metavar="TOPIC/PARTITION", help="The partition.", show_default=False)
     ],
-    offset: Annotated[int, typer.Argument(min=0, help="The record to read next.", show_default=False)],
+    offset: Annotated[int, typer.Argument(min=0, help="The offset to read next.", show_default=False)],
     *,
     reason: Annotated[str, _REASON],
     as_json: Json = False,
 ) -> None:
-    """Set where a partition of the halted intake is read on from, and let it go on.
+    """Set a partition's next offset, and resume the halted intake.
 
-    What is read again is not counted again. What is passed over is never read.
+    Records that are read again are not counted again. Records that are skipped are never read.
     """
     from daemon.domain.clock import utc_now
     from daemon.domain.halts import OffsetChange

@@ -1,4 +1,4 @@
-"""Commands that change something: promote, rollback, train."""
+"""Commands that change what is live, or ask for a training: promote, rollback, train."""
 
 import time
 from collections.abc import Callable
@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from daemon.ledger.stores import Stores
     from registry.types import Promotion
 
-_VERSION = typer.Argument(metavar="VERSION", help="Such as support-bot-v7, or short: v7.", show_default=False)
-_REASON = typer.Option("-m", "--reason", help="Why, for those who read the log later.", show_default=False)
+_VERSION = typer.Argument(
+    metavar="VERSION", help="The version: support-bot-v7, or short v7.", show_default=False
+)
+_REASON = typer.Option("-m", "--reason", help="The reason, for the log.", show_default=False)
 
 
 def promote(
@@ -24,11 +26,11 @@ def promote(
     *,
     reason: Annotated[str, _REASON] = "",
     force: Annotated[
-        bool, typer.Option("--force", help="Overrule the gate; recorded as forced, needs a reason.")
+        bool, typer.Option("--force", help="Overrule the gate; recorded, and needs a reason.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Put a version live that the gate let through."""
+    """Promote a version that passed the gate."""
     from daemon.domain.clock import utc_now
     from daemon.release.promotion import promote_version
     from registry.names import VersionName
@@ -49,7 +51,7 @@ def rollback(
     reason: Annotated[str, _REASON],
     as_json: Json = False,
 ) -> None:
-    """Return to the version before the live one, or to VERSION, at once."""
+    """Roll back to the previous live version, or to VERSION, at once."""
     from daemon.domain.clock import utc_now
     from daemon.release.promotion import roll_back_version
     from registry.names import VersionName
@@ -70,7 +72,7 @@ def train(
     reason: Annotated[str, _REASON],
     as_json: Json = False,
 ) -> None:
-    """Ask the daemon for a training."""
+    """Request a training from the daemon."""
     from daemon.domain.clock import utc_now
     from daemon.http.probe import probe
 
@@ -81,14 +83,14 @@ def train(
     next_ = (
         "the daemon decides at its next turn; see `retuned status`"
         if health.running
-        else f"no daemon answers at {health.url}, so nobody decides on it before `retuned run`"
+        else f"no daemon answers at {health.url}, so it waits for `retuned run`"
     )
     result = {"request": request, "reason": reason, "daemon": health, "next": next_}
-    present(result, lambda: f"request {request} is noted; {next_}", as_json=as_json)
+    present(result, lambda: f"Request {request} is recorded; {next_}.", as_json=as_json)
 
 
 def _change(settings: "Settings", change: "Callable[[Stores], Promotion]", *, as_json: bool) -> None:
-    """Make a transition and say what came of it."""
+    """Make a transition and print the result."""
     from daemon.http.probe import probe
     from registry.types import PromotionKind
 
@@ -108,7 +110,7 @@ def _change(settings: "Settings", change: "Callable[[Stores], Promotion]", *, as
 
 
 def _next(entry: "Promotion", health: "DaemonHealth", *, back: bool) -> str:
-    """Say what happens now."""
+    """Return what happens next, and how to undo it."""
     known = f"the reference that {entry.version} had" if back else f"what {entry.version} learned"
     follows = (
         f"The daemon follows at its next turn: windows are compared with {known}."

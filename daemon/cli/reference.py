@@ -1,4 +1,4 @@
-"""Commands about the reference: show, set, freeze, unfreeze."""
+"""Commands for the reference: show, set, freeze, unfreeze."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -13,20 +13,19 @@ if TYPE_CHECKING:
     from daemon.domain.windows import StoredReference
     from daemon.ledger.stores import Stores
 
-reference = typer.Typer(
-    help="Show, fix or freeze the conversations that windows are compared with.", no_args_is_help=True
-)
-_WHY = typer.Option("-m", "--why", help="Why, for those who read it later.", show_default=False)
+reference = typer.Typer(help="Show, set or freeze what windows are compared with.", no_args_is_help=True)
+_REASON = typer.Option("-m", "--reason", help="The reason, for the log.", show_default=False)
+_WHY = typer.Option("--why", hidden=True)  # the earlier spelling of --reason
 _FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%SZ"]
 
 
 class BadChoice(DaemonError):
-    """What was typed names no conversations."""
+    """The options name no conversations."""
 
 
 @reference.command()
 def show(context: typer.Context, *, as_json: Json = False) -> None:
-    """Show which conversations windows are compared with, and how much of the stream's cycle they span."""
+    """Show the reference, and how much of the cycle it spans."""
     from daemon.cli.render.references import reference_screen
     from daemon.domain.clock import utc_now
     from daemon.views.references import reference_view
@@ -46,24 +45,26 @@ def fix(
     ] = None,
     since: Annotated[
         datetime | None,
-        typer.Option("--from", formats=_FORMATS, help="Said from then on, UTC.", show_default=False),
+        typer.Option("--from", formats=_FORMATS, help="From this time on, UTC.", show_default=False),
     ] = None,
     until: Annotated[
         datetime | None,
-        typer.Option("--to", formats=_FORMATS, help="Said before then, UTC.", show_default=False),
+        typer.Option("--to", formats=_FORMATS, help="Before this time, UTC.", show_default=False),
     ] = None,
+    reason: Annotated[str, _REASON] = "",
     why: Annotated[str, _WHY] = "",
     as_json: Json = False,
 ) -> None:
-    """Compare windows with these conversations from now on: windows.reference_size of them, drawn evenly.
+    """Set the reference to the conversations you name.
 
-    It holds until the next version takes over, or for longer where you freeze it too.
+    It draws windows.reference_size of them evenly. It holds until the next version goes live, or longer if you
+    freeze it.
     """
     from daemon.cli.render.references import reference_line
 
     settings = read_settings(context)
     with opened(settings) as stores:
-        fixed = _fixed(stores, settings, last, since, until, why)
+        fixed = _fixed(stores, settings, last, since, until, reason or why)
     next_ = _next(settings, "watches the stream anew, from here on")
     cycle = settings.windows.reference_days
     present(
@@ -74,15 +75,21 @@ def fix(
 
 
 @reference.command()
-def freeze(context: typer.Context, *, why: Annotated[str, _WHY] = "", as_json: Json = False) -> None:
-    """Keep the reference as it is: neither widened, nor renewed, nor replaced when another version takes over."""
+def freeze(
+    context: typer.Context,
+    *,
+    reason: Annotated[str, _REASON] = "",
+    why: Annotated[str, _WHY] = "",
+    as_json: Json = False,
+) -> None:
+    """Freeze the reference: no widening, renewal or replacement."""
     from daemon.cli.render.references import frozen_words
     from daemon.domain.clock import utc_now
     from daemon.ledger.freezes import FreezeLedger
 
     settings = read_settings(context)
     with opened(settings) as stores:
-        frozen = FreezeLedger(stores.engine).freeze(by=operator().name, why=why, now=utc_now())
+        frozen = FreezeLedger(stores.engine).freeze(by=operator().name, why=reason or why, now=utc_now())
     present(
         {"freeze": frozen},
         lambda: f"{frozen_words(frozen, utc_now())}; `retuned reference unfreeze` lets it go on",
@@ -92,8 +99,8 @@ def freeze(context: typer.Context, *, why: Annotated[str, _WHY] = "", as_json: J
 
 @reference.command()
 def unfreeze(context: typer.Context, *, as_json: Json = False) -> None:
-    """Let the reference follow the live version again, and be widened."""
-    from daemon.cli.render.figures import moment
+    """Unfreeze the reference: it follows the live version again."""
+    from daemon.cli.render.formatting import timestamp
     from daemon.domain.clock import utc_now
     from daemon.ledger.freezes import FreezeLedger
 
@@ -103,7 +110,7 @@ def unfreeze(context: typer.Context, *, as_json: Json = False) -> None:
     next_ = _next(settings, "compares windows with what the live version knows")
     present(
         {"ended": ended, "next": next_},
-        lambda: f"no longer frozen; it was since {moment(ended.at)}, by {ended.by}\n{next_}",
+        lambda: f"no longer frozen; it was since {timestamp(ended.at)}, by {ended.by}\n{next_}",
         as_json=as_json,
     )
 

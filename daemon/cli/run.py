@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def run(context: typer.Context) -> None:
-    """Keep the model line tuned, until told to stop (SIGTERM)."""
+    """Run the daemon until SIGTERM."""
     settings = read_settings(context)
     from daemon.runtime.build import run_daemon
 
@@ -24,13 +24,13 @@ def run(context: typer.Context) -> None:
 
 def replay(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="Conversations as JSON lines, plain or gzipped.")],
+    file: Annotated[Path, typer.Argument(help="File of conversations: JSON lines, plain or gzipped.")],
     *,
-    rate: Annotated[float, typer.Option(help="Conversations a second.", min=0.001)] = 10.0,
-    topic: Annotated[str | None, typer.Option(help="Topic to write to; kafka.topic unless given.")] = None,
+    rate: Annotated[float, typer.Option(help="Conversations per second.", min=0.001)] = 10.0,
+    topic: Annotated[str | None, typer.Option(help="Topic to write to; by default kafka.topic.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Send the conversations of a file to the topic, as if they happened now."""
+    """Send the conversations of a file to the topic, dated now."""
     settings = read_settings(context)
     topic = topic or settings.kafka.topic
     total = _count(settings, file)
@@ -39,13 +39,13 @@ def replay(
     seconds = round(time.monotonic() - started, 3)
     present(
         {"file": file, "topic": topic, "sent": sent, "seconds": seconds},
-        lambda: f"{sent} conversations of {file} are in {topic}, after {seconds:.1f} s",
+        lambda: f"Sent {sent:,} conversations of {file} to {topic} in {seconds:.1f} s.",
         as_json=as_json,
     )
 
 
 def _count(settings: "Settings", file: Path) -> int:
-    """Read a file to its end, so that a bad line is found before anything is sent."""
+    """Count the conversations; a bad line fails here, before anything is sent."""
     from daemon.domain.clock import utc_now
     from daemon.intake.conversation_file import read_conversations
 
@@ -84,27 +84,23 @@ def _send(settings: "Settings", file: Path, topic: str, *, rate: float, total: i
 def demo(
     *,
     data: Annotated[
-        Path | None, typer.Option(help="A conversation file to use instead of the demo's own data.")
+        Path | None, typer.Option(help="Conversation file to use instead of the demo's data.")
     ] = None,
     regimes: Annotated[
         str | None,
-        typer.Option(help='Domains of that file before and after the change: "movies+music,flights".'),
+        typer.Option(help='Domains before and after the change: "movies+music,flights".'),
     ] = None,
-    report: Annotated[Path, typer.Option(help="Where the results go.")] = Path("demo-report.json"),
-    workdir: Annotated[
-        Path | None, typer.Option(help="Keep everything in this folder; else in a new one.")
-    ] = None,
+    report: Annotated[Path, typer.Option(help="File for the results.")] = Path("demo-report.json"),
+    workdir: Annotated[Path | None, typer.Option(help="Folder for everything; by default a new one.")] = None,
     model: Annotated[
-        str | None, typer.Option(help="A model's folder or hub name; else SmolLM2-135M-Instruct.")
+        str | None, typer.Option(help="Model folder or hub name; by default SmolLM2-135M-Instruct.")
     ] = None,
-    rate: Annotated[float, typer.Option(help="Conversations a second.")] = 30.0,
-    max_chars: Annotated[int, typer.Option(help="Leave out conversations with more characters.")] = 1_000,
-    timeout: Annotated[float, typer.Option(help="Seconds that the whole demo may take.")] = 1_500.0,
-    seed: Annotated[
-        int, typer.Option(help="Orders the conversations, splits the users, starts the training.")
-    ] = 0,
+    rate: Annotated[float, typer.Option(help="Conversations per second.")] = 30.0,
+    max_chars: Annotated[int, typer.Option(help="Leave out longer conversations (characters).")] = 1_000,
+    timeout: Annotated[float, typer.Option(help="Seconds the whole demo may take.")] = 1_500.0,
+    seed: Annotated[int, typer.Option(help="Seed of the order, the user split and the training.")] = 0,
 ) -> None:
-    """Show the closed loop on this machine: drift, training, gate, promotion, rollback."""
+    """Run the whole loop on this machine: drift, training, gate, promotion, rollback."""
     from daemon.demo.main import run_demo
     from daemon.demo.options import DemoOptions
 

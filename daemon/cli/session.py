@@ -1,8 +1,9 @@
-"""What every command needs: its settings, its stores, and a place to print to."""
+"""Gives every command its settings, its stores and its output."""
 
 import getpass
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,21 +20,24 @@ if TYPE_CHECKING:
     from daemon.ledger.stores import Stores
     from registry.types import Actor
 
-Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Verbose: TypeAlias = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Add each monitor's verdict and its numbers.")
+]
 
-#: Where output does not go to a terminal, lines may be as long as those of a wide one.
-_WIDTH_WITHOUT_TERMINAL = 160
+#: The width of output that goes to no terminal, unless COLUMNS is set.
+_DEFAULT_SIZE = (80, 24)
 
 
 def read_settings(context: typer.Context) -> "Settings":
-    """Read the settings file that --config, RETUNED_CONFIG or the folder names. Raises SettingsError."""
+    """Read the settings file. Raises SettingsError."""
     from daemon.config.loader import load
 
     return load(settings_file(context))
 
 
 def settings_file(context: typer.Context) -> Path:
-    """Return which settings file is used."""
+    """Return the path of the settings file: --config, RETUNED_CONFIG, or retuned.yaml."""
     from daemon.config.loader import settings_path
 
     return settings_path(context.find_root().obj)
@@ -41,7 +45,7 @@ def settings_file(context: typer.Context) -> Path:
 
 @contextmanager
 def opened(settings: "Settings") -> Iterator["Stores"]:
-    """Open the stores of a line that was started before. Raises LedgerError."""
+    """Open the stores of a model line that has been started. Raises LedgerError."""
     from sqlalchemy.exc import SQLAlchemyError
 
     from daemon.ledger.stores import open_stores
@@ -52,13 +56,13 @@ def opened(settings: "Settings") -> Iterator["Stores"]:
         yield stores
     except SQLAlchemyError as error:
         cause = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise LedgerError(f"the ledger can't be used: {cause}; see what `retuned doctor` finds") from error
+        raise LedgerError(f"the ledger can't be read: {cause}; run `retuned doctor`") from error
     finally:
         stores.engine.dispose()
 
 
 def refuse_missing_ledger(settings: "Settings") -> None:
-    """Keep a command that was typed in the wrong folder from making an empty ledger there. Raises LedgerError."""
+    """Raise LedgerError where there is no ledger, so that no command creates an empty one."""
     from sqlalchemy import make_url
 
     from daemon.ledger.stores import ledger_url
@@ -66,13 +70,13 @@ def refuse_missing_ledger(settings: "Settings") -> None:
     url = make_url(ledger_url(settings))
     if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
         raise LedgerError(
-            f"there is no ledger at {url.database}, so {settings.model_line} was never started here; "
-            "start it with `retuned run`, or check --config and state_dir"
+            f"{settings.model_line} was never started here: there is no ledger at {url.database}. "
+            "Start it with `retuned run`, or check --config and state_dir."
         )
 
 
 def operator() -> "Actor":
-    """Say who types."""
+    """Return who is running the command."""
     from registry.types import Actor
 
     try:
@@ -83,7 +87,7 @@ def operator() -> "Actor":
 
 
 def present(value: object, screen: "Callable[[], RenderableType]", *, as_json: bool) -> None:
-    """Print a view: as one JSON document, or as people read it."""
+    """Print a view as one JSON document, or as a screen."""
     if as_json:
         from daemon.domain.json_values import json_value
 
@@ -93,10 +97,10 @@ def present(value: object, screen: "Callable[[], RenderableType]", *, as_json: b
 
 
 def console() -> "Console":
-    """Return the terminal. Nothing in a text is taken for markup: words of conversations are shown as they are."""
+    """Return the terminal. It takes nothing in a text for markup: words of conversations are printed as they are."""
     from rich.console import Console
 
     made = Console(markup=False, emoji=False, highlight=False)
     if not made.is_terminal:
-        made.width = _WIDTH_WITHOUT_TERMINAL
+        made.width = shutil.get_terminal_size(_DEFAULT_SIZE).columns
     return made

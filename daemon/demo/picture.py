@@ -11,7 +11,7 @@ from rich.text import Text
 from daemon.demo.durations import clock_text
 from daemon.demo.evidence import WindowFact
 from daemon.domain.runs import RunState
-from daemon.views.status import Overview
+from daemon.views.status import StatusView
 
 _BARS = "▁▂▃▄▅▆▇█"
 _SPARKS = 24
@@ -27,7 +27,7 @@ class Picture:
     sent: int
     total: int
     lag: int | None
-    overview: Overview | None
+    overview: StatusView | None
     windows: Sequence[WindowFact]
 
 
@@ -104,7 +104,7 @@ def _drift_text(windows: Sequence[WindowFact]) -> str:
     return f"{len(windows)} windows judged, score {last.score:.2f}, drift from {last.threshold:.2f}"
 
 
-def _progress(overview: Overview | None) -> Mapping[str, object] | None:
+def _progress(overview: StatusView | None) -> Mapping[str, object] | None:
     run = overview.run if overview else None
     return run.progress or {} if run is not None and run.state is RunState.RUNNING else None
 

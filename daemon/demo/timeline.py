@@ -10,7 +10,7 @@ from daemon.demo.window_events import alarm_event, window_event
 from daemon.domain.conversation import Conversation
 from daemon.domain.decisions import Action
 from daemon.domain.runs import RunState
-from daemon.views.status import Overview
+from daemon.views.status import StatusView
 from registry.types import GateReport, GateVerdict, PromotionKind
 
 
@@ -32,7 +32,7 @@ class Seen:
 
 
 def observe(
-    seen: Seen, now: Overview, conversations: Mapping[str, Conversation]
+    seen: Seen, now: StatusView, conversations: Mapping[str, Conversation]
 ) -> tuple[Seen, tuple[Event, ...]]:
     """Compare a state with what was reported before; return what is reported now, and the new events.
 
@@ -49,7 +49,7 @@ _Step = tuple[Seen, list[Event]]
 _Texts = Mapping[str, Conversation]
 
 
-def _reference(seen: Seen, now: Overview, _: _Texts) -> _Step:
+def _reference(seen: Seen, now: StatusView, _: _Texts) -> _Step:
     reference = now.windows.reference
     if seen.reference_full or reference is None or reference.range is None:
         return seen, []
@@ -57,7 +57,7 @@ def _reference(seen: Seen, now: Overview, _: _Texts) -> _Step:
     return replace(seen, reference_full=True), [Event(kind=Kind.NEUTRAL, text=text)]
 
 
-def _windows(seen: Seen, now: Overview, texts: _Texts) -> _Step:
+def _windows(seen: Seen, now: StatusView, texts: _Texts) -> _Step:
     last = seen.windows[-1].number if seen.windows else 0
     events = []
     for judged in reversed(now.judged):
@@ -73,7 +73,7 @@ def _windows(seen: Seen, now: Overview, texts: _Texts) -> _Step:
     return seen, events
 
 
-def _triage(seen: Seen, now: Overview, _: _Texts) -> _Step:
+def _triage(seen: Seen, now: StatusView, _: _Texts) -> _Step:
     triage = now.triage
     if triage is None or triage.window <= seen.triaged:
         return seen, []
@@ -81,7 +81,7 @@ def _triage(seen: Seen, now: Overview, _: _Texts) -> _Step:
     return replace(seen, triaged=triage.window), [Event(kind=Kind.NEUTRAL, text=text)]
 
 
-def _decision(seen: Seen, now: Overview, _: _Texts) -> _Step:
+def _decision(seen: Seen, now: StatusView, _: _Texts) -> _Step:
     decision = now.decision
     if decision is None or decision.id is None or decision.id <= seen.decision:
         return seen, []
@@ -98,7 +98,7 @@ def _decision(seen: Seen, now: Overview, _: _Texts) -> _Step:
     return replace(seen, decided=text), [Event(kind=kind, text=text)]
 
 
-def _run(seen: Seen, now: Overview, _: _Texts) -> _Step:
+def _run(seen: Seen, now: StatusView, _: _Texts) -> _Step:
     run = now.run
     if run is None or (run.id, run.state) == (seen.run, seen.run_state):
         return seen, []
@@ -113,7 +113,7 @@ def _run(seen: Seen, now: Overview, _: _Texts) -> _Step:
     return replace(seen, run=run.id, run_state=run.state), events
 
 
-def _candidate(seen: Seen, now: Overview, _: _Texts) -> _Step:
+def _candidate(seen: Seen, now: StatusView, _: _Texts) -> _Step:
     candidate = now.candidate
     if candidate is None:
         return seen, []
@@ -137,7 +137,7 @@ def _gate_event(name: str, report: GateReport) -> Event:
     return Event(kind=kind, text=f"the gate on {name}: {report.verdict}", details=details)
 
 
-def _live(seen: Seen, now: Overview, _: _Texts) -> _Step:
+def _live(seen: Seen, now: StatusView, _: _Texts) -> _Step:
     live = now.live
     if live is None or live.position <= seen.live_position:
         return seen, []

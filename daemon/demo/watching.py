@@ -17,7 +17,7 @@ from daemon.domain.decisions import Action
 from daemon.domain.runs import RunState
 from daemon.http.probe import probe
 from daemon.ledger.stores import Stores
-from daemon.views.status import Overview, overview
+from daemon.views.status import StatusView, status_view
 from registry.types import GateVerdict, PromotionKind
 
 _EVERY_S = 0.5
@@ -43,9 +43,9 @@ class Watch:
         self._change_told = False
         self._seen = Seen()
 
-    def look(self, player: Player) -> Overview:
+    def look(self, player: Player) -> StatusView:
         """Read the state once and show it."""
-        now = overview(self._stores, self._settings, utc_now())
+        now = status_view(self._stores, self._settings, utc_now())
         if not self._change_told and now.intake.conversations > self._before_change:
             self._change_told = True
             self._view.tell(
@@ -88,7 +88,7 @@ class Watch:
             time.sleep(_EVERY_S)
 
 
-def phase(now: Overview) -> str:
+def phase(now: StatusView) -> str:
     """Return what the daemon is doing."""
     if now.run is not None and now.run.state is RunState.RUNNING:
         return "training on the new conversations"
@@ -105,7 +105,7 @@ def phase(now: Overview) -> str:
     return "watching for drift"
 
 
-def dead_end(now: Overview, *, used_up: bool) -> str | None:
+def dead_end(now: StatusView, *, used_up: bool) -> str | None:
     """Return why no promotion can follow, or None; ``used_up``: every conversation was consumed."""
     if now.run is not None and now.run.state in {RunState.FAILED, RunState.CANCELLED}:
         return f"the training {now.run.state}: {now.run.error}"
@@ -119,14 +119,14 @@ def dead_end(now: Overview, *, used_up: bool) -> str | None:
     return None
 
 
-def _triage_pending(now: Overview) -> bool:
+def _triage_pending(now: StatusView) -> bool:
     """Return whether the triage of the current alarm is pending."""
     if now.alarm is None or not now.alarm.confirmed:
         return False
     return now.triage is None or now.triage.window != now.alarm.window or now.triage.decision_id is None
 
 
-def _decided_on_everything(now: Overview) -> bool:
+def _decided_on_everything(now: StatusView) -> bool:
     """Return whether a decision on the last window, or on its triage, exists and is not to train."""
     if now.windows.waiting or not now.judged or now.decision is None:
         return False

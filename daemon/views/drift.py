@@ -22,13 +22,13 @@ _ALARMS_READ = 1_000  # a change that lasts raises one in each window
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Watch:
-    """Where the sequential detector stands."""
+    """The state of the sequential detector."""
 
     seen: int  # conversations
     until_seq: int  # the newest of them
-    evidence: Mapping[Aspect, float]  # how many times as likely as with no change
-    mean: float  # what counts
-    threshold: float  # from which on it is an alarm
+    evidence: Mapping[Aspect, float]  # how many times as likely as without a change
+    mean: float  # over the aspects; an alarm depends on it
+    threshold: float  # of the mean, for an alarm
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +37,7 @@ class DriftView:
 
     reference: StoredReference | None
     watch: Watch | None  # None: the reference is not full yet, or nothing came since
-    alarm: Alarm | None  # that stands
+    alarm: Alarm | None  # that no training has answered
     triages: tuple[Triage, ...]  # whether the latest confirmed changes hurt, newest first
     raised: tuple[RaisedAlarm, ...]  # the latest alarms, newest first, those that were dropped too
     explained: JudgedWindow | None  # the latest window with an explanation
@@ -49,7 +49,7 @@ class DriftView:
 
 
 def drift_view(stores: Stores, settings: Settings) -> DriftView:
-    """Look at everything once."""
+    """Read the drift view."""
     reference = stores.windows.reference()
     explained = next(iter(stores.windows.judged(limit=1, drift_only=True)), None)
     return DriftView(
@@ -77,20 +77,20 @@ def drift_view(stores: Stores, settings: Settings) -> DriftView:
 
 
 def first_of_each_change(alarms: Sequence[RaisedAlarm], *, within: int) -> list[RaisedAlarm]:
-    """Return those that began a change, of alarms from the newest on: none was raised ``within`` conversations before."""
+    """Return the first alarm of each change, the newest first; alarms ``within`` conversations belong to one change."""
     firsts: list[RaisedAlarm] = []
     last = None
     for alarm in reversed(alarms):
         if last is not None and last <= alarm.seq <= last + within:
             firsts[-1] = replace(firsts[-1], again=firsts[-1].again + 1)
-        else:  # a new reference is watched from its beginning on, so that its seqs may be older
+        else:  # a new reference is watched from its start, so its seqs may be older
             firsts.append(alarm)
         last = alarm.seq
     return firsts[::-1]
 
 
 def watch_on(stores: Stores, reference: StoredReference, settings: Settings) -> Watch | None:
-    """Return where the detector of a reference stands."""
+    """Return the state of a reference's detector; None before it has seen anything."""
     stored = stores.detectors.stored(reference.id)
     if stored is None:
         return None

@@ -1,4 +1,4 @@
-"""How far the stream is read, and what stands in its way."""
+"""The state of intake: offsets and halts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class StreamView:
 
 
 def stream_view(stores: Stores, *, shown: int) -> StreamView:
-    """Read it all, at most ``shown`` of what is past."""
+    """Read the intake view, with at most ``shown`` past halts and changes."""
     return StreamView(
         positions=LedgerCounts(stores.engine).intake().positions,
         halt=stores.halts.current(),

@@ -1,4 +1,4 @@
-"""What is known about the reference: which conversations, how much of the cycle it spans, who froze it."""
+"""The reference: its conversations, the share of the cycle it spans, and who froze it."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,16 +17,16 @@ class ReferenceView:
     reference: StoredReference | None
     collected: int  # conversations that it has so far
     spanned_days: float
-    cycle_days: float  # that it comes to span; 0: no cycle is expected
+    cycle_days: float  # it is widened up to; 0: no cycle is expected
     freeze: Freeze | None
-    stays: WidenBlocker | None  # why it will not come to span more
+    stays: WidenBlocker | None  # why it is not widened
     earlier: tuple[
         StoredReference, ...
     ]  # that may be recognised, or come back with their versions; the newest first
 
 
 def reference_view(stores: Stores, settings: Settings) -> ReferenceView:
-    """Look at everything once."""
+    """Read the reference view."""
     counts = LedgerCounts(stores.engine).windows()
     reference = counts.reference
     return ReferenceView(

@@ -1,4 +1,4 @@
-"""Where a model line stands at this moment, from the ledger and the registry alone."""
+"""The status of a model line, from the ledger and the registry alone."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,12 +21,12 @@ _WINDOWS_SHOWN = 12
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Candidate:
-    """The newest version where it was never live, and what the gate has said of it so far."""
+    """The newest version, if it was never live, and the gate's answers so far."""
 
     name: VersionName
     report: GateReport | None  # the last one; None: the gate has not answered yet
     looks: int
-    #: The comparison is still to be made, or undecided with looks left.
+    #: The gate has not answered yet, or was undecided and has looks left.
     open: bool
 
 
@@ -36,17 +36,17 @@ class Leader:
 
     host: str
     pid: int
-    fence: int  # how many leaders there have been
+    fence: int  # fencing token
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Overview:
-    """All that ``retuned status`` shows. Plain values; asking again costs a few milliseconds."""
+class StatusView:
+    """The status of a model line."""
 
     model_line: str
     at: datetime
     live: Promotion | None  # the entry by which the live version took over; None before the first start
-    leader: Leader | None  # None: nobody leads
+    leader: Leader | None  # None: no replica leads
     intake: IntakeCounts
     windows: WindowCounts
     judged: tuple[JudgedWindow, ...]  # the last ones, newest first
@@ -60,11 +60,11 @@ class Overview:
     freeze: Freeze | None = None  # of the reference
 
 
-def overview(stores: Stores, settings: Settings, now: datetime) -> Overview:
-    """Look at everything once."""
+def status_view(stores: Stores, settings: Settings, now: datetime) -> StatusView:
+    """Read the status; takes a few milliseconds."""
     counts = LedgerCounts(stores.engine)
     history = stores.versions.history(settings.model_line)
-    return Overview(
+    return StatusView(
         model_line=settings.model_line,
         at=now,
         live=history.entries[-1] if history.entries else None,

@@ -1,7 +1,9 @@
-"""The versions of a model line: what each is, how the gate judged it, when it was live."""
+"""The versions of a model line, and its promotion log."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from daemon.ledger.opinions import Opinion, OpinionLedger
 from daemon.ledger.stores import Stores
@@ -9,6 +11,13 @@ from registry.history import BrokenChain, History, verify
 from registry.names import VersionName
 from registry.taint import tainted
 from registry.types import GateReport, GateVerdict, Promotion, Version
+
+
+class LiveSpan(NamedTuple):
+    """A time in which a version was live."""
+
+    since: datetime
+    until: datetime | None  # None: it still is
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,7 +28,7 @@ class VersionRow:
     base: bool  # the bare base model
     live: bool
     candidate: bool  # the newest version, never live
-    tainted: bool  # learned from what was forgotten since
+    tainted: bool  # learned from records erased since
     parent: VersionName | None
     created_at: datetime
     gate: GateVerdict | None  # the last report's
@@ -40,7 +49,7 @@ class VersionDetails:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckedHistory:
-    """The promotion log and whether it is whole."""
+    """The promotion log, and whether it is intact."""
 
     model_line: str
     live: VersionName | None
@@ -51,36 +60,39 @@ class CheckedHistory:
 
 def version_rows(stores: Stores, model_line: str) -> tuple[VersionRow, ...]:
     """List a line's versions, the newest first."""
-    history = stores.versions.history(model_line)
     versions = stores.versions.versions(model_line)
-    newest = versions[-1].name if versions else None
-    return tuple(_row(stores, version, history, newest) for version in reversed(versions))
-
-
-def version_details(stores: Stores, name: VersionName) -> VersionDetails:
-    """Gather everything about a version. Raises VersionNotFound."""
-    version = stores.versions.version(name)
-    history = stores.versions.history(name.line)
-    newest = VersionName(name.line, stores.versions.next_number(name.line) - 1)
-    return VersionDetails(
-        row=_row(stores, version, history, newest),
-        version=version,
-        feedback=OpinionLedger(stores.engine).of(str(name), spans_live(history, name)),
-        gate_reports=tuple(stores.versions.gate_reports(name)),
-        promotions=tuple(entry for entry in history.entries if entry.version == name),
+    line = _read_line(stores, model_line, versions)
+    return tuple(
+        _row(version, line, stores.versions.gate_reports(version.name)) for version in reversed(versions)
     )
 
 
-def spans_live(history: History, name: VersionName) -> list[tuple[datetime, datetime | None]]:
-    """Return when a version was live, from and until; None: it still is."""
+def version_details(stores: Stores, name: VersionName) -> VersionDetails:
+    """Read everything about a version. Raises VersionNotFound."""
+    version = stores.versions.version(name)
+    line = _read_line(stores, name.line, stores.versions.versions(name.line))
+    reports = tuple(stores.versions.gate_reports(name))
+    return VersionDetails(
+        row=_row(version, line, reports),
+        version=version,
+        feedback=OpinionLedger(stores.engine).of(str(name), live_spans(line.history, name)),
+        gate_reports=reports,
+        promotions=tuple(entry for entry in line.history.entries if entry.version == name),
+    )
+
+
+def live_spans(history: History, name: VersionName) -> list[LiveSpan]:
+    """Return when a version was live, the earliest first."""
     ends = [entry.at for entry in history.entries[1:]] + [None]
     return [
-        (entry.at, end) for entry, end in zip(history.entries, ends, strict=True) if entry.version == name
+        LiveSpan(entry.at, end)
+        for entry, end in zip(history.entries, ends, strict=True)
+        if entry.version == name
     ]
 
 
 def checked_history(stores: Stores, model_line: str) -> CheckedHistory:
-    """Return the promotion log, checked entry by entry."""
+    """Read and verify the promotion log."""
     history = stores.versions.history(model_line)
     try:
         verify(history)
@@ -96,16 +108,33 @@ def checked_history(stores: Stores, model_line: str) -> CheckedHistory:
     )
 
 
-def _row(stores: Stores, version: Version, history: History, newest: VersionName | None) -> VersionRow:
-    marked = tainted(stores.versions.versions(version.name.line), stores.erasures.runs_with_erased_records())
-    reports = stores.versions.gate_reports(version.name)
-    was_live = any(entry.version == version.name for entry in history.entries)
+class _LineFacts(NamedTuple):
+    """What every row of a model line is derived from, read once."""
+
+    history: History
+    newest: VersionName | None
+    tainted: Collection[VersionName]
+    were_live: Collection[VersionName]
+
+
+def _read_line(stores: Stores, model_line: str, versions: Sequence[Version]) -> _LineFacts:
+    history = stores.versions.history(model_line)
+    return _LineFacts(
+        history=history,
+        newest=versions[-1].name if versions else None,
+        tainted=tainted(versions, stores.erasures.runs_with_erased_records()),
+        were_live=frozenset(entry.version for entry in history.entries),
+    )
+
+
+def _row(version: Version, line: _LineFacts, reports: Sequence[GateReport]) -> VersionRow:
+    is_candidate = version.name == line.newest and version.name not in line.were_live
     return VersionRow(
         name=version.name,
         base=version.artifact is None,
-        live=version.name == history.live,
-        candidate=version.name == newest and not was_live and version.artifact is not None,
-        tainted=version.name in marked,
+        live=version.name == line.history.live,
+        candidate=is_candidate and version.artifact is not None,
+        tainted=version.name in line.tainted,
         parent=version.lineage.parent,
         created_at=version.created_at,
         gate=reports[-1].verdict if reports else None,

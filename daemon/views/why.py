@@ -1,4 +1,4 @@
-"""Why a version exists and is live: the chain from drift to promotion. And why nothing happened since."""
+"""Why a version is live: the chain from drift to promotion, and the decisions since."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from daemon.ledger.stores import Stores
 from daemon.ledger.windows import JudgedWindow
 from daemon.training.planned_run import from_json
 from daemon.views.explanation import explanation_of
-from daemon.views.status import Overview
+from daemon.views.status import StatusView
 from monitors.types import Explanation
 from registry.names import VersionName
 from registry.types import GateReport, OffsetRange, Promotion, Version
@@ -33,7 +33,7 @@ class DriftFound:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Learned:
+class TrainingRun:
     """A run and its data."""
 
     id: str
@@ -49,8 +49,8 @@ class Learned:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Story:
-    """How a version came about, link by link; a link that does not exist is None or empty."""
+class PromotionChain:
+    """The links from drift to promotion; a link that does not exist is None or empty."""
 
     version: VersionName
     live: bool
@@ -59,15 +59,15 @@ class Story:
     triage: Triage | None  # whether the change hurt
     waited: tuple[Decision, ...]  # decisions on the same matter before the one to train
     decision: Decision | None
-    run: Learned | None
+    run: TrainingRun | None
     gate: tuple[GateReport, ...]
     promotions: tuple[Promotion, ...]  # entries that put it live
     replaced_by: tuple[Promotion, ...]  # entries that put another in its place
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Spell:
-    """Decisions in a row that came to the same."""
+class DecisionStreak:
+    """Consecutive decisions with the same trigger and action."""
 
     trigger: Trigger | None
     action: Action
@@ -77,23 +77,23 @@ class Spell:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Lately:
-    """What was decided lately, and what is in the way."""
+class RecentActivity:
+    """The latest decisions, and what is in the way of the next version."""
 
     drift: DriftFound | None  # that the last decision was about
     triage: Triage | None
-    spells: tuple[Spell, ...]  # the newest first
+    spells: tuple[DecisionStreak, ...]  # the newest first
     obstacles: tuple[str, ...]  # each a sentence
 
 
-def story(stores: Stores, name: VersionName) -> Story:
-    """Follow a version back to what caused it. Raises VersionNotFound."""
+def promotion_chain(stores: Stores, name: VersionName) -> PromotionChain:
+    """Follow a version back to its cause. Raises VersionNotFound."""
     version = stores.versions.version(name)
     entries = stores.versions.history(name.line).entries
     run = stores.trainings.run(version.run) if version.run else None
     decision = stores.trainings.decision(run.decision_id) if run else None
     reasons = ProvenanceLedger(stores.engine)
-    return Story(
+    return PromotionChain(
         version=name,
         live=bool(entries) and entries[-1].version == name,
         base=version.artifact is None,
@@ -108,14 +108,14 @@ def story(stores: Stores, name: VersionName) -> Story:
     )
 
 
-def lately(stores: Stores, seen: Overview, *, automatic: bool) -> Lately:
-    """Say what was decided lately and why nothing more happened."""
+def recent_activity(stores: Stores, seen: StatusView, *, automatic: bool) -> RecentActivity:
+    """Read the latest decisions, and what is in the way of the next version."""
     recent = stores.trainings.recent_decisions(_DECISIONS_READ)
     last = recent[0] if recent and recent[0].trigger is Trigger.DRIFT else None
-    return Lately(
+    return RecentActivity(
         drift=_drift(ProvenanceLedger(stores.engine), last) if last else None,
         triage=stores.triages.behind(last) if last else None,
-        spells=tuple(spells(recent)[:_SPELLS_SHOWN]),
+        spells=tuple(decision_streaks(recent)[:_SPELLS_SHOWN]),
         obstacles=tuple(_obstacles(seen, automatic=automatic)),
     )
 
@@ -129,14 +129,14 @@ def _drift(reasons: ProvenanceLedger, decision: Decision) -> DriftFound | None:
     return DriftFound(window=alarm, explanation=explanation_of(alarm), recurrence=recurrence)
 
 
-def spells(decisions: Sequence[Decision]) -> list[Spell]:
-    """Join decisions (the newest first) that came to the same one after the other."""
-    found: list[Spell] = []
+def decision_streaks(decisions: Sequence[Decision]) -> list[DecisionStreak]:
+    """Join consecutive decisions (the newest first) with the same trigger and action."""
+    found: list[DecisionStreak] = []
     for decision in decisions:
         if found and (found[-1].trigger, found[-1].action) == (decision.trigger, decision.action):
             last = found.pop()
             found.append(
-                Spell(
+                DecisionStreak(
                     trigger=last.trigger,
                     action=last.action,
                     count=last.count + 1,
@@ -146,7 +146,7 @@ def spells(decisions: Sequence[Decision]) -> list[Spell]:
             )
         else:
             found.append(
-                Spell(
+                DecisionStreak(
                     trigger=decision.trigger,
                     action=decision.action,
                     count=1,
@@ -157,8 +157,8 @@ def spells(decisions: Sequence[Decision]) -> list[Spell]:
     return found
 
 
-def _obstacles(seen: Overview, *, automatic: bool) -> list[str]:
-    """Name what stands between now and the next version."""
+def _obstacles(seen: StatusView, *, automatic: bool) -> list[str]:
+    """List what is in the way of the next version."""
     found = []
     reference = seen.windows.reference
     if reference is not None and reference.range is None:
@@ -181,7 +181,7 @@ def _obstacles(seen: Overview, *, automatic: bool) -> list[str]:
     return found + _at_the_gate(seen, automatic=automatic)
 
 
-def _at_the_gate(seen: Overview, *, automatic: bool) -> list[str]:
+def _at_the_gate(seen: StatusView, *, automatic: bool) -> list[str]:
     candidate = seen.candidate
     if candidate is None:
         return []
@@ -199,9 +199,9 @@ def _at_the_gate(seen: Overview, *, automatic: bool) -> list[str]:
     return [f"the gate said {report.verdict} to {candidate.name}: {report.reason}{more}"]
 
 
-def _learned(run: Run, version: Version) -> Learned:
+def _learned(run: Run, version: Version) -> TrainingRun:
     dataset = from_json(run.request).dataset
-    return Learned(
+    return TrainingRun(
         id=run.id,
         state=run.state,
         started_at=run.started_at,

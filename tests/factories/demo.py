@@ -22,7 +22,7 @@ from daemon.domain.runs import RunState
 from daemon.domain.windows import ClosedWindow, SeqRange, StoredReference
 from daemon.ledger.counts import IntakeCounts, RunSummary, WindowCounts
 from daemon.ledger.windows import JudgedWindow, VerdictRow
-from daemon.views.status import Candidate, Overview
+from daemon.views.status import Candidate, StatusView
 from monitors.types import Outcome
 from registry.names import VersionName
 from registry.types import Actor, GateReport, GateVerdict, Promotion, PromotionKind, SliceReport
@@ -301,9 +301,9 @@ def an_overview(
     live: Promotion | None = None,
     alarm: Alarm | None = None,
     triage: Triage | None = None,
-) -> Overview:
+) -> StatusView:
     """``judged`` is oldest first."""
-    return Overview(
+    return StatusView(
         model_line="demo",
         at=NOON,
         live=live,

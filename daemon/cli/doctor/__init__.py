@@ -1,1 +1,1 @@
-"""What ``retuned doctor`` examines. Each file examines one thing and changes nothing."""
+"""The checks of ``retuned doctor``. They change nothing, unless you pass ``--create-topics``."""

@@ -1,4 +1,4 @@
-"""Looks at the broker and its topics."""
+"""Checks the broker and the topics."""
 
 import logging
 from collections.abc import Iterator
@@ -11,13 +11,13 @@ from daemon.kafka import check_broker, create_topic, topic_partitions
 from daemon.runtime.kafka_settings import load_kafka_settings
 
 _TIMEOUT_S = 3.0
-#: Partitions of a topic made here. More can be added later; taking some away can't be done.
+#: Partitions of a topic that the doctor creates. You can add partitions later, but never remove any.
 _PARTITIONS = 1
 
 
 def check_stream(settings: Settings, *, create_topics: bool) -> Iterator[Check]:
-    """Look for the broker, then for both topics; make those that are missing where asked to."""
-    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # the checks say it better
+    """Check the broker, then both topics; create missing topics where ``create_topics`` is set."""
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # the checks report it
     try:
         kafka = load_kafka_settings(settings)
         brokers = check_broker(kafka, timeout_s=_TIMEOUT_S)
@@ -28,13 +28,15 @@ def check_stream(settings: Settings, *, create_topics: bool) -> Iterator[Check]:
             partitions = topic_partitions(kafka, topic, timeout_s=_TIMEOUT_S)
             if partitions is None and create_topics:
                 create_topic(kafka, topic, partitions=_PARTITIONS, timeout_s=_TIMEOUT_S)
-                yield passed(subject, f"{topic} was missing and is made; partitions: {_PARTITIONS}")
+                yield passed(subject, f"created {topic}; partitions: {_PARTITIONS}")
             elif partitions is None:
-                remedy = "create it, or let `retuned doctor --create-topics` do it"
+                remedy = "create it, or run `retuned doctor --create-topics`"
                 yield failed(subject, f"there is no topic {topic}", remedy)
             else:
-                yield passed(subject, f"{topic} is there; partitions: {partitions}")
+                yield passed(subject, f"{topic} exists; partitions: {partitions}")
     except SettingsError as error:
-        yield failed("broker", str(error), "mend the file, or the setting that names it")
+        yield failed("broker", str(error), "correct the file, or the setting that names it")
     except BrokerUnreachable as error:
-        yield failed("broker", str(error), "mend what it names in the settings, or start the broker")
+        yield failed(
+            "broker", str(error), "start the broker, or correct the kafka settings that the message names"
+        )

@@ -1,11 +1,11 @@
-"""What an examination found."""
+"""The result of one check."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Check:
-    """One thing that was looked at. ``remedy`` says how to mend it where it isn't well."""
+    """One check; ``remedy`` says how to repair what failed."""
 
     subject: str
     ok: bool
@@ -14,10 +14,10 @@ class Check:
 
 
 def passed(subject: str, found: str) -> Check:
-    """Return a check that found nothing wrong."""
+    """Return a check that passed."""
     return Check(subject=subject, ok=True, found=found)
 
 
 def failed(subject: str, found: str, remedy: str) -> Check:
-    """Return a check that found something to mend."""
+    """Return a check that failed."""
     return Check(subject=subject, ok=False, found=found, remedy=remedy)

@@ -1,4 +1,4 @@
-"""The command that looks for what is broken: doctor."""
+"""The command doctor."""
 
 from typing import Annotated
 
@@ -11,11 +11,11 @@ def doctor(
     context: typer.Context,
     *,
     create_topics: Annotated[
-        bool, typer.Option("--create-topics", help="Make topics that are missing.")
+        bool, typer.Option("--create-topics", help="Create topics that are missing.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Check broker, topics, ledger, artifacts, model, disk, key and port, and say how to mend each."""
+    """Check everything the daemon needs, with a remedy for each failure."""
     from daemon.cli.doctor.broker import check_stream
     from daemon.cli.doctor.machine import check_disk, check_holdout_key, check_http
     from daemon.cli.doctor.model import check_embedding, check_model

@@ -1,4 +1,4 @@
-"""Looks at the folders of the base model and the embedding model, without loading them."""
+"""Checks the files of the base model and the embedding model, without loading them."""
 
 import json
 from collections.abc import Iterator
@@ -14,17 +14,17 @@ _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
 
 
 def check_model(settings: Settings) -> Check:
-    """Look for weights, a tokenizer and a chat template."""
+    """Check for weights, a tokenizer and a chat template."""
     try:
         folder = resolve_base(settings.model.base)
     except UnusableModel as error:
-        return failed("model", str(error), "set model.base to such a folder")
+        return failed("model", str(error), "set model.base to a chat model's folder")
     if not any((folder / name).exists() for name in _TOKENIZERS):
-        return failed("model", f"{folder} has no tokenizer", "copy the tokenizer's files beside the weights")
+        return failed("model", f"{folder} has no tokenizer", "copy the tokenizer's files into it")
     if not _has_chat_template(folder):
         return failed(
             "model",
-            f"{folder} has no chat template, so conversations can't be put into words",
+            f"{folder} has no chat template",
             "use a chat model, or add its chat_template.jinja",
         )
     weights = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
@@ -32,7 +32,7 @@ def check_model(settings: Settings) -> Check:
 
 
 def check_embedding(settings: Settings) -> Iterator[Check]:
-    """Look for the embedding model, where one is configured."""
+    """Check the embedding model, where one is configured."""
     name = settings.monitors.embedding.model
     if name is None:
         return
@@ -42,7 +42,7 @@ def check_embedding(settings: Settings) -> Iterator[Check]:
         yield failed(
             "embedding model",
             str(error),
-            "set monitors.embedding.model to such a folder, or leave it unset: none is needed",
+            "set monitors.embedding.model to an encoder's folder, or unset it: it is optional",
         )
     else:
         yield passed(

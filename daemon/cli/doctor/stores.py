@@ -1,4 +1,4 @@
-"""Looks at the ledger, the promotion log, the artifacts and the target."""
+"""Checks the ledger, the promotion log, the artifacts and the target."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -21,15 +21,17 @@ _BACKUP = "stop the daemon and restore the ledger from a backup"
 
 
 def check_stores(settings: Settings) -> Iterator[Check]:
-    """Look at everything durable; the rest is passed over where the ledger can't be opened."""
+    """Check all that is durable; only the ledger where it can't be opened."""
     url = make_url(ledger_url(settings))
     if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
-        yield passed("ledger", f"{url.database} is not there yet; the first start of `retuned run` makes it")
+        yield passed(
+            "ledger", f"{url.database} does not exist yet; the first start of `retuned run` creates it"
+        )
         return
     try:
         stores = open_stores(settings)
     except (DaemonError, SQLAlchemyError, sqlite3.Error, OSError) as error:
-        yield failed("ledger", str(error), "mend what the message names, or " + _BACKUP)
+        yield failed("ledger", str(error), "repair what the message names, or " + _BACKUP)
         return
     try:
         yield _ledger(stores.engine)
@@ -51,7 +53,7 @@ def _ledger(engine: Engine) -> Check:
     with reader(engine).connect() as connection:
         found = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA quick_check(5)")]
     if found == ["ok"]:
-        return passed("ledger", f"{shown} opens and is whole")
+        return passed("ledger", f"{shown} opens and is intact")
     return failed("ledger", f"{shown} is damaged: {'; '.join(found)}", _BACKUP)
 
 
@@ -61,12 +63,12 @@ def _log(stores: Stores, settings: Settings) -> Check:
         return failed("promotion log", history.problem, _BACKUP)
     return passed(
         "promotion log",
-        f"{len(history.entries)} entries, each follows from the one before; live is {history.live}",
+        f"{len(history.entries)} entries, each with the digest of the one before; live: {history.live}",
     )
 
 
 def _artifacts(stores: Stores, settings: Settings) -> Iterator[Check]:
-    """Check the files of the versions that may be served next: those that led to the live one, and the newest."""
+    """Check the files of the versions that may be served next: live, the one before it, and the newest."""
     history = stores.versions.history(settings.model_line)
     newest = stores.versions.versions(settings.model_line)[-1:]
     needed = {version.name: version for version in newest}
@@ -83,7 +85,7 @@ def _artifact(stores: Stores, version: Version) -> Check:
     except (BadArtifact, OSError) as error:
         remedy = f"restore {version.artifact} from a backup, or promote another version"
         return failed(subject, str(error), remedy)
-    return passed(subject, f"every file is as its digest says ({version.digest[:12]})")
+    return passed(subject, f"all files match the digest {version.digest[:12]}")
 
 
 def _target(stores: Stores, settings: Settings) -> Check:
@@ -91,9 +93,9 @@ def _target(stores: Stores, settings: Settings) -> Check:
     try:
         served = stores.target.current()
     except BadPointer as error:
-        return failed("target", str(error), "delete the file; `retuned run` writes it anew")
+        return failed("target", str(error), "delete the file; `retuned run` writes it again")
     if served != live:
         return failed(
-            "target", f"it serves {served}, the log says {live}", "start `retuned run`, which moves it"
+            "target", f"it serves {served}, the log says {live}", "start `retuned run`, which corrects it"
         )
     return passed("target", f"it serves {served}" if served else "nothing is served yet")

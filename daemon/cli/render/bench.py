@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from daemon.cli.render.layout import listed
 from monitors.bench.benchmark import Result
 from monitors.bench.goals import Goal, number
 from monitors.bench.measures import ALL, Delay
@@ -54,7 +55,4 @@ def _delay(found: Delay | None) -> str:
 
 
 def _table(*titles: str) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for title in titles:
-        table.add_column(title)
-    return table
+    return listed(*titles)

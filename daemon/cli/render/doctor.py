@@ -1,8 +1,8 @@
-"""The doctor's screen: what is well, what is not, and how to mend it."""
+"""The doctor's screen: what passed, what failed, and the remedy."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -10,17 +10,25 @@ from daemon.cli.doctor.check import Check
 
 
 def checkup_screen(checks: Sequence[Check]) -> RenderableType:
-    """Show every check, and a remedy below each that isn't well."""
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    """Say how many checks failed, then show those with their remedies, then the others."""
+    failures = [check for check in checks if not check.ok]
+    summary = (
+        Text(f"{len(failures)} of {len(checks)} checks failed.", style="bold red")
+        if failures
+        else Text(f"All {len(checks)} checks passed.", style="bold green")
+    )
+    table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
-    table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    for check in checks:
-        mark = Text("ok", "green") if check.ok else Text("problem", "bold red")
-        table.add_row(mark, check.subject, check.found)
-        if check.remedy:
-            table.add_row("", "", Text(f"to mend it: {check.remedy}", "yellow"))
-    ill = sum(not check.ok for check in checks)
-    table.add_row()
-    table.add_row("", "", f"{ill} of {len(checks)} checks found a problem" if ill else "everything is well")
-    return table
+    for check in sorted(checks, key=lambda check: check.ok):
+        mark = Text("passed", "green") if check.ok else Text("FAILED", "bold red")
+        for line in _lines(check):
+            table.add_row(mark, line)
+            mark = Text()
+    return Group(summary, "", table)
+
+
+def _lines(check: Check) -> Iterator[Text]:
+    yield Text.assemble((f"{check.subject}: ", "bold"), check.found)
+    if check.remedy:
+        yield Text(f"remedy: {check.remedy}", "yellow")

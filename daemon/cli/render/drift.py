@@ -1,4 +1,4 @@
-"""The drift screen: how much speaks for a change, and what changed."""
+"""The drift screens: the evidence, the alarms, what changed, and what a calibration found."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -6,137 +6,152 @@ from math import isinf, log
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from daemon.cli.render.figures import ago, coloured, moment
+from daemon.cli.render.changes import add_changes, add_triage
+from daemon.cli.render.formatting import ago, counted, timestamp
+from daemon.cli.render.layout import facts, heading, indented, listed
 from daemon.cli.render.references import frozen_words
-from daemon.cli.render.why import add_changes, add_triage
 from daemon.domain.alarms import Alarm
 from daemon.domain.reference_span import span_words
 from daemon.drift.detector_verdicts import in_words
+from daemon.ledger.detectors import RaisedAlarm
 from daemon.views.drift import DriftView, Watch
 from monitors.types import Aspect
 
 if TYPE_CHECKING:
     from monitors.sequential.calibration import Calibration  # loads scikit-learn
 
-_BAR = 30
+_BAR = 20
 
 
-def drift_screen(seen: DriftView, now: datetime) -> RenderableType:
-    """Show the evidence by aspect, the alarm that stands, and what changed in the latest window that was explained."""
-    parts: list[RenderableType] = [Text.assemble(("alarm  ", "bold"), _alarm(seen.alarm, now))]
-    if seen.recurrence is not None:
-        parts.append(Text.assemble(("again  ", "bold"), seen.recurrence))
-    if seen.reference is not None and (lacks := span_words(seen.reference, seen.cycle_days)):
-        parts.append(Text(lacks, style="yellow"))
-    if seen.freeze is not None:
-        parts.append(Text.assemble("the reference is ", frozen_words(seen.freeze, now)))
-    if seen.watch is None:
-        parts.append(
-            "nothing is watched yet: the reference is not full (`retuned reference show` tells how many conversations it "
-            "waits for), or none came since"
-        )
-    else:
-        parts += [_watched(seen.watch), _evidence(seen.watch)]
+def drift_screen(seen: DriftView, now: datetime, *, verbose: bool) -> RenderableType:
+    """Say in one sentence whether there is drift, then show the evidence, the alarms and what changed."""
+    parts: list[RenderableType] = [_sentence(seen, now), facts(_facts(seen, now))]
+    if seen.watch is not None:
+        parts += [heading("Evidence by aspect"), _evidence(seen.watch, verbose=verbose)]
     if seen.triages:
         tree = Tree("whether confirmed changes hurt, the latest first")
         for triage in seen.triages:
             add_triage(tree, triage)
-        parts.append(tree)
+        parts += ["", tree]
     if seen.raised:
-        parts.append(_raised(seen))
+        parts += ["", _raised(seen)]
     if seen.explained is not None and seen.explanation is not None:
-        window = seen.explained.window
-        tree = Tree(
-            f"what changed in window {window.number}, conversations {window.range.first} to {window.range.last}"
-        )
-        add_changes(tree, seen.explanation)
-        if seen.report is not None:
-            tree.add(
-                f"with examples and pictures: `retuned drift report {window.number}`, or /reports/{window.number}"
-            )
-        parts.append(tree)
+        parts += ["", _explained(seen)]
     return Group(*parts)
 
 
+def _sentence(seen: DriftView, now: datetime) -> Text:
+    alarm = seen.alarm
+    if alarm is None:
+        watching = "" if seen.watch is not None else "; nothing is watched yet"
+        return Text(f"No drift{watching}.", style="bold green")
+    if alarm.confirmed:
+        return Text(f"Drift confirmed, {ago(now, alarm.at)}.", style="bold red")
+    return Text(f"Drift suspected, {ago(now, alarm.at)}; a fresh window has to confirm it.", style="bold red")
+
+
+def _facts(seen: DriftView, now: datetime) -> Iterator[tuple[str, RenderableType]]:
+    if seen.alarm is not None:
+        yield from _alarm(seen.alarm)
+    if seen.recurrence is not None:
+        yield "seen before", seen.recurrence
+    if seen.watch is None:
+        yield "watched", "nothing: the reference is not full, or no conversation followed it"
+        yield "", "`retuned reference show` tells how many conversations it waits for"
+    else:
+        yield from _watched(seen.watch)
+    if seen.reference is not None and (lacks := span_words(seen.reference, seen.cycle_days)):
+        yield "reference", Text(lacks, style="yellow")
+    if seen.freeze is not None:
+        yield "reference", frozen_words(seen.freeze, now)
+
+
+def _alarm(alarm: Alarm) -> Iterator[tuple[str, RenderableType]]:
+    yield "since", f"conversation {alarm.first_seq}, window {alarm.window}"
+    yield "because", alarm.reason
+
+
+def _watched(watch: Watch) -> Iterator[tuple[str, RenderableType]]:
+    yield "watched", f"{counted(watch.seen, 'conversation')}, up to {watch.until_seq}"
+    yield "evidence", f"{watch.mean:,.3g} : 1 for a change; an alarm is raised at {watch.threshold:,.0f} : 1"
+
+
+def _evidence(watch: Watch, *, verbose: bool) -> RenderableType:
+    """Show each aspect's evidence as a bar, which is full at the alarm."""
+    table = listed("aspect", "towards an alarm", *(("evidence",) if verbose else ()))
+    for aspect, wealth in sorted(watch.evidence.items(), key=lambda item: -item[1]):
+        share = min(1.0, max(0.0, log(max(wealth, 1.0)) / log(watch.threshold)))
+        bar = Text(("█" * round(share * _BAR)).ljust(_BAR, "·"), style="red" if share >= 1 else "cyan")
+        table.add_row(in_words(aspect), bar, *((f"{wealth:,.3g} : 1",) if verbose else ()))
+    return indented(table)
+
+
+def _raised(seen: DriftView) -> Tree:
+    tree = Tree("alarms, the latest first, those that were dropped unconfirmed included")
+    for raised in seen.raised:
+        _add_raised(tree, raised)
+    return tree
+
+
+def _add_raised(tree: Tree, raised: RaisedAlarm) -> None:
+    most = max(raised.evidence, key=lambda aspect: raised.evidence[aspect])
+    branch = tree.add(f"{timestamp(raised.at)} at conversation {raised.seq}")
+    branch.add(f"changed at about {raised.since_seq}, mostly in {in_words(Aspect(most))}")
+    if raised.again:
+        branch.add(f"raised again in {counted(raised.again, 'window')} after it")
+
+
+def _explained(seen: DriftView) -> Tree:
+    assert seen.explained is not None  # noqa: S101 - the caller asked
+    assert seen.explanation is not None  # noqa: S101
+    window = seen.explained.window
+    tree = Tree(
+        f"what changed in window {window.number}, conversations {window.range.first} to {window.range.last}"
+    )
+    add_changes(tree, seen.explanation)
+    if seen.report is not None:
+        tree.add(
+            f"with examples and pictures: `retuned drift report {window.number}`, or /reports/{window.number}"
+        )
+    return tree
+
+
 def calibration_screen(found: "Calibration", declared: float) -> RenderableType:
-    """Show what is to be expected of the settings, on this history."""
+    """Show what to expect of the settings, on this history."""
     replay = found.replay
     expected = replay.conversations / declared
     return Group(
-        f"{replay.alarms} alarms in {replay.conversations:,} conversations of shuffled history, where {expected:.1f} are "
-        f"declared at most; so alarms for nothing are at least {replay.run_length_at_least:,.0f} conversations apart, with "
-        "95% confidence",
+        Text(
+            f"False alarms are at least {replay.run_length_at_least:,.0f} conversations apart (95% confidence).",
+            style="bold",
+        ),
+        facts(
+            (
+                ("replayed", f"{replay.conversations:,} conversations of shuffled history"),
+                ("false alarms", f"{replay.alarms:,}; the settings declare {expected:.1f} at most"),
+            )
+        ),
         *_reaches(found),
     )
 
 
 def _reaches(found: "Calibration") -> Iterator[RenderableType]:
     """Show which changes would be caught."""
+    yield heading(f"Changes caught within {found.within:,} conversations")
     if not found.reaches:
         yield (
-            f"no change was tried: {found.history:,} conversations have no topic that could be left out to be new; try "
-            "again once the history is longer or more varied"
+            f"  No change was tried: {found.history:,} conversations have no topic that could be left out to be "
+            "new. Try again once the history is longer or more varied."
         )
         return
-    yield (
-        f"changes within {found.within:,} conversations: one of {found.topics} topics of {found.history:,} conversations "
-        "is new, the reference does not know it"
+    yield indented(
+        f"each change: one of {found.topics} topics, of {found.history:,} conversations, is new to the reference"
     )
-    table = Table(box=None, padding=(0, 2, 0, 2))
-    for title in ("new traffic", "caught", "median delay"):
-        table.add_column(title, justify="right")
+    table = listed("new traffic", "caught", "median delay", right=("new traffic", "caught", "median delay"))
     for reach in found.reaches:
         late = "later" if isinf(reach.median) else f"{reach.median:,.0f} conversations"
         table.add_row(f"{reach.share:.0%}", f"{reach.found:.0%} of {reach.trials}", late)
-    yield table
-
-
-def _alarm(alarm: Alarm | None, now: datetime) -> Text:
-    if alarm is None:
-        return Text("none", style="green")
-    state = "confirmed" if alarm.confirmed else "waits for a fresh window to confirm it"
-    return Text.assemble(
-        coloured("drift"),
-        f" since conversation {alarm.first_seq}, {ago(now, alarm.at)}, {state}: {alarm.reason}",
-    )
-
-
-def _watched(watch: Watch) -> Text:
-    return Text(
-        f"{watch.seen:,} conversations watched, up to {watch.until_seq}; evidence for a change {watch.mean:,.3g} : 1, "
-        f"alarm from {watch.threshold:,.0f}"
-    )
-
-
-def _evidence(watch: Watch) -> Table:
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
-    for aspect, wealth in sorted(watch.evidence.items(), key=lambda item: -item[1]):
-        share = min(1.0, max(0.0, log(max(wealth, 1.0)) / log(watch.threshold)))
-        bar = "█" * round(share * _BAR)
-        table.add_row(
-            str(aspect),
-            Text(bar.ljust(_BAR, "·"), style="red" if share >= 1 else "cyan"),
-            f"{wealth:,.3g} : 1",
-        )
-    return table
-
-
-def _raised(seen: DriftView) -> Tree:
-    tree = Tree("alarms, the latest first; those that no fresh window confirmed were dropped")
-    for line in _alarm_lines(seen):
-        tree.add(line)
-    return tree
-
-
-def _alarm_lines(seen: DriftView) -> Iterator[str]:
-    for raised in seen.raised:
-        most = max(raised.evidence, key=lambda aspect: raised.evidence[aspect])
-        again = f"; again in {raised.again} windows after it" if raised.again else ""
-        yield (
-            f"{moment(raised.at)} at conversation {raised.seq}: changed at about {raised.since_seq}, mostly in "
-            f"{in_words(Aspect(most))}{again}"
-        )
+    yield indented(table)

@@ -1,12 +1,12 @@
-"""Screens of what was learned from whom, and of what was forgotten."""
+"""Screens of erasure: what was erased, and what a version learned from."""
 
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
-from daemon.cli.render.figures import moment
+from daemon.cli.render.formatting import counted, printable, timestamp
+from daemon.cli.render.layout import facts, indented, listed
 from daemon.erasure.forget import Forgotten
 from daemon.ledger.erasures import Erasure
 from daemon.training.lineage import VersionLineage
@@ -17,68 +17,83 @@ _SHOWN = 20
 
 
 def forgotten_screen(done: Forgotten, request: int | None) -> RenderableType:
-    """Say what is gone, what is left to do elsewhere, and which versions learned from it."""
+    """Show what was erased, what remains elsewhere, and which versions learned from it."""
     removed = done.removed
+    erased = [
+        f"  {counted(number, thing)}"
+        for number, thing in (
+            (removed.conversations, "conversation"),
+            (removed.feedback, "feedback record"),
+            (removed.dead_letters, "dead letter"),
+            (removed.reports, "drift report"),
+            (removed.training_records, "training record"),
+            (len(done.files), "training file"),
+        )
+        if number
+    ]
     lines = [
-        Text(
-            f"erased: {removed.conversations} conversations, {removed.feedback} feedback, {removed.dead_letters} dead "
-            f"letters, {removed.reports} reports made of them, {removed.training_records} training records, "
-            f"{len(done.files)} training files"
-        ),
-        Text(f"proof: entry {done.entry.id} of `retuned erasures`, {done.entry.digest[:_DIGEST_SHOWN]}"),
-        Text(
-            "Kafka keeps its records until the topic lets go of them; when they come again they are dropped."
-        ),
+        Text("Erased:" if erased else "There was nothing to erase.", style="bold"),
+        *map(Text, erased),
+        Text(f"Proof: entry {done.entry.id} of `retuned erasures`, {done.entry.digest[:_DIGEST_SHOWN]}"),
+        Text("Kafka keeps its records until the topic expires them; intake drops them if they come again."),
     ]
     if removed.published:
         keys = ", ".join(f"{at.topic}/{at.partition}/{at.offset}" for at in removed.published)
-        lines.append(Text(f"on the dead-letter topic, under these keys: {keys}", style="yellow"))
+        lines.append(Text(f"Still on the dead-letter topic, under these keys: {keys}", style="yellow"))
     if done.tainted:
         names = ", ".join(map(str, done.tainted))
-        lines.append(Text(f"learned from what was forgotten: {names}; clean: {done.clean}", style="yellow"))
+        lines.append(Text(f"Versions that learned from it: {names}", style="yellow"))
+        lines.append(Text(f"Newest version that did not: {done.clean or 'none'}", style="yellow"))
         if done.live in done.tainted:
             lines.append(
                 Text(
-                    f"{done.live} is live. `retuned rollback {done.clean} -m ...` takes it back",
-                    style="bold red",
+                    f"{done.live} is live. Replace it: `retuned rollback {done.clean} -m REASON`", "bold red"
                 )
             )
     if request is not None:
-        lines.append(Text(f"request {request} asks for a training that starts from {done.clean}"))
+        lines.append(Text(f"Request {request} asks for a training that starts from {done.clean}"))
     return Group(*lines)
 
 
 def erasures_screen(log: Sequence[Erasure], problem: str | None) -> RenderableType:
-    """List the entries, and say whether the log is whole."""
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for title in ("id", "when", "by", "what", "erased conversations", "runs", "why"):
-        table.add_column(title, overflow="fold")
-    for entry in log:
-        runs = entry.removed.get("runs")
-        table.add_row(
-            str(entry.id), moment(entry.at), entry.by, f"{entry.kind} {entry.subject[:_DIGEST_SHOWN]}",
-            str(entry.removed.get("conversations")), ", ".join(map(str, runs)) if isinstance(runs, list) else "", entry.why,
-        )  # fmt: skip
-    whole = Text("the log is whole", style="green") if problem is None else Text(problem, style="bold red")
-    return Group(table, whole) if log else Text("nothing was forgotten yet")
+    """Say whether the erasure log is intact, then list its entries."""
+    if problem is not None:
+        state = Text(f"The erasure log is damaged: {problem}", style="bold red")
+    elif not log:
+        return Text("Nothing has been erased yet.")
+    else:
+        state = Text(f"The erasure log is intact; entries: {len(log)}", style="green")
+    return Group(state, "", *map(_erasure, log))
+
+
+def _erasure(entry: Erasure) -> RenderableType:
+    runs = entry.removed.get("runs")
+    learned = f", training runs {', '.join(map(str, runs))}" if isinstance(runs, list) and runs else ""
+    subject = f"{entry.kind} {entry.subject[:_DIGEST_SHOWN]}"
+    return Group(
+        Text.assemble((f"{entry.id}.", "bold"), f" {timestamp(entry.at)}  {subject}  by {entry.by}"),
+        indented(f"conversations erased: {entry.removed.get('conversations')}{learned}", 3),
+        indented(Text(printable(entry.why)), 3),
+    )
 
 
 def lineage_screen(found: VersionLineage, again: RebuiltDataset | None) -> RenderableType:
-    """Show the first records, how many more there are, and how a rebuild went."""
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for title in ("record", "origin", "sha256"):
-        table.add_column(title)
+    """Show what a version learned from: the first records, how many more there are, and how a rebuild went."""
+    table = listed("record", "origin", "sha256")
     for record in found.records[:_SHOWN]:
         at = record.at
-        table.add_row(f"{at.topic}/{at.partition}@{at.offset}", record.origin, record.sha256 or "erased")
+        digest = f"{record.sha256[:_DIGEST_SHOWN]}…" if record.sha256 else "erased"
+        table.add_row(f"{at.topic}/{at.partition}@{at.offset}", record.origin, digest)
     more = len(found.records) - _SHOWN
     parts: list[RenderableType] = [
-        Text(
-            f"{found.version} learned in run {found.run} from {len(found.records)} records, on top of {found.parent or 'the base model'}"
-        ),
+        Text(f"{found.version} learned from {counted(len(found.records), 'record')}.", style="bold"),
+        facts((("run", str(found.run)), ("parent", str(found.parent or "the base model")))),
+        "",
         table,
     ]
-    parts += [Text(f"and {more} more; --json lists all", style="dim")] if more > 0 else []
+    parts += (
+        [Text(f"and {more:,} more; --json lists all, with full digests", style="dim")] if more > 0 else []
+    )
     return Group(*parts, *([_outcome(found, again)] if again else []))
 
 

@@ -1,12 +1,12 @@
-"""Screens of the stream: positions and halts, dead letters."""
+"""Screens of intake: positions, halts and dead letters."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
-from daemon.cli.render.figures import bytes_, moment
+from daemon.cli.render.formatting import counted, printable, size, timestamp
+from daemon.cli.render.layout import facts, heading, indented, listed
 from daemon.domain.halts import Halt, OffsetChange
 from daemon.domain.records import StoredDeadLetter
 from daemon.ledger.counts import Position
@@ -16,83 +16,101 @@ _TEXT_SHOWN = 2_000  # characters of a dead letter
 
 
 def stream_screen(seen: StreamView) -> RenderableType:
-    """Show the halt first, as it waits for somebody."""
-    state = (
-        Text("intake goes on", style="green")
-        if seen.halt is None
-        else Text(f"intake is halted since {moment(seen.halt.at)}: {seen.halt.reason}", style="bold red")
-    )
-    parts: list[RenderableType] = [state, _positions(seen.positions)]
-    parts += [_past(halt) for halt in seen.halts if halt.cleared_at is not None]
-    parts += [_changed(change) for change in seen.offset_changes]
+    """Say whether intake is halted, then show positions, earlier halts and changed offsets."""
+    parts: list[RenderableType] = [_state(seen.halt), heading("Partitions"), _positions(seen.positions)]
+    if past := [halt for halt in seen.halts if halt.cleared_at is not None]:
+        parts += [heading("Earlier halts"), *map(_past, past)]
+    if seen.offset_changes:
+        parts += [heading("Offsets set by operators"), *map(_changed, seen.offset_changes)]
     return Group(*parts)
 
 
+def _state(halt: Halt | None) -> RenderableType:
+    if halt is None:
+        return Text("Intake is not halted.", style="bold green")
+    return Group(
+        Text(f"Intake is halted since {timestamp(halt.at)}.", style="bold red"), facts(_halt_facts(halt))
+    )
+
+
+def _halt_facts(halt: Halt) -> Iterator[tuple[str, RenderableType]]:
+    yield "because", printable(halt.reason)
+    if halt.topic is not None:
+        yield "at", f"{halt.topic}/{halt.partition}"
+    yield "to do", Text("settle the cause, then `retuned intake resume -m REASON`", style="yellow")
+
+
 def _positions(positions: Sequence[Position]) -> RenderableType:
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for title, justify in (("partition", "left"), ("next", "right"), ("topic id", "left"), ("read", "left")):
-        table.add_column(title, justify="right" if justify == "right" else "left")
+    if not positions:
+        return "  nothing was read yet"
+    table = listed("partition", "next offset", "last read", right=("next offset",))
     for at in positions:
-        table.add_row(
-            f"{at.topic}/{at.partition}", str(at.next_offset), at.topic_id or "", moment(at.updated_at)
-        )
-    return table if positions else Text("nothing was read yet")
+        table.add_row(f"{at.topic}/{at.partition}", str(at.next_offset), timestamp(at.updated_at))
+    return indented(table)
 
 
-def _past(halt: Halt) -> Text:
-    end = "" if halt.cleared_at is None else f"{moment(halt.cleared_at)} by {halt.cleared_by}: {halt.why}"
-    return Text(f"was halted from {moment(halt.at)} ({halt.kind}) to {end}", style="dim")
+def _past(halt: Halt) -> RenderableType:
+    cleared = "" if halt.cleared_at is None else timestamp(halt.cleared_at)
+    return Group(
+        indented(f"{timestamp(halt.at)} to {cleared}: {halt.kind}"),
+        indented(Text(printable(halt.reason)), 4),
+        indented(Text(f"resumed by {halt.cleared_by}: {printable(halt.why or '')}"), 4),
+    )
 
 
-def _changed(change: OffsetChange) -> Text:
+def _changed(change: OffsetChange) -> RenderableType:
     before = "nothing" if change.before is None else str(change.before)
-    return Text(
-        f"{change.topic}/{change.partition} was set from {before} to {change.after}, {moment(change.at)} by "
-        f"{change.by}: {change.why}",
-        style="dim",
+    return Group(
+        indented(f"{timestamp(change.at)}: {change.topic}/{change.partition}, {before} -> {change.after}"),
+        indented(Text(f"by {change.by}: {printable(change.why)}"), 4),
     )
 
 
 def dead_letters_screen(letters: Sequence[StoredDeadLetter], counts: Mapping[str, int]) -> RenderableType:
-    """Show how many there are by reason, and the newest."""
+    """Show how many dead letters there are by reason, then the newest."""
     if not counts:
-        return Text("no dead letters", style="green")
-    total = ", ".join(f"{reason} {count}" for reason, count in sorted(counts.items(), key=lambda kv: -kv[1]))
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for title in ("id", "when", "record", "reason", "what is wrong", ""):
-        table.add_column(title, overflow="fold")
-    for stored in letters:
-        letter = stored.letter
-        table.add_row(
-            str(stored.id), moment(letter.when), _place(stored), letter.reason, letter.message,
-            "requeued" if stored.requeued_at else "",
-        )  # fmt: skip
-    return Group(Text(f"{sum(counts.values())} in all: {total}"), table)
+        return Text("No dead letters.", style="bold green")
+    total = ", ".join(
+        f"{count:,} {reason}" for reason, count in sorted(counts.items(), key=lambda kv: -kv[1])
+    )
+    return Group(
+        Text(f"{counted(sum(counts.values()), 'dead letter')}: {total}", style="bold"),
+        "",
+        *map(_dead_letter, letters),
+        "",
+        "Show one: `retuned deadletters show ID`",
+    )
+
+
+def _dead_letter(stored: StoredDeadLetter) -> RenderableType:
+    letter = stored.letter
+    requeued = " (requeued)" if stored.requeued_at else ""
+    return Group(
+        Text.assemble((f"{stored.id}", "bold"), f"  {timestamp(letter.when)}  {_place(stored)}{requeued}"),
+        indented(Text(f"{letter.reason}: {printable(letter.message)}"), 3),
+    )
 
 
 def dead_letter_screen(stored: StoredDeadLetter) -> RenderableType:
-    """Show one with its text, control characters made visible."""
+    """Show one dead letter with its text, control characters escaped."""
     letter = stored.letter
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in (
-        ("record", _place(stored)),
-        ("when", moment(letter.when)),
-        ("reason", f"{letter.reason}: {letter.message}"),
-        ("size", bytes_(letter.size)),
-        ("sha256", letter.digest or "none"),
-        ("published", moment(stored.published_at) if stored.published_at else "not yet"),
-        ("requeued", moment(stored.requeued_at) if stored.requeued_at else "never"),
-        ("key", "none" if letter.key is None else visible(letter.key)),
-        ("value", "not kept" if letter.value is None else visible(letter.value)),
-    ):
-        table.add_row(name, value)
-    return table
+    return facts(
+        (
+            ("record", _place(stored)),
+            ("when", timestamp(letter.when)),
+            ("reason", f"{letter.reason}: {letter.message}"),
+            ("size", size(letter.size)),
+            ("sha256", letter.digest or "none"),
+            ("published", timestamp(stored.published_at) if stored.published_at else "not yet"),
+            ("requeued", timestamp(stored.requeued_at) if stored.requeued_at else "never"),
+            ("key", "none" if letter.key is None else visible(letter.key)),
+            ("value", "not kept" if letter.value is None else visible(letter.value)),
+        )
+    )
 
 
 def visible(content: bytes, limit: int = _TEXT_SHOWN) -> str:
-    """Return bytes as text that can't steer a terminal; the end is cut."""
+    """Return bytes as text without control characters, cut after ``limit`` characters."""
     text = content[: limit * 4].decode(errors="backslashreplace")
     shown = "".join(
         character if character.isprintable() else ascii(character)[1:-1] for character in text[:limit]

@@ -5,73 +5,83 @@ from datetime import datetime
 
 from rich.console import Group, RenderableType
 from rich.text import Text
-from rich.tree import Tree
 
-from daemon.cli.render.figures import ago, moment
+from daemon.cli.render.formatting import ago, timestamp
+from daemon.cli.render.layout import facts, heading, indented
 from daemon.domain.reference_span import reference_title, span_words
 from daemon.domain.windows import Freeze, ReferenceCause, StoredReference
 from daemon.ledger.references import WidenBlocker
 from daemon.views.references import ReferenceView
 
-_CAME: dict[ReferenceCause, str] = {
-    ReferenceCause.VERSION: "begun when its version took over",
-    ReferenceCause.ROLLBACK: "back with its version, which was rolled back to",
-    ReferenceCause.WORN: "begun anew, as most of the one before was gone",
+_CAUSES: dict[ReferenceCause, str] = {
+    ReferenceCause.VERSION: "started when its version went live",
+    ReferenceCause.ROLLBACK: "restored with its version by a rollback",
+    ReferenceCause.WORN: "started anew, because most of the one before was gone",
     ReferenceCause.WIDENED: "widened as time went by",
-    ReferenceCause.OPERATOR: "fixed by hand",
+    ReferenceCause.OPERATOR: "set by an operator",
 }
 
-_STAYS: dict[WidenBlocker, str] = {
-    WidenBlocker.BY_HAND: "what came since was not chosen",
-    WidenBlocker.CAME_BACK: "what came before the rollback is not known to be handled by its version",
+_WIDEN_BLOCKERS: dict[WidenBlocker, str] = {
+    WidenBlocker.BY_HAND: "an operator chose its conversations",
+    WidenBlocker.CAME_BACK: "its version was rolled back to, and may not handle what came before the rollback",
     WidenBlocker.NOT_HELPED: "the stream changed since, and training can't help with that (`retuned drift show`)",
 }
 
 
 def reference_screen(seen: ReferenceView, now: datetime) -> RenderableType:
-    """Show the reference that counts, what it does not know yet, and the earlier ones."""
+    """Show the reference in use, what it does not cover yet, and the earlier ones."""
     if seen.reference is None:
-        return "there is no reference yet; the first start of `retuned run` begins one"
-    parts: list[RenderableType] = [*_lines(seen.reference, seen)]
-    parts.append(frozen_words(seen.freeze, now) if seen.freeze else "not frozen")
+        return "There is no reference yet; the first start of `retuned run` starts one."
+    parts: list[RenderableType] = [_sentence(seen.reference, seen), facts(_facts(seen.reference, seen, now))]
     if seen.earlier:
-        tree = Tree("earlier ones, which come back with a rollback and are named when they fit again")
-        for earlier in seen.earlier:
-            tree.add(f"{reference_title(earlier)}, {earlier.size} conversations")
-        parts.append(tree)
+        parts.append(heading("Earlier references, which a rollback restores"))
+        parts += [
+            indented(f"{reference_title(earlier)}: {earlier.size:,} conversations")
+            for earlier in seen.earlier
+        ]
     return Group(*parts)
 
 
 def frozen_words(freeze: Freeze, now: datetime) -> Text:
-    """Say who froze the reference, when and why."""
+    """Return who froze the reference, when and why."""
     why = f": {freeze.why}" if freeze.why else ""
     return Text(f"frozen by {freeze.by}, {ago(now, freeze.at)}{why}", style="yellow")
 
 
 def reference_line(reference: StoredReference, *, cycle_days: float) -> str:
-    """Say in a line what a full reference is, and what it does not know yet."""
+    """Return what a full reference is, and what it does not cover yet."""
     assert reference.range is not None  # noqa: S101 - it is full
     lacks = span_words(reference, cycle_days)
     return (
-        f"{reference.size} conversations of {reference.version}, {reference.range.first} to {reference.range.last}"
+        f"{reference.size:,} conversations of {reference.version}, {reference.range.first} to {reference.range.last}"
         + (f"; {lacks}" if lacks else "")
     )
 
 
-def _lines(reference: StoredReference, seen: ReferenceView) -> Iterator[RenderableType]:
+def _sentence(reference: StoredReference, seen: ReferenceView) -> Text:
     if reference.range is None:
-        yield f"collecting for {reference.version}: {seen.collected} of {reference.size} conversations"
-        return
-    yield Text.assemble((reference_title(reference), "bold"))
-    if reference.since and reference.until:
-        yield f"said from {moment(reference.since)} to {moment(reference.until)}, but for a hundredth at either end"
-    yield reference_line(reference, cycle_days=seen.cycle_days)
-    by = f" by {reference.by}" if reference.by else ""
-    why = f": {reference.why}" if reference.why else ""
-    yield f"{_CAME[reference.cause]}{by}{why}"
-    if seen.stays is not None and seen.spanned_days < seen.cycle_days:
-        yield Text(
-            f"it is not widened: {_STAYS[seen.stays]}; `retuned reference set --last N` has it span what came since, "
-            "and so does the next version",
-            style="yellow",
+        return Text(
+            f"collecting for {reference.version}: {seen.collected:,} of {reference.size:,} conversations",
+            style="bold",
         )
+    return Text(reference_title(reference), style="bold")
+
+
+def _facts(
+    reference: StoredReference, seen: ReferenceView, now: datetime
+) -> Iterator[tuple[str, RenderableType]]:
+    if reference.range is not None:
+        yield "conversations", reference_line(reference, cycle_days=seen.cycle_days)
+    if reference.since and reference.until:
+        yield "from", timestamp(reference.since)
+        yield "to", f"{timestamp(reference.until)} (1% at either end left out)"
+    if reference.range is not None:
+        by = f" by {reference.by}" if reference.by else ""
+        yield "origin", _CAUSES[reference.cause].removesuffix(" by an operator" if by else "") + by
+        if reference.why:
+            yield "", reference.why
+    yield "freeze", frozen_words(seen.freeze, now) if seen.freeze else "not frozen"
+    if reference.range is not None and seen.stays is not None and seen.spanned_days < seen.cycle_days:
+        yield "not widened", Text(_WIDEN_BLOCKERS[seen.stays], style="yellow")
+        yield "", Text("`retuned reference set --last N` makes it cover what came since", style="yellow")
+        yield "", Text("the next version's reference covers it, too", style="yellow")

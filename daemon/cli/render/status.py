@@ -1,182 +1,201 @@
-"""The status screen: where a model line stands, one worry a line."""
+"""The status screen: whether all is well, what needs the operator, then the details."""
 
 from collections.abc import Iterator, Mapping
 from typing import cast
 
-from rich.console import RenderableType
-from rich.table import Table
+from rich.console import Group, RenderableType
 from rich.text import Text
 
-from daemon.cli.render.figures import ago, coloured, figure, lasting, moment
+from daemon.cli.render.formatting import ago, coloured, counted, duration, number, printable, timestamp
+from daemon.cli.render.layout import facts
 from daemon.cli.render.references import frozen_words, reference_line
-from daemon.domain.alarms import Triage
+from daemon.cli.render.status_summary import Need, headline
+from daemon.domain.halts import Halt
 from daemon.domain.runs import RunState
 from daemon.http.probe import DaemonHealth
 from daemon.ledger.counts import RunSummary
-from daemon.views.status import Candidate, Overview
+from daemon.views.status import Candidate, StatusView
+
+_Fact = tuple[str, RenderableType]
 
 
-def status_screen(seen: Overview, health: DaemonHealth) -> RenderableType:
-    """Show everything, the most urgent first."""
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, line in _lines(seen, health):
-        table.add_row(name, line)
-    return table
+def status_screen(
+    seen: StatusView, health: DaemonHealth, halt: Halt | None, needs: tuple[Need, ...], *, verbose: bool
+) -> RenderableType:
+    """Answer in one line whether all is well, name what to do, then show one fact a line."""
+    return Group(
+        headline(seen, health, halt, needs),
+        *([facts(_to_do(needs))] if needs else []),
+        "",
+        facts(_details(seen, health, halt, verbose=verbose)),
+    )
 
 
-def _lines(seen: Overview, health: DaemonHealth) -> Iterator[tuple[str, RenderableType]]:
-    yield "live", _live(seen)
-    yield "daemon", daemon_line(health)
+def _to_do(needs: tuple[Need, ...]) -> Iterator[_Fact]:
+    for need in needs:
+        yield "to do", Text(need.sentence, style="yellow")
+
+
+def _details(seen: StatusView, health: DaemonHealth, halt: Halt | None, *, verbose: bool) -> Iterator[_Fact]:
+    yield from _live(seen)
+    yield from _daemon(health)
     if seen.leader is not None:
-        yield "leader", f"process {seen.leader.pid} on {seen.leader.host}, number {seen.leader.fence}"
-    yield from _stream(seen, health)
-    yield "reference", _reference(seen)
-    if seen.freeze is not None:
-        yield "", frozen_words(seen.freeze, seen.at)
-    yield "windows", _windows(seen)
-    yield from _verdicts(seen)
-    yield "alarm", _alarm(seen)
-    if seen.triage is not None:
-        yield "triage", _triage(seen, seen.triage)
+        yield "leader", f"process {seen.leader.pid} on {seen.leader.host} (fencing token {seen.leader.fence})"
+    yield from _intake(seen, health, halt)
+    yield from _reference(seen)
+    yield from _windows(seen, verbose=verbose)
+    yield from _drift(seen)
     if seen.wish is not None:
-        yield "asked for", f"by {seen.wish.by}, {ago(seen.at, seen.wish.at)}: {seen.wish.reason}"
-    yield "decision", _decision(seen)
-    yield "training", _training(seen, seen.run)
-    yield "gate", _gate(seen.candidate)
+        yield "training request", f"by {seen.wish.by}, {ago(seen.at, seen.wish.at)}"
+        yield "", printable(seen.wish.reason)
+    yield from _decision(seen)
+    yield from _training(seen, seen.run, verbose=verbose)
+    yield from _gate(seen.candidate)
 
 
-def _live(seen: Overview) -> RenderableType:
+def _live(seen: StatusView) -> Iterator[_Fact]:
     if seen.live is None:
-        return "nothing yet; the first start of `retuned run` puts the base model live"
+        yield "live", "nothing yet; the first start of `retuned run` puts the base model live"
+        return
     entry = seen.live
     by = f"{entry.by.kind} {entry.by.name}" if entry.by.kind == "operator" else entry.by.kind
     forced = ", forced past the gate" if entry.forced else ""
-    return Text.assemble(
-        (str(entry.version), "bold green"),
-        f" since {moment(entry.at)} ({ago(seen.at, entry.at)}), {entry.kind} by {by}{forced}: {entry.reason}",
-    )
+    yield "live", Text(str(entry.version), style="bold green")
+    yield "", f"since {timestamp(entry.at)}, {ago(seen.at, entry.at)}"
+    yield "", f"{entry.kind} by {by}{forced}: {printable(entry.reason)}"
 
 
-def daemon_line(health: DaemonHealth) -> Text:
-    """Say how the daemon is."""
+def _daemon(health: DaemonHealth) -> Iterator[_Fact]:
     if not health.running:
-        return Text(f"not running, or not reachable at {health.url}", style="yellow")
-    if health.ready:
-        return Text("running and ready", style="green")
-    problems = (
-        "; ".join(f"{name}: {problem}" for name, problem in health.problems.items()) or "no reason given"
-    )
-    return Text(f"running, but not ready: {problems}", style="yellow")
+        yield "daemon", Text(f"not running, or not reachable at {health.url}", style="yellow")
+    elif health.ready:
+        yield "daemon", Text("running and ready", style="green")
+    else:
+        yield "daemon", Text("running, but not ready", style="yellow")
+        for component, problem in health.problems.items():
+            yield "", Text(f"{component}: {problem}", style="yellow")
 
 
-def _stream(seen: Overview, health: DaemonHealth) -> Iterator[tuple[str, RenderableType]]:
+def _intake(seen: StatusView, health: DaemonHealth, halt: Halt | None) -> Iterator[_Fact]:
     counts = seen.intake
-    lag = "" if health.lag is None else f", {health.lag} records behind"
-    yield (
-        "stream",
-        f"{counts.conversations} conversations ({counts.held_out} held out), {counts.feedback} feedback records{lag}",
-    )
+    yield "intake", f"{counted(counts.conversations, 'conversation')} ({counts.held_out:,} held out)"
+    if halt is not None:
+        yield "", Text(f"halted since {timestamp(halt.at)}, {ago(seen.at, halt.at)}", style="bold red")
+    if counts.feedback:
+        yield "", counted(counts.feedback, "feedback record")
+    if health.lag is not None:
+        yield "", f"{counted(health.lag, 'record')} behind the end of the topic"
     for at in counts.positions:
-        yield "", f"{at.topic}/{at.partition} next {at.next_offset}, {ago(seen.at, at.updated_at)}"
+        yield "", f"{at.topic}/{at.partition}: next offset {at.next_offset}, {ago(seen.at, at.updated_at)}"
     if counts.dead_letters:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(counts.dead_letters.items()))
-        waiting = (
-            f"; {counts.dead_letters_waiting} still to be published" if counts.dead_letters_waiting else ""
-        )
-        yield "dead letters", Text(f"{reasons}{waiting}", style="yellow")
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(counts.dead_letters.items()))
+        yield "dead letters", Text(reasons, style="yellow")
+    if counts.dead_letters_waiting:
+        yield "", Text(f"{counts.dead_letters_waiting:,} not published yet", style="yellow")
 
 
-def _reference(seen: Overview) -> str:
+def _reference(seen: StatusView) -> Iterator[_Fact]:
     reference = seen.windows.reference
     if reference is None:
-        return "none yet"
-    if reference.range is None:
-        return (
-            f"collecting for {reference.version}: {seen.windows.collected} of {reference.size} conversations"
-        )
-    return reference_line(reference, cycle_days=seen.cycle_days)
+        yield "reference", "none yet"
+    elif reference.range is None:
+        yield "reference", f"collecting for {reference.version}"
+        yield "", f"{seen.windows.collected:,} of {reference.size:,} conversations"
+    else:
+        yield "reference", reference_line(reference, cycle_days=seen.cycle_days)
+    if seen.freeze is not None:
+        yield "", frozen_words(seen.freeze, seen.at)
 
 
-def _windows(seen: Overview) -> str:
-    waiting = f", {seen.windows.waiting} wait to be judged" if seen.windows.waiting else ""
-    return f"{seen.windows.closed} closed{waiting}; {seen.windows.open} conversations in the open one"
-
-
-def _verdicts(seen: Overview) -> Iterator[tuple[str, RenderableType]]:
+def _windows(seen: StatusView, *, verbose: bool) -> Iterator[_Fact]:
+    yield "windows", f"{seen.windows.closed:,} closed, {seen.windows.waiting:,} waiting to be judged"
+    yield "", f"{counted(seen.windows.open, 'conversation')} in the open window"
     if not seen.judged:
-        yield "verdict", "no window was judged yet"
+        yield "", "no window was judged yet"
         return
     last = seen.judged[0]
     yield (
-        "verdict",
+        "",
         Text.assemble(
-            f"window {last.window.number}: ", coloured(last.finding), f", {ago(seen.at, last.judged_at)}"
+            f"window {last.window.number}: ",
+            coloured(last.finding),
+            f", judged {ago(seen.at, last.judged_at)}",
         ),
     )
-    for verdict in last.verdicts:
-        numbers = f" {figure(verdict.score)} (threshold {figure(verdict.threshold)}): "
-        yield "", Text.assemble(f"{verdict.monitor} ", coloured(verdict.finding), numbers, verdict.reason)
+    for verdict in last.verdicts if verbose else ():
+        numbers = f" {number(verdict.score)} (threshold {number(verdict.threshold)})"
+        yield "", Text.assemble(f"{verdict.monitor}: ", coloured(verdict.finding), numbers)
+        yield "", f"  {verdict.reason}"
 
 
-def _alarm(seen: Overview) -> RenderableType:
-    if seen.alarm is None:
-        return Text("none", style="dim")
-    return Text(
-        f"drift since window {seen.alarm.window}, {ago(seen.at, seen.alarm.at)}: {seen.alarm.reason}",
-        style="bold red",
-    )
+def _drift(seen: StatusView) -> Iterator[_Fact]:
+    alarm = seen.alarm
+    if alarm is None:
+        yield "drift", Text("none", style="green")
+    else:
+        state = "confirmed" if alarm.confirmed else "suspected"
+        since = f"{state} since window {alarm.window}, {ago(seen.at, alarm.at)}"
+        yield "drift", Text(since, style="bold red")
+        if not alarm.confirmed:
+            yield "", "the next window confirms it or drops it"
+        yield "", alarm.reason
+    if seen.triage is not None:
+        yield (
+            "triage",
+            Text.assemble(
+                coloured(seen.triage.outcome),
+                f", window {seen.triage.window}, {ago(seen.at, seen.triage.at)}",
+            ),
+        )
+        yield "", seen.triage.reason
 
 
-def _triage(seen: Overview, triage: Triage) -> RenderableType:
-    when = f" of window {triage.window}'s alarm, {ago(seen.at, triage.at)}: "
-    return Text.assemble(coloured(triage.outcome), when, triage.reason)
-
-
-def _decision(seen: Overview) -> RenderableType:
+def _decision(seen: StatusView) -> Iterator[_Fact]:
     if seen.decision is None:
-        return Text("none yet", style="dim")
-    return Text.assemble(
-        coloured(seen.decision.action), f", {ago(seen.at, seen.decision.at)}: {seen.decision.reason}"
-    )
+        yield "decision", "none yet"
+        return
+    yield "decision", Text.assemble(coloured(seen.decision.action), f", {ago(seen.at, seen.decision.at)}")
+    yield "", printable(seen.decision.reason)
 
 
-def _training(seen: Overview, run: RunSummary | None) -> RenderableType:
+def _training(seen: StatusView, run: RunSummary | None, *, verbose: bool) -> Iterator[_Fact]:
     if run is None:
-        return Text("none yet", style="dim")
-    if run.state is RunState.RUNNING:
-        return Text.assemble(f"run {run.id} ", coloured(run.state), f": {progress_line(run.progress)}")
+        yield "training", "none yet"
+        return
     ended = f", {ago(seen.at, run.ended_at)}" if run.ended_at else ""
-    error = f": {run.error}" if run.error else ""
-    return Text.assemble(f"run {run.id} ", coloured(run.state), f"{ended}{error}")
+    yield "training", Text.assemble(f"run {run.id} ", coloured(run.state), ended)
+    if run.state is RunState.RUNNING:
+        yield from (("", line) for line in progress_lines(run.progress, verbose=verbose))
+    if run.error:
+        yield "", Text(run.error, style="red")
 
 
-def progress_line(progress: Mapping[str, object] | None) -> str:
-    """Say how far a run is."""
+def progress_lines(progress: Mapping[str, object] | None, *, verbose: bool) -> Iterator[str]:
+    """Return how far a run is, and its loss and speed where ``verbose``."""
     if progress is None:
-        return "starting"
+        yield "starting"
+        return
     step, steps = cast("int", progress["step"]), cast("int", progress["steps"])
     parts = [str(progress["phase"])]
     if steps:
         parts.append(f"step {step} of {steps} ({step / steps:.0%})")
-    if progress.get("loss") is not None:
-        parts.append(f"loss {figure(cast('float', progress['loss']))}")
-    if progress.get("tokens_per_s"):
-        parts.append(f"{cast('float', progress['tokens_per_s']):.0f} tokens/s")
     if progress.get("seconds_left") is not None:
-        parts.append(f"{lasting(cast('float', progress['seconds_left']))} left")
-    return ", ".join(parts)
+        parts.append(f"{duration(cast('float', progress['seconds_left']))} left")
+    yield ", ".join(parts)
+    if verbose and progress.get("loss") is not None:
+        yield f"loss {number(cast('float', progress['loss']))} nats per token"
+    if verbose and progress.get("tokens_per_s"):
+        yield f"{cast('float', progress['tokens_per_s']):.0f} tokens/s"
 
 
-def _gate(candidate: Candidate | None) -> RenderableType:
+def _gate(candidate: Candidate | None) -> Iterator[_Fact]:
     if candidate is None:
-        return Text("no candidate", style="dim")
-    if candidate.report is None:
-        return f"{candidate.name} is being judged"
-    more = "; looks again with more data" if candidate.open else ""
-    return Text.assemble(
-        f"{candidate.name}: ",
-        coloured(candidate.report.verdict),
-        f" at look {candidate.report.look}: {candidate.report.reason}{more}",
-    )
+        yield "gate", "no candidate"
+    elif candidate.report is None:
+        yield "gate", f"{candidate.name} is being judged"
+    else:
+        verdict = coloured(candidate.report.verdict)
+        yield "gate", Text.assemble(f"{candidate.name}: ", verdict, f" at look {candidate.report.look}")
+        yield "", candidate.report.reason
+        if candidate.open:
+            yield "", "the gate looks again once there is more held-out data"

@@ -1,138 +1,128 @@
-"""Screens of the registry: the list of versions, one version, the promotion log, a gate's numbers."""
+"""Screens of the registry: versions, one version, the promotion log."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
+from rich.tree import Tree
 
-from daemon.cli.render.figures import bytes_, coloured, figure, moment, source_lines
+from daemon.cli.render.formatting import coloured, counted, printable, size, source_lines, timestamp
+from daemon.cli.render.layout import facts, heading, indented, listed
 from daemon.ledger.opinions import Opinion
 from daemon.views.versions import CheckedHistory, VersionDetails, VersionRow
-from registry.types import GateReport, Promotion
+from registry.names import VersionName
+from registry.types import GateReport, Promotion, SliceReport
 
 _DIGEST_SHOWN = 12
 
 
 def versions_screen(rows: Sequence[VersionRow]) -> RenderableType:
-    """Show the versions, the newest first."""
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for title in ("version", "", "created", "parent", "gate"):
-        table.add_column(title, no_wrap=title != "created")
-    table.add_column("size", justify="right")
-    table.add_column("digest")
+    """List the versions, the newest first."""
+    if not rows:
+        return "no versions yet; the first start of `retuned run` registers the base model"
+    live = next((str(row.name) for row in rows if row.live), "nothing")
+    table = listed("version", "state", "created", "parent", "gate", "size", right=("size",))
     for row in rows:
         table.add_row(
-            str(row.name), _marks(row), moment(row.created_at), str(row.parent or ""),
-            coloured(row.gate) if row.gate else "", bytes_(row.size_bytes), row.digest[:_DIGEST_SHOWN],
+            f"v{row.name.number}", _states(row), timestamp(row.created_at), _short(row.parent),
+            coloured(row.gate) if row.gate else "", size(row.size_bytes),
         )  # fmt: skip
-    return table
+    return Group(f"{counted(len(rows), 'version')} of {rows[0].name.line}; {live} is live", "", table)
 
 
 def version_screen(details: VersionDetails) -> RenderableType:
-    """Show everything about a version."""
+    """Show everything about one version."""
+    gates = [part for report in details.gate_reports for part in (Text(), gate_tree(report))]
+    log = [heading("Promotions"), *map(promotion_entry, details.promotions)] if details.promotions else []
+    return Group(facts(_version_facts(details)), *gates, *log)
+
+
+def _version_facts(details: VersionDetails) -> Iterator[tuple[str, RenderableType]]:
     version, lineage = details.version, details.version.lineage
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    facts: list[tuple[str, RenderableType]] = [
-        ("version", Text.assemble(str(version.name), " ", _marks(details.row))),
-        ("created", moment(version.created_at)),
-        ("artifact", f"{version.artifact or 'none'} ({bytes_(version.size_bytes)})"),
-        ("digest", version.digest),
-        ("base", f"{lineage.base} ({lineage.base_digest[:_DIGEST_SHOWN]})"),
-        ("parent", str(lineage.parent or "the base model")),
-        ("run", version.run or "none"),
-        ("method", f"{lineage.method}, seed {lineage.seed}"),
-        ("settings", _pairs(lineage.settings.items())),
-        ("packages", _pairs(lineage.packages.items())),
-        (
-            "learned from",
-            f"{lineage.conversations} conversations, data digest {lineage.data_digest[:_DIGEST_SHOWN]}",
-        ),
-        *(("", line) for line in source_lines(lineage.sources)),
-        ("feedback", _feedback(details.feedback)),
-    ]
-    for fact in facts:
-        table.add_row(*fact)
-    gates = [gate_screen(report) for report in details.gate_reports]
-    log = [history_table(details.promotions)] if details.promotions else []
-    return Group(table, *gates, *log)
+    yield "version", Text.assemble((str(version.name), "bold"), " ", _states(details.row))
+    yield "created", timestamp(version.created_at)
+    yield "parent", str(lineage.parent or "the base model")
+    yield "base", lineage.base
+    yield "", f"sha256 {lineage.base_digest[:_DIGEST_SHOWN]}…"
+    yield "artifact", f"{version.artifact or 'none'}"
+    yield "", f"{size(version.size_bytes)}, sha256 {version.digest[:_DIGEST_SHOWN]}…"
+    yield "run", version.run or "none"
+    yield "method", f"{lineage.method}, seed {lineage.seed}"
+    yield "settings", _pairs(lineage.settings.items())
+    yield "packages", _pairs(lineage.packages.items())
+    yield "learned from", counted(lineage.conversations, "conversation")
+    for line in source_lines(lineage.sources):
+        yield "", line
+    if lineage.conversations:
+        yield "", f"data sha256 {lineage.data_digest[:_DIGEST_SHOWN]}…"
+    yield "feedback", _feedback(details.feedback)
 
 
-def gate_screen(report: GateReport) -> RenderableType:
-    """Show what the gate said, with the numbers of each slice."""
-    title = Text.assemble(
-        f"gate, look {report.look}: ", coloured(report.verdict), f": {report.reason} (alpha {report.alpha:g})"
-    )
-    table = Table(box=None, padding=(0, 2, 0, 2))
-    for column in (
-        "slice",
-        "role",
-        "conversations",
-        "users",
-        "live",
-        "candidate",
-        "difference",
-        "bounds",
-        "",
-    ):
-        table.add_column(column)
+def gate_tree(report: GateReport) -> Tree:
+    """Show what the gate said, and each slice's comparison."""
+    tree = Tree(Text.assemble(f"gate, look {report.look}: ", coloured(report.verdict)))
+    tree.add(Text(report.reason))
     for found in report.slices:
-        needed = f" (needs {found.needed} more)" if found.needed else ""
-        table.add_row(
-            found.name, found.role, str(found.conversations), str(found.clusters), figure(found.live_loss),
-            figure(found.candidate_loss), f"{found.difference:+.4f}", f"{found.lower:+.4f} to {found.upper:+.4f}",
-            Text.assemble(coloured(found.verdict), needed),
-        )  # fmt: skip
-    return Group(title, table)
+        _add_slice(tree, found)
+    tree.add(f"level of the test (alpha): {report.alpha:g}")
+    return tree
+
+
+def _add_slice(tree: Tree, found: SliceReport) -> None:
+    branch = tree.add(Text.assemble(f"{found.name} ({found.role}): ", coloured(found.verdict)))
+    branch.add(f"{counted(found.conversations, 'conversation')} of {counted(found.clusters, 'user')}")
+    branch.add(f"loss {found.live_loss:.3f} -> {found.candidate_loss:.3f} nats per token")
+    branch.add(f"difference {found.difference:+.3f} ({found.lower:+.3f} to {found.upper:+.3f})")
+    if found.needed:
+        branch.add(f"needs {counted(found.needed, 'more conversation')}")
 
 
 def history_screen(history: CheckedHistory) -> RenderableType:
-    """Show the promotion log and whether it is whole."""
-    whole = (
+    """Say whether the promotion log is intact, then show its entries, the oldest first."""
+    intact = (
         Text(
-            f"the log is whole: {len(history.entries)} entries, each sealed by the digest of the one before",
+            f"The log is intact: {_entries(len(history.entries))}, each with the digest of the one before.",
             "green",
         )
         if history.intact
-        else Text(f"the log is damaged: {history.problem}", "bold red")
+        else Text(f"The log is damaged: {history.problem}", "bold red")
     )
-    return Group(history_table(history.entries), whole)
+    live = f"Live: {history.live or 'nothing yet'}"
+    return Group(intact, live, "", *map(promotion_entry, history.entries))
 
 
-def history_table(entries: Iterable[Promotion]) -> Table:
-    """Show log entries, the oldest first."""
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for title in ("#", "when", "what", "version", "instead of", "by", "why"):
-        table.add_column(title, no_wrap=title in {"#", "when", "what", "version"})
-    for entry in entries:
-        forced = " (forced)" if entry.forced else ""
-        table.add_row(
-            str(entry.position), moment(entry.at), f"{entry.kind}{forced}", str(entry.version),
-            str(entry.previous or ""), f"{entry.by.kind} {entry.by.name}", entry.reason,
-        )  # fmt: skip
-    return table
+def promotion_entry(entry: Promotion) -> RenderableType:
+    """Show one entry of the promotion log."""
+    was = f" (was {_short(entry.previous)})" if entry.previous else ""
+    forced = Text(", forced past the gate", "yellow") if entry.forced else ""
+    who = f"by {entry.by.kind} {entry.by.name}"
+    title = Text.assemble(
+        f"{entry.position}. {timestamp(entry.at)}  {entry.kind}: ",
+        (_short(entry.version), "bold"),
+        f"{was} {who}",
+        forced,
+    )
+    return Group(title, indented(Text(printable(entry.reason)), 3))
 
 
 def _feedback(opinion: Opinion) -> str:
     if opinion.mean is None:
         return "none on its answers yet"
-    return f"{opinion.mean:+.2f} on average (-1 worst, 1 best), on {opinion.conversations} of the conversations it answered"
+    rated = counted(opinion.conversations, "conversation")
+    return f"{opinion.mean:+.2f} on average (-1 worst, +1 best), on {rated} that it answered"
 
 
-def _marks(row: VersionRow) -> Text:
-    marks = [
-        name
-        for name, holds in (
-            ("live", row.live),
-            ("candidate", row.candidate),
-            ("base", row.base),
-            ("tainted", row.tainted),
-        )
-        if holds
-    ]
-    return Text(" ").join(coloured(mark) for mark in marks)
+def _states(row: VersionRow) -> Text:
+    states = {"live": row.live, "candidate": row.candidate, "base": row.base, "tainted": row.tainted}
+    return Text(" ").join(coloured(state) for state, holds in states.items() if holds)
+
+
+def _short(name: VersionName | None) -> str:
+    return "" if name is None else f"v{name.number}"
+
+
+def _entries(count: int) -> str:
+    return f"{count} entry" if count == 1 else f"{count} entries"
 
 
 def _pairs(items: Iterable[tuple[str, object]]) -> str:

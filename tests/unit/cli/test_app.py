@@ -170,10 +170,10 @@ def test_every_command_answers_with_one_json_document(tmp_path: Path, command: t
 @pytest.mark.parametrize(
     ("command", "shown"),
     [
-        (("status",), "support-bot-v1 since"),
+        (("status",), "since 2026-11-24"),
         (("versions",), "base"),
         (("show", "v1"), "rank 16"),
-        (("history",), "the log is whole"),
+        (("history",), "The log is intact"),
         (("why",), "退款"),
         (("why", "--not"), "drift"),
         (("config", "show"), "model_line: support-bot"),

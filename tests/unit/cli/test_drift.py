@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from rich.tree import Tree
 
-from daemon.cli.render.why import add_changes
+from daemon.cli.render.changes import add_changes
 from daemon.domain.alarms import Triage
 from daemon.drift.detector_verdicts import state_json
 from daemon.ledger.detectors import RaisedAlarm, StoredDetector
@@ -40,8 +40,9 @@ def watched(line: Line, wealth: float) -> StoredDetector:
 def test_before_anything_is_watched_it_says_why(line: Line) -> None:
     shown = type_to(line, "drift", "show").stdout
 
-    assert "alarm  none" in shown
-    assert "nothing is watched yet: the reference is not full (`retuned reference show`" in shown
+    assert shown.startswith("No drift; nothing is watched yet.")
+    assert "the reference is not full" in shown
+    assert "`retuned reference show`" in shown
 
 
 def test_the_evidence_is_shown_by_aspect(line: Line) -> None:
@@ -49,8 +50,11 @@ def test_the_evidence_is_shown_by_aspect(line: Line) -> None:
 
     shown = type_to(line, "drift", "show").stdout
 
-    assert "40 conversations watched, up to 90; evidence for a change 29 : 1, alarm from 20,000" in shown
-    assert "███████████████···············" in shown
+    assert "40 conversations, up to 90" in shown
+    assert "29 : 1 for a change; an alarm is raised at 20,000 : 1" in shown
+    assert "what users say                    ██████████··········" in shown
+    assert "141 : 1" not in shown
+    assert "141 : 1" in type_to(line, "drift", "show", "--verbose").stdout
 
 
 def test_an_alarm_and_what_changed_are_shown(line: Line) -> None:
@@ -60,8 +64,9 @@ def test_an_alarm_and_what_changed_are_shown(line: Line) -> None:
 
     shown = " ".join(type_to(line, "drift", "show").stdout.split())
 
-    assert "alarm drift since conversation" in shown
-    assert "at conversation 75: changed at about 71, mostly in what users say" in shown
+    assert shown.startswith("Drift confirmed, ")
+    assert "since conversation 71, window 2" in shown
+    assert "at conversation 75 └── changed at about 71, mostly in what users say" in shown
     assert "退款 0.10% -> 12.00%" in shown
 
 
@@ -83,7 +88,7 @@ def test_topics_and_what_a_classifier_goes_by_are_shown_in_short(line: Line) -> 
     shown = " ".join(type_to(line, "drift", "show").stdout.split())
 
     assert "topic (退款, 订单): 1.0% -> 40.0% of the users" in shown
-    assert "(AUC 0.91, 95% interval 0.86 to 0.96) by: 退款 +0.70" in shown
+    assert "AUC 0.91 (95% interval 0.86 to 0.96) │ └── it goes by: 退款 +0.70" in shown
     assert "`retuned drift report 3`, or /reports/3" in shown
 
 
@@ -95,10 +100,13 @@ def test_a_classifier_that_knows_nothing_is_not_quoted() -> None:
     tree = Tree("what changed")
     add_changes(tree, told)
 
-    said = str(tree.children[-1].label)
+    branch = tree.children[-1]
+    said = [str(branch.label), *(str(below.label) for below in branch.children)]
 
-    assert said.startswith("a classifier of words can't tell the window from the reference")
-    assert "tea" not in said
+    assert said == [
+        "a classifier of words can't tell the window from the reference",
+        "AUC 0.52 (95% interval 0.44 to 0.60)",
+    ]
 
 
 def test_an_explanation_of_an_earlier_release_is_read(line: Line) -> None:
@@ -197,9 +205,10 @@ def test_whether_a_change_hurts_is_shown_wherever_it_is_asked(line: Line) -> Non
 
     for words in (("drift", "show"), ("why", "v1")):
         shown = " ".join(type_to(line, *words).stdout.split())
-        assert "under support-bot-v0: it hurts: loss +0.42 nats per token" in shown
+        assert "live then: support-bot-v0" in shown
+        assert "it hurts: loss +0.42 nats per token" in shown
         assert "such as: c71" in shown
-    assert "window 2's alarm" in " ".join(type_to(line, "status").stdout.split())
+    assert "train, window 2, " in " ".join(type_to(line, "status").stdout.split())
 
 
 def test_scripts_get_the_triage_too(line: Line) -> None:
@@ -227,6 +236,7 @@ def test_calibrating_says_how_rare_false_alarms_are_and_what_is_caught(line: Lin
     words = ("--conversations", "1000", "--within", "150", "--changes", "1")
     shown = " ".join(type_to(line, "drift", "calibrate", *words).stdout.split())
 
-    assert "0 alarms in 1,000 conversations of shuffled history, where 0.1 are declared at most" in shown
-    assert "at least 334 conversations apart, with 95% confidence" in shown
+    assert shown.startswith("False alarms are at least 334 conversations apart (95% confidence).")
+    assert "1,000 conversations of shuffled history" in shown
+    assert "0; the settings declare 0.1 at most" in shown
     assert "100% 100% of 1" in shown

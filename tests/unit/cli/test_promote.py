@@ -113,4 +113,4 @@ def test_a_wish_to_train_is_noted_and_waits_for_a_daemon(line: Line) -> None:
     wish = line.stores.trainings.open_wish()
     assert wish is not None
     assert wish.reason == "新商品"
-    assert "request 1 is noted; no daemon answers" in answer.stdout
+    assert "Request 1 is recorded; no daemon answers" in answer.stdout

@@ -35,7 +35,8 @@ def test_the_reference_is_shown_with_what_it_does_not_know_yet(line: Line) -> No
 
     assert told.startswith(f"reference 1, of version {LINE}-v0, 24 November 2026")
     assert f"50 conversations of {LINE}-v0, 1 to 50; the reference spans 0.0 of 7 days" in told
-    assert "begun when its version took over not frozen" in told
+    assert "started when its version went live" in told
+    assert "not frozen" in told
     assert "the reference spans 0.0 of 7 days" in shown(line, "status")
     assert "the reference spans 0.0 of 7 days" in shown(line, "drift", "show")
 
@@ -59,11 +60,11 @@ def test_scripts_get_all_of_it(line: Line) -> None:
 def test_the_newest_conversations_are_fixed_by_hand(line: Line) -> None:
     line.add_conversations(60)
 
-    told = shown(line, "reference", "set", "--last", "80", "--why", "the fair is over")
+    told = shown(line, "reference", "set", "--last", "80", "--reason", "the fair is over")
 
     assert f"the reference is now 50 conversations of {LINE}-v0, 31 to 110" in told
     assert "the next start watches the stream anew" in told
-    assert "fixed by hand by" in (seen := shown(line, "reference", "show"))
+    assert "set by" in (seen := shown(line, "reference", "show"))
     assert "the fair is over" in seen
 
 
@@ -75,7 +76,7 @@ def test_one_that_does_not_come_to_span_the_cycle_says_why_and_what_to_do(line: 
 
     told = shown(line, "reference", "show")
 
-    assert "it is not widened: what came since was not chosen; `retuned reference set --last N`" in told
+    assert "not widened an operator chose its conversations `retuned reference set --last N`" in told
     assert type_to(line, "reference", "show", "--json").document["stays"] == "by_hand"
 
 
@@ -151,3 +152,10 @@ def test_a_return_to_an_earlier_reference_is_named_wherever_the_drift_is_told(li
 
     assert again.reason in shown(line, "drift", "show")
     assert again.reason in shown(line, "why", str(name))
+
+
+def test_the_earlier_spelling_of_reason_is_still_taken(line: Line) -> None:
+    answer = type_to(line, "reference", "freeze", "--why", "the audit", "--json")
+
+    assert answer.document["freeze"]["why"] == "the audit"
+    assert "--why" not in type_to(line, "reference", "freeze", "--help").stdout

@@ -10,7 +10,7 @@ from daemon.demo.timeline import Seen, observe
 from daemon.domain.conversation import Conversation
 from daemon.domain.decisions import Action
 from daemon.domain.runs import RunState
-from daemon.views.status import Overview
+from daemon.views.status import StatusView
 from registry.types import GateVerdict, PromotionKind
 from tests.factories.demo import (
     a_candidate,
@@ -40,7 +40,7 @@ EXPLANATION: dict[str, object] = {
 
 
 def told(
-    seen: Seen, now: Overview, conversations: Sequence[Conversation] = ()
+    seen: Seen, now: StatusView, conversations: Sequence[Conversation] = ()
 ) -> tuple[Seen, tuple[Event, ...]]:
     return observe(seen, now, {conversation.conversation_id: conversation for conversation in conversations})
 
@@ -63,7 +63,7 @@ def texts(events: tuple[Event, ...]) -> str:
         an_overview(triage=a_triage()),
     ],
 )
-def test_a_second_look_at_the_same_state_tells_nothing(now: Overview) -> None:
+def test_a_second_look_at_the_same_state_tells_nothing(now: StatusView) -> None:
     seen, first = told(Seen(), now)
 
     assert first

@@ -6,7 +6,7 @@ from daemon.demo.watching import dead_end, phase
 from daemon.domain.alarms import Alarm
 from daemon.domain.decisions import Action
 from daemon.domain.runs import RunState
-from daemon.views.status import Overview
+from daemon.views.status import StatusView
 from registry.types import GateVerdict, PromotionKind
 from tests.factories.demo import (
     NOON,
@@ -53,7 +53,7 @@ UNDECIDED = a_gate_report(verdict=GateVerdict.INCONCLUSIVE)
         "passed",
     ],
 )
-def test_while_something_can_still_happen_it_is_waited_for(now: Overview) -> None:
+def test_while_something_can_still_happen_it_is_waited_for(now: StatusView) -> None:
     assert dead_end(now, used_up=True) is None
 
 
@@ -113,5 +113,5 @@ def test_a_triage_that_was_decided_on_is_the_end_where_nothing_trains() -> None:
         (an_overview(live=a_promotion(2, PromotionKind.PROMOTION, 1)), "demo-v1 is live"),
     ],
 )
-def test_the_phase_is_what_the_daemon_is_busy_with(now: Overview, words: str) -> None:
+def test_the_phase_is_what_the_daemon_is_busy_with(now: StatusView, words: str) -> None:
     assert phase(now) == words

@@ -5,7 +5,7 @@ import pytest
 
 from daemon.domain.decisions import Action
 from daemon.domain.runs import RunState
-from daemon.views.status import Overview, overview
+from daemon.views.status import StatusView, status_view
 from registry.names import VersionName
 from registry.types import GateVerdict
 from tests.factories.daemon import LINE, Line, a_line
@@ -16,8 +16,8 @@ def line(tmp_path: Path) -> Line:
     return a_line(tmp_path)
 
 
-def look(line: Line) -> Overview:
-    return overview(line.stores, line.settings, line.now)
+def look(line: Line) -> StatusView:
+    return status_view(line.stores, line.settings, line.now)
 
 
 def test_a_fresh_line_is_on_its_base_and_has_judged_nothing(line: Line) -> None:

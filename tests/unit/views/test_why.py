@@ -5,8 +5,8 @@ import pytest
 
 from daemon.domain.decisions import Action, Decision, Trigger
 from daemon.domain.runs import RunState
-from daemon.views.status import overview
-from daemon.views.why import Lately, lately, spells, story
+from daemon.views.status import status_view
+from daemon.views.why import RecentActivity, decision_streaks, promotion_chain, recent_activity
 from registry.names import VersionName
 from registry.store import VersionNotFound
 from registry.types import GateVerdict, PromotionKind
@@ -18,8 +18,10 @@ def line(tmp_path: Path) -> Line:
     return a_line(tmp_path)
 
 
-def recently(line: Line, *, automatic: bool = True) -> Lately:
-    return lately(line.stores, overview(line.stores, line.settings, line.now), automatic=automatic)
+def recently(line: Line, *, automatic: bool = True) -> RecentActivity:
+    return recent_activity(
+        line.stores, status_view(line.stores, line.settings, line.now), automatic=automatic
+    )
 
 
 def a_decision(minute: int, action: Action, trigger: Trigger | None = None) -> Decision:
@@ -28,7 +30,7 @@ def a_decision(minute: int, action: Action, trigger: Trigger | None = None) -> D
 
 
 def test_a_version_is_followed_back_to_the_drift_that_caused_it(line: Line) -> None:
-    told = story(line.stores, line.promoted())
+    told = promotion_chain(line.stores, line.promoted())
 
     assert told.drift is not None
     assert told.drift.window.window.number == 2
@@ -44,7 +46,7 @@ def test_a_version_is_followed_back_to_the_drift_that_caused_it(line: Line) -> N
 
 
 def test_the_base_has_no_reasons_but_its_promotions(line: Line) -> None:
-    told = story(line.stores, VersionName(LINE, 0))
+    told = promotion_chain(line.stores, VersionName(LINE, 0))
 
     assert (told.base, told.live, told.drift, told.decision, told.run) == (True, True, None, None, None)
     assert [entry.kind for entry in told.promotions] == [PromotionKind.BOOTSTRAP]
@@ -53,7 +55,7 @@ def test_the_base_has_no_reasons_but_its_promotions(line: Line) -> None:
 def test_a_version_that_was_replaced_says_by_what(line: Line) -> None:
     name = line.promoted()
 
-    told = story(line.stores, VersionName(LINE, 0))
+    told = promotion_chain(line.stores, VersionName(LINE, 0))
 
     assert not told.live
     assert [entry.version for entry in told.replaced_by] == [name]
@@ -62,7 +64,7 @@ def test_a_version_that_was_replaced_says_by_what(line: Line) -> None:
 def test_a_training_without_drift_has_no_window_behind_it(line: Line) -> None:
     run = line.start_run(line.decide(Action.TRAIN, "asked for: new shop", trigger=Trigger.MANUAL))
 
-    told = story(line.stores, line.finish_run(run).name)
+    told = promotion_chain(line.stores, line.finish_run(run).name)
 
     assert told.drift is None
     assert told.decision is not None
@@ -71,11 +73,11 @@ def test_a_training_without_drift_has_no_window_behind_it(line: Line) -> None:
 
 def test_there_is_no_story_of_a_version_that_does_not_exist(line: Line) -> None:
     with pytest.raises(VersionNotFound):
-        story(line.stores, VersionName(LINE, 7))
+        promotion_chain(line.stores, VersionName(LINE, 7))
 
 
 def test_decisions_that_came_to_the_same_are_one_spell() -> None:
-    found = spells(
+    found = decision_streaks(
         [
             a_decision(5, Action.WAIT, Trigger.DRIFT),
             a_decision(4, Action.WAIT, Trigger.DRIFT),
@@ -140,4 +142,4 @@ def test_a_candidate_that_passed_waits_for_an_operator_where_nothing_is_automati
 
 
 def test_nothing_is_in_the_way_of_a_calm_line(line: Line) -> None:
-    assert recently(line) == Lately(drift=None, triage=None, spells=(), obstacles=())
+    assert recently(line) == RecentActivity(drift=None, triage=None, spells=(), obstacles=())

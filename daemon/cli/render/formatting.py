@@ -1,4 +1,4 @@
-"""Figures and findings as people read them."""
+"""Formats numbers, times and states for people."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -28,57 +28,62 @@ _STYLES = {
     "candidate": "cyan",
     "tainted": "bold red",
 }
+#: States whose stored name is no English.
+_WORDS = {"cant_help": "training can't help"}
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 def coloured(word: str) -> Text:
-    """Return a finding, verdict or state in its colour."""
-    return Text(word, style=_STYLES.get(word, ""))
+    """Return a finding, a verdict or a state in its colour."""
+    return Text(_WORDS.get(word, word), style=_STYLES.get(word, ""))
 
 
-def moment(at: datetime) -> str:
+def timestamp(at: datetime) -> str:
     """Return a time to the second, UTC."""
     return f"{at:%Y-%m-%d %H:%M:%S}Z"
 
 
 def ago(now: datetime, at: datetime) -> str:
     """Return how long ago something was."""
-    return f"{lasting(max(0.0, (now - at).total_seconds()))} ago"
+    return f"{duration(max(0.0, (now - at).total_seconds()))} ago"
 
 
-def lasting(seconds: float) -> str:
-    """Return a duration in the two units that matter."""
+def duration(seconds: float) -> str:
+    """Return a duration in its two largest units; the second is left out where it is 0."""
     if seconds < 60:
         return f"{seconds:.0f} s"
     minutes, left = divmod(round(seconds), 60)
     if minutes < 60:
-        return f"{minutes} min {left} s"
+        return f"{minutes} min" + (f" {left} s" if left else "")
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours < 48 else f"{hours // 24} days {hours % 24} h"
+    if hours < 48:
+        return f"{hours} h" + (f" {minutes} min" if minutes else "")
+    days, hours = divmod(hours, 24)
+    return f"{days} days" + (f" {hours} h" if hours else "")
 
 
-def bytes_(count: int) -> str:
-    """Return a size in binary units."""
-    size, unit = float(count), _UNITS[0]
+def size(count: int) -> str:
+    """Return a number of bytes in binary units."""
+    value, unit = float(count), _UNITS[0]
     for unit in _UNITS:
-        if size < 1024 or unit == _UNITS[-1]:
+        if value < 1024 or unit == _UNITS[-1]:
             break
-        size /= 1024
-    return f"{count} B" if unit == "B" else f"{size:.1f} {unit}"
+        value /= 1024
+    return f"{count} B" if unit == "B" else f"{value:.1f} {unit}"
 
 
 def counted(count: int, thing: str) -> str:
     """Return a number of things."""
-    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
 
 
 def printable(text: str) -> str:
-    """Return a text from outside without characters that would steer the terminal."""
+    """Return a text from outside without control characters."""
     return "".join(char if char.isprintable() else "\ufffd" for char in text)
 
 
 def source_lines(sources: Iterable[OffsetRange]) -> list[str]:
-    """Sum up offset ranges by partition; held-out conversations leave many holes."""
+    """Summarise offset ranges by partition; held-out conversations leave many gaps."""
     by_partition: dict[tuple[str, int], list[OffsetRange]] = {}
     for found in sources:
         by_partition.setdefault((found.topic, found.partition), []).append(found)
@@ -89,6 +94,6 @@ def source_lines(sources: Iterable[OffsetRange]) -> list[str]:
     ]
 
 
-def figure(value: float | None) -> str:
-    """Return a score to four digits."""
+def number(value: float | None) -> str:
+    """Return a number to four significant digits."""
     return "?" if value is None else f"{value:.4g}"

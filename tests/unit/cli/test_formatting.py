@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from daemon.cli.render.figures import ago, bytes_, figure, lasting, printable, source_lines
+from daemon.cli.render.formatting import ago, duration, number, printable, size, source_lines
 from registry.types import OffsetRange
 from tests.factories.daemon import START
 
@@ -16,7 +16,7 @@ def test_texts_from_outside_can_not_steer_the_terminal() -> None:
     [(0.4, "0 s"), (59, "59 s"), (70, "1 min 10 s"), (3_700, "1 h 1 min"), (200_000, "2 days 7 h")],
 )
 def test_durations_have_the_two_units_that_matter(seconds: float, text: str) -> None:
-    assert lasting(seconds) == text
+    assert duration(seconds) == text
 
 
 def test_a_clock_that_was_set_back_shows_no_negative_age() -> None:
@@ -27,11 +27,11 @@ def test_a_clock_that_was_set_back_shows_no_negative_age() -> None:
     ("count", "text"), [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (3 << 40, "3.0 TiB")]
 )
 def test_sizes_have_binary_units(count: int, text: str) -> None:
-    assert bytes_(count) == text
+    assert size(count) == text
 
 
 def test_a_figure_that_is_not_known_is_a_question_mark() -> None:
-    assert (figure(None), figure(0.123456)) == ("?", "0.1235")
+    assert (number(None), number(0.123456)) == ("?", "0.1235")
 
 
 def test_offset_ranges_are_summed_up_by_partition() -> None:

@@ -1,0 +1,115 @@
+"""Summarises the status in one line, and lists what needs the operator."""
+
+from collections.abc import Iterator
+from typing import NamedTuple, cast
+
+from rich.text import Text
+
+from daemon.cli.render.formatting import duration
+from daemon.domain.halts import Halt
+from daemon.domain.runs import RunState
+from daemon.http.probe import DaemonHealth
+from daemon.ledger.counts import RunSummary
+from daemon.views.status import StatusView
+from monitors.types import Outcome
+from registry.types import GateVerdict
+
+
+class Need(NamedTuple):
+    """Something that only the operator can do."""
+
+    phrase: str  # for the headline: a few words
+    sentence: str  # with the command to run
+
+
+def needs_of(
+    seen: StatusView, health: DaemonHealth, halt: Halt | None, *, automatic: bool
+) -> tuple[Need, ...]:
+    """List what needs the operator, the most urgent first. ``automatic``: the daemon promotes by itself."""
+    return (*_of_intake(halt), *_of_daemon(health, halt), *_of_training(seen), *_of_release(seen, automatic))
+
+
+def headline(seen: StatusView, health: DaemonHealth, halt: Halt | None, needs: tuple[Need, ...]) -> Text:
+    """Return the one line: whether all is well, what is live and since when, drift, what is going on."""
+    facts = f"{_live(seen)}, {_drift(seen)}, {activity(seen, health, halt)}."
+    if needs:
+        more = f" (+{len(needs) - 1} more)" if len(needs) > 1 else ""
+        return Text(f"To do: {needs[0].phrase}{more}. {facts}", style="bold yellow")
+    if seen.alarm is not None:
+        return Text(f"Nothing to do. {facts}", style="bold cyan")
+    return Text(f"All is well. {facts}", style="bold green")
+
+
+def activity(seen: StatusView, health: DaemonHealth, halt: Halt | None) -> str:
+    """Return in a few words what the daemon is doing."""
+    windows = seen.windows
+    if halt is not None:
+        return "intake halted"
+    if not health.running:
+        return "daemon down"
+    if seen.run is not None and seen.run.state is RunState.RUNNING:
+        return f"training{_share_done(seen.run)}"
+    if seen.candidate is not None and seen.candidate.open:
+        return f"v{seen.candidate.name.number} at the gate"
+    if seen.wish is not None:
+        return "training requested"
+    if windows.reference is not None and windows.reference.range is None:
+        return f"reference {windows.collected / windows.reference.size:.0%}"
+    return "judging" if windows.waiting else "watching"
+
+
+def _of_intake(halt: Halt | None) -> Iterator[Need]:
+    if halt is not None:
+        yield Need(
+            "resume intake",
+            f"Intake is halted: {halt.reason.rstrip('.')}. Settle that, then `retuned intake resume -m REASON`.",
+        )
+
+
+def _of_daemon(health: DaemonHealth, halt: Halt | None) -> Iterator[Need]:
+    if not health.running:
+        yield Need("start the daemon", f"No daemon answers at {health.url}. Start it: `retuned run`.")
+    elif not health.ready and halt is None:  # a halt makes the daemon unready, and is named already
+        yield Need("run the doctor", "The daemon is not ready. Find the cause: `retuned doctor`.")
+
+
+def _of_training(seen: StatusView) -> Iterator[Need]:
+    if seen.run is not None and seen.run.state is RunState.FAILED:
+        yield Need(
+            "see the failed run",
+            f"Run {seen.run.id} failed; its error is below. Train again: `retuned train -m REASON`.",
+        )
+    triage, alarm = seen.triage, seen.alarm
+    if triage and alarm and triage.window == alarm.window and triage.outcome is Outcome.CANT_HELP:
+        yield Need("see the drift", "Training can't help with this drift: `retuned drift show`.")
+
+
+def _of_release(seen: StatusView, automatic: bool) -> Iterator[Need]:
+    candidate = seen.candidate
+    if candidate is None or candidate.report is None or automatic:
+        return
+    if candidate.report.verdict is GateVerdict.PROMOTE:
+        short = f"v{candidate.name.number}"
+        yield Need(
+            f"promote {short}", f"{candidate.name} passed the gate: `retuned promote {short} -m REASON`."
+        )
+
+
+def _live(seen: StatusView) -> str:
+    if seen.live is None:
+        return "nothing live"
+    age = max(0.0, (seen.at - seen.live.at).total_seconds())
+    return f"v{seen.live.version.number} live for {duration(age)}"
+
+
+def _drift(seen: StatusView) -> str:
+    if seen.alarm is None:
+        return "no drift"
+    return "drift confirmed" if seen.alarm.confirmed else "drift suspected"
+
+
+def _share_done(run: RunSummary) -> str:
+    """Return the share of its steps that a run has done, where it is known."""
+    progress = run.progress or {}
+    step, steps = cast("int", progress.get("step", 0)), cast("int", progress.get("steps", 0))
+    return f" {step / steps:.0%}" if steps else ""
