@@ -73,4 +73,4 @@ def test_where_everybody_says_the_same_few_things_the_rate_is_told_and_no_change
     assert (found.replay.conversations, found.topics, found.reaches) == (1_500, 0, ())
     console = Console(record=True, width=200)
     console.print(calibration_screen(found, 20_000))
-    assert "no change was tried: 300 conversations have no topic" in console.export_text()
+    assert "No change was tried: 300 conversations have no topic" in console.export_text()
