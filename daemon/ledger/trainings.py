@@ -214,10 +214,11 @@ class TrainingLedger:
 
     def scores(self, version: str, seqs: Iterable[int]) -> dict[int, tuple[float, int]]:
         """Return (nll, tokens) of a version for those of the conversations that were scored before."""
-        wanted = set(seqs)
-        query = select(scores.c.seq, scores.c.nll, scores.c.tokens).where(scores.c.version == version)
         with self._reads.begin() as connection:
-            return {seq: (nll, tokens) for seq, nll, tokens in connection.execute(query) if seq in wanted}
+            asked = in_values(connection, scores.c.seq, seqs)
+            query = select(scores.c.seq, scores.c.nll, scores.c.tokens)
+            rows = connection.execute(query.where((scores.c.version == version) & asked))
+            return {seq: (nll, tokens) for seq, nll, tokens in rows}
 
     def add_scores(self, version: str, found: Mapping[int, tuple[float, int]]) -> None:
         """Keep scores of a version, but for conversations that are gone since they were scored. The first score stays."""
