@@ -59,22 +59,18 @@ class WindowLedger:
             return newest_reference(connection)
 
     def close_aged_window(self, *, max_age_s: float, min_size: int, now: datetime) -> ClosedWindow | None:
-        """Close the open window early where its oldest conversation has waited too long."""
+        """Close the open window early if its oldest conversation was received ``max_age_s`` ago.
+
+        A window of fewer than ``min_size`` conversations stays open. Nothing is written unless a window is due.
+        """
+        received_until = now - timedelta(seconds=max_age_s)
+        with self._reads.begin() as connection:
+            if _aged_window(connection, received_until, min_size) is None:
+                return None
         with write(self._engine, "window.close") as connection:
             in_intake_order(connection)
-            start = window_start(connection)
-            if start is None:
-                return None
-            query = select(
-                func.count(),
-                func.min(conversations.c.received_at),
-                func.min(conversations.c.seq),
-                func.max(conversations.c.seq),
-            ).where(conversations.c.seq > start)
-            count, oldest, first, last = connection.execute(query).one()
-            if count < min_size or oldest is None or now - oldest < timedelta(seconds=max_age_s):
-                return None
-            return _close(connection, SeqRange(first=first, last=last), now)
+            aged = _aged_window(connection, received_until, min_size)
+            return None if aged is None else _close(connection, aged, now)
 
     def next_to_judge(self) -> ClosedWindow | None:
         """Return the oldest window without verdicts."""
@@ -222,6 +218,23 @@ def _told(connection: Connection, reference_id: int, after_seq: int) -> Iterator
                     found, raised=reason, since_seq=since, leading_aspect=leading_aspect_of(numbers)
                 )
         yield found
+
+
+def _aged_window(connection: Connection, received_until: datetime, min_size: int) -> SeqRange | None:
+    """Return the range of the open window if it is large enough and its oldest conversation is old enough."""
+    start = window_start(connection)
+    if start is None:
+        return None
+    columns = (
+        func.count(),
+        func.min(conversations.c.received_at),
+        func.min(conversations.c.seq),
+        func.max(conversations.c.seq),
+    )
+    count, oldest, first, last = connection.execute(select(*columns).where(conversations.c.seq > start)).one()
+    if count < min_size or oldest is None or oldest > received_until:
+        return None
+    return SeqRange(first=first, last=last)
 
 
 def window_start(connection: Connection) -> int | None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 from itertools import pairwise
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, event, select
 
 from daemon.domain.records import Batch, Coordinates
 from daemon.domain.windows import SeqRange
@@ -107,6 +107,21 @@ def test_a_window_closes_early_when_it_waited_too_long(engine: Engine, windows: 
 
     assert closed is not None
     assert closed.range == SeqRange(first=11, last=22)
+
+
+def test_a_window_that_is_not_due_costs_no_write_transaction(engine: Engine, windows: WindowLedger) -> None:
+    read(engine, 0, 22)
+    writes: list[bool] = []
+
+    @event.listens_for(engine, "begin")
+    def note(connection: Connection) -> None:
+        writes.append(not connection.get_execution_options().get("retuned_read", False))
+
+    windows.close_aged_window(max_age_s=60, min_size=13, now=NOW + timedelta(seconds=60))
+    assert not any(writes)
+
+    windows.close_aged_window(max_age_s=60, min_size=12, now=NOW + timedelta(seconds=60))
+    assert sum(writes) == 1
 
 
 def partition_batch(partition: int, first: int) -> Batch:
