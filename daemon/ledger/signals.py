@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from sqlalchemy import Engine, RowMapping, Select, func, select
 
 from daemon.domain.windows import SeqRange
 from daemon.ledger.database import insert_or_ignore, reader, write
+from daemon.ledger.reading_progress import read_until
 from daemon.ledger.sql_in import in_values
 from daemon.ledger.tables import conversations, losses, opinions, runs, scores
 from daemon.ledger.trainings import put_scores
@@ -56,11 +58,11 @@ class SignalLedger:
             return {row["seq"]: _opinion(row) for row in connection.execute(query).mappings()}
 
     def spoken(self, *, after: int, limit: int, now: datetime, wait: timedelta) -> list[LateSignal]:
-        """Return of the next conversations after one, by seq, whether users said within ``wait`` what they think.
+        """Return whether users gave feedback within ``wait``, for the next conversations after a seq, in order.
 
-        Those come to an end with the first that is too young. A conversation is old enough where it was received so long
-        ago, and the stream was read on for as long by its own times: what waits to be read, after an outage or while intake
-        is halted, is no silence. An opinion of a time that nobody noted was in time.
+        The list ends before the first conversation for which silence proves nothing yet: it was received less than
+        ``wait`` ago, or the stream was not read on for ``wait`` after it (see ``read_until``). Feedback without a time,
+        stored by an older release, counts as in time.
         """
         row = conversations.c
         query = (
@@ -70,17 +72,18 @@ class SignalLedger:
             .order_by(row.seq)
             .limit(limit)
         )
-        newest = select(row.at).order_by(row.seq.desc()).limit(1)
-        told: list[LateSignal] = []
         with self._reads.begin() as connection:
-            read_until = connection.scalar(newest)
-            for seq, at, received, opinion, said_at in connection.execute(query):
-                # The earlier of both, as a conversation of the future would hold up all that come after.
-                if now - received < wait or read_until is None or read_until - min(at, received) < wait:
-                    break
-                in_time = opinion is not None and (said_at is None or said_at - at <= wait)
-                told.append(LateSignal(number=seq, seq=seq, value=float(in_time)))
-        return told
+            rows = connection.execute(query).all()
+            old = list(takewhile(lambda found: now - found[2] >= wait, rows))
+            read = read_until(connection, active_since=now - wait) if old else now
+        signals: list[LateSignal] = []
+        for seq, at, received, opinion, given_at in old:
+            # The earlier of both: a conversation dated in the future must not hold up those after it.
+            if read - min(at, received) < wait:
+                break
+            in_time = opinion is not None and (given_at is None or given_at - at <= wait)
+            signals.append(LateSignal(number=seq, seq=seq, value=float(in_time)))
+        return signals
 
     def losses(self, version: str, *, after: int, limit: int) -> list[LateSignal]:
         """Return the losses of a version on conversations that were drawn, the next ones after a number."""

@@ -8,7 +8,7 @@ from sqlalchemy import Engine, func, select, update
 
 from daemon.domain.conversation import Feedback
 from daemon.domain.decisions import Action, Decision
-from daemon.domain.records import NewConversation
+from daemon.domain.records import Coordinates, NewConversation
 from daemon.domain.runs import Run, RunState
 from daemon.domain.windows import SeqRange
 from daemon.ledger.database import reader
@@ -19,7 +19,15 @@ from daemon.ledger.tables import losses, opinions
 from daemon.ledger.trainings import TrainingLedger
 from daemon.retention.conversations import ConversationRetention, RetentionLimits
 from daemon.retention.history import HistoryLimits, HistoryRetention
-from tests.factories.ledger import NOW, a_batch, a_conversation, a_feedback, some_conversations
+from tests.factories.ledger import (
+    NOW,
+    TOPIC,
+    a_batch,
+    a_conversation,
+    a_dead_letter,
+    a_feedback,
+    some_conversations,
+)
 
 LATER = NOW + timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -153,6 +161,70 @@ def test_what_the_stream_was_not_read_for_is_no_silence(intake: IntakeLedger, si
     read_on(intake, 4, days=7)
 
     assert spoken(signals, now=week) == [(1, 0.0), (2, 1.0)]
+
+
+def in_partition(new: NewConversation, topic: str, partition: int) -> NewConversation:
+    """The same conversation from another partition."""
+    return replace(new, at=replace(new.at, topic=topic, partition=partition))
+
+
+def read_from(
+    intake: IntakeLedger, offset: int, *, partition: int, days: float, received_days: float
+) -> None:
+    """One more conversation, from a partition that may lag behind the others."""
+    new = in_partition(a_conversation(offset, at=NOW + days * DAY), TOPIC, partition)
+    batch = a_batch([new], at=NOW + received_days * DAY)
+    intake.record(replace(batch, next_offsets={(TOPIC, partition): offset + 1}))
+
+
+def test_silence_waits_for_a_partition_that_lags(intake: IntakeLedger, signals: SignalLedger) -> None:
+    """Its feedback on the first conversation may not be read yet."""
+    intake.record(a_batch([a_conversation(0)]))
+    read_from(intake, 1, partition=1, days=0.5, received_days=2)
+    read_on(intake, 2, days=2)
+    assert spoken(signals, now=NOW + 2 * DAY) == []
+
+    read_from(intake, 3, partition=1, days=1, received_days=2)
+
+    assert spoken(signals, now=NOW + 2 * DAY) == [(1, 0.0)]
+
+
+def test_silence_waits_for_a_partition_of_feedback_that_lags(
+    intake: IntakeLedger, signals: SignalLedger
+) -> None:
+    intake.record(a_batch([a_conversation(0), a_conversation(1)]))
+    read_on(intake, 2, days=2)
+    for hours, told in ((12, []), (24, [(1, 0.0), (2, 1.0)])):
+        given = replace(
+            a_feedback(hours, "c1", at=NOW + timedelta(hours=hours)),
+            at=Coordinates(topic="feedback", partition=0, offset=hours),
+        )
+        batch = a_batch(feedback=[given], at=NOW + 2 * DAY)
+        intake.record(replace(batch, next_offsets={("feedback", 0): hours + 1}))
+
+        assert spoken(signals, now=NOW + 2 * DAY) == told
+
+
+def test_an_idle_partition_holds_nobody_up(intake: IntakeLedger, signals: SignalLedger) -> None:
+    intake.record(a_batch([a_conversation(0)]))
+    read_from(intake, 1, partition=1, days=0.5, received_days=1)
+    read_on(intake, 2, days=2)
+
+    assert spoken(signals, now=NOW + 2 * DAY - timedelta(seconds=1)) == []
+    assert spoken(signals, now=NOW + 2 * DAY) == [(1, 0.0), (2, 0.0)]
+
+
+def test_a_partition_of_records_that_are_not_kept_holds_nobody_up(
+    intake: IntakeLedger, signals: SignalLedger
+) -> None:
+    """Nothing tells their times but when they were received."""
+    intake.record(a_batch([a_conversation(0)]))
+    unusable = replace(a_dead_letter(0), at=Coordinates(topic=TOPIC, partition=1, offset=0))
+    batch = a_batch(dead_letters=[unusable], at=NOW + DAY)
+    intake.record(replace(batch, next_offsets={(TOPIC, 1): 1}))
+    read_on(intake, 2, days=1)
+
+    assert spoken(signals, now=NOW + DAY) == [(1, 0.0)]
 
 
 def test_a_conversation_of_the_future_holds_nobody_up(intake: IntakeLedger, signals: SignalLedger) -> None:
