@@ -1,28 +1,20 @@
-"""Says when so many records can't be used that reading on would drain the topic into the dead letters."""
+"""Decides when too many records are unusable for intake to continue."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from daemon.config.settings import DeadLettersSection
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DeadLetterCeiling:
-    """How many of the latest records may be dead letters."""
+def exceeded(rejected: Sequence[bool], limits: DeadLettersSection) -> str | None:
+    """Return why intake must halt; None if it may continue.
 
-    share: float = 0.5  # of the latest ``records``
-    records: int = 1_000
-    run: int = 100  # dead letters in a row; below it the share is not looked at either
-
-
-def exceeded(outcomes: Sequence[bool], ceiling: DeadLetterCeiling) -> str | None:
-    """Say why intake must stop, or None.
-
-    ``outcomes`` are the latest records, the newest first; True is a dead letter.
+    ``rejected`` tells of the latest records, newest first, whether each became a dead letter.
     """
-    run = next((count for count, dead in enumerate(outcomes) if not dead), len(outcomes))
-    if run >= ceiling.run:
-        return f"the last {run} records in a row can't be used (ceiling: {ceiling.run})"
-    latest = outcomes[: ceiling.records]
+    in_a_row = next((count for count, dead in enumerate(rejected) if not dead), len(rejected))
+    if in_a_row >= limits.max_run:
+        return f"the last {in_a_row} records in a row can't be used (ceiling: {limits.max_run})"
+    latest = rejected[: limits.among]
     dead = sum(latest)
-    if dead >= ceiling.run and dead > ceiling.share * len(latest):
-        return f"{dead} of the last {len(latest)} records can't be used (ceiling: {ceiling.share:.0%})"
+    if dead >= limits.max_run and dead > limits.max_share * len(latest):
+        return f"{dead} of the last {len(latest)} records can't be used (ceiling: {limits.max_share:.0%})"
     return None

@@ -7,19 +7,19 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine, insert, select, update
 
+from daemon.config.settings import DeadLettersSection, HygieneSection
 from daemon.domain.halts import Halt, HaltKind
 from daemon.domain.records import Batch, BatchResult, Coordinates, DeadLetter, NewConversation, NewFeedback
 from daemon.domain.streams import Start, TopicPartition
-from daemon.ledger.burst_limit import BurstLimit
 from daemon.ledger.conversation_rows import insert_conversations
 from daemon.ledger.database import in_intake_order, insert_or_ignore, reader, write
-from daemon.ledger.dead_letter_ceiling import DeadLetterCeiling, exceeded
+from daemon.ledger.dead_letter_ceiling import exceeded
 from daemon.ledger.dead_letters import add_dead_letters
 from daemon.ledger.erasures import Tombstones
 from daemon.ledger.first_opinions import NEWEST_FIRST, note_first_opinions
 from daemon.ledger.halts import begin_halt, last_cleared, open_halt
-from daemon.ledger.quarantine import burst_letter, part
-from daemon.ledger.recent_rejections import commonest_reason, latest_outcomes
+from daemon.ledger.quarantine import quarantine
+from daemon.ledger.recent_rejections import latest_rejections, most_frequent_reason
 from daemon.ledger.sql_in import in_values
 from daemon.ledger.tables import conversations, feedback, past_conversations, positions
 from daemon.ledger.windows import close_full_windows
@@ -33,13 +33,13 @@ class IntakeLedger:
         engine: Engine,
         *,
         window_size: int,
-        ceiling: DeadLetterCeiling | None = None,
-        burst: BurstLimit | None = None,
+        dead_letters: DeadLettersSection | None = None,
+        hygiene: HygieneSection | None = None,
     ) -> None:
-        """Without ``ceiling`` there is no bound on dead letters; without ``burst`` none on one user's conversations."""
+        """Without ``dead_letters`` their number is unbounded; without ``hygiene`` that of a user's conversations is."""
         self._engine = engine
-        self._ceiling = ceiling
-        self._burst = burst
+        self._dead_letter_limits = dead_letters
+        self._hygiene = hygiene
         self._tombstones = Tombstones()
         self._reads = reader(engine)
         self._window_size = window_size
@@ -71,7 +71,7 @@ class IntakeLedger:
             read = _fresh(batch, stored)
             wanted = _without(read, self._tombstones.read(connection))
             new = _unknown(connection, wanted.conversations)
-            kept, aside = self._part(connection, new)
+            kept, quarantined = self._quarantine(connection, new, batch.received_at)
             if kept:
                 insert_conversations(connection, kept, batch.received_at)
             opinions = _admitted(connection, wanted.feedback)
@@ -82,7 +82,7 @@ class IntakeLedger:
                 + [conversation.conversation.conversation_id for conversation in kept],
             )
             note_first_opinions(connection, kept, joined)
-            letters = (*wanted.dead_letters, *self._letters(aside, batch.received_at))
+            letters = (*wanted.dead_letters, *quarantined)
             add_dead_letters(connection, letters)
             _advance(connection, batch, stored)
             closed = close_full_windows(connection, size=self._window_size, now=batch.received_at)
@@ -95,35 +95,28 @@ class IntakeLedger:
             duplicates=len(wanted.conversations) - len(new),
             windows=closed,
             forgotten=_size(read) - _size(wanted),
-            set_aside=len(aside),
+            set_aside=len(quarantined),
             not_admitted=len(wanted.feedback) - len(opinions),
             halt=halt,
         )
 
-    def _part(
-        self, connection: Connection, new: Sequence[NewConversation]
-    ) -> tuple[Sequence[NewConversation], Sequence[NewConversation]]:
-        """Tell what is let in from what one user sent too much of."""
-        return (new, ()) if self._burst is None or not new else part(connection, new, self._burst)
-
-    def _letters(self, aside: Sequence[NewConversation], now: datetime) -> list[DeadLetter]:
-        return (
-            []
-            if self._burst is None
-            else [burst_letter(conversation, self._burst, now) for conversation in aside]
-        )
+    def _quarantine(
+        self, connection: Connection, new: Sequence[NewConversation], now: datetime
+    ) -> tuple[Sequence[NewConversation], list[DeadLetter]]:
+        return (new, []) if self._hygiene is None else quarantine(connection, new, self._hygiene, now=now)
 
     def _halt(self, connection: Connection, now: datetime) -> Halt | None:
-        """Halt intake where too much of what came lately can't be used."""
-        if self._ceiling is None:
+        """Halt intake if too many of the latest records are dead letters."""
+        limits = self._dead_letter_limits
+        if limits is None:
             return None
         since = last_cleared(connection, HaltKind.DEAD_LETTERS)
-        lately = latest_outcomes(connection, limit=self._ceiling.records, since=since)
-        reason = exceeded(lately, self._ceiling)
+        reason = exceeded(latest_rejections(connection, limit=limits.among, since=since), limits)
         if reason is None:
             return None
-        told = f"{reason}; mostly {commonest_reason(connection, limit=self._ceiling.records)}. {_REMEDY}"
-        return begin_halt(connection, Halt(kind=HaltKind.DEAD_LETTERS, reason=told, at=now))
+        most_frequent = most_frequent_reason(connection, limit=limits.among)
+        reason = f"{reason}; mostly {most_frequent}. {_REMEDY}"
+        return begin_halt(connection, Halt(kind=HaltKind.DEAD_LETTERS, reason=reason, at=now))
 
 
 _REMEDY = (

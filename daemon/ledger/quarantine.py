@@ -1,47 +1,55 @@
-"""Sets aside what one user sent too much of, so that a flood moves neither windows nor training."""
+"""Quarantines conversations of users who send too many, so that a flood moves neither windows nor training."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import BigInteger, Connection, func, select, type_coerce
 
+from daemon.config.settings import HygieneSection
 from daemon.domain.bad_record import Reason
 from daemon.domain.records import Coordinates, DeadLetter, NewConversation
-from daemon.ledger.burst_limit import BurstLimit
 from daemon.ledger.sql_in import in_values
 from daemon.ledger.tables import conversations, dead_letters, microseconds
 
+_MICROSECOND = timedelta(microseconds=1)
 
-def part(
-    connection: Connection, conversations: Sequence[NewConversation], limit: BurstLimit
-) -> tuple[list[NewConversation], list[NewConversation]]:
-    """Return what is let in, in its order, and what is set aside.
 
-    A record that was set aside before and that an operator put back on the topic is let in.
+def quarantine(
+    connection: Connection, new_ones: Sequence[NewConversation], limits: HygieneSection, *, now: datetime
+) -> tuple[Sequence[NewConversation], list[DeadLetter]]:
+    """Return the conversations to admit, in their order, and dead letters of the others.
+
+    ``limits.burst_conversations`` of a user are admitted in a span of ``limits.burst_s``. Spans are cut by the
+    conversations' own times, at multiples of their length since 1970, so the same records are admitted whenever they
+    are read. A quarantined record that an operator put back on the topic is admitted.
     """
-    span_us, most = limit.span_us, limit.conversations
-    spans = [_span(microseconds(new.conversation.at), span_us) for new in conversations]
-    counted = _counted(connection, conversations, spans, span_us)
-    released = _released(connection, conversations)
-    kept, aside = [], []
-    for new, span in zip(conversations, spans, strict=True):
-        key = (new.user_hash, span)
-        count = 0 if new.user_hash is None else counted.get(key, 0)
-        if count < most or (new.requeued, new.record_sha256) in released:
-            counted[key] = count + 1
-            kept.append(new)
+    most = limits.burst_conversations
+    if most is None or not new_ones:
+        return new_ones, []
+    span = timedelta(seconds=limits.burst_s)
+    span_us = span // _MICROSECOND
+    spans = [_span_number(microseconds(new.conversation.at), span_us) for new in new_ones]
+    counts = _stored_counts(connection, new_ones, spans, span_us)
+    requeued = _requeued(connection, new_ones)
+    admitted: list[NewConversation] = []
+    dead: list[DeadLetter] = []
+    for new, number in zip(new_ones, spans, strict=True):
+        key = (new.user_hash, number)
+        count = 0 if new.user_hash is None else counts.get(key, 0)
+        if count < most or (new.requeued, new.record_sha256) in requeued:
+            counts[key] = count + 1
+            admitted.append(new)
         else:
-            aside.append(new)
-    return kept, aside
+            dead.append(_burst_dead_letter(new, most, span, now))
+    return admitted, dead
 
 
-def burst_letter(new: NewConversation, limit: BurstLimit, now: datetime) -> DeadLetter:
-    """Return the dead letter of a conversation that was set aside."""
+def _burst_dead_letter(new: NewConversation, most: int, span: timedelta, now: datetime) -> DeadLetter:
     return DeadLetter(
         at=new.at,
         reason=Reason.BURST,
         field="user_id",
-        message=f"user_id: its user sent more than {limit.conversations} conversations within {limit.within}",
+        message=f"user_id: its user sent more than {most} conversations within {span}",
         key=new.key,
         value=new.value,
         when=now,
@@ -50,15 +58,15 @@ def burst_letter(new: NewConversation, limit: BurstLimit, now: datetime) -> Dead
     )
 
 
-def _span(at_us: int, span_us: int) -> int:
-    """Return the number of the span that a moment is in, counted towards zero, as databases divide."""
+def _span_number(at_us: int, span_us: int) -> int:
+    """Return the number of the span that a moment is in. The division rounds towards zero, as databases do."""
     return at_us // span_us if at_us >= 0 else -(-at_us // span_us)
 
 
-def _counted(
+def _stored_counts(
     connection: Connection, new_ones: Sequence[NewConversation], spans: Sequence[int], span_us: int
 ) -> dict[tuple[str | None, int], int]:
-    """Count what is in the ledger already of the users of these conversations, in the spans of these."""
+    """Count the stored conversations of the same users, by user and span."""
     users = {new.user_hash for new in new_ones if new.user_hash is not None}
     if not users:
         return {}
@@ -75,16 +83,16 @@ def _counted(
     return {(user, number): count for user, number, count in connection.execute(query)}
 
 
-def _released(
+def _requeued(
     connection: Connection, new_ones: Sequence[NewConversation]
 ) -> frozenset[tuple[Coordinates | None, str | None]]:
-    """Return which records were set aside, by their coordinates and digests, among those that these say to be."""
+    """Return the quarantined records that these were requeued from, as (coordinates, digest)."""
     digests = {new.record_sha256 for new in new_ones if new.requeued is not None}
     if not digests:
         return frozenset()
-    letter = dead_letters.c
-    query = select(letter.topic, letter.partition, letter.offset, letter.digest).where(
-        (letter.reason == Reason.BURST) & in_values(connection, letter.digest, digests)
+    column = dead_letters.c
+    query = select(column.topic, column.partition, column.offset, column.digest).where(
+        (column.reason == Reason.BURST) & in_values(connection, column.digest, digests)
     )
     return frozenset(
         (Coordinates(topic=topic, partition=partition, offset=offset), digest)

@@ -1,4 +1,4 @@
-"""Tells what became of the latest records: kept or set aside."""
+"""Reads which of the latest records became dead letters, and why."""
 
 from datetime import datetime
 
@@ -8,11 +8,10 @@ from daemon.domain.bad_record import NOT_COUNTED
 from daemon.ledger.tables import conversations, dead_letters, feedback
 
 
-def latest_outcomes(connection: Connection, *, limit: int, since: datetime | None) -> list[bool]:
-    """Return for the newest records, the newest first, whether each is a dead letter.
+def latest_rejections(connection: Connection, *, limit: int, since: datetime | None) -> list[bool]:
+    """Return for each of the newest records whether it is a dead letter, newest first.
 
-    Records of one batch stand in order of their partitions and offsets. ``since`` leaves out what was received
-    until then.
+    Records of one batch are ordered by partition and offset. Records received up to ``since`` are left out.
     """
     found: list[tuple[datetime, int, int, bool]] = []
     for table, received, newest, dead in (
@@ -30,8 +29,8 @@ def latest_outcomes(connection: Connection, *, limit: int, since: datetime | Non
     return [dead for *_, dead in found[:limit]]
 
 
-def commonest_reason(connection: Connection, *, limit: int) -> str:
-    """Return the commonest reason among the newest dead letters, and where the newest of them stands."""
+def most_frequent_reason(connection: Connection, *, limit: int) -> str:
+    """Return the most frequent reason among the newest dead letters, with its count and its last coordinates."""
     newest = select(dead_letters).order_by(dead_letters.c.id.desc()).limit(limit).subquery()
     count = func.count()
     query = select(newest.c.reason, count, func.max(newest.c.id)).group_by(newest.c.reason)

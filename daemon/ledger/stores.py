@@ -13,7 +13,6 @@ from daemon.ledger.database import bind_identity, fenced, open_ledger, reader
 from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.detectors import DetectorLedger
 from daemon.ledger.erasures import ErasureLedger
-from daemon.ledger.from_settings import burst_limit, dead_letter_ceiling
 from daemon.ledger.halts import HaltLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger
@@ -92,8 +91,8 @@ def stores_on(settings: Settings, engine: Engine, holdout: Holdout) -> Stores:
         intake=IntakeLedger(
             engine,
             window_size=settings.windows.size,
-            ceiling=dead_letter_ceiling(settings),
-            burst=burst_limit(settings),
+            dead_letters=settings.dead_letters,
+            hygiene=settings.hygiene,
         ),
         halts=HaltLedger(engine),
         dead_letters=DeadLetterLedger(engine),

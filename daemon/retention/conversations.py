@@ -6,12 +6,12 @@ replica the ledger is pruned.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 
 from sqlalchemy import Connection, Engine, delete, exists, func, select
 
+from daemon.config.settings import RetentionSection
 from daemon.domain.windows import SeqRange
 from daemon.ledger.database import in_intake_order, insert_or_ignore, reader, write
 from daemon.ledger.reference_rows import kept_references
@@ -32,21 +32,10 @@ PAGE = 4_000
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RetentionLimits:
-    """How many conversations stay, of each side of the holdout split, and for how long."""
-
-    conversations: int = 100_000  # the newest
-    sample: int = 20_000  # of all before these
-    max_age: timedelta | None = None  # since they were read; then they go, whatever they are needed for
-    known: int = 1_000_000  # conversations that are gone, and known still if they come again
-    feedback: timedelta = timedelta(days=30)  # that feedback waits for its conversation
-
-
 class ConversationRetention:
     """Prunes conversations, what belongs to them, and feedback that waits for one in vain."""
 
-    def __init__(self, engine: Engine, keep: RetentionLimits) -> None:
+    def __init__(self, engine: Engine, keep: RetentionSection) -> None:
         self._engine = engine
         self._reads = reader(engine)
         self._keep = keep
@@ -60,13 +49,13 @@ class ConversationRetention:
             with write(self._engine, "retention") as connection:
                 in_intake_order(connection)
                 _remove(connection, due)
-                _bound_past(connection, self._keep.known)
+                _bound_past(connection, self._keep.known_ids)
                 renew_worn_reference(connection, now)
         return len(due)
 
     def prune_feedback(self, now: datetime) -> int:
         """Let go of a page of feedback whose conversation did not come; return how much went."""
-        until = now - self._keep.feedback
+        until = now - timedelta(days=self._keep.feedback_days)
         came = exists().where(conversations.c.conversation_id == feedback.c.conversation_id)
         waited = (feedback.c.received_at >= self._looked_until) & (feedback.c.received_at < until)
         with self._reads.begin() as connection:
@@ -80,9 +69,9 @@ class ConversationRetention:
 
     def _aged(self, connection: Connection, now: datetime) -> Sequence[int]:
         """Return the oldest that are too old. Their order is that in which they were read."""
-        if self._keep.max_age is None:
+        if self._keep.max_age_days is None:
             return ()
-        horizon = now - self._keep.max_age
+        horizon = now - timedelta(days=self._keep.max_age_days)
         query = select(conversations.c.seq, conversations.c.received_at).order_by(conversations.c.seq)
         rows = connection.execute(query.limit(PAGE)).all()
         return [seq for seq, _ in takewhile(lambda row: row[1] < horizon, rows)]

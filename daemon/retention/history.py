@@ -1,7 +1,7 @@
 """Lets go of old dead letters, windows, decisions and the like. What a version came from stays, and so do all proofs."""
 
+import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
@@ -20,6 +20,7 @@ from sqlalchemy import (
     update,
 )
 
+from daemon.config.settings import RetentionSection
 from daemon.domain.runs import RunState
 from daemon.ledger.database import write
 from daemon.ledger.reference_rows import kept_reference_ids
@@ -54,24 +55,18 @@ HistoryTable: TypeAlias = Literal[
 ]  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class HistoryLimits:
-    """How much of the past can be looked up."""
-
-    rows: int = 10_000  # windows, decisions, halts, requests: of each
-    reports: int = 20  # of windows in which something changed, each over a megabyte
-    failed_runs: int = 100  # runs that left no version
-    dead_letters: int = 10_000
-    dead_letter_age: timedelta = timedelta(days=30)
-    text_age: timedelta | None = None  # of the examples in explanations: as old as conversations may be
+#: Runs without a version that are kept, newest first.
+_FAILED_RUNS = 100
 
 
 class HistoryRetention:
     """Prunes what is no conversation: a page of each table at a time."""
 
-    def __init__(self, engine: Engine, keep: HistoryLimits) -> None:
+    def __init__(self, engine: Engine, keep: RetentionSection, *, failed_runs: int = _FAILED_RUNS) -> None:
+        """``failed_runs``: how many of the runs without a version are kept."""
         self._engine = engine
         self._keep = keep
+        self._failed_runs = failed_runs
 
     def prune(self, now: datetime, *, scored: Collection[str]) -> dict[HistoryTable, int]:
         """Let go of what is old; return how many rows of which table. ``scored``: versions whose scores stay."""
@@ -84,16 +79,16 @@ class HistoryRetention:
                 **self._runs(connection),
                 **self._windows(connection),
             }
-            if self._keep.text_age is not None:
-                _drop_examples(connection, now - self._keep.text_age)
+            if self._keep.max_age_days is not None:
+                _drop_examples(connection, now - timedelta(days=self._keep.max_age_days))
         return {table: count for table, count in went.items() if count}
 
     def _dead_letters(self, connection: Connection, now: datetime) -> int:
-        letter = dead_letters.c
-        old = (letter.id <= _newest(connection, letter.id) - self._keep.dead_letters) | (
-            letter.at < now - self._keep.dead_letter_age
-        )
-        return _delete(connection, dead_letters, old & letter.published_at.is_not(None))
+        column = dead_letters.c
+        days = min(self._keep.dead_letters_days, self._keep.max_age_days or math.inf)
+        surplus = column.id <= _newest(connection, column.id) - self._keep.dead_letters
+        old = column.at < now - timedelta(days=days)
+        return _delete(connection, dead_letters, (surplus | old) & column.published_at.is_not(None))
 
     def _logs(self, connection: Connection) -> Mapping[HistoryTable, int]:
         """What was asked for and is done."""
@@ -112,7 +107,7 @@ class HistoryRetention:
         """Runs that left no version: nothing that is live came from them."""
         failed = runs.c.state.in_((RunState.FAILED, RunState.CANCELLED))
         newest = select(runs.c.id).where(failed).order_by(runs.c.started_at.desc(), runs.c.id.desc())
-        old = connection.scalars(newest.offset(self._keep.failed_runs).limit(PAGE)).all()
+        old = connection.scalars(newest.offset(self._failed_runs).limit(PAGE)).all()
         return {
             "training_records": _delete_all(connection, training_records.c.run, old),
             "runs": _delete_all(connection, runs.c.id, old),
@@ -158,7 +153,7 @@ class HistoryRetention:
         }
 
     def _is_old(self, connection: Connection, number: ColumnElement[int]) -> ColumnElement[bool]:
-        return number <= _newest(connection, number) - self._keep.rows
+        return number <= _newest(connection, number) - self._keep.history
 
 
 def _newest(connection: Connection, number: ColumnElement[int]) -> int:

@@ -20,7 +20,6 @@ from daemon.ledger.stores import Stores
 from daemon.release.register import register_base
 from daemon.release.stage import ReleaseStage
 from daemon.retention.conversations import ConversationRetention
-from daemon.retention.from_settings import history_limits, retention_limits
 from daemon.retention.history import HistoryRetention
 from daemon.retention.stage import RetentionStage
 from daemon.runtime.base_model import BaseModel
@@ -123,8 +122,8 @@ def _scorer(settings: Settings, stores: Stores, metrics: Metrics, base: BaseMode
 
 def _retention(settings: Settings, stores: Stores, metrics: Metrics) -> RetentionStage:
     return RetentionStage(
-        ConversationRetention(stores.engine, retention_limits(settings)),
-        HistoryRetention(stores.engine, history_limits(settings)),
+        ConversationRetention(stores.engine, settings.retention),
+        HistoryRetention(stores.engine, settings.retention),
         scored=lambda: _scored_versions(settings, stores),
         runs_dir=runs_dir(settings),
         metrics=metrics,

@@ -6,36 +6,37 @@ from pathlib import Path
 
 import psutil
 
+from daemon.config.settings import HygieneSection
 from daemon.domain.clock import utc_now
 from daemon.domain.holdout import Holdout
 from daemon.domain.streams import RawRecord
 from daemon.intake.router import Router
-from daemon.ledger.burst_limit import BurstLimit
 from daemon.ledger.database import open_ledger
 from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.intake import IntakeLedger
-from daemon.retention.conversations import ConversationRetention, RetentionLimits
-from daemon.retention.history import HistoryLimits, HistoryRetention
+from daemon.retention.conversations import ConversationRetention
+from daemon.retention.history import HistoryRetention
 from daemon.retention.stage import RetentionStage
 from daemon.telemetry.metrics import Metrics
 from tests.benchmarks.figures import tell
 from tests.benchmarks.test_intake import a_record
+from tests.factories.retention import some_retention
 from tests.factories.stores import some_settings
 
 RECORDS, BATCH = 1_000_000, 2_000
 #: Small enough for both sides to be full after 250,000 records, though one in ten is held out.
-KEEP = RetentionLimits(conversations=20_000, sample=5_000, known=50_000)
+KEEP = some_retention(conversations=20_000, sample=5_000, known_ids=50_000)
 _MIB = 2**20
 
 
 def test_memory_and_disk_are_flat_over_a_million_records(tmp_path: Path) -> None:
     file, now = tmp_path / "ledger.db", utc_now()
     engine = open_ledger(f"sqlite:///{file}")
-    ledger = IntakeLedger(engine, window_size=100, burst=BurstLimit())
+    ledger = IntakeLedger(engine, window_size=100, hygiene=HygieneSection())
     letters = DeadLetterLedger(engine)  # of one user's floods
     router = Router(some_settings(tmp_path), Holdout(b"k" * 32, share=0.1))
     retention = RetentionStage(
-        ConversationRetention(engine, KEEP), HistoryRetention(engine, HistoryLimits()), scored=lambda: (),
+        ConversationRetention(engine, KEEP), HistoryRetention(engine, some_retention()), scored=lambda: (),
         runs_dir=tmp_path / "runs", metrics=Metrics(), clock=lambda: now,
     )  # fmt: skip
     memory, disk, started = [], [], time.monotonic()

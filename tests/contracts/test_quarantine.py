@@ -4,21 +4,20 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine
 
+from daemon.config.settings import DeadLettersSection, HygieneSection
 from daemon.domain.bad_record import Reason
 from daemon.domain.records import BatchResult, NewConversation
-from daemon.ledger.burst_limit import BurstLimit
 from daemon.ledger.conversations import ConversationLedger
-from daemon.ledger.dead_letter_ceiling import DeadLetterCeiling
 from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.intake import IntakeLedger
 from tests.factories.ledger import NOW, a_batch, a_conversation
 
-LIMIT = BurstLimit(conversations=3, within=timedelta(hours=1))
+LIMIT = HygieneSection(burst_conversations=3, burst_s=3_600)
 
 
 @pytest.fixture
 def intake(engine: Engine) -> IntakeLedger:
-    return IntakeLedger(engine, window_size=20, burst=LIMIT)
+    return IntakeLedger(engine, window_size=20, hygiene=LIMIT)
 
 
 def flood(
@@ -46,7 +45,7 @@ def test_what_one_user_sends_above_the_limit_is_set_aside(intake: IntakeLedger, 
 def test_the_limit_holds_over_batches_and_restarts(intake: IntakeLedger, engine: Engine) -> None:
     intake.record(a_batch(flood(0, 2)))
 
-    again = IntakeLedger(engine, window_size=20, burst=LIMIT)
+    again = IntakeLedger(engine, window_size=20, hygiene=LIMIT)
 
     assert kept(again.record(a_batch(flood(2, 2)))) == (1, 1)
 
@@ -80,8 +79,8 @@ def test_a_record_that_comes_again_counts_once_against_its_user(intake: IntakeLe
 
 
 def test_a_flood_does_not_halt_intake_for_everybody(engine: Engine) -> None:
-    ceiling = DeadLetterCeiling(share=0.5, records=20, run=5)
-    intake = IntakeLedger(engine, window_size=20, burst=LIMIT, ceiling=ceiling)
+    ceiling = DeadLettersSection(max_share=0.5, among=20, max_run=5)
+    intake = IntakeLedger(engine, window_size=20, hygiene=LIMIT, dead_letters=ceiling)
 
     assert intake.record(a_batch(flood(0, 100))).halt is None
 

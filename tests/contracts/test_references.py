@@ -16,8 +16,9 @@ from daemon.ledger.freezes import FreezeLedger, NotFrozen, NothingToFreeze
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger, TooFewConversations
 from daemon.ledger.windows import VerdictRow, WindowLedger
-from daemon.retention.conversations import ConversationRetention, RetentionLimits
+from daemon.retention.conversations import ConversationRetention
 from tests.factories.ledger import NOW, a_batch, a_conversation, some_conversations, spread
+from tests.factories.retention import some_retention
 
 
 @pytest.fixture
@@ -267,7 +268,7 @@ def test_the_members_of_kept_references_stay_when_all_else_around_them_goes(
     hourly(engine, 55, 145)
     judge_all(engine)
 
-    retention = ConversationRetention(engine, RetentionLimits(conversations=10, sample=0))
+    retention = ConversationRetention(engine, some_retention(conversations=10, sample=0))
     while retention.prune(NOW):
         pass
 

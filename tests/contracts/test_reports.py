@@ -10,9 +10,10 @@ from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.reports import NewReport, ReportLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
-from daemon.retention.conversations import ConversationRetention, RetentionLimits
-from daemon.retention.history import HistoryLimits, HistoryRetention
+from daemon.retention.conversations import ConversationRetention
+from daemon.retention.history import HistoryRetention
 from tests.factories.ledger import NOW, a_batch, a_conversation
+from tests.factories.retention import some_retention
 
 REFERENCE, WINDOW = 10, 20
 
@@ -104,11 +105,11 @@ def test_who_was_forgotten_while_a_report_was_made_is_in_no_report(
 def test_a_conversation_that_retention_took_takes_the_report(windows: WindowLedger, engine: Engine) -> None:
     for _ in range(3):
         judge(windows)
-    retention = ConversationRetention(engine, RetentionLimits(conversations=WINDOW, sample=0))
+    retention = ConversationRetention(engine, some_retention(conversations=WINDOW, sample=0))
     while retention.prune(NOW):
         pass
 
-    HistoryRetention(engine, HistoryLimits()).prune(NOW, scored=())
+    HistoryRetention(engine, some_retention()).prune(NOW, scored=())
 
     assert kept(engine) == [3]  # the reference stays, and the newest twenty
 
@@ -116,7 +117,7 @@ def test_a_conversation_that_retention_took_takes_the_report(windows: WindowLedg
 def test_an_erasure_takes_what_retention_left_to_quote(windows: WindowLedger, engine: Engine) -> None:
     judge(windows)
     judge(windows)
-    retention = ConversationRetention(engine, RetentionLimits(conversations=WINDOW, sample=0))
+    retention = ConversationRetention(engine, some_retention(conversations=WINDOW, sample=0))
     while retention.prune(NOW):
         pass
 
@@ -128,7 +129,7 @@ def test_the_newest_reports_stay(windows: WindowLedger, engine: Engine) -> None:
     for _ in range(3):
         judge(windows)
 
-    went = HistoryRetention(engine, HistoryLimits(reports=2)).prune(NOW, scored=())
+    went = HistoryRetention(engine, some_retention(reports=2)).prune(NOW, scored=())
 
     assert went["reports"] == 1
     assert kept(engine) == [3, 2]
@@ -138,6 +139,6 @@ def test_a_report_goes_with_its_window(windows: WindowLedger, engine: Engine) ->
     for _ in range(3):
         judge(windows)
 
-    HistoryRetention(engine, HistoryLimits(rows=1)).prune(NOW + timedelta(days=1), scored=())
+    HistoryRetention(engine, some_retention(history=1)).prune(NOW + timedelta(days=1), scored=())
 
     assert kept(engine) == [3]

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import pytest
 from sqlalchemy import Engine, func, select
 
+from daemon.config.settings import RetentionSection
 from daemon.domain.alarms import Triage
 from daemon.domain.conversation import Feedback
 from daemon.domain.decisions import Action, Decision, Trigger
@@ -27,13 +28,14 @@ from daemon.ledger.tables import metadata, past_conversations, references, verdi
 from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
-from daemon.retention.conversations import ConversationRetention, RetentionLimits
-from daemon.retention.history import HistoryLimits, HistoryRetention, HistoryTable
+from daemon.retention.conversations import ConversationRetention
+from daemon.retention.history import HistoryRetention, HistoryTable
 from monitors.types import Outcome
 from tests.factories.ledger import NOW, a_batch, a_conversation, a_dead_letter, a_feedback
+from tests.factories.retention import some_retention
 
 Read: TypeAlias = Callable[..., None]
-KEEP = RetentionLimits(conversations=30, sample=10)
+KEEP = some_retention(conversations=30, sample=10)
 
 
 @pytest.fixture
@@ -57,7 +59,7 @@ def some(first: int, count: int, *, held_out_every: int = 0) -> list[NewConversa
     ]
 
 
-def pruned(engine: Engine, keep: RetentionLimits = KEEP, now: datetime = NOW) -> int:
+def pruned(engine: Engine, keep: RetentionSection = KEEP, now: datetime = NOW) -> int:
     retention, went = ConversationRetention(engine, keep), 0
     while page := retention.prune(now):
         went += page
@@ -114,7 +116,7 @@ def test_a_conversation_that_is_gone_is_not_counted_again(read: Read, engine: En
 def test_as_many_of_those_that_are_gone_are_known_as_the_settings_say(read: Read, engine: Engine) -> None:
     read(0, 100)
 
-    pruned(engine, replace(KEEP, known=7))
+    pruned(engine, some_retention(conversations=30, sample=10, known_ids=7))
 
     assert rows(engine, past_conversations.name) == 7
 
@@ -125,7 +127,7 @@ def test_scores_and_feedback_go_with_their_conversation(read: Read, engine: Engi
     intake.record(a_batch(feedback=[a_feedback(100, "c0"), a_feedback(101, "c99")]))
     trainings.add_scores("chat-v0", {1: (1.0, 2), 100: (1.0, 2)})
 
-    pruned(engine, replace(KEEP, sample=0))
+    pruned(engine, some_retention(conversations=30, sample=0))
 
     assert trainings.scores("chat-v0", [1, 100]) == {100: (1.0, 2)}
     assert LedgerCounts(engine).intake().feedback == 1
@@ -136,11 +138,11 @@ def test_the_reference_and_windows_that_wait_for_judging_stay(read: Read, engine
     read(0, 35)  # the reference, a window, and part of another
     read(35, 100)
 
-    pruned(engine, RetentionLimits(conversations=10, sample=0))
+    pruned(engine, some_retention(conversations=10, sample=0))
 
     assert left(engine) == list(range(1, 136))  # all windows wait
     judge_all(engine)
-    pruned(engine, RetentionLimits(conversations=10, sample=0))
+    pruned(engine, some_retention(conversations=10, sample=0))
     assert left(engine) == [*range(1, 11), *range(126, 136)]
 
 
@@ -152,7 +154,7 @@ def test_a_rollback_finds_the_reference_of_the_version_before(read: Read, engine
     read(50, 100)
     judge_all(engine)
 
-    pruned(engine, RetentionLimits(conversations=10, sample=0))
+    pruned(engine, some_retention(conversations=10, sample=0))
 
     restored = ledger.restore("chat-v0", NOW)
     assert restored is not None
@@ -165,7 +167,7 @@ def test_what_is_too_old_goes_whatever_it_is_needed_for(read: Read, engine: Engi
     read(0, 20)
     read(20, 15, at=NOW + timedelta(days=30))
 
-    went = pruned(engine, RetentionLimits(max_age=timedelta(days=20)), now=NOW + timedelta(days=31))
+    went = pruned(engine, some_retention(max_age_days=20), now=NOW + timedelta(days=31))
 
     assert went == 20
     renewed = ledger.newest()
@@ -181,7 +183,7 @@ def test_a_reference_of_which_most_is_gone_is_not_restored(read: Read, engine: E
     ledger.start("chat-v1", size=10, after_seq=10, now=NOW)
     read(20, 15, at=NOW + timedelta(days=30))
 
-    pruned(engine, RetentionLimits(max_age=timedelta(days=20)), now=NOW + timedelta(days=31))
+    pruned(engine, some_retention(max_age_days=20), now=NOW + timedelta(days=31))
 
     assert ledger.restore("chat-v0", NOW) is None
 
@@ -190,7 +192,7 @@ def test_held_out_words_that_were_learned_from_once_stay_unfit_to_judge_by(
     read: Read, engine: Engine
 ) -> None:
     read(0, 100)
-    pruned(engine, replace(KEEP, sample=0))
+    pruned(engine, some_retention(conversations=30, sample=0))
     IntakeLedger(engine, window_size=20).record(
         a_batch(
             [
@@ -208,7 +210,7 @@ def test_held_out_words_that_were_learned_from_once_stay_unfit_to_judge_by(
 
 
 def test_feedback_waits_for_its_conversation_and_not_for_ever(read: Read, engine: Engine) -> None:
-    intake, keep = IntakeLedger(engine, window_size=20), RetentionLimits(feedback=timedelta(days=30))
+    intake, keep = IntakeLedger(engine, window_size=20), some_retention(feedback_days=30)
     intake.record(a_batch([a_conversation(0)], feedback=[a_feedback(1, "c0"), a_feedback(2, "never")]))
     retention = ConversationRetention(engine, keep)
 
@@ -241,7 +243,7 @@ def judge_all(engine: Engine, explanation: dict[str, object] | None = None) -> N
         )
 
 
-def history(engine: Engine, keep: HistoryLimits, now: datetime = NOW) -> dict[HistoryTable, int]:
+def history(engine: Engine, keep: RetentionSection, now: datetime = NOW) -> dict[HistoryTable, int]:
     return HistoryRetention(engine, keep).prune(now, scored=["chat-v1"])
 
 
@@ -259,7 +261,7 @@ def test_old_windows_go_with_their_verdicts_unless_a_run_came_of_them(read: Read
         if number == 1:
             trainings.start_run(a_run("r1", decided.id or 0))
 
-    went = history(engine, HistoryLimits(rows=2))
+    went = history(engine, some_retention(history=2))
 
     assert (went["windows"], went["decisions"]) == (3, 3)
     numbers = [judged.window.number for judged in WindowLedger(engine).judged(limit=9)]
@@ -281,7 +283,7 @@ def test_old_triages_go_and_the_windows_and_decisions_that_they_name_with_them(
             Decision(at=NOW, trigger=Trigger.DRIFT, action=Action.NONE, reason="", since_seq=1), triage=found
         )
 
-    first, second = (history(engine, HistoryLimits(rows=2)) for _ in range(2))
+    first, second = (history(engine, some_retention(history=2)) for _ in range(2))
 
     assert (first["triages"], first["decisions"], first["windows"]) == (4, 4, 4)
     assert second == {}
@@ -296,7 +298,7 @@ def test_triages_name_no_conversation_that_is_too_old(read: Read, engine: Engine
     triages.record(a_triage(1))
     assert triages.newest(1)[0].examples == ("c11",)
 
-    history(engine, HistoryLimits(text_age=timedelta(days=1)), NOW + timedelta(days=2))
+    history(engine, some_retention(max_age_days=1), NOW + timedelta(days=2))
 
     assert triages.newest(1)[0].examples == ()
 
@@ -325,7 +327,9 @@ def test_runs_that_left_no_version_go_and_their_numbers_are_never_used_again(
         trainings.start_run(a_run(f"r{number}", decided.id or 0))
         trainings.end_run(f"r{number}", state, now=NOW)
 
-    assert history(engine, HistoryLimits(failed_runs=1))["runs"] == 1
+    went = HistoryRetention(engine, some_retention(), failed_runs=1).prune(NOW, scored=["chat-v1"])
+
+    assert went["runs"] == 1
     assert [run.id for run in trainings.recent_runs(9)] == ["r3", "r1"]
     assert trainings.next_run_number() == 4
 
@@ -336,12 +340,12 @@ def test_published_dead_letters_go_by_number_and_by_age_and_waiting_ones_never(
     letters = DeadLetterLedger(engine)
     IntakeLedger(engine, window_size=20).record(a_batch(dead_letters=[a_dead_letter(n) for n in range(10)]))
     late = NOW + timedelta(days=31)
-    assert history(engine, HistoryLimits(dead_letters=1), now=late) == {}
+    assert history(engine, some_retention(dead_letters=1), now=late) == {}
 
     letters.published([1, 2, 3, 9, 10], NOW)
 
-    assert history(engine, HistoryLimits(dead_letters=8))["dead_letters"] == 2
-    assert history(engine, HistoryLimits(), now=late)["dead_letters"] == 3
+    assert history(engine, some_retention(dead_letters=8))["dead_letters"] == 2
+    assert history(engine, some_retention(), now=late)["dead_letters"] == 3
     assert len(letters.unpublished(99)) == 5
 
 
@@ -352,7 +356,7 @@ def test_an_open_halt_stays_however_old(engine: Engine, read: Read) -> None:
         halts.resume(by="ada", why="go", now=NOW)
     halts.halt(Halt(kind=HaltKind.OPERATOR, reason="wait", at=NOW))
 
-    assert history(engine, HistoryLimits(rows=2))["halts"] == 3
+    assert history(engine, some_retention(history=2))["halts"] == 3
     assert halts.current() is not None
 
 
@@ -362,7 +366,7 @@ def test_scores_of_versions_that_no_gate_compares_go(read: Read, engine: Engine)
     trainings.add_scores("chat-v0", {1: (1.0, 2)})
     trainings.add_scores("chat-v1", {1: (1.0, 2)})
 
-    assert history(engine, HistoryLimits()) == {"scores": 1}
+    assert history(engine, some_retention()) == {"scores": 1}
     assert trainings.scores("chat-v1", [1]) == {1: (1.0, 2)}
 
 
@@ -371,7 +375,7 @@ def test_references_that_nothing_is_compared_with_go(read: Read, engine: Engine)
     for number in range(8):
         ledger.start(f"chat-v{number}", size=10, after_seq=0, now=NOW)
 
-    assert history(engine, HistoryLimits())["reference_sets"] == 3
+    assert history(engine, some_retention())["reference_sets"] == 3
     assert rows(engine, references.name) == 5
 
 
@@ -381,7 +385,7 @@ def test_explanations_quote_no_conversation_that_is_too_old(read: Read, engine: 
     read(0, 30)
     judge_all(engine, explanation={"examples": ["what somebody said"]})
 
-    history(engine, HistoryLimits(text_age=timedelta(days=20)), now=NOW + timedelta(days=21))
+    history(engine, some_retention(max_age_days=20), now=NOW + timedelta(days=21))
 
     assert ledger.judged(limit=1)[0].explanation is None
 
@@ -390,8 +394,6 @@ def test_a_rating_of_a_kept_conversation_is_still_its_own(read: Read, engine: En
     intake = IntakeLedger(engine, window_size=20)
     intake.record(a_batch([a_conversation(0, feedback=Feedback(thumb="up"))]))
 
-    ConversationRetention(engine, RetentionLimits(feedback=timedelta(0))).prune_feedback(
-        NOW + timedelta(days=1)
-    )
+    ConversationRetention(engine, some_retention(feedback_days=0)).prune_feedback(NOW + timedelta(days=1))
 
     assert ConversationLedger(engine).by_seq([1])[0].feedback == 1.0

@@ -17,8 +17,8 @@ from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.signals import LateSignal, SignalLedger
 from daemon.ledger.tables import losses, opinions
 from daemon.ledger.trainings import TrainingLedger
-from daemon.retention.conversations import ConversationRetention, RetentionLimits
-from daemon.retention.history import HistoryLimits, HistoryRetention
+from daemon.retention.conversations import ConversationRetention
+from daemon.retention.history import HistoryRetention
 from tests.factories.ledger import (
     NOW,
     TOPIC,
@@ -28,6 +28,7 @@ from tests.factories.ledger import (
     a_feedback,
     some_conversations,
 )
+from tests.factories.retention import some_retention
 
 LATER = NOW + timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -324,10 +325,10 @@ def test_both_go_with_their_conversation_and_losses_with_their_version(
     for version in ("chat-v0", "chat-v1"):
         signals.add_losses(version, {1: (1.0, 2), 100: (1.0, 2)})
 
-    retention = ConversationRetention(engine, RetentionLimits(conversations=30, sample=0))
+    retention = ConversationRetention(engine, some_retention(conversations=30, sample=0))
     while retention.prune(NOW):
         pass
-    went = HistoryRetention(engine, HistoryLimits()).prune(NOW, scored=["chat-v1"])
+    went = HistoryRetention(engine, some_retention()).prune(NOW, scored=["chat-v1"])
 
     assert count(engine, opinions.name) == 30
     assert went == {"scores": 1, "losses": 1}

@@ -1,9 +1,10 @@
 import pytest
 
-from daemon.ledger.dead_letter_ceiling import DeadLetterCeiling, exceeded
+from daemon.config.settings import DeadLettersSection
+from daemon.ledger.dead_letter_ceiling import exceeded
 
 DEAD, KEPT = True, False
-CEILING = DeadLetterCeiling(share=0.5, records=100, run=20)
+CEILING = DeadLettersSection(max_share=0.5, among=100, max_run=20)
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from daemon.config.settings import DeadLettersSection
 from daemon.domain.halts import Halt, HaltKind, OffsetChange
 from daemon.ledger.conversations import ConversationLedger
-from daemon.ledger.dead_letter_ceiling import DeadLetterCeiling
 from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.halts import HaltLedger, NothingHalted
 from daemon.ledger.intake import IntakeLedger
@@ -21,7 +21,7 @@ from tests.factories.ledger import (
 )
 
 HALT = Halt(kind=HaltKind.OPERATOR, reason="the producer is broken", at=NOW)
-CEILING = DeadLetterCeiling(share=0.5, records=50, run=10)
+CEILING = DeadLettersSection(max_share=0.5, among=50, max_run=10)
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def halts(engine: Engine) -> HaltLedger:
 
 @pytest.fixture
 def intake(engine: Engine) -> IntakeLedger:
-    return IntakeLedger(engine, window_size=20, ceiling=CEILING)
+    return IntakeLedger(engine, window_size=20, dead_letters=CEILING)
 
 
 def a_change(offset: int) -> OffsetChange:

@@ -4,18 +4,20 @@ from pathlib import Path
 
 import pytest
 
+from daemon.config.settings import RetentionSection
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.intake import IntakeLedger
-from daemon.retention.conversations import PAGE, ConversationRetention, RetentionLimits
-from daemon.retention.history import HistoryLimits, HistoryRetention
+from daemon.retention.conversations import PAGE, ConversationRetention
+from daemon.retention.history import HistoryRetention
 from daemon.retention.stage import RetentionStage
 from daemon.telemetry.metrics import Metrics
 from tests.factories.ledger import NOW, a_batch, a_dead_letter, a_ledger, some_conversations
+from tests.factories.retention import some_retention
 
 
 class World:
-    def __init__(self, folder: Path, keep: RetentionLimits) -> None:
+    def __init__(self, folder: Path, keep: RetentionSection) -> None:
         self.now = NOW
         self.metrics = Metrics()
         self.engine = a_ledger(folder)
@@ -23,7 +25,7 @@ class World:
         self.intake = IntakeLedger(self.engine, window_size=20)
         self.stage = RetentionStage(
             ConversationRetention(self.engine, keep),
-            HistoryRetention(self.engine, HistoryLimits()),
+            HistoryRetention(self.engine, some_retention()),
             scored=lambda: (),
             runs_dir=self.runs,
             metrics=self.metrics,
@@ -36,7 +38,7 @@ class World:
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    return World(tmp_path, RetentionLimits(conversations=10, sample=0))
+    return World(tmp_path, some_retention(conversations=10, sample=0))
 
 
 def test_a_page_goes_at_each_step_until_nothing_is_left_to_do(world: World) -> None:
@@ -54,7 +56,7 @@ def test_a_page_goes_at_each_step_until_nothing_is_left_to_do(world: World) -> N
 
 def test_a_flood_of_dead_letters_goes_as_soon_as_it_is_old(world: World) -> None:
     letters = DeadLetterLedger(world.engine)
-    flood = [a_dead_letter(n) for n in range(HistoryLimits().dead_letters + 2 * PAGE + 100)]
+    flood = [a_dead_letter(n) for n in range(some_retention().dead_letters + 2 * PAGE + 100)]
     world.intake.record(a_batch(dead_letters=flood))
     letters.published([stored.id for stored in letters.unpublished(len(flood))], NOW)
 
@@ -88,7 +90,7 @@ def test_the_folders_of_the_latest_runs_stay(world: World) -> None:
 
 
 def test_a_ledger_under_an_endless_stream_stays_as_large_as_it_is(tmp_path: Path) -> None:
-    world = World(tmp_path, RetentionLimits(conversations=500, sample=200, known=1_000))
+    world = World(tmp_path, some_retention(conversations=500, sample=200, known_ids=1_000))
     file, sizes = tmp_path / "ledger.db", []
     for first in range(0, 30_000, 500):
         world.intake.record(
