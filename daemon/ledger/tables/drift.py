@@ -1,0 +1,124 @@
+"""Tables of drift detection: references, windows, verdicts, detectors, alarms and triages."""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+)
+
+from daemon.ledger.tables.types import RowNumber, UtcTime, metadata
+
+references = Table(
+    "reference_sets",
+    metadata,
+    Column("id", RowNumber, primary_key=True, autoincrement=True),
+    Column("version", Text, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("after_seq", BigInteger, nullable=False),
+    Column("first_seq", BigInteger),
+    Column("last_seq", BigInteger),
+    Column("created_at", UtcTime, nullable=False),
+    Column("hash_until", String(64)),  # of the range, conversations with a smaller hash or this one
+    Column("since", UtcTime),  # when they took place, but for a hundredth of them at either end
+    Column("until", UtcTime),
+    Column("cause", String(16)),
+    Column("by", Text),
+    Column("why", Text),
+)
+
+#: While one is open, nobody but an operator changes the reference.
+freezes = Table(
+    "reference_freezes",
+    metadata,
+    Column("id", RowNumber, primary_key=True, autoincrement=True),
+    Column("at", UtcTime, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("ended_at", UtcTime),
+    Column("ended_by", Text),
+)
+
+windows = Table(
+    "windows",
+    metadata,
+    Column("number", RowNumber, primary_key=True, autoincrement=False),
+    Column("first_seq", BigInteger, nullable=False),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("closed_at", UtcTime, nullable=False),
+    Column("reference_id", BigInteger, ForeignKey("reference_sets.id")),
+    Column("finding", String(16)),
+    Column("explanation", JSON),
+    Column("judged_at", UtcTime),
+)
+
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("window", BigInteger, ForeignKey("windows.number"), primary_key=True),
+    Column("monitor", String(64), primary_key=True),
+    Column("finding", String(16), nullable=False),
+    Column("score", Float),
+    Column("threshold", Float),
+    Column("reason", Text, nullable=False),
+    Column("numbers", JSON, nullable=False),
+    Column("triggers", Boolean, nullable=False),
+)
+
+#: What people read of a window in which something changed.
+reports = Table(
+    "reports",
+    metadata,
+    Column("window", BigInteger, ForeignKey("windows.number"), primary_key=True, autoincrement=False),
+    Column("made_at", UtcTime, nullable=False),
+    Column("conversations", Integer, nullable=False),  # that it was made of
+    Column("html", LargeBinary, nullable=False),  # compressed by gzip
+)
+
+#: Where the sequential detector of a reference stands.
+detectors = Table(
+    "detectors",
+    metadata,
+    Column(
+        "reference_id", BigInteger, ForeignKey("reference_sets.id"), primary_key=True, autoincrement=False
+    ),
+    Column("seq", BigInteger, nullable=False),  # the newest conversation that it has seen
+    Column("state", JSON, nullable=False),
+    Column("at", UtcTime, nullable=False),
+)
+
+#: What the sequential detector raised.
+alarms = Table(
+    "alarms",
+    metadata,
+    Column("id", RowNumber, primary_key=True, autoincrement=True),
+    Column("reference_id", BigInteger, ForeignKey("reference_sets.id"), nullable=False),
+    Column("seq", BigInteger, nullable=False, index=True),  # the conversation that raised it
+    Column("since_seq", BigInteger, nullable=False),  # about where the change is
+    Column("evidence", JSON, nullable=False),  # by aspect: how many times as likely as with no change
+    Column("at", UtcTime, nullable=False),
+)
+
+#: Whether a confirmed change hurts, and what is to be done about it.
+triages = Table(
+    "triages",
+    metadata,
+    Column("id", RowNumber, primary_key=True, autoincrement=True),
+    Column("window", BigInteger, ForeignKey("windows.number"), nullable=False, unique=True),  # of the alarm
+    Column("reference_id", BigInteger, ForeignKey("reference_sets.id"), nullable=False),
+    Column("since_seq", BigInteger, nullable=False),  # about where the change is
+    Column("version", Text, nullable=False),  # that was live
+    Column("outcome", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("numbers", JSON, nullable=False),
+    Column("examples", JSON),  # ids of conversations
+    Column("at", UtcTime, nullable=False),
+    Column("decision_id", BigInteger, ForeignKey("decisions.id")),  # the last that took it into account
+)

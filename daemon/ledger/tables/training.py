@@ -1,0 +1,93 @@
+"""Tables of training: decisions, requests, runs, and losses of versions."""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Integer,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from daemon.ledger.tables.types import RowNumber, UtcTime, metadata
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", RowNumber, primary_key=True, autoincrement=True),
+    Column("at", UtcTime, nullable=False),
+    Column("trigger", String(16)),
+    Column("action", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("since_seq", BigInteger, nullable=False),
+    Column("window", BigInteger, ForeignKey("windows.number")),
+    Column("requested_by", Text),
+)
+
+train_requests = Table(
+    "train_requests",
+    metadata,
+    Column("id", RowNumber, primary_key=True, autoincrement=True),
+    Column("at", UtcTime, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("taken_at", UtcTime),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("decision_id", BigInteger, ForeignKey("decisions.id"), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("request", JSON, nullable=False),
+    Column("started_at", UtcTime, nullable=False),
+    Column("since_seq", BigInteger, nullable=False),
+    Column("until_seq", BigInteger, nullable=False),
+    Column("ended_at", UtcTime),
+    Column("progress", JSON),
+    Column("result", JSON),
+    Column("error", Text),
+)
+
+#: Loss of a version on a conversation, so that nothing is scored twice.
+scores = Table(
+    "scores",
+    metadata,
+    Column("version", Text, primary_key=True),
+    Column("seq", BigInteger, ForeignKey("conversations.seq"), primary_key=True),
+    Column("nll", Float, nullable=False),
+    Column("tokens", Integer, nullable=False),
+)
+
+#: Conversations that were drawn to tell the live version's loss by, in the order in which they were scored.
+losses = Table(
+    "losses",
+    metadata,
+    Column("number", RowNumber, primary_key=True, autoincrement=True),
+    Column("version", Text, nullable=False),
+    Column("seq", BigInteger, ForeignKey("conversations.seq"), nullable=False, index=True),
+    UniqueConstraint("version", "seq", name="losses_once"),
+    sqlite_autoincrement=True,
+)
+
+#: What each run learned from, in the order of its training file.
+training_records = Table(
+    "training_records",
+    metadata,
+    Column("run", Text, ForeignKey("runs.id"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("topic", String(249), nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("sha256", String(64)),  # of the record; empty once it is erased
+    Column("origin", String(16), nullable=False),  # new or replay
+    Column("group_key", String(64), nullable=False, index=True),
+    Column("conversation_hash", String(64), nullable=False, index=True),
+    Column("erased", Boolean, nullable=False),
+)
