@@ -12,7 +12,7 @@ from daemon.ledger.database import reader
 from daemon.ledger.dead_letters import count_dead_letters
 from daemon.ledger.reference_rows import newest_reference
 from daemon.ledger.tables import conversations, dead_letters, feedback, positions, runs, windows
-from daemon.ledger.windows import window_start
+from daemon.ledger.window_closing import window_start
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

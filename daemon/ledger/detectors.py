@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, upd
 from daemon.domain.windows import SeqRange
 from daemon.ledger.database import in_intake_order, reader, write
 from daemon.ledger.tables import alarms, detectors, windows
-from daemon.ledger.windows import close_window_at
+from daemon.ledger.window_closing import close_window_at
 from monitors.sequential.pending_alarm import LOOKS
 
 

@@ -1,9 +1,8 @@
-"""Forgets users and conversations, keeps the proof that it did, and drops their records when they come again."""
+"""Erases users and conversations from the ledger, and keeps a log of erasures that proves it."""
 
 import dataclasses
 import hashlib
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,21 +13,21 @@ from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, delete, fu
 from daemon.domain.errors import LedgerError
 from daemon.domain.records import Coordinates
 from daemon.ledger.database import in_intake_order, reader, write
+from daemon.ledger.dead_letter_search import remove_dead_letters_naming
 from daemon.ledger.reports import drop_torn_reports
 from daemon.ledger.sql_in import in_values
 from daemon.ledger.tables import (
     conversations,
-    dead_letters,
     erasures,
     feedback,
     losses,
     opinions,
     past_conversations,
     scores,
-    tombstones,
     training_records,
 )
-from daemon.ledger.windows import forget_examples
+from daemon.ledger.tombstones import add_tombstones
+from daemon.ledger.window_examples import forget_examples
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,16 +80,16 @@ class ErasureLedger:
         Doing it again removes what has come since, which the tombstone lets nothing do.
         """
         with write(self._engine, "erasure") as connection:
-            in_intake_order(connection)  # no record of the subject is on its way past us
-            theirs = _conversations_of(connection, subject)
-            removed = _remove(connection, subject, theirs)
+            in_intake_order(connection)  # no record of the subject is being added meanwhile
+            erased = _conversations_of(connection, subject)
+            removed = _remove(connection, subject, erased)
             entry = _append(connection, subject, removed, by=by, why=why, now=now)
             hashes = [
                 subject.hash,
-                *(conversation.hash for conversation in theirs),
+                *(conversation.hash for conversation in erased),
                 *_learned_from(connection, subject),
             ]
-            _bury(connection, hashes, entry)
+            add_tombstones(connection, hashes, entry.id)
             connection.execute(
                 delete(past_conversations).where(
                     in_values(connection, past_conversations.c.conversation_hash, hashes)
@@ -137,22 +136,6 @@ class ErasureLedger:
                     raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
 
 
-class Tombstones:
-    """Knows whom to drop. Read inside the intake's transaction, so that no erasure slips between."""
-
-    def __init__(self) -> None:
-        self._count = 0
-        self._subjects: frozenset[str] = frozenset()
-
-    def read(self, connection: Connection) -> frozenset[str]:
-        """Return the hashes of all that are forgotten. Tombstones are only ever added, so a count tells of new ones."""
-        count = connection.scalar(select(func.count()).select_from(tombstones)) or 0
-        if count != self._count:
-            self._subjects = frozenset(connection.scalars(select(tombstones.c.subject)))
-            self._count = count
-        return self._subjects
-
-
 class _Conversation(NamedTuple):
     """A conversation that is to be forgotten."""
 
@@ -163,40 +146,30 @@ class _Conversation(NamedTuple):
 
 def _conversations_of(connection: Connection, subject: Subject) -> list[_Conversation]:
     columns = (conversations.c.seq, conversations.c.conversation_id, conversations.c.conversation_hash)
-    theirs = _theirs(conversations.c.user_hash, conversations.c.conversation_hash, subject)
-    query = select(*columns).where(theirs).order_by(conversations.c.seq)
+    matches = _is_of(conversations.c.user_hash, conversations.c.conversation_hash, subject)
+    query = select(*columns).where(matches).order_by(conversations.c.seq)
     return [_Conversation(*row) for row in connection.execute(query)]
 
 
 def _learned_from(connection: Connection, subject: Subject) -> Sequence[str]:
     """Return the conversations of the subject that only the lists of runs still name: retention took them."""
-    theirs = _theirs(training_records.c.group_key, training_records.c.conversation_hash, subject)
-    return connection.scalars(select(training_records.c.conversation_hash).where(theirs).distinct()).all()
-
-
-def _bury(connection: Connection, hashes: Sequence[str], entry: Erasure) -> None:
-    """Leave tombstones: of a user's conversations too, as feedback to come may name the conversation alone."""
-    known = set(connection.scalars(select(tombstones.c.subject)))
-    rows = [
-        {"subject": hash_, "erasure_id": entry.id} for hash_ in dict.fromkeys(hashes) if hash_ not in known
-    ]
-    if rows:
-        connection.execute(insert(tombstones), rows)
+    matches = _is_of(training_records.c.group_key, training_records.c.conversation_hash, subject)
+    return connection.scalars(select(training_records.c.conversation_hash).where(matches).distinct()).all()
 
 
 def _remove(connection: Connection, subject: Subject, erased: Sequence[_Conversation]) -> Removed:
     seqs, ids = [conversation.seq for conversation in erased], [conversation.id for conversation in erased]
     forget_examples(connection, seqs, ids)
-    for told in (scores, losses, opinions):
-        connection.execute(delete(told).where(in_values(connection, told.c.seq, seqs)))
+    for table in (scores, losses, opinions):
+        connection.execute(delete(table).where(in_values(connection, table.c.seq, seqs)))
     connection.execute(delete(conversations).where(in_values(connection, conversations.c.seq, seqs)))
-    said = _remove_feedback(connection, subject, ids)
-    letters, published = _remove_letters(connection, [subject.id, *ids])
+    feedback_removed = _remove_feedback(connection, subject, ids)
+    letters, published = remove_dead_letters_naming(connection, [subject.id, *ids])
     records, runs = _mark_records(connection, subject)
     reports = drop_torn_reports(connection)
     return Removed(
         conversations=len(erased),
-        feedback=said,
+        feedback=feedback_removed,
         dead_letters=letters,
         reports=reports,
         training_records=records,
@@ -208,46 +181,22 @@ def _remove(connection: Connection, subject: Subject, erased: Sequence[_Conversa
 def _remove_feedback(connection: Connection, subject: Subject, ids: Sequence[str]) -> int:
     """Remove feedback on these conversations, and what a user said of conversations that never came."""
     named = [*ids, subject.id, subject.hash] if subject.kind == "conversation" else ids
-    theirs = in_values(connection, feedback.c.conversation_id, named)
+    matches = in_values(connection, feedback.c.conversation_id, named)
     if subject.kind == "user":
-        theirs |= feedback.c.user_hash == subject.hash
-    return connection.execute(delete(feedback).where(theirs)).rowcount
+        matches |= feedback.c.user_hash == subject.hash
+    return connection.execute(delete(feedback).where(matches)).rowcount
 
 
-def _theirs(
+def _is_of(
     user: ColumnElement[str | None], conversation: ColumnElement[str], subject: Subject
 ) -> ColumnElement[bool]:
     return user == subject.hash if subject.kind == "user" else conversation == subject.hash
 
 
-def _remove_letters(connection: Connection, ids: Sequence[str]) -> tuple[int, tuple[Coordinates, ...]]:
-    """Remove dead letters in whose bytes one of the ids stands as a whole, as it is or as JSON writes it."""
-    needles = [_needle(id_) for id_ in dict.fromkeys(ids)]
-    columns = (dead_letters.c.id, dead_letters.c.key, dead_letters.c.value, dead_letters.c.published_at)
-    at = (dead_letters.c.topic, dead_letters.c.partition, dead_letters.c.offset)
-    found, published = [], []
-    for id_, key, value, sent, *place in connection.execute(select(*columns, *at)):
-        if any(needle.search(text) for text in (key, value) if text for needle in needles):
-            found.append(id_)
-            if sent is not None:
-                published.append(Coordinates(topic=place[0], partition=place[1], offset=place[2]))
-    connection.execute(delete(dead_letters).where(in_values(connection, dead_letters.c.id, found)))
-    return len(found), tuple(published)
-
-
-def _needle(id_: str) -> re.Pattern[bytes]:
-    """Match an id in bytes that may be broken JSON, and not within a longer id: u-1 is not in u-12."""
-    escaped = json.dumps(id_)[1:-1]
-    upper = re.sub(r"\\u[0-9a-f]{4}", lambda found: "\\u" + found[0][2:].upper(), escaped)
-    forms = {form for plain in (id_, escaped, upper) for form in (plain, plain.replace("/", r"\/"))}
-    either = b"|".join(re.escape(form.encode()) for form in sorted(forms))
-    return re.compile(rb"(?<![0-9A-Za-z_-])(?:" + either + rb")(?![0-9A-Za-z_-])")
-
-
 def _mark_records(connection: Connection, subject: Subject) -> tuple[int, tuple[str, ...]]:
-    theirs = _theirs(training_records.c.group_key, training_records.c.conversation_hash, subject)
-    runs = sorted(connection.scalars(select(training_records.c.run).where(theirs).distinct()))
-    marked = connection.execute(update(training_records).where(theirs).values(sha256=None, erased=True))
+    matches = _is_of(training_records.c.group_key, training_records.c.conversation_hash, subject)
+    runs = sorted(connection.scalars(select(training_records.c.run).where(matches).distinct()))
+    marked = connection.execute(update(training_records).where(matches).values(sha256=None, erased=True))
     return marked.rowcount, tuple(runs)
 
 

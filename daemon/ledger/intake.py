@@ -1,6 +1,5 @@
-"""Counts records once: a batch's offsets and all its effects are one transaction."""
+"""Records each batch once: its offsets and all its effects are one transaction."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -9,20 +8,21 @@ from sqlalchemy import Connection, Engine, insert, select, update
 
 from daemon.config.settings import DeadLettersSection, HygieneSection
 from daemon.domain.halts import Halt, HaltKind
-from daemon.domain.records import Batch, BatchResult, Coordinates, DeadLetter, NewConversation, NewFeedback
+from daemon.domain.records import Batch, BatchResult, Coordinates, DeadLetter, NewConversation
 from daemon.domain.streams import Start, TopicPartition
 from daemon.ledger.conversation_rows import insert_conversations
-from daemon.ledger.database import in_intake_order, insert_or_ignore, reader, write
+from daemon.ledger.database import in_intake_order, reader, write
 from daemon.ledger.dead_letter_ceiling import exceeded
 from daemon.ledger.dead_letters import add_dead_letters
-from daemon.ledger.erasures import Tombstones
-from daemon.ledger.first_opinions import NEWEST_FIRST, note_first_opinions
+from daemon.ledger.feedback import add_feedback, admitted_feedback, join_feedback
+from daemon.ledger.first_opinions import note_first_opinions
 from daemon.ledger.halts import begin_halt, last_cleared, open_halt
 from daemon.ledger.quarantine import quarantine
 from daemon.ledger.recent_rejections import latest_rejections, most_frequent_reason
 from daemon.ledger.sql_in import in_values
-from daemon.ledger.tables import conversations, feedback, past_conversations, positions
-from daemon.ledger.windows import close_full_windows
+from daemon.ledger.tables import conversations, past_conversations, positions
+from daemon.ledger.tombstones import Tombstones
+from daemon.ledger.window_closing import close_full_windows
 
 
 class IntakeLedger:
@@ -74,11 +74,11 @@ class IntakeLedger:
             kept, quarantined = self._quarantine(connection, new, batch.received_at)
             if kept:
                 insert_conversations(connection, kept, batch.received_at)
-            opinions = _admitted(connection, wanted.feedback)
-            _add_feedback(connection, opinions, batch.received_at)
-            joined = _join_feedback(
+            opinions = admitted_feedback(connection, wanted.feedback)
+            add_feedback(connection, opinions, batch.received_at)
+            joined = join_feedback(
                 connection,
-                [said.conversation_id for said in opinions]
+                [new.conversation_id for new in opinions]
                 + [conversation.conversation.conversation_id for conversation in kept],
             )
             note_first_opinions(connection, kept, joined)
@@ -198,65 +198,3 @@ def _unknown(connection: Connection, found: Sequence[NewConversation]) -> list[N
     past = in_values(connection, hash_, [conversation.conversation_hash for conversation in unknown])
     gone = set(connection.scalars(select(hash_).where(past)))
     return [conversation for conversation in unknown if conversation.conversation_hash not in gone]
-
-
-def _admitted(connection: Connection, opinions: Sequence[NewFeedback]) -> list[NewFeedback]:
-    """Return the feedback that may be kept: it says so itself, or its conversation is kept."""
-    unsure = {new.conversation_id for new in opinions if not new.admitted}
-    if not unsure:
-        return list(opinions)
-    id_ = conversations.c.conversation_id
-    kept = set(connection.scalars(select(id_).where(in_values(connection, id_, unsure))))
-    return [new for new in opinions if new.admitted or new.conversation_id in kept]
-
-
-def _add_feedback(connection: Connection, opinions: Sequence[NewFeedback], received_at: datetime) -> None:
-    """Insert feedback; the same said again about the same conversation and moment is one."""
-    rows = [
-        {
-            "digest": feedback_digest(new),
-            "received_at": received_at,
-            "topic": new.at.topic,
-            "partition": new.at.partition,
-            "offset": new.at.offset,
-            "conversation_id": new.conversation_id,
-            "user_hash": new.user_hash,
-            "at": new.when,
-            "thumb": new.feedback.thumb,
-            "rating": new.feedback.rating,
-            "correction": new.feedback.correction,
-            "score": new.feedback.score,
-        }
-        for new in opinions
-    ]
-    if rows:
-        connection.execute(insert_or_ignore(connection, feedback), rows)
-
-
-def feedback_digest(new: NewFeedback) -> str:
-    """Return a digest of what was said about which conversation and when."""
-    said = new.feedback
-    facts = (new.conversation_id, new.when.isoformat(), said.thumb, said.rating, said.correction)
-    return hashlib.sha256(repr(facts).encode()).hexdigest()
-
-
-def _join_feedback(connection: Connection, ids: Sequence[str]) -> frozenset[str]:
-    """Give conversations the newest feedback that names them, whichever of the two came first; return those named."""
-    if not ids:
-        return frozenset()
-    newest = (
-        select(feedback.c.score)
-        .where(feedback.c.conversation_id == conversations.c.conversation_id)
-        .order_by(*NEWEST_FIRST)
-        .limit(1)
-        .scalar_subquery()
-    )
-    named = frozenset(
-        connection.scalars(
-            select(feedback.c.conversation_id).where(in_values(connection, feedback.c.conversation_id, ids))
-        )
-    )
-    if named:
-        which = in_values(connection, conversations.c.conversation_id, named)
-        connection.execute(update(conversations).where(which).values(feedback=newest))
-    return named

@@ -1,10 +1,9 @@
 """Keeps windows and what the monitors said of them."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import groupby
 
 from sqlalchemy import Connection, Engine, RowMapping, exists, func, insert, select, update
 
@@ -12,12 +11,12 @@ from daemon.domain.alarms import Alarm
 from daemon.domain.windows import ClosedWindow, SeqRange, StoredReference
 from daemon.ledger.database import in_intake_order, reader, write
 from daemon.ledger.reference_rows import newest_reference
-from daemon.ledger.references import fill_reference
 from daemon.ledger.reports import NewReport, add_report
-from daemon.ledger.tables import alarms, conversations, verdicts, windows
-from daemon.ledger.triages import answered_until, forget_triage_examples
-from monitors.sequential.aspect_evidence import leading_aspect_of
-from monitors.sequential.pending_alarm import DETECTOR, WindowEvidence, pending_alarm
+from daemon.ledger.tables import alarms, verdicts, windows
+from daemon.ledger.window_closing import aged_window, close_window
+from daemon.ledger.window_evidence import window_evidence
+from daemon.ledger.window_examples import with_stored_examples
+from monitors.sequential.pending_alarm import pending_alarm
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,12 +64,12 @@ class WindowLedger:
         """
         received_until = now - timedelta(seconds=max_age_s)
         with self._reads.begin() as connection:
-            if _aged_window(connection, received_until, min_size) is None:
+            if aged_window(connection, received_until, min_size) is None:
                 return None
         with write(self._engine, "window.close") as connection:
             in_intake_order(connection)
-            aged = _aged_window(connection, received_until, min_size)
-            return None if aged is None else _close(connection, aged, now)
+            aged = aged_window(connection, received_until, min_size)
+            return None if aged is None else close_window(connection, aged, now)
 
     def next_to_judge(self) -> ClosedWindow | None:
         """Return the oldest window without verdicts."""
@@ -123,7 +122,7 @@ class WindowLedger:
             values = {
                 "finding": finding,
                 "reference_id": reference_id,
-                "explanation": _remembered(connection, explanation),
+                "explanation": with_stored_examples(connection, explanation),
                 "judged_at": now,
             }
             connection.execute(update(windows).where(windows.c.number == window.number).values(**values))
@@ -175,7 +174,7 @@ class WindowLedger:
             reference = newest_reference(connection)
             if reference is None:
                 return None
-            found = pending_alarm(_told(connection, reference.id, after_seq))
+            found = pending_alarm(window_evidence(connection, reference.id, after_seq))
         if found is None:
             return None
         return Alarm(
@@ -186,132 +185,6 @@ class WindowLedger:
             confirmed=found.confirmed,
             leading=found.leading_aspect,
         )
-
-
-def _told(connection: Connection, reference_id: int, after_seq: int) -> Iterator[WindowEvidence]:
-    """Return what judged windows say about alarms, from the first on in which one was raised."""
-    verdict, window = verdicts.c, windows.c
-    unanswered = window.number > answered_until(connection, reference_id)
-    ours = (window.reference_id == reference_id) & (window.last_seq > after_seq) & unanswered
-    joined = windows.join(verdicts, verdict.window == window.number)
-    raised = (verdict.monitor == DETECTOR) & (verdict.finding == "drift") & ours
-    first = connection.scalar(select(func.min(window.number)).select_from(joined).where(raised))
-    if first is None:
-        return
-    columns = (window.number, window.judged_at, window.first_seq)
-    told = (verdict.monitor, verdict.finding, verdict.reason, verdict.numbers)
-    query = (
-        select(*columns, *told)
-        .select_from(joined)
-        .where(ours & (window.number >= first) & (verdict.triggers | (verdict.monitor == DETECTOR)))
-        .order_by(window.number)
-    )
-    for (number, at, first_seq), rows in groupby(connection.execute(query), key=lambda row: tuple(row[:3])):
-        found = WindowEvidence(window=number, at=at)
-        for *_, monitor, finding, reason, numbers in rows:
-            if monitor != DETECTOR:
-                confirms = {"drift": True, "stable": False}.get(finding)
-                found = replace(found, confirms=confirms, reason=reason)
-            elif finding == "drift":
-                since = int(numbers.get("since_seq", first_seq))
-                found = replace(
-                    found, raised=reason, since_seq=since, leading_aspect=leading_aspect_of(numbers)
-                )
-        yield found
-
-
-def _aged_window(connection: Connection, received_until: datetime, min_size: int) -> SeqRange | None:
-    """Return the range of the open window if it is large enough and its oldest conversation is old enough."""
-    start = window_start(connection)
-    if start is None:
-        return None
-    columns = (
-        func.count(),
-        func.min(conversations.c.received_at),
-        func.min(conversations.c.seq),
-        func.max(conversations.c.seq),
-    )
-    count, oldest, first, last = connection.execute(select(*columns).where(conversations.c.seq > start)).one()
-    if count < min_size or oldest is None or oldest > received_until:
-        return None
-    return SeqRange(first=first, last=last)
-
-
-def window_start(connection: Connection) -> int | None:
-    """Return the last conversation before the open window; None while the reference is not filled."""
-    reference = newest_reference(connection)
-    if reference is None or reference.range is None:
-        return None
-    last = connection.scalar(select(func.max(windows.c.last_seq))) or 0
-    return max(last, reference.range.last)
-
-
-def close_full_windows(connection: Connection, *, size: int, now: datetime) -> int:
-    """Fill the reference where needed, then close every window that has ``size`` conversations; return how many."""
-    fill_reference(connection)
-    start = window_start(connection)
-    if start is None:
-        return 0
-    seqs = connection.scalars(
-        select(conversations.c.seq).where(conversations.c.seq > start).order_by(conversations.c.seq)
-    ).all()
-    full = [seqs[i : i + size] for i in range(0, len(seqs) - size + 1, size)]
-    for members in full:
-        _close(connection, SeqRange(first=members[0], last=members[-1]), now)
-    return len(full)
-
-
-def forget_examples(connection: Connection, seqs: Sequence[int], ids: Sequence[str]) -> None:
-    """Take conversations out of the examples of the windows that held them."""
-    if not seqs:
-        return
-    held = (windows.c.first_seq <= max(seqs)) & (windows.c.last_seq >= min(seqs))
-    query = select(windows.c.number, windows.c.explanation).where(held & windows.c.judged_at.is_not(None))
-    gone = frozenset(ids)
-    for number, explanation in connection.execute(query).all():
-        left = _with_examples(explanation, lambda id_: id_ not in gone)
-        if left != explanation:
-            connection.execute(update(windows).where(windows.c.number == number).values(explanation=left))
-    forget_triage_examples(connection, ids)
-
-
-def _remembered(
-    connection: Connection, explanation: Mapping[str, object] | None
-) -> Mapping[str, object] | None:
-    named = (explanation or {}).get("examples")
-    if not isinstance(named, Sequence):
-        return explanation
-    there = conversations.c.conversation_id.in_(list(named))
-    known = set(connection.scalars(select(conversations.c.conversation_id).where(there)))
-    return _with_examples(explanation, known.__contains__)
-
-
-def _with_examples(
-    explanation: Mapping[str, object] | None, wanted: Callable[[str], bool]
-) -> Mapping[str, object] | None:
-    named = (explanation or {}).get("examples")
-    if explanation is None or not isinstance(named, Sequence):
-        return explanation
-    return {**explanation, "examples": [id_ for id_ in named if wanted(id_)]}
-
-
-def close_window_at(connection: Connection, seq: int, *, now: datetime) -> None:
-    """Close the open window with this conversation, if it has come so far."""
-    start = window_start(connection)
-    if start is None or seq <= start:
-        return
-    inside = (conversations.c.seq > start) & (conversations.c.seq <= seq)
-    first = connection.scalar(select(func.min(conversations.c.seq)).where(inside))
-    if first is not None:
-        _close(connection, SeqRange(first=first, last=seq), now)
-
-
-def _close(connection: Connection, span: SeqRange, now: datetime) -> ClosedWindow:
-    number = (connection.scalar(select(func.max(windows.c.number))) or 0) + 1
-    connection.execute(
-        insert(windows).values(number=number, first_seq=span.first, last_seq=span.last, closed_at=now)
-    )
-    return ClosedWindow(number=number, range=span, closed_at=now)
 
 
 def _window(row: RowMapping) -> ClosedWindow:

@@ -14,7 +14,7 @@ from daemon.drift.detector_verdicts import state_json, state_of
 from daemon.intake.dead_letter_record import encode
 from daemon.intake.sketch import sketch
 from daemon.intake.text_digest import normalized_words, text_digest
-from daemon.ledger.intake import feedback_digest
+from daemon.ledger.feedback import feedback_digest
 from daemon.ledger.stores import Stores
 from daemon.release.publish import publish_live
 from daemon.views.explanation import explanation_of

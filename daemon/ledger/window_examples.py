@@ -1,0 +1,42 @@
+"""Keeps the examples in explanations to conversations that are still stored."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from sqlalchemy import Connection, select, update
+
+from daemon.ledger.tables import conversations, windows
+from daemon.ledger.triages import forget_triage_examples
+
+
+def forget_examples(connection: Connection, seqs: Sequence[int], ids: Sequence[str]) -> None:
+    """Take conversations out of the examples of the windows that held them."""
+    if not seqs:
+        return
+    held = (windows.c.first_seq <= max(seqs)) & (windows.c.last_seq >= min(seqs))
+    query = select(windows.c.number, windows.c.explanation).where(held & windows.c.judged_at.is_not(None))
+    gone = frozenset(ids)
+    for number, explanation in connection.execute(query).all():
+        left = _with_examples(explanation, lambda id_: id_ not in gone)
+        if left != explanation:
+            connection.execute(update(windows).where(windows.c.number == number).values(explanation=left))
+    forget_triage_examples(connection, ids)
+
+
+def with_stored_examples(
+    connection: Connection, explanation: Mapping[str, object] | None
+) -> Mapping[str, object] | None:
+    named = (explanation or {}).get("examples")
+    if not isinstance(named, Sequence):
+        return explanation
+    id_ = conversations.c.conversation_id
+    stored = set(connection.scalars(select(id_).where(id_.in_(list(named)))))
+    return _with_examples(explanation, stored.__contains__)
+
+
+def _with_examples(
+    explanation: Mapping[str, object] | None, wanted: Callable[[str], bool]
+) -> Mapping[str, object] | None:
+    named = (explanation or {}).get("examples")
+    if explanation is None or not isinstance(named, Sequence):
+        return explanation
+    return {**explanation, "examples": [id_ for id_ in named if wanted(id_)]}
