@@ -1,4 +1,4 @@
-"""Keeps where the sequential detector of a reference stands, and the alarms that it raised."""
+"""Keeps the state of each reference's sequential detector and the alarms that it raised."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class StoredDetector:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RaisedAlarm:
-    """A change that a detector is sure of."""
+    """A change that a detector detected."""
 
     seq: int  # the conversation that raised it
     since_seq: int  # about where the change is
@@ -42,14 +42,14 @@ class DetectorLedger:
         self._reads = reader(engine)
 
     def stored(self, reference_id: int) -> StoredDetector | None:
-        """Return where the detector of a reference stands; None where it has not begun."""
+        """Return the state of a reference's detector; None if it has not begun."""
         query = select(detectors).where(detectors.c.reference_id == reference_id)
         with self._reads.begin() as connection:
             row = connection.execute(query).mappings().first()
         return None if row is None else StoredDetector(**row)
 
     def keep(self, stored: StoredDetector) -> None:
-        """Write how far a detector is."""
+        """Store the state of a detector."""
         with write(self._engine, "detector") as connection:
             _put(connection, stored)
 
@@ -62,7 +62,7 @@ class DetectorLedger:
         with write(self._engine, "alarm") as connection:
             in_intake_order(connection)
             _put(connection, stored)
-            waits = _since_last_looks(connection, stored.reference_id)
+            awaits = _awaits_confirmation(connection, stored.reference_id)
             if not _in_the_same_window(connection, stored.reference_id, raised.seq):
                 connection.execute(
                     insert(alarms).values(
@@ -73,9 +73,9 @@ class DetectorLedger:
                         at=raised.at,
                     )
                 )
-            if not waits:
+            if not awaits:
                 close_window_at(connection, raised.seq, now=raised.at)
-        return not waits
+        return not awaits
 
     def raised_in(self, span: SeqRange, *, reference_id: int) -> RaisedAlarm | None:
         """Return the first alarm that a conversation of a range raised."""
@@ -98,21 +98,21 @@ def _put(connection: Connection, stored: StoredDetector) -> None:
         connection.execute(insert(detectors).values(reference_id=stored.reference_id, **values))
 
 
-def _since_last_looks(connection: Connection, reference_id: int) -> bool:
-    """Whether an alarm was raised since the windows began that may still confirm it."""
+def _awaits_confirmation(connection: Connection, reference_id: int) -> bool:
+    """Return whether an alarm was raised that one of the latest windows may still confirm."""
     query = select(windows.c.first_seq).order_by(windows.c.number.desc()).offset(LOOKS - 1).limit(1)
-    return _any_from(connection, reference_id, connection.scalar(query) or 0)
+    return _has_alarm_from(connection, reference_id, connection.scalar(query) or 0)
 
 
 def _in_the_same_window(connection: Connection, reference_id: int, seq: int) -> bool:
     """Whether an alarm was raised in the window that holds, or will hold, a conversation."""
     start = connection.scalar(select(func.max(windows.c.last_seq)).where(windows.c.last_seq < seq)) or 0
-    return _any_from(
+    return _has_alarm_from(
         connection, reference_id, start + 1
     )  # none is later: a detector sees seqs in their order
 
 
-def _any_from(connection: Connection, reference_id: int, seq: int) -> bool:
+def _has_alarm_from(connection: Connection, reference_id: int, seq: int) -> bool:
     from_here = (alarms.c.seq >= seq) & (alarms.c.reference_id == reference_id)
     return connection.scalar(select(alarms.c.id).where(from_here).limit(1)) is not None
 

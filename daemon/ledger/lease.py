@@ -1,4 +1,4 @@
-"""The lease that elects, of all replicas on one ledger, the one that decides, trains and promotes."""
+"""The lease that elects the leader among the replicas that share a ledger."""
 
 from collections.abc import Callable
 
@@ -7,15 +7,15 @@ from sqlalchemy.exc import IntegrityError
 
 from daemon.domain.process_identity import ProcessIdentity
 from daemon.ledger.database import reader, write
-from daemon.ledger.lease_policy import LeaseState, ObservedLease, has_lapsed, is_due, may_take_over, watch
+from daemon.ledger.lease_policy import LeaseState, ObservedLease, has_lapsed, is_due, may_take_over, observe
 from daemon.ledger.tables import LEADER, lease
 
 
 class Lease:
-    """Held by one replica at a time, under a number that grows with each take-over.
+    """One replica holds the lease at a time. Each takeover raises its fencing token.
 
-    Who holds it may be wrong about that for a moment (it slept, the network hung): the number, compared in each of
-    its write transactions (``fenced``), is what keeps it from harm.
+    A replica that slept or lost its network may still believe that it leads. Its write transactions compare the
+    fencing token (``fenced``), so a stale leader writes nothing.
     """
 
     def __init__(
@@ -28,32 +28,32 @@ class Lease:
         self._clock = clock
         self._fence: int | None = None
         self._renewed_at = 0.0
-        self._watched: ObservedLease | None = None
+        self._observed: ObservedLease | None = None
 
-    def hold(self) -> int | None:
-        """Take, keep or watch the lease; return the number under which it is held, or None.
+    def acquire_or_renew(self) -> int | None:
+        """Acquire or renew the lease; return its fencing token, or None if another replica holds it.
 
-        To be called often, at least three times within the time-to-live.
+        Call it at least three times within ``ttl_s``.
         """
         now = self._clock()  # before the ledger is asked: the lease may lapse too early, never too late
         if self._fence is not None:
-            self._keep(self._fence, now)
+            self._renew(self._fence, now)
         else:
-            self._try(now)
+            self._acquire(now)
         return self._fence
 
     def lost(self) -> None:
-        """Note that somebody else holds it."""
-        self._fence = self._watched = None
+        """Note that another replica holds the lease."""
+        self._fence = self._observed = None
 
     def release(self) -> None:
-        """Give it back, so that a successor need not wait."""
+        """Release the lease, so that a successor need not wait for it to lapse."""
         if self._fence is not None:
             with write(self._engine, "lease.release") as connection:
                 connection.execute(update(lease).where(self._ours(self._fence)).values(holder=None))
             self.lost()
 
-    def _keep(self, fence: int, now: float) -> None:
+    def _renew(self, fence: int, now: float) -> None:
         times = {"renewed_at": self._renewed_at, "now": now, "ttl_s": self._ttl_s}
         if has_lapsed(**times):
             self.lost()
@@ -66,10 +66,10 @@ class Lease:
             else:
                 self.lost()
 
-    def _try(self, now: float) -> None:
-        held = lease_of(self._engine) or self._first()
-        self._watched = watch(self._watched, held, now=now)
-        if not may_take_over(self._watched, now=now, ttl_s=self._ttl_s):
+    def _acquire(self, now: float) -> None:
+        held = lease_of(self._engine) or self._create()
+        self._observed = observe(self._observed, held, now=now)
+        if not may_take_over(self._observed, now=now, ttl_s=self._ttl_s):
             return
         with write(self._engine, "lease.take") as connection:
             same = (lease.c.name == LEADER) & (lease.c.fence == held.fence) & (lease.c.beat == held.beat)
@@ -78,8 +78,8 @@ class Lease:
         if taken:
             self._fence, self._renewed_at = held.fence + 1, now
 
-    def _first(self) -> LeaseState:
-        """Make the row that all replicas contend for; another may be doing the same."""
+    def _create(self) -> LeaseState:
+        """Create the row that all replicas contend for, unless another replica just did."""
         try:
             with write(self._engine, "lease.first") as connection:
                 connection.execute(insert(lease).values(name=LEADER, holder=None, fence=0, beat=0))
@@ -95,7 +95,7 @@ _FREE = LeaseState(holder=None, fence=0, beat=0)
 
 
 def lease_of(engine: Engine) -> LeaseState | None:
-    """Return who leads, or led last; None where nobody ever did."""
+    """Return the lease as stored; None if no replica ever led."""
     with reader(engine).begin() as connection:
         return _held(connection)
 

@@ -1,4 +1,4 @@
-"""Decides when a lease may be taken over, without comparing the clocks of two machines."""
+"""Decides when a lease may be taken over. Clocks of different machines are never compared."""
 
 from dataclasses import dataclass
 
@@ -16,28 +16,28 @@ class LeaseState:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ObservedLease:
-    """A lease as it was first seen, and when by the watcher's own monotonic clock, in seconds."""
+    """A lease as it was first seen, and when by the observer's own monotonic clock, in seconds."""
 
     held: LeaseState
     since: float
 
 
-def watch(before: ObservedLease | None, held: LeaseState, *, now: float) -> ObservedLease:
-    """Go on watching: the time starts anew whenever the lease has changed."""
+def observe(before: ObservedLease | None, held: LeaseState, *, now: float) -> ObservedLease:
+    """Observe the lease once more: the time starts anew whenever the lease has changed."""
     return before if before is not None and before.held == held else ObservedLease(held=held, since=now)
 
 
-def may_take_over(watched: ObservedLease, *, now: float, ttl_s: float) -> bool:
-    """Say whether the lease is free, its holder has verifiably ended, or has not renewed it for ``ttl_s``."""
-    holder = watched.held.holder
-    return holder is None or holder.gone or now - watched.since >= ttl_s
+def may_take_over(observed: ObservedLease, *, now: float, ttl_s: float) -> bool:
+    """Return whether the lease is free, its holder has verifiably ended, or has not renewed it for ``ttl_s``."""
+    holder = observed.held.holder
+    return holder is None or holder.gone or now - observed.since >= ttl_s
 
 
 def is_due(*, renewed_at: float, now: float, ttl_s: float) -> bool:
-    """Say whether a holder must renew: early enough for a second and a third attempt."""
+    """Return whether the holder must renew now: early enough for a second and a third attempt."""
     return now - renewed_at >= ttl_s / 3
 
 
 def has_lapsed(*, renewed_at: float, now: float, ttl_s: float) -> bool:
-    """Say whether a holder must think that somebody else has taken over."""
+    """Return whether the holder must assume that another replica has taken over."""
     return now - renewed_at >= ttl_s

@@ -66,7 +66,7 @@ class TrainingLedger:
                 or 0
             )
 
-    def open_wish(self) -> ManualTrainRequest | None:
+    def open_request(self) -> ManualTrainRequest | None:
         """Return the newest request that no decision has answered."""
         query = (
             select(train_requests)

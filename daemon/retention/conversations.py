@@ -1,4 +1,4 @@
-"""Lets go of conversations that are no longer needed, so that the ledger's size is steady under an endless stream.
+"""Prunes conversations that are no longer needed, so that the ledger's size stays steady under an endless stream.
 
 Of old conversations a uniform sample stays (bottom-k sampling: those with the smallest keyed hashes; Cohen & Kaplan
 2007), so replay and gates still know all of the past. Which they are does not depend on when, how often or by which
@@ -27,13 +27,13 @@ from daemon.ledger.tables import (
     windows,
 )
 
-#: Rows that one transaction lets go of at most: about a tenth of a second.
+#: Most rows that one transaction deletes.
 PAGE = 4_000
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class ConversationRetention:
-    """Prunes conversations, what belongs to them, and feedback that waits for one in vain."""
+    """Prunes conversations with what belongs to them, and feedback whose conversation never came."""
 
     def __init__(self, engine: Engine, keep: RetentionSection) -> None:
         self._engine = engine
@@ -42,7 +42,7 @@ class ConversationRetention:
         self._looked_until = _LONG_AGO  # no feedback received before then waits any more
 
     def prune(self, now: datetime) -> int:
-        """Let go of a page of conversations; return how many went. 0 once there is nothing to do."""
+        """Delete a page of conversations; return how many. 0 means that nothing is left to do."""
         with self._reads.begin() as connection:
             due = self._aged(connection, now) or self._surplus(connection)
         if due:
@@ -54,7 +54,7 @@ class ConversationRetention:
         return len(due)
 
     def prune_feedback(self, now: datetime) -> int:
-        """Let go of a page of feedback whose conversation did not come; return how much went."""
+        """Delete a page of feedback whose conversation never came; return how much."""
         until = now - timedelta(days=self._keep.feedback_days)
         came = exists().where(conversations.c.conversation_id == feedback.c.conversation_id)
         waited = (feedback.c.received_at >= self._looked_until) & (feedback.c.received_at < until)
@@ -128,10 +128,10 @@ def _remove(connection: Connection, seqs: Sequence[int]) -> None:
     ]
     if gone:  # not, if somebody was forgotten meanwhile
         connection.execute(insert_or_ignore(connection, past_conversations), gone)
-    for told in (scores, losses, opinions):
-        connection.execute(delete(told).where(in_values(connection, told.c.seq, seqs)))
-    said = in_values(connection, feedback.c.conversation_id, [row[0] for row in rows])
-    connection.execute(delete(feedback).where(said))
+    for table in (scores, losses, opinions):
+        connection.execute(delete(table).where(in_values(connection, table.c.seq, seqs)))
+    their_feedback = in_values(connection, feedback.c.conversation_id, [row[0] for row in rows])
+    connection.execute(delete(feedback).where(their_feedback))
     connection.execute(delete(conversations).where(in_values(connection, conversation.seq, seqs)))
 
 

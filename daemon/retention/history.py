@@ -1,4 +1,4 @@
-"""Lets go of old dead letters, windows, decisions and the like. What a version came from stays, and so do all proofs."""
+"""Prunes old dead letters, windows, decisions and the like; keeps the provenance of versions and all proofs."""
 
 import math
 from collections.abc import Collection, Mapping, Sequence
@@ -60,7 +60,7 @@ _FAILED_RUNS = 100
 
 
 class HistoryRetention:
-    """Prunes what is no conversation: a page of each table at a time."""
+    """Prunes every table but the conversations, a page of each at a time."""
 
     def __init__(self, engine: Engine, keep: RetentionSection, *, failed_runs: int = _FAILED_RUNS) -> None:
         """``failed_runs``: how many of the runs without a version are kept."""
@@ -69,7 +69,7 @@ class HistoryRetention:
         self._failed_runs = failed_runs
 
     def prune(self, now: datetime, *, scored: Collection[str]) -> dict[HistoryTable, int]:
-        """Let go of what is old; return how many rows of which table. ``scored``: versions whose scores stay."""
+        """Delete a page of old rows; return how many of each table. ``scored``: versions whose scores are kept."""
         with write(self._engine, "retention.history") as connection:
             went: dict[HistoryTable, int] = {
                 "scores": _delete(connection, scores, ~in_values(connection, scores.c.version, scored)),

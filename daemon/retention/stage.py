@@ -1,4 +1,4 @@
-"""Lets go of what the settings say is not needed any more."""
+"""Runs retention: deletes what the settings no longer keep."""
 
 import logging
 import shutil

@@ -17,7 +17,7 @@ _STEP_DOWN_S = 5.0
 class Election(Protocol):
     """Decides whether this replica leads."""
 
-    def hold(self) -> int | None:
+    def acquire_or_renew(self) -> int | None:
         """Acquire or renew the lease; return its fencing token, None while another replica leads."""
         ...
 
@@ -73,7 +73,7 @@ class LeadershipStage:
 
     def step(self) -> None:
         """Acquire, renew or lose the lease; while it is held, take a step of every stage."""
-        token = self._election.hold()
+        token = self._election.acquire_or_renew()
         try:
             if token != self._token:
                 self._change(token)

@@ -53,7 +53,7 @@ class DecideStage:
     def step(self) -> None:
         """Decide if there is an occasion."""
         now = self._clock()
-        request = self._stores.trainings.open_wish()
+        request = self._stores.trainings.open_request()
         window = self._new_window()
         triage = self._stores.triages.undecided()
         # A triage gets its own decision: a "no" to drift must not skip a scheduled time.

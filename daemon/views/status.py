@@ -74,7 +74,7 @@ def status_view(stores: Stores, settings: Settings, now: datetime) -> StatusView
         judged=tuple(stores.windows.judged(limit=_WINDOWS_SHOWN)),
         alarm=stores.windows.alarm(after_seq=stores.trainings.learned_until()),
         triage=next(iter(stores.triages.newest(1)), None),
-        wish=stores.trainings.open_wish(),
+        wish=stores.trainings.open_request(),
         decision=next(iter(stores.trainings.recent_decisions(1)), None),
         run=counts.newest_run(),
         candidate=_candidate(stores, history, settings),

@@ -142,7 +142,7 @@ def test_the_next_version_has_the_next_number(stores: Stores) -> None:
 
 
 def test_the_request_for_a_training_waits_on(stores: Stores) -> None:
-    wish = stores.trainings.open_wish()
+    wish = stores.trainings.open_request()
 
     assert wish is not None
     assert wish.reason == "and again after that"
@@ -155,7 +155,7 @@ def test_the_lease_is_taken_over_once_nobody_renews_it(stores: Stores) -> None:
     before = lease_of(stores.engine)
     assert before is not None
 
-    assert [lease.hold(), lease.hold()] == [None, before.fence + 1]
+    assert [lease.acquire_or_renew(), lease.acquire_or_renew()] == [None, before.fence + 1]
 
 
 def test_old_rows_are_pruned(stores: Stores, settings: Settings) -> None:

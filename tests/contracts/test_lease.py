@@ -48,9 +48,9 @@ class Replica:
         self.clock = Clock(clock)
         self.lease = Lease(engine, replace(holder, pid=pid), ttl_s=TTL_S, clock=self.clock)
 
-    def hold(self, after_s: float = 0.0) -> int | None:
+    def acquire_or_renew(self, after_s: float = 0.0) -> int | None:
         self.clock.now += after_s
-        return self.lease.hold()
+        return self.lease.acquire_or_renew()
 
 
 @pytest.fixture
@@ -65,75 +65,75 @@ def second(engine: Engine, other: Engine) -> Replica:
 
 
 def test_of_two_replicas_one_leads(first: Replica, second: Replica) -> None:
-    assert first.hold() == 1
-    assert second.hold() is None
+    assert first.acquire_or_renew() == 1
+    assert second.acquire_or_renew() is None
 
 
 def test_a_leader_that_renews_keeps_the_lease(first: Replica, second: Replica) -> None:
     for _ in range(20):
-        assert first.hold(5) == 1
-        assert second.hold(5) is None
+        assert first.acquire_or_renew(5) == 1
+        assert second.acquire_or_renew(5) is None
 
 
 def test_a_leader_that_falls_silent_is_replaced_after_the_ttl(first: Replica, second: Replica) -> None:
-    first.hold()
-    second.hold()
+    first.acquire_or_renew()
+    second.acquire_or_renew()
 
-    assert second.hold(14.9) is None
-    assert second.hold(0.1) == 2
+    assert second.acquire_or_renew(14.9) is None
+    assert second.acquire_or_renew(0.1) == 2
 
 
 def test_a_leader_that_slept_steps_down_by_its_own_clock(first: Replica) -> None:
-    first.hold()
+    first.acquire_or_renew()
 
-    assert first.hold(15) is None
+    assert first.acquire_or_renew(15) is None
 
 
 def test_a_leader_whose_renewal_comes_too_late_steps_down(first: Replica, second: Replica) -> None:
-    first.hold()
-    second.hold()
-    second.hold(15)
+    first.acquire_or_renew()
+    second.acquire_or_renew()
+    second.acquire_or_renew(15)
 
-    assert first.hold(5) is None
-    assert second.hold(1) == 2
+    assert first.acquire_or_renew(5) is None
+    assert second.acquire_or_renew(1) == 2
 
 
 def test_a_lease_that_was_given_back_is_taken_at_once(first: Replica, second: Replica) -> None:
-    first.hold()
-    second.hold()
+    first.acquire_or_renew()
+    second.acquire_or_renew()
 
     first.lease.release()
 
-    assert second.hold() == 2
+    assert second.acquire_or_renew() == 2
 
 
 def test_of_two_that_try_to_succeed_one_does(first: Replica, second: Replica, engine: Engine) -> None:
-    first.hold()
+    first.acquire_or_renew()
     third = Replica(engine, 3, clock=7)
     for replica in (second, third):
-        replica.hold()
+        replica.acquire_or_renew()
 
-    assert [second.hold(15), third.hold(15)] == [2, None]
+    assert [second.acquire_or_renew(15), third.acquire_or_renew(15)] == [2, None]
 
 
 def test_a_process_of_this_machine_that_ended_is_succeeded_at_once(engine: Engine, other: Engine) -> None:
     this = ProcessIdentity.this_process()
     before = Replica(engine, this.pid, clock=0, holder=replace(this, started=this.started - 100))
-    before.hold()
+    before.acquire_or_renew()
 
-    assert Replica(other, this.pid, clock=0, holder=this).hold() == 2
+    assert Replica(other, this.pid, clock=0, holder=this).acquire_or_renew() == 2
 
 
 def test_a_process_of_this_machine_that_lives_is_waited_for(engine: Engine, other: Engine) -> None:
     this = ProcessIdentity.this_process()
-    Replica(engine, this.pid, clock=0, holder=this).hold()
+    Replica(engine, this.pid, clock=0, holder=this).acquire_or_renew()
 
-    assert Replica(other, 2, clock=0).hold() is None
+    assert Replica(other, 2, clock=0).acquire_or_renew() is None
 
 
 def test_the_ledger_says_who_leads(first: Replica, engine: Engine) -> None:
     assert lease_of(engine) is None
-    first.hold()
+    first.acquire_or_renew()
 
     held = lease_of(engine)
     assert held is not None
@@ -141,18 +141,18 @@ def test_the_ledger_says_who_leads(first: Replica, engine: Engine) -> None:
 
 
 def test_a_stale_leader_can_write_nothing(first: Replica, second: Replica, engine: Engine) -> None:
-    ours = fenced(engine, first.hold() or 0)
+    ours = fenced(engine, first.acquire_or_renew() or 0)
     trainings, store = TrainingLedger(ours), SqlStore(ours, reads=reader(ours))
     trainings.ask(by="me", reason="while it leads", now=NOW)
-    second.hold()
-    second.hold(15)
+    second.acquire_or_renew()
+    second.acquire_or_renew(15)
 
     with pytest.raises(StaleLeader, match="number 2"):
         trainings.ask(by="me", reason="too late", now=NOW)
     with pytest.raises(StaleLeader):
         store.add_version(a_version(1))
 
-    wish = trainings.open_wish()
+    wish = trainings.open_request()
     assert wish is not None
     assert wish.reason == "while it leads"
     assert list(store.versions(LINE)) == []
@@ -167,14 +167,14 @@ def test_a_fault_at_the_lease_never_leaves_two_leaders(
     step: str, moment: str, kind: Kind, first: Replica, second: Replica, engine: Engine
 ) -> None:
     def lead() -> None:
-        first.hold()
-        first.hold(5)
+        first.acquire_or_renew()
+        first.acquire_or_renew(5)
         first.lease.release()
 
     with watched(Fault(step, moment, kind)), pytest.raises(OSError, match=kind):
         lead()
-    number = first.lease.hold() or 0  # what it believes, if it goes on at all
+    number = first.lease.acquire_or_renew() or 0  # what it believes, if it goes on at all
 
-    assert second.hold() or second.hold(TTL_S)
+    assert second.acquire_or_renew() or second.acquire_or_renew(TTL_S)
     with pytest.raises(StaleLeader):
         TrainingLedger(fenced(engine, number)).ask(by="first", reason="", now=NOW)

@@ -40,23 +40,23 @@ def test_a_decision_reads_back_with_its_number(trainings: TrainingLedger) -> Non
 def test_a_decision_answers_the_newest_request_and_older_ones(trainings: TrainingLedger) -> None:
     trainings.ask(by="ada", reason="first", now=NOW)
     trainings.ask(by="bob", reason="second", now=NOW)
-    wish = trainings.open_wish()
+    wish = trainings.open_request()
     assert wish is not None
 
     trainings.decide(a_decision(), answers=wish)
 
     assert wish.reason == "second"
-    assert trainings.open_wish() is None
+    assert trainings.open_request() is None
 
 
 def test_a_request_that_comes_after_the_decision_stays_open(trainings: TrainingLedger) -> None:
     trainings.ask(by="ada", reason="first", now=NOW)
-    wish = trainings.open_wish()
+    wish = trainings.open_request()
     trainings.ask(by="bob", reason="second", now=NOW)
 
     trainings.decide(a_decision(), answers=wish)
 
-    still = trainings.open_wish()
+    still = trainings.open_request()
     assert still is not None
     assert still.reason == "second"
 

@@ -202,9 +202,9 @@ class Daemon:
 
     def _train(self) -> None:
         if self.trainings.open_decision() is None and not self.trainings.recent_runs(1):
-            if self.trainings.open_wish() is None:
+            if self.trainings.open_request() is None:
                 self.trainings.ask(by="ada", reason="now", now=NOW)
-            wish = self.trainings.open_wish()
+            wish = self.trainings.open_request()
             self.trainings.decide(
                 Decision(at=NOW, trigger=Trigger.MANUAL, action=Action.TRAIN, reason="asked", since_seq=21),
                 answers=wish,

@@ -14,7 +14,7 @@ class Votes:
         self.numbers = list(numbers)
         self.events: list[str] = []
 
-    def hold(self) -> int | None:
+    def acquire_or_renew(self) -> int | None:
         return self.numbers.pop(0)
 
     def lost(self) -> None:
