@@ -56,12 +56,12 @@ class ConversationLedger:
         begins = stored[0].seq - stored[0].seq % block
         users = {conversation.group for conversation in stored}
         with self._reads.begin() as connection:
-            theirs = in_values(connection, conversations.c.user_hash, users)
-            here = theirs & conversations.c.seq.between(begins, stored[-1].seq)
+            same_users = in_values(connection, conversations.c.user_hash, users)
+            inside = same_users & conversations.c.seq.between(begins, stored[-1].seq)
             columns = (conversations.c.seq, conversations.c.user_hash)
-            query = select(*columns).where(here).order_by(conversations.c.seq)
-            said = [(seq, user) for seq, user in connection.execute(query)]
-        counting, known = first_in_block(said, block), {user for _, user in said}
+            query = select(*columns).where(inside).order_by(conversations.c.seq)
+            spoken = [(seq, user) for seq, user in connection.execute(query)]
+        counting, known = first_in_block(spoken, block), {user for _, user in spoken}
         return [
             conversation
             for conversation in stored
@@ -116,9 +116,9 @@ class ConversationLedger:
         """Return these conversations, in order."""
         found: list[StoredConversation] = []
         for start in range(0, len(seqs), 500):  # databases bound the number of parameters
-            part = seqs[start : start + 500]
+            page = seqs[start : start + 500]
             found += self._read(
-                select(conversations).where(conversations.c.seq.in_(part)).order_by(conversations.c.seq)
+                select(conversations).where(conversations.c.seq.in_(page)).order_by(conversations.c.seq)
             )
         return found
 
@@ -129,10 +129,10 @@ class ConversationLedger:
             wanted.setdefault((place.topic, place.partition), []).append(place.offset)
         found: list[StoredConversation] = []
         for (topic, partition), offsets in wanted.items():
-            here = (conversations.c.topic == topic) & (conversations.c.partition == partition)
+            same_partition = (conversations.c.topic == topic) & (conversations.c.partition == partition)
             for start in range(0, len(offsets), 500):
-                part = conversations.c.offset.in_(offsets[start : start + 500])
-                found += self._read(select(conversations).where(here & part))
+                page = conversations.c.offset.in_(offsets[start : start + 500])
+                found += self._read(select(conversations).where(same_partition & page))
         return {conversation.coordinates: conversation for conversation in found}
 
     def held_out_texts(self) -> frozenset[str]:

@@ -111,18 +111,18 @@ def write(engine: Engine, step: str) -> Iterator[Connection]:
 
 
 def fenced(engine: Engine, fence: int) -> Engine:
-    """The same ledger for the leader of this number: a write transaction begins only while nobody else leads.
+    """Return the same ledger for the leader with this fencing token.
 
-    Where the number is stale, beginning one raises StaleLeader. A successor waits until transactions that have begun
-    are over, so no write of a leader comes after a take-over.
+    With a stale token, beginning a write transaction raises StaleLeader. A takeover waits for transactions that have
+    begun, so no write of the former leader comes after it.
     """
     return engine.execution_options(retuned_fence=fence)
 
 
 def in_intake_order(connection: Connection) -> None:
-    """Let this transaction and all others that say so commit one after the other, in the order of their seqs.
+    """Serialise this transaction with all others that call this, so that they commit in the order of their seqs.
 
-    Windows and references so close over all that came before. SQLite has one writer anyway.
+    Windows and references then cover all conversations before them. SQLite has a single writer anyway.
     """
     _one_at_a_time(connection, _INTAKE_LOCK)
 
@@ -141,11 +141,11 @@ def _check_fence(connection: Connection) -> None:
     # Locked until the end of the transaction, so that no take-over comes between.
     newest = connection.scalar(query.with_for_update(read=True))
     if newest != fence:
-        raise StaleLeader(f"another replica leads under number {newest}, this one led under {fence}")
+        raise StaleLeader(f"another replica leads (fencing token {newest}); this one led with token {fence}")
 
 
 def insert_or_ignore(connection: Connection, table: Table) -> Insert:
-    """Return an INSERT that passes over rows whose key is there already."""
+    """Return an INSERT that skips rows whose key exists."""
     if connection.dialect.name == "postgresql":
         return postgresql.insert(table).on_conflict_do_nothing()
     return sqlite.insert(table).on_conflict_do_nothing()

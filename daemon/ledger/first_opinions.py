@@ -1,4 +1,4 @@
-"""Numbers what users first thought of conversations: the order in which a detector hears it."""
+"""Numbers the first opinion on each conversation, in the order in which detectors read them."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass

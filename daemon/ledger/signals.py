@@ -1,4 +1,4 @@
-"""Keeps what becomes known of conversations late, in the order in which it did: opinions, or none, a version's losses."""
+"""Keeps late signals in their order of arrival: users' opinions or silence, and the live version's losses."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from daemon.ledger.trainings import put_scores
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LateSignal:
-    """What became known of a conversation."""
+    """Something that became known about a conversation after it was stored."""
 
     number: int  # rises in the order of arrival; never used again
     seq: int
@@ -104,9 +104,9 @@ class SignalLedger:
     def add_losses(self, version: str, found: Mapping[int, tuple[float, int]]) -> None:
         """Keep (nll, tokens) of a version for conversations that were drawn, but for those that are gone since."""
         with write(self._engine, "losses") as connection:
-            there = put_scores(connection, version, found)
-            if there:
-                rows = [{"version": version, "seq": seq} for seq in there]
+            stored = put_scores(connection, version, found)
+            if stored:
+                rows = [{"version": version, "seq": seq} for seq in stored]
                 connection.execute(insert_or_ignore(connection, losses), rows)
 
     def last_drawn(self, version: str) -> int:

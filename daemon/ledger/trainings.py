@@ -228,13 +228,13 @@ class TrainingLedger:
 
 
 def put_scores(connection: Connection, version: str, found: Mapping[int, tuple[float, int]]) -> list[int]:
-    """Write scores within a transaction; return the conversations that are still there, in the order given."""
+    """Write scores within a transaction; return the conversations that are still stored, in the order given."""
     in_intake_order(connection)  # nothing is being forgotten meanwhile
-    there = _existing(connection, list(found))
+    stored = _existing(connection, list(found))
     rows: list[dict[str, Any]] = [
         {"version": version, "seq": seq, "nll": nll, "tokens": tokens}
         for seq, (nll, tokens) in found.items()
-        if seq in there
+        if seq in stored
     ]
     if rows:
         connection.execute(insert_or_ignore(connection, scores), rows)
@@ -251,8 +251,8 @@ def _refuse_forgotten(connection: Connection, run: Run, records: Sequence[Traini
 
 
 def _existing(connection: Connection, seqs: Sequence[int]) -> frozenset[int]:
-    there = in_values(connection, conversations.c.seq, seqs)
-    return frozenset(connection.scalars(select(conversations.c.seq).where(there)))
+    asked = in_values(connection, conversations.c.seq, seqs)
+    return frozenset(connection.scalars(select(conversations.c.seq).where(asked)))
 
 
 def decision_of(row: RowMapping) -> Decision:

@@ -124,11 +124,11 @@ def _declined() -> ColumnElement[bool]:
 
 def _values(connection: Connection, triage: Triage) -> Mapping[str, object]:
     named = in_values(connection, conversations.c.conversation_id, triage.examples)
-    there = frozenset(connection.scalars(select(conversations.c.conversation_id).where(named)))
+    stored = frozenset(connection.scalars(select(conversations.c.conversation_id).where(named)))
     values = {
         **asdict(triage),
         "numbers": {name: value for name, value in triage.numbers.items() if math.isfinite(value)},
-        "examples": [example for example in triage.examples if example in there],
+        "examples": [example for example in triage.examples if example in stored],
     }
     del values["id"]
     return values

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, select
 
 from daemon.ledger.tables import verdicts, windows
 from daemon.ledger.triages import answered_until
-from monitors.sequential.aspect_evidence import leading_of
+from monitors.sequential.aspect_evidence import leading_aspect_of
 from monitors.sequential.pending_alarm import DETECTOR, WindowEvidence
 
 
@@ -38,5 +38,5 @@ def window_evidence(connection: Connection, reference_id: int, after_seq: int) -
                 found = replace(found, confirms=confirms, reason=reason)
             elif finding == "drift":
                 since = int(numbers.get("since_seq", first_seq))
-                found = replace(found, raised=reason, since_seq=since, leading=leading_of(numbers))
+                found = replace(found, raised=reason, since_seq=since, leading_aspect=leading_aspect_of(numbers))
         yield found
