@@ -15,7 +15,6 @@ from daemon.ledger.freezes import FreezeLedger
 from daemon.ledger.lease import Lease, lease_of
 from daemon.ledger.stores import Stores
 from daemon.release.promotion import promote_version, roll_back_version
-from daemon.retention.from_settings import history_limits
 from daemon.retention.history import HistoryRetention
 from registry.history import verify
 from registry.taint import Tainted
@@ -159,7 +158,7 @@ def test_the_lease_is_taken_over_once_nobody_renews_it(stores: Stores) -> None:
 
 
 def test_old_rows_are_pruned(stores: Stores, settings: Settings) -> None:
-    went = HistoryRetention(stores.engine, history_limits(settings)).prune(
+    went = HistoryRetention(stores.engine, settings.retention).prune(
         LATER + timedelta(days=400), scored={str(V1)}
     )
 

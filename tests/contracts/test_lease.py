@@ -147,7 +147,7 @@ def test_a_stale_leader_can_write_nothing(first: Replica, second: Replica, engin
     second.acquire_or_renew()
     second.acquire_or_renew(15)
 
-    with pytest.raises(StaleLeader, match="number 2"):
+    with pytest.raises(StaleLeader, match="fencing token 2"):
         trainings.ask(by="me", reason="too late", now=NOW)
     with pytest.raises(StaleLeader):
         store.add_version(a_version(1))
