@@ -1,20 +1,22 @@
 """An artifact's manifest: which files it has, and how each is checked."""
 
 import hashlib
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Annotated, BinaryIO
 
-from registry.documents import BadDocument, Fields
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+
 from registry.errors import RegistryError
+from registry.json_types import explain
 
 MANIFEST = "manifest.json"
-_FORMAT = 1
-_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+#: A plain file name of the artifact, never a path.
+_FileName = Annotated[
+    str, Field(pattern=rf"^(?!{re.escape(MANIFEST)}\Z)[A-Za-z0-9_][A-Za-z0-9._-]{{0,127}}\Z")
+]
 
 
 class BadArtifact(RegistryError):
@@ -49,8 +51,20 @@ class AlteredFile(BadArtifact):
 class FileFact:
     """What a file must be."""
 
-    sha256: str
-    size: int
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}\Z")]
+    size: Annotated[int, Field(ge=0)]
+
+
+@with_config(ConfigDict(strict=True, extra="forbid", regex_engine="python-re"))
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Listing:
+    """The JSON of a manifest."""
+
+    format: Annotated[int, Field(ge=1, le=1)]
+    files: Annotated[dict[_FileName, FileFact], Field(min_length=1)]
+
+
+_LISTING = TypeAdapter(_Listing)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,18 +104,12 @@ class Manifest:
 
 
 def parse(content: bytes, *, where: str) -> Manifest:
-    """Read a manifest. Raises BadManifest."""
+    """Read a manifest. Raises BadManifest that names what is wrong with it."""
     try:
-        fields = Fields(json.loads(content), "manifest")
-        if (version := fields.whole("format")) != _FORMAT:
-            raise BadManifest(f"{where}: {MANIFEST} has format {version}; this release reads {_FORMAT}")
-        files = {name: _fact(entry, name) for name, entry in fields.mapping("files").items()}
-        fields.end()
-    except (ValueError, BadDocument) as error:
-        raise BadManifest(f"{where}: {MANIFEST} can't be used: {error}") from error
-    if not files:
-        raise BadManifest(f"{where}: {MANIFEST} lists no files")
-    return Manifest(content=content, files=files)
+        listing = _LISTING.validate_json(content)
+    except ValidationError as error:
+        raise BadManifest(f"{where}: {MANIFEST} can't be used: {explain(error, 'manifest')}") from error
+    return Manifest(content=content, files=listing.files)
 
 
 def read_folder(folder: Path) -> Manifest:
@@ -116,17 +124,6 @@ def read_folder(folder: Path) -> Manifest:
     names = (entry.name for entry in folder.iterdir())
     manifest.check(names, lambda name: (folder / name).open("rb"), where=str(folder))
     return manifest
-
-
-def _fact(entry: object, name: str) -> FileFact:
-    if not _FILE_NAME.fullmatch(name) or name == MANIFEST:
-        raise BadDocument(f"manifest.files: {name!r} is not a plain file name")
-    fields = Fields(entry, f"manifest.files.{name}")
-    fact = FileFact(fields.text("sha256"), fields.whole("size"))
-    fields.end()
-    if not _SHA256.fullmatch(fact.sha256) or fact.size < 0:
-        raise BadDocument(f"manifest.files.{name}: {fact.sha256!r}, {fact.size} is no sha256 and size")
-    return fact
 
 
 def _measure(opened: BinaryIO) -> tuple[int, str]:

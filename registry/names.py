@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
+from pydantic_core import CoreSchema, core_schema
+
 from registry.errors import RegistryError
 
 _LINE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -41,3 +43,21 @@ class VersionName:
         if (full := _NAME.fullmatch(text)) is None:
             raise BadName(f"{text!r} is not a version; give a name such as {line or 'support-bot'}-v7")
         return cls(full.group(1), int(full.group(2)))
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, *_: object) -> CoreSchema:
+        """In JSON a version's name is its text."""
+        return core_schema.no_info_plain_validator_function(
+            cls._validated, serialization=core_schema.to_string_ser_schema()
+        )
+
+    @classmethod
+    def _validated(cls, value: object) -> Self:
+        if isinstance(value, cls):
+            return value
+        if not isinstance(value, str):
+            raise ValueError(f"expected the name of a version as text, found {value!r}")  # noqa: TRY004 (pydantic collects ValueErrors)
+        try:
+            return cls.parse(value)
+        except BadName as error:
+            raise ValueError(str(error)) from error

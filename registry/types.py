@@ -1,11 +1,16 @@
 """Versions, promotions and gate reports: immutable values that the stores keep."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from enum import StrEnum
 
+from pydantic import ConfigDict, with_config
+
+from registry.json_types import FreeForm, Moment, Number
 from registry.names import VersionName
+
+#: Documents are read strictly, and checked when they are written too.
+_STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, revalidate_instances="always")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,7 +31,7 @@ class Lineage:
     base_digest: str
     parent: VersionName | None
     method: str
-    settings: Mapping[str, object]
+    settings: FreeForm
     seed: int
     packages: Mapping[str, str]
     sources: tuple[OffsetRange, ...]
@@ -34,6 +39,7 @@ class Lineage:
     data_digest: str  # sha256 of the training file
 
 
+@with_config(_STRICT)
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Version:
     """An immutable adapter, or the bare base model (``artifact`` is None). Its name is never reused."""
@@ -44,7 +50,7 @@ class Version:
     digest: str  # of the artifact's manifest; the base's digest for the bare base
     size_bytes: int
     lineage: Lineage
-    created_at: datetime
+    created_at: Moment
 
 
 class PromotionKind(StrEnum):
@@ -71,23 +77,24 @@ class SliceReport:
     role: str  # "target": must win; "protected": must not get worse by more than the margin
     conversations: int
     clusters: int
-    live_loss: float
-    candidate_loss: float
-    difference: float  # candidate - live; negative is better
-    lower: float  # one-sided confidence bounds of the difference; infinite where nothing is known
-    upper: float
+    live_loss: Number
+    candidate_loss: Number
+    difference: Number  # candidate - live; negative is better
+    lower: Number  # one-sided confidence bounds of the difference; infinite where nothing is known
+    upper: Number
     verdict: GateVerdict
     needed: int  # further conversations for an answer; 0 when there is one
     reason: str
 
 
+@with_config(_STRICT)
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GateReport:
     """What the gate concluded about a candidate, with its numbers."""
 
     verdict: GateVerdict
     reason: str
-    alpha: float
+    alpha: Number
     look: int
     slices: tuple[SliceReport, ...] = ()
     #: The live version it was compared with. A pass says nothing about another one.
@@ -102,6 +109,7 @@ class Actor:
     name: str
 
 
+@with_config(_STRICT)
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Promotion:
     """One append-only entry: this version took over, from which, why, by whom."""
@@ -113,7 +121,7 @@ class Promotion:
     previous: VersionName | None
     reason: str
     by: Actor
-    at: datetime
+    at: Moment
     forced: bool = False  # True where an operator overrode the gate
     gate: GateReport | None = None
-    previous_digest: str = field(default="")  # digest of the entry before; "" for the first
+    previous_digest: str = ""  # digest of the entry before; "" for the first

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry.codec import (
+    BadDocument,
     promotion_from_json,
     promotion_to_json,
     report_from_json,
@@ -17,7 +18,6 @@ from registry.codec import (
     version_from_json,
     version_to_json,
 )
-from registry.documents import BadDocument
 from registry.history import entry_digest
 from registry.names import VersionName
 from registry.types import (
@@ -136,24 +136,32 @@ Change = Callable[[dict[str, Any]], object]
 @pytest.mark.parametrize(
     ("change", "where"),
     [
-        (lambda d: d.pop("digest"), "version: digest is missing"),
-        (lambda d: d.update(colour="red"), "version: unknown colour"),
-        (lambda d: d.update(digest=None), "version.digest: expected text"),
-        (lambda d: d.update(size_bytes="12"), "version.size_bytes: expected a whole number"),
-        (lambda d: d.update(size_bytes=True), "version.size_bytes: expected a whole number"),
-        (lambda d: d.update(size_bytes=1.0), "version.size_bytes: expected a whole number"),
+        (lambda d: d.pop("digest"), "version.digest: Field required"),
+        (lambda d: d.update(colour="red"), "version.colour: Unexpected keyword argument"),
+        (lambda d: d.update(digest=None), "version.digest: Input should be a valid string"),
+        (lambda d: d.update(size_bytes="12"), "version.size_bytes: Input should be a valid integer"),
+        (lambda d: d.update(size_bytes=True), "version.size_bytes: Input should be a valid integer"),
+        (lambda d: d.update(size_bytes=1.0), "version.size_bytes: Input should be a valid integer"),
         (lambda d: d.update(name="no version"), "version.name"),
-        (lambda d: d.update(created_at="yesterday"), "version.created_at: expected a time"),
+        (lambda d: d.update(created_at="yesterday"), "version.created_at: .*Invalid isoformat string"),
         (lambda d: d.update(created_at="2026-11-24T12:00:00"), "version.created_at: .* has no time zone"),
-        (lambda d: d.update(lineage=[]), "version.lineage: expected an object"),
-        (lambda d: d["lineage"].update(parent=7), "version.lineage.parent: expected text"),
-        (lambda d: d["lineage"].update(settings=None), "version.lineage.settings: expected an object"),
+        (lambda d: d.update(lineage=[]), "version.lineage: Input should be an object"),
+        (
+            lambda d: d["lineage"].update(parent=7),
+            "version.lineage.parent: .*expected the name of a version as text",
+        ),
+        (lambda d: d["lineage"].update(settings=None), "version.lineage.settings: Input should be an object"),
         (
             lambda d: d["lineage"].update(packages={"torch": 2}),
-            "version.lineage.packages.torch: expected text",
+            "version.lineage.packages.torch: Input should be a valid string",
         ),
-        (lambda d: d["lineage"].update(sources={}), "version.lineage.sources: expected an array"),
-        (lambda d: d["lineage"]["sources"][0].pop("last"), r"version.lineage.sources\[0\]: last is missing"),
+        (lambda d: d["lineage"].update(sources={}), "version.lineage.sources: Input should be a valid array"),
+        (
+            lambda d: d["lineage"]["sources"][0].pop("last"),
+            r"version.lineage.sources\[0\].last: Field required",
+        ),
+        (lambda d: d["lineage"]["settings"].update(rank=math.nan), r"version.lineage.settings.rank: .*nan"),
+        (lambda d: d.update(created_at=1700000000), "version.created_at: .*expected a time as text"),
         (lambda d: d["lineage"].update(conversations="many"), r"version.lineage.conversations"),
     ],
 )
@@ -170,11 +178,15 @@ def test_a_damaged_version_is_refused_with_the_place(change: Change, where: str)
     [
         (
             lambda d: d.update(verdict="maybe"),
-            "gate report.verdict: expected one of promote, reject, inconclusive",
+            "gate report.verdict: Input should be 'promote', 'reject' or 'inconclusive'",
         ),
-        (lambda d: d.update(alpha="0.05"), "gate report.alpha: expected a number"),
-        (lambda d: d.update(alpha=True), "gate report.alpha: expected a number"),
-        (lambda d: d["slices"][0].pop("upper"), r"gate report.slices\[0\]: upper is missing"),
+        (lambda d: d.update(alpha="0.05"), "gate report.alpha: Input should be a valid number"),
+        (lambda d: d.update(alpha=True), "gate report.alpha: Input should be a valid number"),
+        (lambda d: d.update(alpha=math.nan), "gate report.alpha: Input should be a finite number"),
+        (lambda d: d.update(alpha=math.inf), "gate report.alpha: Input should be a finite number"),
+        (lambda d: d.pop("slices"), "gate report.slices: Field required"),
+        (lambda d: d.pop("against"), "gate report.against: Field required"),
+        (lambda d: d["slices"][0].pop("upper"), r"gate report.slices\[0\].upper: Field required"),
     ],
 )
 def test_a_damaged_report_is_refused_with_the_place(change: Change, where: str) -> None:
@@ -188,9 +200,12 @@ def test_a_damaged_report_is_refused_with_the_place(change: Change, where: str) 
 @pytest.mark.parametrize(
     ("change", "where"),
     [
-        (lambda d: d.update(forced=0), "promotion.forced: expected true or false"),
-        (lambda d: d["by"].pop("name"), "promotion.by: name is missing"),
-        (lambda d: d["by"].update(host="h"), "promotion.by: unknown host"),
+        (lambda d: d.update(forced=0), "promotion.forced: Input should be a valid boolean"),
+        (lambda d: d.pop("gate"), "promotion.gate: Field required"),
+        (lambda d: d.pop("previous_digest"), "promotion.previous_digest: Field required"),
+        (lambda d: d.update(gate=[]), "promotion.gate: Input should be an object"),
+        (lambda d: d["by"].pop("name"), "promotion.by.name: Field required"),
+        (lambda d: d["by"].update(host="h"), "promotion.by.host: Unexpected keyword argument"),
     ],
 )
 def test_a_damaged_promotion_is_refused_with_the_place(change: Change, where: str) -> None:
@@ -203,5 +218,5 @@ def test_a_damaged_promotion_is_refused_with_the_place(change: Change, where: st
 
 @pytest.mark.parametrize("document", [None, [], "text", 7])
 def test_what_is_no_object_is_refused(document: object) -> None:
-    with pytest.raises(BadDocument, match="version: expected an object"):
+    with pytest.raises(BadDocument, match="version: Input should be an object"):
         version_from_json(document)

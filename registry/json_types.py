@@ -1,0 +1,73 @@
+"""Annotations that say how pydantic reads and writes the registry's values as JSON."""
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, TypeAlias
+
+from pydantic import (
+    GetPydanticSchema,
+    PlainSerializer,
+    PlainValidator,
+    ValidationError,
+    ValidationInfo,
+    WrapValidator,
+)
+from pydantic_core.core_schema import ValidatorFunctionWrapHandler
+
+
+def _number(value: object, validate: ValidatorFunctionWrapHandler, info: ValidationInfo) -> float:
+    if value in ("inf", "-inf") or (info.mode == "python" and value in (math.inf, -math.inf)):
+        return float(value)
+    return float(validate(value))
+
+
+def _number_as_json(value: float) -> float | str:
+    return str(value) if math.isinf(value) else value
+
+
+def _moment(value: object) -> datetime:
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    if not isinstance(moment, datetime):
+        raise ValueError(f"expected a time as text, found {value!r}")  # noqa: TRY004 (pydantic collects ValueErrors)
+    if moment.tzinfo is None:
+        raise ValueError(f"{value} has no time zone")
+    return moment
+
+
+def _moment_as_json(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _json_value(value: object) -> object:
+    """Return a value that JSON can hold, tuples as lists. Raises ValueError."""
+    match value:
+        case None | bool() | int() | str():
+            return value
+        case float() if math.isfinite(value):
+            return value
+        case list() | tuple():
+            return [_json_value(inner) for inner in value]
+        case Mapping() if all(isinstance(name, str) for name in value):
+            return {name: _json_value(inner) for name, inner in value.items()}
+    raise ValueError(f"{value!r} can't be written as JSON")
+
+
+#: A float; infinity is written "inf" or "-inf", as JSON has no number for it. NaN is refused.
+Number: TypeAlias = Annotated[float, WrapValidator(_number), PlainSerializer(_number_as_json)]
+#: A time with its zone; written in UTC with microseconds.
+Moment: TypeAlias = Annotated[datetime, PlainValidator(_moment), PlainSerializer(_moment_as_json)]
+#: Named values of any shape that JSON knows.
+FreeForm: TypeAlias = Annotated[
+    Mapping[str, object],
+    GetPydanticSchema(lambda _, schema: schema(dict[str, Annotated[object, PlainValidator(_json_value)]])),
+]
+
+
+def explain(error: ValidationError, where: str) -> str:
+    """Name every field that was refused, by its path from ``where``, and why."""
+    return "; ".join(f"{where}{_path(found['loc'])}: {found['msg']}" for found in error.errors())
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in location)
