@@ -3,9 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import ConfigDict, Field, with_config
 
 Role: TypeAlias = Literal["system", "user", "assistant"]
+Dtype: TypeAlias = Literal["auto", "float32", "bfloat16"]
+NotEmpty: TypeAlias = Annotated[str, Field(min_length=1)]
+#: Fields that a type does not have are refused when it is read from JSON.
+_CLOSED = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -13,17 +19,18 @@ class Message:
     """One turn of a conversation. Its content is never empty."""
 
     role: Role
-    content: str
+    content: NotEmpty
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Conversation:
     """What a learner learns from and a scorer scores: who said what, in order."""
 
-    id: str
+    id: NotEmpty
     messages: tuple[Message, ...]
 
 
+@with_config(_CLOSED)
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LoraSettings:
     """How a LoRA update is trained (Hu et al. 2021, arXiv:2106.09685)."""
@@ -40,10 +47,11 @@ class LoraSettings:
     max_grad_norm: float = 1.0
     tokens_per_step: int = 1024  # tokens of one optimiser step, in packed rows of at most 512
     max_tokens: int = 1024  # a longer conversation is cut at a turn
-    dtype: Literal["auto", "float32", "bfloat16"] = "auto"  # of the frozen base
+    dtype: Dtype = "auto"  # of the frozen base
     checkpoint_every_s: float = 120.0
 
 
+@with_config(_CLOSED)
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainRequest:
     """Everything that one run depends on. The same request gives the same artifact."""
@@ -62,6 +70,7 @@ class TrainRequest:
     threads: int = 0  # 0: as torch decides
 
 
+@with_config(_CLOSED)
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Progress:
     """How far a run is. Sent about once a second."""
@@ -77,6 +86,7 @@ class Progress:
     rss_bytes: int
 
 
+@with_config(_CLOSED)
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunResult:
     """What a finished run left behind."""
@@ -95,6 +105,7 @@ class RunResult:
     skipped: Mapping[str, int] = field(default_factory=dict)  # reason -> conversations left out
 
 
+@with_config(_CLOSED)
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Failure:
     """Why a run ended without an artifact."""

@@ -1,9 +1,8 @@
 """Reads the conversations that a run learns from."""
 
-import json
 from pathlib import Path
 
-from learners.codec import conversation_from_json
+from learners.codec import conversation_from_line
 from learners.errors import BadRequest
 from learners.models.base import sha256_of
 from learners.types import Conversation
@@ -31,8 +30,6 @@ def read_conversations(data: Path, digest: str) -> list[Conversation]:
 
 def _conversation(line: str, where: str) -> Conversation:
     try:
-        return conversation_from_json(json.loads(line))
-    except ValueError as error:
-        raise BadRequest(f"{where}: not JSON ({error})") from error
+        return conversation_from_line(line)
     except BadRequest as error:
         raise BadRequest(f"{where}: {error}") from error

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import asdict
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 from learners.children.rpc_client import OnProgress, RpcClient
-from learners.codec import conversation_to_json
-from learners.types import Conversation, Message, Score, ScorerStats, Surprisals
+from learners.codec import CONVERSATIONS, MESSAGES, SCORER_STATS, SCORES, SURPRISALS
+from learners.types import Conversation, Dtype, Message, Score, ScorerStats, Surprisals
 
 
 class Scorer(Protocol):
@@ -58,7 +57,7 @@ class ScorerProcess:
         *,
         device: str = "auto",
         threads: int = 0,
-        dtype: Literal["auto", "float32", "bfloat16"] = "auto",
+        dtype: Dtype = "auto",
         max_tokens: int = 1024,
     ) -> None:
         self._calls = RpcClient(
@@ -101,24 +100,21 @@ class ScorerProcess:
         on_progress: OnProgress | None = None,
     ) -> Future[list[Score]]:
         return self._calls.ask(
-            lambda scores: [Score(**values) for values in scores],
+            SCORES.validate_python,
             on_progress=on_progress,
             op="score",
             adapter=adapter,
-            conversations=[conversation_to_json(conversation) for conversation in conversations],
+            conversations=CONVERSATIONS.dump_python(list(conversations), mode="json"),
         )
 
     def surprisals(
         self, adapter: str | None, conversations: Sequence[Conversation]
     ) -> Future[list[Surprisals]]:
         return self._calls.ask(
-            lambda found: [
-                Surprisals(id=each["id"], tokens=tuple(each["tokens"]), nats=tuple(each["nats"]))
-                for each in found
-            ],
+            SURPRISALS.validate_python,
             op="surprisals",
             adapter=adapter,
-            conversations=[conversation_to_json(conversation) for conversation in conversations],
+            conversations=CONVERSATIONS.dump_python(list(conversations), mode="json"),
         )
 
     def generate(
@@ -128,12 +124,9 @@ class ScorerProcess:
             str,
             op="generate",
             adapter=adapter,
-            messages=[asdict(message) for message in messages],
+            messages=MESSAGES.dump_python(list(messages), mode="json"),
             max_new_tokens=max_new_tokens,
         )
 
     def stats(self) -> Future[ScorerStats]:
-        return self._calls.ask(
-            lambda values: ScorerStats(rss_bytes=values["rss_bytes"], adapters=tuple(values["adapters"])),
-            op="stats",
-        )
+        return self._calls.ask(SCORER_STATS.validate_python, op="stats")

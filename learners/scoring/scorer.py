@@ -14,7 +14,7 @@ import psutil
 
 from learners.children.json_lines import JsonLineWriter
 from learners.children.rpc_server import Request, serve
-from learners.codec import conversation_from_json, message_from_json
+from learners.codec import CONVERSATIONS, MESSAGES, read
 from learners.errors import BadRequest
 from learners.types import ScorerStats
 
@@ -92,10 +92,7 @@ class _Scorer:
         def tell(done: int, of: int) -> None:
             self._lines.write(json.dumps({"id": request["id"], "done": done, "of": of}))
 
-        conversations = [
-            conversation_from_json(conversation)
-            for conversation in cast(list[object], request["conversations"])
-        ]
+        conversations = read(CONVERSATIONS, request["conversations"])
         with self._adapters.using(cast(str | None, request["adapter"])) as model:
             results = scoring(
                 model, self._encoder, conversations, max_tokens=self._max_tokens, on_progress=tell
@@ -105,7 +102,7 @@ class _Scorer:
     def _generate(self, request: Request) -> str:
         from learners.scoring.scoring import generate
 
-        messages = [message_from_json(message) for message in cast(list[object], request["messages"])]
+        messages = read(MESSAGES, request["messages"])
         with self._adapters.using(cast(str | None, request["adapter"])) as model:
             return generate(
                 model,

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from learners.codec import (
-    conversation_from_json,
-    conversation_to_json,
+    CONVERSATIONS,
+    conversation_from_line,
     event_from_json,
     event_to_json,
     request_from_json,
@@ -78,6 +78,8 @@ def test_a_request_survives_its_way(request_: TrainRequest) -> None:
         ({"settings": {"rnak": 8}}, "rnak"),
         ({"data": None}, "can't be read"),
         ({"settings": []}, "can't be read"),
+        ({"seed": "7"}, "seed: Input should be a valid integer"),
+        ({"settings": {"rank": 8.5}}, r"settings\.rank: Input should be a valid integer"),
     ],
 )
 def test_a_malformed_request_is_named(change: dict[str, object], complaint: str) -> None:
@@ -119,7 +121,8 @@ def test_a_line_that_is_no_event_is_told_apart(line: str) -> None:
 def test_a_conversation_survives_its_way() -> None:
     conversation = a_conversation("c1", "你好", "Hello")
 
-    assert conversation_from_json(json.loads(json.dumps(conversation_to_json(conversation)))) == conversation
+    (document,) = CONVERSATIONS.dump_python([conversation], mode="json")
+    assert conversation_from_line(json.dumps(document)) == conversation
 
 
 def test_data_is_read_in_its_order(tmp_path: Path) -> None:
@@ -132,12 +135,14 @@ def test_data_is_read_in_its_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [
-        ("{", "not JSON"),
-        ("[]", "an object with id and messages"),
-        ('{"messages": []}', "id must be"),
-        ('{"id": "c", "messages": 1}', "must be a list"),
-        ('{"id": "c", "messages": [{"role": "robot", "content": "Hi"}]}', "role"),
-        ('{"id": "c", "messages": [{"role": "user", "content": ""}]}', "content"),
+        ("{", "Invalid JSON"),
+        ("[]", "should be an object"),
+        ('{"messages": []}', "id: Field required"),
+        ('{"id": "c", "messages": 1}', "messages: Input should be a valid array"),
+        ('{"id": "", "messages": []}', "id: String should have at least 1 character"),
+        ('{"id": 7, "messages": []}', "id: Input should be a valid string"),
+        ('{"id": "c", "messages": [{"role": "robot", "content": "Hi"}]}', r"messages\[0\]\.role"),
+        ('{"id": "c", "messages": [{"role": "user", "content": ""}]}', r"messages\[0\]\.content"),
         ('{"id": "c", "messages": [{"role": ["user"], "content": "Hi"}]}', "role"),
     ],
 )
