@@ -1,7 +1,8 @@
-"""Folds the promotion log of a model line into what is live, and checks that the log is whole."""
+"""Derives the live version of a model line from its promotion log, and checks that the log is unaltered."""
 
 import hashlib
 import json
+from collections import Counter
 from dataclasses import dataclass
 
 from registry.codec import promotion_to_json
@@ -44,50 +45,83 @@ class History:
         A promotion adds its version; a rollback cuts the line back to its version. So two rollbacks in a row walk
         two versions back and never bounce between the same pair. Raises BrokenChain.
         """
-        line: list[VersionName] = []
-        for entry in self.entries:
-            if entry.kind is PromotionKind.ROLLBACK:
-                while line and line[-1] != entry.version:
-                    line.pop()
-                if not line:
-                    raise BrokenChain(
-                        f"{self.model_line}: entry {entry.position} returns to {entry.version}, which was not live "
-                        "before; restore a backup of the ledger"
-                    )
-            else:
-                line.append(entry.version)
-        return tuple(line)
+        return tuple(_live_line(self).versions)
 
     @property
     def live(self) -> VersionName | None:
-        """The version that is live; None before the first entry."""
+        """The live version; None before the first entry."""
         return self.entries[-1].version if self.entries else None
 
 
 def check_next(history: History, entry: Promotion) -> None:
     """Check that an entry can follow a history. Raises BrokenChain naming the position and what is wrong."""
-    line = history.line
-    wrong = {
-        "belongs to another model line": {entry.model_line, entry.version.line} != {history.model_line},
-        "is missing or out of place": entry.position != history.position + 1,
-        "does not carry the digest of the one before": entry.previous_digest != history.head,
-        "names another version before it": entry.previous != history.live,
-        "starts a line that has begun": entry.kind is PromotionKind.BOOTSTRAP and bool(line),
-        "goes on with a line that has not begun": entry.kind is not PromotionKind.BOOTSTRAP and not line,
-        "puts live what is live": entry.version == history.live,
-        "returns to a version that was not live before": entry.kind is PromotionKind.ROLLBACK
-        and entry.version not in line[:-1],
-    }
-    if found := [what for what, is_so in wrong.items() if is_so]:
-        raise BrokenChain(
-            f"{history.model_line}: entry {history.position + 1} {found[0]}; restore a backup of the ledger"
-        )
+    last = history.entries[-1] if history.entries else None
+    _check(history.model_line, _live_line(history), last, entry)
 
 
 def verify(history: History) -> None:
-    """Check the whole log, entry by entry. Raises BrokenChain naming the first position that is wrong.
+    """Check the whole log in one pass. Raises BrokenChain naming the first position that is wrong.
 
-    A log whose newest entries were cut off, or whose last one alone was altered, can't be told from a whole one.
+    A log whose newest entries were cut off, or whose last entry alone was altered, can't be told from a whole one.
     """
-    for position, entry in enumerate(history.entries):
-        check_next(History(model_line=history.model_line, entries=history.entries[:position]), entry)
+    line, last = _LiveLine(history.model_line), None
+    for entry in history.entries:
+        _check(history.model_line, line, last, entry)
+        line.follow(entry)
+        last = entry
+
+
+class _LiveLine:
+    """The versions that led to the live one, entry by entry. Following n entries takes time in proportion to n."""
+
+    def __init__(self, model_line: str) -> None:
+        self.versions: list[VersionName] = []
+        self.entries = 0
+        self._model_line = model_line
+        self._counts: Counter[VersionName] = Counter()
+
+    def follow(self, entry: Promotion) -> None:
+        """Apply the next entry. Raises BrokenChain where it returns to a version that was not live before."""
+        self.entries += 1
+        if entry.kind is not PromotionKind.ROLLBACK:
+            self.versions.append(entry.version)
+            self._counts[entry.version] += 1
+            return
+        while self.versions and self.versions[-1] != entry.version:
+            self._counts[self.versions.pop()] -= 1
+        if not self.versions:
+            raise BrokenChain(
+                f"{self._model_line}: entry {entry.position} returns to {entry.version}, which was not live "
+                "before; restore a backup of the ledger"
+            )
+
+    def has_before_live(self, version: VersionName) -> bool:
+        """Say whether the line has this version somewhere before the live one."""
+        is_live = bool(self.versions) and self.versions[-1] == version
+        return self._counts[version] > is_live
+
+
+def _live_line(history: History) -> _LiveLine:
+    line = _LiveLine(history.model_line)
+    for entry in history.entries:
+        line.follow(entry)
+    return line
+
+
+def _check(model_line: str, line: _LiveLine, last: Promotion | None, entry: Promotion) -> None:
+    live = last.version if last else None
+    position = line.entries + 1
+    first, rollback = entry.kind is PromotionKind.BOOTSTRAP, entry.kind is PromotionKind.ROLLBACK
+    wrong = {
+        "belongs to another model line": {entry.model_line, entry.version.line} != {model_line},
+        "is missing or out of place": entry.position != position,
+        "does not carry the digest of the one before": entry.previous_digest
+        != (entry_digest(last) if last else ""),
+        "names another version before it": entry.previous != live,
+        "starts a line that has begun": first and bool(line.versions),
+        "goes on with a line that has not begun": not first and not line.versions,
+        "puts live what is live": entry.version == live,
+        "returns to a version that was not live before": rollback and not line.has_before_live(entry.version),
+    }
+    if found := [what for what, is_so in wrong.items() if is_so]:
+        raise BrokenChain(f"{model_line}: entry {position} {found[0]}; restore a backup of the ledger")

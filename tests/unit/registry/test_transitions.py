@@ -309,6 +309,20 @@ def test_no_other_entry_can_follow(steps: tuple[str, ...], follower: Promotion) 
         check_next(a_history(*steps), follower)
 
 
+def test_a_log_is_verified_in_one_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    history = a_history("0", "1", "2", "back", "3", "back 0", "4", "5")
+    digested: list[int] = []
+
+    def counted(entry: Promotion) -> str:
+        digested.append(entry.position)
+        return entry_digest(entry)
+
+    monkeypatch.setattr("registry.history.entry_digest", counted)
+    verify(history)
+
+    assert digested == [1, 2, 3, 4, 5, 6, 7]
+
+
 def test_a_rollback_to_nowhere_has_no_line() -> None:
     entry = replace(a_step(a_history("0", "3"), "back"), version=v(9))
     history = grown(a_history("0", "3"), entry)
