@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
 import fsspec
+from atomicwrites import replace_atomic
 from fsspec.implementations.local import LocalFileSystem
 
 from registry.manifest import MANIFEST, BadArtifact, Manifest, NoArtifact, WrongDigest, parse, read_folder
@@ -116,9 +117,11 @@ class FsspecArtifactStore:
             _sync(*(Path(place) / name for name in manifest.files), Path(temporary), Path(place))
             sys.audit("retuned.step", "artifact.sync", "after")
         sys.audit("retuned.step", "artifact.manifest", "before")
-        self._fs.mv(temporary, f"{place}/{MANIFEST}")
         if isinstance(self._fs, LocalFileSystem):
-            _sync(Path(place), Path(place).parent)
+            replace_atomic(temporary, f"{place}/{MANIFEST}")
+            _sync(Path(place).parent)
+        else:
+            self._fs.mv(temporary, f"{place}/{MANIFEST}")
         sys.audit("retuned.step", "artifact.manifest", "after")
 
     def _download(self, fs: fsspec.AbstractFileSystem, place: str, digest: str, cached: Path) -> Path:

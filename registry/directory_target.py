@@ -7,6 +7,8 @@ import tempfile
 from datetime import datetime
 from pathlib import Path
 
+from atomicwrites import replace_atomic
+
 from registry.errors import RegistryError
 from registry.names import VersionName
 from registry.types import Version
@@ -63,13 +65,8 @@ def _replace(path: Path, text: str) -> None:
             sys.audit("retuned.step", "target.sync", "after")
         Path(temporary).chmod(0o644)
         sys.audit("retuned.step", "target.replace", "before")
-        Path(temporary).replace(path)
+        replace_atomic(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
     sys.audit("retuned.step", "target.replace", "after")

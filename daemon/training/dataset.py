@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import orjson
+from atomicwrites import replace_atomic
 
 from daemon.config.settings import Settings
 from daemon.domain.conversation import Message
@@ -130,7 +131,7 @@ def _replace(path: Path, content: bytes) -> None:
         os.fsync(opened.fileno())
         sys.audit("retuned.step", "training.sync", "after")
     sys.audit("retuned.step", "training.manifest", "before")
-    scratch.replace(path)
+    replace_atomic(scratch, path)
     sys.audit("retuned.step", "training.manifest", "after")
 
 

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from atomicwrites import replace_atomic
+
 from learners.errors import BadAdapter, BadRequest
 from learners.models.base import sha256_of
 
@@ -35,12 +37,11 @@ def write_artifact(output: Path, files: Mapping[str, bytes]) -> str:
             sys.audit("retuned.step", "run.artifact.sync", "before")
             os.fsync(stream.fileno())
             sys.audit("retuned.step", "run.artifact.sync", "after")
-    sync_folder(scratch)
+    _sync_folder(scratch)
     if output.exists():
         raise BadRequest(f"{output} exists; an artifact is never overwritten")
     sys.audit("retuned.step", "run.artifact", "before")
-    scratch.rename(output)
-    sync_folder(output.parent)
+    replace_atomic(scratch, output)
     sys.audit("retuned.step", "run.artifact", "after")
     return hashlib.sha256(manifest).hexdigest()
 
@@ -70,8 +71,8 @@ def verify_artifact(folder: Path) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def sync_folder(folder: Path) -> None:
-    """Have the names in a folder survive a power cut."""
+def _sync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

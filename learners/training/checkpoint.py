@@ -9,10 +9,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
+from atomicwrites import replace_atomic
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-
-from learners.models.artifact import sync_folder
 
 _FILE = "checkpoint.safetensors"
 
@@ -54,8 +53,7 @@ def save_checkpoint(output: Path, position: Position, tensors: Mapping[str, torc
         os.fsync(stream.fileno())
     sys.audit("retuned.step", "checkpoint.sync", "after")
     sys.audit("retuned.step", "checkpoint", "before")
-    scratch.replace(folder / _FILE)
-    sync_folder(folder)
+    replace_atomic(scratch, folder / _FILE)
     sys.audit("retuned.step", "checkpoint", "after")
 
 
