@@ -38,5 +38,7 @@ def window_evidence(connection: Connection, reference_id: int, after_seq: int) -
                 found = replace(found, confirms=confirms, reason=reason)
             elif finding == "drift":
                 since = int(numbers.get("since_seq", first_seq))
-                found = replace(found, raised=reason, since_seq=since, leading_aspect=leading_aspect_of(numbers))
+                found = replace(
+                    found, raised=reason, since_seq=since, leading_aspect=leading_aspect_of(numbers)
+                )
         yield found

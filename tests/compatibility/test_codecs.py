@@ -6,8 +6,8 @@ import pytest
 
 from daemon.training.planned_run import from_json, to_json
 from learners.codec import (
-    conversation_from_json,
-    conversation_to_json,
+    CONVERSATIONS,
+    conversation_from_line,
     event_from_json,
     event_to_json,
     request_from_json,
@@ -32,7 +32,9 @@ def test_an_event_is_written_as_it_was(text: str) -> None:
 def test_a_conversation_for_a_learner_is_written_as_it_was() -> None:
     text = VALUES["conversation"]
 
-    assert json.dumps(conversation_to_json(conversation_from_json(json.loads(text)))) == text
+    (written,) = CONVERSATIONS.dump_python([conversation_from_line(text)], mode="json")
+
+    assert json.dumps(written) == text
 
 
 @pytest.mark.parametrize("text", RUNS)

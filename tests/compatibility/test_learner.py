@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from learners.codec import conversation_from_json, request_from_json
+from learners.codec import conversation_from_line, request_from_json
 from learners.models.base import base_digest
 from learners.scoring.process import ScorerProcess
 from learners.training.train import train_lora
@@ -45,7 +45,7 @@ def artifact(version: str) -> Path:
 
 
 def loss(scorer: ScorerProcess, adapter: str | None) -> Mapping[str, float]:
-    conversation = conversation_from_json(json.loads(VALUES["conversation"]))
+    conversation = conversation_from_line(VALUES["conversation"])
     [score] = scorer.score(adapter, [conversation]).result(SECONDS)
     return {"nll": score.nll, "tokens": score.tokens}
 

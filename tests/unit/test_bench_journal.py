@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from daemon.bench.journal import FileJournal
-from monitors.bench.expense import Expense
-from monitors.bench.naming import Named
+from monitors.bench.cost import DetectorCost
 from monitors.bench.streams import Kind
+from monitors.bench.term_precision import TermPrecision
 from monitors.bench.trials import Outcome
 
-EXPENSE = Expense(update_us=1.5, update_p99_us=2.0, confirmation_s=0.1, endless=1_000, grown_mb=0.0)
-NAMED = Named(family="a", share=0.5, windows=4, hits=3, mostly=2, rightly=0.75)
+EXPENSE = DetectorCost(update_us=1.5, update_p99_us=2.0, confirmation_s=0.1, endless=1_000, grown_mb=0.0)
+NAMED = TermPrecision(family="a", share=0.5, windows=4, hits=3, mostly=2, rightly=0.75)
 OUTCOME = Outcome(
     detector="ours", family="a", world="w", kind=Kind.ABRUPT, share=0.5, trial=0, conversations=10, false_alarms=0,
     delay=None, cpu_s=0.1,
@@ -31,7 +31,7 @@ def started(path: Path, code: str = "c") -> FileJournal:
 
 def test_the_file_has_one_line_per_figure(tmp_path: Path) -> None:
     journal = started(tmp_path / "unfinished.jsonl")
-    journal.keep_expense(EXPENSE)
+    journal.keep_cost(EXPENSE)
     journal.keep_named((NAMED,))
     journal.keep_outcomes(7, [OUTCOME])
 
@@ -44,7 +44,7 @@ def test_figures_are_read_back_without_a_line_that_was_cut_off(tmp_path: Path) -
 
     journal = started(path)
 
-    assert (journal.expense, journal.named, dict(journal.outcomes)) == (EXPENSE, (NAMED,), {7: [OUTCOME]})
+    assert (journal.cost, journal.named, dict(journal.outcomes)) == (EXPENSE, (NAMED,), {7: [OUTCOME]})
     assert path.read_text() == LINES
 
 
@@ -52,5 +52,5 @@ def test_figures_of_another_benchmark_are_dropped(tmp_path: Path) -> None:
     path = tmp_path / "unfinished.jsonl"
     path.write_text(LINES)
 
-    assert started(path, code="other").expense is None
+    assert started(path, code="other").cost is None
     assert path.read_text() == '{"benchmark":{"code":"other"}}\n'

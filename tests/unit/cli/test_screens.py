@@ -23,7 +23,7 @@ from daemon.ledger.detectors import RaisedAlarm, StoredDetector
 from daemon.release.promotion import roll_back_version
 from daemon.views.versions import version_details
 from monitors.sequential.calibration import Calibration, Reach, Replay
-from monitors.sequential.edetector import DetectorState
+from monitors.sequential.detector_state import DetectorState
 from monitors.sequential.wealth import AspectWealth
 from monitors.types import PLAIN_ASPECTS, Aspect, Outcome
 from registry.types import Actor, GateVerdict
@@ -69,10 +69,10 @@ def rendered(screen: object) -> str:
 def watched(line: Line, wealth: float) -> StoredDetector:
     reference = line.stores.windows.reference()
     assert reference is not None
-    stakes = {aspect: AspectWealth() for aspect in PLAIN_ASPECTS} | {
+    wealths = {aspect: AspectWealth() for aspect in PLAIN_ASPECTS} | {
         Aspect.INPUT: AspectWealth(wealth=wealth, since=51)
     }
-    state = DetectorState(count=40, stakes=stakes, recent=(51,))
+    state = DetectorState(count=40, wealths=wealths, recent=(51,))
     return StoredDetector(reference_id=reference.id, seq=90, state=state_json(state), at=line.now)
 
 
