@@ -14,9 +14,7 @@ class DriftMetrics:
 
     def __init__(self, factory: MetricFactory) -> None:
         self.windows_closed = factory.counter("retuned_windows_closed_total", "Windows closed.")
-        self.windows_waiting = factory.gauge(
-            "retuned_windows_waiting", "Closed windows that still lack verdicts."
-        )
+        self.windows_waiting = factory.gauge("retuned_windows_waiting", "Closed windows without verdicts.")
         self.verdicts: LabelledMetric[Counter, str, Finding] = LabelledMetric(
             factory.counter(
                 "retuned_verdicts_total",
@@ -25,13 +23,9 @@ class DriftMetrics:
                 finding=Finding,
             )
         )
-        self.score: LabelledMetric[Gauge, str] = LabelledMetric(
-            factory.gauge("retuned_drift_score", "Score of the latest verdict, by monitor.", "monitor")
-        )
-        self.threshold: LabelledMetric[Gauge, str] = LabelledMetric(
-            factory.gauge(
-                "retuned_drift_threshold", "Score at which the monitor finds drift, by monitor.", "monitor"
-            )
+        self.score = _by_monitor(factory, "retuned_drift_score", "Score of the latest verdict, by monitor.")
+        self.threshold = _by_monitor(
+            factory, "retuned_drift_threshold", "Score at which the monitor finds drift, by monitor."
         )
         self.evidence: LabelledMetric[Gauge, Aspect] = LabelledMetric(
             factory.gauge(
@@ -74,13 +68,8 @@ class DriftMetrics:
                 action=Action,
             )
         )
-
         self.triages: LabelledMetric[Counter, Outcome] = LabelledMetric(
-            factory.counter(
-                "retuned_triages_total",
-                "Triaged alarms, by outcome.",
-                outcome=Outcome,
-            )
+            factory.counter("retuned_triages_total", "Triaged alarms, by outcome.", outcome=Outcome)
         )
 
     def judged(self, verdict: Verdict) -> None:
@@ -95,3 +84,7 @@ class DriftMetrics:
                     for name, p in verdict.numbers.items()
                 }
             )
+
+
+def _by_monitor(factory: MetricFactory, name: str, meaning: str) -> LabelledMetric[Gauge, str]:
+    return LabelledMetric(factory.gauge(name, meaning, "monitor"))
