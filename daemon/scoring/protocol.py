@@ -1,4 +1,4 @@
-"""What a scorer of versions promises."""
+"""The promise of a scorer of versions."""
 
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -10,7 +10,7 @@ from registry.types import Version
 
 
 class VersionScorer(Protocol):
-    """Scores conversations under versions, beside the loop."""
+    """Scores conversations under versions without making the loop wait."""
 
     @property
     def ready(self) -> bool:
@@ -18,17 +18,17 @@ class VersionScorer(Protocol):
         ...
 
     def step(self) -> None:
-        """Look after itself."""
+        """Do what is due, such as replacing a dead child. Call it at every step."""
         ...
 
     def score(self, version: Version, conversations: Sequence[StoredConversation]) -> Future[list[Score]]:
-        """Score conversations, named by their seq. The future raises LearnerError where scoring failed."""
+        """Score conversations; each score has the seq as its id. The future raises LearnerError where scoring failed."""
         ...
 
     def failed(self, error: Exception) -> None:
-        """Take note that scoring failed."""
+        """Report that scoring failed, so that the scorer can recover."""
         ...
 
     def close(self, timeout_s: float) -> None:
-        """End it, whatever it does."""
+        """End the scorer, by force after ``timeout_s``."""
         ...

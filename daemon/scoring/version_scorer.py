@@ -1,13 +1,14 @@
-"""Keeps the scorer running and the versions that are needed loaded in it."""
+"""Scores conversations under versions that the scorer child holds."""
 
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
+from daemon.domain.backoff import Backoff
 from daemon.domain.clock import Clock
 from daemon.domain.records import StoredConversation
+from daemon.domain.supervised_child import SupervisedChild
 from daemon.telemetry.metrics import Metrics
 from learners.errors import BadAdapter, LearnerError
 from learners.scoring.process import Scorer
@@ -17,18 +18,19 @@ from registry.manifest import BadArtifact
 from registry.types import Version
 
 _log = logging.getLogger(__name__)
-_PAUSE = timedelta(seconds=10)
+#: Seconds between the scorer's death and its restart.
+_PAUSE_S = 10
 _T = TypeVar("_T")
 
 
 class ArtifactUnreachable(LearnerError):
-    """The artifact store does not answer; it is tried again."""
+    """The artifact store does not answer. Scoring again later can succeed."""
 
     permanent = False
 
 
 class RunningScorer(Scorer, Protocol):
-    """A scorer in a process of its own."""
+    """A scorer in a child process."""
 
     @property
     def alive(self) -> bool: ...
@@ -40,9 +42,9 @@ class RunningScorer(Scorer, Protocol):
 
 
 class ChildVersionScorer:
-    """The scorer child and what it holds: the base once, adapters under their versions' names.
+    """Scores in a child process that holds the base once and the adapters of the latest versions that were used.
 
-    A scorer that dies is replaced after a pause and starts empty; versions are loaded again when they are needed.
+    A scorer that dies is replaced after a pause. The new one starts empty and loads versions when they are used.
     """
 
     def __init__(
@@ -54,66 +56,59 @@ class ChildVersionScorer:
         metrics: Metrics,
         clock: Clock,
     ) -> None:
+        """``keep``: the most adapters that are loaded at a time."""
         self._launch = launch
         self._artifacts = artifacts
         self._keep = keep
-        self._metrics = metrics
-        self._clock = clock
-        self._scorer: RunningScorer | None = None  # until it is started
+        self._scorer: SupervisedChild[RunningScorer] = SupervisedChild(
+            self._launch_empty,
+            on_death=_log_death,
+            on_restart=metrics.process.child_restarts("scorer").inc,
+            backoff=Backoff(_PAUSE_S),
+            clock=clock,
+        )
         self._loads: dict[str, Future[None]] = {}  # by name, least recently used first
-        self._restart_at: datetime | None = None
 
     def start(self) -> None:
         """Start the scorer child."""
-        self._scorer = self._launch()
+        self._scorer.start()
 
     @property
     def ready(self) -> bool:
         """Whether the scorer runs."""
-        return self._scorer is not None and self._scorer.alive
+        return self._scorer.alive
 
     @property
     def pid(self) -> int | None:
         """The scorer's process id while it runs."""
-        return self._scorer.pid if self._scorer else None
+        return self._scorer.pid
 
     def step(self) -> None:
         """Replace a scorer that died."""
-        if self._scorer is None or self._scorer.alive:
-            return
-        if self._restart_at is None:
-            self._restart_at = self._clock() + _PAUSE
-            _log.error("the scorer died; it is started again in %s", _PAUSE, extra={"action": "score"})
-        elif self._clock() >= self._restart_at:
-            self._restart_at = None
-            self._metrics.process.child_restarts("scorer").inc()
-            self._scorer.stop(1)
-            self._scorer, self._loads = self._launch(), {}
+        self._scorer.supervise()
 
     def score(self, version: Version, conversations: Sequence[StoredConversation]) -> Future[list[Score]]:
         """Score conversations, named by their seq, under a version."""
-        return self._with(version, conversations, self._started().score)
+        return self._with(version, conversations, self._scorer.child.score)
 
     def surprisals(
         self, version: Version, conversations: Sequence[StoredConversation]
     ) -> Future[list[Surprisals]]:
-        """Tell how surprising each token of conversations, named by their seq, is to a version."""
-        return self._with(version, conversations, self._started().surprisals)
+        """Return the surprisal of each token of conversations, named by their seq, under a version."""
+        return self._with(version, conversations, self._scorer.child.surprisals)
 
     def failed(self, error: Exception) -> None:
-        """Take note that scoring failed: a scorer in doubt is replaced."""
-        _log.warning("the scorer is replaced: %s", error, extra={"action": "score"})
-        self._started().stop(1)
+        """Replace the scorer, as scoring failed."""
+        _log.warning("replacing the scorer: %s", error, extra={"action": "score"})
+        self._scorer.discard()
 
     def close(self, timeout_s: float) -> None:
         """End the scorer."""
-        if self._scorer is not None:
-            self._scorer.stop(timeout_s)
+        self._scorer.close(timeout_s)
 
-    def _started(self) -> RunningScorer:
-        if self._scorer is None:
-            raise RuntimeError("the scorer is used before start()")
-        return self._scorer
+    def _launch_empty(self) -> RunningScorer:
+        self._loads = {}
+        return self._launch()
 
     def _with(
         self,
@@ -135,19 +130,23 @@ class ChildVersionScorer:
         return answer if load is None else _after(load, answer)
 
     def _load(self, version: Version) -> Future[None] | None:
-        """Load a version's adapter unless it is there; None for the bare base, which always is."""
+        """Load a version's adapter unless it is loaded. None for the bare base, which is always there."""
         if version.artifact is None:
             return None
         name = str(version.name)
         load = self._loads.pop(name, None)
         if load is None or (load.done() and load.exception() is not None):
-            load = self._started().load(name, self._artifacts.fetch(version.artifact, version.digest))
+            load = self._scorer.child.load(name, self._artifacts.fetch(version.artifact, version.digest))
         self._loads[name] = load
         while len(self._loads) > self._keep:
             oldest = next(iter(self._loads))
             del self._loads[oldest]
-            self._started().unload(oldest)
+            self._scorer.child.unload(oldest)
         return load
+
+
+def _log_death(pause_s: float) -> None:
+    _log.error("the scorer died; it restarts in %.0f s", pause_s, extra={"action": "score"})
 
 
 def _failed(error: LearnerError) -> Future[list[_T]]:
@@ -157,9 +156,9 @@ def _failed(error: LearnerError) -> Future[list[_T]]:
 
 
 def _after(load: Future[None], scores: Future[list[_T]]) -> Future[list[_T]]:
-    """Return the scores; where loading failed, with its reason rather than with what followed from it.
+    """Return the scores; where loading failed, the future fails with the reason of that.
 
-    The scorer takes its calls one after the other, so a load is done when a later call is.
+    The scorer answers its calls in order, so the load is done when the scores are.
     """
     outcome: Future[list[_T]] = Future()
 
