@@ -1,4 +1,4 @@
-"""Runs the monitors in a process of their own: they are heavy to import and must not delay the intake."""
+"""Judges windows in a child process, as the monitors are heavy to import and slow to run."""
 
 import multiprocessing
 import os
@@ -16,16 +16,16 @@ from monitors.settings import MonitorSettings
 from monitors.suite import Judgement, judge
 from monitors.types import Reference, Window
 
-_NICENESS = 5  # it gives way to the daemon itself
-_LONGEST_S = 600.0  # that judging may take: seconds, mostly; beyond that it is stuck
+_NICENESS = 5  # the daemon has priority
+_LONGEST_S = 600.0  # a judge without an answer after this long is stuck; usually it takes seconds
 
 
 class JudgeDied(MonitorError):
-    """The judging process ended before it answered."""
+    """The judge process ended before it answered. Judging the window again can succeed."""
 
 
 class Judge(Protocol):
-    """Judges one window at a time, beside the loop. ``JudgeProcess`` says what each call promises."""
+    """Judges one window at a time without making the loop wait; see ``JudgeProcess`` for the promises."""
 
     def start(self) -> None: ...
 
@@ -39,12 +39,13 @@ class Judge(Protocol):
 
 
 class JudgeProcess:
-    """Judges one window at a time, in a process that is replaced when it dies."""
+    """Judges one window at a time in a child process. The next ``submit`` replaces a process that died."""
 
     def __init__(self, longest_s: float = _LONGEST_S) -> None:
+        """``longest_s``: seconds after which a judgement counts as stuck."""
         self._longest_s = longest_s
-        self._submitted = 0.0
-        self._handing_over: threading.Thread | None = None
+        self._submitted_at = 0.0
+        self._sender: threading.Thread | None = None
         self._context = multiprocessing.get_context("spawn")
         self._process: multiprocessing.process.BaseProcess | None = None
         self._pipe: Connection | None = None
@@ -55,29 +56,29 @@ class JudgeProcess:
         return self._process.pid if self._process is not None and self._process.is_alive() else None
 
     def start(self) -> None:
-        """Start the process ahead of the first window, so that handing over a window does not wait for it."""
+        """Start the process unless it runs, so that the first window does not wait for it."""
         if self._process is None or not self._process.is_alive():
             self._start()
 
     def submit(
         self, window: Window, reference: Reference, settings: MonitorSettings, earlier: Sequence[Reference]
     ) -> None:
-        """Start judging. The answer comes from ``poll``; submit again only after that."""
+        """Start judging a window. Submit the next one after ``poll`` returned the judgement or raised."""
         self.start()
-        pipe, self._submitted = self._require_pipe(), time.monotonic()
+        pipe, self._submitted_at = self._require_pipe(), time.monotonic()
 
-        def hand_over() -> None:
-            with suppress(OSError):  # it died just now; poll says so
+        def send() -> None:
+            with suppress(OSError):  # the process died; poll raises JudgeDied
                 pipe.send((window, reference, settings, tuple(earlier)))
 
-        # Sending waits for the reader, which may hang; the loop must not.
-        self._handing_over = threading.Thread(target=hand_over, name="retuned-judge-input", daemon=True)
-        self._handing_over.start()
+        # Sending blocks while the process does not read, which must not block the loop.
+        self._sender = threading.Thread(target=send, name="retuned-judge-input", daemon=True)
+        self._sender.start()
 
     def poll(self) -> tuple[Judgement, float] | None:
-        """Return the judgement and its seconds, None while there is none yet.
+        """Return the judgement and how many seconds it took; None while the process is judging.
 
-        Raises JudgeDied, also where it was stuck and had to be ended.
+        Raises JudgeDied where the process died, or was stuck and had to be killed.
         """
         pipe = self._require_pipe()
         try:
@@ -87,29 +88,29 @@ class JudgeProcess:
         except (EOFError, OSError) as error:
             code = self._reap(5)
             raise JudgeDied(f"exit status {code}") from error
-        if time.monotonic() - self._submitted > self._longest_s:
+        if time.monotonic() - self._submitted_at > self._longest_s:
             self._reap(0.0)
             raise JudgeDied(f"no answer within {self._longest_s:.0f} s")
         return None
 
     def stop(self, timeout_s: float) -> None:
-        """End the process, whatever it does."""
+        """End the process, by force after ``timeout_s``."""
         if self._process is not None:
             self._process.terminate()
             self._reap(timeout_s)
 
     def _start(self) -> None:
         self._reap(0.0)
-        self._pipe, far = self._context.Pipe()
+        self._pipe, child_pipe = self._context.Pipe()
         self._process = self._context.Process(
-            target=_serve, args=(far, os.getpid()), name="retuned-judge", daemon=True
+            target=_serve, args=(child_pipe, os.getpid()), name="retuned-judge", daemon=True
         )
         self._process.start()
-        far.close()
+        child_pipe.close()
 
     def _require_pipe(self) -> Connection:
         if self._pipe is None:
-            raise JudgeDied("it is not running")
+            raise JudgeDied("the judge process is not running")
         return self._pipe
 
     def _reap(self, timeout_s: float) -> int | None:
@@ -121,8 +122,8 @@ class JudgeProcess:
             self._process.join()
         code = self._process.exitcode
         self._process.close()
-        if self._handing_over is not None:
-            self._handing_over.join()  # nobody reads any more, so it ends
+        if self._sender is not None:
+            self._sender.join()  # the reader is gone, so this ends at once
         if self._pipe is not None:
             self._pipe.close()
         self._process, self._pipe = None, None
@@ -130,10 +131,7 @@ class JudgeProcess:
 
 
 def _serve(pipe: Connection, parent: int) -> None:
-    """Answer until the parent hangs up, or dies: then a window that is being judged is of no use.
-
-    Ctrl-C in a terminal is the parent's to handle.
-    """
+    """Judge windows until the parent closes the pipe or dies. Ctrl-C in a terminal is left to the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent(parent)
     os.nice(_NICENESS)
