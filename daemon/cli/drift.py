@@ -98,7 +98,7 @@ def _calibrated(
     from rich.progress import Progress
 
     from daemon.domain.errors import DaemonError
-    from daemon.drift.from_settings import aspects, late_aspects
+    from daemon.drift.monitor_settings import aspects, late_aspects
     from monitors.errors import NothingToReport
     from monitors.sequential.calibration import calibrate as run
     from monitors.sequential.edetector import DetectorSettings, EDetector
@@ -131,13 +131,13 @@ def _calibrated(
 
 def _with_vectors(history: "Sequence[Sample]", settings: "Settings", bar: "Progress") -> "Sequence[Sample]":
     """Embed the history where the daemon would."""
-    from daemon.drift.embeddings import embedded, embedder_maker
+    from daemon.drift.embeddings import embedded, embedder_launcher
 
-    start = embedder_maker(settings)
-    if start is None:
+    launch = embedder_launcher(settings)
+    if launch is None:
         return history
     task = bar.add_task("embedding what users said", total=None)
-    embedder = start()
+    embedder = launch()
     try:
         return embedded(
             history,

@@ -1,4 +1,4 @@
-"""Has conversations embedded in a child process: the daemon without ever waiting for it, a command until it is done."""
+"""Embeds conversations in a child process."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from daemon.config.settings import Settings
+from daemon.domain.backoff import Backoff
 from daemon.domain.clock import Clock
+from daemon.domain.supervised_child import SupervisedChild
 from daemon.drift.samples import embedded_text
 from daemon.telemetry.metrics import Metrics
 from learners.embedding.encoder_files import resolve_encoder
@@ -15,40 +17,50 @@ from learners.embedding.process import Embedder, EmbedderProcess
 from monitors.types import Sample
 
 _log = logging.getLogger(__name__)
-#: Without an answer for so long, conversations go on without vectors.
+#: After this long without an answer, conversations go on without vectors.
 _PATIENCE = timedelta(minutes=2)
-_PAUSE, _LONGEST_PAUSE = timedelta(seconds=10), timedelta(minutes=10)
-_CALL = 32  # texts: so many that a call is answered well within the patience
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 10, 600
+_CALL = 32  # texts per call: few enough that a call is answered well within the patience
 
 Vectors = Mapping[int, bytes]
 
 
 @dataclass(slots=True)
-class _Asked:
-    """What is waited for."""
+class _Request:
+    """The texts whose vectors are being made."""
 
     keys: tuple[int, ...] = ()
-    calls: list[Future[list[bytes]]] = field(default_factory=list)  # none while the child is gone
+    calls: list[Future[list[bytes]]] = field(default_factory=list)  # empty while the child is dead
     answered: int = 0
-    since: datetime | None = None  # when there was an answer last, or the first call
+    since: datetime | None = None  # when the latest call was answered; at first, when the request was made
 
 
 class Embeddings:
-    """The vectors of texts from a child that is started again, after ever longer pauses, when it dies.
+    """Makes the vectors of texts, one request at a time, without making the loop wait.
 
-    One set of texts is asked for at a time. While the child is gone or silent they wait, but not for ever: then there
-    are no vectors, for these and all that follow, until it answers again.
+    The child is replaced when it dies, after pauses that grow while it never answers. A request waits for a dead or silent
+    child for two minutes at most; then this and all further requests get no vectors until the child answers again.
     """
 
-    def __init__(self, start: Callable[[], Embedder], *, metrics: Metrics, clock: Clock) -> None:
-        self._start = start
-        self._metrics = metrics.process
+    def __init__(self, launch: Callable[[], Embedder], *, metrics: Metrics, clock: Clock) -> None:
+        """``launch`` starts a child."""
+        self._launch = launch
         self._clock = clock
-        self._pause = _PAUSE
-        self._restart_at: datetime | None = None
+        self._backoff = Backoff(_FIRST_PAUSE_S, _LONGEST_PAUSE_S)
+        self._embedder: SupervisedChild[Embedder] = SupervisedChild(
+            self._launch_child,
+            on_death=self._child_died,
+            on_restart=metrics.process.child_restarts("embedder").inc,
+            backoff=self._backoff,
+            clock=clock,
+        )
+        self._loaded: Future[list[bytes]] | None = None  # done once the child has loaded its model
         self._given_up = False
-        self._asked = _Asked()
-        self._begin()
+        self._request = _Request()
+
+    def start(self) -> None:
+        """Start the child."""
+        self._embedder.start()
 
     @property
     def pid(self) -> int | None:
@@ -57,94 +69,88 @@ class Embeddings:
 
     @property
     def answers(self) -> bool:
-        """Whether the child has loaded its model and runs."""
-        return self._embedder.alive and _succeeded(self._ready)
+        """Whether the child runs and has loaded its model."""
+        return self._embedder.alive and self._loaded is not None and _succeeded(self._loaded)
 
     def of(self, texts: Mapping[int, str]) -> Vectors | None:
-        """Return the vectors, or those that there are; None while they are being made: ask again for the same texts."""
-        self._revive()
+        """Return the vectors by the texts' keys; None while they are being made: ask again for the same texts.
+
+        The result is empty while the child does not answer.
+        """
+        self._embedder.supervise()
         if self._given_up:
             if not self.answers:
                 return {}
             self._given_up = False
             _log.info("the embedder answers again", extra={"action": "embed"})
-        if self._asked.keys != tuple(texts):
-            self._asked = _Asked(keys=tuple(texts))
-        if not self._asked.calls and self._embedder.alive:
-            given = list(texts.values())
-            self._asked.calls = [
-                self._embedder.embed(given[first : first + _CALL]) for first in range(0, len(given), _CALL)
-            ]
-        return self._answered(self._asked)
+        if self._request.keys != tuple(texts):
+            self._request = _Request(keys=tuple(texts))
+        if not self._request.calls and self._embedder.alive:
+            self._request.calls = _in_calls(self._embedder.child, list(texts.values()))
+        return self._vectors(self._request)
 
     def close(self, timeout_s: float) -> None:
         """End the child."""
-        self._embedder.stop(timeout_s)
+        self._embedder.close(timeout_s)
 
-    def _answered(self, asked: _Asked) -> Vectors | None:
-        answered = sum(map(_succeeded, asked.calls))
-        if asked.calls and answered == len(asked.calls):
-            self._asked, self._pause = _Asked(), _PAUSE
-            vectors = [vector for call in asked.calls for vector in call.result()]
-            return dict(zip(asked.keys, vectors, strict=True))
+    def _vectors(self, request: _Request) -> Vectors | None:
+        answered = sum(map(_succeeded, request.calls))
+        if request.calls and answered == len(request.calls):
+            self._request = _Request()
+            self._backoff.reset()
+            vectors = [vector for call in request.calls for vector in call.result()]
+            return dict(zip(request.keys, vectors, strict=True))
         now = self._clock()
-        if asked.since is None or answered > asked.answered:
-            asked.since, asked.answered = now, answered
-        if any(call.done() and not _succeeded(call) for call in asked.calls):
-            self._replace()
-        if now - asked.since < _PATIENCE:
+        if request.since is None or answered > request.answered:
+            request.since, request.answered = now, answered
+        if any(call.done() and not _succeeded(call) for call in request.calls):
+            self._embedder.discard()
+        if now - request.since < _PATIENCE:
             return None
-        _log.error(
-            "no vectors for %s conversations, as the embedder has not answered for %s: what users mean is not watched "
-            "until it does", len(asked.keys), _PATIENCE, extra={"action": "embed"},
-        )  # fmt: skip
-        self._replace()
-        self._asked, self._given_up = _Asked(), True
+        self._give_up(request)
         return {}
 
-    def _replace(self) -> None:
-        """End a child that is in doubt; it is started again like one that died."""
-        self._embedder.stop(1)
+    def _give_up(self, request: _Request) -> None:
+        _log.error(
+            "the embedder did not answer for %s: %s conversations get no vectors, and drift in their meaning is not "
+            "detected until it answers", _PATIENCE, len(request.keys), extra={"action": "embed"},
+        )  # fmt: skip
+        self._embedder.discard()
+        self._request, self._given_up = _Request(), True
 
-    def _revive(self) -> None:
-        """Start the child again where it is dead and has been for its pause."""
-        if self._embedder.alive:
-            return
-        now = self._clock()
-        if self._restart_at is None:
-            self._restart_at = now + self._pause
-            _log.error(
-                "the embedder ended, and is started again in %s: %s", self._pause, self._why(), extra={"action": "embed"}
-            )  # fmt: skip
-            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
-            self._asked.calls = []
-        elif now >= self._restart_at:
-            self._restart_at = None
-            self._metrics.child_restarts("embedder").inc()
-            self._embedder.stop(1)
-            self._begin()
+    def _launch_child(self) -> Embedder:
+        embedder = self._launch()
+        self._loaded = embedder.embed([])
+        return embedder
 
-    def _why(self) -> str:
-        errors = (call.exception() for call in (*self._asked.calls, self._ready) if call.done())
-        return str(next((error for error in errors if error is not None), "it was silent"))
+    def _child_died(self, pause_s: float) -> None:
+        _log.error(
+            "the embedder died; it restarts in %.0f s: %s", pause_s, self._cause(), extra={"action": "embed"}
+        )
+        self._request.calls = []
 
-    def _begin(self) -> None:
-        self._embedder = self._start()
-        self._ready = self._embedder.embed([])
+    def _cause(self) -> str:
+        calls = self._request.calls if self._loaded is None else [*self._request.calls, self._loaded]
+        errors = (call.exception() for call in calls if call.done())
+        return str(next((error for error in errors if error is not None), "it did not answer"))
+
+
+def _in_calls(embedder: Embedder, texts: Sequence[str]) -> list[Future[list[bytes]]]:
+    return [embedder.embed(texts[first : first + _CALL]) for first in range(0, len(texts), _CALL)]
 
 
 def _succeeded(call: Future[list[bytes]]) -> bool:
     return call.done() and call.exception() is None
 
 
-def embedder_maker(settings: Settings) -> Callable[[], EmbedderProcess] | None:
-    """Return what starts a child with the configured model; None where none is. Raises UnusableModel."""
+def embedder_launcher(settings: Settings) -> Callable[[], EmbedderProcess] | None:
+    """Return a function that starts a child with the configured model; None without one. Raises UnusableModel."""
     section = settings.monitors.embedding
     if section.model is None:
         return None
     folder, _ = resolve_encoder(section.model)
 
-    def start() -> EmbedderProcess:
+    def launch() -> EmbedderProcess:
         embedder = EmbedderProcess(
             folder,
             device=section.device,
@@ -155,7 +161,7 @@ def embedder_maker(settings: Settings) -> Callable[[], EmbedderProcess] | None:
         embedder.start()
         return embedder
 
-    return start
+    return launch
 
 
 def embedded(
@@ -163,14 +169,14 @@ def embedded(
 ) -> tuple[Sample, ...]:
     """Return the samples with their vectors, once all are made. Raises LearnerError.
 
-    ``on_progress`` hears how many are done, of how many.
+    ``on_progress`` gets how many samples are done, and how many there are.
     """
-    batches = [samples[first : first + _CALL] for first in range(0, len(samples), _CALL)]
-    calls = [embedder.embed([embedded_text(sample) for sample in batch]) for batch in batches]
-    found: list[Sample] = []
-    for batch, call in zip(batches, calls, strict=True):
-        found += (
+    calls = _in_calls(embedder, [embedded_text(sample) for sample in samples])
+    done: list[Sample] = []
+    for first, call in zip(range(0, len(samples), _CALL), calls, strict=True):
+        batch = samples[first : first + _CALL]
+        done += (
             replace(sample, embedding=vector) for sample, vector in zip(batch, call.result(), strict=True)
         )
-        on_progress(len(found), len(samples))
-    return tuple(found)
+        on_progress(len(done), len(samples))
+    return tuple(done)

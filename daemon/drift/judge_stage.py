@@ -1,21 +1,23 @@
-"""Has the monitors judge each closed window, one at a time, in a process of their own."""
+"""Judges closed windows, one at a time, in a child process."""
 
 import logging
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 
+from daemon.config.settings import Settings
 from daemon.domain.clock import Clock
 from daemon.domain.reference_span import reference_title, span_words
 from daemon.domain.windows import ClosedWindow, StoredReference
-from daemon.drift.detector_verdicts import alarm_verdict, quiet_verdict, state_of
+from daemon.drift.detector_state import state_from_json
+from daemon.drift.detector_verdicts import alarm_verdict, quiet_verdict
+from daemon.drift.monitor_settings import monitor_settings
 from daemon.drift.samples import samples_of
 from daemon.drift.user_sampling import UserSample, UserSampler
-from daemon.ledger.conversations import ConversationLedger
-from daemon.ledger.detectors import DetectorLedger, StoredDetector
+from daemon.drift.verdict_rows import overall_finding, verdict_row
+from daemon.ledger.detectors import StoredDetector
 from daemon.ledger.recurrences import recurrence_row
-from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.reports import NewReport
-from daemon.ledger.windows import VerdictRow, WindowLedger
+from daemon.ledger.stores import Stores
+from daemon.ledger.windows import VerdictRow
 from daemon.telemetry.metrics import Metrics
 from monitors.judge_process import Judge, JudgeDied
 from monitors.sequential.aspect_evidence import strongest_aspect
@@ -30,184 +32,188 @@ _ATTEMPTS = 3
 _BACKLOG = 20
 
 
-class JudgeStage:
-    """Judges the oldest window without verdicts against the reference, and writes what was found.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Case:
+    """A window that is being judged."""
 
-    An alarm is the sequential detector's; a window that came after it confirms it, or not. Judging is pure, so a window
-    whose judging was cut short is simply judged again.
+    window: ClosedWindow
+    reference: StoredReference
+    settings: MonitorSettings
+    detected: Verdict  # of the sequential detector, which has seen the window already
+    conversations: int = 0  # of the window and the reference, before the selection of those that count
+
+
+class JudgeStage:
+    """Judges the oldest window without verdicts against the reference, and records the verdicts.
+
+    The sequential detector raises alarms; the windows after an alarm confirm or drop it. Judging is pure, so a window
+    whose judging was cut short is judged again.
     """
 
     name = "judging"
 
     def __init__(
         self,
-        windows: WindowLedger,
-        conversations: ConversationLedger,
-        detectors: DetectorLedger,
-        references: ReferenceLedger,
+        stores: Stores,
+        settings: Settings,
         judge: Judge,
         *,
-        learned_until: Callable[[], int],
-        model_line: str,
-        settings: MonitorSettings,
-        max_age_s: float,
-        min_size: int,
         metrics: Metrics,
         clock: Clock,
     ) -> None:
-        self._windows = windows
-        self._user_sampler = UserSampler(conversations)
-        self._detectors = detectors
-        self._references = references
-        self._learned_until = learned_until
+        self._windows = stores.windows
+        self._user_sampler = UserSampler(stores.conversations)
+        self._detectors = stores.detectors
+        self._references = stores.references
+        self._trainings = stores.trainings
         self._judge = judge
-        judge.start()
-        self._model_line = model_line
-        self._settings = settings
-        self._max_age_s = max_age_s
-        self._min_size = min_size
+        self._model_line = settings.model_line
+        self._settings = monitor_settings(settings)
+        self._section = settings.windows
         self._metrics = metrics
         self._clock = clock
         self._current: _Case | None = None
         self._attempts = 0
 
+    def start(self) -> None:
+        """Start the judge child ahead of the first window."""
+        self._judge.start()
+
     def step(self) -> None:
-        """Close a window that waited too long; start judging, or write what came of it."""
+        """Close a window that has waited too long; start judging the next window, or record the judgement."""
         closed = self._windows.close_aged_window(
-            max_age_s=self._max_age_s, min_size=self._min_size, now=self._clock()
+            max_age_s=self._section.max_age_s, min_size=self._section.min_size, now=self._clock()
         )
         if closed is not None:
             self._metrics.drift.windows_closed.inc()
         self._metrics.drift.windows_waiting.set(self._windows.waiting())
         if self._current is None:
-            self._start()
+            self._judge_next()
         else:
-            self._look(self._current)
+            self._poll(self._current)
 
     def close(self, timeout_s: float) -> None:
-        """End the judging process; its window is judged anew after the next start."""
+        """End the judge child. Its window is judged again after the next start."""
         self._judge.stop(timeout_s)
 
-    def _start(self) -> None:
+    def _judge_next(self) -> None:
         window, reference = self._windows.next_to_judge(), self._windows.reference()
         if window is None or reference is None or reference.range is None:
             return
         if window.range.last <= reference.range.last:
-            self._leave_out(window, reference)
+            self._record_incomparable(window, reference)
             return
-        stored = self._detectors.stored(reference.id)
-        if stored is None or stored.seq < window.range.last or self._passes_over(stored):
-            return  # the detector looks first
-        case = self._case(window, reference, stored)
-        known = self._user_sampler.of_reference(reference)
-        current = self._user_sampler.within(window.range, known.block)
+        detector = self._detectors.stored(reference.id)
+        if detector is None or detector.seq < window.range.last:
+            return  # until the detector has seen the whole window
+        if self._skip_backlog(detector):
+            return
+        case = self._case(window, reference, detector)
+        past = self._user_sampler.of_reference(reference)
+        current = self._user_sampler.within(window.range, past.block)
         self._judge.submit(
             Window(
                 id=str(window.number), model_line=self._model_line, samples=samples_of(current.conversations)
             ),
-            _known(reference, known),
+            _monitors_reference(reference, past),
             case.settings,
-            self._earlier(case.settings),
+            self._earlier_references(case.settings),
         )
-        self._current = replace(case, conversations=current.of + known.of)
+        self._current = replace(case, conversations=current.of + past.of)
 
-    def _case(self, window: ClosedWindow, reference: StoredReference, stored: StoredDetector) -> "_Case":
-        """Return what is to be judged, and how, once the detector has seen the window."""
+    def _case(self, window: ClosedWindow, reference: StoredReference, detector: StoredDetector) -> _Case:
+        """Combine a window with the detector's verdict on it, and with the pending alarm, if there is one."""
         raised = self._detectors.raised_in(window.range, reference_id=reference.id)
-        rate, id_ = self._settings.conversations_between_false_alarms, str(window.number)
-        standing = self._windows.alarm(after_seq=self._learned_until())
-        leading = None if standing is None else standing.leading
+        pending = self._windows.alarm(after_seq=self._trainings.learned_until())
+        threshold, window_id = self._settings.conversations_between_false_alarms, str(window.number)
+        leading = None if pending is None else pending.leading
         if raised is not None:
             leading = leading or strongest_aspect(raised.evidence)
             caution = span_words(reference, self._settings.cycle_days)
-            detected = alarm_verdict(id_, raised, threshold=rate, caution=caution)
+            detected = alarm_verdict(window_id, raised, threshold=threshold, caution=caution)
         else:
-            since = None if standing is None else standing.window
-            detected = quiet_verdict(id_, state_of(stored.state), threshold=rate, standing=since)
-        return _Case(
-            window=window,
-            reference=reference,
-            settings=replace(
-                self._settings,
-                alarmed=raised is not None,
-                confirming=standing is not None and window.number > standing.window,
-                leading_aspect=leading,
-                detected=detected,
-            ),
+            detected = quiet_verdict(
+                window_id,
+                state_from_json(detector.state),
+                threshold=threshold,
+                alarm_window=None if pending is None else pending.window,
+            )
+        settings = replace(
+            self._settings,
+            alarmed=raised is not None,
+            confirming=pending is not None and window.number > pending.window,
+            leading_aspect=leading,
             detected=detected,
         )
+        return _Case(window=window, reference=reference, settings=settings, detected=detected)
 
-    def _leave_out(self, window: ClosedWindow, reference: StoredReference) -> None:
-        """Say of a window that waited while its conversations became the reference that it can't be compared with it."""
+    def _record_incomparable(self, window: ClosedWindow, reference: StoredReference) -> None:
+        """Call a window inconclusive whose conversations became part of the reference while it waited."""
         reason = f"its conversations are part of reference {reference.id}, which began while it waited to be judged"
-        detected = Verdict(
-            monitor=DETECTOR, window_id=str(window.number), finding=Finding.INCONCLUSIVE, score=0.0, threshold=1.0,
-            reason=reason,
-        )  # fmt: skip
+        detected = _inconclusive(DETECTOR, window, reason, threshold=1.0)
         case = _Case(window=window, reference=reference, settings=self._settings, detected=detected)
-        self._write(case, Judgement(verdicts=(), explanation=None))
+        self._record(case, Judgement(verdicts=(), explanation=None))
 
-    def _passes_over(self, stored: StoredDetector) -> bool:
-        """Where windows close faster than they can be judged, leave old ones to the detector, which has seen them."""
+    def _skip_backlog(self, detector: StoredDetector) -> bool:
+        """Where windows close faster than they are judged, give old ones the detector's verdict alone."""
         if self._windows.waiting() <= _BACKLOG:
             return False
+        state = state_from_json(detector.state)
+        threshold = self._settings.conversations_between_false_alarms
 
-        def seen(number: int) -> VerdictRow:
-            verdict = quiet_verdict(
-                str(number),
-                state_of(stored.state),
-                threshold=self._settings.conversations_between_false_alarms,
-            )
+        def detected(number: int) -> VerdictRow:
+            verdict = quiet_verdict(str(number), state, threshold=threshold)
             reason = (
                 f"{verdict.reason}; no other monitor looked: windows close faster than they can be judged"
             )
-            return _row(number, replace(verdict, reason=reason), self._settings)
+            return verdict_row(number, replace(verdict, reason=reason), self._settings)
 
-        passed = self._windows.pass_over(seen, keep=_BACKLOG // 2, seen=stored.seq, now=self._clock())
-        if passed:
+        skipped = self._windows.pass_over(detected, keep=_BACKLOG // 2, seen=detector.seq, now=self._clock())
+        if skipped:
             _log.warning(
-                "%s windows are passed over: judging can't keep pace", passed, extra={"action": "judge"}
+                "%s windows were skipped: they close faster than they can be judged",
+                skipped,
+                extra={"action": "judge"},
             )
-        return passed > 0
+        return skipped > 0
 
-    def _look(self, case: "_Case") -> None:
+    def _poll(self, case: _Case) -> None:
         try:
-            done = self._judge.poll()
-        except JudgeDied as died:
-            self._again(case, died)
+            answer = self._judge.poll()
+        except JudgeDied as error:
+            self._retry(case, error)
             return
-        if done is None:
+        if answer is None:
             return
-        judgement, seconds = done
+        judgement, seconds = answer
         self._metrics.drift.judging.observe(seconds)
-        self._write(case, judgement)
+        self._record(case, judgement)
 
-    def _again(self, case: "_Case", died: JudgeDied) -> None:
-        """Try a window again whose judging died; after some attempts call it inconclusive, so that others get judged."""
+    def _retry(self, case: _Case, error: JudgeDied) -> None:
+        """Judge a window again whose judge died; after some attempts call it inconclusive and continue."""
         self._metrics.process.child_restarts("judge").inc()
         self._attempts += 1
         _log.warning(
-            "judging window %s died (%s), attempt %s", case.window.number, died, self._attempts,
+            "the judge died on window %s, attempt %s of %s: %s", case.window.number, self._attempts, _ATTEMPTS, error,
             extra={"action": "judge"},
         )  # fmt: skip
         if self._attempts < _ATTEMPTS:
             self._current = None
             return
-        verdict = Verdict(
-            monitor="process", window_id=str(case.window.number), finding=Finding.INCONCLUSIVE, score=0.0, threshold=0.0,
-            reason=f"the judging process died {self._attempts} times: {died}",
-        )  # fmt: skip
-        self._write(case, Judgement(verdicts=(verdict,), explanation=None, failed=(verdict.monitor,)))
+        verdict = _inconclusive(
+            "process", case.window, f"the judging process died {self._attempts} times: {error}", threshold=0.0
+        )
+        self._record(case, Judgement(verdicts=(verdict,), explanation=None, failed=(verdict.monitor,)))
 
-    def _write(self, case: "_Case", judgement: Judgement) -> None:
+    def _record(self, case: _Case, judgement: Judgement) -> None:
         verdicts = (case.detected, *judgement.verdicts)
-        rows = [_row(case.window.number, verdict, case.settings) for verdict in verdicts]
+        rows = [verdict_row(case.window.number, verdict, case.settings) for verdict in verdicts]
         if judgement.recurrence is not None:
             rows.append(recurrence_row(case.window.number, judgement.recurrence))
         self._windows.record_judgement(
             case.window,
             rows,
-            finding=_overall(rows),
+            finding=overall_finding(rows),
             reference_id=case.reference.id,
             explanation=asdict(judgement.explanation) if judgement.explanation else None,
             report=NewReport(html=judgement.report, conversations=case.conversations)
@@ -223,47 +229,24 @@ class JudgeStage:
             _log.info("window %s, %s: %s", row.window, row.monitor, row.reason, extra={"action": "judge"})
         self._current, self._attempts = None, 0
 
-    def _earlier(self, settings: MonitorSettings) -> list[Reference]:
-        """Return what a change may be a return to, where one is to be explained."""
+    def _earlier_references(self, settings: MonitorSettings) -> list[Reference]:
+        """Return the references that a change may be a return to; none unless a change is to be explained."""
         if not settings.alarmed and not settings.confirming:
             return []
-        return [_known(one, self._user_sampler.of_reference(one)) for one in self._references.earlier()]
+        return [
+            _monitors_reference(earlier, self._user_sampler.of_reference(earlier))
+            for earlier in self._references.earlier()
+        ]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Case:
-    """One window before the judge."""
-
-    window: ClosedWindow
-    reference: StoredReference
-    settings: MonitorSettings
-    detected: Verdict  # of the sequential detector, which has seen it already
-    conversations: int = 0  # of the window and of the reference, of which those that count are judged
-
-
-def _known(reference: StoredReference, counted: UserSample) -> Reference:
+def _monitors_reference(reference: StoredReference, counted: UserSample) -> Reference:
     return Reference(
         id=str(reference.id), samples=samples_of(counted.conversations), title=reference_title(reference)
     )
 
 
-def _row(window: int, verdict: Verdict, settings: MonitorSettings) -> VerdictRow:
-    confirms = settings.confirming and verdict.monitor in settings.confirm_by
-    return VerdictRow(
-        window=window,
-        monitor=verdict.monitor,
-        finding=verdict.finding,
-        score=verdict.score,
-        threshold=verdict.threshold,
-        reason=verdict.reason,
-        numbers=dict(verdict.numbers),
-        triggers=confirms or (verdict.monitor == DETECTOR and not settings.confirming),
-    )
-
-
-def _overall(rows: list[VerdictRow]) -> Finding:
-    """What those found together that may raise an alarm, or confirm it: drift if any says so, stable only if all do."""
-    found = {row.finding for row in rows if row.triggers}
-    if Finding.DRIFT in found:
-        return Finding.DRIFT
-    return Finding.STABLE if found == {Finding.STABLE} else Finding.INCONCLUSIVE
+def _inconclusive(monitor: str, window: ClosedWindow, reason: str, *, threshold: float) -> Verdict:
+    return Verdict(
+        monitor=monitor, window_id=str(window.number), finding=Finding.INCONCLUSIVE, score=0.0, threshold=threshold,
+        reason=reason,
+    )  # fmt: skip

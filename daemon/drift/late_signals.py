@@ -1,99 +1,114 @@
-"""Tells the sequential detector what became known of conversations after it has seen them."""
+"""Feeds the sequential detector the signals that arrive after their conversation: opinions, silence and losses."""
 
 from collections.abc import Iterable
 from datetime import timedelta
 from itertools import takewhile
 
+from daemon.config.settings import MonitorsSection
 from daemon.domain.clock import Clock
 from daemon.domain.records import StoredConversation
 from daemon.domain.windows import StoredReference
 from daemon.drift.samples import sample_of
-from daemon.ledger.conversations import ConversationLedger
-from daemon.ledger.signals import LateSignal, SignalLedger
+from daemon.ledger.signals import LateSignal
+from daemon.ledger.stores import Stores
 from monitors.sequential.conformal_bets import LATE_ASPECTS, Signal
 from monitors.sequential.edetector import EDetector
 from monitors.sequential.late_signals import loss_signal, opinion_signal, spoken_signal
 from monitors.types import Aspect
 
-#: Signals of an aspect that are told at a time.
+#: Signals of an aspect that one call feeds.
 _PAGE = 100
 
 
 class LateSignalFeed:
-    """Reads opinions and losses in the order in which the ledger got them, each once, and who said nothing in time.
+    """Feeds each signal once, in the order in which the ledger received it.
 
-    Those of the reference are ranked among whenever they come; on conversations of the stream is bet. Counted are opinions
-    on answers of the reference's version, or of one that nobody named, silence about them, and losses of that version.
+    Signals on conversations of the reference calibrate the bets, whenever they arrive; signals on later conversations
+    are bet on. These count: opinions on answers of the reference's version, or of an unnamed version; silence about such
+    answers; losses of the reference's version.
     """
 
-    def __init__(
-        self, signals: SignalLedger, conversations: ConversationLedger, *, wait: timedelta, clock: Clock
-    ) -> None:
-        """``wait``: how long users have to say what they think of a conversation."""
-        self._signals = signals
-        self._conversations = conversations
-        self._wait = wait
+    def __init__(self, stores: Stores, monitors: MonitorsSection, *, clock: Clock) -> None:
+        self._signals = stores.signals
+        self._conversations = stores.conversations
+        self._wait = timedelta(hours=monitors.feedback_wait_h)
         self._clock = clock
 
     def feed(self, detector: EDetector, reference: StoredReference, *, seen: int) -> bool:
-        """Tell a page of each aspect, and nothing more from an alarm on; return whether there was something to tell.
+        """Feed up to one page of each aspect, and nothing after an alarm. Return whether any signal was fed.
 
-        ``seen`` is the newest conversation that the detector has seen: what is known of later ones waits for them.
+        ``seen`` is the newest conversation that the detector has seen; signals on later ones wait for it.
         """
-        told = False
+        fed = False
         for aspect in LATE_ASPECTS:
-            after = detector.late_until(aspect)
-            if after is None:
-                continue
-            found = list(takewhile(lambda one: one.seq <= seen, self._next(aspect, reference, after)))
-            conversations = {
-                conversation.seq: conversation
-                for conversation in self._conversations.by_seq([one.seq for one in found])
-            }
-            for one in found:
+            for signal, heard in self._unheard(detector, aspect, reference, seen=seen):
                 if detector.alarmed:
                     break
-                conversation = conversations.get(one.seq)  # gone, if it was forgotten meanwhile
-                signal = (
-                    None
-                    if conversation is None
-                    else _signal(aspect, one, conversation, reference, detector.begins)
-                )
-                detector.observe_late(aspect, one.number, signal)
-                told = True
-        return told
+                detector.observe_late(aspect, signal.number, heard)
+                fed = True
+        return fed
 
-    def _next(self, aspect: Aspect, reference: StoredReference, after: int) -> Iterable[LateSignal]:
+    def _unheard(
+        self, detector: EDetector, aspect: Aspect, reference: StoredReference, *, seen: int
+    ) -> Iterable[tuple[LateSignal, Signal | None]]:
+        """Return the next stored signals of an aspect, each with the form in which the detector takes it."""
+        after = detector.late_until(aspect)
+        if after is None:
+            return []
+        stored = list(
+            takewhile(lambda signal: signal.seq <= seen, self._stored_after(aspect, reference, after))
+        )
+        conversations = {
+            conversation.seq: conversation
+            for conversation in self._conversations.by_seq([signal.seq for signal in stored])
+        }
+        return [
+            (
+                signal,
+                _signal(aspect, signal, conversations.get(signal.seq), reference, detector.begins),
+            )
+            for signal in stored
+        ]
+
+    def _stored_after(self, aspect: Aspect, reference: StoredReference, after: int) -> Iterable[LateSignal]:
         if aspect is Aspect.QUALITY:
             return self._signals.opinions(after=after, limit=_PAGE)
         if aspect is Aspect.FEEDBACK_RATE:
-            begins = reference.range.first - 1 if reference.range else 0  # earlier conversations say nothing
+            # Silence about conversations before the reference is no evidence.
+            before_reference = reference.range.first - 1 if reference.range else 0
             return self._signals.spoken(
-                after=max(after, begins), limit=_PAGE, now=self._clock(), wait=self._wait
+                after=max(after, before_reference), limit=_PAGE, now=self._clock(), wait=self._wait
             )
         return self._signals.losses(reference.version, after=after, limit=_PAGE)
 
 
 def _signal(
     aspect: Aspect,
-    found: LateSignal,
-    conversation: StoredConversation,
+    stored: LateSignal,
+    conversation: StoredConversation | None,
     reference: StoredReference,
     begins: int,
 ) -> Signal | None:
-    """Return what the detector hears; None where it is not about the reference or the stream after it."""
+    """Return a signal as the detector takes it.
+
+    None where the conversation was forgotten meanwhile, or belongs neither to the reference nor to the stream after it.
+    """
+    if conversation is None:
+        return None
     fresh = conversation.seq > begins
-    known = reference.range is not None and reference.range.first <= conversation.seq <= reference.range.last
-    if found.value is None or not (fresh or known):
+    in_reference = (
+        reference.range is not None and reference.range.first <= conversation.seq <= reference.range.last
+    )
+    if stored.value is None or not (fresh or in_reference):
         return None
     if aspect is Aspect.CONCEPT:
         own = conversation.version == reference.version
-        return loss_signal(conversation.seq, sample_of(conversation), found.value, own=own, fresh=fresh)
+        return loss_signal(conversation.seq, sample_of(conversation), stored.value, own=own, fresh=fresh)
     if conversation.version not in (None, reference.version):
         return None
     if aspect is Aspect.FEEDBACK_RATE:
-        return spoken_signal(conversation.seq, sample_of(conversation), spoke=bool(found.value), fresh=fresh)
-    rated = found.kind == "rating"
+        return spoken_signal(conversation.seq, sample_of(conversation), spoke=bool(stored.value), fresh=fresh)
+    rated = stored.kind == "rating"
     return opinion_signal(
-        conversation.seq, sample_of(conversation), found.value, rated=rated, fresh=fresh, delay=found.delay
+        conversation.seq, sample_of(conversation), stored.value, rated=rated, fresh=fresh, delay=stored.delay
     )

@@ -1,4 +1,4 @@
-"""Shows the ledger's conversations to the monitors."""
+"""The ledger's conversations in the form that monitors take."""
 
 from collections.abc import Iterable
 
@@ -6,11 +6,11 @@ from daemon.domain.records import StoredConversation
 from monitors.texts import user_text
 from monitors.types import Sample, Turn
 
-_EMBEDDED_CHARACTERS = 8_000  # of what a user says: more than a model reads
+_EMBEDDED_CHARACTERS = 8_000  # more than an embedding model reads
 
 
 def sample_of(stored: StoredConversation, embedding: bytes | None = None) -> Sample:
-    """Return a conversation as monitors see it, with the vector of what the user said where there is one."""
+    """Return a conversation as a sample. ``embedding``: the vector of the user's text, if there is one."""
     return Sample(
         id=stored.conversation_id,
         group=stored.group,
@@ -24,10 +24,10 @@ def sample_of(stored: StoredConversation, embedding: bytes | None = None) -> Sam
 
 
 def samples_of(stored: Iterable[StoredConversation]) -> tuple[Sample, ...]:
-    """Return conversations as monitors see them."""
+    """Return conversations as samples."""
     return tuple(sample_of(conversation) for conversation in stored)
 
 
 def embedded_text(sample: Sample) -> str:
-    """Return what an embedding model gets to read of a conversation."""
+    """Return the text of a conversation that is embedded: the user's turns, cut to a maximal length."""
     return user_text(sample)[:_EMBEDDED_CHARACTERS]

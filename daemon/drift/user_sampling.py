@@ -1,4 +1,4 @@
-"""Finds the conversations that count: of each user the first in each block, by all that the ledger holds of him."""
+"""Selects the conversations that count: the first of each user in each block."""
 
 from dataclasses import dataclass
 
@@ -7,36 +7,36 @@ from daemon.domain.windows import SeqRange, StoredReference
 from daemon.ledger.conversations import ConversationLedger
 from monitors.user_blocks import block_length
 
-#: References whose conversations that count are remembered.
-_KNOWN = 16
+#: Most references whose selection is remembered.
+_CACHED = 16
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UserSample:
-    """Conversations that count, in order."""
+    """The conversations that count, in order."""
 
     conversations: list[StoredConversation]
-    block: int  # in so many conversations one of a user counts
-    of: int  # conversations that they are of
+    block: int  # conversations in a block; one of each user counts in it
+    of: int  # conversations that these were selected from
 
 
 class UserSampler:
-    """Counts the conversations of a reference, and of a window that is compared with it, alike."""
+    """Selects by the same rule from a reference and from the windows that are compared with it."""
 
     def __init__(self, conversations: ConversationLedger) -> None:
         self._conversations = conversations
-        self._known: dict[int, tuple[int, frozenset[int]]] = {}
+        self._cached: dict[int, tuple[int, frozenset[int]]] = {}
 
     def of_reference(self, reference: StoredReference) -> UserSample:
-        """Return those of a reference. The block is as long as it has users."""
+        """Select from a reference. The length of the block follows from its users."""
         conversations = self._conversations.of_reference(reference)
-        if reference.id not in self._known:
-            if len(self._known) == _KNOWN:
-                self._known.clear()
+        if reference.id not in self._cached:
+            if len(self._cached) == _CACHED:
+                self._cached.clear()
             block = block_length(conversation.group for conversation in conversations)
             counting = self._conversations.counting(conversations, block)
-            self._known[reference.id] = block, frozenset(conversation.seq for conversation in counting)
-        block, seqs = self._known[reference.id]
+            self._cached[reference.id] = block, frozenset(conversation.seq for conversation in counting)
+        block, seqs = self._cached[reference.id]
         return UserSample(
             conversations=[conversation for conversation in conversations if conversation.seq in seqs],
             block=block,
@@ -44,7 +44,7 @@ class UserSampler:
         )
 
     def within(self, span: SeqRange, block: int) -> UserSample:
-        """Return those of a range; where none counts, as one user sent all of them, all."""
+        """Select from a range of conversations. Where none counts, as one user sent all of them, select all."""
         conversations = self._conversations.between(span)
         return UserSample(
             conversations=self._conversations.counting(conversations, block) or conversations,

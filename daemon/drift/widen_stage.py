@@ -1,41 +1,39 @@
-"""Has the reference span the stream's cycle, step by step."""
+"""Widens the reference until it spans a full cycle of the stream."""
 
 import logging
 
+from daemon.config.settings import WindowsSection
 from daemon.domain.clock import Clock
-from daemon.ledger.references import ReferenceLedger
-from daemon.ledger.windows import WindowLedger
+from daemon.ledger.stores import Stores
 
 _log = logging.getLogger(__name__)
 
 
 class WidenStage:
-    """Widens the reference over what was judged, until it spans a cycle, while no alarm stands against it.
+    """Adds judged windows to the reference until it spans ``windows.reference_days``.
 
-    Nobody is blind for a week: the first reference is in use as soon as it is full. An alarm that a fresh window
-    confirmed ends the widening, answered or not: what came since is not what the live version is known to handle. One
-    that was dropped does not.
+    The first reference is in use as soon as it is full, so drift is detected from the first day. A confirmed alarm stops
+    the widening, whether or not it was answered by a training: later conversations may be the change itself. An alarm
+    that was dropped does not stop it.
     """
 
     name = "widening"
 
-    def __init__(
-        self, references: ReferenceLedger, windows: WindowLedger, *, days: float, clock: Clock
-    ) -> None:
-        self._references = references
-        self._windows = windows
-        self._days = days
+    def __init__(self, stores: Stores, windows: WindowsSection, *, clock: Clock) -> None:
+        self._references = stores.references
+        self._windows = stores.windows
+        self._days = windows.reference_days
         self._clock = clock
-        self._looked: int | None = None  # the newest window then judged
+        self._last_judged: int | None = None  # the newest judged window at the last attempt
 
     def step(self) -> None:
-        """Look once after each window that was judged."""
+        """Try once after each judged window."""
         if not self._days:
             return
         judged = self._windows.newest_judged()
-        if judged == self._looked:
+        if judged == self._last_judged:
             return
-        self._looked = judged
+        self._last_judged = judged
         if self._windows.alarm(after_seq=0) is not None:
             return
         wider = self._references.widen(days=self._days, now=self._clock())
@@ -47,4 +45,4 @@ class WidenStage:
             )  # fmt: skip
 
     def close(self, timeout_s: float) -> None:
-        """Nothing to let go of."""
+        """Nothing to release."""

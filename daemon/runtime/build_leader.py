@@ -2,16 +2,15 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 
 from daemon.config.settings import Settings
 from daemon.domain.clock import utc_now
 from daemon.drift.detect_stage import DetectStage
-from daemon.drift.embeddings import Embeddings, embedder_maker
-from daemon.drift.from_settings import aspects, late_aspects, monitor_settings
+from daemon.drift.embeddings import Embeddings, embedder_launcher
 from daemon.drift.judge_stage import JudgeStage
 from daemon.drift.late_signals import LateSignalFeed
 from daemon.drift.live_loss_stage import LiveLossStage
+from daemon.drift.monitor_settings import aspects, late_aspects
 from daemon.drift.triage_stage import TriageStage
 from daemon.drift.widen_stage import WidenStage
 from daemon.intake.dead_letter_stage import DeadLetterStage
@@ -56,12 +55,16 @@ def build_leader(
     release = ReleaseStage(stores, settings, scorer, metrics=metrics, clock=utc_now)
     deciding = build_decide_stage(settings, stores, metrics, training, release)
     judge, embeddings = JudgeProcess(), _embeddings(settings, metrics)
+    judging = JudgeStage(stores, settings, judge, metrics=metrics, clock=utc_now)
 
     def start() -> None:
         _register_base(settings, stores, base)
         training.start()
         deciding.start()
         scorer.start()
+        judging.start()
+        if embeddings is not None:
+            embeddings.start()
 
     def busy() -> bool:
         """Return whether a training or the gate needs the machine more than live loss and triage do."""
@@ -71,10 +74,8 @@ def build_leader(
         stages=(
             _dead_letters(settings, stores, metrics, connected),
             _watching(settings, stores, metrics, embeddings),
-            _judging(settings, stores, metrics, judge),
-            WidenStage(
-                stores.references, stores.windows, days=settings.windows.reference_days, clock=utc_now
-            ),
+            judging,
+            WidenStage(stores, settings.windows, clock=utc_now),
             *_triaging(settings, stores, metrics, scorer, busy=busy),
             deciding,
             training,
@@ -152,8 +153,8 @@ def _dead_letters(
 
 
 def _embeddings(settings: Settings, metrics: Metrics) -> Embeddings | None:
-    start = embedder_maker(settings)
-    return None if start is None else Embeddings(start, metrics=metrics, clock=utc_now)
+    launch = embedder_launcher(settings)
+    return None if launch is None else Embeddings(launch, metrics=metrics, clock=utc_now)
 
 
 def _watching(
@@ -173,15 +174,8 @@ def _watching(
         return EDetector(reference, detector_settings, block=block, state=state, recent=recent)
 
     return DetectStage(
-        stores.windows,
-        stores.conversations,
-        stores.detectors,
-        LateSignalFeed(
-            stores.signals,
-            stores.conversations,
-            wait=timedelta(hours=settings.monitors.feedback_wait_h),
-            clock=utc_now,
-        ),
+        stores,
+        LateSignalFeed(stores, settings.monitors, clock=utc_now),
         new_detector=new_detector,
         metrics=metrics,
         clock=utc_now,
@@ -195,34 +189,14 @@ def _live(settings: Settings, stores: Stores) -> Version | None:
 
 
 def _live_loss(
-    settings: Settings, stores: Stores, loaded: ChildVersionScorer, *, busy: Callable[[], bool]
+    settings: Settings, stores: Stores, scorer: ChildVersionScorer, *, busy: Callable[[], bool]
 ) -> LiveLossStage:
     return LiveLossStage(
-        stores.windows,
-        stores.conversations,
-        stores.detectors,
-        stores.signals,
-        loaded,
+        stores,
+        settings.monitors,
+        scorer,
         live=lambda: _live(settings, stores),
         busy=busy,
-        share=settings.monitors.loss_share,
-        clock=utc_now,
-    )
-
-
-def _judging(settings: Settings, stores: Stores, metrics: Metrics, judge: JudgeProcess) -> JudgeStage:
-    return JudgeStage(
-        stores.windows,
-        stores.conversations,
-        stores.detectors,
-        stores.references,
-        judge,
-        learned_until=stores.trainings.learned_until,
-        model_line=settings.model_line,
-        settings=monitor_settings(settings),
-        max_age_s=settings.windows.max_age_s,
-        min_size=settings.windows.min_size,
-        metrics=metrics,
         clock=utc_now,
     )
 

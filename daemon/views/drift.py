@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from daemon.config.settings import Settings
 from daemon.domain.alarms import Alarm, Triage
 from daemon.domain.windows import Freeze, StoredReference
-from daemon.drift.detector_verdicts import state_of
+from daemon.drift.detector_state import state_from_json
 from daemon.ledger.detectors import RaisedAlarm
 from daemon.ledger.provenance import ProvenanceLedger
 from daemon.ledger.reports import ReportEntry
@@ -94,7 +94,7 @@ def watch_on(stores: Stores, reference: StoredReference, settings: Settings) -> 
     stored = stores.detectors.stored(reference.id)
     if stored is None:
         return None
-    state = state_of(stored.state)
+    state = state_from_json(stored.state)
     return Watch(
         seen=state.count,
         until_seq=stored.seq,

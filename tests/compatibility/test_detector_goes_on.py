@@ -1,15 +1,14 @@
 """A detector that commit 4a31a09 stored goes on."""
 
 import json
-from datetime import timedelta
 
 import pytest
 
-from daemon.config.settings import Settings
+from daemon.config.settings import MonitorsSection, Settings
 from daemon.drift.detect_stage import DetectStage
-from daemon.drift.detector_verdicts import state_of
-from daemon.drift.from_settings import aspects, late_aspects
+from daemon.drift.detector_state import state_from_json
 from daemon.drift.late_signals import LateSignalFeed
+from daemon.drift.monitor_settings import aspects, late_aspects
 from daemon.ledger.stores import Stores
 from daemon.telemetry.metrics import Metrics
 from monitors.sequential.detector_state import DetectorState
@@ -40,8 +39,7 @@ def watching(stores: Stores, settings: Settings) -> DetectStage:
         return EDetector(reference, detector_settings, block=block, state=state, recent=recent)
 
     return DetectStage(
-        stores.windows, stores.conversations, stores.detectors,
-        LateSignalFeed(stores.signals, stores.conversations, wait=timedelta(hours=2), clock=clock),
+        stores, LateSignalFeed(stores, MonitorsSection(feedback_wait_h=2), clock=clock),
         new_detector=new_detector, metrics=Metrics(), clock=clock,
     )  # fmt: skip
 
@@ -57,11 +55,11 @@ def test_the_detector_sees_what_comes_next(stores: Stores, watching: DetectStage
 
     after = stores.detectors.stored(reference.id)
     assert after is not None
-    assert state_of(after.state).count == state_of(before.state).count + 2
+    assert state_from_json(after.state).count == state_from_json(before.state).count + 2
 
 
 def test_the_detector_goes_on_as_it_would_have(stores: Stores, watching: DetectStage) -> None:
-    would = state_of(json.loads((WRITTEN / "golden" / "detector.json").read_text("utf-8")))
+    would = state_from_json(json.loads((WRITTEN / "golden" / "detector.json").read_text("utf-8")))
     reference = stores.references.newest()
     assert reference is not None
     stores.intake.record(a_batch(new_conversations(stores, 2), at=LATER))
@@ -70,5 +68,5 @@ def test_the_detector_goes_on_as_it_would_have(stores: Stores, watching: DetectS
 
     after = stores.detectors.stored(reference.id)
     assert after is not None
-    found = {aspect: one.wealth for aspect, one in state_of(after.state).wealths.items()}
+    found = {aspect: one.wealth for aspect, one in state_from_json(after.state).wealths.items()}
     assert found == pytest.approx({aspect: one.wealth for aspect, one in would.wealths.items()})

@@ -10,7 +10,7 @@ import pytest
 from daemon.domain.conversation import Feedback, Message
 from daemon.domain.process_identity import ProcessIdentity
 from daemon.domain.records import Coordinates, NewFeedback
-from daemon.drift.detector_verdicts import state_json, state_of
+from daemon.drift.detector_state import state_from_json, state_to_json
 from daemon.intake.dead_letter_record import encode
 from daemon.intake.sketch import sketch
 from daemon.intake.text_digest import normalized_words, text_digest
@@ -44,7 +44,7 @@ def test_the_digests_of_the_erasures_are_as_they_were(stores: Stores) -> None:
 
 @pytest.mark.parametrize("text", STATES)
 def test_a_detectors_state_is_written_as_it_was(text: str) -> None:
-    assert json.dumps(state_json(state_of(json.loads(text)))) == text
+    assert json.dumps(state_to_json(state_from_json(json.loads(text)))) == text
 
 
 @pytest.mark.parametrize("number", EXPLAINED)

@@ -15,7 +15,7 @@ from daemon.cli.render.layout import facts, heading, indented, listed
 from daemon.cli.render.references import frozen_words
 from daemon.domain.alarms import Alarm
 from daemon.domain.reference_span import span_words
-from daemon.drift.detector_verdicts import in_words
+from daemon.drift.detector_verdicts import describe_aspect
 from daemon.ledger.detectors import RaisedAlarm
 from daemon.views.drift import DriftView, Watch
 from monitors.types import Aspect
@@ -85,7 +85,7 @@ def _evidence(watch: Watch, *, verbose: bool) -> RenderableType:
     for aspect, wealth in sorted(watch.evidence.items(), key=lambda item: -item[1]):
         share = min(1.0, max(0.0, log(max(wealth, 1.0)) / log(watch.threshold)))
         bar = Text(("█" * round(share * _BAR)).ljust(_BAR, "·"), style="red" if share >= 1 else "cyan")
-        table.add_row(in_words(aspect), bar, *((f"{wealth:,.3g} : 1",) if verbose else ()))
+        table.add_row(describe_aspect(aspect), bar, *((f"{wealth:,.3g} : 1",) if verbose else ()))
     return indented(table)
 
 
@@ -99,7 +99,7 @@ def _raised(seen: DriftView) -> Tree:
 def _add_raised(tree: Tree, raised: RaisedAlarm) -> None:
     most = max(raised.evidence, key=lambda aspect: raised.evidence[aspect])
     branch = tree.add(f"{timestamp(raised.at)} at conversation {raised.seq}")
-    branch.add(f"changed at about {raised.since_seq}, mostly in {in_words(Aspect(most))}")
+    branch.add(f"changed at about {raised.since_seq}, mostly in {describe_aspect(Aspect(most))}")
     if raised.again:
         branch.add(f"raised again in {counted(raised.again, 'window')} after it")
 

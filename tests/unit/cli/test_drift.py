@@ -7,7 +7,7 @@ from rich.tree import Tree
 
 from daemon.cli.render.changes import add_changes
 from daemon.domain.alarms import Triage
-from daemon.drift.detector_verdicts import state_json
+from daemon.drift.detector_state import state_to_json
 from daemon.ledger.detectors import RaisedAlarm, StoredDetector
 from daemon.ledger.provenance import ProvenanceLedger
 from daemon.views.drift import first_of_each_change
@@ -34,7 +34,7 @@ def watched(line: Line, wealth: float) -> StoredDetector:
         Aspect.INPUT: AspectWealth(wealth=wealth, since=51)
     }
     state = DetectorState(count=40, wealths=stakes, recent=(51,))
-    return StoredDetector(reference_id=reference.id, seq=90, state=state_json(state), at=line.now)
+    return StoredDetector(reference_id=reference.id, seq=90, state=state_to_json(state), at=line.now)
 
 
 def test_before_anything_is_watched_it_says_why(line: Line) -> None:

@@ -17,7 +17,7 @@ from daemon.domain.alarms import Triage
 from daemon.domain.decisions import Action, Trigger
 from daemon.domain.halts import Halt, HaltKind
 from daemon.domain.runs import RunState
-from daemon.drift.detector_verdicts import state_json
+from daemon.drift.detector_state import state_to_json
 from daemon.http.probe import DaemonHealth
 from daemon.ledger.detectors import RaisedAlarm, StoredDetector
 from daemon.release.promotion import roll_back_version
@@ -73,7 +73,7 @@ def watched(line: Line, wealth: float) -> StoredDetector:
         Aspect.INPUT: AspectWealth(wealth=wealth, since=51)
     }
     state = DetectorState(count=40, wealths=wealths, recent=(51,))
-    return StoredDetector(reference_id=reference.id, seq=90, state=state_json(state), at=line.now)
+    return StoredDetector(reference_id=reference.id, seq=90, state=state_to_json(state), at=line.now)
 
 
 def triaged(line: Line, outcome: Outcome, reason: str) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from daemon.config.settings import MonitorsSection
 from daemon.domain.records import NewConversation
 from daemon.drift.detect_stage import DetectStage
-from daemon.drift.detector_verdicts import state_of
+from daemon.drift.detector_state import state_from_json
 from daemon.drift.late_signals import LateSignalFeed
-from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger
 from daemon.ledger.erasures import ErasureLedger, Subject
 from daemon.ledger.intake import IntakeLedger
@@ -24,6 +24,7 @@ from monitors.sequential.detector_state import DetectorState
 from monitors.sequential.edetector import DetectorSettings, EDetector
 from monitors.types import Aspect, Sample
 from tests.factories.ledger import NOW, a_batch, a_conversation, a_feedback, a_ledger
+from tests.factories.stores import some_settings, some_stores
 from tests.unit.monitors.sequential.test_edetector import SHOP, SPORT
 from tests.unit.monitors.sequential.test_edetector import a_conversation as a_sample
 
@@ -35,6 +36,7 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.engine = a_ledger(folder)
+        self.stores = some_stores(self.engine, some_settings(folder))
         self.windows = WindowLedger(self.engine)
         self.references = ReferenceLedger(self.engine)
         self.references.start("chat-v0", size=200, after_seq=0, now=NOW)
@@ -59,14 +61,12 @@ class World:
             )
 
         return DetectStage(
-            self.windows, ConversationLedger(self.engine), self.detectors, self.hearing(), new_detector=new,
-            metrics=self.metrics, clock=lambda: NOW,
+            self.stores, self.late_signals(), new_detector=new, metrics=self.metrics, clock=lambda: NOW
         )  # fmt: skip
 
-    def hearing(self) -> LateSignalFeed:
+    def late_signals(self) -> LateSignalFeed:
         """Users have a day to say what they think."""
-        signals, talks = SignalLedger(self.engine), ConversationLedger(self.engine)
-        return LateSignalFeed(signals, talks, wait=DAY, clock=lambda: self.now)
+        return LateSignalFeed(self.stores, MonitorsSection(feedback_wait_h=24), clock=lambda: self.now)
 
     def talk(self, count: int, topic: list[str]) -> None:
         new = [said(n, topic, at=self.now) for n in range(self.read, self.read + count)]
@@ -198,7 +198,7 @@ def opine(world: World, seqs: Iterable[int], thumb: str) -> None:
 def heard_until(world: World, reference: int = 1) -> int:
     stored = world.detectors.stored(reference)
     assert stored is not None
-    return state_of(stored.state).late[Aspect.QUALITY].until
+    return state_from_json(stored.state).late[Aspect.QUALITY].until
 
 
 def test_thumbs_that_come_late_raise_an_alarm_with_the_next_conversation(
@@ -266,7 +266,7 @@ def test_opinions_on_another_versions_answers_are_not_counted(world: World) -> N
 
     stored = world.detectors.stored(1)
     assert stored is not None
-    state = state_of(stored.state)
+    state = state_from_json(stored.state)
     assert state.wealths[Aspect.QUALITY].wealth == 1.0
     assert [sum(levels.values()) for levels in state.late[Aspect.QUALITY].levels.values()] == [100]
     assert state.late[Aspect.QUALITY].until == 200
@@ -275,7 +275,7 @@ def test_opinions_on_another_versions_answers_are_not_counted(world: World) -> N
 def heard_of_the_rate(world: World, reference: int = 1) -> LateState:
     stored = world.detectors.stored(reference)
     assert stored is not None
-    return state_of(stored.state).late[Aspect.FEEDBACK_RATE]
+    return state_from_json(stored.state).late[Aspect.FEEDBACK_RATE]
 
 
 def test_nobody_is_silent_before_he_had_the_time_to_speak(world: World) -> None:
@@ -350,7 +350,7 @@ def test_losses_of_the_references_version_are_heard_and_no_others(world: World) 
 
     stored = world.detectors.stored(1)
     assert stored is not None
-    state = state_of(stored.state)
+    state = state_from_json(stored.state)
     assert sum(sum(levels.values()) for levels in state.late[Aspect.CONCEPT].levels.values()) == 150
     assert state.wealths[Aspect.CONCEPT].wealth == 1.0
 
@@ -397,7 +397,7 @@ def test_at_a_promotion_it_hears_anew_of_the_new_reference(world: World) -> None
 
     stored = world.detectors.stored(2)
     assert stored is not None
-    state = state_of(stored.state)
+    state = state_from_json(stored.state)
     assert state.begins == 300
     assert [sum(levels.values()) for levels in state.late[Aspect.QUALITY].levels.values()] == [40]
     assert state.wealths[Aspect.QUALITY].wealth == 1.0  # what came before it is no bet's
@@ -415,7 +415,7 @@ def test_a_detector_of_an_older_release_hears_from_where_it_stands(world: World)
     world.stage = world.start()
     step(world, 5)
 
-    state = state_of(world.detectors.stored(1).state)  # type: ignore[union-attr]
+    state = state_from_json(world.detectors.stored(1).state)  # type: ignore[union-attr]
     assert state.begins == 300
     assert [sum(levels.values()) for levels in state.late[Aspect.QUALITY].levels.values()] == [200]
 
@@ -457,8 +457,8 @@ def embedded(world: World) -> FakeVectors:
 
     vectors = FakeVectors()
     world.stage = DetectStage(
-        world.windows, ConversationLedger(world.engine), world.detectors, world.hearing(), new_detector=new,
-        metrics=world.metrics, clock=lambda: NOW, vectors=vectors,
+        world.stores, world.late_signals(), new_detector=new, metrics=world.metrics, clock=lambda: NOW,
+        vectors=vectors,
     )  # fmt: skip
     return vectors
 

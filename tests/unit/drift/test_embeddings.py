@@ -7,7 +7,7 @@ import pytest
 
 from daemon.config.settings import EmbeddingSection, MonitorsSection
 from daemon.drift.embeddings import Embeddings
-from daemon.drift.from_settings import aspects
+from daemon.drift.monitor_settings import aspects
 from daemon.telemetry.metrics import Metrics
 from learners.errors import ChildDied, ChildTrouble
 from monitors.types import PLAIN_ASPECTS, Aspect
@@ -53,9 +53,10 @@ class Bench:
         self.now: datetime = NOW
         self.children: list[FakeEmbedder] = []
         self.metrics = Metrics()
-        self.embeddings = Embeddings(self.start, metrics=self.metrics, clock=lambda: self.now)
+        self.embeddings = Embeddings(self.launch, metrics=self.metrics, clock=lambda: self.now)
+        self.embeddings.start()
 
-    def start(self) -> FakeEmbedder:
+    def launch(self) -> FakeEmbedder:
         self.children.append(FakeEmbedder())
         return self.children[-1]
 
@@ -79,6 +80,19 @@ def test_vectors_come_when_they_are_made_and_nobody_waits(bench: Bench) -> None:
 
     assert bench.embeddings.of(TEXTS) == {7: b"s", 9: b"n"}
     assert bench.embeddings.answers
+
+
+def test_nothing_is_launched_before_start() -> None:
+    launched: list[FakeEmbedder] = []
+
+    def launch() -> FakeEmbedder:
+        launched.append(FakeEmbedder())
+        return launched[-1]
+
+    embeddings = Embeddings(launch, metrics=Metrics(), clock=lambda: NOW)
+    embeddings.close(1)
+
+    assert (embeddings.pid, embeddings.answers, launched) == (None, False, [])
 
 
 def test_many_texts_are_asked_for_in_batches_once(bench: Bench) -> None:

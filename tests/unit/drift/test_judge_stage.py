@@ -3,9 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.drift.detector_verdicts import state_json
+from daemon.drift.detector_state import state_to_json
 from daemon.drift.judge_stage import JudgeStage
-from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
 from daemon.ledger.erasures import ErasureLedger, Subject
 from daemon.ledger.intake import IntakeLedger
@@ -21,6 +20,7 @@ from monitors.suite import Judgement
 from monitors.types import Explanation, Finding, Reference, Verdict, Window
 from monitors.window.recurrence_result import Recurrence, RecurrenceResult
 from tests.factories.ledger import NOW, a_batch, a_ledger, some_conversations
+from tests.factories.stores import some_settings, some_stores
 
 
 class FakeJudge:
@@ -35,9 +35,11 @@ class FakeJudge:
         self.settings: list[MonitorSettings] = []
         self.earlier: list[tuple[str, ...]] = []
         self._polls = 0
+        self.started = False
         self.stopped = False
 
-    def start(self) -> None: ...
+    def start(self) -> None:
+        self.started = True
 
     def submit(
         self, window: Window, reference: Reference, settings: MonitorSettings, earlier: Sequence[Reference]
@@ -87,6 +89,10 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.engine = a_ledger(folder)
+        self.settings = some_settings(
+            folder, windows={"size": 20, "min_size": 10, "max_age_s": 60, "reference_days": 0}
+        )
+        self.stores = some_stores(self.engine, self.settings)
         self.windows = WindowLedger(self.engine)
         self.references = ReferenceLedger(self.engine)
         self.references.start("chat-v0", size=10, after_seq=0, now=NOW)
@@ -98,16 +104,14 @@ class World:
 
     def start(self, judge: FakeJudge) -> JudgeStage:
         """A new process on the same ledger."""
-        return JudgeStage(
-            self.windows, ConversationLedger(self.engine), self.detectors, self.references, judge, learned_until=lambda: 0,
-            model_line="chat", settings=MonitorSettings(), max_age_s=60, min_size=10, metrics=self.metrics,
-            clock=lambda: NOW,
-        )  # fmt: skip
+        stage = JudgeStage(self.stores, self.settings, judge, metrics=self.metrics, clock=lambda: NOW)
+        stage.start()
+        return stage
 
     def read(self, first: int, count: int, *, alarm_at: int | None = None) -> None:
         """Conversations come, and the sequential detector sees them."""
         IntakeLedger(self.engine, window_size=20).record(a_batch(some_conversations(first, count)))
-        seen = StoredDetector(reference_id=1, seq=first + count, state=state_json(DetectorState()), at=NOW)
+        seen = StoredDetector(reference_id=1, seq=first + count, state=state_to_json(DetectorState()), at=NOW)
         if alarm_at is None:
             self.detectors.keep(seen)
         else:
@@ -136,6 +140,16 @@ def test_a_window_is_judged_against_the_reference_without_waiting_for_it(world: 
     assert [sample.id for sample in window.samples] == [f"c{n}" for n in range(10, 30)]
     assert judged.finding == "stable"
     assert [verdict.monitor for verdict in judged.verdicts] == ["columns", "e_detector", "mmd"]
+
+
+def test_the_judge_is_started_by_start_and_not_by_the_constructor(world: World) -> None:
+    judge = FakeJudge()
+
+    stage = JudgeStage(world.stores, world.settings, judge, metrics=world.metrics, clock=lambda: NOW)
+    assert not judge.started
+    stage.start()
+
+    assert judge.started
 
 
 def test_a_window_waits_until_the_detector_has_seen_it(world: World) -> None:
@@ -258,7 +272,7 @@ def test_while_an_alarm_stands_the_detector_says_so_and_another_alarm_is_told_to
         if verdict.monitor == "e_detector"
     }
     assert said[2].finding == "inconclusive"
-    assert said[2].reason.startswith("the alarm of window 1 stands")
+    assert said[2].reason.startswith("the alarm of window 1 is still open")
     assert (said[3].finding, said[3].numbers["since_seq"]) == ("drift", 55)
     assert judged[0].finding == "stable"  # by those that are asked to confirm the first
     alarm = world.windows.alarm(after_seq=0)
@@ -351,7 +365,7 @@ def test_where_a_change_is_to_be_explained_earlier_references_are_compared_with(
     world.references.start("chat-v1", size=10, after_seq=10, now=NOW)
     world.turn(3)
     IntakeLedger(world.engine, window_size=20).record(a_batch(some_conversations(30, 20)))
-    seen = StoredDetector(reference_id=2, seq=50, state=state_json(DetectorState()), at=NOW)
+    seen = StoredDetector(reference_id=2, seq=50, state=state_to_json(DetectorState()), at=NOW)
     world.detectors.raise_alarm(seen, RaisedAlarm(seq=45, since_seq=40, evidence={"input": 3e5}, at=NOW))
 
     world.turn(6)

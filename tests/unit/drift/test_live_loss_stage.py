@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from daemon.config.settings import MonitorsSection
 from daemon.domain.records import NewConversation, StoredConversation
-from daemon.drift.detector_verdicts import state_json
+from daemon.drift.detector_state import state_to_json
 from daemon.drift.live_loss_stage import LiveLossStage
-from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, StoredDetector
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger
@@ -22,6 +22,7 @@ from monitors.sequential.detector_state import DetectorState
 from registry.types import Version
 from tests.factories.ledger import NOW, a_batch, a_conversation, a_ledger
 from tests.factories.registry import a_version
+from tests.factories.stores import some_settings, some_stores
 
 
 class FakeScorer:
@@ -65,6 +66,7 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.engine = a_ledger(folder)
+        self.stores = some_stores(self.engine, some_settings(folder))
         self.windows = WindowLedger(self.engine)
         ReferenceLedger(self.engine).start("chat-v0", size=20, after_seq=0, now=NOW)
         self.signals = SignalLedger(self.engine)
@@ -82,12 +84,12 @@ class World:
             return a_version(self.live, line="chat")
 
         return LiveLossStage(
-            self.windows, ConversationLedger(self.engine), DetectorLedger(self.engine), self.signals, self.scorer,
-            live=live, busy=lambda: self.busy, share=share, clock=lambda: self.now,
+            self.stores, MonitorsSection(loss_share=share), self.scorer, live=live, busy=lambda: self.busy,
+            clock=lambda: self.now,
         )  # fmt: skip
 
     def watch(self, reference: int, *, begins: int) -> None:
-        state = state_json(DetectorState(begins=begins))
+        state = state_to_json(DetectorState(begins=begins))
         DetectorLedger(self.engine).keep(
             StoredDetector(reference_id=reference, seq=begins, state=state, at=NOW)
         )
@@ -198,7 +200,7 @@ def test_a_batch_that_fails_is_passed_over_after_a_pause(
     world.stage.step()
     world.scorer.fail()
     world.stage.step()
-    assert "could not be scored under chat-v0 and are passed over: out of memory" in caplog.text
+    assert "could not be scored under chat-v0 and are skipped: out of memory" in caplog.text
     assert world.work() == []
 
     world.now += timedelta(minutes=2)

@@ -12,16 +12,15 @@ from daemon.domain.records import NewConversation
 from daemon.domain.reference_span import span_words
 from daemon.domain.windows import ReferenceCause, SeqRange, StoredReference
 from daemon.drift.detect_stage import DetectStage
-from daemon.drift.detector_verdicts import alarm_verdict, state_json
+from daemon.drift.detector_state import state_to_json
+from daemon.drift.detector_verdicts import alarm_verdict
 from daemon.drift.judge_stage import JudgeStage
 from daemon.drift.late_signals import LateSignalFeed
 from daemon.drift.widen_stage import WidenStage
-from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm
 from daemon.ledger.freezes import FreezeLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger, WidenBlocker
-from daemon.ledger.signals import SignalLedger
 from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
@@ -29,9 +28,9 @@ from daemon.telemetry.metrics import Metrics
 from monitors.sequential.detector_state import DetectorState
 from monitors.sequential.edetector import DetectorSettings, EDetector
 from monitors.sequential.wealth import AspectWealth
-from monitors.settings import MonitorSettings
 from monitors.types import Aspect, Outcome, Sample
 from tests.factories.ledger import NOW, a_batch, a_conversation, a_ledger, spread
+from tests.factories.stores import some_settings, some_stores
 from tests.unit.drift.test_judge_stage import FakeJudge
 from tests.unit.monitors.sequential.test_edetector import SHOP
 from tests.unit.monitors.sequential.test_edetector import a_conversation as a_sample
@@ -42,6 +41,10 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.engine = a_ledger(folder)
+        settings = some_settings(
+            folder, windows={"size": 20, "min_size": 10, "max_age_s": 60, "reference_days": 7}
+        )
+        stores = some_stores(self.engine, settings)
         self.windows = WindowLedger(self.engine)
         self.references = ReferenceLedger(self.engine)
         self.detectors = DetectorLedger(self.engine)
@@ -55,19 +58,12 @@ class World:
                 reference, DetectorSettings(cycle_days=7), state=state, recent=recent, block=block
             )
 
-        talks = ConversationLedger(self.engine)
-        hearing = LateSignalFeed(SignalLedger(self.engine), talks, wait=timedelta(days=1), clock=lambda: NOW)
+        late_signals = LateSignalFeed(stores, settings.monitors, clock=lambda: NOW)
         self.stages = (
-            DetectStage(
-                self.windows, talks, self.detectors, hearing, new_detector=new, metrics=self.metrics, clock=lambda: NOW
-            ),
-            JudgeStage(
-                self.windows, talks, self.detectors, self.references, self.judge, learned_until=lambda: 0,
-                model_line="chat", settings=MonitorSettings(cycle_days=7), max_age_s=60, min_size=10,
-                metrics=self.metrics, clock=lambda: NOW,
-            ),
-            WidenStage(self.references, self.windows, days=7, clock=lambda: NOW),
-        )  # fmt: skip
+            DetectStage(stores, late_signals, new_detector=new, metrics=self.metrics, clock=lambda: NOW),
+            JudgeStage(stores, settings, self.judge, metrics=self.metrics, clock=lambda: NOW),
+            WidenStage(stores, settings.windows, clock=lambda: NOW),
+        )
 
     def talk(self, count: int) -> None:
         """That many more come, and all stages have their turns."""
@@ -157,7 +153,7 @@ def test_while_there_is_evidence_for_a_change_nothing_is_taken_in(world: World) 
     world.talk(45)
     seen = world.detectors.stored(1)
     assert seen is not None
-    doubtful = state_json(
+    doubtful = state_to_json(
         DetectorState(
             wealths={Aspect.INPUT: AspectWealth(wealth=900.0), Aspect.REPLY: AspectWealth()}, begins=45
         )

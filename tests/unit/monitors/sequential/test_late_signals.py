@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.drift.detector_verdicts import state_json, state_of
-from daemon.drift.from_settings import late_aspects
+from daemon.drift.detector_state import state_from_json, state_to_json
+from daemon.drift.monitor_settings import late_aspects
 from monitors.sequential.conformal_bets import LATE_ASPECTS, Signal, experts_of
 from monitors.sequential.detector_state import DetectorState
 from monitors.sequential.edetector import DetectorSettings, EDetector
@@ -265,7 +265,7 @@ def test_one_that_was_stopped_goes_on_exactly() -> None:
         again = a_detector(state=state, recent={key: conversations[key] for key in state.keys})
         for number in range(first, first + 60):
             again.observe_late(Aspect.QUALITY, number + 1, told[number])
-        state = state_of(json.loads(json.dumps(state_json(again.state))))
+        state = state_from_json(json.loads(json.dumps(state_to_json(again.state))))
 
     assert state == unbroken.state
     assert state.late[Aspect.QUALITY].until == 300

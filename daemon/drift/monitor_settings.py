@@ -1,4 +1,4 @@
-"""Turns sections of the settings into the plain values that monitors take."""
+"""Adapts the settings to the plain values that monitors take."""
 
 from dataclasses import replace
 
@@ -10,13 +10,13 @@ from monitors.types import PLAIN_ASPECTS, Aspect
 
 
 def monitor_settings(settings: Settings) -> MonitorSettings:
-    """Return how drift is judged. What the settings call a full window or reference is enough for a verdict."""
-    section, windows, usual = settings.monitors, settings.windows, SampleRequirements()
+    """Return how windows are judged. A window or reference that is full by the settings is enough for a verdict."""
+    section, windows, default = settings.monitors, settings.windows, SampleRequirements()
     return MonitorSettings(
         minimum=replace(
-            usual,
-            window=min(usual.window, windows.size, windows.min_size),
-            reference=min(usual.reference, windows.reference_size),
+            default,
+            window=min(default.window, windows.size, windows.min_size),
+            reference=min(default.reference, windows.reference_size),
         ),
         conversations_between_false_alarms=section.conversations_between_false_alarms,
         confirmation_level=section.confirmation_level / LOOKS,
@@ -26,7 +26,7 @@ def monitor_settings(settings: Settings) -> MonitorSettings:
 
 
 def aspects(settings: Settings) -> tuple[Aspect, ...]:
-    """Return what the detector bets on."""
+    """Return the aspects that the detector bets on when it sees a conversation."""
     configured = {
         Aspect.LABEL: bool(settings.monitors.label_fields),
         Aspect.EMBEDDING: settings.monitors.embedding.model is not None,
@@ -35,6 +35,6 @@ def aspects(settings: Settings) -> tuple[Aspect, ...]:
 
 
 def late_aspects(settings: Settings) -> tuple[Aspect, ...]:
-    """Return what the detector hears of after it has seen a conversation."""
+    """Return the aspects whose signals arrive after the detector has seen the conversation."""
     loss = (Aspect.CONCEPT,) if settings.monitors.loss_share else ()
     return (Aspect.QUALITY, Aspect.FEEDBACK_RATE, *loss)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from daemon.drift.from_settings import monitor_settings
+from daemon.drift.monitor_settings import monitor_settings
 from monitors.sample_requirements import SampleRequirements
 from tests.factories.daemon import line_settings
 
