@@ -1,6 +1,7 @@
 """Rules of the whole project that no other tool checks."""
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -237,3 +238,42 @@ def test_every_table_has_its_retention_written_down() -> None:
 @pytest.mark.parametrize(("page", "most"), [("README.md", 150), ("ARCHITECTURE.md", 200)])
 def test_a_page_is_short_enough_to_be_read(page: str, most: int) -> None:
     assert len((ROOT / page).read_text("utf-8").splitlines()) <= most
+
+
+#: Modules, folders and pages, as the pages name them.
+_PATH = re.compile(r"(?:`|\]\()((?:daemon|monitors|learners|registry|deploy|tests)/[\w./-]*)")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_path_that_a_page_names_is_there(page: Path) -> None:
+    named = set(_PATH.findall(page.read_text("utf-8")))
+
+    assert {path for path in named if not (ROOT / path).exists()} == set()
+
+
+_LONGEST_FUNCTION, _MOST_ARGUMENTS = 60, 8
+
+
+def functions() -> Iterator[tuple[str, ast.FunctionDef]]:
+    """Every function outside of the migrations, with its place."""
+    for path, tree in modules().items():
+        if "/migrations/" not in path:
+            for node in ast.walk(tree):
+                if isinstance(node, ast.FunctionDef):
+                    yield f"{path}:{node.lineno} {node.name}", node
+
+
+def test_every_function_fits_on_a_screen() -> None:
+    lengths = {place: node.end_lineno - node.lineno + 1 for place, node in functions() if node.end_lineno}
+
+    assert {place: lines for place, lines in lengths.items() if lines > _LONGEST_FUNCTION} == {}
+
+
+def test_no_constructor_takes_more_than_eight_arguments() -> None:
+    taken = {
+        place: len(node.args.posonlyargs + node.args.args + node.args.kwonlyargs) - 1
+        for place, node in functions()
+        if node.name == "__init__"
+    }
+
+    assert {place: count for place, count in taken.items() if count > _MOST_ARGUMENTS} == {}
