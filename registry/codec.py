@@ -28,7 +28,7 @@ class BadDocument(RegistryError):
 
 def promotion_to_json(entry: Promotion) -> Document:
     """Return an entry as JSON values. Raises BadDocument for a value that JSON can't hold."""
-    return _write(_PROMOTION, entry, "promotion")
+    return _dump(_PROMOTION, entry, "promotion")
 
 
 def promotion_from_json(document: object) -> Promotion:
@@ -36,31 +36,31 @@ def promotion_from_json(document: object) -> Promotion:
     _require_all_fields(Promotion, document, "promotion")
     if isinstance(document, Mapping):
         _require_all_fields(GateReport, document["gate"], "promotion.gate")
-    return _read(_PROMOTION, document, "promotion")
+    return _load(_PROMOTION, document, "promotion")
 
 
 def report_to_json(report: GateReport) -> Document:
     """Return a gate report as JSON values. Raises BadDocument for a value that JSON can't hold."""
-    return _write(_REPORT, report, "gate report")
+    return _dump(_REPORT, report, "gate report")
 
 
 def report_from_json(document: object) -> GateReport:
     """Read what ``report_to_json`` wrote. Raises BadDocument."""
     _require_all_fields(GateReport, document, "gate report")
-    return _read(_REPORT, document, "gate report")
+    return _load(_REPORT, document, "gate report")
 
 
 def version_to_json(version: Version) -> Document:
     """Return a version as JSON values. Raises BadDocument for a value that JSON can't hold."""
-    return _write(_VERSION, version, "version")
+    return _dump(_VERSION, version, "version")
 
 
 def version_from_json(document: object) -> Version:
     """Read what ``version_to_json`` wrote. Raises BadDocument."""
-    return _read(_VERSION, document, "version")
+    return _load(_VERSION, document, "version")
 
 
-def _write(adapter: TypeAdapter[_T], value: _T, where: str) -> Document:
+def _dump(adapter: TypeAdapter[_T], value: _T, where: str) -> Document:
     """Return a value as JSON values. Raises BadDocument that names every field that JSON can't hold."""
     try:
         document: Document = adapter.dump_python(adapter.validate_python(value), mode="json")
@@ -69,7 +69,7 @@ def _write(adapter: TypeAdapter[_T], value: _T, where: str) -> Document:
     return document
 
 
-def _read(adapter: TypeAdapter[_T], document: object, where: str) -> _T:
+def _load(adapter: TypeAdapter[_T], document: object, where: str) -> _T:
     """Read a document. Raises BadDocument that names every field that is missing, unknown or malformed."""
     try:
         return adapter.validate_json(json.dumps(document))

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -93,9 +93,15 @@ class TriageStage:
         elif self._triage.reading.done():
             self._score(self._triage, self._triage.reading.result())
 
-    def close(self, timeout_s: float) -> None:  # noqa: ARG002 - the executor's work ends within seconds
-        """End the executor; an alarm whose triage is not recorded is triaged again."""
-        self._executor.shutdown(wait=True, cancel_futures=True)
+    def close(self, timeout_s: float) -> None:
+        """Wait for the work at hand; an alarm whose triage is not recorded is triaged again."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        if self._triage is None:
+            return
+        if self._triage.concluding is None:
+            wait([self._triage.reading], timeout_s)
+        else:
+            wait([self._triage.concluding], timeout_s)
 
     def _refresh_reference(self) -> None:
         """Make the conversations since a change that was decided to be harmless the reference."""

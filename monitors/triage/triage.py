@@ -126,12 +126,12 @@ def _harmless(evidence: Evidence) -> Iterator[str]:
         return
     if feedback is not None and feedback.lower <= -FEEDBACK_MARGIN:
         return
-    said = "" if feedback is None else f", feedback {_figure(feedback)}"
-    yield f"harmless: loss {_nats(loss)}, to learn {_nats(lesson)}{said}"
+    measured = "" if feedback is None else f", feedback {_figure(feedback)}"
+    yield f"harmless: loss {_nats(loss)}, to learn {_nats(lesson)}{measured}"
 
 
 def _known(evidence: Evidence) -> str:
-    said = [
+    measured = [
         f"{name} {_nats(found)}"
         for name, found in (
             ("loss", evidence.loss),
@@ -141,8 +141,8 @@ def _known(evidence: Evidence) -> str:
         if found is not None
     ]
     if evidence.feedback is not None:
-        said.append(f"feedback {_figure(evidence.feedback)}")
-    return ", ".join(said) or "too few conversations that somebody else answered, or rated"
+        measured.append(f"feedback {_figure(evidence.feedback)}")
+    return ", ".join(measured) or "too few conversations that somebody else answered, or rated"
 
 
 def _nats(found: Interval) -> str:
