@@ -1,9 +1,10 @@
-"""Loads the base model and its tokenizer: local files, safetensors and no code of theirs, ever."""
+"""Loads the base model and its tokenizer from local files: safetensors only, and never code from the folder."""
 
 from pathlib import Path
 from typing import Literal
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from torch.utils import deterministic
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
@@ -12,11 +13,25 @@ from transformers.utils import logging
 from learners.errors import BadRequest, UnusableModel
 from learners.models.attention import attention_for
 
+#: What transformers raises where files of a model are missing, damaged or of another kind.
+_UNREADABLE = (
+    ImportError,
+    KeyError,
+    OSError,
+    RuntimeError,
+    SafetensorError,
+    StrictDataclassError,
+    TypeError,
+    ValueError,
+    ZeroDivisionError,
+)
+_REMEDY = "restore the folder from its source"
+
 DtypeName = Literal["auto", "float32", "bfloat16"]
 
 
 def prepare_torch(threads: int) -> None:
-    """Sets what holds for the whole process: threads (0: as torch decides) and reproducible kernels."""
+    """Set what holds for the whole process: threads (0: as torch decides) and reproducible kernels."""
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     if threads:
         torch.set_num_threads(threads)
@@ -26,7 +41,7 @@ def prepare_torch(threads: int) -> None:
 
 
 def choose_device(name: str) -> torch.device:
-    """The GPU for "auto", where there is one. Raises BadRequest for a device that isn't there."""
+    """Return the device; for "auto" a GPU where there is one. Raises BadRequest for a device that is not there."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -50,11 +65,11 @@ def choose_dtype(name: DtypeName, device: torch.device) -> torch.dtype:
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
-    """Raises UnusableModel where there is none of the fast kind (character offsets are needed)."""
+    """Return the fast tokenizer, which knows character offsets. Raises UnusableModel where there is none."""
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (ImportError, KeyError, OSError, ValueError) as error:
-        raise UnusableModel(f"the tokenizer in {folder} can't be loaded: {error}") from error
+    except _UNREADABLE as error:
+        raise UnusableModel(f"the tokenizer in {folder} can't be loaded: {error}; {_REMEDY}") from error
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise UnusableModel(
             f"{folder} needs a tokenizer.json; {type(tokenizer).__name__} has no character offsets"
@@ -63,7 +78,7 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
 
 
 def load_base(folder: Path, dtype: torch.dtype, device: torch.device) -> PreTrainedModel:
-    """The frozen base model in evaluation mode. Raises UnusableModel where its files can't be read."""
+    """Return the frozen base model in evaluation mode. Raises UnusableModel where its files can't be read."""
     try:
         model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
             folder,
@@ -72,8 +87,8 @@ def load_base(folder: Path, dtype: torch.dtype, device: torch.device) -> PreTrai
             trust_remote_code=False,
             use_safetensors=True,
         )
-    except (ImportError, KeyError, OSError, RuntimeError, SafetensorError, ValueError) as error:
-        raise UnusableModel(f"the model in {folder} can't be loaded: {error}") from error
+    except _UNREADABLE as error:
+        raise UnusableModel(f"the model in {folder} can't be loaded: {error}; {_REMEDY}") from error
     model.set_attn_implementation(attention_for(model.config, device))
     model.requires_grad_(False)
     model.train(False)
