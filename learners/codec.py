@@ -1,4 +1,4 @@
-"""Reads and writes the values of learners.types as JSON: what travels between the daemon and its child processes."""
+"""Reads and writes the values of learners.types as JSON, for the pipes between the daemon and its children."""
 
 import json
 from typing import Any, TypeVar

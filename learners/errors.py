@@ -1,4 +1,4 @@
-"""Errors that learners raise. ``permanent`` ones come again with the same request."""
+"""Errors of learners. A ``permanent`` error recurs with the same request."""
 
 
 class LearnerError(Exception):
@@ -24,7 +24,7 @@ class BadAdapter(LearnerError):
 
 
 class Cancelled(LearnerError):
-    """The training was asked to stop; it left no artifact."""
+    """The training was cancelled and left no artifact."""
 
     permanent = False
 
@@ -50,7 +50,7 @@ class ChildTrouble(LearnerError):
 
 
 def error_named(name: str, message: str) -> LearnerError:
-    """The error that a child process told of. A name that isn't one of ours becomes part of the message."""
+    """Return the error that a child process reported. An unknown name becomes part of the message."""
     kind = globals().get(name)
     if isinstance(kind, type) and issubclass(kind, LearnerError):
         return kind(message)

@@ -1,4 +1,4 @@
-"""Requests, progress and results of learners: plain values that travel as JSON. No torch here."""
+"""Requests, progress and results of learners: plain values, exchanged as JSON. Imports no torch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ class Message:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Conversation:
-    """What a learner learns from and a scorer scores: who said what, in order."""
+    """A conversation to learn from or to score: its messages in order."""
 
     id: NotEmpty
     messages: tuple[Message, ...]
@@ -73,7 +73,7 @@ class TrainRequest:
 @with_config(_CLOSED)
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Progress:
-    """How far a run is. Sent about once a second."""
+    """Progress of a run, sent about once a second."""
 
     phase: Literal["loading", "encoding", "training", "writing"]
     step: int
@@ -89,7 +89,7 @@ class Progress:
 @with_config(_CLOSED)
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunResult:
-    """What a finished run left behind."""
+    """Result of a finished run."""
 
     run: str
     artifact: Path
@@ -143,7 +143,7 @@ class Surprisals:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScorerStats:
-    """What a scorer holds."""
+    """What a scorer holds in memory."""
 
     rss_bytes: int
     adapters: tuple[str, ...]

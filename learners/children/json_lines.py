@@ -1,4 +1,4 @@
-"""The child's end of the pipe: JSON lines on stdout, which is for them alone."""
+"""Writes JSON lines to stdout, which a child process reserves for them."""
 
 import os
 import sys
@@ -6,7 +6,7 @@ import threading
 
 
 class JsonLineWriter:
-    """Writes lines to what was stdout. From then on whatever else prints goes to stderr."""
+    """Writes lines to the original stdout, and redirects all other output to stderr."""
 
     def __init__(self) -> None:
         self._stream = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -15,7 +15,7 @@ class JsonLineWriter:
         self._lock = threading.Lock()
 
     def write(self, line: str) -> None:
-        """One line, at once. Raises BrokenPipeError where nobody reads any more."""
+        """Write one line at once. Raises BrokenPipeError if nobody reads any more."""
         with self._lock:
             self._stream.write(line + "\n")
             self._stream.flush()

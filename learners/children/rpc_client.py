@@ -1,4 +1,4 @@
-"""Calls to a child process that give futures: requests as JSON lines out, answers by their id in. No torch here."""
+"""Calls a child process: sends requests as JSON lines and resolves a future per answer. Imports no torch."""
 
 import itertools
 import json
@@ -24,7 +24,7 @@ class _Pending:
 
 
 class RpcClient:
-    """``python -m MODULE ARGUMENTS`` and the calls it has not answered. After its death every call fails with why."""
+    """The client of a child ``python -m MODULE ARGUMENTS``. After the child's death every call fails with the reason."""
 
     def __init__(self, module: str, arguments: Sequence[str]) -> None:
         self._module = module
@@ -39,7 +39,7 @@ class RpcClient:
         self._writer = threading.Thread(target=self._write, name=f"{module}-writer", daemon=True)
 
     def start(self) -> None:
-        """Starts the child; calls wait until it is ready. Call once."""
+        """Start the child; calls wait until it is ready. Call once."""
         self._child = SubprocessChild(
             self._module,
             self._arguments,
@@ -55,16 +55,16 @@ class RpcClient:
 
     @property
     def pid(self) -> int | None:
-        """The child's, while it runs."""
+        """The child's process id while it runs."""
         return self._child.pid if self._child is not None and self._child.alive else None
 
     @property
     def rss_bytes(self) -> int:
-        """The child's memory; 0 where there is none."""
+        """The child's resident memory in bytes; 0 if it does not run."""
         return self._child.rss_bytes if self._child is not None else 0
 
     def stop(self, timeout_s: float) -> None:
-        """Ends the child, by force after ``timeout_s``; calls without an answer fail with ChildDied."""
+        """End the child, by force after ``timeout_s``; unanswered calls fail with ChildDied."""
         if self._child is None:
             return
         self._outbox.put(None)
@@ -74,7 +74,7 @@ class RpcClient:
     def ask(
         self, read: Callable[[Any], object], *, on_progress: OnProgress | None = None, **request: object
     ) -> Future[Any]:
-        """Sends a request; its future is resolved by the reader thread."""
+        """Send a request. The reader thread resolves the future."""
         future: Future[Any] = Future()
         future.set_running_or_notify_cancel()  # what was sent can't be taken back
         id_ = next(self._ids)
@@ -88,7 +88,7 @@ class RpcClient:
         return future
 
     def _write(self) -> None:
-        """Writing has a thread of its own, as the pipe is full while the child computes."""
+        """Write in a thread of its own, as the pipe is full while the child computes."""
         assert self._child is not None  # noqa: S101 (started after it)
         try:
             while (line := self._outbox.get()) is not None:

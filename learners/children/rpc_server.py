@@ -1,7 +1,7 @@
-"""Answers calls (``learners.children.rpc_client``) in the child: requests are JSON lines on stdin, {"id", "op", ...}.
+"""Serves calls of ``learners.children.rpc_client`` in a child process: requests are JSON lines on stdin, {"id", "op", ...}.
 
-Answers are JSON lines on stdout: {"id", "done", "of"} while something goes on, then {"id", "result"} or {"id", "error",
-"message"}. An error in one request leaves the process as it was. Where it can't begin, one line {"error", "message"}
+Answers are JSON lines on stdout: {"id", "done", "of"} as progress, then {"id", "result"} or {"id", "error",
+"message"}. A failed request leaves the process as it was. If the process can't begin, one line {"error", "message"}
 says why. The end of stdin ends the process.
 """
 
@@ -20,7 +20,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def serve(begin: Callable[[JsonLineWriter], Answer]) -> int:
-    """Serves requests until stdin ends; returns the exit code. ``begin`` loads what answers them."""
+    """Serve requests until stdin ends; return the exit code. ``begin`` loads the model and returns the function that answers."""
     _end_with_parent()
     lines = JsonLineWriter()
     try:
@@ -45,9 +45,9 @@ def _serve(answer: Answer, request: Request, lines: JsonLineWriter) -> None:
 
 
 def _end_with_parent() -> None:
-    """Have the kernel do it: while this process loads or computes, it does not notice the end of stdin. Linux only.
+    """End with the parent, by the kernel: a process that loads or computes does not notice the end of stdin. Linux only.
 
-    A daemon that is killed would else start again beside what its last life still loads.
+    Otherwise a restarted daemon would run beside the children of the one that was killed.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

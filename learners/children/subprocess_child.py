@@ -1,4 +1,4 @@
-"""A child process from the parent's side: started, listened to and ended without ever blocking. No torch here."""
+"""Starts a child process, reads its output and ends it without blocking. Imports no torch."""
 
 import contextlib
 import os
@@ -30,7 +30,7 @@ _NICENESS = 5
 
 
 class SubprocessChild:
-    """``python -m MODULE ARGUMENTS`` whose stdout lines go to ``on_line``, and whose end goes to ``on_end``.
+    """A child ``python -m MODULE ARGUMENTS``. Its stdout lines go to ``on_line``, its end to ``on_end``.
 
     Both are called in a reader thread; ``on_end`` once, last, and with what to say if the child owes an answer. stderr goes to ``log``, a file opened for
     reading too and closed in the end; stdin stays open until ``stop``, so that a child can notice its parent's death.
@@ -76,7 +76,7 @@ class SubprocessChild:
 
     @property
     def rss_bytes(self) -> int:
-        """Its memory; 0 once it has ended."""
+        """Resident memory in bytes; 0 once it has ended."""
         try:
             return int(psutil.Process(self.pid).memory_info().rss)
         except psutil.Error:
@@ -91,12 +91,12 @@ class SubprocessChild:
         )
 
     def terminate(self) -> None:
-        """Asks it to end."""
+        """Ask the child to end."""
         if self.alive:
             self._process.terminate()
 
     def stop(self, timeout_s: float) -> None:
-        """Ends it: asked first, killed after ``timeout_s``. Nothing of it is left after."""
+        """Ask the child to end; kill it after ``timeout_s``. Nothing of it remains."""
         self.terminate()
         try:
             self._process.wait(timeout_s)

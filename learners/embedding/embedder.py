@@ -1,6 +1,6 @@
-"""Embeds texts: ``python -m learners.embedding.embedder MODEL DEVICE THREADS MAX_TOKENS BATCH``.
+"""Serves embeddings: ``python -m learners.embedding.embedder MODEL DEVICE THREADS MAX_TOKENS BATCH``.
 
-``learners.children.rpc_server`` says how requests and answers travel; a vector travels in base64.
+``learners.children.rpc_server`` defines requests and answers; a vector is base64.
 """
 
 import sys
@@ -13,7 +13,7 @@ from learners.errors import BadRequest
 
 
 def main(arguments: list[str]) -> int:
-    """Serves requests until stdin ends."""
+    """Serve requests until stdin ends."""
     if len(arguments) != 5:
         sys.stderr.write(
             "usage: python -m learners.embedding.embedder MODEL DEVICE THREADS MAX_TOKENS BATCH\n"

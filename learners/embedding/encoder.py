@@ -1,23 +1,21 @@
-"""Turns texts into vectors: local files, safetensors and no code of theirs, ever."""
+"""Turns texts into vectors with a local model: safetensors only, and never code from its folder."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from torch.nn.functional import normalize
 from transformers import AutoModel, PreTrainedModel
 
 from learners.embedding.encoder_files import Pooling, resolve_encoder
-from learners.errors import UnusableModel
-from learners.models.loading import choose_device, load_tokenizer
+from learners.models.loading import choose_device, load_tokenizer, unusable_where_damaged
 
 
 class Encoder:
-    """An embedding model. A text of no tokens has a vector without a direction: zero."""
+    """An embedding model. A text without tokens has the zero vector."""
 
     def __init__(self, name: Path, *, device: str, max_tokens: int, batch: int) -> None:
-        """Raises UnusableModel, BadRequest."""
+        """Load the model. Raises UnusableModel, BadRequest."""
         folder, pooling = resolve_encoder(name)
         self._pool = _POOLS[pooling]
         self._device = choose_device(device)
@@ -31,7 +29,7 @@ class Encoder:
 
     @torch.inference_mode()
     def vectors(self, texts: Sequence[str]) -> list[bytes]:
-        """A vector of unit length for each text: little-endian float32, in the order of the texts."""
+        """Return a unit vector per text, little-endian float32, in the order of the texts."""
         found = [b""] * len(texts)
         by_length = sorted(range(len(texts)), key=lambda place: len(texts[place]))
         for start in range(0, len(texts), self._batch):
@@ -52,12 +50,10 @@ class Encoder:
 
 
 def _load(folder: Path) -> PreTrainedModel:
-    try:
+    with unusable_where_damaged(f"the embedding model in {folder}", weights_of=folder):
         model: PreTrainedModel = AutoModel.from_pretrained(
             folder, dtype=torch.float32, local_files_only=True, trust_remote_code=False, use_safetensors=True
         )
-    except (ImportError, KeyError, OSError, RuntimeError, SafetensorError, ValueError) as error:
-        raise UnusableModel(f"the embedding model in {folder} can't be loaded: {error}") from error
     model.requires_grad_(False)
     model.train(False)
     return model

@@ -1,4 +1,4 @@
-"""Finds an embedding model on this machine and reads how its vectors are pooled. No torch here.
+"""Finds an embedding model on this machine, and reads how its token vectors are pooled. Imports no torch.
 
 Two layouts are known: that of sentence-transformers (``modules.json``: an encoder, its pooling, perhaps a
 normalisation), and a plain transformers encoder, whose tokens are averaged.
@@ -24,10 +24,9 @@ _MODULES = ["Transformer", "Pooling"]
 
 
 def resolve_encoder(name: str | Path) -> tuple[Path, Pooling]:
-    """The folder of an embedding model, and how its tokens become one vector. Never asks the network.
+    """Return the folder of an embedding model and its pooling. Never uses the network.
 
-    Raises UnusableModel where there is none with safetensors weights and a tokenizer.json, or it has parts of
-    another kind.
+    Raises UnusableModel if safetensors weights or tokenizer.json are missing, or a part is of an unknown kind.
     """
     folder = resolve_base(name)
     if not isinstance(_read(folder / "config.json").get("model_type"), str):

@@ -1,4 +1,4 @@
-"""The embedding model from the daemon's side: calls that give futures, on a child process. No torch here."""
+"""The client of the embedder child. Imports no torch."""
 
 from base64 import b64decode
 from collections.abc import Sequence
@@ -10,9 +10,9 @@ from learners.children.rpc_client import RpcClient
 
 
 class Embedder(Protocol):
-    """Turns texts into vectors, one call after the other.
+    """Embeds texts, one call after the other.
 
-    The futures fail with a LearnerError: UnusableModel or ChildDied where no answer will come any more.
+    The futures fail with a LearnerError: UnusableModel or ChildDied if no answer can come any more.
     """
 
     @property
@@ -22,14 +22,14 @@ class Embedder(Protocol):
     def pid(self) -> int | None: ...
 
     def embed(self, texts: Sequence[str]) -> Future[list[bytes]]:
-        """A vector of unit length for each text, little-endian float32. Of no texts: the answer that it is ready."""
+        """Return a unit vector per text, little-endian float32. Without texts, the answer tells that the model is loaded."""
         ...
 
     def stop(self, timeout_s: float) -> None: ...
 
 
 class EmbedderProcess:
-    """An Embedder in a child process that holds the model. After its death every call fails with why."""
+    """An Embedder in a child process that holds the model. After the child's death every call fails with the reason."""
 
     def __init__(
         self, model: Path, *, device: str = "auto", threads: int = 0, max_tokens: int = 256, batch: int = 32
@@ -39,7 +39,7 @@ class EmbedderProcess:
         )
 
     def start(self) -> None:
-        """Starts the child, which takes some seconds to load the model; calls wait for it. Call once."""
+        """Start the child, which loads the model for some seconds; calls wait for it. Call once."""
         self._calls.start()
 
     @property
@@ -48,7 +48,7 @@ class EmbedderProcess:
 
     @property
     def pid(self) -> int | None:
-        """The child's, while it runs."""
+        """The child's process id while it runs."""
         return self._calls.pid
 
     def embed(self, texts: Sequence[str]) -> Future[list[bytes]]:
@@ -57,5 +57,5 @@ class EmbedderProcess:
         )
 
     def stop(self, timeout_s: float) -> None:
-        """Ends the child, by force after ``timeout_s``; calls without an answer fail with ChildDied."""
+        """End the child, by force after ``timeout_s``; unanswered calls fail with ChildDied."""
         self._calls.stop(timeout_s)

@@ -1,4 +1,4 @@
-"""Turns conversations into token ids and a mask of what the model is to learn: the assistant's turns only."""
+"""Encodes conversations as token ids, with a mask of the targets: the assistant's turns only."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _PROBE = (Message(role="user", content="Hi"), Message(role="assistant", content=
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Encoded:
-    """A conversation as the model sees it. ``targets[i]``: is ``ids[i]`` to be learnt or scored?"""
+    """A conversation as token ids. ``targets[i]`` says whether ``ids[i]`` is learned or scored."""
 
     id: str
     ids: tuple[int, ...]
@@ -28,7 +28,7 @@ class Encoded:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Skipped:
-    """A conversation that nothing can be learnt from."""
+    """A conversation that holds nothing to learn."""
 
     id: str
     reason: str  # one of a few fixed sentences, so that they can be counted
@@ -38,8 +38,8 @@ class ChatEncoder:
     """Encodes with the model's own chat template, exactly as a server renders it.
 
     Contents are never control tokens: text such as ``<|im_end|>`` within a message is split like any other.
-    Raises UnusableModel where there is no template, or one that doesn't end an assistant's turn with a
-    special token, without which a model would never learn to stop.
+    Raises UnusableModel if there is no template, or if it does not end the assistant's turn with a special token:
+    the model would never learn to stop.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
@@ -56,7 +56,7 @@ class ChatEncoder:
         self.end_of_turn = last.id
 
     def encode(self, id_: str, messages: Sequence[Message], *, max_tokens: int) -> Encoded | Skipped:
-        """Ids of the conversation up to its last assistant turn that ends within ``max_tokens``."""
+        """Return the ids up to the last assistant turn that ends within ``max_tokens``."""
         kept = _up_to_last_answer(messages)
         if not kept:
             return Skipped(id=id_, reason="no assistant turn")
@@ -74,9 +74,9 @@ class ChatEncoder:
         return Skipped(id=id_, reason="longer than max_tokens")
 
     def prompt(self, messages: Sequence[Message]) -> list[int]:
-        """Ids of the conversation, followed by what makes the assistant speak next.
+        """Return the ids of the conversation, followed by the generation prompt.
 
-        Raises BadRequest where the template refuses it.
+        Raises BadRequest if the template refuses it.
         """
         try:
             text, spans = self._template.render(messages, add_generation_prompt=True)
@@ -86,13 +86,13 @@ class ChatEncoder:
 
 
 def _up_to_last_answer(messages: Sequence[Message]) -> Sequence[Message]:
-    """Without the turns that no answer follows."""
+    """Drop the turns after the last answer."""
     last = max((i for i, message in enumerate(messages) if message.role == "assistant"), default=-1)
     return messages[: last + 1]
 
 
 def _ends(tokens: Sequence[Token], spans: Sequence[Span]) -> list[int]:
-    """For each message, how many tokens there are up to its end: its end-of-turn token included, if it has one."""
+    """Return for each message the number of tokens up to its end, end-of-turn token included."""
     ends = []
     index = 0
     limits = [span.start for span in spans[1:]] + [tokens[-1].end + 1]

@@ -1,4 +1,4 @@
-"""Reads the conversations that a run learns from."""
+"""Reads the training set of a run."""
 
 from pathlib import Path
 
@@ -9,9 +9,9 @@ from learners.types import Conversation
 
 
 def read_conversations(data: Path, digest: str) -> list[Conversation]:
-    """The conversations of a JSON lines file, in its order.
+    """Return the conversations of a JSON lines file, in order.
 
-    Raises BadRequest where the file isn't the one that was meant, or names the line that can't be used.
+    Raises BadRequest if the file's digest differs, and for a line that can't be used, which it names.
     """
     if not data.is_file():
         raise BadRequest(f"{data} does not exist")

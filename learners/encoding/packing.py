@@ -1,4 +1,4 @@
-"""Packs conversations into rows of few tokens, so that no computation is spent on padding."""
+"""Packs conversations into rows, so that no computation is spent on padding."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ ROW_TOKENS = 512
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PackedRow:
-    """Conversations one after the other. Positions start again at 0 with each; none sees another.
+    """Conversations in sequence. Positions restart at 0 with each, and none attends to another.
 
-    ``kept[i]`` is a place whose next token is a target, and ``labels[i]`` is that token.
+    ``kept[i]`` is a position whose next token is a target, and ``labels[i]`` is that token.
     """
 
     ids: torch.Tensor  # (1, tokens)
@@ -35,7 +35,7 @@ class PackedRow:
 
 
 def pack(lengths: Sequence[int], capacity: int) -> list[list[int]]:
-    """Rows of indices whose lengths add up to at most ``capacity``; a longer one gets a row of its own.
+    """Return rows of indices whose lengths sum to at most ``capacity``; a longer conversation gets a row of its own.
 
     First-fit decreasing, equal lengths in the order given: at most 11/9 of the fewest rows (Johnson 1973),
     in practice within a percent.
@@ -58,7 +58,7 @@ def pack(lengths: Sequence[int], capacity: int) -> list[list[int]]:
 
 
 def packed_row(conversations: Sequence[Encoded]) -> PackedRow:
-    """The row of these conversations, in this order. The first token of each is never a target."""
+    """Return the row of these conversations, in this order. The first token of each is never a target."""
     ids: list[int] = []
     positions: list[int] = []
     kept: list[int] = []

@@ -1,4 +1,4 @@
-"""Renders conversations with the model's own chat template, and finds what was said in the text."""
+"""Renders conversations with the model's chat template, and locates each message's content in the text."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -14,26 +14,26 @@ _SAME_DATE = "{% macro strftime_now(format) %}26 Jul 2024{% endmacro %}"
 
 
 class TemplateRefused(LearnerError):
-    """The template doesn't take a conversation of this kind, such as one with a system message."""
+    """The template does not accept this kind of conversation, such as one with a system message."""
 
     reason = "refused by the chat template"
 
 
 class TemplateAltersText(TemplateRefused):
-    """The template changes what was said in a way that can't be followed."""
+    """The template alters contents, so they can't be located."""
 
     reason = "rewritten by the chat template"
 
 
 class Span(NamedTuple):
-    """Where a message's content lies in the rendered text."""
+    """The position of a message's content in the rendered text."""
 
     start: int
     end: int
 
 
 class ChatTemplate:
-    """Renders as a server does. Raises UnusableModel where the tokenizer has no template."""
+    """Renders as a server does. Raises UnusableModel if the tokenizer has no template."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
         if not tokenizer.chat_template:
@@ -44,10 +44,10 @@ class ChatTemplate:
     def render(
         self, messages: Sequence[Message], *, add_generation_prompt: bool = False
     ) -> tuple[str, list[Span]]:
-        """The text and where each content is in it. Raises Refused or Rewritten.
+        """Return the text and the span of each content. Raises TemplateRefused or TemplateAltersText.
 
-        A second rendering, with markers for contents, tells the template's own text from theirs. Some
-        templates strip contents; anything beyond that can't be followed.
+        A second rendering, with markers for contents, separates the template's text from contents. Contents may be
+        stripped; any other change is refused.
         """
         contents = [message.content for message in messages]
         text = self._rendered(messages, contents, add_generation_prompt)
@@ -74,7 +74,7 @@ class ChatTemplate:
 
 
 def _split_at(text: str, markers: Sequence[str]) -> list[str]:
-    """The pieces of text between the markers. Raises Rewritten unless each marker comes once, in order."""
+    """Return the text between the markers. Raises TemplateAltersText unless each marker comes once, in order."""
     pieces = []
     for marker in markers:
         before, found, text = text.partition(marker)

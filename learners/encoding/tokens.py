@@ -1,4 +1,4 @@
-"""Splits rendered text into tokens, with contents kept from turning into control tokens."""
+"""Tokenises rendered text so that contents never become control tokens."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ class Token(NamedTuple):
 
 
 class SafeTokenizer:
-    """Tokenises as a server does, but for control tokens that people spell out: they stay text."""
+    """Tokenises as a server does, except that control tokens written in contents stay text."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
         self._tokenizer = tokenizer
         self._special = {id_ for id_, token in tokenizer.added_tokens_decoder.items() if token.special}
 
     def tokens(self, text: str, spans: Sequence[Span]) -> list[Token]:
-        """Tokens of the text. Control tokens that contents spell out are tokenised again, as plain text."""
+        """Return the tokens of the text. Control tokens within contents are tokenised again as plain text."""
         inside = _Inside(spans)
         tokens = [
             Token(token.id, token.start, token.end, token.id in self._special)
@@ -55,7 +55,7 @@ class SafeTokenizer:
 
 
 class _Inside:
-    """Does a position lie in one of the spans? Asked in rising order of positions."""
+    """Tells whether a position lies in one of the spans. Positions must be asked in rising order."""
 
     def __init__(self, spans: Sequence[Span]) -> None:
         self._starts = [span.start for span in spans]

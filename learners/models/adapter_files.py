@@ -1,7 +1,7 @@
-"""Checks an adapter's files before they are loaded: peft and safetensors would accept nearly anything.
+"""Checks an adapter's files before they are loaded; peft and safetensors alone accept nearly anything.
 
-Nothing is allocated or executed on a file's word: sizes are bounded, keys and shapes must be exactly those
-that the base model and the rank call for, and target modules are names, never regular expressions.
+No file decides what is allocated or executed: sizes are bounded, keys and shapes must be exactly those of
+base model and rank, and target modules are names, never regular expressions.
 """
 
 import json
@@ -32,7 +32,7 @@ Linears = Mapping[str, tuple[int, int]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AdapterConfig:
-    """The few settings that make an adapter's weights mean something."""
+    """The settings that give an adapter's weights their meaning."""
 
     rank: int
     alpha: float
@@ -50,7 +50,7 @@ class AdapterConfig:
 
 
 def expected_shapes(linears: Linears, config: AdapterConfig) -> dict[str, tuple[int, int]]:
-    """Every key of the adapter's weights file, and its shape."""
+    """Return every key of the adapter's weights file with its shape."""
     shapes = {}
     for name, (outputs, inputs) in linears.items():
         if name.rpartition(".")[2] in config.target_modules:
@@ -60,7 +60,7 @@ def expected_shapes(linears: Linears, config: AdapterConfig) -> dict[str, tuple[
 
 
 def check_adapter(folder: Path, linears: Linears) -> AdapterConfig:
-    """The adapter's configuration, once all of its files are fit to be loaded onto a base with these layers.
+    """Return the adapter's configuration after checking all its files against a base with these layers.
 
     Raises BadAdapter with the reason.
     """
@@ -125,7 +125,7 @@ def _targets(file: Path, values: object, linears: Linears) -> tuple[str, ...]:
 
 
 def _check_header(file: Path, shapes: Mapping[str, tuple[int, int]]) -> None:
-    """The header alone is read, and not before its size is known to be small."""
+    """Read the header alone, after checking that it is small."""
     if not file.is_file():
         raise BadAdapter(f"{file} is missing")
     with file.open("rb") as stream:

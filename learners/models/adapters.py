@@ -1,4 +1,4 @@
-"""The adapters that sit on one base in memory."""
+"""Adapters on one base in memory."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from learners.models.lora import attach, linears_of, peft_config, read_adapter, 
 
 
 class Adapters:
-    """Adapters by name on a base that is held once. A name means the same bytes for as long as the process lives."""
+    """Adapters by name on one base. A name means the same bytes for the life of the process."""
 
     def __init__(self, base: PreTrainedModel) -> None:
         self._base = base
@@ -27,9 +27,9 @@ class Adapters:
         return tuple(self._keys)
 
     def load(self, name: str, folder: Path) -> None:
-        """Loads a checked adapter. Again under its name it is nothing new; another one is refused (NameTaken).
+        """Load an adapter after checking it. Loading the same again does nothing; another under its name raises NameTaken.
 
-        Raises BadAdapter, and then nothing has changed.
+        Raises BadAdapter and changes nothing then.
         """
         digest = verify_artifact(folder)
         if self._digests.setdefault(name, digest) != digest:
@@ -47,7 +47,7 @@ class Adapters:
         self._keys[name] = key
 
     def unload(self, name: str) -> None:
-        """Frees the adapter's memory. Raises UnknownAdapter."""
+        """Free the adapter's memory. Raises UnknownAdapter."""
         key = self._key(name)
         assert self._model is not None  # noqa: S101 (it has a key)
         if len(self._keys) == 1:
@@ -59,7 +59,7 @@ class Adapters:
 
     @contextmanager
     def using(self, name: str | None) -> Iterator[PreTrainedModel | PeftModel]:
-        """The model with that adapter, or with none: then it is the base untouched. Raises UnknownAdapter."""
+        """Return the model with that adapter, or the untouched base. Raises UnknownAdapter."""
         if name is not None:
             key = self._key(name)
             assert self._model is not None  # noqa: S101 (it has a key)

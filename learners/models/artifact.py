@@ -1,4 +1,4 @@
-"""An artifact folder: complete or absent, and every byte of it accounted for by its manifest."""
+"""Writes and verifies artifact folders: complete or absent, every byte covered by the manifest."""
 
 import hashlib
 import json
@@ -18,9 +18,9 @@ _LARGEST_MANIFEST = 1 << 20  # bytes
 
 
 def write_artifact(output: Path, files: Mapping[str, bytes]) -> str:
-    """Writes the files and their manifest; gives the sha256 of the manifest, the artifact's digest.
+    """Write the files and their manifest; return the artifact's digest, the SHA-256 of the manifest.
 
-    Everything is on the disk before the folder gets its name. Raises BadRequest where ``output`` exists.
+    Everything is on disk before the folder gets its name. Raises BadRequest if ``output`` exists.
     """
     listing = {
         name: {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
@@ -47,9 +47,9 @@ def write_artifact(output: Path, files: Mapping[str, bytes]) -> str:
 
 
 def verify_artifact(folder: Path) -> str:
-    """The folder's digest, once every file is found to be as the manifest says, and no file is beside.
+    """Return the folder's digest after checking every file against the manifest.
 
-    Raises BadAdapter that names the first file that differs.
+    Raises BadAdapter that names the first file that differs, is missing or is not listed.
     """
     manifest = folder / MANIFEST
     if not manifest.is_file() or manifest.stat().st_size > _LARGEST_MANIFEST:

@@ -1,4 +1,4 @@
-"""Attention over a packed row, one conversation at a time: nothing is computed that a mask would hide.
+"""Attention over a packed row, one conversation at a time, so that no masked score is computed.
 
 On CPUs this is two to three times as fast as one masked attention over the row: the mask costs the square of
 the row's length instead of each conversation's, and PyTorch's fused bfloat16 kernel is slow for short ones.
@@ -19,7 +19,7 @@ _LONGEST_UNFUSED = 512
 
 
 def attention_for(config: PreTrainedConfig, device: torch.device) -> str:
-    """The implementation to use: ours on CPUs for models whose attention is plainly causal, else PyTorch's."""
+    """Return the implementation: ours on CPUs for models with plain causal attention, else PyTorch's."""
     plain = config.model_type in _PLAIN and getattr(config, "sliding_window", None) is None
     if not plain or device.type != "cpu":
         return "sdpa"
@@ -38,7 +38,7 @@ def packed_attention(
     segments: tuple[int, ...] = (),
     **_unused: object,
 ) -> tuple[torch.Tensor, None]:
-    """``segments`` are the lengths of the row's conversations; without them it is one, as in generation."""
+    """``segments`` are the lengths of the row's conversations; without them the row is one conversation, as in generation."""
     if not segments:
         output, _ = sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling)
         return output, None

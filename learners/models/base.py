@@ -1,4 +1,4 @@
-"""Finds the base model on this machine and says which bytes it is made of. No torch here."""
+"""Finds the base model on this machine, and computes its digest. Imports no torch."""
 
 import hashlib
 import json
@@ -11,10 +11,10 @@ _SUFFIXES = {".json", ".jinja", ".model", ".safetensors", ".txt"}
 
 
 def resolve_base(name: str | Path, *, allow_download: bool = False) -> Path:
-    """The folder of a base model, named by its folder or by its name on the hub.
+    """Return the folder of a base model, named by folder or by hub name.
 
-    The network is touched only with ``allow_download``; else a hub name must be in the local cache.
-    Raises UnusableModel where there is no such model, or none with safetensors weights.
+    Uses the network only with ``allow_download``; otherwise a hub name must be in the local cache.
+    Raises UnusableModel if there is no such model, or it has no safetensors weights.
     """
     folder = Path(name)
     if not folder.is_dir():
@@ -49,13 +49,13 @@ def _from_hub(name: str, allow_download: bool) -> Path:
 
 
 def base_digest(folder: Path) -> str:
-    """Sha256 over the names and contents of the config, tokenizer and weight files at the top of ``folder``."""
+    """Return the SHA-256 over the names and contents of the config, tokenizer and weight files at the top of ``folder``."""
     files = sorted(file for file in folder.iterdir() if file.suffix in _SUFFIXES and file.is_file())
     listing = [[file.name, sha256_of(file)] for file in files]
     return hashlib.sha256(json.dumps(listing).encode()).hexdigest()
 
 
 def sha256_of(file: Path) -> str:
-    """Sha256 of a file's bytes, as hexadecimal digits."""
+    """Return the SHA-256 of a file's bytes as hexadecimal digits."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,6 +1,6 @@
-"""Turns a GGUF file into a folder in Hugging Face layout, once: ``python -m learners.models.convert GGUF FOLDER``.
+"""Converts a GGUF file to a folder in Hugging Face layout: ``python -m learners.models.convert GGUF FOLDER``.
 
-A GGUF model can be run as it is, not trained. The folder holds the weights in bfloat16 safetensors, the
+A GGUF model can be run but not trained. The folder holds the weights in bfloat16 safetensors, the
 tokenizer and its chat template.
 """
 
@@ -18,9 +18,9 @@ Report = Callable[[str], None]
 
 
 def convert_gguf(gguf: Path, folder: Path, report: Report = lambda _: None) -> Path:
-    """Writes ``folder`` unless it is there; complete or absent, also when killed half-way. Returns ``folder``.
+    """Write ``folder`` unless it exists, complete or not at all, and return it.
 
-    Raises UnusableModel where the file isn't a model that transformers can read.
+    Raises UnusableModel if transformers can't read the file.
     """
     if folder.exists():
         return folder
@@ -61,7 +61,7 @@ def _write(gguf: Path, folder: Path, report: Report) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Prints a JSON line per stage: {"stage": ...}, at last {"folder": ...} or {"error": ..., "message": ...}."""
+    """Print a JSON line per stage: {"stage": ...}, at last {"folder": ...} or {"error": ..., "message": ...}."""
     if len(arguments) != 2:
         sys.stderr.write("usage: python -m learners.models.convert GGUF FOLDER\n")
         return 2

@@ -1,33 +1,41 @@
 """Loads the base model and its tokenizer from local files: safetensors only, and never code from the folder."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, cast
 
 import torch
 from huggingface_hub.errors import StrictDataclassError
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from torch.utils import deterministic
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
 from transformers.utils import logging
 
 from learners.errors import BadRequest, UnusableModel
 from learners.models.attention import attention_for
+from learners.types import Dtype
 
-#: What transformers raises where files of a model are missing, damaged or of another kind.
-_UNREADABLE = (
+#: What transformers, tokenizers and safetensors raise on files that are cut off, altered or of another shape.
+_DAMAGE = (
+    ArithmeticError,
+    AttributeError,
     ImportError,
-    KeyError,
+    LookupError,
     OSError,
     RuntimeError,
     SafetensorError,
     StrictDataclassError,
     TypeError,
     ValueError,
-    ZeroDivisionError,
 )
-_REMEDY = "restore the folder from its source"
-
-DtypeName = Literal["auto", "float32", "bfloat16"]
+_REMEDY = "restore the folder, or download or convert the model again"
 
 
 def prepare_torch(threads: int) -> None:
@@ -52,7 +60,7 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def choose_dtype(name: DtypeName, device: torch.device) -> torch.dtype:
+def choose_dtype(name: Dtype, device: torch.device) -> torch.dtype:
     """For "auto", bfloat16 where the hardware multiplies it, which is about twice as fast; else float32."""
     if name != "auto":
         return torch.bfloat16 if name == "bfloat16" else torch.float32
@@ -65,11 +73,10 @@ def choose_dtype(name: DtypeName, device: torch.device) -> torch.dtype:
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
-    """Return the fast tokenizer, which knows character offsets. Raises UnusableModel where there is none."""
-    try:
+    """Return the fast tokenizer, which knows character offsets. Raises UnusableModel if there is none or it is damaged."""
+    check_config(folder)
+    with unusable_where_damaged(f"the tokenizer in {folder}"):
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except _UNREADABLE as error:
-        raise UnusableModel(f"the tokenizer in {folder} can't be loaded: {error}; {_REMEDY}") from error
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise UnusableModel(
             f"{folder} needs a tokenizer.json; {type(tokenizer).__name__} has no character offsets"
@@ -78,19 +85,60 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
 
 
 def load_base(folder: Path, dtype: torch.dtype, device: torch.device) -> PreTrainedModel:
-    """Return the frozen base model in evaluation mode. Raises UnusableModel where its files can't be read."""
-    try:
-        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+    """Return the frozen base model in evaluation mode. Raises UnusableModel that names the damaged file."""
+    check_config(folder)
+    with unusable_where_damaged(f"the model in {folder}", weights_of=folder):
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=dtype,
             local_files_only=True,
             trust_remote_code=False,
             use_safetensors=True,
+            output_loading_info=True,
         )
-    except _UNREADABLE as error:
-        raise UnusableModel(f"the model in {folder} can't be loaded: {error}; {_REMEDY}") from error
+    model, found = cast("tuple[PreTrainedModel, dict[str, set[str]]]", loaded)
+    if missing := sorted(found["missing_keys"]):
+        # transformers would go on with random values in their place.
+        raise UnusableModel(
+            f"the weights in {folder} lack {missing[0]} and {len(missing) - 1} more that its config.json asks for; {_REMEDY}"
+        )
+    return frozen(model, device)
+
+
+def frozen(model: PreTrainedModel, device: torch.device) -> PreTrainedModel:
+    """Return the model on its device, in evaluation mode, without gradients."""
     model.set_attn_implementation(attention_for(model.config, device))
     model.requires_grad_(False)
     model.train(False)
     model.to(device)  # type: ignore[arg-type]
     return model
+
+
+def check_config(folder: Path) -> None:
+    """Read the model's config.json. Raises UnusableModel if it is damaged."""
+    with unusable_where_damaged(str(folder / "config.json")):
+        AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+
+
+@contextmanager
+def unusable_where_damaged(what: str, *, weights_of: Path | None = None) -> Iterator[None]:
+    """Turn what transformers raises on damaged files into UnusableModel with the remedy.
+
+    ``weights_of`` is the folder whose safetensors files are searched for the damaged one.
+    """
+    try:
+        yield
+    except _DAMAGE as error:
+        damaged = _damaged_weights(weights_of) if weights_of else None
+        cause = f"{damaged} is damaged: {error}" if damaged else error
+        raise UnusableModel(f"{what} can't be loaded: {cause}; {_REMEDY}") from error
+
+
+def _damaged_weights(folder: Path) -> Path | None:
+    for file in sorted(folder.glob("*.safetensors")):
+        try:
+            with safe_open(file, framework="pt"):
+                pass
+        except (OSError, SafetensorError):
+            return file
+    return None

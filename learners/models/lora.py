@@ -1,4 +1,4 @@
-"""The LoRA layers of a model: made anew or from files, and read back as plain tensors."""
+"""LoRA layers of a model: made new or from files, and read back as tensors."""
 
 import re
 import warnings
@@ -26,7 +26,7 @@ Tensors = Mapping[str, torch.Tensor]
 
 
 def linears_of(base: PreTrainedModel) -> Linears:
-    """The linear layers that an adapter can attach to: all but the head."""
+    """Return the linear layers that an adapter can attach to: all but the head."""
     head = base.get_output_embeddings()  # type: ignore[no-untyped-call]
     return {
         name: (module.out_features, module.in_features)
@@ -36,7 +36,7 @@ def linears_of(base: PreTrainedModel) -> Linears:
 
 
 def adapter_config(settings: LoraSettings, linears: Linears) -> AdapterConfig:
-    """What the settings mean for this base. Raises BadRequest for a value that isn't allowed."""
+    """Return the adapter's configuration for this base. Raises BadRequest for a value that is not allowed."""
     if not 1 <= settings.rank <= LARGEST_RANK:
         raise BadRequest(f"rank must be from 1 to {LARGEST_RANK}, not {settings.rank}")
     known = {name.rpartition(".")[2] for name in linears}
@@ -56,9 +56,9 @@ def adapter_config(settings: LoraSettings, linears: Linears) -> AdapterConfig:
 def attach(
     base: PreTrainedModel, config: AdapterConfig, linears: Linears, *, name: str = "default"
 ) -> PeftModel:
-    """The base with fresh LoRA layers in float32, which change nothing until they are trained.
+    """Return the base with new LoRA layers in float32, which change nothing until they are trained.
 
-    Their initial values come from torch's global generator: seed it before.
+    Initial values come from torch's global generator: seed it before.
     """
     with warnings.catch_warnings():  # peft 0.21 asks for an attribute that transformers 5 renamed
         warnings.filterwarnings("ignore", message="`is_gradient_checkpointing`", category=FutureWarning)
@@ -66,7 +66,7 @@ def attach(
 
 
 def peft_config(config: AdapterConfig, linears: Linears) -> LoraConfig:
-    """In peft's words. Layers are named in full by a pattern that matches nothing else, such as a head's."""
+    """Return peft's configuration. Its pattern matches these layers' full names and nothing else."""
     names = [name for name in linears if name.rpartition(".")[2] in config.target_modules]
     return LoraConfig(
         task_type="CAUSAL_LM",
@@ -78,24 +78,24 @@ def peft_config(config: AdapterConfig, linears: Linears) -> LoraConfig:
 
 
 def read_adapter(folder: Path, linears: Linears) -> tuple[AdapterConfig, Tensors]:
-    """An artifact's configuration and weights, once they are checked. Raises BadAdapter."""
+    """Return an artifact's configuration and weights after checking them. Raises BadAdapter."""
     config = check_adapter(folder, linears)
     return config, load_file(folder / WEIGHTS)
 
 
 def weights_of(model: PeftModel) -> dict[str, torch.Tensor]:
-    """The adapter's weights under the names they have in its file, on the CPU."""
+    """Return the adapter's weights on the CPU, under the names of its file."""
     state = get_peft_model_state_dict(model, save_embedding_layers=False)
     return {name: tensor.detach().to("cpu", torch.float32).contiguous() for name, tensor in state.items()}
 
 
 def set_weights(model: PeftModel, weights: Tensors, *, name: str = "default") -> None:
-    """Puts checked weights in the place of the adapter's own."""
+    """Replace the adapter's weights with checked ones."""
     set_peft_model_state_dict(model, dict(weights), adapter_name=name)
 
 
 def same_shape(parent: AdapterConfig, config: AdapterConfig, linears: Linears) -> bool:
-    """Can a training with ``config`` go on from ``parent``?"""
+    """Tell whether a training with ``config`` can continue from ``parent``."""
     return parent.alpha == config.alpha and expected_shapes(linears, parent) == expected_shapes(
         linears, config
     )

@@ -1,4 +1,4 @@
-"""The scorer from the daemon's side: calls that give futures, on a child process. No torch here."""
+"""The client of the scorer child. Imports no torch."""
 
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -11,14 +11,14 @@ from learners.types import Conversation, Dtype, Message, Score, ScorerStats, Sur
 
 
 class Scorer(Protocol):
-    """Scores and generates under a base (adapter None) or an adapter that was loaded, one call after the other.
+    """Scores and generates under the base (adapter None) or a loaded adapter, one call after the other.
 
-    The futures fail with a LearnerError: BadAdapter, NameTaken, UnknownAdapter, BadRequest; ChildDied where no
-    answer will come any more.
+    The futures fail with a LearnerError: BadAdapter, NameTaken, UnknownAdapter, BadRequest; ChildDied if no
+    answer can come any more.
     """
 
     def load(self, name: str, path: Path) -> Future[None]:
-        """Checks and loads an adapter. A name means the same bytes for ever; again the same is nothing new."""
+        """Check and load an adapter. A name always means the same bytes; loading the same again does nothing."""
         ...
 
     def unload(self, name: str) -> Future[None]: ...
@@ -30,26 +30,26 @@ class Scorer(Protocol):
         *,
         on_progress: OnProgress | None = None,
     ) -> Future[list[Score]]:
-        """Scores in the order of the conversations. ``on_progress`` is called from another thread."""
+        """Return scores in the order of the conversations. ``on_progress`` is called from another thread."""
         ...
 
     def surprisals(
         self, adapter: str | None, conversations: Sequence[Conversation]
     ) -> Future[list[Surprisals]]:
-        """The loss of each assistant token, in the order of the conversations."""
+        """Return the loss of each assistant token, in the order of the conversations."""
         ...
 
     def generate(
         self, adapter: str | None, messages: Sequence[Message], *, max_new_tokens: int = 128
     ) -> Future[str]:
-        """The assistant's next turn, greedy: the same question, the same answer."""
+        """Return the assistant's next turn, decoded greedily."""
         ...
 
     def stats(self) -> Future[ScorerStats]: ...
 
 
 class ScorerProcess:
-    """A Scorer in a child process that holds the base once. After its death every call fails with ChildDied."""
+    """A Scorer in a child process that holds the base once. After the child's death every call fails with ChildDied."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class ScorerProcess:
         )
 
     def start(self) -> None:
-        """Starts the child, which takes some seconds to load the base; calls wait for it. Call once."""
+        """Start the child, which loads the base for some seconds; calls wait for it. Call once."""
         self._calls.start()
 
     @property
@@ -74,16 +74,16 @@ class ScorerProcess:
 
     @property
     def pid(self) -> int | None:
-        """The child's, while it runs."""
+        """The child's process id while it runs."""
         return self._calls.pid
 
     @property
     def rss_bytes(self) -> int:
-        """The child's memory; 0 where there is none."""
+        """The child's resident memory in bytes; 0 if it does not run."""
         return self._calls.rss_bytes
 
     def stop(self, timeout_s: float) -> None:
-        """Ends the child, by force after ``timeout_s``; calls without an answer fail with ChildDied."""
+        """End the child, by force after ``timeout_s``; unanswered calls fail with ChildDied."""
         self._calls.stop(timeout_s)
 
     def load(self, name: str, path: Path) -> Future[None]:

@@ -1,6 +1,6 @@
-"""Holds a base and adapters, scores and generates: ``python -m learners.scoring.scorer BASE DEVICE THREADS DTYPE MAX_TOKENS``.
+"""Serves scores and answers of a base and its adapters: ``python -m learners.scoring.scorer BASE DEVICE THREADS DTYPE MAX_TOKENS``.
 
-``learners.children.rpc_server`` says how requests and answers travel.
+``learners.children.rpc_server`` defines requests and answers.
 """
 
 import json
@@ -16,11 +16,11 @@ from learners.children.json_lines import JsonLineWriter
 from learners.children.rpc_server import Request, serve
 from learners.codec import CONVERSATIONS, MESSAGES, read
 from learners.errors import BadRequest
-from learners.types import ScorerStats
+from learners.types import Dtype, ScorerStats
 
 
 def main(arguments: list[str]) -> int:
-    """Serves requests until stdin ends."""
+    """Serve requests until stdin ends."""
     if len(arguments) != 5:
         sys.stderr.write("usage: python -m learners.scoring.scorer BASE DEVICE THREADS DTYPE MAX_TOKENS\n")
         return 2
@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
 
 
 class _Scorer:
-    """What each operation does. torch is imported here, not with the module."""
+    """The operations. torch is imported here, not with the module."""
 
     def __init__(
         self, base: Path, device: str, threads: int, dtype: str, max_tokens: int, lines: JsonLineWriter
@@ -39,7 +39,6 @@ class _Scorer:
         from learners.encoding.chat import ChatEncoder
         from learners.models.adapters import Adapters
         from learners.models.loading import (
-            DtypeName,
             choose_device,
             choose_dtype,
             load_base,
@@ -51,7 +50,7 @@ class _Scorer:
         place = choose_device(device)
         self._tokenizer = load_tokenizer(base)
         self._encoder = ChatEncoder(self._tokenizer)
-        self._adapters = Adapters(load_base(base, choose_dtype(cast(DtypeName, dtype), place), place))
+        self._adapters = Adapters(load_base(base, choose_dtype(cast(Dtype, dtype), place), place))
         self._max_tokens = max_tokens
         self._lines = lines
         self._operations: dict[object, Callable[[Request], object]] = {
@@ -64,7 +63,7 @@ class _Scorer:
         }
 
     def answer(self, request: Request) -> object:
-        """The result of one request. Raises a LearnerError that says what is wrong with it."""
+        """Return the result of one request. Raises a LearnerError that says what is wrong with it."""
         operation = self._operations.get(request.get("op"))
         if operation is None:
             raise BadRequest(f"op must be one of {', '.join(map(str, self._operations))}")
@@ -87,7 +86,7 @@ class _Scorer:
         return self._each(surprisals, request)
 
     def _each(self, scoring: Callable[..., list[Any]], request: Request) -> object:
-        """The result of one way of scoring for each conversation of the request."""
+        """Score each conversation of the request in one way."""
 
         def tell(done: int, of: int) -> None:
             self._lines.write(json.dumps({"id": request["id"], "done": done, "of": of}))

@@ -1,4 +1,4 @@
-"""Scores conversations under a model, and lets it answer."""
+"""Scores conversations under a model, and generates answers."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ def score(
     max_tokens: int,
     on_progress: OnProgress,
 ) -> list[Score]:
-    """The loss of each conversation's assistant turns, as training counts it, in the order given.
+    """Return the loss of each conversation's assistant turns, as training counts it, in the order given.
 
     A conversation that can't be scored has 0 tokens.
     """
@@ -49,7 +49,7 @@ def surprisals(
     max_tokens: int,
     on_progress: OnProgress,
 ) -> list[Surprisals]:
-    """The loss of each token of the conversations' assistant turns, in the order given; sums are those of ``score``."""
+    """Return the loss of each token of the assistant turns, in the order given; their sums are those of ``score``."""
     found = [Surprisals(id=conversation.id, tokens=(), nats=()) for conversation in conversations]
     for scored in _scored(model, encoder, conversations, max_tokens=max_tokens, on_progress=on_progress):
         tokens = torch.split(scored.row.labels, scored.target_tokens)
@@ -108,9 +108,9 @@ def generate(
     *,
     max_new_tokens: int,
 ) -> str:
-    """The assistant's next turn, always the likeliest word: the same conversation, the same answer.
+    """Return the assistant's next turn, decoded greedily.
 
-    Raises BadRequest where the conversation and the answer don't fit into the model's context.
+    Raises BadRequest if conversation and answer don't fit into the model's context.
     """
     prompt = encoder.prompt(messages)
     room = model.config.max_position_embeddings

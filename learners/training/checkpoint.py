@@ -1,4 +1,4 @@
-"""What a broken-off run goes on from: adapter, optimiser state and position, in one file that is whole or absent."""
+"""Checkpoints of a run: adapter, optimiser state and position in one file that is whole or absent."""
 
 import json
 import os
@@ -18,7 +18,7 @@ _FILE = "checkpoint.safetensors"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Position:
-    """How far a run is, in numbers."""
+    """The position of a run."""
 
     fingerprint: str  # of the request; a checkpoint of another one is of no use
     step: int = 0  # steps that are done
@@ -27,7 +27,7 @@ class Position:
     losses: tuple[float, ...] = ()  # of each step, per target token
 
     def after(self, *, loss: float, tokens: int, target_tokens: int) -> "Position":
-        """The position after one more step."""
+        """Return the position after one more step."""
         return replace(
             self,
             step=self.step + 1,
@@ -38,12 +38,12 @@ class Position:
 
 
 def partial_folder(output: Path) -> Path:
-    """Where a run that will write ``output`` keeps its checkpoint. Deleting it makes the run start over."""
+    """Return the folder of the checkpoint of a run that will write ``output``. Without it the run starts over."""
     return output.with_name(f"{output.name}.partial")
 
 
 def save_checkpoint(output: Path, position: Position, tensors: Mapping[str, torch.Tensor]) -> None:
-    """Replaces the checkpoint, which at every instant is the old one or the new one."""
+    """Replace the checkpoint; at every instant it is the old one or the new one."""
     folder = partial_folder(output)
     folder.mkdir(parents=True, exist_ok=True)
     scratch = folder / f"{_FILE}.tmp"
@@ -58,7 +58,7 @@ def save_checkpoint(output: Path, position: Position, tensors: Mapping[str, torc
 
 
 def load_checkpoint(output: Path, fingerprint: str) -> tuple[Position, dict[str, torch.Tensor]] | None:
-    """The checkpoint of the same request; None where there is none, or one that can't be used."""
+    """Return the checkpoint of the same request; None if there is none or it is unusable."""
     file = partial_folder(output) / _FILE
     if not file.exists():
         return None
@@ -73,5 +73,5 @@ def load_checkpoint(output: Path, fingerprint: str) -> tuple[Position, dict[str,
 
 
 def discard_checkpoint(output: Path) -> None:
-    """Deletes the checkpoint, if there is one."""
+    """Delete the checkpoint, if there is one."""
     shutil.rmtree(partial_folder(output), ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The steps of a LoRA training: forward, backward, clip, step; checkpoints in between."""
+"""The training loop: forward, backward, clip, step, and checkpoints in between."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ ShouldStop = Callable[[], bool]
 
 
 def stop_if(should_stop: ShouldStop) -> None:
-    """Raises Cancelled where the training was asked to stop."""
+    """Raise Cancelled if the training was asked to stop."""
     if should_stop():
         raise Cancelled("the training was asked to stop; the same request goes on from its checkpoint")
 
@@ -27,8 +27,8 @@ def stop_if(should_stop: ShouldStop) -> None:
 class TrainingLoop:
     """The steps of one run, from the first or from a checkpoint.
 
-    Nothing random outlives a step: each seeds the generator with its own number, so that a run which goes on
-    from a checkpoint draws the same dropout as one that was never broken off.
+    Each step seeds the generator with its own number, so that a resumed run draws the same dropout as an
+    unbroken one.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class TrainingLoop:
         self._optimizer = torch.optim.AdamW(self._trained.values(), weight_decay=settings.weight_decay)
 
     def run(self) -> Position:
-        """Takes all steps. Raises Diverged, or Cancelled after the checkpoint is saved."""
+        """Take all steps. Raises Diverged, or Cancelled after the checkpoint is saved."""
         position = self._resume()
         self._meter.begin(step=position.step, steps=len(self._steps), tokens=position.tokens)
         saved_at = self._meter.seconds
@@ -95,7 +95,7 @@ class TrainingLoop:
         return position.after(loss=loss, tokens=tokens, target_tokens=targets)
 
     def _backward(self, step: Step) -> tuple[float, int, int]:
-        """Gradients of the step's loss per target token; that loss, and the tokens and target tokens seen."""
+        """Compute the gradients of the loss per target token; return the loss, tokens and target tokens."""
         rows = [packed_row([self._encoded[index] for index in row]) for row in step]
         targets = sum(row.target_tokens for row in rows)
         total = 0.0

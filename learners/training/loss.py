@@ -1,4 +1,4 @@
-"""The loss of a packed row: one function for training and for scoring, so that both mean the same."""
+"""The loss of a packed row, shared by training and scoring."""
 
 import torch
 from peft import PeftModel
@@ -10,13 +10,13 @@ from learners.models.attention import PACKED, attention_for
 
 
 def mixed_precision(model: PreTrainedModel | PeftModel) -> torch.autocast:
-    """Makes float32 adapters on a bfloat16 base multiply in bfloat16; nothing on a float32 base."""
+    """Multiply float32 adapters on a bfloat16 base in bfloat16; change nothing on a float32 base."""
     dtype = model.get_input_embeddings().weight.dtype
     return torch.autocast(model.device.type, torch.bfloat16, enabled=dtype == torch.bfloat16)
 
 
 def token_losses(model: PreTrainedModel | PeftModel, row: PackedRow) -> torch.Tensor:
-    """Negative log-likelihood of each target token of the row, in nats, float32; shape (targets,).
+    """Return the negative log-likelihood of each target token of the row, in nats, float32; shape (targets,).
 
     The head, a large share of a small model's work, is computed for the target tokens only. PyTorch's attention keeps the conversations apart by itself: where
     there is neither a mask nor a cache, transformers builds one wherever positions start again.

@@ -1,4 +1,4 @@
-"""The ways to learn, by name."""
+"""Learning methods by name."""
 
 from collections.abc import Callable, Mapping
 from typing import Protocol
@@ -11,9 +11,8 @@ from learners.types import RunResult, TrainRequest
 class Learner(Protocol):
     """Turns a request into an artifact: the folder ``request.output``, complete or absent.
 
-    The same request gives the same bytes on the same machine, also when it was broken off and went on from
-    its checkpoint. ``report`` hears how far it is about once a second; ``should_stop`` is asked several times a
-    second. Raises BadRequest, BadAdapter, UnusableModel, Diverged or Cancelled.
+    The same request gives the same bytes on the same machine, also if the run was resumed from its checkpoint.
+    ``report`` gets the progress about once a second; ``should_stop`` is asked several times a second. Raises BadRequest, BadAdapter, UnusableModel, Diverged or Cancelled.
     """
 
     def __call__(

@@ -1,4 +1,4 @@
-"""A training in a child process, followed without blocking. No torch here."""
+"""The client of the trainer child. Imports no torch."""
 
 import queue
 from pathlib import Path
@@ -10,7 +10,7 @@ from learners.types import Event, Failure, Progress, TrainRequest
 
 
 class TrainingProcess:
-    """Runs one request in a child process. Its last event is a RunResult or a Failure, whatever happens to it."""
+    """Runs one request in a child process. Its last event is always a RunResult or a Failure."""
 
     def __init__(self, request: TrainRequest, work_dir: Path) -> None:
         self._request = request
@@ -20,7 +20,7 @@ class TrainingProcess:
         self._answered = False
 
     def start(self) -> None:
-        """Starts the child, which takes some seconds to load its libraries. Call once."""
+        """Start the child, which loads its libraries for some seconds. Call once."""
         self._work_dir.mkdir(parents=True, exist_ok=True)
         file = self._work_dir / "request.json"
         file.write_text(request_to_json(self._request), encoding="utf-8")
@@ -33,7 +33,7 @@ class TrainingProcess:
         )
 
     def poll(self) -> list[Event]:
-        """What happened since the last call. Never waits."""
+        """Return the events since the last call. Never waits."""
         events = []
         while True:
             try:
@@ -47,16 +47,16 @@ class TrainingProcess:
 
     @property
     def pid(self) -> int | None:
-        """The child's, while it runs."""
+        """The child's process id while it runs."""
         return self._child.pid if self._child is not None and self._child.alive else None
 
     def cancel(self) -> None:
-        """Asks the child to stop; a Failure named Cancelled follows within about a second of training."""
+        """Ask the child to stop; a Failure named Cancelled follows within about a second of training."""
         if self._child is not None:
             self._child.terminate()
 
     def stop(self, timeout_s: float) -> None:
-        """Ends the child, by force after ``timeout_s``. Its checkpoint stays, for the same request to go on from."""
+        """End the child, by force after ``timeout_s``. Its checkpoint stays, so the same request can resume."""
         if self._child is not None:
             self._child.stop(timeout_s)
 

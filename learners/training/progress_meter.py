@@ -1,4 +1,4 @@
-"""Says about once a second how far a run is."""
+"""Reports the progress of a run about once a second."""
 
 import time
 from collections.abc import Callable
@@ -14,7 +14,7 @@ _SMOOTHING = 0.9
 
 
 class ProgressMeter:
-    """Turns steps into Progress, with the loss smoothed and the time left estimated."""
+    """Turns steps into Progress with a smoothed loss and the estimated time left."""
 
     def __init__(self, report: Report, clock: Callable[[], float] = time.monotonic) -> None:
         self._report = report
@@ -27,18 +27,18 @@ class ProgressMeter:
         self._rate: float | None = None
 
     def phase(self, phase: Literal["loading", "encoding", "writing"]) -> None:
-        """Report, at once, what begins."""
+        """Report at once which phase begins."""
         self._say(phase)
 
     def begin(self, *, step: int, steps: int, tokens: int) -> None:
-        """The steps begin: at 0, or where a checkpoint left off."""
+        """Note that the steps begin: at 0, or at a checkpoint."""
         self._started = self._clock()
         self._first_step, self._step, self._steps = step, step, steps
         self._first_tokens = self._tokens = tokens
         self._say("training")
 
     def advance(self, *, loss: float, tokens: int, learning_rate: float) -> None:
-        """One more step is done."""
+        """Note one more step."""
         self._step += 1
         self._tokens += tokens
         self._rate = learning_rate
@@ -48,7 +48,7 @@ class ProgressMeter:
 
     @property
     def seconds(self) -> float:
-        """Since the steps began."""
+        """Seconds since the steps began."""
         return self._clock() - self._started
 
     def _say(self, phase: Literal["loading", "encoding", "training", "writing"]) -> None:

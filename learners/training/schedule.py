@@ -1,4 +1,4 @@
-"""Which conversations each step learns from, and how fast: fixed by the request before the first step."""
+"""Plans a run: the conversations and the learning rate of each step, fixed by the request."""
 
 import math
 import random
@@ -11,9 +11,9 @@ Step = list[Row]
 
 
 def plan_steps(lengths: Sequence[int], *, epochs: float, tokens_per_step: int, seed: int) -> list[Step]:
-    """The steps of a run. Each epoch sees every conversation once, in an order and in company of its own.
+    """Return the steps of a run. Each epoch holds every conversation once, shuffled and packed anew.
 
-    Of a broken epoch, such as the last of 1.5, the first steps are taken.
+    A partial epoch, such as the last of 1.5, takes its first steps.
     """
     rows_per_step = max(1, math.ceil(tokens_per_step / ROW_TOKENS))
     steps: list[Step] = []
@@ -30,7 +30,7 @@ def plan_steps(lengths: Sequence[int], *, epochs: float, tokens_per_step: int, s
 
 
 def learning_rate(step: int, steps: int, *, peak: float, warmup_share: float) -> float:
-    """Of the step with this number (from 0): rises in a line to ``peak``, then falls in a line towards 0."""
+    """Return the rate of a step, numbered from 0: linear warm-up to ``peak``, then linear decay towards 0."""
     warmup = math.ceil(warmup_share * steps)
     if step < warmup:
         return peak * (step + 1) / warmup

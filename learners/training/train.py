@@ -1,4 +1,4 @@
-"""Trains a LoRA adapter: the request in, an artifact out, the loop in sight."""
+"""Trains a LoRA adapter from a request."""
 
 import hashlib
 import json
@@ -38,7 +38,7 @@ _PACKAGES = ("peft", "retuned", "safetensors", "tokenizers", "torch", "transform
 
 
 def train_lora(request: TrainRequest, report: Report, should_stop: ShouldStop) -> RunResult:
-    """See learners.training.methods.Learner. Takes ``request.parent``'s weights as its start, where there is one."""
+    """See learners.training.methods.Learner. Starts from the weights of ``request.parent``, if there is one."""
     meter = ProgressMeter(report)
     _check(request)
     meter.phase("loading")
@@ -126,7 +126,7 @@ def _fingerprint(request: TrainRequest) -> str:
 
 
 def _facts(request: TrainRequest) -> dict[str, object]:
-    """What the artifact depends on: neither names nor places."""
+    """Return what the artifact depends on: no names and no paths."""
     parent = request.parent
     return {
         "method": request.method,
@@ -146,7 +146,7 @@ def _packages() -> dict[str, str]:
 
 
 def _ends(losses: Sequence[float]) -> tuple[float, float]:
-    """Mean loss of the first and of the last tenth of the steps."""
+    """Return the mean loss of the first and of the last tenth of the steps."""
     tenth = math.ceil(len(losses) / 10)
     return sum(losses[:tenth]) / tenth, sum(losses[-tenth:]) / tenth
 

@@ -1,4 +1,4 @@
-"""One training in a process of its own: ``python -m learners.training.train_worker REQUEST.json [--stop-with-stdin]``.
+"""Runs one training in a child process: ``python -m learners.training.train_worker REQUEST.json [--stop-with-stdin]``.
 
 JSON lines on stdout (learners.codec), logs on stderr. SIGTERM cancels, and with --stop-with-stdin the end of stdin
 does too, which comes when the parent dies. Exit codes: 0 finished, 1 failed, 2 wrong usage, 3 cancelled.
@@ -19,7 +19,7 @@ FINISHED, FAILED, USAGE, CANCELLED = 0, 1, 2, 3
 
 
 def main(arguments: list[str]) -> int:
-    """Runs one request; says how it ended as its last line and its exit code."""
+    """Run one request; the last line and the exit code tell how it ended."""
     if not arguments or arguments[1:] not in ([], ["--stop-with-stdin"]):
         sys.stderr.write("usage: python -m learners.training.train_worker REQUEST.json [--stop-with-stdin]\n")
         return USAGE

@@ -1,6 +1,8 @@
-"""A damaged base model is named, with the remedy, wherever it is loaded."""
+"""A damaged base model is named, with its file and the remedy, whoever loads it."""
 
+import json
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,34 +12,63 @@ import torch
 from learners.errors import UnusableModel
 from learners.models.loading import load_base, load_tokenizer
 from learners.scoring.process import ScorerProcess
-from learners.types import Conversation, Message
+from learners.training.process import TrainingProcess
+from learners.types import Event, Failure, Progress
+from tests.factories.learners import a_request, some_conversations
+from tests.support.devices import DEVICE
 from tests.support.tiny_model import make_tiny_model
 
-WEIGHTS = "model.safetensors"
-CONVERSATION = Conversation(
-    id="1", messages=(Message(role="user", content="hi"), Message(role="assistant", content="hello"))
-)
+SECONDS = 60
+Damage = Callable[[Path], object]
+WEIGHTS, CONFIG, TOKENIZER = "model.safetensors", "config.json", "tokenizer.json"
 
 
 @pytest.fixture(scope="module")
-def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_model(tmp_path_factory.mktemp("tiny"))
 
 
 @pytest.fixture
-def damaged(sound: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(sound, tmp_path / "base"))
+def folder(whole: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(whole, tmp_path / "spoilt"))
 
 
-def cut_off(folder: Path) -> None:
-    (folder / WEIGHTS).write_bytes((folder / WEIGHTS).read_bytes()[:-1_000])
+def cut(name: str, share: float) -> Damage:
+    def damage(folder: Path) -> None:
+        content = (folder / name).read_bytes()
+        (folder / name).write_bytes(content[: int(len(content) * share)])
+
+    return damage
 
 
-def overwrite(name: str, content: str) -> Callable[[Path], None]:
-    def write(folder: Path) -> None:
-        (folder / name).write_text(content, encoding="utf-8")
+def holding(name: str, content: bytes) -> Damage:
+    return lambda folder: (folder / name).write_bytes(content)
 
-    return write
+
+def configured(**values: object) -> Damage:
+    def damage(folder: Path) -> None:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        (folder / CONFIG).write_text(json.dumps(config | values), encoding="utf-8")
+
+    return damage
+
+
+DAMAGES: dict[str, tuple[Damage, str]] = {
+    "weights cut off": (cut(WEIGHTS, 0.99), WEIGHTS),
+    "weights cut in the header": (cut(WEIGHTS, 0.0005), WEIGHTS),
+    "weights empty": (holding(WEIGHTS, b""), WEIGHTS),
+    "config cut off": (cut(CONFIG, 0.5), CONFIG),
+    "config of another kind": (holding(CONFIG, b"[]"), CONFIG),
+    "config of a wrong type": (configured(hidden_size="many"), CONFIG),
+    "config of no heads": (configured(num_attention_heads=0), CONFIG),
+    "config of more layers than weights": (configured(num_hidden_layers=6), CONFIG),
+    "config of another width": (configured(hidden_size=96), "spoilt"),
+    "tokenizer cut off": (cut(TOKENIZER, 0.5), "tokenizer"),
+    "tokenizer of another kind": (holding(TOKENIZER, b"[]"), "tokenizer"),
+    "tokenizer without entries": (holding(TOKENIZER, b"{}"), "tokenizer"),
+    "tokenizer config of another kind": (holding("tokenizer_config.json", b"[]"), "tokenizer"),
+    "template not UTF-8": (holding("chat_template.jinja", b"\xff\xfe"), "tokenizer"),
+}
 
 
 def load(folder: Path) -> None:
@@ -45,33 +76,56 @@ def load(folder: Path) -> None:
     load_base(folder, torch.float32, torch.device("cpu"))
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        cut_off,
-        overwrite(WEIGHTS, ""),
-        overwrite(WEIGHTS, "no weights at all"),
-        overwrite("config.json", "{"),
-        overwrite("config.json", "[]"),
-        overwrite("config.json", '{"model_type": "unknown"}'),
-        overwrite("config.json", '{"model_type": "llama", "hidden_size": "x"}'),
-        overwrite("config.json", '{"model_type": "llama", "num_attention_heads": 0}'),
-        overwrite("tokenizer.json", "{"),
-    ],
-)
-def test_a_damaged_model_is_named_with_the_remedy(damaged: Path, damage: Callable[[Path], None]) -> None:
-    damage(damaged)
+@pytest.mark.parametrize("name", DAMAGES)
+def test_damage_is_named_with_the_remedy(folder: Path, name: str) -> None:
+    damage, named = DAMAGES[name]
+    damage(folder)
 
-    with pytest.raises(UnusableModel, match=f"(?s){damaged}.*restore the folder"):
-        load(damaged)
+    with pytest.raises(UnusableModel, match=named) as refused:
+        load(folder)
+    assert "download or convert the model again" in str(refused.value)
 
 
-def test_the_scorer_tells_its_parent_rather_than_die(damaged: Path) -> None:
-    cut_off(damaged)
-    scorer = ScorerProcess(damaged, device="cpu", threads=1, dtype="float32", max_tokens=64)
-    scorer.start()
+def test_a_whole_model_is_loaded(folder: Path) -> None:
+    load_tokenizer(folder)
+
+    assert load_base(folder, torch.float32, torch.device("cpu")).num_parameters() > 0
+
+
+@pytest.mark.parametrize("name", ["weights cut off", "config of no heads", "tokenizer of another kind"])
+def test_the_scorer_says_which_file_is_damaged(folder: Path, name: str) -> None:
+    damage, named = DAMAGES[name]
+    damage(folder)
+    process = ScorerProcess(folder, device=DEVICE, threads=1, dtype="float32")
+    process.start()
     try:
-        with pytest.raises(UnusableModel, match="restore the folder"):
-            scorer.score(None, [CONVERSATION]).result(60)
+        with pytest.raises(UnusableModel, match=named):
+            process.score(None, some_conversations(1)).result(SECONDS)
     finally:
-        scorer.stop(5)
+        process.stop(5)
+
+
+@pytest.mark.parametrize("name", ["weights cut off", "config of no heads", "tokenizer of another kind"])
+def test_the_trainer_says_which_file_is_damaged(folder: Path, tmp_path: Path, name: str) -> None:
+    damage, named = DAMAGES[name]
+    damage(folder)
+    process = TrainingProcess(a_request(tmp_path / "run", folder), tmp_path / "work")
+    process.start()
+    try:
+        last = last_event(process)
+    finally:
+        process.stop(5)
+
+    assert isinstance(last, Failure)
+    assert (last.error, last.permanent) == ("UnusableModel", True)
+    assert named in last.message
+
+
+def last_event(process: TrainingProcess) -> Event:
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        for event in process.poll():
+            if not isinstance(event, Progress):
+                return event
+        time.sleep(0.02)
+    raise AssertionError(f"no last event within {SECONDS} s")
