@@ -59,6 +59,7 @@ def freeze(replica: DaemonProcess, engine: Engine) -> None:
         if looks.count(False) > _LOOKS // 2:
             return
         process.resume()
+        eventually(lambda: not in_transactions(engine))  # it runs until it has left this transaction
     pytest.fail("it is in a transaction whenever one looks")
 
 
