@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 import psutil
 import pytest
 
+from tests.servers.apache_kafka import ApacheKafka
 from tests.servers.postgres_server import PostgresServer, running_postgres
 from tests.support.reading import nothing_of_the_client_left
 
@@ -43,6 +44,13 @@ def postgres() -> Iterator[PostgresServer]:
     """PostgreSQL, started once for all tests that ask for it."""
     with running_postgres() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def apache_kafka() -> Iterator[ApacheKafka]:
+    """One node of Apache Kafka, started once for all tests that ask for it."""
+    with ApacheKafka() as broker:
+        yield broker
 
 
 @pytest.fixture(autouse=True)

@@ -123,6 +123,14 @@ class Start(NamedTuple):
     topic_id: str | None = None  # None: unknown; any topic of the name is accepted
 
 
+class TransactionWait(NamedTuple):
+    """A partition whose next records belong to an open transaction, or follow one."""
+
+    source: TopicPartition
+    offset: int  # of the next record, once the transaction ends
+    seconds: float  # since it was first seen to wait there
+
+
 #: Returns the ledger's offsets for partitions that were just assigned. A partition that is missing in the result starts
 #: at its earliest record.
 StartOffsets: TypeAlias = Callable[[Iterable[TopicPartition]], Mapping[TopicPartition, Start]]
@@ -153,7 +161,14 @@ class RecordSource(Protocol):
         ...
 
     def lag(self) -> dict[TopicPartition, int] | None:
-        """Return the number of records not polled yet, as of the latest answers; None while no broker is connected."""
+        """Return the number of offsets up to the end of what can be read, as of the latest answers.
+
+        Records of an open transaction, and those after it, can't be read yet. None while no broker is connected.
+        """
+        ...
+
+    def transaction_waits(self) -> Sequence[TransactionWait]:
+        """Return the partitions that wait for an open transaction to end."""
         ...
 
     @property

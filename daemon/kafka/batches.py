@@ -4,6 +4,7 @@ import contextlib
 import traceback
 from collections.abc import Iterator
 from contextvars import ContextVar
+from typing import Any
 
 from daemon.kafka.decompression import Allowance, AllowanceSpent, DecompressionError, TooLarge
 from daemon.kafka.library import (
@@ -125,17 +126,29 @@ class _CheckedRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
 
 
 class WatchedFetcher(Fetcher):  # type: ignore[misc]
-    """Remembers the brokers whose last fetch failed, such as by a response that is too large for the client."""
+    """Remembers the brokers whose last fetch failed, such as by a response that is too large for the client.
+
+    It also remembers the last stable offset of each partition, which the client drops: the end of what a reader of
+    committed records can get.
+    """
 
     PartitionRecords = _CheckedRecords
 
     def __init__(self, *arguments: object, **options: object) -> None:
         super().__init__(*arguments, **options)
         self.failing: set[int] = set()
+        self.stable_ends: dict[ClientPartition, int] = {}
 
     def _handle_fetch_response(self, node_id: int, *rest: object) -> None:
         self.failing.discard(node_id)
         super()._handle_fetch_response(node_id, *rest)
+
+    def _parse_fetched_data(self, completed_fetch: Any) -> _CheckedRecords | None:
+        parsed: _CheckedRecords | None = super()._parse_fetched_data(completed_fetch)
+        stable_end = completed_fetch.partition_data.last_stable_offset
+        if parsed is not None and stable_end is not None and stable_end >= 0:  # -1: the broker reports none
+            self.stable_ends[completed_fetch.topic_partition] = stable_end
+        return parsed
 
     def _handle_fetch_error(self, node_id: int, exception: Exception) -> None:
         self.failing.add(node_id)

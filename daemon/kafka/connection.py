@@ -41,7 +41,10 @@ class Client(KafkaNetClient):  # type: ignore[misc]
         net = NetworkSelector(**configs)
         if settings.security_protocol in ("SSL", "SASL_SSL"):
             configs["ssl_context"] = ClientTls(settings, later=net.call_later)
-        super().__init__(net=net, manager=_Manager(net, **configs))
+        manager = _Manager(net, **configs)
+        # The client's own setting of this name never reaches the request: asking for a topic would create it.
+        manager.cluster.config["allow_auto_create_topics"] = False
+        super().__init__(net=net, manager=manager)
 
     @property
     def refusal(self) -> Exception | None:

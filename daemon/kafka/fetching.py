@@ -12,6 +12,7 @@ from daemon.kafka.batches import clear_frames, decompression_limit
 from daemon.kafka.connection import Client, connection
 from daemon.kafka.decompression import AllowanceSpent
 from daemon.kafka.library import ClientPartition, KafkaConsumer, kafka_errors
+from daemon.kafka.positions import readable_end
 from daemon.kafka.records import POLL_SLICE_S, ClientRecord, raw_record
 from daemon.kafka.settings import KafkaSettings
 
@@ -33,6 +34,7 @@ def fetch_records(
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",  # if the first wanted record has expired
+        isolation_level="read_committed",
         allow_auto_create_topics=False,
         metrics_enabled=False,
     )
@@ -91,7 +93,7 @@ def _poll(
 
 
 def _at_end(consumer: KafkaConsumer, partition: ClientPartition) -> bool:
-    end = consumer.highwater(partition)
+    end = readable_end(consumer, partition)
     with contextlib.suppress(kafka_errors.KafkaError):
         return end is not None and consumer.position(partition, timeout_ms=0) >= end
     return False

@@ -20,6 +20,16 @@ def position_of(consumer: KafkaConsumer, partition: ClientPartition) -> int | No
     return None
 
 
+def readable_end(consumer: KafkaConsumer, partition: ClientPartition) -> int | None:
+    """Return the offset up to which committed records can be read, as of the last fetch; None before the first one.
+
+    An open transaction holds it back (the last stable offset, KIP-98).
+    """
+    end: int | None = consumer.highwater(partition)
+    stable: int | None = consumer._fetcher.stable_ends.get(partition)  # noqa: SLF001 - our WatchedFetcher
+    return end if end is None or stable is None else min(end, stable)
+
+
 def offset_lost(consumer: KafkaConsumer, partition: ClientPartition, offset: int) -> OffsetLost:
     """Return the error for an offset that the topic does not have, with the offsets that it has."""
     first, end = None, consumer.highwater(partition)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Mapping
 
 from daemon.domain.log_once import LogOnce
-from daemon.domain.streams import RawRecord, StartOffsets, TopicPartition
+from daemon.domain.streams import RawRecord, StartOffsets, TopicPartition, TransactionWait
 from daemon.kafka import client_patches
 from daemon.kafka.batches import Unreadable, clear_frames, decompression_limit
 from daemon.kafka.connection import METADATA_MAX_AGE_MS, Client, connection, unreachable
@@ -19,11 +19,12 @@ from daemon.kafka.library import (
     kafka_errors,
 )
 from daemon.kafka.placement import AssignmentListener, Placement
-from daemon.kafka.positions import EndCheck, offset_lost, position_of
+from daemon.kafka.positions import EndCheck, offset_lost, position_of, readable_end
 from daemon.kafka.records import POLL_SLICE_S, raw_record
 from daemon.kafka.rejoining import RejoinPolicy
 from daemon.kafka.settings import KafkaSettings
 from daemon.kafka.stalls import StallCheck
+from daemon.kafka.transactions import OpenTransactions
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ class KafkaSource:
         self._placement = Placement(start_offsets)
         self._end_check = EndCheck()
         self._stall_check = StallCheck(settings)
+        self._transactions = OpenTransactions()
         self._rejoin = RejoinPolicy()
         self._reading = LogOnce("reading from Kafka", _log)
         self._connecting = LogOnce("connecting to Kafka", _log)
@@ -79,13 +81,22 @@ class KafkaSource:
         consumer = self._consumer
         if consumer is None or not self.connected:
             return None
-        ends = {partition: consumer.highwater(partition) for partition in self._placement.placed(consumer)}
+        ends = {
+            partition: readable_end(consumer, partition) for partition in self._placement.placed(consumer)
+        }
         lags = {
             TopicPartition(*partition): max(0, end - position)
             for partition, end in ends.items()
             if end is not None and (position := position_of(consumer, partition)) is not None
         }
         return lags or None
+
+    def transaction_waits(self) -> tuple[TransactionWait, ...]:
+        """See RecordSource."""
+        consumer = self._consumer
+        if consumer is None:
+            return ()
+        return self._transactions.waits(consumer, self._placement.placed(consumer))
 
     @property
     def connected(self) -> bool:
@@ -101,6 +112,7 @@ class KafkaSource:
         self._placement.reset()
         self._end_check.reset()
         self._stall_check.reset()
+        self._transactions.reset()
         if consumer is not None:
             with contextlib.suppress(kafka_errors.KafkaError):
                 consumer.close(autocommit=False, timeout_ms=timeout_s * 1000)
@@ -150,6 +162,7 @@ class KafkaSource:
                 group_instance_id=settings.instance_id,
                 enable_auto_commit=False,
                 auto_offset_reset="none",
+                isolation_level="read_committed",
                 allow_auto_create_topics=False,
                 session_timeout_ms=settings.session_timeout_ms,
                 heartbeat_interval_ms=settings.heartbeat_interval_ms,

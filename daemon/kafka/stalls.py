@@ -8,7 +8,7 @@ from daemon.kafka.batches import Unreadable
 from daemon.kafka.connection import METADATA_MAX_AGE_MS, Client
 from daemon.kafka.decompression import TooLarge
 from daemon.kafka.library import ClientPartition, KafkaConsumer
-from daemon.kafka.positions import position_of
+from daemon.kafka.positions import position_of, readable_end
 from daemon.kafka.progress import Progress
 from daemon.kafka.settings import KafkaSettings
 
@@ -61,7 +61,7 @@ class StallCheck:
             )
             # The known end is as old as the last answer to a fetch.
             failing = leader in consumer._fetcher.failing  # noqa: SLF001 - our WatchedFetcher
-            end = None if failing else consumer.highwater(partition)
+            end = None if failing else readable_end(consumer, partition)
             if position is not None and self._progress.stalled(
                 TopicPartition(*partition), position, end, waited_s, reachable=client.connected(leader)
             ):

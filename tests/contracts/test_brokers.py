@@ -14,7 +14,7 @@ from tests.support.reading import Ledger, Member, fill, nothing_of_the_client_le
 
 @pytest.fixture(scope="module", params=BROKERS)
 def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    with running(request.param) as found:
+    with running(request) as found:
         yield found
 
 

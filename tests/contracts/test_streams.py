@@ -85,7 +85,7 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster | None]:
     if request.param == "fake":
         yield None
         return
-    with running(request.param) as found:
+    with running(request) as found:
         yield found
 
 

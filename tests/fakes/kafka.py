@@ -11,6 +11,7 @@ from daemon.domain.streams import (
     StartOffsets,
     TopicPartition,
     TopicRecreated,
+    TransactionWait,
 )
 
 
@@ -51,6 +52,7 @@ class FakeSource:
         self._next: dict[TopicPartition, int] = {}
         self.committed: dict[TopicPartition, int] = {}
         self.closed = False
+        self.waits: list[TransactionWait] = []
 
     def rebalance(self) -> None:
         """Take all partitions away; the next poll gives them back."""
@@ -90,6 +92,9 @@ class FakeSource:
         if not self._broker.up or not self._next:
             return None
         return {source: len(self._broker.logs[source]) - offset for source, offset in self._next.items()}
+
+    def transaction_waits(self) -> tuple[TransactionWait, ...]:
+        return tuple(self.waits)
 
     @property
     def connected(self) -> bool:

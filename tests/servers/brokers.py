@@ -16,9 +16,10 @@ from daemon.kafka.admin import cluster_admin
 from daemon.kafka.settings import KafkaSettings
 from daemon.runtime.kafka_settings import load_kafka_settings as settings_of
 from tests.factories.intake import kafka_settings
+from tests.servers.apache_kafka import ApacheKafka
 from tests.servers.mock_broker import MockBroker
 
-#: HOST:PORT of an Apache Kafka that tests may use; they make topics of their own there and delete them.
+#: HOST:PORT of a broker of the reader's own that tests may use; they make topics of their own there and delete them.
 REAL = "RETUNED_TEST_KAFKA"
 #: Further settings of section kafka for it, each in a variable of its own: RETUNED_TEST_KAFKA_SECURITY_PROTOCOL,
 #: RETUNED_TEST_KAFKA_SSL_CAFILE, RETUNED_TEST_KAFKA_SASL_PASSWORD_FILE, ...
@@ -75,13 +76,19 @@ def _delete(settings: KafkaSettings, topic: str) -> None:
 
 
 @contextmanager
-def _tansu() -> Iterator[Cluster]:
+def _apache(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    broker: ApacheKafka = request.getfixturevalue("apache_kafka")
+    yield _by_clients(f"Apache Kafka {broker.version}", kafka_settings(broker.bootstrap, "-"))
+
+
+@contextmanager
+def _tansu(_: pytest.FixtureRequest) -> Iterator[Cluster]:
     with LocalBroker() as broker:
         yield _by_clients("Tansu", kafka_settings(broker.bootstrap, "-"))
 
 
 @contextmanager
-def _mock() -> Iterator[Cluster]:
+def _mock(_: pytest.FixtureRequest) -> Iterator[Cluster]:
     with MockBroker() as broker:
         yield Cluster(
             name="librdkafka's mock",
@@ -97,7 +104,7 @@ def _mock() -> Iterator[Cluster]:
 
 
 @contextmanager
-def _real() -> Iterator[Cluster]:
+def _real(_: pytest.FixtureRequest) -> Iterator[Cluster]:
     kafka: dict[str, object] = {
         name: os.environ[f"{REAL}_{name.upper()}"]
         for name in KafkaSection.model_fields
@@ -110,15 +117,18 @@ def _real() -> Iterator[Cluster]:
     yield _by_clients(f"the broker at {os.environ[REAL]}", settings_of(settings))
 
 
-_BROKERS: Mapping[str, Callable[[], AbstractContextManager[Cluster]]] = {
+_BROKERS: Mapping[str, Callable[[pytest.FixtureRequest], AbstractContextManager[Cluster]]] = {
+    "apache": _apache,
     "tansu": _tansu,
     "mock": _mock,
     "real": _real,
 }
-#: Those to run on here: a real one only where it was named.
+#: Those to run on here: the reader's own only where it was named.
 BROKERS = tuple(name for name in _BROKERS if name != "real" or os.environ.get(REAL))
+#: Those that are Kafka itself, for what no stand-in does: transactions, compaction, rights.
+KAFKA_ITSELF = tuple(name for name in BROKERS if name in ("apache", "real"))
 
 
-def running(name: str) -> AbstractContextManager[Cluster]:
-    """Start one of the brokers, or reach it."""
-    return _BROKERS[name]()
+def running(request: pytest.FixtureRequest) -> AbstractContextManager[Cluster]:
+    """Start the broker that a fixture's parameter names, or reach it."""
+    return _BROKERS[request.param](request)
