@@ -116,6 +116,24 @@ class BrokerUnreachable(StreamError):
     """No broker answered in time, or the broker refused the connection."""
 
 
+class TopicMissing(StreamError):
+    """The broker has no topic of this name."""
+
+    def __init__(self, topic: str, *, setting: str) -> None:
+        super().__init__(
+            f"there is no topic {topic}; correct {setting}, or create it: `retuned doctor --create-topics`"
+        )
+        self.topic = topic
+
+
+class AccessDenied(BrokerUnreachable):
+    """The broker answers, but refuses an operation to this client."""
+
+    def __init__(self, message: str, *, grant: str) -> None:
+        super().__init__(message)
+        self.grant = grant  # the command that grants it
+
+
 class Start(NamedTuple):
     """The offset that a partition continues from, and the topic that it was counted in."""
 
@@ -176,6 +194,11 @@ class RecordSource(Protocol):
         """Whether a broker is connected now."""
         ...
 
+    @property
+    def problem(self) -> str | None:
+        """Why nothing can be read now, in one sentence: no broker, no topic, or a right that is refused."""
+        ...
+
     def close(self, timeout_s: float) -> None:
         """Leave the group and release all resources, within about ``timeout_s`` whatever the broker does."""
         ...
@@ -193,6 +216,11 @@ class RecordSink(Protocol):
 
     def flush(self, timeout_s: float) -> bool:
         """Deliver the queue; return whether all of it was acknowledged."""
+        ...
+
+    @property
+    def problem(self) -> str | None:
+        """Why the last flush did not deliver the queue, in one sentence; None if it did."""
         ...
 
     def close(self, timeout_s: float) -> bool:

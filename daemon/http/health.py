@@ -10,6 +10,7 @@ class Component(StrEnum):
     """A component that must work for the daemon to be ready."""
 
     BROKER = "broker"
+    DEAD_LETTERS = "dead_letters"
     INTAKE = "intake"
     LEDGER = "ledger"
     SCORER = "scorer"
@@ -42,6 +43,7 @@ class Health:
         self._lock = Lock()
         self._beat_at = clock()  # the start counts as a turn
         self._problems: dict[Component, str] = dict.fromkeys(components, "has not reported yet")
+        self._notes: tuple[str, ...] = ()
 
     def beat(self) -> None:
         """Record a turn of the main loop."""
@@ -55,6 +57,11 @@ class Health:
                 self._problems.pop(component, None)
             else:
                 self._problems[component] = problem
+
+    def note(self, notes: Iterable[str]) -> None:
+        """Replace what operators should know of a daemon that may well be ready, a sentence each."""
+        with self._lock:
+            self._notes = tuple(notes)
 
     def live(self) -> Answer:
         """Return whether the main loop made a turn recently."""
@@ -74,6 +81,7 @@ class Health:
         """Return whether all components work. A component that has not reported does not."""
         with self._lock:
             problems = {component.value: problem for component, problem in self._problems.items()}
-        return Answer(
-            ok=not problems, body={"status": "not ready" if problems else "ready", "problems": problems}
-        )
+            notes = list(self._notes)
+        status = "not ready" if problems else "ready"
+        body: dict[str, object] = {"status": status, "problems": problems}
+        return Answer(ok=not problems, body=body | ({"notes": notes} if notes else {}))

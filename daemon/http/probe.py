@@ -24,6 +24,7 @@ class DaemonHealth:
     running: bool  # False when the daemon does not run or can't be reached
     ready: bool = False
     problems: Mapping[str, str] = field(default_factory=dict)  # why it isn't ready, by component
+    notes: tuple[str, ...] = ()  # what operators should know of it, ready or not
     lag: int | None = None  # records not yet read; None when unknown
 
 
@@ -40,6 +41,7 @@ def probe(http: HttpSection, *, timeout_s: float = 0.5) -> DaemonHealth:
         running=True,
         ready=status == 200,
         problems=_problems(body),
+        notes=_notes(body),
         lag=_lag(metrics[1]) if metrics else None,
     )
 
@@ -61,6 +63,13 @@ def _problems(body: str) -> dict[str, str]:
         return {str(name): str(problem) for name, problem in found.items()}
     except (ValueError, AttributeError):
         return {}
+
+
+def _notes(body: str) -> tuple[str, ...]:
+    try:
+        return tuple(map(str, json.loads(body).get("notes", ())))
+    except (ValueError, AttributeError, TypeError):
+        return ()
 
 
 def _lag(exposition: str) -> int | None:

@@ -37,6 +37,13 @@ class DeadLetterStage:
         self._clock = clock
         self._sent: list[int] = []
 
+    @property
+    def problem(self) -> str | None:
+        """Why dead letters wait, in one sentence; None if none do."""
+        if not self._sent or (problem := self._sink.problem) is None:
+            return None
+        return f"dead letters wait to be published: {problem}"
+
     def step(self) -> None:
         """Send a page of dead letters, and record those that the broker has acknowledged."""
         if not self._connected():

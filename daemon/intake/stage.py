@@ -3,13 +3,13 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from daemon.domain.bad_record import Reason
 from daemon.domain.clock import Clock
 from daemon.domain.halts import Halt, HaltKind
 from daemon.domain.records import Batch, BatchResult
-from daemon.domain.streams import IntakeMustHalt, RawRecord, RecordSource, TopicPartition
+from daemon.domain.streams import IntakeMustHalt, RawRecord, RecordSource, TopicPartition, TransactionWait
 from daemon.intake.halting import halt_for
 from daemon.intake.router import RoutedRecords, Router
 from daemon.ledger.stores import Stores
@@ -45,6 +45,7 @@ class IntakeStage:
         self._router = router
         self._wait = wait
         self._halted: Halt | None = None
+        self._waits: dict[TransactionWait, datetime] = {}  # since when
         self._metrics = metrics
         self._clock = clock
         self._poll_s = poll_s
@@ -53,6 +54,16 @@ class IntakeStage:
     def connected(self) -> bool:
         """Whether the broker answers."""
         return self._source.connected
+
+    @property
+    def problem(self) -> str | None:
+        """Why the topic can't be read now; None if it can, or while intake is halted and does not try."""
+        return None if self._halted is not None else self._source.problem
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What operators should know of partitions that deliver nothing for now, a sentence each."""
+        return tuple(_waiting(wait, since) for wait, since in self._waits.items())
 
     @property
     def halted(self) -> str | None:
@@ -71,6 +82,7 @@ class IntakeStage:
             return
         self._metrics.intake.broker_connected.set(self._source.connected)
         self._metrics.intake.lag.replace(_lag_by_partition(self._source.lag()))
+        self._note_waits()
         if not records:
             return
         now = self._clock()
@@ -87,6 +99,15 @@ class IntakeStage:
     def close(self, timeout_s: float) -> None:
         """Leave the consumer group."""
         self._source.close(timeout_s)
+
+    def _note_waits(self) -> None:
+        now = self._clock()
+        self._waits = {
+            wait: now - timedelta(seconds=wait.seconds) for wait in self._source.transaction_waits()
+        }
+        self._metrics.intake.waiting_since.replace(
+            {(wait.source.partition,): since.timestamp() for wait, since in self._waits.items()}
+        )
 
     def _topic_ids(self, records: Sequence[RawRecord]) -> dict[str, str]:
         found = {topic: self._source.topic_id(topic) for topic in {record.topic for record in records}}
@@ -137,6 +158,11 @@ class IntakeStage:
                 letter.at.topic, letter.at.partition, letter.at.offset, letter.reason, letter.field,
                 extra={"action": "dead_letter"},
             )  # fmt: skip
+
+
+def _waiting(wait: TransactionWait, since: datetime) -> str:
+    topic, partition = wait.source
+    return f"waits at {topic}/{partition}@{wait.offset} for an open transaction, since {since:%Y-%m-%d %H:%M:%S}Z"
 
 
 def _lag_by_partition(lag: Mapping[TopicPartition, int] | None) -> dict[tuple[int], float]:

@@ -138,6 +138,7 @@ class WatchedFetcher(Fetcher):  # type: ignore[misc]
         super().__init__(*arguments, **options)
         self.failing: set[int] = set()
         self.stable_ends: dict[ClientPartition, int] = {}
+        self.answers = 0  # to fetches, a partition each, without an error
 
     def _handle_fetch_response(self, node_id: int, *rest: object) -> None:
         self.failing.discard(node_id)
@@ -146,8 +147,10 @@ class WatchedFetcher(Fetcher):  # type: ignore[misc]
     def _parse_fetched_data(self, completed_fetch: Any) -> _CheckedRecords | None:
         parsed: _CheckedRecords | None = super()._parse_fetched_data(completed_fetch)
         stable_end = completed_fetch.partition_data.last_stable_offset
-        if parsed is not None and stable_end is not None and stable_end >= 0:  # -1: the broker reports none
-            self.stable_ends[completed_fetch.topic_partition] = stable_end
+        if parsed is not None:
+            self.answers += 1
+            if stable_end is not None and stable_end >= 0:  # -1: the broker reports none
+                self.stable_ends[completed_fetch.topic_partition] = stable_end
         return parsed
 
     def _handle_fetch_error(self, node_id: int, exception: Exception) -> None:

@@ -6,6 +6,7 @@ attribute                             replacement             why
 record.memory_records.*RecordBatch    Bounded*Batch           decompression has no bound
 consumer.group.Fetcher                WatchedFetcher          an unreadable batch would never leave poll
 consumer.group.ConsumerCoordinator    ResumingCoordinator     a join that ends between two polls would start over
+net.manager.Kafka*Transport           Complete*Transport      the last answer before a hang-up would be lost
 ====================================  ======================  ======================================================
 """
 
@@ -14,7 +15,8 @@ from types import ModuleType
 from daemon.domain.errors import DaemonError
 from daemon.kafka.batches import BoundedBatch, BoundedLegacyBatch, WatchedFetcher
 from daemon.kafka.joining import ResumingCoordinator
-from daemon.kafka.library import client_version, consumer_group, memory_records
+from daemon.kafka.library import client_version, consumer_group, memory_records, net_manager
+from daemon.kafka.transports import CompleteTcpTransport, CompleteTlsTransport
 
 #: The release series whose private parts the replacements were written for.
 SUPPORTED_SERIES = "3.0"
@@ -24,6 +26,8 @@ _REPLACEMENTS: tuple[tuple[ModuleType, str, type], ...] = (
     (memory_records, "LegacyRecordBatch", BoundedLegacyBatch),
     (consumer_group, "Fetcher", WatchedFetcher),
     (consumer_group, "ConsumerCoordinator", ResumingCoordinator),
+    (net_manager, "KafkaTCPTransport", CompleteTcpTransport),
+    (net_manager, "KafkaSSLTransport", CompleteTlsTransport),
 )
 
 

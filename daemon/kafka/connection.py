@@ -3,7 +3,7 @@
 from typing import Any
 
 from daemon.domain.streams import BrokerUnreachable
-from daemon.kafka.library import KafkaConnectionManager, KafkaNetClient, NetworkSelector
+from daemon.kafka.library import KafkaConnectionManager, KafkaNetClient, NetworkSelector, kafka_errors
 from daemon.kafka.refusals import explain
 from daemon.kafka.settings import KafkaSettings
 from daemon.kafka.tls import ClientTls
@@ -19,6 +19,12 @@ METADATA_TIMEOUT_MS = 1_000
 METADATA_MAX_AGE_MS = 5_000
 
 
+#: A login that the broker refused.
+_LOGIN_ERRORS = (kafka_errors.SaslAuthenticationFailedError, kafka_errors.UnsupportedSaslMechanismError)
+#: Words of an error about a port that nothing listens on.
+_NOT_LISTENING = ("ECONNREFUSED", "Connection refused")
+
+
 class _Manager(KafkaConnectionManager):  # type: ignore[misc]
     """Remembers why the latest connection failed: the client only logs it and retries."""
 
@@ -31,7 +37,19 @@ class _Manager(KafkaConnectionManager):  # type: ignore[misc]
         await super()._connect(node, conn, *args, **options)
 
     def _note(self, outcome: object) -> None:
-        self.refusal = outcome if isinstance(outcome, Exception) else None
+        """Keep the reason. After a failed login only a connection, or a port that answers no more, replaces it.
+
+        The broker hangs up after it has refused a login, and attempts that come too soon time out: neither tells more.
+        """
+        found = outcome if isinstance(outcome, Exception) else None
+        if isinstance(self.refusal, _LOGIN_ERRORS) and found is not None and not _is_new(found):
+            return
+        self.refusal = found
+
+
+def _is_new(error: Exception) -> bool:
+    """Return whether an error after a failed login says something else than the broker's hang-up."""
+    return isinstance(error, _LOGIN_ERRORS) or any(word in str(error) for word in _NOT_LISTENING)
 
 
 class Client(KafkaNetClient):  # type: ignore[misc]
@@ -51,6 +69,17 @@ class Client(KafkaNetClient):  # type: ignore[misc]
         """Why the latest connection failed; None if it did not."""
         found: Exception | None = self._manager.refusal
         return found
+
+    @property
+    def has_connection(self) -> bool:
+        """Whether a broker of the cluster is connected now."""
+        return any(self.connected(broker.node_id) for broker in self.cluster.brokers())
+
+
+def no_connection(settings: KafkaSettings, client: Client | None) -> BrokerUnreachable:
+    """Return the error that says why no broker is connected."""
+    refusal = None if client is None else client.refusal
+    return BrokerUnreachable("no broker answers") if refusal is None else unreachable(settings, refusal)
 
 
 def unreachable(

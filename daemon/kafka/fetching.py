@@ -4,33 +4,45 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
 
 from daemon.domain.streams import BrokerUnreachable, RawRecord, TopicPartition
 from daemon.kafka import client_patches
+from daemon.kafka.availability import Availability
 from daemon.kafka.batches import clear_frames, decompression_limit
 from daemon.kafka.connection import Client, connection
 from daemon.kafka.decompression import AllowanceSpent
 from daemon.kafka.library import ClientPartition, KafkaConsumer, kafka_errors
 from daemon.kafka.positions import readable_end
 from daemon.kafka.records import POLL_SLICE_S, ClientRecord, raw_record
+from daemon.kafka.rights import access_denied, refused_right
 from daemon.kafka.settings import KafkaSettings
 
 #: Beyond this many unwanted records, seeking is faster than reading on.
 _SEEK_BEYOND = 1_000
 
 
+class _NothingArrived(BrokerUnreachable):
+    """The broker delivered none of the wanted records in time."""
+
+
 def fetch_records(
     settings: KafkaSettings, wanted: Mapping[TopicPartition, Iterable[int]], *, timeout_s: float = 10.0
 ) -> Iterator[RawRecord]:
-    """Read the records at these offsets. Records that a topic no longer has are left out.
+    """Read the records at these offsets. Records that a topic no longer has are left out, and so are aborted ones.
 
-    Raises BrokerUnreachable if no record arrives for ``timeout_s``.
+    Raises BrokerUnreachable if no record arrives for ``timeout_s``, AccessDenied, and TopicMissing.
     """
+    client: Client | None = None
+
+    def make_client(**configs: object) -> Client:
+        nonlocal client
+        client = Client(settings, **configs)
+        return client
+
     client_patches.apply()
     consumer = KafkaConsumer(
         **connection(settings),
-        kafka_client=partial(Client, settings),
+        kafka_client=make_client,
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",  # if the first wanted record has expired
@@ -41,7 +53,11 @@ def fetch_records(
     try:
         for source, offsets in wanted.items():
             yield from _fetch(settings, consumer, ClientPartition(*source), deque(sorted(offsets)), timeout_s)
+    except _NothingArrived as silence:
+        raise Availability(settings).problem(consumer, client) or silence from silence
     except kafka_errors.KafkaError as error:
+        if (right := refused_right(error, settings)) is not None:
+            raise access_denied(right, settings) from error
         raise BrokerUnreachable(f"reading from {settings.topic} failed: {error}; check the broker") from error
     finally:
         consumer.close(autocommit=False, timeout_ms=1_000)
@@ -74,7 +90,7 @@ def _fetch(
         elif _at_end(consumer, partition):
             return
         elif time.monotonic() - received_at > timeout_s:
-            raise BrokerUnreachable(
+            raise _NothingArrived(
                 f"no record arrived from {partition.topic}/{partition.partition}@{wanted[0]} on within {timeout_s:g} s; "
                 "check the broker"
             )

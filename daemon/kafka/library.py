@@ -9,21 +9,25 @@ with warnings.catch_warnings():
     from kafka import TopicPartition as ClientPartition
     from kafka import __version__ as client_version
     from kafka import errors as kafka_errors
+    from kafka.admin import ACLOperation  # type: ignore[import-untyped]
     from kafka.consumer import group as consumer_group  # type: ignore[import-untyped]
     from kafka.consumer.fetcher import Fetcher  # type: ignore[import-untyped]
     from kafka.consumer.subscription_state import ConsumerRebalanceListener  # type: ignore[import-untyped]
     from kafka.coordinator.base import MemberState  # type: ignore[import-untyped]
     from kafka.coordinator.consumer import ConsumerCoordinator  # type: ignore[import-untyped]
     from kafka.future import Future  # type: ignore[import-untyped]
+    from kafka.net import manager as net_manager  # type: ignore[import-untyped]
     from kafka.net.compat import KafkaNetClient  # type: ignore[import-untyped]
     from kafka.net.manager import KafkaConnectionManager  # type: ignore[import-untyped]
     from kafka.net.selector import NetworkSelector  # type: ignore[import-untyped]
+    from kafka.net.transport import KafkaSSLTransport, KafkaTCPTransport  # type: ignore[import-untyped]
     from kafka.record import memory_records  # type: ignore[import-untyped]
     from kafka.record.default_records import DefaultRecordBatch  # type: ignore[import-untyped]
     from kafka.record.legacy_records import LegacyRecordBatch  # type: ignore[import-untyped]
     from kafka.structs import OffsetAndMetadata  # type: ignore[import-untyped]
 
 __all__ = [
+    "ACLOperation",
     "ClientPartition",
     "ConsumerCoordinator",
     "ConsumerRebalanceListener",
@@ -35,6 +39,8 @@ __all__ = [
     "KafkaConsumer",
     "KafkaNetClient",
     "KafkaProducer",
+    "KafkaSSLTransport",
+    "KafkaTCPTransport",
     "LegacyRecordBatch",
     "MemberState",
     "NetworkSelector",
@@ -43,4 +49,5 @@ __all__ = [
     "consumer_group",
     "kafka_errors",
     "memory_records",
+    "net_manager",
 ]

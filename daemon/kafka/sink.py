@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from daemon.domain.log_once import LogOnce
-from daemon.domain.streams import Headers
+from daemon.domain.streams import Headers, StreamError, TopicMissing
 from daemon.kafka import client_patches
-from daemon.kafka.connection import METADATA_TIMEOUT_MS, Client, connection, unreachable
+from daemon.kafka.connection import METADATA_TIMEOUT_MS, Client, connection, no_connection
 from daemon.kafka.library import KafkaNetClient, KafkaProducer, kafka_errors
+from daemon.kafka.rights import Right, access_denied, refused_right
 from daemon.kafka.settings import KafkaSettings
 
 _log = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ class KafkaSink:
         self._queue: deque[_QueuedRecord] = deque()
         self._writing = LogOnce("writing to Kafka", _log)
         self._client: Client | None = None
+        self._problem: StreamError | None = None
 
     def send(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers = ()) -> None:
         """See RecordSink."""
@@ -62,15 +64,38 @@ class KafkaSink:
             while self._queue:
                 self._await_first(max(0.0, deadline - time.monotonic()))
         except kafka_errors.KafkaTimeoutError as error:
-            refusal = None if self._client is None else self._client.refusal
-            self._writing.failed(error if refusal is None else unreachable(self._settings, refusal))
+            self._note_failure(error)
         except kafka_errors.KafkaError as error:
+            self._note_failure(error)
             # A producer may never recover from some errors, such as a broker that forgot it; a new one does.
-            self._writing.failed(error)
             self._discard_producer(0.0)
         else:
+            self._problem = None
             self._writing.recovered()
         return not self._queue
+
+    def _note_failure(self, error: Exception) -> None:
+        self._problem = self._explained(error)
+        self._writing.failed(self._problem)
+
+    def _explained(self, error: Exception) -> StreamError:
+        """Return the reason behind an error: a right, a missing topic, or no connection."""
+        if (right := refused_right(error, self._settings)) is not None:
+            return access_denied(right, self._settings)
+        client = self._client
+        if client is None or not client.has_connection:
+            return no_connection(self._settings, client)
+        topic = self._queue[0].topic
+        if topic in client.cluster.unauthorized_topics:
+            return access_denied(Right(operation="WRITE", resource="topic", name=topic), self._settings)
+        if client.cluster.partitions_for_topic(topic) is None:
+            return TopicMissing(topic, setting="kafka.dead_letter_topic")
+        return StreamError(f"the broker did not take the record: {error}")
+
+    @property
+    def problem(self) -> str | None:
+        """See RecordSink."""
+        return None if self._problem is None else str(self._problem)
 
     def close(self, timeout_s: float) -> bool:
         """See RecordSink."""

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from daemon.domain.log_once import LogOnce
 from daemon.domain.streams import RawRecord, StartOffsets, TopicPartition, TransactionWait
 from daemon.kafka import client_patches
+from daemon.kafka.availability import Availability
 from daemon.kafka.batches import Unreadable, clear_frames, decompression_limit
-from daemon.kafka.connection import METADATA_MAX_AGE_MS, Client, connection, unreachable
+from daemon.kafka.connection import METADATA_MAX_AGE_MS, Client, connection
 from daemon.kafka.decompression import AllowanceSpent
 from daemon.kafka.library import (
     ClientPartition,
@@ -46,9 +47,10 @@ class KafkaSource:
         self._end_check = EndCheck()
         self._stall_check = StallCheck(settings)
         self._transactions = OpenTransactions()
+        self._availability = Availability(settings)
         self._rejoin = RejoinPolicy()
         self._reading = LogOnce("reading from Kafka", _log)
-        self._connecting = LogOnce("connecting to Kafka", _log)
+        self._opening = LogOnce("opening the topic", _log)
 
     def poll(self, timeout_s: float, max_records: int | None = None) -> list[RawRecord]:
         """See RecordSource."""
@@ -101,10 +103,13 @@ class KafkaSource:
     @property
     def connected(self) -> bool:
         """See RecordSource."""
-        client = self._client
-        return client is not None and any(
-            client.connected(broker.node_id) for broker in client.cluster.brokers()
-        )
+        return self._client is not None and self._client.has_connection
+
+    @property
+    def problem(self) -> str | None:
+        """See RecordSource."""
+        found = self._availability.problem(self._consumer, self._client)
+        return None if found is None else str(found)
 
     def close(self, timeout_s: float) -> None:
         """See RecordSource."""
@@ -113,6 +118,7 @@ class KafkaSource:
         self._end_check.reset()
         self._stall_check.reset()
         self._transactions.reset()
+        self._availability.reset()
         if consumer is not None:
             with contextlib.suppress(kafka_errors.KafkaError):
                 consumer.close(autocommit=False, timeout_ms=timeout_s * 1000)
@@ -138,10 +144,12 @@ class KafkaSource:
             partition = next(iter(error.divergent_offsets))
             raise offset_lost(consumer, partition, position_of(consumer, partition) or 0) from error
         except kafka_errors.KafkaError as error:
-            self._reading.failed(error)
+            self._availability.note_error(error, consumer)
+            if not self._log_availability(consumer):
+                self._reading.failed(error)
             time.sleep(wait_s)  # poll raises at once, and would again
             return []
-        self._log_connection()
+        self._log_availability(consumer)
         self._placement.place(consumer)
         self._placement.check_topics(consumer, self.topic_id)
         if not batches:
@@ -185,12 +193,17 @@ class KafkaSource:
             self._placement.hold_back(self._consumer, assigned)
             self._end_check.reset()
 
-    def _log_connection(self) -> None:
-        """Log a failure to connect: the consumer connects on a thread of its own and reports none."""
-        if self.connected:
-            self._connecting.recovered()
-        elif self._client is not None and self._client.refusal is not None:
-            self._connecting.failed(unreachable(self._settings, self._client.refusal))
+    def _log_availability(self, consumer: KafkaConsumer) -> bool:
+        """Log why nothing can be read; return whether there is a reason.
+
+        The consumer connects and learns of topics on a thread of its own, and reports neither.
+        """
+        problem = self._availability.problem(consumer, self._client)
+        if problem is None:
+            self._opening.recovered()
+        elif self.connected or (self._client is not None and self._client.refusal is not None):
+            self._opening.failed(problem)
+        return problem is not None
 
     def _check_progress(self, consumer: KafkaConsumer, waited_s: float) -> None:
         """Look for the reason after a poll without records. Raises IntakeMustHalt."""

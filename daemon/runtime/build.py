@@ -38,6 +38,7 @@ from learners.embedding.encoder_files import resolve_encoder
 _log = logging.getLogger(__name__)
 _POLL_S = 0.2
 _CLOSE_WITHIN_S = 15.0
+_REPORTED = (Component.BROKER, Component.DEAD_LETTERS, Component.INTAKE, Component.SCORER)
 
 
 def run_daemon(settings: Settings) -> int:
@@ -53,7 +54,7 @@ def run_daemon(settings: Settings) -> int:
     base = find_base_model(settings.model.base)
     if settings.monitors.embedding.model is not None:
         resolve_encoder(settings.monitors.embedding.model)  # a missing model ends the start, not leadership
-    health = Health(clock=time.monotonic, components=(Component.BROKER, Component.INTAKE, Component.SCORER))
+    health = Health(clock=time.monotonic, components=_REPORTED)
     server = HttpServer(settings.http, metrics, health, reports=stores.reports)
     with stop_on_signals() as stop, server:
         stages = _stages(settings, stores, metrics, health, base, wait=stop.wait)
@@ -87,7 +88,8 @@ def _stages(
 
     leadership = LeadershipStage(_lease(settings, stores), build, metrics=metrics)
     problems: dict[Component, Callable[[], str | None]] = {
-        Component.BROKER: lambda: None if connected() else "no broker answers",
+        Component.BROKER: lambda: intake.problem,
+        Component.DEAD_LETTERS: lambda: leadership.dead_letters_problem,
         Component.INTAKE: lambda: intake.halted,
         Component.SCORER: lambda: leadership.problem,
     }
@@ -95,7 +97,7 @@ def _stages(
         intake,
         leadership,
         _housekeeping(settings, stores, metrics, leadership),
-        ReportingStage(health, problems),
+        ReportingStage(health, problems, notes=lambda: intake.notes),
     ]
 
 

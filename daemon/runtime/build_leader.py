@@ -54,6 +54,7 @@ def build_leader(
     scorer = _scorer(settings, stores, metrics, base)
     release = ReleaseStage(stores, settings, scorer, metrics=metrics, clock=utc_now)
     deciding = build_decide_stage(settings, stores, metrics, training, release)
+    dead_letters = _dead_letters(settings, stores, metrics, connected)
     judge, embeddings = JudgeProcess(), _embeddings(settings, metrics)
     judging = JudgeStage(stores, settings, judge, metrics=metrics, clock=utc_now)
 
@@ -72,7 +73,7 @@ def build_leader(
 
     return LeaderRuntime(
         stages=(
-            _dead_letters(settings, stores, metrics, connected),
+            dead_letters,
             _watching(settings, stores, metrics, embeddings),
             judging,
             WidenStage(stores, settings.windows, clock=utc_now),
@@ -91,6 +92,7 @@ def build_leader(
             "embedder": lambda: embeddings.pid if embeddings else None,
         },
         problem=lambda: None if scorer.ready else "the scorer is not running",
+        dead_letters_problem=lambda: dead_letters.problem,
     )
 
 

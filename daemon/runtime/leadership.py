@@ -38,6 +38,7 @@ class LeaderRuntime:
     start: Callable[[], None] = lambda: None  # starts children and reads the ledger; raises StaleLeader
     children: Mapping[ChildName, Callable[[], int | None]] = field(default_factory=dict)  # their process ids
     problem: Callable[[], str | None] = lambda: None  # why it can't do its work, for people
+    dead_letters_problem: Callable[[], str | None] = lambda: None  # why dead letters wait, for people
 
 
 _NOTHING = LeaderRuntime(stages=())
@@ -65,6 +66,11 @@ class LeadershipStage:
     def problem(self) -> str | None:
         """Why the leader can't do its work. A follower has no problem."""
         return self._runtime.problem()
+
+    @property
+    def dead_letters_problem(self) -> str | None:
+        """Why dead letters wait to be published. A follower publishes none."""
+        return self._runtime.dead_letters_problem()
 
     def pid(self, child: ChildName) -> int | None:
         """Return the process id of a child while it runs."""

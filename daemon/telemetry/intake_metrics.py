@@ -44,14 +44,19 @@ class IntakeMetrics:
             "retuned_dead_letters_published_total", "Rejected records published to the dead-letter topic."
         )
         self.dead_letters_waiting = factory.gauge(
-            "retuned_dead_letters_waiting",
-            "Rejected records not yet published to the dead-letter topic.",
+            "retuned_dead_letters_waiting", "Rejected records not yet published to the dead-letter topic."
         )
         self.lag: GaugeReadings[int] = factory.readings(
             "retuned_consumer_lag_records",
             "Records not yet read, by assigned partition.",
             "partition",
             unit="records",
+        )
+        self.waiting_since: GaugeReadings[int] = factory.readings(
+            "retuned_open_transaction_wait_timestamp_seconds",
+            "Unix time since which a partition waits for an open transaction to end, by partition; absent while none does.",
+            "partition",
+            unit="seconds",
         )
         #: A time rather than an age: when the loop hangs, an age would stop growing and look healthy.
         self.last_record_at = factory.gauge(

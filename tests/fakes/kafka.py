@@ -100,6 +100,10 @@ class FakeSource:
     def connected(self) -> bool:
         return self._broker.up and bool(self._next)
 
+    @property
+    def problem(self) -> str | None:
+        return None if self.connected else "no broker answers"
+
     def close(self, timeout_s: float) -> None:
         self._next.clear()
         self.closed = True
@@ -121,6 +125,10 @@ class FakeSink:
                 self._broker.append(*letter)
             self._queue.clear()
         return not self._queue
+
+    @property
+    def problem(self) -> str | None:
+        return "no broker answers" if self._queue else None
 
     def close(self, timeout_s: float) -> bool:
         return self.flush(timeout_s)

@@ -110,6 +110,14 @@ class Node:
         """Shut it down in order; kill it if that takes too long."""
         self._end(signal.SIGTERM)
 
+    def tool(self, name: str, *arguments: str) -> None:
+        """Run one of the command-line tools, by the name of its class."""
+        done = subprocess.run(
+            self._java(name, *arguments), capture_output=True, text=True, timeout=_START_S, check=False
+        )
+        if done.returncode:
+            raise ApacheKafkaError(f"{name} {arguments}: {done.stdout}{done.stderr}")
+
     def freeze(self) -> None:
         """Stop its clock: it answers nothing, and its connections stay open."""
         self._signal(signal.SIGSTOP)

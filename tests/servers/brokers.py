@@ -11,7 +11,7 @@ import pytest
 
 from daemon.config.settings import KafkaSection, Settings
 from daemon.demo.broker import LocalBroker
-from daemon.kafka import create_topic
+from daemon.kafka import create_topic, topic_exists
 from daemon.kafka.admin import cluster_admin
 from daemon.kafka.settings import KafkaSettings
 from daemon.runtime.kafka_settings import load_kafka_settings as settings_of
@@ -71,8 +71,9 @@ def _by_clients(name: str, base: KafkaSettings) -> Cluster:
 
 
 def _delete(settings: KafkaSettings, topic: str) -> None:
-    with cluster_admin(settings, 20) as admin:
-        admin.delete_topics([topic])
+    if topic_exists(settings, topic, timeout_s=20):
+        with cluster_admin(settings, 20) as admin:
+            admin.delete_topics([topic])
 
 
 @contextmanager

@@ -85,6 +85,8 @@ def _intake(seen: StatusView, health: DaemonHealth, halt: Halt | None) -> Iterat
         yield "", counted(counts.feedback, "feedback record")
     if health.lag is not None:
         yield "", f"{counted(health.lag, 'record')} behind the end of the topic"
+    for note in health.notes:
+        yield "", Text(note, style="yellow")
     for at in counts.positions:
         yield "", f"{at.topic}/{at.partition}: next offset {at.next_offset}, {ago(seen.at, at.updated_at)}"
     if counts.dead_letters:

@@ -1,5 +1,6 @@
 import hashlib
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from daemon.domain.conversation import Message
 from daemon.domain.halts import Halt, HaltKind, OffsetChange
 from daemon.domain.holdout import Holdout
-from daemon.domain.streams import TopicPartition
+from daemon.domain.streams import TopicPartition, TransactionWait
 from daemon.domain.windows import SeqRange
 from daemon.intake.dead_letter_stage import DeadLetterStage
 from daemon.intake.router import Router
@@ -216,3 +217,49 @@ def test_a_topic_that_was_made_anew_halts_intake(world: World) -> None:
     current = world.halts.current()
     assert current is not None
     assert current.kind is HaltKind.TOPIC_RECREATED
+
+
+def test_a_wait_for_an_open_transaction_is_told_with_its_place_and_since_when(world: World) -> None:
+    world.send(a_record("a"))
+    world.source.waits = [TransactionWait(TopicPartition(TOPIC, 0), 1020, seconds=90.0)]
+
+    world.turn()
+
+    since = NOW - timedelta(seconds=90)
+    assert world.intake.notes == (
+        f"waits at {TOPIC}/0@1020 for an open transaction, since {since:%Y-%m-%d %H:%M:%S}Z",
+    )
+    assert b"retuned_open_transaction_wait_timestamp_seconds" in world.metrics.exposition("")[1]
+    assert world.intake.problem is None
+
+    world.source.waits = []
+    world.turn()
+
+    assert not world.intake.notes
+
+
+def test_a_source_that_can_not_read_is_a_problem_but_not_while_intake_is_halted(world: World) -> None:
+    world.broker.up = False
+    world.turn()
+    assert world.intake.problem == "no broker answers"
+
+    world.halts.halt(Halt(kind=HaltKind.OPERATOR, reason="by hand", at=NOW))
+    world.turn()
+
+    assert world.intake.problem is None
+
+
+def test_dead_letters_that_can_not_be_published_are_a_problem(world: World) -> None:
+    world.send(b"bad")
+    world.intake.step()
+    world.dead_letters.step()
+    assert world.dead_letters.problem is None
+
+    world.send(b"bad")
+    world.intake.step()
+    connected = world.intake.connected
+    world.broker.up = False
+    world.dead_letters._connected = lambda: connected
+    world.dead_letters.step()
+
+    assert world.dead_letters.problem == "dead letters wait to be published: no broker answers"

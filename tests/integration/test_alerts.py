@@ -1,0 +1,63 @@
+"""The alert rules, by Prometheus' own tool."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import yaml
+
+from daemon.telemetry.metrics import Metrics
+from tests.support.helpers import required_program
+
+RULES = Path(__file__).parents[2] / "deploy" / "prometheus" / "alerts.yaml"
+REMEDY = "install it: apt-get install --no-install-recommends prometheus"
+
+
+def promtool(*arguments: str) -> str:
+    program = required_program("promtool", REMEDY)
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_rules_are_sound() -> None:
+    promtool("check", "rules", "--lint-fatal", str(RULES))
+
+
+def test_every_alert_asks_for_metrics_that_there_are_and_says_what_to_do() -> None:
+    known = {entry.name for entry in Metrics().catalogue()}
+    for group in yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]:
+        for rule in group["rules"]:
+            assert set(re.findall(r"retuned_\w+", rule["expr"])) <= known
+            assert rule["labels"]["severity"] in ("critical", "warning", "info")
+            assert {"summary", "description"} <= rule["annotations"].keys()
+
+
+def test_an_open_transaction_alerts_after_ten_minutes_and_not_before(tmp_path: Path) -> None:
+    series = 'retuned_open_transaction_wait_timestamp_seconds{partition="3"}'
+    summary = "Partition 3 has waited ten minutes for an open transaction."
+    description = "A producer has neither committed nor aborted. `retuned status` names the offset, the runbook what to do."
+    alert = {
+        "exp_labels": {"partition": "3", "severity": "warning"},
+        "exp_annotations": {"summary": summary, "description": description},
+    }
+    tests = {
+        "rule_files": [str(RULES)],
+        "evaluation_interval": "1m",
+        "tests": [
+            {
+                "interval": "1m",
+                # Waits since minute 2 (second 120), and no longer from minute 20 on.
+                "input_series": [{"series": series, "values": "_ _ 120x17 _"}],
+                "alert_rule_test": [
+                    {"eval_time": "11m", "alertname": "RetunedOpenTransaction", "exp_alerts": []},
+                    {"eval_time": "13m", "alertname": "RetunedOpenTransaction", "exp_alerts": [alert]},
+                    {"eval_time": "30m", "alertname": "RetunedOpenTransaction", "exp_alerts": []},
+                ],
+            }
+        ],
+    }
+    file = tmp_path / "tests.yaml"
+    file.write_text(yaml.safe_dump(tests), encoding="utf-8")
+
+    promtool("test", "rules", str(file))
