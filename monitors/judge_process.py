@@ -27,7 +27,11 @@ class JudgeDied(MonitorError):
 class Judge(Protocol):
     """Judges one window at a time without making the loop wait; see ``JudgeProcess`` for the promises."""
 
-    def start(self) -> None: ...
+    @property
+    def alive(self) -> bool: ...
+
+    @property
+    def pid(self) -> int | None: ...
 
     def submit(
         self, window: Window, reference: Reference, settings: MonitorSettings, earlier: Sequence[Reference]
@@ -39,7 +43,7 @@ class Judge(Protocol):
 
 
 class JudgeProcess:
-    """Judges one window at a time in a child process. The next ``submit`` replaces a process that died."""
+    """Judges one window at a time in a child process. After the process died every ``poll`` raises JudgeDied."""
 
     def __init__(self, longest_s: float = _LONGEST_S) -> None:
         """``longest_s``: seconds after which a judgement counts as stuck."""
@@ -51,20 +55,31 @@ class JudgeProcess:
         self._pipe: Connection | None = None
 
     @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process is not None and self._process.is_alive()
+
+    @property
     def pid(self) -> int | None:
         """The process id while it runs."""
         return self._process.pid if self._process is not None and self._process.is_alive() else None
 
     def start(self) -> None:
-        """Start the process unless it runs, so that the first window does not wait for it."""
-        if self._process is None or not self._process.is_alive():
-            self._start()
+        """Start the process, which loads the monitors for some seconds; a submitted window waits for it. Call once."""
+        self._pipe, child_pipe = self._context.Pipe()
+        self._process = self._context.Process(
+            target=_serve, args=(child_pipe, os.getpid()), name="retuned-judge", daemon=True
+        )
+        self._process.start()
+        child_pipe.close()
 
     def submit(
         self, window: Window, reference: Reference, settings: MonitorSettings, earlier: Sequence[Reference]
     ) -> None:
-        """Start judging a window. Submit the next one after ``poll`` returned the judgement or raised."""
-        self.start()
+        """Start judging a window. Submit the next one after ``poll`` returned the judgement.
+
+        Raises JudgeDied unless the process was started; if it dies, ``poll`` raises that.
+        """
         pipe, self._submitted_at = self._require_pipe(), time.monotonic()
 
         def send() -> None:
@@ -98,15 +113,6 @@ class JudgeProcess:
         if self._process is not None:
             self._process.terminate()
             self._reap(timeout_s)
-
-    def _start(self) -> None:
-        self._reap(0.0)
-        self._pipe, child_pipe = self._context.Pipe()
-        self._process = self._context.Process(
-            target=_serve, args=(child_pipe, os.getpid()), name="retuned-judge", daemon=True
-        )
-        self._process.start()
-        child_pipe.close()
 
     def _require_pipe(self) -> Connection:
         if self._pipe is None:

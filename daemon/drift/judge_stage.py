@@ -1,11 +1,14 @@
 """Judges closed windows, one at a time, in a child process."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 
 from daemon.config.settings import Settings
+from daemon.domain.backoff import Backoff
 from daemon.domain.clock import Clock
 from daemon.domain.reference_span import reference_title, span_words
+from daemon.domain.supervised_child import SupervisedChild
 from daemon.domain.windows import ClosedWindow, StoredReference
 from daemon.drift.detector_state import state_from_json
 from daemon.drift.detector_verdicts import alarm_verdict, quiet_verdict
@@ -28,6 +31,8 @@ from monitors.types import Finding, Reference, Verdict, Window
 
 _log = logging.getLogger(__name__)
 _ATTEMPTS = 3
+#: Seconds between the judge's death and its restart.
+_PAUSE_S = 10
 #: Windows that may wait to be judged. Judging one takes seconds.
 _BACKLOG = 20
 
@@ -47,7 +52,7 @@ class JudgeStage:
     """Judges the oldest window without verdicts against the reference, and records the verdicts.
 
     The sequential detector raises alarms; the windows after an alarm confirm or drop it. Judging is pure, so a window
-    whose judging was cut short is judged again.
+    whose judging was cut short is judged again. A judge that dies is replaced after a pause, in which windows wait.
     """
 
     name = "judging"
@@ -56,17 +61,24 @@ class JudgeStage:
         self,
         stores: Stores,
         settings: Settings,
-        judge: Judge,
+        launch: Callable[[], Judge],
         *,
         metrics: Metrics,
         clock: Clock,
     ) -> None:
+        """``launch`` starts a judge child."""
         self._windows = stores.windows
         self._user_sampler = UserSampler(stores.conversations)
         self._detectors = stores.detectors
         self._references = stores.references
         self._trainings = stores.trainings
-        self._judge = judge
+        self._judge: SupervisedChild[Judge] = SupervisedChild(
+            launch,
+            on_death=_log_death,
+            on_restart=metrics.process.child_restarts("judge").inc,
+            backoff=Backoff(_PAUSE_S),
+            clock=clock,
+        )
         self._model_line = settings.model_line
         self._settings = monitor_settings(settings)
         self._section = settings.windows
@@ -79,6 +91,11 @@ class JudgeStage:
         """Start the judge child ahead of the first window."""
         self._judge.start()
 
+    @property
+    def pid(self) -> int | None:
+        """The judge's process id while it runs."""
+        return self._judge.pid
+
     def step(self) -> None:
         """Close a window that has waited too long; start judging the next window, or record the judgement."""
         closed = self._windows.close_aged_window(
@@ -87,6 +104,7 @@ class JudgeStage:
         if closed is not None:
             self._metrics.drift.windows_closed.inc()
         self._metrics.drift.windows_waiting.set(self._windows.waiting())
+        self._judge.supervise()
         if self._current is None:
             self._judge_next()
         else:
@@ -94,7 +112,7 @@ class JudgeStage:
 
     def close(self, timeout_s: float) -> None:
         """End the judge child. Its window is judged again after the next start."""
-        self._judge.stop(timeout_s)
+        self._judge.close(timeout_s)
 
     def _judge_next(self) -> None:
         window, reference = self._windows.next_to_judge(), self._windows.reference()
@@ -108,10 +126,12 @@ class JudgeStage:
             return  # until the detector has seen the whole window
         if self._skip_backlog(detector):
             return
+        if not self._judge.alive:
+            return  # until it is replaced
         case = self._case(window, reference, detector)
         past = self._user_sampler.of_reference(reference)
         current = self._user_sampler.within(window.range, past.block)
-        self._judge.submit(
+        self._judge.child.submit(
             Window(
                 id=str(window.number), model_line=self._model_line, samples=samples_of(current.conversations)
             ),
@@ -179,7 +199,7 @@ class JudgeStage:
 
     def _poll(self, case: _Case) -> None:
         try:
-            answer = self._judge.poll()
+            answer = self._judge.child.poll()
         except JudgeDied as error:
             self._retry(case, error)
             return
@@ -191,7 +211,6 @@ class JudgeStage:
 
     def _retry(self, case: _Case, error: JudgeDied) -> None:
         """Judge a window again whose judge died; after some attempts call it inconclusive and continue."""
-        self._metrics.process.child_restarts("judge").inc()
         self._attempts += 1
         _log.warning(
             "the judge died on window %s, attempt %s of %s: %s", case.window.number, self._attempts, _ATTEMPTS, error,
@@ -237,6 +256,10 @@ class JudgeStage:
             _monitors_reference(earlier, self._user_sampler.of_reference(earlier))
             for earlier in self._references.earlier()
         ]
+
+
+def _log_death(pause_s: float) -> None:
+    _log.error("the judge died; it restarts in %.0f s", pause_s, extra={"action": "judge"})
 
 
 def _monitors_reference(reference: StoredReference, counted: UserSample) -> Reference:

@@ -55,8 +55,8 @@ def build_leader(
     release = ReleaseStage(stores, settings, scorer, metrics=metrics, clock=utc_now)
     deciding = build_decide_stage(settings, stores, metrics, training, release)
     dead_letters = _dead_letters(settings, stores, metrics, connected)
-    judge, embeddings = JudgeProcess(), _embeddings(settings, metrics)
-    judging = JudgeStage(stores, settings, judge, metrics=metrics, clock=utc_now)
+    embeddings = _embeddings(settings, metrics)
+    judging = JudgeStage(stores, settings, _launch_judge, metrics=metrics, clock=utc_now)
 
     def start() -> None:
         _register_base(settings, stores, base)
@@ -86,7 +86,7 @@ def build_leader(
         ),
         start=start,
         children={
-            "judge": lambda: judge.pid,
+            "judge": lambda: judging.pid,
             "trainer": lambda: training.pid,
             "scorer": lambda: scorer.pid,
             "embedder": lambda: embeddings.pid if embeddings else None,
@@ -104,6 +104,12 @@ def _register_base(settings: Settings, stores: Stores, base: BaseModel) -> None:
         base_digest=base.digest,
         clock=utc_now,
     )
+
+
+def _launch_judge() -> JudgeProcess:
+    judge = JudgeProcess()
+    judge.start()
+    return judge
 
 
 def _scorer(settings: Settings, stores: Stores, metrics: Metrics, base: BaseModel) -> ChildVersionScorer:

@@ -4,9 +4,12 @@ import gzip
 import os
 import signal
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
+from daemon.domain.backoff import Backoff
+from daemon.domain.supervised_child import SupervisedChild
 from monitors.judge_process import JudgeDied, JudgeProcess
 from monitors.settings import MonitorSettings
 from monitors.suite import Judgement
@@ -18,9 +21,15 @@ from tests.support.orphans import ends_with_its_parent
 SETTINGS = MonitorSettings(monitors=("mmd",), alarmed=True)
 
 
+def started(longest_s: float = 600.0) -> JudgeProcess:
+    process = JudgeProcess(longest_s)
+    process.start()
+    return process
+
+
 @pytest.fixture
 def judge() -> Iterator[JudgeProcess]:
-    process = JudgeProcess()
+    process = started()
     yield process
     process.stop(5)
 
@@ -47,9 +56,8 @@ def test_a_window_is_judged_in_another_process(judge: JudgeProcess) -> None:
     assert b"Evidently" in gzip.decompress(judgement.report)
 
 
-def test_a_judge_that_is_stuck_does_not_hold_up_the_loop_and_is_replaced() -> None:
-    judge = JudgeProcess(longest_s=1.0)
-    judge.start()
+def test_a_judge_that_is_stuck_does_not_hold_up_the_loop_and_is_killed() -> None:
+    judge = started(longest_s=1.0)
     assert judge.pid is not None
     os.kill(judge.pid, signal.SIGSTOP)
     window, reference = a_question()
@@ -59,10 +67,10 @@ def test_a_judge_that_is_stuck_does_not_hold_up_the_loop_and_is_replaced() -> No
 
     with pytest.raises(JudgeDied, match="no answer within 1 s"):
         eventually(judge.poll, 20)
-    assert judge.pid is None
+    assert not judge.alive
 
 
-def test_a_judge_that_is_killed_says_so_and_judges_again(judge: JudgeProcess) -> None:
+def test_a_judge_that_is_killed_says_so(judge: JudgeProcess) -> None:
     judge.submit(*a_question(), SETTINGS, ())
     assert judge.pid is not None
     os.kill(judge.pid, signal.SIGKILL)
@@ -70,8 +78,35 @@ def test_a_judge_that_is_killed_says_so_and_judges_again(judge: JudgeProcess) ->
     with pytest.raises(JudgeDied, match="exit status -9"):
         eventually(judge.poll, 20)
 
-    judge.submit(*a_question(), SETTINGS, ())
-    assert answer(judge).verdicts[0].finding is Finding.DRIFT
+    assert not judge.alive
+    with pytest.raises(JudgeDied, match="not running"):
+        judge.submit(*a_question(), SETTINGS, ())
+
+
+def test_a_judge_that_is_killed_is_replaced_by_one_that_judges() -> None:
+    supervised: SupervisedChild[JudgeProcess] = SupervisedChild(
+        started,
+        on_death=lambda _: None,
+        on_restart=lambda: None,
+        backoff=Backoff(0),
+        clock=lambda: datetime.now(UTC),
+    )
+    supervised.start()
+    killed = supervised.pid
+    assert killed is not None
+    os.kill(killed, signal.SIGKILL)
+
+    def replaced() -> bool:
+        supervised.supervise()
+        return supervised.pid not in (None, killed)
+
+    try:
+        eventually(replaced, 20)
+        supervised.child.submit(*a_question(), SETTINGS, ())
+        assert answer(supervised.child).verdicts[0].finding is Finding.DRIFT
+    finally:
+        supervised.close(5)
+    assert not supervised.alive
 
 
 def test_a_judge_ends_with_a_parent_that_is_killed_whatever_it_does() -> None:
@@ -82,6 +117,7 @@ def test_a_judge_ends_with_a_parent_that_is_killed_whatever_it_does() -> None:
         from monitors.types import Reference, Window
 
         judge = JudgeProcess()
+        judge.start()
         nothing = MonitorSettings(monitors=(), confirm_by=())
         judge.submit(Window(id="1", model_line="x", samples=()), Reference(id="1", samples=()), nothing, ())
         while judge.poll() is None:

@@ -1,4 +1,6 @@
+import logging
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -24,7 +26,7 @@ from tests.factories.stores import some_settings, some_stores
 
 
 class FakeJudge:
-    """Answers at the second poll, or dies."""
+    """Answers at the second poll, or dies. ``launch`` brings it back to life."""
 
     def __init__(self) -> None:
         self.findings = {"mmd": Finding.STABLE, "columns": Finding.STABLE}
@@ -35,15 +37,23 @@ class FakeJudge:
         self.settings: list[MonitorSettings] = []
         self.earlier: list[tuple[str, ...]] = []
         self._polls = 0
-        self.started = False
-        self.stopped = False
+        self.launches = 0
+        self.stopped_within: list[float] = []
+        self.alive = False
 
-    def start(self) -> None:
-        self.started = True
+    def launch(self) -> "FakeJudge":
+        self.launches += 1
+        self.alive = True
+        return self
+
+    @property
+    def pid(self) -> int | None:
+        return self.launches if self.alive else None
 
     def submit(
         self, window: Window, reference: Reference, settings: MonitorSettings, earlier: Sequence[Reference]
     ) -> None:
+        assert self.alive
         self.asked.append((window, reference))
         self.earlier.append(tuple(one.title for one in earlier))
         self.settings.append(settings)
@@ -53,6 +63,7 @@ class FakeJudge:
         self._polls += 1
         if self.deaths > 0:
             self.deaths -= 1
+            self.alive = False
             raise JudgeDied("exit status -9")
         if self._polls < 2:
             return None
@@ -81,13 +92,15 @@ class FakeJudge:
         return judgement, 0.1
 
     def stop(self, timeout_s: float) -> None:
-        self.stopped = True
+        self.alive = False
+        self.stopped_within.append(timeout_s)
 
 
 class World:
     """A filled reference, windows of 20, a fake judge."""
 
     def __init__(self, folder: Path) -> None:
+        self.now = NOW
         self.engine = a_ledger(folder)
         self.settings = some_settings(
             folder, windows={"size": 20, "min_size": 10, "max_age_s": 60, "reference_days": 0}
@@ -104,7 +117,9 @@ class World:
 
     def start(self, judge: FakeJudge) -> JudgeStage:
         """A new process on the same ledger."""
-        stage = JudgeStage(self.stores, self.settings, judge, metrics=self.metrics, clock=lambda: NOW)
+        stage = JudgeStage(
+            self.stores, self.settings, judge.launch, metrics=self.metrics, clock=lambda: self.now
+        )
         stage.start()
         return stage
 
@@ -122,6 +137,16 @@ class World:
         for _ in range(times):
             self.stage.step()
         return self.windows.judged(limit=9)
+
+    def pause(self, seconds: float) -> None:
+        """The stage notices a death; then that much time passes."""
+        self.stage.step()
+        self.now += timedelta(seconds=seconds)
+        self.stage.step()
+
+    @property
+    def restarts(self) -> float:
+        return float(self.metrics.process.child_restarts("judge")._value.get())
 
 
 @pytest.fixture
@@ -145,11 +170,11 @@ def test_a_window_is_judged_against_the_reference_without_waiting_for_it(world: 
 def test_the_judge_is_started_by_start_and_not_by_the_constructor(world: World) -> None:
     judge = FakeJudge()
 
-    stage = JudgeStage(world.stores, world.settings, judge, metrics=world.metrics, clock=lambda: NOW)
-    assert not judge.started
+    stage = JudgeStage(world.stores, world.settings, judge.launch, metrics=world.metrics, clock=lambda: NOW)
+    assert (judge.launches, stage.pid) == (0, None)
     stage.start()
 
-    assert judge.started
+    assert (judge.launches, stage.pid) == (1, 1)
 
 
 def test_a_window_waits_until_the_detector_has_seen_it(world: World) -> None:
@@ -310,13 +335,52 @@ def test_windows_are_judged_one_after_the_other(world: World) -> None:
     assert [window.id for window, _ in world.judge.asked] == ["1", "2"]
 
 
-def test_a_window_whose_judging_died_is_judged_again(world: World) -> None:
+def test_a_window_whose_judging_died_is_judged_again_by_the_next_judge(world: World) -> None:
     world.judge.deaths = 2
     world.read(0, 30)
 
-    [judged] = world.turn(8)
+    for _ in range(2):
+        world.turn(2)  # until the judge has died
+        world.pause(10)
+    [judged] = world.turn(2)
 
     assert judged.finding == "stable"
+    assert [window.id for window, _ in world.judge.asked] == ["1"] * 3
+    assert (world.judge.launches, world.restarts) == (3, 2)
+
+
+def test_a_judge_that_died_is_replaced_after_a_pause_in_which_windows_wait(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR)
+    world.judge.alive = False
+    world.read(0, 30)
+
+    world.pause(9)
+    assert (world.judge.launches, world.restarts, world.judge.asked) == (1, 0, [])
+    world.now += timedelta(seconds=1)
+    [judged] = world.turn(3)
+
+    assert judged.finding == "stable"
+    assert (world.judge.launches, world.restarts) == (2, 1)
+    assert world.judge.stopped_within == [1]  # reaped
+    assert caplog.messages == ["the judge died; it restarts in 10 s"]
+
+
+def test_a_judge_that_dies_without_a_window_is_replaced_too(world: World) -> None:
+    world.judge.alive = False
+
+    world.pause(10)
+
+    assert world.stage.pid == 2
+
+
+def test_a_closed_judge_is_not_started_again(world: World) -> None:
+    world.stage.close(3)
+
+    world.pause(10)
+
+    assert (world.judge.stopped_within, world.judge.launches) == ([3], 1)
 
 
 def test_a_window_that_kills_the_judge_is_judged_by_the_detector_alone_and_does_not_block_the_next(
@@ -325,7 +389,10 @@ def test_a_window_that_kills_the_judge_is_judged_by_the_detector_alone_and_does_
     world.judge.deaths = 3
     world.read(0, 50)
 
-    second, first = world.turn(12)
+    for _ in range(3):
+        world.turn(2)  # until the judge has died
+        world.pause(10)
+    second, first = world.turn(2)
 
     assert (first.finding, second.finding) == ("stable", "stable")  # as the detector found
     assert b'retuned_monitor_errors_total{monitor="process"} 1.0' in world.metrics.exposition("")[1]
@@ -341,7 +408,7 @@ def test_after_a_restart_an_unfinished_window_is_judged(world: World) -> None:
     for _ in range(3):
         again.step()
 
-    assert world.judge.stopped
+    assert world.judge.stopped_within == [1]
     assert len(world.windows.judged(limit=9)) == 1
 
 

@@ -59,9 +59,11 @@ class World:
             )
 
         late_signals = LateSignalFeed(stores, settings.monitors, clock=lambda: NOW)
+        judging = JudgeStage(stores, settings, self.judge.launch, metrics=self.metrics, clock=lambda: NOW)
+        judging.start()
         self.stages = (
             DetectStage(stores, late_signals, new_detector=new, metrics=self.metrics, clock=lambda: NOW),
-            JudgeStage(stores, settings, self.judge, metrics=self.metrics, clock=lambda: NOW),
+            judging,
             WidenStage(stores, settings.windows, clock=lambda: NOW),
         )
 
