@@ -141,7 +141,7 @@ def _with_vectors(history: "Sequence[Sample]", settings: "Settings", bar: "Progr
     try:
         return embedded(
             history,
-            embedder,
+            embedder.calls,
             on_progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     finally:

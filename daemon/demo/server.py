@@ -10,7 +10,7 @@ from typing import Self
 from daemon.demo.evidence import AnswerFact
 from daemon.demo.questions import Question
 from daemon.domain.conversation import Message as Turn
-from learners.scoring.process import ScorerProcess
+from learners.scoring.process import scorer_process
 from learners.types import Message
 
 _TOKENS = 64
@@ -30,7 +30,7 @@ class DemoServer:
     """Answers with the live version, or with the base, in one child process. It loads adapters on demand and decodes greedily."""
 
     def __init__(self, base: Path, target: Path) -> None:
-        self._scorer = ScorerProcess(base, device="auto", threads=0)
+        self._scorer = scorer_process(base, device="auto", threads=0)
         self._pointer = target / "live.json"
         self._loaded: set[str] = set()
 
@@ -67,10 +67,10 @@ class DemoServer:
         if artifact is None:
             return Answer(version=version, text=self._generate(None, question.prompt))
         if version not in self._loaded:
-            self._scorer.load(version, Path(artifact)).result(_TIMEOUT_S)
+            self._scorer.calls.load(version, Path(artifact)).result(_TIMEOUT_S)
             self._loaded.add(version)
         return Answer(version=version, text=self._generate(version, question.prompt))
 
     def _generate(self, adapter: str | None, prompt: Sequence[Turn]) -> str:
         messages = tuple(Message(role=turn.role, content=turn.content) for turn in prompt)
-        return self._scorer.generate(adapter, messages, max_new_tokens=_TOKENS).result(_TIMEOUT_S)
+        return self._scorer.calls.generate(adapter, messages, max_new_tokens=_TOKENS).result(_TIMEOUT_S)

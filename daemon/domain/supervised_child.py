@@ -24,6 +24,16 @@ class Child(Protocol):
         ...
 
 
+CallsT_co = TypeVar("CallsT_co", covariant=True)
+
+
+class ServingChild(Child, Protocol[CallsT_co]):
+    """A running child process that answers calls."""
+
+    @property
+    def calls(self) -> CallsT_co: ...
+
+
 ChildT = TypeVar("ChildT", bound=Child)
 
 

@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from daemon.config.settings import Settings
 from daemon.domain.backoff import Backoff
 from daemon.domain.clock import Clock
-from daemon.domain.supervised_child import SupervisedChild
+from daemon.domain.supervised_child import ServingChild, SupervisedChild
 from daemon.drift.samples import embedded_text
 from daemon.telemetry.metrics import Metrics
 from learners.embedding.encoder_files import resolve_encoder
-from learners.embedding.process import Embedder, EmbedderProcess
+from learners.embedding.process import Embedder, embedder_process
 from monitors.types import Sample
 
 _log = logging.getLogger(__name__)
@@ -42,12 +42,14 @@ class Embeddings:
     child for two minutes at most; then this and all further requests get no vectors until the child answers again.
     """
 
-    def __init__(self, launch: Callable[[], Embedder], *, metrics: Metrics, clock: Clock) -> None:
+    def __init__(
+        self, launch: Callable[[], ServingChild[Embedder]], *, metrics: Metrics, clock: Clock
+    ) -> None:
         """``launch`` starts a child."""
         self._launch = launch
         self._clock = clock
         self._backoff = Backoff(_FIRST_PAUSE_S, _LONGEST_PAUSE_S)
-        self._embedder: SupervisedChild[Embedder] = SupervisedChild(
+        self._embedder: SupervisedChild[ServingChild[Embedder]] = SupervisedChild(
             self._launch_child,
             on_death=self._child_died,
             on_restart=metrics.process.child_restarts("embedder").inc,
@@ -86,7 +88,7 @@ class Embeddings:
         if self._request.keys != tuple(texts):
             self._request = _Request(keys=tuple(texts))
         if not self._request.calls and self._embedder.alive:
-            self._request.calls = _in_calls(self._embedder.child, list(texts.values()))
+            self._request.calls = _in_calls(self._embedder.child.calls, list(texts.values()))
         return self._vectors(self._request)
 
     def close(self, timeout_s: float) -> None:
@@ -118,9 +120,9 @@ class Embeddings:
         self._embedder.discard()
         self._request, self._given_up = _Request(), True
 
-    def _launch_child(self) -> Embedder:
+    def _launch_child(self) -> ServingChild[Embedder]:
         embedder = self._launch()
-        self._loaded = embedder.embed([])
+        self._loaded = embedder.calls.embed([])
         return embedder
 
     def _child_died(self, pause_s: float) -> None:
@@ -143,15 +145,15 @@ def _succeeded(call: Future[list[bytes]]) -> bool:
     return call.done() and call.exception() is None
 
 
-def embedder_launcher(settings: Settings) -> Callable[[], EmbedderProcess] | None:
+def embedder_launcher(settings: Settings) -> Callable[[], ServingChild[Embedder]] | None:
     """Return a function that starts a child with the configured model; None without one. Raises UnusableModel."""
     section = settings.monitors.embedding
     if section.model is None:
         return None
     folder, _ = resolve_encoder(section.model)
 
-    def launch() -> EmbedderProcess:
-        embedder = EmbedderProcess(
+    def launch() -> ServingChild[Embedder]:
+        embedder = embedder_process(
             folder,
             device=section.device,
             threads=settings.model.threads,

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from daemon.config.settings import Settings
 from daemon.domain.clock import utc_now
+from daemon.domain.supervised_child import ServingChild
 from daemon.drift.detect_stage import DetectStage
 from daemon.drift.embeddings import Embeddings, embedder_launcher
 from daemon.drift.judge_stage import JudgeStage
@@ -27,7 +28,7 @@ from daemon.runtime.kafka_settings import load_kafka_settings
 from daemon.runtime.leadership import LeaderRuntime
 from daemon.scoring.version_scorer import ChildVersionScorer
 from daemon.telemetry.metrics import Metrics
-from learners.scoring.process import ScorerProcess
+from learners.scoring.process import Scorer, scorer_process
 from monitors.judge_process import JudgeProcess
 from monitors.sequential.detector_state import DetectorState
 from monitors.sequential.edetector import DetectorSettings, EDetector
@@ -113,8 +114,8 @@ def _launch_judge() -> JudgeProcess:
 
 
 def _scorer(settings: Settings, stores: Stores, metrics: Metrics, base: BaseModel) -> ChildVersionScorer:
-    def launch() -> ScorerProcess:
-        scorer = ScorerProcess(
+    def launch() -> ServingChild[Scorer]:
+        scorer = scorer_process(
             base.folder,
             device=settings.model.device,
             threads=settings.model.threads,

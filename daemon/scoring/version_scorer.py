@@ -3,12 +3,12 @@
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from daemon.domain.backoff import Backoff
 from daemon.domain.clock import Clock
 from daemon.domain.records import StoredConversation
-from daemon.domain.supervised_child import SupervisedChild
+from daemon.domain.supervised_child import ServingChild, SupervisedChild
 from daemon.telemetry.metrics import Metrics
 from learners.errors import BadAdapter, LearnerError
 from learners.scoring.process import Scorer
@@ -29,18 +29,6 @@ class ArtifactUnreachable(LearnerError):
     permanent = False
 
 
-class RunningScorer(Scorer, Protocol):
-    """A scorer in a child process."""
-
-    @property
-    def alive(self) -> bool: ...
-
-    @property
-    def pid(self) -> int | None: ...
-
-    def stop(self, timeout_s: float) -> None: ...
-
-
 class ChildVersionScorer:
     """Scores in a child process that holds the base once and the adapters of the latest versions that were used.
 
@@ -49,7 +37,7 @@ class ChildVersionScorer:
 
     def __init__(
         self,
-        launch: Callable[[], RunningScorer],
+        launch: Callable[[], ServingChild[Scorer]],
         artifacts: ArtifactStore,
         *,
         keep: int,
@@ -60,7 +48,7 @@ class ChildVersionScorer:
         self._launch = launch
         self._artifacts = artifacts
         self._keep = keep
-        self._scorer: SupervisedChild[RunningScorer] = SupervisedChild(
+        self._scorer: SupervisedChild[ServingChild[Scorer]] = SupervisedChild(
             self._launch_empty,
             on_death=_log_death,
             on_restart=metrics.process.child_restarts("scorer").inc,
@@ -89,13 +77,13 @@ class ChildVersionScorer:
 
     def score(self, version: Version, conversations: Sequence[StoredConversation]) -> Future[list[Score]]:
         """Score conversations, named by their seq, under a version."""
-        return self._with(version, conversations, self._scorer.child.score)
+        return self._with(version, conversations, self._scorer.child.calls.score)
 
     def surprisals(
         self, version: Version, conversations: Sequence[StoredConversation]
     ) -> Future[list[Surprisals]]:
         """Return the surprisal of each token of conversations, named by their seq, under a version."""
-        return self._with(version, conversations, self._scorer.child.surprisals)
+        return self._with(version, conversations, self._scorer.child.calls.surprisals)
 
     def failed(self, error: Exception) -> None:
         """Replace the scorer, as scoring failed."""
@@ -106,7 +94,7 @@ class ChildVersionScorer:
         """End the scorer."""
         self._scorer.close(timeout_s)
 
-    def _launch_empty(self) -> RunningScorer:
+    def _launch_empty(self) -> ServingChild[Scorer]:
         self._loads = {}
         return self._launch()
 
@@ -136,12 +124,14 @@ class ChildVersionScorer:
         name = str(version.name)
         load = self._loads.pop(name, None)
         if load is None or (load.done() and load.exception() is not None):
-            load = self._scorer.child.load(name, self._artifacts.fetch(version.artifact, version.digest))
+            load = self._scorer.child.calls.load(
+                name, self._artifacts.fetch(version.artifact, version.digest)
+            )
         self._loads[name] = load
         while len(self._loads) > self._keep:
             oldest = next(iter(self._loads))
             del self._loads[oldest]
-            self._scorer.child.unload(oldest)
+            self._scorer.child.calls.unload(oldest)
         return load
 
 

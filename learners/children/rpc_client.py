@@ -8,12 +8,21 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from learners.children.subprocess_child import SubprocessChild
 from learners.errors import ChildDied, LearnerError, error_named
 
 OnProgress = Callable[[int, int], None]  # done, of how many
+CallsT = TypeVar("CallsT")
+
+
+class Ask(Protocol):
+    """Sends a request to the child. ``read`` makes the future's value of the JSON result."""
+
+    def __call__(
+        self, read: Callable[[Any], object], *, on_progress: OnProgress | None = None, **request: object
+    ) -> Future[Any]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +32,15 @@ class _Pending:
     on_progress: OnProgress | None
 
 
-class RpcClient:
-    """The client of a child ``python -m MODULE ARGUMENTS``. After the child's death every call fails with the reason."""
+class RpcClient(Generic[CallsT]):
+    """A child ``python -m MODULE ARGUMENTS`` and, as ``calls``, what it can be asked.
 
-    def __init__(self, module: str, arguments: Sequence[str]) -> None:
+    Calls wait until the child is ready. After its death every call fails with the reason.
+    """
+
+    def __init__(self, module: str, arguments: Sequence[str], calls: Callable[[Ask], CallsT]) -> None:
+        """``calls`` makes the typed calls, which send their requests with the function that it gets."""
+        self.calls = calls(self._ask)
         self._module = module
         self._arguments = arguments
         self._ids = itertools.count(1)
@@ -39,13 +53,13 @@ class RpcClient:
         self._writer = threading.Thread(target=self._write, name=f"{module}-writer", daemon=True)
 
     def start(self) -> None:
-        """Start the child; calls wait until it is ready. Call once."""
+        """Start the child, which loads its model for some seconds. Call once."""
         self._child = SubprocessChild(
             self._module,
             self._arguments,
             log=tempfile.TemporaryFile(),  # noqa: SIM115 (closed by the child's reader)
-            on_line=self._heard,
-            on_end=self._ended,
+            on_line=self._handle_line,
+            on_end=self._handle_end,
         )
         self._writer.start()
 
@@ -58,11 +72,6 @@ class RpcClient:
         """The child's process id while it runs."""
         return self._child.pid if self._child is not None and self._child.alive else None
 
-    @property
-    def rss_bytes(self) -> int:
-        """The child's resident memory in bytes; 0 if it does not run."""
-        return self._child.rss_bytes if self._child is not None else 0
-
     def stop(self, timeout_s: float) -> None:
         """End the child, by force after ``timeout_s``; unanswered calls fail with ChildDied."""
         if self._child is None:
@@ -71,7 +80,7 @@ class RpcClient:
         self._child.stop(timeout_s)
         self._writer.join()
 
-    def ask(
+    def _ask(
         self, read: Callable[[Any], object], *, on_progress: OnProgress | None = None, **request: object
     ) -> Future[Any]:
         """Send a request. The reader thread resolves the future."""
@@ -97,7 +106,7 @@ class RpcClient:
         except (BrokenPipeError, ValueError):
             return  # dead or closed: the reader tells those who wait
 
-    def _heard(self, line: str) -> None:
+    def _handle_line(self, line: str) -> None:
         answer = json.loads(line)
         if "id" not in answer:
             self._reason = error_named(answer["error"], answer["message"])
@@ -114,7 +123,7 @@ class RpcClient:
         else:
             pending.future.set_result(pending.read(answer["result"]))
 
-    def _ended(self, error: ChildDied) -> None:
+    def _handle_end(self, error: ChildDied) -> None:
         with self._lock:
             self._death = self._reason or error
             waiting = list(self._pending.values())

@@ -74,20 +74,12 @@ class SubprocessChild:
         assert self._process.stdin is not None  # noqa: S101 (asked for above)
         return self._process.stdin
 
-    @property
-    def rss_bytes(self) -> int:
-        """Resident memory in bytes; 0 once it has ended."""
-        try:
-            return int(psutil.Process(self.pid).memory_info().rss)
-        except psutil.Error:
-            return 0
-
     def _died(self) -> ChildDied:
         code = self._process.wait()
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
         hint = " (out of memory?)" if code == -9 else ""
         return ChildDied(
-            f"the child process ended with {how}{hint}; its last words: {self._last_words() or 'none'}"
+            f"the child process ended with {how}{hint}; its last words: {self._stderr_tail() or 'none'}"
         )
 
     def terminate(self) -> None:
@@ -104,7 +96,7 @@ class SubprocessChild:
             self._process.kill()
             self._process.wait()
         self._reader.join()
-        with contextlib.suppress(BrokenPipeError):  # what was still to be said has nobody to hear it
+        with contextlib.suppress(BrokenPipeError):  # it ended before it read all input
             self.stdin.close()
 
     def _read(self) -> None:
@@ -114,13 +106,13 @@ class SubprocessChild:
                 for line in stdout:
                     self._on_line(line.decode("utf-8", "replace"))
         except Exception:
-            self._process.kill()  # a child that nobody hears any more must not live on
+            self._process.kill()  # its output is no longer read
             raise
         finally:
             self._process.wait()
             self._on_end(self._died())
 
-    def _last_words(self) -> str:
+    def _stderr_tail(self) -> str:
         with self._log as log:
             log.seek(max(0, log.seek(0, os.SEEK_END) - _TAIL))
             return log.read().decode("utf-8", "replace").strip()

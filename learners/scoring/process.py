@@ -5,7 +5,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Protocol
 
-from learners.children.rpc_client import OnProgress, RpcClient
+from learners.children.rpc_client import Ask, OnProgress, RpcClient
 from learners.codec import CONVERSATIONS, MESSAGES, SCORER_STATS, SCORES, SURPRISALS
 from learners.types import Conversation, Dtype, Message, Score, ScorerStats, Surprisals
 
@@ -48,49 +48,31 @@ class Scorer(Protocol):
     def stats(self) -> Future[ScorerStats]: ...
 
 
-class ScorerProcess:
-    """A Scorer in a child process that holds the base once. After the child's death every call fails with ChildDied."""
+def scorer_process(
+    base: Path,
+    *,
+    device: str = "auto",
+    threads: int = 0,
+    dtype: Dtype = "auto",
+    max_tokens: int = 1024,
+) -> RpcClient[Scorer]:
+    """Return a child that holds the base once. Start it, then make its calls."""
+    return RpcClient(
+        "learners.scoring.scorer", [str(base), device, str(threads), dtype, str(max_tokens)], _ScorerCalls
+    )
 
-    def __init__(
-        self,
-        base: Path,
-        *,
-        device: str = "auto",
-        threads: int = 0,
-        dtype: Dtype = "auto",
-        max_tokens: int = 1024,
-    ) -> None:
-        self._calls = RpcClient(
-            "learners.scoring.scorer", [str(base), device, str(threads), dtype, str(max_tokens)]
-        )
 
-    def start(self) -> None:
-        """Start the child, which loads the base for some seconds; calls wait for it. Call once."""
-        self._calls.start()
+class _ScorerCalls:
+    """A Scorer that asks the child."""
 
-    @property
-    def alive(self) -> bool:
-        return self._calls.alive
-
-    @property
-    def pid(self) -> int | None:
-        """The child's process id while it runs."""
-        return self._calls.pid
-
-    @property
-    def rss_bytes(self) -> int:
-        """The child's resident memory in bytes; 0 if it does not run."""
-        return self._calls.rss_bytes
-
-    def stop(self, timeout_s: float) -> None:
-        """End the child, by force after ``timeout_s``; unanswered calls fail with ChildDied."""
-        self._calls.stop(timeout_s)
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
 
     def load(self, name: str, path: Path) -> Future[None]:
-        return self._calls.ask(lambda _: None, op="load", name=name, path=str(path.absolute()))
+        return self._ask(lambda _: None, op="load", name=name, path=str(path.absolute()))
 
     def unload(self, name: str) -> Future[None]:
-        return self._calls.ask(lambda _: None, op="unload", name=name)
+        return self._ask(lambda _: None, op="unload", name=name)
 
     def score(
         self,
@@ -99,7 +81,7 @@ class ScorerProcess:
         *,
         on_progress: OnProgress | None = None,
     ) -> Future[list[Score]]:
-        return self._calls.ask(
+        return self._ask(
             SCORES.validate_python,
             on_progress=on_progress,
             op="score",
@@ -110,7 +92,7 @@ class ScorerProcess:
     def surprisals(
         self, adapter: str | None, conversations: Sequence[Conversation]
     ) -> Future[list[Surprisals]]:
-        return self._calls.ask(
+        return self._ask(
             SURPRISALS.validate_python,
             op="surprisals",
             adapter=adapter,
@@ -120,7 +102,7 @@ class ScorerProcess:
     def generate(
         self, adapter: str | None, messages: Sequence[Message], *, max_new_tokens: int = 128
     ) -> Future[str]:
-        return self._calls.ask(
+        return self._ask(
             str,
             op="generate",
             adapter=adapter,
@@ -129,4 +111,4 @@ class ScorerProcess:
         )
 
     def stats(self) -> Future[ScorerStats]:
-        return self._calls.ask(SCORER_STATS.validate_python, op="stats")
+        return self._ask(SCORER_STATS.validate_python, op="stats")

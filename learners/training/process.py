@@ -28,8 +28,8 @@ class TrainingProcess:
             "learners.training.train_worker",
             [str(file), "--stop-with-stdin"],
             log=(self._work_dir / "worker.log").open("w+b"),
-            on_line=self._heard,
-            on_end=self._ended,
+            on_line=self._handle_line,
+            on_end=self._handle_end,
         )
 
     def poll(self) -> list[Event]:
@@ -60,7 +60,7 @@ class TrainingProcess:
         if self._child is not None:
             self._child.stop(timeout_s)
 
-    def _heard(self, line: str) -> None:
+    def _handle_line(self, line: str) -> None:
         try:
             event = event_from_json(line)
         except ValueError:
@@ -68,7 +68,7 @@ class TrainingProcess:
         self._answered = not isinstance(event, Progress)
         self._events.put(event)
 
-    def _ended(self, error: ChildDied) -> None:
+    def _handle_end(self, error: ChildDied) -> None:
         if not self._answered:
             self._events.put(
                 Failure(error=type(error).__name__, message=str(error), permanent=error.permanent)

@@ -12,7 +12,7 @@ from safetensors.numpy import load_file
 
 from learners.codec import conversation_from_line, request_from_json
 from learners.models.base import base_digest
-from learners.scoring.process import ScorerProcess
+from learners.scoring.process import Scorer, scorer_process
 from learners.training.train import train_lora
 from tests.support.tiny_model import make_tiny_model
 
@@ -32,10 +32,10 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def scorer(base: Path) -> Iterator[ScorerProcess]:
-    process = ScorerProcess(base, device="cpu", threads=1, dtype="float32", max_tokens=256)
+def scorer(base: Path) -> Iterator[Scorer]:
+    process = scorer_process(base, device="cpu", threads=1, dtype="float32", max_tokens=256)
     process.start()
-    yield process
+    yield process.calls
     process.stop(5)
 
 
@@ -44,18 +44,18 @@ def artifact(version: str) -> Path:
     return WRITTEN / "state" / "artifacts" / version / str(VALUES["artifact_digests"][version])
 
 
-def loss(scorer: ScorerProcess, adapter: str | None) -> Mapping[str, float]:
+def loss(scorer: Scorer, adapter: str | None) -> Mapping[str, float]:
     conversation = conversation_from_line(VALUES["conversation"])
     [score] = scorer.score(adapter, [conversation]).result(SECONDS)
     return {"nll": score.nll, "tokens": score.tokens}
 
 
-def test_the_base_scores_as_it_did(scorer: ScorerProcess) -> None:
+def test_the_base_scores_as_it_did(scorer: Scorer) -> None:
     assert loss(scorer, None) == pytest.approx(VALUES["scores"]["support-bot-v0"], rel=1e-4)
 
 
 @pytest.mark.parametrize("version", VALUES["artifact_digests"])
-def test_an_adapter_scores_as_it_did(scorer: ScorerProcess, version: str) -> None:
+def test_an_adapter_scores_as_it_did(scorer: Scorer, version: str) -> None:
     scorer.load(version, artifact(version)).result(SECONDS)
 
     assert loss(scorer, version) == pytest.approx(VALUES["scores"][version], rel=1e-4)

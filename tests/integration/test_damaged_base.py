@@ -11,7 +11,7 @@ import torch
 
 from learners.errors import UnusableModel
 from learners.models.loading import load_base, load_tokenizer
-from learners.scoring.process import ScorerProcess
+from learners.scoring.process import scorer_process
 from learners.training.process import TrainingProcess
 from learners.types import Event, Failure, Progress
 from tests.factories.learners import a_request, some_conversations
@@ -96,11 +96,11 @@ def test_a_whole_model_is_loaded(folder: Path) -> None:
 def test_the_scorer_says_which_file_is_damaged(folder: Path, name: str) -> None:
     damage, named = DAMAGES[name]
     damage(folder)
-    process = ScorerProcess(folder, device=DEVICE, threads=1, dtype="float32")
+    process = scorer_process(folder, device=DEVICE, threads=1, dtype="float32")
     process.start()
     try:
         with pytest.raises(UnusableModel, match=named):
-            process.score(None, some_conversations(1)).result(SECONDS)
+            process.calls.score(None, some_conversations(1)).result(SECONDS)
     finally:
         process.stop(5)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from learners.embedding.process import EmbedderProcess
+from learners.children.rpc_client import RpcClient
+from learners.embedding.process import Embedder, embedder_process
 from learners.errors import ChildDied, UnusableModel
 from tests.support.devices import DEVICE
 from tests.support.tiny_encoder import make_tiny_encoder
@@ -17,8 +18,8 @@ SECONDS = 300
 TEXTS = ["where is my parcel?", "退款政策是什么", "", "where is my parcel?", "x" * 5_000, "👍"]
 
 
-def started(model: Path, *, batch: int = 32) -> EmbedderProcess:
-    process = EmbedderProcess(model, device=DEVICE, threads=1, max_tokens=40, batch=batch)
+def started(model: Path, *, batch: int = 32) -> RpcClient[Embedder]:
+    process = embedder_process(model, device=DEVICE, threads=1, max_tokens=40, batch=batch)
     process.start()
     return process
 
@@ -33,13 +34,13 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def embedder(model: Path) -> Iterator[EmbedderProcess]:
+def embedder(model: Path) -> Iterator[Embedder]:
     process = started(model)
-    yield process
+    yield process.calls
     process.stop(5)
 
 
-def test_a_text_has_a_vector_of_unit_length_whatever_it_is_embedded_with(embedder: EmbedderProcess) -> None:
+def test_a_text_has_a_vector_of_unit_length_whatever_it_is_embedded_with(embedder: Embedder) -> None:
     together = rows(embedder.embed(TEXTS).result(SECONDS))
     alone = rows([embedder.embed([text]).result(SECONDS)[0] for text in TEXTS if text])
 
@@ -51,7 +52,7 @@ def test_a_text_has_a_vector_of_unit_length_whatever_it_is_embedded_with(embedde
     assert not np.allclose(together[0], together[1], atol=0.05)
 
 
-def test_no_texts_are_answered_too(embedder: EmbedderProcess) -> None:
+def test_no_texts_are_answered_too(embedder: Embedder) -> None:
     assert embedder.embed([]).result(SECONDS) == []
 
 
@@ -77,17 +78,17 @@ def test_a_model_that_can_not_be_loaded_says_why(tmp_path: Path) -> None:
     process = started(folder)
 
     with pytest.raises(UnusableModel, match="can't be loaded"):
-        process.embed(["hello"]).result(SECONDS)
+        process.calls.embed(["hello"]).result(SECONDS)
     process.stop(5)
 
 
 def test_calls_fail_when_the_child_is_killed_and_after(model: Path) -> None:
     process = started(model)
-    process.embed([]).result(SECONDS)
+    process.calls.embed([]).result(SECONDS)
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
 
     with pytest.raises(ChildDied):
-        process.embed(["hello"]).result(SECONDS)
+        process.calls.embed(["hello"]).result(SECONDS)
     process.stop(5)
     assert not process.alive

@@ -23,27 +23,31 @@ class FakeEmbedder:
     def __init__(self) -> None:
         self.alive = True
         self.pid: int | None = 42
-        self.calls: list[tuple[list[str], Future[list[bytes]]]] = []
+        self.asked: list[tuple[list[str], Future[list[bytes]]]] = []
+
+    @property
+    def calls(self) -> "FakeEmbedder":
+        return self
 
     def embed(self, texts: Sequence[str]) -> Future[list[bytes]]:
         future: Future[list[bytes]] = Future()
         if self.alive:
-            self.calls.append((list(texts), future))
+            self.asked.append((list(texts), future))
         else:
             future.set_exception(ChildDied("dead"))
         return future
 
     def answer(self) -> None:
         """Answer all calls: a text's vector is its first letter."""
-        for texts, future in self.calls:
+        for texts, future in self.asked:
             future.set_result([text[:1].encode() for text in texts])
-        self.calls = []
+        self.asked = []
 
     def stop(self, timeout_s: float) -> None:
         self.alive = False
-        for _, future in self.calls:
+        for _, future in self.asked:
             future.set_exception(ChildDied("stopped"))
-        self.calls = []
+        self.asked = []
 
 
 class Bench:
@@ -100,7 +104,7 @@ def test_many_texts_are_asked_for_in_batches_once(bench: Bench) -> None:
     bench.embeddings.of(texts)
     bench.embeddings.of(texts)
 
-    assert [len(asked) for asked, _ in bench.child.calls] == [0, 32, 32, 32, 4]
+    assert [len(asked) for asked, _ in bench.child.asked] == [0, 32, 32, 32, 4]
 
 
 def test_a_child_that_dies_is_started_again_after_a_pause_and_asked_again(bench: Bench) -> None:
@@ -122,7 +126,7 @@ def test_a_child_that_dies_is_started_again_after_a_pause_and_asked_again(bench:
 
 def test_a_child_that_fails_is_replaced(bench: Bench) -> None:
     bench.embeddings.of(TEXTS)
-    bench.child.calls.pop()[1].set_exception(ChildTrouble("out of memory"))
+    bench.child.asked.pop()[1].set_exception(ChildTrouble("out of memory"))
 
     assert bench.embeddings.of(TEXTS) is None
 
@@ -150,7 +154,7 @@ def test_without_an_answer_texts_go_on_without_vectors_and_so_do_the_next_until_
 def test_one_that_is_slow_but_answers_is_waited_for(bench: Bench) -> None:
     texts = {number: str(number) for number in range(96)}
     bench.embeddings.of(texts)
-    for _, call in bench.child.calls[1:]:
+    for _, call in bench.child.asked[1:]:
         bench.later(100)
         assert bench.embeddings.of(texts) is None
         call.set_result([b"v"] * 32)

@@ -29,6 +29,10 @@ class FakeScorer:
         self.loaded: list[str] = []
         self.refuses: Exception | None = None
 
+    @property
+    def calls(self) -> "FakeScorer":
+        return self
+
     def load(self, name: str, path: Path) -> Future[None]:
         future: Future[None] = Future()
         if self.refuses is not None:
