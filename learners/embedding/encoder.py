@@ -8,7 +8,10 @@ from torch.nn.functional import normalize
 from transformers import AutoModel, PreTrainedModel
 
 from learners.embedding.encoder_files import Pooling, resolve_encoder
-from learners.models.loading import choose_device, load_tokenizer, unusable_where_damaged
+from learners.models.loading import choose_device, load_tokenizer, load_weights
+
+#: The pooler of BERT and its kin works on the first token's state; vectors are pooled here. Many encoders lack it.
+_UNUSED = ("pooler.",)
 
 
 class Encoder:
@@ -50,10 +53,7 @@ class Encoder:
 
 
 def _load(folder: Path) -> PreTrainedModel:
-    with unusable_where_damaged(f"the embedding model in {folder}", weights_of=folder):
-        model: PreTrainedModel = AutoModel.from_pretrained(
-            folder, dtype=torch.float32, local_files_only=True, trust_remote_code=False, use_safetensors=True
-        )
+    model = load_weights(AutoModel, folder, torch.float32, what="embedding model", unused=_UNUSED)
     model.requires_grad_(False)
     model.train(False)
     return model

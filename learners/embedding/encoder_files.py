@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast
 
 from learners.errors import UnusableModel
-from learners.models.base import resolve_base
+from learners.models.base import REMEDY, resolve_base
 
 Pooling: TypeAlias = Literal["mean", "cls", "max", "lasttoken"]
 
@@ -30,9 +30,9 @@ def resolve_encoder(name: str | Path) -> tuple[Path, Pooling]:
     """
     folder = resolve_base(name)
     if not isinstance(_read(folder / "config.json").get("model_type"), str):
-        raise UnusableModel(f"{folder / 'config.json'} names no model_type")
+        raise UnusableModel(f"{folder / 'config.json'} names no model_type; {REMEDY}")
     if not (folder / "tokenizer.json").exists():
-        raise UnusableModel(f"{folder} has no tokenizer.json")
+        raise UnusableModel(f"{folder} has no tokenizer.json; {REMEDY}")
     return folder, _pooling(folder)
 
 
@@ -62,14 +62,14 @@ def _modules(folder: Path) -> list[Mapping[str, Any]]:
     if not isinstance(modules, list) or not all(
         isinstance(module, Mapping) and {"type", "path"} <= module.keys() for module in modules
     ):
-        raise UnusableModel(f"{folder / 'modules.json'} is no list of modules")
+        raise UnusableModel(f"{folder / 'modules.json'} is no list of modules; {REMEDY}")
     return cast(list[Mapping[str, Any]], modules)
 
 
 def _read(file: Path) -> Mapping[str, object]:
     found = _json(file)
     if not isinstance(found, Mapping):
-        raise UnusableModel(f"{file} is no object")
+        raise UnusableModel(f"{file} is no object; {REMEDY}")
     return found
 
 
@@ -77,4 +77,4 @@ def _json(file: Path) -> object:
     try:
         return cast(object, json.loads(file.read_bytes()))
     except (OSError, ValueError) as error:
-        raise UnusableModel(f"{file} can't be read: {error}") from error
+        raise UnusableModel(f"{file} can't be read: {error}; {REMEDY}") from error

@@ -9,6 +9,9 @@ from learners.errors import UnusableModel
 #: What a base model is made of. Pickled weights (.bin, .pt) and Python code are neither loaded nor counted.
 _SUFFIXES = {".json", ".jinja", ".model", ".safetensors", ".txt"}
 
+#: What to do about a model whose files are damaged.
+REMEDY = "restore the folder, or download or convert the model again"
+
 
 def resolve_base(name: str | Path, *, allow_download: bool = False) -> Path:
     """Return the folder of a base model, named by folder or by hub name.

@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from torch.utils import deterministic
 from transformers import (
     AutoConfig,
+    AutoModel,
     AutoModelForCausalLM,
     AutoTokenizer,
     PreTrainedModel,
@@ -20,6 +21,7 @@ from transformers.utils import logging
 
 from learners.errors import BadRequest, UnusableModel
 from learners.models.attention import attention_for
+from learners.models.base import REMEDY
 from learners.types import Dtype
 
 #: What transformers, tokenizers and safetensors raise on files that are cut off, altered or of another shape.
@@ -35,7 +37,6 @@ _DAMAGE = (
     TypeError,
     ValueError,
 )
-_REMEDY = "restore the folder, or download or convert the model again"
 
 
 def prepare_torch(threads: int) -> None:
@@ -87,8 +88,24 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
 def load_base(folder: Path, dtype: torch.dtype, device: torch.device) -> PreTrainedModel:
     """Return the frozen base model in evaluation mode. Raises UnusableModel that names the damaged file."""
     check_config(folder)
-    with unusable_where_damaged(f"the model in {folder}", weights_of=folder):
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
+    model = load_weights(AutoModelForCausalLM, folder, dtype, what="model")
+    return frozen(model, device)
+
+
+def load_weights(
+    kind: type[AutoModel] | type[AutoModelForCausalLM],
+    folder: Path,
+    dtype: torch.dtype,
+    *,
+    what: str,
+    unused: tuple[str, ...] = (),
+) -> PreTrainedModel:
+    """Return the model with all weights that its config.json asks for. Raises UnusableModel, which calls it ``what``.
+
+    ``unused`` are beginnings of the names of weights that may be missing, as the caller does not use them.
+    """
+    with unusable_where_damaged(f"the {what} in {folder}", weights_of=folder):
+        loaded: Any = kind.from_pretrained(
             folder,
             dtype=dtype,
             local_files_only=True,
@@ -97,12 +114,13 @@ def load_base(folder: Path, dtype: torch.dtype, device: torch.device) -> PreTrai
             output_loading_info=True,
         )
     model, found = cast("tuple[PreTrainedModel, dict[str, set[str]]]", loaded)
-    if missing := sorted(found["missing_keys"]):
+    if missing := sorted(name for name in found["missing_keys"] if not name.startswith(unused)):
         # transformers would go on with random values in their place.
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise UnusableModel(
-            f"the weights in {folder} lack {missing[0]} and {len(missing) - 1} more that its config.json asks for; {_REMEDY}"
+            f"the weights of the {what} in {folder} lack {missing[0]}{more}, which its config.json asks for; {REMEDY}"
         )
-    return frozen(model, device)
+    return model
 
 
 def frozen(model: PreTrainedModel, device: torch.device) -> PreTrainedModel:
@@ -131,7 +149,7 @@ def unusable_where_damaged(what: str, *, weights_of: Path | None = None) -> Iter
     except _DAMAGE as error:
         damaged = _damaged_weights(weights_of) if weights_of else None
         cause = f"{damaged} is damaged: {error}" if damaged else error
-        raise UnusableModel(f"{what} can't be loaded: {cause}; {_REMEDY}") from error
+        raise UnusableModel(f"{what} can't be loaded: {cause}; {REMEDY}") from error
 
 
 def _damaged_weights(folder: Path) -> Path | None:

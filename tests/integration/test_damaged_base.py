@@ -1,9 +1,7 @@
 """A damaged base model is named, with its file and the remedy, whoever loads it."""
 
-import json
 import shutil
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,12 +13,11 @@ from learners.scoring.process import scorer_process
 from learners.training.process import TrainingProcess
 from learners.types import Event, Failure, Progress
 from tests.factories.learners import a_request, some_conversations
+from tests.support.damage import CONFIG, TOKENIZER, WEIGHTS, Damage, configured, cut, holding, lacking
 from tests.support.devices import DEVICE
 from tests.support.tiny_model import make_tiny_model
 
 SECONDS = 60
-Damage = Callable[[Path], object]
-WEIGHTS, CONFIG, TOKENIZER = "model.safetensors", "config.json", "tokenizer.json"
 
 
 @pytest.fixture(scope="module")
@@ -33,30 +30,11 @@ def folder(whole: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(whole, tmp_path / "spoilt"))
 
 
-def cut(name: str, share: float) -> Damage:
-    def damage(folder: Path) -> None:
-        content = (folder / name).read_bytes()
-        (folder / name).write_bytes(content[: int(len(content) * share)])
-
-    return damage
-
-
-def holding(name: str, content: bytes) -> Damage:
-    return lambda folder: (folder / name).write_bytes(content)
-
-
-def configured(**values: object) -> Damage:
-    def damage(folder: Path) -> None:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        (folder / CONFIG).write_text(json.dumps(config | values), encoding="utf-8")
-
-    return damage
-
-
 DAMAGES: dict[str, tuple[Damage, str]] = {
     "weights cut off": (cut(WEIGHTS, 0.99), WEIGHTS),
     "weights cut in the header": (cut(WEIGHTS, 0.0005), WEIGHTS),
     "weights empty": (holding(WEIGHTS, b""), WEIGHTS),
+    "weights of a layer missing": (lacking("model.layers.1."), "lack model.layers.1."),
     "config cut off": (cut(CONFIG, 0.5), CONFIG),
     "config of another kind": (holding(CONFIG, b"[]"), CONFIG),
     "config of a wrong type": (configured(hidden_size="many"), CONFIG),
