@@ -1,1 +1,1 @@
-"""The registry knows versions, their lineage, the gate they pass and which one is live."""
+"""Versions of a model line, their lineage, the gate and the promotion log."""

@@ -1,4 +1,4 @@
-"""Keeps artifacts where fsspec reaches: written once, whole or not at all, checked whenever they are read."""
+"""Stores immutable artifacts on any file system of fsspec, and checks them whenever they are read."""
 
 import os
 import shutil
@@ -22,54 +22,54 @@ __all__ = ["ArtifactStore", "BadArtifact", "FsspecArtifactStore", "StoredArtifac
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredArtifact:
-    """Where an artifact is and what it is."""
+    """The location, digest and size of a stored artifact."""
 
     url: str
-    digest: str  # sha256 of its manifest, which holds the sha256 of every file
+    digest: str  # SHA-256 of the manifest, which lists the SHA-256 of every file
     size_bytes: int
 
 
 class ArtifactStore(Protocol):
-    """Keeps immutable artifact folders.
+    """Stores immutable artifact folders.
 
-    Every method may raise OSError where the store can't be reached; the same call may succeed later.
+    Every method may raise OSError if the store can't be reached; the same call may succeed later.
     """
 
     def put(self, folder: Path, name: VersionName) -> StoredArtifact:
-        """Store a version's artifact folder, after checking it. Raises BadArtifact.
+        """Check a version's artifact folder and store it. Raises BadArtifact.
 
-        What is stored is never written over: the same folder again changes nothing, another one under the same name
-        gets a place of its own. An artifact that was not stored to its end does not exist.
+        A stored artifact is never overwritten. Storing the same folder again changes nothing; a different folder
+        under the same name is stored beside the first. An upload that was interrupted leaves no artifact.
         """
         ...
 
     def fetch(self, url: str, digest: str) -> Path:
-        """Return a local folder with the artifact, every file checked. It must not be written to.
+        """Check every file and return a local folder with the artifact. Callers must not write to it.
 
         Raises BadArtifact.
         """
         ...
 
     def verify(self, url: str, digest: str) -> None:
-        """Check every file where it is stored. Raises BadArtifact."""
+        """Check every file in the store, without a local copy. Raises BadArtifact."""
         ...
 
     def size_bytes(self) -> int:
-        """Return the size of everything stored."""
+        """Return the total size of the store in bytes."""
         ...
 
 
 class FsspecArtifactStore:
-    """A folder of any file system that fsspec knows: ``<url>/<version>/<digest>/<files>``.
+    """Stores artifacts as ``<url>/<version>/<digest>/<files>`` on a file system of fsspec.
 
-    The manifest is put in its place last, in one step: an artifact without one does not exist. That holds on a local
-    disk and on object stores, where a folder can't be renamed in one step. The digest in the path keeps two writers
-    of one name apart, and a run that died half-way out of the next one's way.
+    The manifest is written last, in one atomic step, and an artifact exists only if its manifest does. This works on
+    a local disk and on object stores, which can't rename a folder atomically. Because the path contains the digest,
+    two writers of one name never touch the same files, and an interrupted upload does not block the next one.
     """
 
     def __init__(self, url: str, *, cache: Path) -> None:
-        """``cache`` is where copies go of what is not on a local disk."""
-        # Listings are never cached: other processes write here, too.
+        """``cache`` is a local folder for copies of artifacts from remote file systems."""
+        # Other processes write to the same folder, so a cached listing could be outdated.
         self._fs, self._root = fsspec.core.url_to_fs(url, use_listings_cache=False)
         self._cache = cache
 
@@ -83,24 +83,24 @@ class FsspecArtifactStore:
         return StoredArtifact(url=url, digest=manifest.digest, size_bytes=manifest.size_bytes)
 
     def fetch(self, url: str, digest: str) -> Path:
-        """Return a local folder with the artifact, every file checked. Raises BadArtifact."""
+        """Check every file and return a local folder with the artifact. Raises BadArtifact."""
         fs, place = fsspec.core.url_to_fs(url, use_listings_cache=False)
         if isinstance(fs, LocalFileSystem):
             return _checked(Path(place), digest)
         cached = self._cache / digest
-        with suppress(BadArtifact):  # not there yet, or damaged: the store has the last word
+        with suppress(BadArtifact):  # not cached yet, or damaged: download it
             return _checked(cached, digest)
         return self._download(fs, place, digest, cached)
 
     def verify(self, url: str, digest: str) -> None:
-        """Check every file where it is stored. Raises BadArtifact."""
+        """Check every file in the store, without a local copy. Raises BadArtifact."""
         fs, place = fsspec.core.url_to_fs(url, use_listings_cache=False)
         manifest = _manifest(fs, place, digest)
         names = [str(path).rstrip("/").rsplit("/", 1)[-1] for path in fs.ls(place, detail=False)]
         manifest.check(names, lambda name: cast("BinaryIO", fs.open(f"{place}/{name}", "rb")), where=place)
 
     def size_bytes(self) -> int:
-        """Return the size of everything stored."""
+        """Return the total size of the store in bytes."""
         return int(self._fs.du(self._root)) if self._fs.exists(self._root) else 0
 
     def _upload(self, folder: Path, manifest: Manifest, place: str) -> None:
@@ -109,7 +109,7 @@ class FsspecArtifactStore:
         for name in manifest.files:
             self._fs.put_file(str(folder / name), f"{place}/{name}")
         sys.audit("retuned.step", "artifact.upload", "after")
-        # Beside the place, not in it: whatever a crash leaves behind must not be taken for a file of the artifact.
+        # The temporary file is outside the artifact's folder: after a crash it would be an unlisted file there.
         temporary = f"{place}.{uuid.uuid4().hex}"
         self._fs.pipe_file(temporary, manifest.content)
         if isinstance(self._fs, LocalFileSystem):
@@ -131,13 +131,13 @@ class FsspecArtifactStore:
             folder = Path(temporary) / digest
             folder.mkdir()
             for name in manifest.files:
-                with suppress(FileNotFoundError):  # the check below names it
+                with suppress(FileNotFoundError):  # _checked reports a missing file by name
                     fs.get_file(f"{place}/{name}", str(folder / name))
             (folder / MANIFEST).write_bytes(manifest.content)
             _checked(folder, digest)
             try:
                 folder.rename(cached)
-            except OSError:  # there is one: another process's, or a damaged one
+            except OSError:  # the folder exists: another process's copy, or a damaged one
                 with suppress(BadArtifact):
                     return _checked(cached, digest)
                 shutil.rmtree(cached)
@@ -146,10 +146,10 @@ class FsspecArtifactStore:
 
 
 def _checked(folder: Path, digest: str) -> Path:
-    found = read_folder(folder).digest
-    if found != digest:
+    actual = read_folder(folder).digest
+    if actual != digest:
         raise WrongDigest(
-            f"{folder} has digest {found[:12]}, its version names {digest[:12]}; restore a backup"
+            f"{folder} has digest {actual[:12]}, its version names {digest[:12]}; restore a backup"
         )
     return folder
 
@@ -158,7 +158,9 @@ def _manifest(fs: fsspec.AbstractFileSystem, place: str, digest: str) -> Manifes
     try:
         content = bytes(fs.cat_file(f"{place}/{MANIFEST}"))
     except FileNotFoundError as error:
-        raise NoArtifact(f"{place} has no {MANIFEST}: nothing was stored there, or not to its end") from error
+        raise NoArtifact(
+            f"{place} has no {MANIFEST}: nothing was stored there, or the upload was interrupted"
+        ) from error
     manifest = parse(content, where=place)
     if manifest.digest != digest:
         raise WrongDigest(
@@ -168,7 +170,7 @@ def _manifest(fs: fsspec.AbstractFileSystem, place: str, digest: str) -> Manifes
 
 
 def _sync(*paths: Path) -> None:
-    """See to it that files and folders survive a power cut."""
+    """Flush files and folders to disk, so that they survive a power failure."""
     for path in paths:
         descriptor = os.open(path, os.O_RDONLY)
         try:

@@ -1,6 +1,7 @@
-"""Reads and writes versions, promotions and gate reports as JSON values. Reading gives back what was written.
+"""Converts versions, promotions and gate reports to JSON values and back without loss.
 
-The JSON of a promotion is part of the log's chain of digests: never change how an existing field is written.
+The digests of the promotion log are computed from the JSON of its entries: never change how an existing field is
+written.
 """
 
 import dataclasses
@@ -23,11 +24,11 @@ _VERSION = TypeAdapter(Version)
 
 
 class BadDocument(RegistryError):
-    """A stored document is not what this release writes. Restore it from a backup, or run the release that wrote it."""
+    """A document is malformed. Restore it from a backup, or run the release that wrote it."""
 
 
 def promotion_to_json(entry: Promotion) -> Document:
-    """Return an entry as JSON values. Raises BadDocument for a value that JSON can't hold."""
+    """Return a promotion entry as JSON values. Raises BadDocument for a value that JSON can't represent."""
     return _dump(_PROMOTION, entry, "promotion")
 
 
@@ -40,7 +41,7 @@ def promotion_from_json(document: object) -> Promotion:
 
 
 def report_to_json(report: GateReport) -> Document:
-    """Return a gate report as JSON values. Raises BadDocument for a value that JSON can't hold."""
+    """Return a gate report as JSON values. Raises BadDocument for a value that JSON can't represent."""
     return _dump(_REPORT, report, "gate report")
 
 
@@ -51,7 +52,7 @@ def report_from_json(document: object) -> GateReport:
 
 
 def version_to_json(version: Version) -> Document:
-    """Return a version as JSON values. Raises BadDocument for a value that JSON can't hold."""
+    """Return a version as JSON values. Raises BadDocument for a value that JSON can't represent."""
     return _dump(_VERSION, version, "version")
 
 
@@ -61,7 +62,7 @@ def version_from_json(document: object) -> Version:
 
 
 def _dump(adapter: TypeAdapter[_T], value: _T, where: str) -> Document:
-    """Return a value as JSON values. Raises BadDocument that names every field that JSON can't hold."""
+    """Return a value as JSON values. Raises BadDocument naming every field that JSON can't represent."""
     try:
         document: Document = adapter.dump_python(adapter.validate_python(value), mode="json")
     except ValidationError as error:
@@ -70,7 +71,7 @@ def _dump(adapter: TypeAdapter[_T], value: _T, where: str) -> Document:
 
 
 def _load(adapter: TypeAdapter[_T], document: object, where: str) -> _T:
-    """Read a document. Raises BadDocument that names every field that is missing, unknown or malformed."""
+    """Read a document. Raises BadDocument naming every field that is missing, unknown or malformed."""
     try:
         return adapter.validate_json(json.dumps(document))
     except ValidationError as error:
@@ -78,7 +79,7 @@ def _load(adapter: TypeAdapter[_T], document: object, where: str) -> _T:
 
 
 def _require_all_fields(kind: type[GateReport | Promotion], document: object, where: str) -> None:
-    """Refuse a document without one of the fields for which the type has a default: they are always written."""
+    """Raise BadDocument if a field is missing, even one with a default: every field is always written."""
     if isinstance(document, Mapping):
         for field in dataclasses.fields(kind):
             if field.name not in document:

@@ -1,4 +1,4 @@
-"""A folder whose live.json names the live version, for any server that watches files."""
+"""A target that writes the live version to live.json in a folder, for servers that watch files."""
 
 import json
 import os
@@ -17,20 +17,20 @@ POINTER = "live.json"
 
 
 class BadPointer(RegistryError):
-    """live.json can't be read. Delete it; the daemon writes it anew from the promotion log."""
+    """live.json can't be read. Delete it; the daemon rewrites it from the promotion log."""
 
 
 class DirectoryTarget:
-    """Keeps live.json: {"version", "artifact", "digest", "base", "since"}.
+    """Maintains live.json: {"version", "artifact", "digest", "base", "since"}.
 
-    The file is replaced in one step, so that a reader sees the old one or the new one and nothing between.
+    The file is replaced atomically: a reader sees the old content or the new content.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def serve(self, version: Version, artifact: Path | None, *, now: datetime) -> None:
-        """Point at a version."""
+        """Write a version to live.json, with the absolute path of its artifact folder."""
         pointer = {
             "version": str(version.name),
             "artifact": None if artifact is None else str(artifact.absolute()),
@@ -42,7 +42,7 @@ class DirectoryTarget:
         _replace(self._folder / POINTER, json.dumps(pointer, indent=2, ensure_ascii=False) + "\n")
 
     def current(self) -> VersionName | None:
-        """Return the version pointed at. Raises BadPointer."""
+        """Return the version that live.json names; None without the file. Raises BadPointer."""
         path = self._folder / POINTER
         try:
             return VersionName.parse(json.loads(path.read_text(encoding="utf-8"))["version"])
@@ -50,16 +50,17 @@ class DirectoryTarget:
             return None
         except (ValueError, KeyError, TypeError, RegistryError) as error:
             raise BadPointer(
-                f"{path} can't be read ({error!r}); delete it, the daemon writes it anew"
+                f"{path} can't be read ({error!r}); delete it, the daemon rewrites it"
             ) from error
 
 
 def _replace(path: Path, text: str) -> None:
+    """Write a text file atomically and durably."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
-            opened.write(text)
-            opened.flush()
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
             sys.audit("retuned.step", "target.sync", "before")
             os.fsync(descriptor)
             sys.audit("retuned.step", "target.sync", "after")

@@ -1,5 +1,5 @@
-"""Errors that the registry raises. Each refusal is a class of its own and names what to do next."""
+"""The base class of the registry's errors."""
 
 
 class RegistryError(Exception):
-    """Root of all errors of the registry."""
+    """Base class of all errors of the registry."""

@@ -1,14 +1,15 @@
-"""The gate: is a candidate better on what is new, and no worse on what is old? Pure statistics.
+"""The statistical gate: a candidate must be better on new conversations and not worse on old ones.
 
-Live version and candidate answer for the same held-out conversations. Compared is the loss per assistant token, a
-ratio of sums, so that one-word replies don't outweigh long ones; its difference is bounded as ``registry.clustered``
-says, since the conversations of one user depend on each other.
+Both versions are scored on the same held-out conversations. The gate compares the loss per assistant token, a ratio
+of sums, so that short replies do not outweigh long ones. ``registry.clustered`` computes the confidence bounds of the
+difference, because conversations of one user are correlated.
 
-A candidate passes only if it passes on every slice, each at the full level; as all have to pass, the chance to let
-a bad one through is at most that level (intersection-union test: Berger 1982, Technometrics 24(4)). Being no worse
-than a margin is shown, not assumed: that no difference was found is no pass (non-inferiority). A candidate that is
-looked at again with more data gets several chances, so each look is held to ``alpha / max_looks`` (Bonferroni).
-That a look rejects too eagerly on one of many slices costs a candidate, never a bad promotion, and is not corrected.
+A candidate passes only if it passes on every slice. Each slice is tested at the same level without a correction,
+because an intersection-union test keeps the probability of passing a bad candidate at or below that level (Berger
+1982, Technometrics 24(4)). On old conversations the test is one of non-inferiority: a missing difference alone does
+not pass. A candidate can be judged up to ``max_looks`` times, so each look is tested at ``alpha / max_looks``
+(Bonferroni). Rejections are not corrected for the number of slices: a false rejection discards a candidate but never
+promotes a bad one.
 """
 
 import math
@@ -22,28 +23,28 @@ from registry.names import VersionName
 from registry.types import GateReport, GateVerdict, SliceReport
 
 TARGET, PROTECTED = "target", "protected"
-_POWER = 0.8
-_MOST_NEEDED = 1_000_000
+_POWER = 0.8  # the probability of an answer that the estimate of further conversations aims at
+_MAX_NEEDED = 1_000_000  # conversations; a larger estimate is reported as this
 
 
 class BadPairs(RegistryError):
-    """A slice can't be judged: a conversation comes twice or has no tokens, or the slice's name or role is wrong."""
+    """A slice can't be judged: it has a duplicate or empty conversation, a duplicate name or an unknown role."""
 
 
 class BadGateSettings(RegistryError):
-    """The gate's settings can't be used."""
+    """A setting of the gate is out of range."""
 
 
 class NoLooksLeft(RegistryError):
-    """The candidate had all its looks. More would let bad candidates through by chance; train a new one."""
+    """The candidate has used all its looks. Train a new one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pair:
-    """One held-out conversation under both versions. Losses are summed over its tokens, in nats."""
+    """One held-out conversation scored by both versions. Losses are sums over its assistant tokens, in nats."""
 
     id: str
-    group: str  # pairs of one group depend on each other
+    group: str  # the user, or the conversation if it has none; pairs of one group are correlated
     live_nll: float
     candidate_nll: float
     tokens: int
@@ -51,7 +52,7 @@ class Pair:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SliceData:
-    """The pairs of one slice. A target slice has to be won; a protected one must not be lost."""
+    """The pairs of one slice. The candidate must be better on a target slice and not worse on a protected one."""
 
     name: str
     role: str  # "target" or "protected"
@@ -60,13 +61,13 @@ class SliceData:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GateSettings:
-    """What a candidate must show. Raises BadGateSettings."""
+    """What a candidate must show. Raises BadGateSettings for a value out of range."""
 
-    alpha: float = 0.05  # chance that a candidate passes that should not, over all looks
-    margin: float = 0.02  # nats per token it may be worse on protected slices
-    min_gain: float = 0.0  # nats per token it must be better on target slices
+    alpha: float = 0.05  # highest probability that a bad candidate passes, over all looks
+    margin: float = 0.02  # nats per token by which it may be worse on protected slices
+    min_gain: float = 0.0  # nats per token by which it must be better on target slices
     max_looks: int = 3
-    min_clusters: int = 20  # fewer users (or conversations) than this are no evidence
+    min_clusters: int = 20  # with fewer users, the bounds of a slice are not used
 
     def __post_init__(self) -> None:
         limits = {
@@ -76,27 +77,27 @@ class GateSettings:
             "max_looks must be 1 or more": self.max_looks >= 1,
             "min_clusters must be 2 or more": self.min_clusters >= 2,
         }
-        if broken := [rule for rule, kept in limits.items() if not kept]:
+        if broken := [rule for rule, holds in limits.items() if not holds]:
             raise BadGateSettings(f"gate: {'; '.join(broken)}")
 
 
 def judge(
     slices: Sequence[SliceData], settings: GateSettings, *, look: int, against: VersionName | None = None
 ) -> GateReport:
-    """Compare candidate and live version on all slices and answer promote, reject or inconclusive.
+    """Compare candidate and live version on all slices and return promote, reject or inconclusive.
 
-    ``look`` counts from 1; ``against`` names the live version, for the report. An answer needs at least one target slice: without, there is nothing to win, and the
-    gate is inconclusive. Raises BadPairs, NoLooksLeft.
+    ``look`` counts from 1; ``against`` is the live version, for the report. Without a target slice the gate never
+    promotes. Raises BadPairs, NoLooksLeft.
     """
     if not 1 <= look <= settings.max_looks:
-        raise NoLooksLeft(f"look {look} is not one of the {settings.max_looks} looks at a candidate")
+        raise NoLooksLeft(f"look {look} is outside 1..{settings.max_looks}; train a new candidate")
     _check(slices)
     reports = tuple(_judge_slice(data, settings) for data in slices)
     verdict = _overall(reports)
     if any(report.role == TARGET for report in reports):
         reason = "; ".join(report.reason for report in reports if report.verdict is verdict)
     else:
-        reason = "there are no held-out conversations of what is new yet"
+        reason = "there are no new held-out conversations yet"
     if verdict is GateVerdict.INCONCLUSIVE and look == settings.max_looks:
         reason += f"; this was the last of {look} looks, a new candidate is needed"
     return GateReport(
@@ -105,16 +106,17 @@ def judge(
 
 
 def _check(slices: Sequence[SliceData]) -> None:
+    """Raise BadPairs for slices that can't be judged."""
     names = [data.name for data in slices]
-    if twice := {name for name in names if names.count(name) > 1}:
-        raise BadPairs(f"slice {min(twice)} comes twice")
+    if duplicates := {name for name in names if names.count(name) > 1}:
+        raise BadPairs(f"slice {min(duplicates)} is given twice")
     for data in slices:
         if data.role not in {TARGET, PROTECTED}:
             raise BadPairs(f"slice {data.name} has role {data.role!r}; it must be {TARGET} or {PROTECTED}")
         seen: set[str] = set()
         for pair in data.pairs:
             if pair.id in seen:
-                raise BadPairs(f"conversation {pair.id} comes twice in slice {data.name}")
+                raise BadPairs(f"conversation {pair.id} is given twice in slice {data.name}")
             if pair.tokens <= 0:
                 raise BadPairs(
                     f"conversation {pair.id} of slice {data.name} has no tokens to score; leave it out"
@@ -123,11 +125,12 @@ def _check(slices: Sequence[SliceData]) -> None:
 
 
 def _overall(reports: Sequence[SliceReport]) -> GateVerdict:
-    found = {report.verdict for report in reports}
-    if GateVerdict.REJECT in found:
+    """Return reject if any slice rejects, promote if all pass and one is a target, else inconclusive."""
+    verdicts = {report.verdict for report in reports}
+    if GateVerdict.REJECT in verdicts:
         return GateVerdict.REJECT
-    won = found == {GateVerdict.PROMOTE} and any(report.role == TARGET for report in reports)
-    return GateVerdict.PROMOTE if won else GateVerdict.INCONCLUSIVE
+    passed = verdicts == {GateVerdict.PROMOTE} and any(report.role == TARGET for report in reports)
+    return GateVerdict.PROMOTE if passed else GateVerdict.INCONCLUSIVE
 
 
 def _judge_slice(data: SliceData, settings: GateSettings) -> SliceReport:
@@ -137,17 +140,17 @@ def _judge_slice(data: SliceData, settings: GateSettings) -> SliceReport:
         ("live version", [pair.live_nll for pair in data.pairs]),
         ("candidate", [pair.candidate_nll for pair in data.pairs]),
     ):
-        broken = [pair.id for pair, loss in zip(data.pairs, losses, strict=True) if not math.isfinite(loss)]
-        if broken:
-            # A candidate that breaks is bad; a live version that does is no yardstick for any.
+        bad = [pair.id for pair, loss in zip(data.pairs, losses, strict=True) if not math.isfinite(loss)]
+        if bad:
+            # Without finite losses of the live version there is nothing to compare the candidate with.
             verdict = GateVerdict.REJECT if version == "candidate" else GateVerdict.INCONCLUSIVE
-            said = f"the {version}'s loss is not a finite number on {len(broken)} conversations, {broken[0]} first"
-            return _without_numbers(data, settings, verdict, said)
+            why = f"the {version}'s loss is not a finite number on {len(bad)} conversations, {bad[0]} first"
+            return _without_numbers(data, settings, verdict, why)
     return _compare(data, settings)
 
 
-def _without_numbers(data: SliceData, settings: GateSettings, verdict: GateVerdict, said: str) -> SliceReport:
-    """Report on a slice that has no difference to speak of: unbounded, so that it can't be taken for a good one."""
+def _without_numbers(data: SliceData, settings: GateSettings, verdict: GateVerdict, why: str) -> SliceReport:
+    """Return the report on a slice without an estimate. Losses, difference and bounds are infinite."""
     clusters = len({pair.group for pair in data.pairs})
     decided = verdict is not GateVerdict.INCONCLUSIVE
     return SliceReport(
@@ -162,11 +165,12 @@ def _without_numbers(data: SliceData, settings: GateSettings, verdict: GateVerdi
         upper=math.inf,
         verdict=verdict,
         needed=0 if decided else max(1, settings.min_clusters - clusters),
-        reason=f"{data.name}: {said}",
+        reason=f"{data.name}: {why}",
     )
 
 
 def _compare(data: SliceData, settings: GateSettings) -> SliceReport:
+    """Estimate the difference on a slice with finite losses, and decide."""
     threshold = 0.0 - settings.min_gain if data.role == TARGET else settings.margin
     level = settings.alpha / settings.max_looks
     tokens = [pair.tokens for pair in data.pairs]
@@ -182,7 +186,7 @@ def _compare(data: SliceData, settings: GateSettings) -> SliceReport:
         undecided = verdict is GateVerdict.INCONCLUSIVE
         needed = _needed(estimate, len(data.pairs), threshold, level) if undecided else 0
     live = math.fsum(pair.live_nll for pair in data.pairs) / sum(tokens)
-    found = SliceReport(
+    report = SliceReport(
         name=data.name,
         role=data.role,
         conversations=len(data.pairs),
@@ -196,33 +200,38 @@ def _compare(data: SliceData, settings: GateSettings) -> SliceReport:
         needed=needed,
         reason="",
     )
-    return replace(found, reason=_reason(found, threshold))
+    return replace(report, reason=_reason(report, threshold))
 
 
 def _verdict(lower: float, upper: float, threshold: float) -> GateVerdict:
     if upper < threshold:
         return GateVerdict.PROMOTE
-    # Equal counts: a candidate that changes nothing wins nothing.
+    # An equal bound rejects: a candidate with exactly the same losses is not better.
     return GateVerdict.REJECT if lower >= threshold else GateVerdict.INCONCLUSIVE
 
 
 def _needed(estimate: ClusteredMean, pairs: int, threshold: float, level: float) -> int:
-    """Further conversations for an answer with 80% power, if the difference is what it seems to be."""
-    wanted = abs(threshold - estimate.mean) / (estimate.quantile(1.0 - level) + NormalDist().inv_cdf(_POWER))
-    most = estimate.se / math.sqrt((pairs + _MOST_NEEDED) / pairs)
-    if wanted <= most:
-        return _MOST_NEEDED
-    return max(1, math.ceil(pairs * (estimate.se / wanted) ** 2) - pairs)
+    """Return how many further conversations give the test 80% power, if the true difference is the estimated one.
+
+    The standard error is taken to fall with the square root of the number of conversations.
+    """
+    distance = abs(threshold - estimate.mean)
+    required_se = distance / (estimate.quantile(1.0 - level) + NormalDist().inv_cdf(_POWER))
+    smallest_se = estimate.se / math.sqrt((pairs + _MAX_NEEDED) / pairs)
+    if required_se <= smallest_se:
+        return _MAX_NEEDED
+    return max(1, math.ceil(pairs * (estimate.se / required_se) ** 2) - pairs)
 
 
-def _reason(found: SliceReport, threshold: float) -> str:
-    words = {
-        GateVerdict.PROMOTE: "better" if found.role == TARGET else "not worse",
-        GateVerdict.REJECT: "not better" if found.role == TARGET else "worse",
-        GateVerdict.INCONCLUSIVE: f"undecided, about {found.needed} more conversations needed",
+def _reason(report: SliceReport, threshold: float) -> str:
+    answers = {
+        GateVerdict.PROMOTE: "better" if report.role == TARGET else "not worse",
+        GateVerdict.REJECT: "not better" if report.role == TARGET else "worse",
+        GateVerdict.INCONCLUSIVE: f"undecided, about {report.needed} more conversations needed",
     }
+    losses = f"{report.live_loss:.3f} -> {report.candidate_loss:.3f} nats per token"
     return (
-        f"{found.name}: {words[found.verdict]}: {found.live_loss:.3f} -> {found.candidate_loss:.3f} nats per token, "
-        f"difference {found.difference:+.3f} ({found.lower:+.3f} to {found.upper:+.3f}, must be below "
-        f"{threshold:+.3f}) on {found.conversations} conversations of {found.clusters} users"
+        f"{report.name}: {answers[report.verdict]}: {losses}, "
+        f"difference {report.difference:+.3f} ({report.lower:+.3f} to {report.upper:+.3f}, must be below "
+        f"{threshold:+.3f}) on {report.conversations} conversations of {report.clusters} users"
     )

@@ -1,4 +1,4 @@
-"""Derives the live version of a model line from its promotion log, and checks that the log is unaltered."""
+"""Derives the live version of a model line from its promotion log, and verifies the log's digest chain."""
 
 import hashlib
 import json
@@ -12,11 +12,11 @@ from registry.types import Promotion, PromotionKind
 
 
 class BrokenChain(RegistryError):
-    """An entry of the log does not follow from the one before: the log was altered. Restore the ledger from a backup."""
+    """An entry does not follow from the one before, so the log was altered. Restore the ledger from a backup."""
 
 
 def entry_digest(entry: Promotion) -> str:
-    """Return the sha256 of an entry's canonical JSON; the next entry carries it."""
+    """Return the SHA-256 of an entry's canonical JSON; the next entry stores it as ``previous_digest``."""
     canonical = json.dumps(promotion_to_json(entry), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()
 
@@ -30,20 +30,20 @@ class History:
 
     @property
     def position(self) -> int:
-        """The newest entry's position; 0 for an empty log."""
+        """The position of the newest entry; 0 for an empty log."""
         return len(self.entries)
 
     @property
     def head(self) -> str:
-        """The digest that the next entry has to carry."""
+        """The ``previous_digest`` that the next entry must have."""
         return entry_digest(self.entries[-1]) if self.entries else ""
 
     @property
     def line(self) -> tuple[VersionName, ...]:
-        """The versions that led to the live one, which is the last.
+        """The live version, which is last, after the versions that a rollback can return to, oldest first.
 
-        A promotion adds its version; a rollback cuts the line back to its version. So two rollbacks in a row walk
-        two versions back and never bounce between the same pair. Raises BrokenChain.
+        A promotion appends its version. A rollback removes every version after the one it returns to, so two
+        rollbacks in a row go two versions back. Raises BrokenChain.
         """
         return tuple(_live_line(self).versions)
 
@@ -54,15 +54,15 @@ class History:
 
 
 def check_next(history: History, entry: Promotion) -> None:
-    """Check that an entry can follow a history. Raises BrokenChain naming the position and what is wrong."""
+    """Check that an entry can follow a history. Raises BrokenChain with the position and the mismatch."""
     last = history.entries[-1] if history.entries else None
     _check(history.model_line, _live_line(history), last, entry)
 
 
 def verify(history: History) -> None:
-    """Check the whole log in one pass. Raises BrokenChain naming the first position that is wrong.
+    """Check the whole log in one pass. Raises BrokenChain with the first position that is wrong.
 
-    A log whose newest entries were cut off, or whose last entry alone was altered, can't be told from a whole one.
+    The check can't detect that the newest entries were removed, or that only the last entry was altered.
     """
     line, last = _LiveLine(history.model_line), None
     for entry in history.entries:
@@ -72,7 +72,7 @@ def verify(history: History) -> None:
 
 
 class _LiveLine:
-    """The versions that led to the live one, entry by entry. Following n entries takes time in proportion to n."""
+    """Computes ``History.line`` entry by entry, in time linear in the number of entries."""
 
     def __init__(self, model_line: str) -> None:
         self.versions: list[VersionName] = []
@@ -81,7 +81,7 @@ class _LiveLine:
         self._counts: Counter[VersionName] = Counter()
 
     def follow(self, entry: Promotion) -> None:
-        """Apply the next entry. Raises BrokenChain where it returns to a version that was not live before."""
+        """Apply the next entry. Raises BrokenChain if it rolls back to a version that was not live before."""
         self.entries += 1
         if entry.kind is not PromotionKind.ROLLBACK:
             self.versions.append(entry.version)
@@ -91,12 +91,12 @@ class _LiveLine:
             self._counts[self.versions.pop()] -= 1
         if not self.versions:
             raise BrokenChain(
-                f"{self._model_line}: entry {entry.position} returns to {entry.version}, which was not live "
-                "before; restore a backup of the ledger"
+                f"{self._model_line}: entry {entry.position} rolls back to {entry.version}, which was not "
+                "live before; restore a backup of the ledger"
             )
 
     def has_before_live(self, version: VersionName) -> bool:
-        """Say whether the line has this version somewhere before the live one."""
+        """Return whether a version precedes the live one in the line."""
         is_live = bool(self.versions) and self.versions[-1] == version
         return self._counts[version] > is_live
 
@@ -109,19 +109,21 @@ def _live_line(history: History) -> _LiveLine:
 
 
 def _check(model_line: str, line: _LiveLine, last: Promotion | None, entry: Promotion) -> None:
+    """Raise BrokenChain if an entry can't follow ``last``, with ``line`` the live line up to it."""
     live = last.version if last else None
     position = line.entries + 1
     first, rollback = entry.kind is PromotionKind.BOOTSTRAP, entry.kind is PromotionKind.ROLLBACK
-    wrong = {
+    problems = {
         "belongs to another model line": {entry.model_line, entry.version.line} != {model_line},
         "is missing or out of place": entry.position != position,
-        "does not carry the digest of the one before": entry.previous_digest
+        "does not have the digest of the entry before it": entry.previous_digest
         != (entry_digest(last) if last else ""),
-        "names another version before it": entry.previous != live,
-        "starts a line that has begun": first and bool(line.versions),
-        "goes on with a line that has not begun": not first and not line.versions,
-        "puts live what is live": entry.version == live,
-        "returns to a version that was not live before": rollback and not line.has_before_live(entry.version),
+        "names a previous version that was not live": entry.previous != live,
+        "is a bootstrap, but the line has a live version": first and bool(line.versions),
+        "is not a bootstrap, but the line has no live version": not first and not line.versions,
+        "promotes the version that is live already": entry.version == live,
+        "rolls back to a version that was not live before": rollback
+        and not line.has_before_live(entry.version),
     }
-    if found := [what for what, is_so in wrong.items() if is_so]:
-        raise BrokenChain(f"{model_line}: entry {position} {found[0]}; restore a backup of the ledger")
+    if present := [problem for problem, is_present in problems.items() if is_present]:
+        raise BrokenChain(f"{model_line}: entry {position} {present[0]}; restore a backup of the ledger")

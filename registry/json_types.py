@@ -1,4 +1,4 @@
-"""Annotations that say how pydantic reads and writes the registry's values as JSON."""
+"""Pydantic annotations for the registry's values in JSON."""
 
 import math
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ def _moment_as_json(value: datetime) -> str:
 
 
 def _json_value(value: object) -> object:
-    """Return a value that JSON can hold, tuples as lists. Raises ValueError."""
+    """Return a value as JSON values, tuples as lists. Raises ValueError."""
     match value:
         case None | bool() | int() | str():
             return value
@@ -53,11 +53,11 @@ def _json_value(value: object) -> object:
     raise ValueError(f"{value!r} can't be written as JSON")
 
 
-#: A float; infinity is written "inf" or "-inf", as JSON has no number for it. NaN is refused.
+#: A float. JSON has no infinity, so it is written as "inf" or "-inf". NaN is refused.
 Number: TypeAlias = Annotated[float, WrapValidator(_number), PlainSerializer(_number_as_json)]
-#: A time with its zone; written in UTC with microseconds.
+#: A time with a time zone; written in UTC with microseconds.
 Moment: TypeAlias = Annotated[datetime, PlainValidator(_moment), PlainSerializer(_moment_as_json)]
-#: Named values of any shape that JSON knows.
+#: A JSON object with values of any JSON type.
 FreeForm: TypeAlias = Annotated[
     Mapping[str, object],
     GetPydanticSchema(lambda _, schema: schema(dict[str, Annotated[object, PlainValidator(_json_value)]])),
@@ -65,8 +65,8 @@ FreeForm: TypeAlias = Annotated[
 
 
 def explain(error: ValidationError, where: str) -> str:
-    """Name every field that was refused, by its path from ``where``, and why."""
-    return "; ".join(f"{where}{_path(found['loc'])}: {found['msg']}" for found in error.errors())
+    """Return the path of every refused field, from ``where``, with the reason."""
+    return "; ".join(f"{where}{_path(detail['loc'])}: {detail['msg']}" for detail in error.errors())
 
 
 def _path(location: tuple[int | str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""Tells whether a gate that could not decide is worth another look."""
+"""Decides whether an inconclusive candidate is judged again."""
 
 from collections.abc import Mapping
 
@@ -6,24 +6,28 @@ from registry.types import GateReport, GateVerdict, SliceReport
 
 
 def waits_for_data(last: GateReport, *, max_looks: int, limit: int) -> bool:
-    """Say whether an undecided gate can still be answered by conversations to come.
+    """Return whether further conversations can still decide an inconclusive report.
 
-    Only what is new goes on growing, and no slice grows beyond ``limit``.
+    Only target slices grow, and no slice grows beyond ``limit`` conversations.
     """
     if last.verdict is not GateVerdict.INCONCLUSIVE or last.look >= max_looks:
         return False
-    return all(found.role == "target" and _wanted(found) <= limit for found in _undecided(last))
+    return all(slice_.role == "target" and _required_size(slice_) <= limit for slice_ in _undecided(last))
 
 
 def worth_another_look(last: GateReport, sizes: Mapping[str, int], *, max_looks: int, limit: int) -> bool:
-    """Say whether an undecided gate has what it asked for: every undecided slice its further conversations."""
-    enough = all(sizes.get(found.name, 0) >= _wanted(found) for found in _undecided(last))
+    """Return whether every undecided slice has the further conversations that the last report asked for.
+
+    ``sizes`` is the current number of conversations of each slice, by name.
+    """
+    enough = all(sizes.get(slice_.name, 0) >= _required_size(slice_) for slice_ in _undecided(last))
     return enough and waits_for_data(last, max_looks=max_looks, limit=limit)
 
 
 def _undecided(report: GateReport) -> list[SliceReport]:
-    return [found for found in report.slices if found.verdict is GateVerdict.INCONCLUSIVE]
+    return [slice_ for slice_ in report.slices if slice_.verdict is GateVerdict.INCONCLUSIVE]
 
 
-def _wanted(found: SliceReport) -> int:
-    return found.conversations + max(1, found.needed)
+def _required_size(slice_: SliceReport) -> int:
+    """Return how many conversations a slice must have for another look."""
+    return slice_.conversations + max(1, slice_.needed)

@@ -1,4 +1,4 @@
-"""An artifact's manifest: which files it has, and how each is checked."""
+"""The manifest of an artifact: its files with their sizes and SHA-256 digests."""
 
 import hashlib
 import re
@@ -20,36 +20,36 @@ _FileName = Annotated[
 
 
 class BadArtifact(RegistryError):
-    """The artifact is not what its version says it is. Restore it from a backup, or train again."""
+    """The artifact does not match its version. Restore it from a backup, or train again."""
 
 
 class NoArtifact(BadArtifact):
-    """There is no manifest: nothing was stored here, or storing was not finished."""
+    """There is no manifest: nothing was stored here, or the upload was interrupted."""
 
 
 class BadManifest(BadArtifact):
-    """The manifest can't be read, or lists what no artifact may hold."""
+    """The manifest can't be parsed, or lists a file that an artifact must not have."""
 
 
 class WrongDigest(BadArtifact):
-    """The manifest is another one than the version names."""
+    """The manifest's digest differs from the one that the version names."""
 
 
 class MissingFile(BadArtifact):
-    """A file that the manifest lists is not there."""
+    """A file that the manifest lists is missing."""
 
 
 class UnlistedFile(BadArtifact):
-    """There is something that the manifest doesn't list."""
+    """The artifact's folder has an entry that the manifest does not list."""
 
 
 class AlteredFile(BadArtifact):
-    """A file's content is not what the manifest says."""
+    """A file's size or SHA-256 differs from the manifest."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileFact:
-    """What a file must be."""
+    """The expected SHA-256 and size (in bytes) of a file."""
 
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}\Z")]
     size: Annotated[int, Field(ge=0)]
@@ -58,7 +58,7 @@ class FileFact:
 @with_config(ConfigDict(strict=True, extra="forbid", regex_engine="python-re"))
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Listing:
-    """The JSON of a manifest."""
+    """The JSON document of a manifest."""
 
     format: Annotated[int, Field(ge=1, le=1)]
     files: Annotated[dict[_FileName, FileFact], Field(min_length=1)]
@@ -69,25 +69,25 @@ _LISTING = TypeAdapter(_Listing)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Manifest:
-    """Every file of an artifact. Its own sha256 stands for all of them."""
+    """The list of an artifact's files. Its SHA-256 identifies the artifact."""
 
-    content: bytes  # of manifest.json, as it is
+    content: bytes  # of manifest.json
     files: Mapping[str, FileFact]
 
     @property
     def digest(self) -> str:
-        """The artifact's digest."""
+        """The artifact's digest: the SHA-256 of manifest.json, in hexadecimal."""
         return hashlib.sha256(self.content).hexdigest()
 
     @property
     def size_bytes(self) -> int:
-        """Size of the whole artifact, the manifest included."""
+        """The size of the artifact in bytes, including the manifest."""
         return len(self.content) + sum(fact.size for fact in self.files.values())
 
     def check(self, names: Iterable[str], open_file: Callable[[str], BinaryIO], *, where: str) -> None:
-        """Check what there is, by name, against the list, and every file's content.
+        """Check the names of the files present, then the size and SHA-256 of each.
 
-        Raises MissingFile, UnlistedFile, AlteredFile, naming the first that is wrong.
+        ``where`` names the artifact in errors. Raises MissingFile, UnlistedFile, AlteredFile for the first mismatch.
         """
         present = set(names) - {MANIFEST}
         if missing := sorted(self.files.keys() - present):
@@ -97,14 +97,14 @@ class Manifest:
         if unlisted := sorted(present - self.files.keys()):
             raise UnlistedFile(f"{where} holds {unlisted[0]}, which its manifest doesn't list; remove it")
         for name, fact in sorted(self.files.items()):
-            with open_file(name) as opened:
-                size, sha256 = _measure(opened)
+            with open_file(name) as file:
+                size, sha256 = _measure(file)
             if (size, sha256) != (fact.size, fact.sha256):
-                raise AlteredFile(f"{where}/{name} is not what the manifest says; restore it from a backup")
+                raise AlteredFile(f"{where}/{name} differs from its manifest; restore it from a backup")
 
 
 def parse(content: bytes, *, where: str) -> Manifest:
-    """Read a manifest. Raises BadManifest that names what is wrong with it."""
+    """Parse a manifest. Raises BadManifest naming every malformed field."""
     try:
         listing = _LISTING.validate_json(content)
     except ValidationError as error:
@@ -113,22 +113,23 @@ def parse(content: bytes, *, where: str) -> Manifest:
 
 
 def read_folder(folder: Path) -> Manifest:
-    """Read the manifest of a local folder and check the folder against it. Raises BadArtifact's kinds."""
+    """Read the manifest of a local folder and check the folder against it. Raises BadArtifact."""
     path = folder / MANIFEST
     if not path.is_file():
-        raise NoArtifact(f"{folder} has no {MANIFEST}: it is no artifact, or was not written to its end")
+        raise NoArtifact(f"{folder} has no {MANIFEST}: it is no artifact, or writing it was interrupted")
     manifest = parse(path.read_bytes(), where=str(folder))
     for entry in folder.iterdir():
         if entry.is_symlink() or not entry.is_file():
-            raise UnlistedFile(f"{entry} is not a plain file; an artifact holds nothing else")
+            raise UnlistedFile(f"{entry} is not a regular file; an artifact may hold regular files only")
     names = (entry.name for entry in folder.iterdir())
     manifest.check(names, lambda name: (folder / name).open("rb"), where=str(folder))
     return manifest
 
 
-def _measure(opened: BinaryIO) -> tuple[int, str]:
+def _measure(file: BinaryIO) -> tuple[int, str]:
+    """Return the size in bytes and the SHA-256 of a file."""
     digest, size = hashlib.sha256(), 0
-    while chunk := opened.read(1 << 20):
+    while chunk := file.read(1 << 20):
         digest.update(chunk)
         size += len(chunk)
     return size, digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Names of versions: ``support-bot-v7`` is version 7 of the model line ``support-bot``."""
+"""Version names: ``support-bot-v7`` is version 7 of the model line ``support-bot``."""
 
 import re
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _NAME = re.compile(rf"({_LINE.pattern})-v(0|[1-9][0-9]{{0,8}})")
 
 
 class BadName(RegistryError):
-    """The text is not the name of a version."""
+    """The text is not a version name."""
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -34,7 +34,7 @@ class VersionName:
 
     @classmethod
     def parse(cls, text: str, *, line: str | None = None) -> Self:
-        """Read ``support-bot-v7``, or with ``line`` given also ``v7`` or ``7``.
+        """Parse ``support-bot-v7``; if ``line`` is given, ``v7`` and ``7`` are accepted too.
 
         Raises BadName.
         """
@@ -46,7 +46,7 @@ class VersionName:
 
     @classmethod
     def __get_pydantic_core_schema__(cls, *_: object) -> CoreSchema:
-        """In JSON a version's name is its text."""
+        """Tell pydantic that a version name is a string in JSON."""
         return core_schema.no_info_plain_validator_function(
             cls._validated, serialization=core_schema.to_string_ser_schema()
         )

@@ -1,4 +1,4 @@
-"""The store in a database, through SQLAlchemy."""
+"""A store of versions, promotions and gate reports in a SQL database."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -24,14 +24,14 @@ from registry.types import GateReport, Promotion, Version
 
 
 class SqlStore:
-    """Keeps each fact as one JSON document, keyed so that the database refuses a second one in its place."""
+    """Stores each version, promotion and gate report as a JSON document. Primary keys prevent duplicates."""
 
     def __init__(self, engine: Engine, *, reads: Engine | None = None) -> None:
-        """``reads`` is the same database for reading only, where reading there takes fewer locks."""
+        """``reads`` is a read-only engine on the same database, if it takes fewer locks."""
         self._engine = engine
         self._reads = reads or engine
-        #: Versions never change, and the list of what one learned from is long: each is read once.
-        self._read: dict[VersionName, Version] = {}
+        #: Versions are immutable and their documents are large, so each is read once.
+        self._cache: dict[VersionName, Version] = {}
 
     def add_version(self, version: Version) -> None:
         """Add a version. Raises VersionExists."""
@@ -53,20 +53,20 @@ class SqlStore:
             return self._load(connection, name)
 
     def versions(self, model_line: str) -> Sequence[Version]:
-        """Return all versions of a line, the newest last."""
+        """Return all versions of a line, newest last."""
         with self._reads.connect() as connection:
             names = [VersionName(model_line, number) for number in _numbers(connection, model_line)]
             return [self._load(connection, name) for name in names]
 
     def _load(self, connection: Connection, name: VersionName) -> Version:
-        if name not in self._read:
-            where = (versions.c.model_line == name.line) & (versions.c.number == name.number)
-            document = connection.scalars(select(versions.c.document).where(where)).one()
-            self._read[name] = version_from_json(document)
-        return self._read[name]
+        if name not in self._cache:
+            is_version = (versions.c.model_line == name.line) & (versions.c.number == name.number)
+            document = connection.scalars(select(versions.c.document).where(is_version)).one()
+            self._cache[name] = version_from_json(document)
+        return self._cache[name]
 
     def next_number(self, model_line: str) -> int:
-        """Return the number that the line's next version gets."""
+        """Return the number of the line's next version."""
         with self._reads.connect() as connection:
             newest = connection.scalar(
                 select(func.max(versions.c.number)).where(versions.c.model_line == model_line)
@@ -74,7 +74,7 @@ class SqlStore:
         return 0 if newest is None else newest + 1
 
     def append(self, entry: Promotion, *, expected: int) -> None:
-        """Add an entry, if the log still ends at ``expected``. Raises Conflict, BrokenChain, VersionNotFound."""
+        """Append an entry if the log ends at position ``expected``. Raises Conflict, BrokenChain, VersionNotFound."""
         row = {
             "model_line": entry.model_line,
             "position": entry.position,
@@ -87,24 +87,24 @@ class SqlStore:
                 log = _history(connection, entry.model_line)
                 if log.position != expected:
                     raise Conflict(
-                        f"the log of {entry.model_line} is at {log.position}, not {expected}: somebody was first; "
-                        "look and try again"
+                        f"the promotion log of {entry.model_line} is at position {log.position}, not {expected}: "
+                        "another writer was first; check the log and try again"
                     )
                 check_next(log, entry)
                 connection.execute(insert(promotions), row)
         except IntegrityError as error:
-            # Where readers don't wait for writers, two can get as far as the insert; the key lets one through.
+            # Where reads do not wait for writers, two writers can both reach the insert; the primary key admits one.
             raise Conflict(
-                f"somebody wrote entry {entry.position} of {entry.model_line} first; look and try again"
+                f"another writer added entry {entry.position} of {entry.model_line} first; check the log and try again"
             ) from error
 
     def history(self, model_line: str) -> History:
-        """Return the whole log of a line."""
+        """Return the promotion log of a line."""
         with self._reads.connect() as connection:
             return _history(connection, model_line)
 
     def add_gate_report(self, version: VersionName, report: GateReport, *, at: datetime) -> None:
-        """Add the gate's next report on a version. Raises VersionNotFound, Conflict."""
+        """Add a gate report on a version. Raises VersionNotFound, Conflict."""
         row = {
             "model_line": version.line,
             "number": version.number,
@@ -117,21 +117,21 @@ class SqlStore:
                 _require(connection, version)
                 connection.execute(insert(gate_reports), row)
         except IntegrityError as error:
-            raise Conflict(f"look {report.look} at {version} is in the log already") from error
+            raise Conflict(f"the gate report of look {report.look} at {version} exists already") from error
 
     def gate_reports(self, version: VersionName) -> Sequence[GateReport]:
-        """Return the gate's reports on a version, in order of their looks."""
-        where = (gate_reports.c.model_line == version.line) & (gate_reports.c.number == version.number)
+        """Return the gate reports on a version, in order of their looks."""
+        of_version = (gate_reports.c.model_line == version.line) & (gate_reports.c.number == version.number)
         with self._reads.connect() as connection:
-            found = connection.scalars(
-                select(gate_reports.c.document).where(where).order_by(gate_reports.c.look)
+            documents = connection.scalars(
+                select(gate_reports.c.document).where(of_version).order_by(gate_reports.c.look)
             )
-            return [report_from_json(document) for document in found]
+            return [report_from_json(document) for document in documents]
 
 
 @contextmanager
 def _write(engine: Engine, step: str) -> Iterator[Connection]:
-    """One write transaction; tests let faults strike at the audit events around its commit."""
+    """Open a write transaction; tests inject faults at the audit events around its commit."""
     with engine.begin() as connection:
         yield connection
         sys.audit("retuned.step", step, "before")
@@ -155,7 +155,8 @@ def _numbers(connection: Connection, model_line: str) -> Sequence[int]:
 
 
 def _require(connection: Connection, name: VersionName) -> None:
+    """Raise VersionNotFound, listing the newest versions, if a version does not exist."""
     known = _numbers(connection, name.line)
     if name.number not in known:
-        there = ", ".join(f"v{number}" for number in known[-10:]) or "none"
-        raise VersionNotFound(f"there is no {name}; versions of {name.line}: {there}")
+        newest = ", ".join(f"v{number}" for number in known[-10:]) or "none"
+        raise VersionNotFound(f"there is no {name}; versions of {name.line}: {newest}")

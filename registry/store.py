@@ -1,4 +1,4 @@
-"""What every store of versions and promotions promises."""
+"""The interface of a store of versions, gate reports and promotions."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,21 +11,21 @@ from registry.types import GateReport, Promotion, Version
 
 
 class VersionExists(RegistryError):
-    """The name is taken. A version is never renamed, replaced or reused."""
+    """A version of this name exists. Versions are never renamed or replaced, and names are never reused."""
 
 
 class VersionNotFound(RegistryError):
-    """There is no version of this name."""
+    """No version has this name."""
 
 
 class Conflict(RegistryError):
-    """Another writer was first: the log is not where it was when the transition was decided. Decide again."""
+    """Another writer was first: the log has changed since the transition was decided. Read it and decide again."""
 
 
 class Store(Protocol):
-    """Keeps versions, the gate's reports on them and the promotion log, all append-only.
+    """Stores versions, gate reports and the promotion log, all append-only.
 
-    Everything it returned or accepted survives a crash of the process.
+    Every write that returned survives a crash of the process.
     """
 
     def add_version(self, version: Version) -> None:
@@ -33,33 +33,33 @@ class Store(Protocol):
         ...
 
     def version(self, name: VersionName) -> Version:
-        """Return a version. Raises VersionNotFound naming what there is."""
+        """Return a version. Raises VersionNotFound, which lists the versions that exist."""
         ...
 
     def versions(self, model_line: str) -> Sequence[Version]:
-        """Return all versions of a line, the newest last."""
+        """Return all versions of a line, newest last."""
         ...
 
     def next_number(self, model_line: str) -> int:
-        """Return the number that the line's next version gets."""
+        """Return the number of the line's next version."""
         ...
 
     def append(self, entry: Promotion, *, expected: int) -> None:
-        """Add an entry to the log, if the log still ends at position ``expected``.
+        """Append an entry to the log if the log ends at position ``expected``.
 
-        Raises Conflict where another writer was first, BrokenChain where the entry does not follow from the last
-        one, and VersionNotFound.
+        Raises Conflict if another writer was first, BrokenChain if the entry does not follow from the last one, and
+        VersionNotFound.
         """
         ...
 
     def history(self, model_line: str) -> History:
-        """Return the whole log of a line."""
+        """Return the promotion log of a line."""
         ...
 
     def add_gate_report(self, version: VersionName, report: GateReport, *, at: datetime) -> None:
-        """Add the gate's next report on a version. Raises VersionNotFound, Conflict (that look is there already)."""
+        """Add a gate report on a version. Raises VersionNotFound, and Conflict if its look has a report already."""
         ...
 
     def gate_reports(self, version: VersionName) -> Sequence[GateReport]:
-        """Return the gate's reports on a version, in order of their looks."""
+        """Return the gate reports on a version, in order of their looks."""
         ...

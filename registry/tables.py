@@ -1,4 +1,4 @@
-"""Tables of the registry. They live in the daemon's ledger, beside its own."""
+"""The registry's database tables, which are part of the daemon's ledger."""
 
 from sqlalchemy import (
     JSON,

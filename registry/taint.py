@@ -1,4 +1,4 @@
-"""Tells which versions learned, by themselves or through a parent, from what was forgotten since."""
+"""Finds tainted versions: those that learned from records erased since, directly or through a parent."""
 
 from collections.abc import Collection, Sequence
 
@@ -8,25 +8,25 @@ from registry.types import Version
 
 
 class Tainted(RegistryError):
-    """The version learned from what was forgotten since; it goes live by force only."""
+    """The version learned from records erased since; it can be promoted by force only."""
 
     def __init__(self, name: VersionName, clean: VersionName | None) -> None:
-        instead = f"{clean} is the newest that did not" if clean else "train a new one"
+        alternative = f"{clean} is the newest version that did not" if clean else "train a new one"
         super().__init__(
-            f"{name} learned from records that were forgotten since; {instead}. `--force` overrules this, and is "
+            f"{name} learned from records that were erased since; {alternative}. `--force` overrules this and is "
             "recorded"
         )
 
 
 def tainted(versions: Sequence[Version], runs: Collection[str]) -> frozenset[VersionName]:
-    """Return the versions made by these runs, and all that went on learning from one of them."""
-    found: set[VersionName] = set()
+    """Return the versions that these runs made, and all their descendants."""
+    names: set[VersionName] = set()
     for version in sorted(versions, key=lambda version: version.name):
-        if version.run in runs or version.lineage.parent in found:
-            found.add(version.name)
-    return frozenset(found)
+        if version.run in runs or version.lineage.parent in names:
+            names.add(version.name)
+    return frozenset(names)
 
 
-def newest_clean(line: Sequence[VersionName], marked: Collection[VersionName]) -> VersionName | None:
-    """Return the newest version of those that led to the live one, the live one included, that is not tainted."""
-    return next((name for name in reversed(line) if name not in marked), None)
+def newest_clean(line: Sequence[VersionName], tainted_names: Collection[VersionName]) -> VersionName | None:
+    """Return the newest version of ``History.line`` that is not tainted; None if all are."""
+    return next((name for name in reversed(line) if name not in tainted_names), None)

@@ -1,4 +1,4 @@
-"""What a target promises: a place where the live version is served."""
+"""The interface of a target, which announces the live version to a server."""
 
 from datetime import datetime
 from pathlib import Path
@@ -9,12 +9,12 @@ from registry.types import Version
 
 
 class Target(Protocol):
-    """Serves one version at a time. Switching is one step: no reader ever sees half of it."""
+    """Announces one version at a time. Switching is atomic for readers."""
 
     def serve(self, version: Version, artifact: Path | None, *, now: datetime) -> None:
-        """Switch to a version; ``artifact`` is its local folder, None for the bare base model."""
+        """Switch to a version. ``artifact`` is its local folder; None for the bare base model."""
         ...
 
     def current(self) -> VersionName | None:
-        """Return the version that is served; None before the first."""
+        """Return the announced version; None before the first."""
         ...

@@ -1,4 +1,4 @@
-"""Decides how the live version may change. Pure: a history in, one entry to append out, or a named refusal.
+"""Decides how the live version may change: pure functions from a history to the next entry, or to a refusal.
 
     (nothing) --A--> [v0] --B,C--> [v0 v3] --B,C--> [v0 v3 v5]
                       ^ ^             |  ^             |  |
@@ -6,14 +6,14 @@
                       '-----------------E-----------------'
 
     A  bootstrap   the first live version of a line, by the daemon
-    B  promote     a version whose gate said promote, against what is live now
-    C  promote     by force: whatever the gate said or did not say; recorded as forced, with its numbers
+    B  promote     a version that the gate passed against the live version
+    C  promote     by force, with or without a gate report; recorded as forced, with the report
     D  roll_back   to the version that the live one replaced
-    E  roll_back   to an earlier one of the line, leaving out those between
+    E  roll_back   to an earlier version of the line, skipping those between
 
-In brackets is the line, its last version live. A rollback cuts the line back, so D twice walks two versions back and
-never bounces. What was taken back can be promoted again (B, C). Every arrow is one more entry in the log; none is
-ever taken out.
+The brackets show the line; its last version is live. A rollback shortens the line, so D twice goes two versions back.
+A version that was rolled back can be promoted again (B, C). Every arrow appends an entry to the log; entries are never
+removed.
 """
 
 from datetime import datetime
@@ -25,7 +25,7 @@ from registry.types import Actor, GateReport, GateVerdict, Promotion, PromotionK
 
 
 class Refused(RegistryError):
-    """Root of the refusals: the transition is not allowed from here, and nothing was changed."""
+    """Base class of the refusals: the transition is not allowed, and nothing was changed."""
 
 
 class AlreadyBootstrapped(Refused):
@@ -49,7 +49,7 @@ class NotJudged(Refused):
 
 
 class GateNotPassed(Refused):
-    """The gate did not say promote."""
+    """The gate's last verdict on the version is not promote."""
 
 
 class GateOutdated(Refused):
@@ -61,11 +61,11 @@ class ReasonMissing(Refused):
 
 
 class NothingToRollBack(Refused):
-    """No earlier version was live in the line."""
+    """The line has no version before the live one."""
 
 
 class NeverLive(Refused):
-    """The version was not live before the live one, so there is nothing to return to."""
+    """The version does not precede the live one in the line."""
 
 
 def bootstrap(history: History, version: VersionName, *, reason: str, by: Actor, now: datetime) -> Promotion:
@@ -86,10 +86,10 @@ def promote(
     now: datetime,
     force: bool = False,
 ) -> Promotion:
-    """Decide to put a version live.
+    """Decide to make a version the live one.
 
-    ``gate`` is the gate's last word on the version. Only "promote", said against what is live now, passes; ``force``
-    overrules anything else, is recorded as such and needs a reason of its own.
+    ``gate`` is the newest gate report on the version. It passes if its verdict is promote and it compared the version
+    with the current live version. ``force`` overrules any other report, or a missing one, and is recorded.
 
     Raises NothingLive, OtherLine, AlreadyLive, NotJudged, GateNotPassed, GateOutdated, ReasonMissing.
     """
@@ -116,10 +116,9 @@ def promote(
 def roll_back(
     history: History, *, to: VersionName | None, reason: str, by: Actor, now: datetime
 ) -> Promotion:
-    """Decide to return to the version that the live one replaced, or with ``to`` to an earlier one of the line.
+    """Decide to return to the version that the live one replaced, or to the earlier version ``to`` of the line.
 
-    A rollback is one more entry, not an undo. Two in a row walk two versions back; they never bounce between the
-    same pair.
+    A rollback appends an entry and removes none. Two in a row go two versions back.
 
     Raises OtherLine, AlreadyLive, NothingToRollBack, NeverLive, ReasonMissing.
     """
@@ -134,12 +133,12 @@ def roll_back(
         )
     if to is not None and to not in earlier:
         known = ", ".join(map(str, dict.fromkeys(reversed(earlier))))
-        raise NeverLive(f"{to} was not live before {history.live}; there are {known}")
+        raise NeverLive(f"{to} was not live before {history.live}; choose one of {known}")
     return _entry(history, PromotionKind.ROLLBACK, to or earlier[-1], reason=reason, by=by, now=now)
 
 
 def _objection(history: History, version: VersionName, gate: GateReport | None) -> Refused | None:
-    """What keeps a version from being promoted without force."""
+    """Return why a version can't be promoted without force; None if it can."""
     if gate is None:
         return NotJudged(f"the gate has not judged {version}; wait for it, or force the promotion")
     if gate.verdict is not GateVerdict.PROMOTE:
@@ -171,7 +170,7 @@ def _entry(
     forced: bool = False,
 ) -> Promotion:
     if not reason.strip():
-        raise ReasonMissing(f"{kind} to {version} needs a reason, for those who read the log later")
+        raise ReasonMissing(f"{kind} to {version} needs a reason, which the log records")
     return Promotion(
         model_line=history.model_line,
         position=history.position + 1,

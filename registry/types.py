@@ -1,4 +1,4 @@
-"""Versions, promotions and gate reports: immutable values that the stores keep."""
+"""Versions, promotions and gate reports, as immutable values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from pydantic import ConfigDict, with_config
 from registry.json_types import FreeForm, Moment, Number
 from registry.names import VersionName
 
-#: Documents are read strictly, and checked when they are written too.
+#: Documents are validated strictly, when read and when written.
 _STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, revalidate_instances="always")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OffsetRange:
-    """Records first..last (both included) of one partition."""
+    """The records of one partition from offset ``first`` to ``last``, both included."""
 
     topic: str
     partition: int
@@ -25,9 +25,9 @@ class OffsetRange:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lineage:
-    """What a version was made from; with the run's list of records, enough to rebuild its training set byte for byte."""
+    """What a version was made from. With the run's list of records, the training set can be rebuilt byte for byte."""
 
-    base: str  # the base model's name, for people
+    base: str  # display name of the base model
     base_digest: str
     parent: VersionName | None
     method: str
@@ -35,26 +35,26 @@ class Lineage:
     seed: int
     packages: Mapping[str, str]
     sources: tuple[OffsetRange, ...]
-    conversations: int  # trained on; the run's record tells which
-    data_digest: str  # sha256 of the training file
+    conversations: int  # number trained on; the run's record lists them
+    data_digest: str  # SHA-256 of the training file
 
 
 @with_config(_STRICT)
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Version:
-    """An immutable adapter, or the bare base model (``artifact`` is None). Its name is never reused."""
+    """An immutable adapter, or the bare base model if ``artifact`` is None. Names are never reused."""
 
     name: VersionName
     run: str | None
     artifact: str | None  # URL of the stored artifact
-    digest: str  # of the artifact's manifest; the base's digest for the bare base
+    digest: str  # SHA-256 of the artifact's manifest; for the bare base model, its digest
     size_bytes: int
     lineage: Lineage
     created_at: Moment
 
 
 class PromotionKind(StrEnum):
-    """How a version took over."""
+    """How a version became live."""
 
     BOOTSTRAP = "bootstrap"  # the first live version of a line
     PROMOTION = "promotion"
@@ -62,7 +62,7 @@ class PromotionKind(StrEnum):
 
 
 class GateVerdict(StrEnum):
-    """The gate's answer. Underpowered is INCONCLUSIVE, never a pass."""
+    """The gate's verdict. Too little evidence is INCONCLUSIVE."""
 
     PROMOTE = "promote"
     REJECT = "reject"
@@ -74,36 +74,36 @@ class SliceReport:
     """The paired comparison on one slice of held-out conversations. Losses in nats per assistant token."""
 
     name: str
-    role: str  # "target": must win; "protected": must not get worse by more than the margin
+    role: str  # "target": must be better; "protected": must not be worse by the margin or more
     conversations: int
     clusters: int
     live_loss: Number
     candidate_loss: Number
     difference: Number  # candidate - live; negative is better
-    lower: Number  # one-sided confidence bounds of the difference; infinite where nothing is known
+    lower: Number  # one-sided confidence bounds of the difference; infinite without an estimate
     upper: Number
     verdict: GateVerdict
-    needed: int  # further conversations for an answer; 0 when there is one
+    needed: int  # estimated further conversations for a decision; 0 if there is one
     reason: str
 
 
 @with_config(_STRICT)
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GateReport:
-    """What the gate concluded about a candidate, with its numbers."""
+    """The gate's verdict on a candidate, with the numbers of each slice."""
 
     verdict: GateVerdict
     reason: str
     alpha: Number
     look: int
     slices: tuple[SliceReport, ...] = ()
-    #: The live version it was compared with. A pass says nothing about another one.
+    #: The live version that the candidate was compared with. A pass is valid against this version only.
     against: VersionName | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Actor:
-    """Who did it: "daemon", or "operator" with a login name."""
+    """Who added an entry. ``kind`` is "daemon", or "operator" with the login name in ``name``."""
 
     kind: str
     name: str
@@ -112,7 +112,7 @@ class Actor:
 @with_config(_STRICT)
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Promotion:
-    """One append-only entry: this version took over, from which, why, by whom."""
+    """One entry of the promotion log: which version became live, instead of which, why and by whom."""
 
     model_line: str
     position: int  # 1 for the first entry of a line
@@ -122,6 +122,6 @@ class Promotion:
     reason: str
     by: Actor
     at: Moment
-    forced: bool = False  # True where an operator overrode the gate
+    forced: bool = False  # True if an operator overruled the gate
     gate: GateReport | None = None
-    previous_digest: str = ""  # digest of the entry before; "" for the first
+    previous_digest: str = ""  # digest of the previous entry; "" for the first

@@ -160,12 +160,12 @@ def test_a_conversation_without_tokens_is_refused(tokens: int) -> None:
 def test_a_conversation_that_comes_twice_is_refused() -> None:
     data = a_slice(-0.5)
 
-    with pytest.raises(BadPairs, match="c1 comes twice"):
+    with pytest.raises(BadPairs, match="c1 is given twice"):
         judge([with_pair(data, data.pairs[1])], SETTINGS, look=1)
 
 
 def test_a_slice_that_comes_twice_is_refused() -> None:
-    with pytest.raises(BadPairs, match="target slice comes twice"):
+    with pytest.raises(BadPairs, match="target slice is given twice"):
         judge([a_slice(-0.5), a_slice(-0.5)], SETTINGS, look=1)
 
 

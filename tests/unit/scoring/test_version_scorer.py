@@ -160,7 +160,7 @@ def test_tokens_are_looked_at_under_a_loaded_version_too(world: World) -> None:
 
 
 def test_a_damaged_artifact_is_a_permanent_failure(world: World) -> None:
-    world.artifacts.error = AlteredFile("adapter_model.safetensors is not what the manifest says")
+    world.artifacts.error = AlteredFile("adapter_model.safetensors differs from its manifest")
 
     error = world.score(1).exception()
 
