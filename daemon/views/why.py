@@ -25,11 +25,11 @@ _SPELLS_SHOWN = 8
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DriftFound:
-    """The window in which a change was found, and what changed."""
+    """A window with drift, and what changed in it."""
 
     window: JudgedWindow
     explanation: Explanation | None
-    recurrence: str | None = None  # which earlier reference fits again, if one does
+    recurrence: str | None = None  # a sentence, if an earlier reference fits the window again
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,13 +56,13 @@ class PromotionChain:
     live: bool
     base: bool
     drift: DriftFound | None
-    triage: Triage | None  # whether the change hurt
-    waited: tuple[Decision, ...]  # decisions on the same matter before the one to train
+    triage: Triage | None  # whether the change was harmful
+    waited: tuple[Decision, ...]  # earlier decisions on the same drift and trigger
     decision: Decision | None
     run: TrainingRun | None
     gate: tuple[GateReport, ...]
-    promotions: tuple[Promotion, ...]  # entries that put it live
-    replaced_by: tuple[Promotion, ...]  # entries that put another in its place
+    promotions: tuple[Promotion, ...]  # entries that made it live
+    replaced_by: tuple[Promotion, ...]  # entries that replaced it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,11 +78,11 @@ class DecisionStreak:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RecentActivity:
-    """The latest decisions, and what is in the way of the next version."""
+    """The latest decisions, and the obstacles to the next version."""
 
-    drift: DriftFound | None  # that the last decision was about
+    drift: DriftFound | None  # that caused the last decision
     triage: Triage | None
-    spells: tuple[DecisionStreak, ...]  # the newest first
+    spells: tuple[DecisionStreak, ...]  # newest first
     obstacles: tuple[str, ...]  # each a sentence
 
 
@@ -92,16 +92,16 @@ def promotion_chain(stores: Stores, name: VersionName) -> PromotionChain:
     entries = stores.versions.history(name.line).entries
     run = stores.trainings.run(version.run) if version.run else None
     decision = stores.trainings.decision(run.decision_id) if run else None
-    reasons = ProvenanceLedger(stores.engine)
+    provenance = ProvenanceLedger(stores.engine)
     return PromotionChain(
         version=name,
         live=bool(entries) and entries[-1].version == name,
         base=version.artifact is None,
-        drift=_drift(reasons, decision) if decision else None,
+        drift=_drift(provenance, decision) if decision else None,
         triage=stores.triages.behind(decision) if decision else None,
-        waited=reasons.earlier_answers(decision, _ANSWERS_SHOWN) if decision else (),
+        waited=provenance.earlier_answers(decision, _ANSWERS_SHOWN) if decision else (),
         decision=decision,
-        run=_learned(run, version) if run else None,
+        run=_training_run(run, version) if run else None,
         gate=tuple(stores.versions.gate_reports(name)),
         promotions=tuple(entry for entry in entries if entry.version == name),
         replaced_by=tuple(entry for entry in entries if entry.previous == name),
@@ -109,7 +109,7 @@ def promotion_chain(stores: Stores, name: VersionName) -> PromotionChain:
 
 
 def recent_activity(stores: Stores, seen: StatusView, *, automatic: bool) -> RecentActivity:
-    """Read the latest decisions, and what is in the way of the next version."""
+    """Read the latest decisions and the obstacles to the next version."""
     recent = stores.trainings.recent_decisions(_DECISIONS_READ)
     last = recent[0] if recent and recent[0].trigger is Trigger.DRIFT else None
     return RecentActivity(
@@ -120,17 +120,17 @@ def recent_activity(stores: Stores, seen: StatusView, *, automatic: bool) -> Rec
     )
 
 
-def _drift(reasons: ProvenanceLedger, decision: Decision) -> DriftFound | None:
-    """Return the change that a decision was about."""
-    alarm = reasons.alarm_behind(decision)
+def _drift(provenance: ProvenanceLedger, decision: Decision) -> DriftFound | None:
+    """Return the drift that caused a decision."""
+    alarm = provenance.alarm_behind(decision)
     if alarm is None:
         return None
-    recurrence = reasons.recurrence_since(alarm.window.number)
+    recurrence = provenance.recurrence_since(alarm.window.number)
     return DriftFound(window=alarm, explanation=explanation_of(alarm), recurrence=recurrence)
 
 
 def decision_streaks(decisions: Sequence[Decision]) -> list[DecisionStreak]:
-    """Join consecutive decisions (the newest first) with the same trigger and action."""
+    """Join consecutive decisions (newest first) with the same trigger and action."""
     found: list[DecisionStreak] = []
     for decision in decisions:
         if found and (found[-1].trigger, found[-1].action) == (decision.trigger, decision.action):
@@ -158,30 +158,33 @@ def decision_streaks(decisions: Sequence[Decision]) -> list[DecisionStreak]:
 
 
 def _obstacles(seen: StatusView, *, automatic: bool) -> list[str]:
-    """List what is in the way of the next version."""
-    found = []
+    """Return the obstacles to the next version, each as a sentence."""
+    obstacles = []
     reference = seen.windows.reference
     if reference is not None and reference.range is None:
-        found.append(
+        obstacles.append(
             f"no window can be judged yet: the reference has {seen.windows.collected} of {reference.size} conversations"
         )
     if seen.freeze is not None:
-        found.append(
+        obstacles.append(
             f"the reference is frozen by {seen.freeze.by}, so it follows neither time nor versions: "
             f"{seen.freeze.why or 'no reason given'}"
         )
     if seen.windows.waiting:
-        found.append(f"closed windows that wait to be judged: {seen.windows.waiting}")
+        obstacles.append(f"closed windows that wait to be judged: {seen.windows.waiting}")
     if seen.wish is not None:
-        found.append(f"the request of {seen.wish.by} ({seen.wish.reason}) waits for the daemon's decision")
+        obstacles.append(
+            f"the request of {seen.wish.by} ({seen.wish.reason}) waits for the daemon's decision"
+        )
     if seen.run is not None and seen.run.state is RunState.RUNNING:
-        found.append(f"run {seen.run.id} goes on")
+        obstacles.append(f"run {seen.run.id} goes on")
     elif seen.run is not None and seen.run.state is RunState.FAILED:
-        found.append(f"the last run, {seen.run.id}, failed: {seen.run.error}")
-    return found + _at_the_gate(seen, automatic=automatic)
+        obstacles.append(f"the last run, {seen.run.id}, failed: {seen.run.error}")
+    return obstacles + _gate_obstacles(seen, automatic=automatic)
 
 
-def _at_the_gate(seen: StatusView, *, automatic: bool) -> list[str]:
+def _gate_obstacles(seen: StatusView, *, automatic: bool) -> list[str]:
+    """Return what the candidate at the gate waits for."""
     candidate = seen.candidate
     if candidate is None:
         return []
@@ -199,7 +202,7 @@ def _at_the_gate(seen: StatusView, *, automatic: bool) -> list[str]:
     return [f"the gate said {report.verdict} to {candidate.name}: {report.reason}{more}"]
 
 
-def _learned(run: Run, version: Version) -> TrainingRun:
+def _training_run(run: Run, version: Version) -> TrainingRun:
     dataset = from_json(run.request).dataset
     return TrainingRun(
         id=run.id,

@@ -1,4 +1,4 @@
-"""Shows why a version is live, from drift to promotion, and what was decided since."""
+"""Shows why a version is live, from drift to promotion, and the recent activity."""
 
 from rich.text import Text
 from rich.tree import Tree
@@ -41,8 +41,8 @@ def chain_tree(chain: PromotionChain, *, verbose: bool) -> Tree:
 
 
 def recent_tree(recent: RecentActivity, shown: PromotionChain | None, *, verbose: bool) -> Tree:
-    """Show what was decided lately and what is in the way. Drift that ``shown`` explains is not shown again."""
-    tree = Tree("lately")
+    """Show recent drift, decisions and obstacles. Drift that ``shown`` explains is not repeated."""
+    tree = Tree("recent activity")
     if recent.drift is not None and not (shown and _same_window(shown.drift, recent.drift)):
         _add_drift(tree, recent.drift, verbose=verbose)
         if recent.triage is not None:
@@ -52,7 +52,7 @@ def recent_tree(recent: RecentActivity, shown: PromotionChain | None, *, verbose
     if not recent.spells:
         tree.add("no decision yet: one follows a judged window or a request")
         return tree
-    decisions = tree.add("latest decisions, the newest first")
+    decisions = tree.add("latest decisions, newest first")
     for streak in recent.spells:
         _add_streak(decisions, streak)
     return tree

@@ -134,7 +134,7 @@ def test_why_of_an_earlier_version_says_what_replaced_it(line: Line) -> None:
 
     assert "why support-bot-v0 (not live)" in shown
     assert "replaced: promotion: support-bot-v1" in shown
-    assert "lately" not in shown
+    assert "recent activity" not in shown
 
 
 def test_why_not_tells_what_is_waited_for_and_how_often(line: Line) -> None:
