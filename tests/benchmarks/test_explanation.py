@@ -52,9 +52,9 @@ def new_words(population: Population) -> set[str]:
         draw.sample(list(conversations), min(2_000, len(conversations)))
         for conversations in (before_of(population), population.after)
     )
-    said = said_by([*before, *after])
-    z = log_odds(said, np.arange(len(before) + len(after)) >= len(before))
-    return {said.names[i] for i in [i for i in most_certain_first(said.names, z) if z[i] > 0][:TRULY_NEW]}
+    terms = said_by([*before, *after])
+    z = log_odds(terms, np.arange(len(before) + len(after)) >= len(before))
+    return {terms.names[i] for i in [i for i in most_certain_first(terms.names, z) if z[i] > 0][:TRULY_NEW]}
 
 
 def mixed(population: Population, share: float, seed: int) -> tuple[list[Sample], list[Sample]]:
@@ -74,10 +74,10 @@ def test_what_is_new_is_among_what_is_named(populations: tuple[Population, ...],
     for population in populations:
         reference, window = mixed(population, share, seed=1)
         both, truly = [*reference, *window], new_words(population)
-        said, is_new = said_by(both), np.arange(len(both)) >= len(reference)
-        first = {change.name for change in changed_words(said, is_new, limit=NAMED)}
+        terms, is_new = said_by(both), np.arange(len(both)) >= len(reference)
+        first = {change.name for change in changed_words(terms, is_new, limit=NAMED)}
         by_words += bool(truly & first)
-        topics = [t for t in changed_topics(said, both, is_new, seed=0) if t.window > t.reference]
+        topics = [t for t in changed_topics(terms, both, is_new, seed=0) if t.window > t.reference]
         by_topics += any(truly & {*topic.words} for topic in topics)
 
     tell(
@@ -112,9 +112,9 @@ def test_what_it_costs(populations: tuple[Population, ...]) -> None:
     explain(a_window(window[:20]), a_reference(reference[:20]))  # what is loaded, is
 
     started = time.process_time()
-    told = explain(current, past)
+    explanation = explain(current, past)
     explained = time.process_time()
-    page = packed_report(current, past, verdicts, told, settings)
+    page = packed_report(current, past, verdicts, explanation, settings)
 
     tell(f"an explanation of {SIDE} x {SIDE} conversations", explained - started, "s of one core")
     tell("its report", time.process_time() - explained, "s of one core")

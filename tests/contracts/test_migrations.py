@@ -105,11 +105,11 @@ def test_opinions_of_before_get_the_time_of_the_first_feedback_if_it_came_by_its
     inline, spoken, silent = (
         a_conversation(n, feedback=Feedback(thumb="up") if n == 0 else None) for n in range(3)
     )
-    said = {"thumb": "up", "score": 1.0, "topic": TOPIC, "partition": 0, "offset": 3, "received_at": LATER}
+    columns = {"thumb": "up", "score": 1.0, "topic": TOPIC, "partition": 0, "offset": 3, "received_at": LATER}
     with of_schema(database, "0008") as connection:
         insert_conversations(connection, [inline, spoken, silent], NOW)
         for digest, at in (("second", LATER), ("first", SOON)):
-            connection.execute(insert(feedback).values(digest=digest, conversation_id="c1", at=at, **said))
+            connection.execute(insert(feedback).values(digest=digest, conversation_id="c1", at=at, **columns))
         for seq in (1, 2):
             connection.execute(insert(opinions).values(seq=seq, kind="thumb", score=1.0))
 

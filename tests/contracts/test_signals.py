@@ -81,9 +81,9 @@ def test_the_first_word_on_a_conversation_counts_however_often_it_is_said(
 
 
 def test_of_two_that_come_at_once_the_newer_counts(intake: IntakeLedger, signals: SignalLedger) -> None:
-    said = [a_feedback(1, "c0", thumb="down"), a_feedback(2, "c0", at=LATER)]
+    feedback = [a_feedback(1, "c0", thumb="down"), a_feedback(2, "c0", at=LATER)]
 
-    intake.record(a_batch([a_conversation(0)], feedback=said))
+    intake.record(a_batch([a_conversation(0)], feedback=feedback))
 
     assert heard(signals) == [(1, 1.0, "thumb")]
 
@@ -156,8 +156,8 @@ def test_what_the_stream_was_not_read_for_is_no_silence(intake: IntakeLedger, si
     week = NOW + 7 * DAY
     assert spoken(signals, now=week) == []
 
-    said = a_feedback(2, "c1", at=NOW + DAY)
-    intake.record(a_batch([a_conversation(3, at=NOW + DAY)], feedback=[said], at=week))
+    feedback = a_feedback(2, "c1", at=NOW + DAY)
+    intake.record(a_batch([a_conversation(3, at=NOW + DAY)], feedback=[feedback], at=week))
     assert spoken(signals, now=week) == [(1, 0.0)]
     read_on(intake, 4, days=7)
 
@@ -195,7 +195,7 @@ def test_silence_waits_for_a_partition_of_feedback_that_lags(
 ) -> None:
     intake.record(a_batch([a_conversation(0), a_conversation(1)]))
     read_on(intake, 2, days=2)
-    for hours, told in ((12, []), (24, [(1, 0.0), (2, 1.0)])):
+    for hours, expected in ((12, []), (24, [(1, 0.0), (2, 1.0)])):
         given = replace(
             a_feedback(hours, "c1", at=NOW + timedelta(hours=hours)),
             at=Coordinates(topic="feedback", partition=0, offset=hours),
@@ -203,7 +203,7 @@ def test_silence_waits_for_a_partition_of_feedback_that_lags(
         batch = a_batch(feedback=[given], at=NOW + 2 * DAY)
         intake.record(replace(batch, next_offsets={("feedback", 0): hours + 1}))
 
-        assert spoken(signals, now=NOW + 2 * DAY) == told
+        assert spoken(signals, now=NOW + 2 * DAY) == expected
 
 
 def test_an_idle_partition_holds_nobody_up(intake: IntakeLedger, signals: SignalLedger) -> None:

@@ -46,7 +46,7 @@ def test_the_report_has_each_column_s_p_value() -> None:
     assert shown == verdict.numbers
 
 
-def told(window: Window, reference: Reference) -> str:
+def report_html(window: Window, reference: Reference) -> str:
     verdicts = [build(name, MonitorSettings()).judge(window, reference) for name in MONITORS]
     return evidently_page(window, reference, verdicts, MonitorSettings())
 
@@ -55,7 +55,7 @@ def test_the_html_report_shows_the_score_and_needs_no_network() -> None:
     window, reference = a_window(made_of(BANK, 50, seed=1)), a_reference(made_of(TEA, 200, seed=2))
     verdict = TextDiscrepancyMonitor().judge(window, reference)
 
-    html = told(window, reference)
+    html = report_html(window, reference)
 
     assert f"{verdict.score:.3f}" in html
     assert re.findall(r'<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)\s*=\s*"?(?:https?:)?//', html) == []
@@ -65,12 +65,12 @@ def test_the_html_report_is_written_for_chinese_and_for_users_who_return() -> No
     window = [a_sample(f"w{i}", "退款，订单", group=f"u{i // 3}") for i in range(60)]
     reference = [a_sample(f"r{i}", "泡茶，绿茶", group=f"u{i // 3}") for i in range(200)]
 
-    assert len(told(a_window(window), a_reference(reference))) > 100_000
+    assert len(report_html(a_window(window), a_reference(reference))) > 100_000
 
 
 def test_what_no_monitor_could_tell_is_not_in_the_report() -> None:
     """An alarm closes its window early: Evidently would show a score where our verdict is that there is too little."""
     with pytest.raises(NothingToReport, match="wait for more conversations"):
-        told(a_window(made_of(BANK, 22, seed=1)), a_reference(made_of(TEA, 200, seed=2)))
+        report_html(a_window(made_of(BANK, 22, seed=1)), a_reference(made_of(TEA, 200, seed=2)))
     with pytest.raises(NothingToReport, match="wait for more conversations"):
-        told(a_window([]), a_reference([]))
+        report_html(a_window([]), a_reference([]))

@@ -134,13 +134,13 @@ def test_settings_and_judgement_cross_to_another_process() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "message"),
     [
         ({"monitors": ("mmd", "psychic")}, "no such monitor: psychic"),
         ({"monitors": ("columns",)}, "confirm_by must be among monitors"),
         ({"conversations_between_false_alarms": 0}, "at least 1"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(wrong: dict[str, object], said: str) -> None:
-    with pytest.raises(InvalidSettings, match=said):
+def test_settings_that_make_no_sense_are_refused(wrong: dict[str, object], message: str) -> None:
+    with pytest.raises(InvalidSettings, match=message):
         MonitorSettings(**wrong)  # type: ignore[arg-type]

@@ -55,10 +55,10 @@ class Page(HTMLParser):
         self.text += data
 
 
-def page_of(window: Window, reference: Reference, told: Explanation | None = None) -> str:
-    told = told or explain(window, reference)
+def page_of(window: Window, reference: Reference, explanation: Explanation | None = None) -> str:
+    explanation = explanation or explain(window, reference)
     verdicts = [DETECTED, *(build(name, ALARMED).judge(window, reference) for name in MONITORS)]
-    return gzip.decompress(packed_report(window, reference, verdicts, told, ALARMED)).decode()
+    return gzip.decompress(packed_report(window, reference, verdicts, explanation, ALARMED)).decode()
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,9 @@ _RENEW = "RETUNED_RENEW_SCREENS"
 _renewed: list[str] = []
 
 
-def fix_the_world(monkeypatch: pytest.MonkeyPatch, now: datetime, health: DaemonHealth | None = None) -> None:
+def fix_time_and_health(
+    monkeypatch: pytest.MonkeyPatch, now: datetime, health: DaemonHealth | None = None
+) -> None:
     """Fix the time, and what a daemon answers."""
     monkeypatch.setattr("daemon.domain.clock.utc_now", lambda: now)
     if health is not None:

@@ -96,14 +96,14 @@ def test_a_classifier_that_knows_nothing_is_not_quoted() -> None:
     guess = DomainView(
         auc=0.52, lower=0.44, upper=0.6, words=(WordEffect(word="tea", strength=1, mean=1, having=1),)
     )
-    told = Explanation(window_id="7", changes=(), examples=(), share_new=0.0, domain=guess)
+    explanation = Explanation(window_id="7", changes=(), examples=(), share_new=0.0, domain=guess)
     tree = Tree("what changed")
-    add_changes(tree, told)
+    add_changes(tree, explanation)
 
     branch = tree.children[-1]
-    said = [str(branch.label), *(str(below.label) for below in branch.children)]
+    labels = [str(branch.label), *(str(below.label) for below in branch.children)]
 
-    assert said == [
+    assert labels == [
         "a classifier of words can't tell the window from the reference",
         "AUC 0.52 (95% interval 0.44 to 0.60)",
     ]
@@ -115,10 +115,10 @@ def test_an_explanation_of_an_earlier_release_is_read(line: Line) -> None:
     assert judged.explanation is not None
     earlier = {name: judged.explanation[name] for name in ("window_id", "changes", "examples", "share_new")}
 
-    told = explanation_of(replace(judged, explanation=earlier))
+    explanation = explanation_of(replace(judged, explanation=earlier))
 
-    assert told is not None
-    assert (told.topics, told.domain) == ((), None)
+    assert explanation is not None
+    assert (explanation.topics, explanation.domain) == ((), None)
 
 
 def test_the_newest_report_is_written_to_a_file_for_its_owner(line: Line, tmp_path: Path) -> None:
@@ -166,11 +166,11 @@ def test_scripts_get_all_of_it(line: Line) -> None:
     line.drift()
     line.stores.detectors.keep(watched(line, 141.0))
 
-    told = json.loads(type_to(line, "drift", "show", "--json").stdout)
+    document = json.loads(type_to(line, "drift", "show", "--json").stdout)
 
-    assert told["watch"]["evidence"]["input"] == 141.0
-    assert told["alarm"]["window"] == 2
-    assert told["explanation"]["share_new"] == 0.8
+    assert document["watch"]["evidence"]["input"] == 141.0
+    assert document["alarm"]["window"] == 2
+    assert document["explanation"]["share_new"] == 0.8
 
 
 def test_why_finds_the_alarm_behind_a_decision_though_the_change_began_earlier(line: Line) -> None:

@@ -118,12 +118,12 @@ def test_why_tells_the_chain_from_drift_to_promotion(line: Line) -> None:
 
     shown = type_to(line, "why").stdout
 
-    told = [
+    expected_in_order = [
         "why support-bot-v1 (live)", "drift in window 2", "at least 80% of the window is new", "退款 0.10% -> 12.00%",
         "typical conversations: c71, c75", "decision: train", "waits for data", "run r1: finished",
         "35 new conversations (71 to 110)", "4 earlier conversations replayed", "gate, look 1: promote", "promotion: support-bot-v1",
     ]  # fmt: skip
-    places = [shown.index(part) for part in told]
+    places = [shown.index(part) for part in expected_in_order]
     assert places == sorted(places)
 
 

@@ -39,7 +39,7 @@ def test_who_promoted_is_in_the_log(line: Line, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize(
-    ("words", "kind", "told"),
+    ("words", "kind", "message"),
     [
         (("promote", "v1"), "GateNotPassed", "the gate said reject"),
         (("promote", "v1", "--force"), "ReasonMissing", "needs a reason"),
@@ -51,7 +51,7 @@ def test_who_promoted_is_in_the_log(line: Line, monkeypatch: pytest.MonkeyPatch)
     ],
 )
 def test_refusals_change_nothing_and_say_why(
-    line: Line, words: tuple[str, ...], kind: str, told: str
+    line: Line, words: tuple[str, ...], kind: str, message: str
 ) -> None:
     line.gate(line.candidate(), GateVerdict.REJECT)
 
@@ -60,7 +60,7 @@ def test_refusals_change_nothing_and_say_why(
     assert answer.exit_code == 1
     assert answer.stdout == ""
     assert answer.error["kind"] == kind
-    assert told in answer.error["message"]
+    assert message in answer.error["message"]
     assert live(line) == VersionName(LINE, 0)
 
 

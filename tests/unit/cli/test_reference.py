@@ -31,12 +31,12 @@ def expects_a_week(line: Line) -> None:
 def test_the_reference_is_shown_with_what_it_does_not_know_yet(line: Line) -> None:
     expects_a_week(line)
 
-    told = shown(line, "reference", "show")
+    printed = shown(line, "reference", "show")
 
-    assert told.startswith(f"reference 1, of version {LINE}-v0, 24 November 2026")
-    assert f"50 conversations of {LINE}-v0, 1 to 50; the reference spans 0.0 of 7 days" in told
-    assert "started when its version went live" in told
-    assert "not frozen" in told
+    assert printed.startswith(f"reference 1, of version {LINE}-v0, 24 November 2026")
+    assert f"50 conversations of {LINE}-v0, 1 to 50; the reference spans 0.0 of 7 days" in printed
+    assert "started when its version went live" in printed
+    assert "not frozen" in printed
     assert "the reference spans 0.0 of 7 days" in shown(line, "status")
     assert "the reference spans 0.0 of 7 days" in shown(line, "drift", "show")
 
@@ -50,20 +50,20 @@ def test_one_that_is_collected_says_how_far(line: Line) -> None:
 def test_scripts_get_all_of_it(line: Line) -> None:
     line.stores.references.start(f"{LINE}-v1", size=50, after_seq=0, now=line.now)
 
-    told = type_to(line, "reference", "show", "--json").document
+    document = type_to(line, "reference", "show", "--json").document
 
-    assert (told["reference"]["version"], told["reference"]["size"]) == (f"{LINE}-v1", 50)
-    assert (told["spanned_days"], told["cycle_days"], told["freeze"]) == (0.0, 0.0, None)
-    assert [earlier["version"] for earlier in told["earlier"]] == [f"{LINE}-v0"]
+    assert (document["reference"]["version"], document["reference"]["size"]) == (f"{LINE}-v1", 50)
+    assert (document["spanned_days"], document["cycle_days"], document["freeze"]) == (0.0, 0.0, None)
+    assert [earlier["version"] for earlier in document["earlier"]] == [f"{LINE}-v0"]
 
 
 def test_the_newest_conversations_are_fixed_by_hand(line: Line) -> None:
     line.add_conversations(60)
 
-    told = shown(line, "reference", "set", "--last", "80", "--reason", "the fair is over")
+    printed = shown(line, "reference", "set", "--last", "80", "--reason", "the fair is over")
 
-    assert f"the reference is now 50 conversations of {LINE}-v0, 31 to 110" in told
-    assert "the next start watches the stream anew" in told
+    assert f"the reference is now 50 conversations of {LINE}-v0, 31 to 110" in printed
+    assert "the next start watches the stream anew" in printed
     assert "set by" in (seen := shown(line, "reference", "show"))
     assert "the fair is over" in seen
 
@@ -74,9 +74,9 @@ def test_one_that_does_not_come_to_span_the_cycle_says_why_and_what_to_do(line: 
     line.add_conversations(60)
     shown(line, "reference", "set", "--last", "80", "--why", "the fair is over")
 
-    told = shown(line, "reference", "show")
+    printed = shown(line, "reference", "show")
 
-    assert "not widened an operator chose its conversations `retuned reference set --last N`" in told
+    assert "not widened an operator chose its conversations `retuned reference set --last N`" in printed
     assert type_to(line, "reference", "show", "--json").document["stays"] == "by_hand"
 
 
@@ -84,9 +84,11 @@ def test_a_time_is_fixed_by_hand(line: Line) -> None:
     late = [a_conversation(line.read + n, at=NOW + timedelta(days=2, minutes=n)) for n in range(200)]
     line.stores.intake.record(a_batch(late))
 
-    told = type_to(line, "reference", "set", "--from", "2026-11-26", "--to", "2026-11-27", "--json").document
+    document = type_to(
+        line, "reference", "set", "--from", "2026-11-26", "--to", "2026-11-27", "--json"
+    ).document
 
-    assert (told["reference"]["range"], told["reference"]["cause"]) == (
+    assert (document["reference"]["range"], document["reference"]["cause"]) == (
         {"first": 53, "last": 248},
         "operator",
     )
@@ -117,8 +119,8 @@ def test_it_is_frozen_and_let_go_and_everybody_is_told(line: Line) -> None:
     )
 
     for words in (("reference", "show"), ("status",), ("drift", "show")):
-        assert "frozen by" in (told := shown(line, *words))
-        assert ": the audit" in told
+        assert "frozen by" in (printed := shown(line, *words))
+        assert ": the audit" in printed
     assert "the reference is frozen by" in shown(line, "why", "--not")
     assert type_to(line, "reference", "freeze", "--json").document["freeze"]["why"] == "the audit"
 

@@ -29,7 +29,7 @@ from monitors.types import PLAIN_ASPECTS, Aspect, Outcome
 from registry.types import Actor, GateVerdict
 from tests.factories.daemon import LINE, Line, a_line
 from tests.factories.ledger import a_batch, a_dead_letter
-from tests.unit.cli.screens import WIDTH, assert_picture, fail_if_renewed, fix_the_world, printed
+from tests.unit.cli.screens import WIDTH, assert_picture, fail_if_renewed, fix_time_and_health, printed
 
 HEALTHY = DaemonHealth(url="http://127.0.0.1:8080", running=True, ready=True, lag=3)
 HALTED = replace(HEALTHY, ready=False, problems={"intake": "halted; see `retuned intake show`"})
@@ -49,13 +49,13 @@ def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Line:
 
 
 @pytest.fixture
-def world(line: Line, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    fix_the_world(monkeypatch, line.now, HEALTHY)
+def fixed_time(line: Line, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    fix_time_and_health(monkeypatch, line.now, HEALTHY)
     return monkeypatch
 
 
 def later(line: Line, monkeypatch: pytest.MonkeyPatch, **passed: float) -> None:
-    fix_the_world(monkeypatch, line.now + timedelta(**passed))
+    fix_time_and_health(monkeypatch, line.now + timedelta(**passed))
 
 
 def rendered(screen: object) -> str:
@@ -99,23 +99,23 @@ def test_status_before_the_first_start(tmp_path: Path, monkeypatch: pytest.Monke
     assert_picture("status_not_started", shown)
 
 
-def test_status_when_all_is_well(line: Line, world: pytest.MonkeyPatch) -> None:
+def test_status_when_all_is_well(line: Line, fixed_time: pytest.MonkeyPatch) -> None:
     line.promoted()
     line.add_conversations(27)
     line.judge("stable")
-    later(line, world, hours=7)
+    later(line, fixed_time, hours=7)
 
     assert_picture("status_all_well", printed(line, "status"))
     assert_picture("status_all_well_verbose", printed(line, "status", "--verbose"))
 
 
-def test_status_without_a_daemon(line: Line, world: pytest.MonkeyPatch) -> None:
-    fix_the_world(world, line.now, replace(HEALTHY, running=False, ready=False, lag=None))
+def test_status_without_a_daemon(line: Line, fixed_time: pytest.MonkeyPatch) -> None:
+    fix_time_and_health(fixed_time, line.now, replace(HEALTHY, running=False, ready=False, lag=None))
 
     assert_picture("status_no_daemon", printed(line, "status"))
 
 
-def test_status_while_drift_waits_for_data(line: Line, world: pytest.MonkeyPatch) -> None:
+def test_status_while_drift_waits_for_data(line: Line, fixed_time: pytest.MonkeyPatch) -> None:
     line.add_conversations(60)
     line.judge("stable")
     window = line.judge("drift")
@@ -125,54 +125,54 @@ def test_status_while_drift_waits_for_data(line: Line, world: pytest.MonkeyPatch
         Action.WAIT, f"drift since window {window}; waits for data: 18 of 30 new conversations",
         trigger=Trigger.DRIFT, window=window, since=found.window.range.first,
     )  # fmt: skip
-    later(line, world, minutes=12)
+    later(line, fixed_time, minutes=12)
 
     assert_picture("status_drift_waiting", printed(line, "status"))
 
 
-def test_status_while_training_runs(line: Line, world: pytest.MonkeyPatch) -> None:
+def test_status_while_training_runs(line: Line, fixed_time: pytest.MonkeyPatch) -> None:
     line.start_run(line.drift())
-    later(line, world, minutes=3)
+    later(line, fixed_time, minutes=3)
 
     assert_picture("status_training", printed(line, "status"))
 
 
-def test_status_after_a_training_failed(line: Line, world: pytest.MonkeyPatch) -> None:
+def test_status_after_a_training_failed(line: Line, fixed_time: pytest.MonkeyPatch) -> None:
     run = line.start_run(line.drift())
     error = "OutOfMemory: the training needs more than 12 GiB; use a smaller train.batch_tokens"
     line.stores.trainings.end_run(run.id, RunState.FAILED, now=line.clock(), error=error)
-    later(line, world, minutes=3)
+    later(line, fixed_time, minutes=3)
 
     assert_picture("status_training_failed", printed(line, "status"))
 
 
-def test_status_while_intake_is_halted(line: Line, world: pytest.MonkeyPatch) -> None:
+def test_status_while_intake_is_halted(line: Line, fixed_time: pytest.MonkeyPatch) -> None:
     reason = (
         "conversations/0: offset 51 is not in the topic, which begins at 3,071; records between were lost"
     )
     line.stores.halts.halt(Halt(kind=HaltKind.OFFSET_LOST, reason=reason, at=line.clock()))
-    fix_the_world(world, line.now + timedelta(minutes=41), HALTED)
+    fix_time_and_health(fixed_time, line.now + timedelta(minutes=41), HALTED)
 
     assert_picture("status_intake_halted", printed(line, "status"))
 
 
-def test_status_with_a_candidate_at_the_gate(line: Line, world: pytest.MonkeyPatch) -> None:
+def test_status_with_a_candidate_at_the_gate(line: Line, fixed_time: pytest.MonkeyPatch) -> None:
     line.gate(line.candidate(), GateVerdict.INCONCLUSIVE)
-    later(line, world, minutes=30)
+    later(line, fixed_time, minutes=30)
 
     assert_picture("status_candidate", printed(line, "status"))
 
 
-def test_status_where_training_can_not_help(line: Line, world: pytest.MonkeyPatch) -> None:
+def test_status_where_training_can_not_help(line: Line, fixed_time: pytest.MonkeyPatch) -> None:
     line.drift()
     reason = "training can't help, fix the source: broken conversations +31% (+22% to +40%)"
     triaged(line, Outcome.CANT_HELP, reason)
-    later(line, world, minutes=30)
+    later(line, fixed_time, minutes=30)
 
     assert_picture("status_cant_help", printed(line, "status"))
 
 
-def test_after_a_rollback(line: Line, world: pytest.MonkeyPatch) -> None:
+def test_after_a_rollback(line: Line, fixed_time: pytest.MonkeyPatch) -> None:
     line.promoted()
     roll_back_version(
         line.stores,
@@ -182,7 +182,7 @@ def test_after_a_rollback(line: Line, world: pytest.MonkeyPatch) -> None:
         by=OPERATOR,
         clock=line.clock,
     )
-    later(line, world, minutes=2)
+    later(line, fixed_time, minutes=2)
 
     assert_picture("status_after_rollback", printed(line, "status"))
     assert_picture("history", printed(line, "history"))
@@ -190,7 +190,7 @@ def test_after_a_rollback(line: Line, world: pytest.MonkeyPatch) -> None:
     assert_picture("why_after_rollback", printed(line, "why", "v0"))
 
 
-def test_why(line: Line, world: pytest.MonkeyPatch) -> None:
+def test_why(line: Line, fixed_time: pytest.MonkeyPatch) -> None:
     line.promoted()
 
     assert_picture("why", printed(line, "why"))
@@ -198,13 +198,13 @@ def test_why(line: Line, world: pytest.MonkeyPatch) -> None:
     assert_picture("lineage", printed(line, "lineage", "v1"))
 
 
-def test_why_not(line: Line, world: pytest.MonkeyPatch) -> None:
+def test_why_not(line: Line, fixed_time: pytest.MonkeyPatch) -> None:
     line.gate(line.candidate(), GateVerdict.INCONCLUSIVE)
 
     assert_picture("why_not", printed(line, "why", "--not"))
 
 
-def test_drift(line: Line, world: pytest.MonkeyPatch) -> None:
+def test_drift(line: Line, fixed_time: pytest.MonkeyPatch) -> None:
     assert_picture("drift_unwatched", printed(line, "drift", "show"))
     line.drift()
     triaged(line, Outcome.TRAIN, "it hurts: loss +0.42 nats per token (+0.31 to +0.53)")
@@ -242,16 +242,16 @@ def test_show(line: Line) -> None:
     assert_picture("show", rendered(version_screen(found)))
 
 
-def test_reference(line: Line, world: pytest.MonkeyPatch) -> None:
+def test_reference(line: Line, fixed_time: pytest.MonkeyPatch) -> None:
     line.stores.references.start(f"{LINE}-v1", size=50, after_seq=0, now=line.clock())
 
     assert_picture("reference", printed(line, "reference", "show"))
     printed(line, "reference", "freeze", "-m", "审计期间: no changes during the audit of the fair's orders")
-    later(line, world, hours=30)
+    later(line, fixed_time, hours=30)
     assert_picture("reference_frozen", printed(line, "reference", "show"))
 
 
-def test_intake(line: Line, world: pytest.MonkeyPatch) -> None:
+def test_intake(line: Line, fixed_time: pytest.MonkeyPatch) -> None:
     printed(line, "intake", "halt", "-m", "broker upgrade")
     printed(line, "intake", "seek", "conversations/0", "40", "-m", "read the last ten again: 重新读取")
     reason = "conversations/0: 512 of the last 1,000 records can't be used, not_json most of all"
@@ -289,7 +289,7 @@ def test_doctor() -> None:
     assert_picture("doctor_passed", rendered(checkup_screen([checks[0], checks[2]])))
 
 
-def test_erasures(line: Line, world: pytest.MonkeyPatch) -> None:
+def test_erasures(line: Line, fixed_time: pytest.MonkeyPatch) -> None:
     line.promoted()
     words = ("--conversation", "c71", "-m", "a request by mail: 用户要求删除")
 

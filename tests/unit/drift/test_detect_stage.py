@@ -69,7 +69,7 @@ class World:
         return LateSignalFeed(self.stores, MonitorsSection(feedback_wait_h=24), clock=lambda: self.now)
 
     def talk(self, count: int, topic: list[str]) -> None:
-        new = [said(n, topic, at=self.now) for n in range(self.read, self.read + count)]
+        new = [conversation_about(n, topic, at=self.now) for n in range(self.read, self.read + count)]
         IntakeLedger(self.engine, window_size=500).record(a_batch(new, at=self.now))
         self.read += count
 
@@ -79,7 +79,7 @@ class World:
         self.talk(1, SHOP)
 
 
-def said(number: int, topic: list[str], *, at: datetime = NOW) -> NewConversation:
+def conversation_about(number: int, topic: list[str], *, at: datetime = NOW) -> NewConversation:
     return a_conversation(number, user=f"u{number}", text=a_sample(number, topic).turns[0].content, at=at)
 
 
@@ -191,8 +191,8 @@ def test_far_behind_it_looks_at_an_even_sample_and_catches_up(world: World) -> N
 
 def opine(world: World, seqs: Iterable[int], thumb: str) -> None:
     """Feedback that comes after its conversation."""
-    told = [a_feedback(world.read + 10_000 + seq, f"c{seq - 1}", thumb=thumb) for seq in seqs]
-    IntakeLedger(world.engine, window_size=500).record(replace(a_batch(feedback=told), next_offsets={}))
+    feedback = [a_feedback(world.read + 10_000 + seq, f"c{seq - 1}", thumb=thumb) for seq in seqs]
+    IntakeLedger(world.engine, window_size=500).record(replace(a_batch(feedback=feedback), next_offsets={}))
 
 
 def heard_until(world: World, reference: int = 1) -> int:
@@ -256,7 +256,7 @@ def test_opinions_on_another_versions_answers_are_not_counted(world: World) -> N
     world.talk(200, SHOP)
     others = [
         replace(new, conversation=replace(new.conversation, model_version="chat-v7"))
-        for new in (said(n, SHOP) for n in range(200, 300))
+        for new in (conversation_about(n, SHOP) for n in range(200, 300))
     ]
     IntakeLedger(world.engine, window_size=500).record(a_batch(others))
     world.read = 300
@@ -298,7 +298,7 @@ def test_silence_about_another_versions_answers_is_not_counted(world: World) -> 
     world.talk(200, SHOP)
     others = [
         replace(new, conversation=replace(new.conversation, model_version=f"chat-v{new.at.offset % 2}"))
-        for new in (said(n, SHOP) for n in range(200, 300))
+        for new in (conversation_about(n, SHOP) for n in range(200, 300))
     ]
     IntakeLedger(world.engine, window_size=500).record(a_batch(others))
     world.read = 300
@@ -360,7 +360,7 @@ def test_losses_of_the_references_version_are_heard_and_no_others(world: World) 
     step(world, 1)
 
     assert (
-        max((raised := world.detectors.newest(1)[0]).evidence.items(), key=lambda told: told[1])[0]
+        max((raised := world.detectors.newest(1)[0]).evidence.items(), key=lambda item: item[1])[0]
         == "concept"
     )
     assert raised.since_seq == 205  # the first after which chance is no explanation

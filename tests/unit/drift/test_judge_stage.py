@@ -81,11 +81,13 @@ class FakeJudge:
         )
         settings = self.settings[-1]
         drifted = settings.alarmed or (settings.confirming and self.findings["mmd"] is Finding.DRIFT)
-        told = Explanation(window_id=window.id, changes=(), examples=(window.samples[0].id,), share_new=0.5)
+        explanation = Explanation(
+            window_id=window.id, changes=(), examples=(window.samples[0].id,), share_new=0.5
+        )
         report = self.report if drifted else None
         judgement = Judgement(
             verdicts=verdicts,
-            explanation=told if drifted else None,
+            explanation=explanation if drifted else None,
             recurrence=self.recurrence,
             report=report,
         )
@@ -290,15 +292,15 @@ def test_while_an_alarm_stands_the_detector_says_so_and_another_alarm_is_told_to
 
     judged = world.turn(3)
 
-    said = {
+    verdicts = {
         window.window.number: verdict
         for window in judged
         for verdict in window.verdicts
         if verdict.monitor == "e_detector"
     }
-    assert said[2].finding == "inconclusive"
-    assert said[2].reason.startswith("the alarm of window 1 is still open")
-    assert (said[3].finding, said[3].numbers["since_seq"]) == ("drift", 55)
+    assert verdicts[2].finding == "inconclusive"
+    assert verdicts[2].reason.startswith("the alarm of window 1 is still open")
+    assert (verdicts[3].finding, verdicts[3].numbers["since_seq"]) == ("drift", 55)
     assert judged[0].finding == "stable"  # by those that are asked to confirm the first
     alarm = world.windows.alarm(after_seq=0)
     assert alarm is not None

@@ -69,15 +69,15 @@ class World:
 
     def talk(self, count: int) -> None:
         """That many more come, and all stages have their turns."""
-        said = [self._said(n) for n in range(self.read, self.read + count)]
-        IntakeLedger(self.engine, window_size=20).record(a_batch(said))
+        conversations = [self._conversation(n) for n in range(self.read, self.read + count)]
+        IntakeLedger(self.engine, window_size=20).record(a_batch(conversations))
         self.read += count
         for _ in range(3 * count // 20 + 2):
             for stage in self.stages:
                 stage.step()
 
     @staticmethod
-    def _said(number: int) -> NewConversation:
+    def _conversation(number: int) -> NewConversation:
         text = a_sample(number, SHOP).turns[0].content
         return spread(
             a_conversation(number, user=f"u{number}", text=text, at=NOW + number * timedelta(minutes=15))
@@ -209,5 +209,5 @@ def test_what_it_does_not_know_yet_is_said(world: World) -> None:
     )
     assert span_words(world.newest, 0) is None
     raised = RaisedAlarm(seq=44, since_seq=41, evidence={"input": 3e5}, at=NOW)
-    said = alarm_verdict("1", raised, threshold=20_000, caution=span_words(world.newest, 7)).reason
-    assert said.endswith("alarm from 20,000); " + str(span_words(world.newest, 7)))
+    reason = alarm_verdict("1", raised, threshold=20_000, caution=span_words(world.newest, 7)).reason
+    assert reason.endswith("alarm from 20,000); " + str(span_words(world.newest, 7)))

@@ -175,18 +175,18 @@ def test_early_feedback_on_an_id_that_is_personal_data_goes_with_it(line: Line) 
 
 def test_a_forgotten_conversation_is_no_example_of_a_change_any_more(line: Line) -> None:
     line.candidate()
-    told = line.stores.windows.window(2)
-    assert told is not None
-    assert told.explanation is not None
-    assert told.explanation["examples"] == ["c71", "c75"]
+    window = line.stores.windows.window(2)
+    assert window is not None
+    assert window.explanation is not None
+    assert window.explanation["examples"] == ["c71", "c75"]
 
     subject = Subject(kind="conversation", id="c71", hash="hash of c71")
     line.stores.erasures.erase(subject, by="ada", why="asked", now=line.clock())
 
-    told = line.stores.windows.window(2)
-    assert told is not None
-    assert told.explanation is not None
-    assert told.explanation["examples"] == ["c75"]
+    window = line.stores.windows.window(2)
+    assert window is not None
+    assert window.explanation is not None
+    assert window.explanation["examples"] == ["c75"]
 
 
 def test_an_example_that_was_forgotten_while_it_was_judged_is_not_written(line: Line) -> None:
@@ -195,11 +195,11 @@ def test_an_example_that_was_forgotten_while_it_was_judged_is_not_written(line: 
     subject = Subject(kind="conversation", id="c71", hash="hash of c71")
     line.stores.erasures.erase(subject, by="ada", why="asked", now=line.clock())
 
-    told = line.stores.windows.window(line.judge("drift"))
+    window = line.stores.windows.window(line.judge("drift"))
 
-    assert told is not None
-    assert told.explanation is not None
-    assert told.explanation["examples"] == ["c75"]
+    assert window is not None
+    assert window.explanation is not None
+    assert window.explanation["examples"] == ["c75"]
 
 
 def test_a_run_that_was_planned_with_what_is_forgotten_meanwhile_does_not_begin(line: Line) -> None:

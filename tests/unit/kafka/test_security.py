@@ -167,13 +167,13 @@ def test_an_empty_password_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_nobody_foresaw_is_said_as_it_is_with_the_usual_advice() -> None:
-    said = explain(OSError("the sky fell"), quick_settings("b:1", "t"))
+    explanation = explain(OSError("the sky fell"), quick_settings("b:1", "t"))
 
-    assert said == "the sky fell; check the address and that the broker runs"
+    assert explanation == "the sky fell; check the address and that the broker runs"
 
 
 @pytest.mark.parametrize(
-    ("said", "meant"),
+    ("error", "meant"),
     [
         ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: certificate has expired", "has to be renewed"),
         ("[SSL: TLSV1_ALERT_PROTOCOL_VERSION] tlsv1 alert protocol version", "no TLS of version 1.2 or newer"),
@@ -181,7 +181,7 @@ def test_what_nobody_foresaw_is_said_as_it_is_with_the_usual_advice() -> None:
         ("Connection reset by peer", "may want a client certificate"),
     ],
 )  # fmt: skip
-def test_what_a_broker_says_about_tls_is_told_apart(said: str, meant: str) -> None:
+def test_what_a_broker_says_about_tls_is_told_apart(error: str, meant: str) -> None:
     settings = replace(quick_settings("b:1", "t"), security_protocol="SSL")
 
-    assert meant in explain(OSError(said), settings)
+    assert meant in explain(OSError(error), settings)

@@ -34,8 +34,8 @@ class FakeChild:
         self.stopped = False
 
     def poll(self) -> list[Event]:
-        said, self.says = self.says, []
-        return said
+        events, self.says = self.says, []
+        return events
 
     def stop(self, timeout_s: float) -> None:
         self.stopped = True

@@ -30,45 +30,45 @@ def a_decision(minute: int, action: Action, trigger: Trigger | None = None) -> D
 
 
 def test_a_version_is_followed_back_to_the_drift_that_caused_it(line: Line) -> None:
-    told = promotion_chain(line.stores, line.promoted())
+    chain = promotion_chain(line.stores, line.promoted())
 
-    assert told.drift is not None
-    assert told.drift.window.window.number == 2
-    assert told.drift.explanation is not None
-    assert [change.name for change in told.drift.explanation.changes] == ["退款", "length"]
-    assert told.decision is not None
-    assert told.decision.trigger is Trigger.DRIFT
-    assert [earlier.action for earlier in told.waited] == [Action.WAIT]
-    assert told.run is not None
-    assert (told.run.state, told.run.new, told.run.replay) == (RunState.FINISHED, 35, 4)
-    assert [report.verdict for report in told.gate] == [GateVerdict.PROMOTE]
-    assert [entry.kind for entry in told.promotions] == [PromotionKind.PROMOTION]
+    assert chain.drift is not None
+    assert chain.drift.window.window.number == 2
+    assert chain.drift.explanation is not None
+    assert [change.name for change in chain.drift.explanation.changes] == ["退款", "length"]
+    assert chain.decision is not None
+    assert chain.decision.trigger is Trigger.DRIFT
+    assert [earlier.action for earlier in chain.waited] == [Action.WAIT]
+    assert chain.run is not None
+    assert (chain.run.state, chain.run.new, chain.run.replay) == (RunState.FINISHED, 35, 4)
+    assert [report.verdict for report in chain.gate] == [GateVerdict.PROMOTE]
+    assert [entry.kind for entry in chain.promotions] == [PromotionKind.PROMOTION]
 
 
 def test_the_base_has_no_reasons_but_its_promotions(line: Line) -> None:
-    told = promotion_chain(line.stores, VersionName(LINE, 0))
+    chain = promotion_chain(line.stores, VersionName(LINE, 0))
 
-    assert (told.base, told.live, told.drift, told.decision, told.run) == (True, True, None, None, None)
-    assert [entry.kind for entry in told.promotions] == [PromotionKind.BOOTSTRAP]
+    assert (chain.base, chain.live, chain.drift, chain.decision, chain.run) == (True, True, None, None, None)
+    assert [entry.kind for entry in chain.promotions] == [PromotionKind.BOOTSTRAP]
 
 
 def test_a_version_that_was_replaced_says_by_what(line: Line) -> None:
     name = line.promoted()
 
-    told = promotion_chain(line.stores, VersionName(LINE, 0))
+    chain = promotion_chain(line.stores, VersionName(LINE, 0))
 
-    assert not told.live
-    assert [entry.version for entry in told.replaced_by] == [name]
+    assert not chain.live
+    assert [entry.version for entry in chain.replaced_by] == [name]
 
 
 def test_a_training_without_drift_has_no_window_behind_it(line: Line) -> None:
     run = line.start_run(line.decide(Action.TRAIN, "asked for: new shop", trigger=Trigger.MANUAL))
 
-    told = promotion_chain(line.stores, line.finish_run(run).name)
+    chain = promotion_chain(line.stores, line.finish_run(run).name)
 
-    assert told.drift is None
-    assert told.decision is not None
-    assert told.decision.reason == "asked for: new shop"
+    assert chain.drift is None
+    assert chain.decision is not None
+    assert chain.decision.reason == "asked for: new shop"
 
 
 def test_there_is_no_story_of_a_version_that_does_not_exist(line: Line) -> None:

@@ -38,7 +38,7 @@ def test_the_models_own_pooling_is_read(tmp_path: Path, pooling: dict[str, bool]
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("config.json", "{", "can't be read"),
         ("config.json", "[]", "no object"),
@@ -50,11 +50,11 @@ def test_the_models_own_pooling_is_read(tmp_path: Path, pooling: dict[str, bool]
         ("1_Pooling/config.json", "{}", "no pooling"),
     ],
 )  # fmt: skip
-def test_what_can_not_be_used_is_named(tmp_path: Path, name: str, content: str, said: str) -> None:
+def test_what_can_not_be_used_is_named(tmp_path: Path, name: str, content: str, message: str) -> None:
     folder = a_folder(tmp_path / "m", **{TOKENS: True})
     (folder / name).write_text(content)
 
-    with pytest.raises(UnusableModel, match=said):
+    with pytest.raises(UnusableModel, match=message):
         resolve_encoder(folder)
 
 

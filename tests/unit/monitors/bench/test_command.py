@@ -164,8 +164,8 @@ def test_a_person_sees_goals_detectors_and_where_the_files_are(tmp_path: Path) -
     answer = typed("bench", "drift", "--data", str(file), "--quick", "--out", str(out))
 
     assert answer.exit_code == 0
-    for said in ("median delay at 100% new", OURS, "for speed", str(out / "results.json"), "3 streams"):
-        assert said in answer.stdout
+    for text in ("median delay at 100% new", OURS, "for speed", str(out / "results.json"), "3 streams"):
+        assert text in answer.stdout
     for picture in ("run-length", "delay-abrupt", "trade-off-100"):
         assert (out / f"{picture}.png").read_bytes()[1:4] == b"PNG"
 
@@ -178,7 +178,7 @@ def test_without_conversations_it_says_what_to_give(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lines", "kind", "said"),
+    ("lines", "kind", "message"),
     [
         ([], "NothingToChange", "fewer than two domains"),
         (lines_of(["shops"]), "NothingToChange", "fewer than two domains"),
@@ -187,14 +187,14 @@ def test_without_conversations_it_says_what_to_give(tmp_path: Path) -> None:
     ],
 )
 def test_what_can_not_be_measured_is_refused_with_the_reason(
-    tmp_path: Path, lines: list[dict[str, Any]], kind: str, said: str
+    tmp_path: Path, lines: list[dict[str, Any]], kind: str, message: str
 ) -> None:
     out = tmp_path / "out"
 
     answer = typed("bench", "drift", "--data", str(a_file(tmp_path, lines)), "--out", str(out), "--json")
 
     assert (answer.exit_code, answer.error["kind"]) == (1, kind)
-    assert said in answer.error["message"]
+    assert message in answer.error["message"]
     assert not out.exists()
 
 

@@ -15,8 +15,8 @@ TEA, BANK = ["tea", "leaf", "pot", "cup", "brew"], ["loan", "fee", "bank", "card
 
 def seen(window: list[Sample], reference: list[Sample], *, limit: int = 10) -> DomainView | None:
     both = [*reference, *window]
-    said = terms_of((words(user_text(sample)) for sample in both), both)
-    return domain_view(said, both, np.arange(len(both)) >= len(reference), limit=limit, seed=0)
+    terms = terms_of((words(user_text(sample)) for sample in both), both)
+    return domain_view(terms, both, np.arange(len(both)) >= len(reference), limit=limit, seed=0)
 
 
 def test_other_words_are_told_apart_and_named() -> None:

@@ -138,12 +138,12 @@ def test_where_users_became_discontent_the_most_discontent_are_shown() -> None:
 
 
 def test_a_label_of_two_users_is_nobody_elses_to_read() -> None:
-    told = [
+    samples = [
         replace(s, group=f"u{n % 2}", labels=(("name", "zhangsan"),))
         for n, s in enumerate(made_of(TEA, 6, seed=5))
     ]
 
-    found = explain(a_window([*made_of(TEA, 20, seed=1), *told]), a_reference(made_of(TEA, 200, seed=2)))
+    found = explain(a_window([*made_of(TEA, 20, seed=1), *samples]), a_reference(made_of(TEA, 200, seed=2)))
 
     assert "name: zhangsan" not in {change.name for change in found.changes}
 
@@ -179,8 +179,8 @@ def test_a_window_of_one_user_is_explained_by_nothing_that_they_said() -> None:
 
 
 def test_what_only_two_users_say_is_nobody_elses_to_read() -> None:
-    told = [a_sample(f"w{i}", "zhangsan tea", group=f"u{i % 2}") for i in range(6)]
+    samples = [a_sample(f"w{i}", "zhangsan tea", group=f"u{i % 2}") for i in range(6)]
 
-    found = explain(a_window([*made_of(TEA, 44, seed=1), *told]), a_reference(made_of(TEA, 200, seed=2)))
+    found = explain(a_window([*made_of(TEA, 44, seed=1), *samples]), a_reference(made_of(TEA, 200, seed=2)))
 
     assert "zhangsan" not in words_of(found, more=True)

@@ -14,9 +14,9 @@ TEA, BANK = ["tea", "leaf", "pot", "cup"], ["loan", "fee", "bank", "card"]
 def found_in(window: list[Sample], reference: list[Sample]) -> dict[str, Change]:
     both = [*reference, *window]
     texts = [user_text(sample) for sample in both]
-    said = terms_of(map(words, texts), both)
+    terms = terms_of(map(words, texts), both)
     is_new = np.arange(len(both)) >= len(reference)
-    found = changed_characters(texts, both, is_new, said, limit=10)
+    found = changed_characters(texts, both, is_new, terms, limit=10)
     assert {change.aspect for change in found} <= {"characters"}
     return {change.name: change for change in found}
 

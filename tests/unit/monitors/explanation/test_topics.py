@@ -18,8 +18,8 @@ SHOP = ["shirt", "size", "cotton", "color", "sleeve"]
 
 def found_in(window: list[Sample], reference: list[Sample], *, seed: int = 0) -> tuple[Topic, ...]:
     both = [*reference, *window]
-    said = terms_of((words(user_text(sample)) for sample in both), both)
-    return changed_topics(said, both, np.arange(len(both)) >= len(reference), seed=seed)
+    terms = terms_of((words(user_text(sample)) for sample in both), both)
+    return changed_topics(terms, both, np.arange(len(both)) >= len(reference), seed=seed)
 
 
 def test_a_new_topic_is_named_with_its_shares() -> None:

@@ -9,7 +9,7 @@ from monitors.sequential.tokens import Tokens
 BUCKETS = 64
 
 
-def said(*numbers: int) -> Tokens:
+def tokens(*numbers: int) -> Tokens:
     return np.array(numbers, dtype=np.int32)
 
 
@@ -40,7 +40,7 @@ class OneAspect:
 def test_who_has_learned_nothing_wins_nothing() -> None:
     bettor = OneAspect(some(20))
 
-    assert bettor.paid(said(1, 2), drawn=range(3, 11)) == pytest.approx(np.ones(EXPERTS))
+    assert bettor.paid(tokens(1, 2), drawn=range(3, 11)) == pytest.approx(np.ones(EXPERTS))
 
 
 @pytest.mark.parametrize("count", [1, 3, DRAWN])
@@ -64,9 +64,9 @@ def test_with_each_in_the_place_of_the_fresh_one_the_payoffs_sum_to_their_number
 def test_what_fresh_ones_say_more_often_wins_and_more_than_twice_the_stake() -> None:
     bettor = OneAspect(some(50))
     for _ in range(20):
-        bettor.learn(said(60, 61, 62))
+        bettor.learn(tokens(60, 61, 62))
 
-    paid = bettor.paid(said(60, 61), drawn=range(DRAWN))
+    paid = bettor.paid(tokens(60, 61), drawn=range(DRAWN))
 
     assert (paid[:-1] > 1).all()
     assert paid.max() > 2
@@ -76,11 +76,11 @@ def test_what_fresh_ones_say_more_often_wins_and_more_than_twice_the_stake() -> 
 def test_what_is_forgone_is_lost() -> None:
     bettor = OneAspect(some(50))
     for _ in range(20):
-        bettor.learn(said(60, 61, 62))
+        bettor.learn(tokens(60, 61, 62))
 
-    forgoing = bettor.paid(said(60, 61), drawn=range(DRAWN), forgone=np.arange(1.0, VIEWS + 1))
+    forgoing = bettor.paid(tokens(60, 61), drawn=range(DRAWN), forgone=np.arange(1.0, VIEWS + 1))
 
-    assert (forgoing[:-1] < bettor.paid(said(60, 61), drawn=range(DRAWN))[:-1]).all()
+    assert (forgoing[:-1] < bettor.paid(tokens(60, 61), drawn=range(DRAWN))[:-1]).all()
 
 
 def test_words_that_come_together_drown_the_log_odds_but_not_the_witness_function() -> None:
@@ -116,22 +116,22 @@ def test_each_expert_remembers_its_horizon_or_half_the_reference_and_no_more(
     for fresh in stream[-remembered:]:
         short.learn(fresh)
 
-    assert long.scores(said(3, 4), drawn=range(1, 9)) == pytest.approx(
-        short.scores(said(3, 4), drawn=range(1, 9))
+    assert long.scores(tokens(3, 4), drawn=range(1, 9)) == pytest.approx(
+        short.scores(tokens(3, 4), drawn=range(1, 9))
     )
 
 
 def test_aspects_are_scored_together_as_each_would_be_by_itself_and_none_where_nothing_is_said() -> None:
-    first, second = some(40), [one if n % 3 else said() for n, one in enumerate(some(40, seed=1))]
+    first, second = some(40), [one if n % 3 else tokens() for n, one in enumerate(some(40, seed=1))]
     together = Bettor(list(zip(first, second, strict=True)), buckets=[BUCKETS, BUCKETS], users=40)
     alone = OneAspect(first)
     for fresh in some(30, seed=2):
-        together.learn([fresh, said()])
+        together.learn([fresh, tokens()])
         alone.learn(fresh)
 
-    scores, has = together.scores([said(1, 2), said(3)], drawn=range(4))
+    scores, has = together.scores([tokens(1, 2), tokens(3)], drawn=range(4))
 
-    assert scores[:, 0] == pytest.approx(alone.scores(said(1, 2), drawn=range(4)))
+    assert scores[:, 0] == pytest.approx(alone.scores(tokens(1, 2), drawn=range(4)))
     assert has.tolist() == [[True, False], [True, True], [True, True], [True, False], [True, True]]
     assert e_values(scores, has)[1] == pytest.approx(np.ones(EXPERTS))  # it has learned nothing there
 
@@ -140,8 +140,8 @@ def test_to_score_changes_nothing() -> None:
     bettor = OneAspect(some(50))
     for fresh in some(30, seed=1):
         bettor.learn(fresh)
-    before = bettor.scores(said(7, 8), drawn=range(2, 10))
+    before = bettor.scores(tokens(7, 8), drawn=range(2, 10))
 
-    bettor.scores(said(1, 2, 7), drawn=range(8))
+    bettor.scores(tokens(1, 2, 7), drawn=range(8))
 
-    assert np.array_equal(bettor.scores(said(7, 8), drawn=range(2, 10)), before)
+    assert np.array_equal(bettor.scores(tokens(7, 8), drawn=range(2, 10)), before)

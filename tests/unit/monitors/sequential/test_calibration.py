@@ -20,10 +20,10 @@ def a_history(count: int = 400) -> list[Sample]:
     return [a_conversation(number, TOPICS[number % len(TOPICS)], seed=7) for number in range(count)]
 
 
-def calibrated(history: Sequence[Sample], told: list[tuple[int, int]] | None = None) -> Calibration:
-    heard = [] if told is None else told
+def calibrated(history: Sequence[Sample], progress: list[tuple[int, int]] | None = None) -> Calibration:
+    calls = [] if progress is None else progress
     return calibrate(
-        history, reference_size=200, new_detector=EDetector, trials=TRIALS, on_progress=lambda *at: heard.append(at)
+        history, reference_size=200, new_detector=EDetector, trials=TRIALS, on_progress=lambda *at: calls.append(at)
     )  # fmt: skip
 
 
@@ -54,10 +54,10 @@ def test_a_topic_that_comes_anew_is_caught_the_sooner_the_more_of_it_there_is() 
 
 
 def test_the_same_history_gives_the_same_answer_and_progress_is_told() -> None:
-    told: list[tuple[int, int]] = []
+    progress: list[tuple[int, int]] = []
 
-    assert calibrated(a_history(), told) == calibrated(a_history())
-    assert told[-1][0] == told[-1][1]
+    assert calibrated(a_history(), progress) == calibrated(a_history())
+    assert progress[-1][0] == progress[-1][1]
 
 
 def test_too_little_history_is_refused() -> None:

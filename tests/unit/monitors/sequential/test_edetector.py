@@ -27,8 +27,8 @@ def a_conversation(
 ) -> Sample:
     """Twelve words of a topic, frequent ones more often."""
     chance = random.Random(f"{seed}/{number}/{topic[0]}")
-    said = " ".join(chance.choices(topic, weights=[1 / (n + 5) for n in range(len(topic))], k=12))
-    turns = (Turn(role="user", content=f"{said}?"), Turn(role="assistant", content="I will look that up."))
+    words = " ".join(chance.choices(topic, weights=[1 / (n + 5) for n in range(len(topic))], k=12))
+    turns = (Turn(role="user", content=f"{words}?"), Turn(role="assistant", content="I will look that up."))
     return Sample(id=f"{topic[0]}-{number}", group=user or f"u{seed}-{number}", at=at, turns=turns)
 
 
@@ -378,10 +378,10 @@ def test_without_a_cycle_every_hour_is_compared_with_all() -> None:
 
 def test_whether_it_bets_follows_from_the_time_alone() -> None:
     """So that the promise holds: whoever could abstain by what was said could choose which bets to lose."""
-    told = [
+    samples = [
         replace(sample, at=AT + timedelta(hours=n % 24)) for n, sample in enumerate(stream(240, 0.5, seed=5))
     ]
-    dumb = [replace(sample, turns=a_conversation(0, SHOP).turns) for sample in told]
+    dumb = [replace(sample, turns=a_conversation(0, SHOP).turns) for sample in samples]
 
     def bets(samples: list[Sample]) -> list[bool]:
         detector, made = EDetector(in_the_morning(400), DetectorSettings(cycle_days=1)), []
@@ -391,8 +391,8 @@ def test_whether_it_bets_follows_from_the_time_alone() -> None:
             made.append(detector.state.wealths != before)
         return made
 
-    assert bets(told) == bets(dumb)
-    assert 0 < sum(bets(told)) < 240
+    assert bets(samples) == bets(dumb)
+    assert 0 < sum(bets(samples)) < 240
 
 
 def test_the_ends_of_half_a_day_are_no_neighbours() -> None:
@@ -413,8 +413,8 @@ def meaning(number: int, topic: int, *, seed: int) -> Sample:
     """The same words whatever is meant; vectors of a narrow cone, a little apart by topic."""
     chance = np.random.default_rng([number, seed])
     vector = 20 + 0.6 * np.eye(64)[topic] * 8 + chance.standard_normal(64)
-    said = a_conversation(number, SHOP, seed=seed)
-    return replace(said, embedding=vector.astype("<f4").tobytes())
+    sample = a_conversation(number, SHOP, seed=seed)
+    return replace(sample, embedding=vector.astype("<f4").tobytes())
 
 
 def test_a_change_of_meaning_is_noticed_where_vectors_are_asked_for() -> None:

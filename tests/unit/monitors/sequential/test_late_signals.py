@@ -252,19 +252,19 @@ def test_without_a_share_to_score_the_loss_is_no_aspect(
 
 
 def test_one_that_was_stopped_goes_on_exactly() -> None:
-    told = [
+    signals = [
         *thumbs(60, 0.2, seed=1, fresh=False),
         *(replace(s, group=f"some {n % 40}") for n, s in enumerate(thumbs(240, 0.3, seed=2))),
     ]
     unbroken = a_detector()
-    for number, signal in enumerate(told, 1):
+    for number, signal in enumerate(signals, 1):
         unbroken.observe_late(Aspect.QUALITY, number, signal)
 
-    state, conversations = DetectorState(), {s.key: replace(TALK, group=s.group) for s in told}
+    state, conversations = DetectorState(), {s.key: replace(TALK, group=s.group) for s in signals}
     for first in range(0, 300, 60):
         again = a_detector(state=state, recent={key: conversations[key] for key in state.keys})
         for number in range(first, first + 60):
-            again.observe_late(Aspect.QUALITY, number + 1, told[number])
+            again.observe_late(Aspect.QUALITY, number + 1, signals[number])
         state = state_from_json(json.loads(json.dumps(state_to_json(again.state))))
 
     assert state == unbroken.state

@@ -104,11 +104,11 @@ def test_a_second_alarm_does_not_replace_the_first() -> None:
 def test_an_alarm_that_was_raised_again_while_it_was_looked_at_counts_once_the_first_is_dropped() -> None:
     """A weak change raises one alarm after the other; three windows that show nothing are not the last word."""
     again = replace(looked(3, False), raised="other words still", since_seq=250)
-    told = [raised(1), looked(2, False), again, looked(4, False)]
+    evidence = [raised(1), looked(2, False), again, looked(4, False)]
 
-    alarm = pending_alarm(told)
+    alarm = pending_alarm(evidence)
     assert alarm is not None
     assert (alarm.window, alarm.first_seq, alarm.looks) == (3, 250, 1)
-    confirmed = pending_alarm([*told, looked(5, True)])
+    confirmed = pending_alarm([*evidence, looked(5, True)])
     assert confirmed is not None
     assert confirmed.confirmed

@@ -17,8 +17,8 @@ def answered(name: str, *exchanges: tuple[str, str], user: str | None = None) ->
 
 
 def found(*samples: Sample) -> tuple[float, tuple[str, ...]]:
-    told = answer_churn(samples)
-    return told.share.estimate, told.examples
+    churn = answer_churn(samples)
+    return churn.share.estimate, churn.examples
 
 
 def test_the_same_question_with_other_figures_changes() -> None:

@@ -54,14 +54,16 @@ def known(id_: str, words: list[str], *, seed: int, count: int = 200, title: str
     return Reference(id=id_, samples=tuple(made_of(words, count, seed=seed, prefix=f"{id_}-")), title=title)
 
 
-def told(words: list[str], *earlier: Reference, seed: int = 9) -> RecurrenceResult:
+def recognised(words: list[str], *earlier: Reference, seed: int = 9) -> RecurrenceResult:
     """About a window of such words, where the current reference is about sport."""
     window = a_window(made_of(words, 60, seed=seed, prefix="w"))
     return recognise(window, known("9", SPORT, seed=3), earlier, minimum=SampleRequirements())
 
 
 def test_an_earlier_reference_that_fits_again_is_named() -> None:
-    result = told(SHOP, known("1", TRAVEL, seed=1), known("2", SHOP, seed=2, title="reference 2, of chat-v1"))
+    result = recognised(
+        SHOP, known("1", TRAVEL, seed=1), known("2", SHOP, seed=2, title="reference 2, of chat-v1")
+    )
 
     assert result.outcome is Recurrence.RETURNED
     assert result.reason.startswith("looks like reference 2, of chat-v1 again (p = ")
@@ -69,7 +71,7 @@ def test_an_earlier_reference_that_fits_again_is_named() -> None:
 
 
 def test_something_new_is_like_none() -> None:
-    result = told(TRAVEL, known("2", SHOP, seed=2))
+    result = recognised(TRAVEL, known("2", SHOP, seed=2))
 
     assert result.outcome is Recurrence.NEW
     assert result.reason.startswith(
@@ -79,7 +81,7 @@ def test_something_new_is_like_none() -> None:
 
 def test_what_the_current_reference_knows_as_well_is_no_return() -> None:
     """An earlier reference of the same population fits too: it is no nearer."""
-    result = told(SPORT, known("2", SPORT, seed=2))
+    result = recognised(SPORT, known("2", SPORT, seed=2))
 
     assert result.outcome is Recurrence.INCONCLUSIVE
     assert abs(result.numbers["nearer"]) < 3
@@ -95,7 +97,7 @@ def test_half_a_return_is_none() -> None:
 
 
 def test_too_small_a_reference_is_not_compared_with() -> None:
-    result = told(SHOP, known("2", SHOP, seed=2, count=50))
+    result = recognised(SHOP, known("2", SHOP, seed=2, count=50))
 
     assert result.outcome is Recurrence.INCONCLUSIVE
     assert result.reason == "no earlier reference has conversations enough"

@@ -24,9 +24,9 @@ def talks(
     made = []
     for number in range(count):
         failed = draw.random() < failing
-        said = opinion(failed, draw)
+        feedback = opinion(failed, draw)
         replied = " ".join(draw.choices(FAILS if failed else HELPS, k=2))
-        made.append(a_sample(f"{name}{number}", "where is my order", replied=replied, feedback=said))
+        made.append(a_sample(f"{name}{number}", "where is my order", replied=replied, feedback=feedback))
     return made
 
 
