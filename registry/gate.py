@@ -23,7 +23,7 @@ from registry.names import VersionName
 from registry.types import GateReport, GateVerdict, SliceReport
 
 TARGET, PROTECTED = "target", "protected"
-_POWER = 0.8  # the probability of an answer that the estimate of further conversations aims at
+_POWER = 0.8  # of the test, for which further conversations are estimated
 _MAX_NEEDED = 1_000_000  # conversations; a larger estimate is reported as this
 
 

@@ -118,10 +118,10 @@ def _check(model_line: str, line: _LiveLine, last: Promotion | None, entry: Prom
         "is missing or out of place": entry.position != position,
         "does not have the digest of the entry before it": entry.previous_digest
         != (entry_digest(last) if last else ""),
-        "names a previous version that was not live": entry.previous != live,
+        "does not name the version that was live before it": entry.previous != live,
         "is a bootstrap, but the line has a live version": first and bool(line.versions),
         "is not a bootstrap, but the line has no live version": not first and not line.versions,
-        "promotes the version that is live already": entry.version == live,
+        "is for the version that is live already": entry.version == live,
         "rolls back to a version that was not live before": rollback
         and not line.has_before_live(entry.version),
     }

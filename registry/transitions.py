@@ -88,8 +88,8 @@ def promote(
 ) -> Promotion:
     """Decide to make a version the live one.
 
-    ``gate`` is the newest gate report on the version. It passes if its verdict is promote and it compared the version
-    with the current live version. ``force`` overrules any other report, or a missing one, and is recorded.
+    ``gate`` is the newest gate report on the version. It passes if its verdict is promote and it names the current live
+    version, or none, as the one compared with. ``force`` overrules any other report, or a missing one, and is recorded.
 
     Raises NothingLive, OtherLine, AlreadyLive, NotJudged, GateNotPassed, GateOutdated, ReasonMissing.
     """

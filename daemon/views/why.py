@@ -92,16 +92,16 @@ def promotion_chain(stores: Stores, name: VersionName) -> PromotionChain:
     entries = stores.versions.history(name.line).entries
     run = stores.trainings.run(version.run) if version.run else None
     decision = stores.trainings.decision(run.decision_id) if run else None
-    provenance = ProvenanceLedger(stores.engine)
+    reasons = ProvenanceLedger(stores.engine)
     return PromotionChain(
         version=name,
         live=bool(entries) and entries[-1].version == name,
         base=version.artifact is None,
-        drift=_drift(provenance, decision) if decision else None,
+        drift=_drift(reasons, decision) if decision else None,
         triage=stores.triages.behind(decision) if decision else None,
-        waited=provenance.earlier_answers(decision, _ANSWERS_SHOWN) if decision else (),
+        waited=reasons.earlier_answers(decision, _ANSWERS_SHOWN) if decision else (),
         decision=decision,
-        run=_training_run(run, version) if run else None,
+        run=_learned(run, version) if run else None,
         gate=tuple(stores.versions.gate_reports(name)),
         promotions=tuple(entry for entry in entries if entry.version == name),
         replaced_by=tuple(entry for entry in entries if entry.previous == name),
@@ -109,7 +109,7 @@ def promotion_chain(stores: Stores, name: VersionName) -> PromotionChain:
 
 
 def recent_activity(stores: Stores, seen: StatusView, *, automatic: bool) -> RecentActivity:
-    """Read the latest decisions and the obstacles to the next version."""
+    """Read the latest decisions, and what is in the way of the next version."""
     recent = stores.trainings.recent_decisions(_DECISIONS_READ)
     last = recent[0] if recent and recent[0].trigger is Trigger.DRIFT else None
     return RecentActivity(
@@ -120,12 +120,12 @@ def recent_activity(stores: Stores, seen: StatusView, *, automatic: bool) -> Rec
     )
 
 
-def _drift(provenance: ProvenanceLedger, decision: Decision) -> DriftFound | None:
-    """Return the drift that caused a decision."""
-    alarm = provenance.alarm_behind(decision)
+def _drift(reasons: ProvenanceLedger, decision: Decision) -> DriftFound | None:
+    """Return the change that a decision was about."""
+    alarm = reasons.alarm_behind(decision)
     if alarm is None:
         return None
-    recurrence = provenance.recurrence_since(alarm.window.number)
+    recurrence = reasons.recurrence_since(alarm.window.number)
     return DriftFound(window=alarm, explanation=explanation_of(alarm), recurrence=recurrence)
 
 
@@ -202,7 +202,7 @@ def _gate_obstacles(seen: StatusView, *, automatic: bool) -> list[str]:
     return [f"the gate said {report.verdict} to {candidate.name}: {report.reason}{more}"]
 
 
-def _training_run(run: Run, version: Version) -> TrainingRun:
+def _learned(run: Run, version: Version) -> TrainingRun:
     dataset = from_json(run.request).dataset
     return TrainingRun(
         id=run.id,
