@@ -132,6 +132,6 @@ def _from_kafka(settings: "Settings", stores: "Stores") -> "ReadConversations":
 def _ask(stores: "Stores", reason: str) -> int:
     from daemon.domain.clock import utc_now
 
-    return stores.trainings.ask(
+    return stores.decisions.request_training(
         by=operator().name, reason=f"something was forgotten: {reason}", now=utc_now()
     )

@@ -78,7 +78,7 @@ def train(
 
     settings = read_settings(context)
     with opened(settings) as stores:
-        request = stores.trainings.ask(by=operator().name, reason=reason, now=utc_now())
+        request = stores.decisions.request_training(by=operator().name, reason=reason, now=utc_now())
     health = probe(settings.http)
     next_ = (
         "the daemon decides at its next turn; see `retuned status`"

@@ -58,7 +58,7 @@ def read_loop(stores: Stores, settings: Settings, stream: StreamFact) -> LoopFac
     versions = [version for version in stores.versions.versions(line) if version.run is not None]
     newest = versions[-1] if versions else None
     reports = stores.versions.gate_reports(newest.name) if newest else ()
-    decisions = reversed(stores.trainings.recent_decisions(_ALL))
+    decisions = reversed(stores.decisions.recent(_ALL))
     return LoopFacts(
         stream=stream,
         decisions=tuple(
@@ -83,7 +83,7 @@ def read_loop(stores: Stores, settings: Settings, stream: StreamFact) -> LoopFac
 
 
 def _training(stores: Stores) -> TrainingFact | None:
-    runs = stores.trainings.recent_runs(1)
+    runs = stores.runs.recent(1)
     if not runs:
         return None
     run = runs[0]

@@ -71,7 +71,7 @@ class JudgeStage:
         self._user_sampler = UserSampler(stores.conversations)
         self._detectors = stores.detectors
         self._references = stores.references
-        self._trainings = stores.trainings
+        self._runs = stores.runs
         self._judge: SupervisedChild[Judge] = SupervisedChild(
             launch,
             on_death=_log_death,
@@ -144,7 +144,7 @@ class JudgeStage:
     def _case(self, window: ClosedWindow, reference: StoredReference, detector: StoredDetector) -> _Case:
         """Combine a window with the detector's verdict on it, and with the pending alarm, if there is one."""
         raised = self._detectors.raised_in(window.range, reference_id=reference.id)
-        pending = self._windows.alarm(after_seq=self._trainings.learned_until())
+        pending = self._windows.alarm(after_seq=self._runs.learned_until())
         threshold, window_id = self._settings.conversations_between_false_alarms, str(window.number)
         leading = None if pending is None else pending.leading
         if raised is not None:

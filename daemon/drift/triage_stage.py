@@ -128,7 +128,7 @@ class TriageStage:
             self._idle_at = judged
             return None
         _log.info("triaging the alarm of window %s", alarm.window, extra={"action": "triage"})
-        known = LiveVersion.of(live, self._stores.trainings.learned_until())
+        known = LiveVersion.of(live, self._stores.runs.learned_until())
         return _Triage(
             alarm=alarm,
             reference_id=reference.id,
@@ -141,7 +141,7 @@ class TriageStage:
 
     def _alarm(self) -> Alarm | None:
         """Return the confirmed alarm that has no triage yet."""
-        alarm = self._stores.windows.alarm(after_seq=self._stores.trainings.learned_until())
+        alarm = self._stores.windows.alarm(after_seq=self._stores.runs.learned_until())
         if alarm is None or not alarm.confirmed or self._stores.triages.of(alarm.window) is not None:
             return None
         return alarm

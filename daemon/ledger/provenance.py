@@ -4,9 +4,9 @@ from sqlalchemy import Engine, exists, select
 
 from daemon.domain.decisions import Decision
 from daemon.ledger.database import reader
+from daemon.ledger.decisions import decision_of
 from daemon.ledger.recurrences import RECURRENCE, STORED_AS
 from daemon.ledger.tables import alarms, decisions, verdicts, windows
-from daemon.ledger.trainings import decision_of
 from daemon.ledger.windows import JudgedWindow, WindowLedger
 from monitors.sequential.pending_alarm import LOOKS
 from monitors.window.recurrence_result import Recurrence

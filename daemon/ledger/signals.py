@@ -10,9 +10,9 @@ from sqlalchemy import Engine, RowMapping, Select, func, select
 from daemon.domain.windows import SeqRange
 from daemon.ledger.database import insert_or_ignore, reader, write
 from daemon.ledger.reading_progress import read_until
+from daemon.ledger.scores import insert_scores
 from daemon.ledger.sql_in import in_values
 from daemon.ledger.tables import conversations, losses, opinions, runs, scores
-from daemon.ledger.trainings import put_scores
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,7 +104,7 @@ class SignalLedger:
     def add_losses(self, version: str, found: Mapping[int, tuple[float, int]]) -> None:
         """Keep (nll, tokens) of a version for conversations that were drawn, but for those that are gone since."""
         with write(self._engine, "losses") as connection:
-            stored = put_scores(connection, version, found)
+            stored = insert_scores(connection, version, found)
             if stored:
                 rows = [{"version": version, "seq": seq} for seq in stored]
                 connection.execute(insert_or_ignore(connection, losses), rows)

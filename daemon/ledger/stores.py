@@ -11,14 +11,16 @@ from daemon.domain.holdout import Holdout
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.database import bind_identity, fenced, open_ledger, reader
 from daemon.ledger.dead_letters import DeadLetterLedger
+from daemon.ledger.decisions import DecisionLedger
 from daemon.ledger.detectors import DetectorLedger
 from daemon.ledger.erasures import ErasureLedger
 from daemon.ledger.halts import HaltLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.reports import ReportLedger
+from daemon.ledger.runs import RunLedger
+from daemon.ledger.scores import ScoreLedger
 from daemon.ledger.signals import SignalLedger
-from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import WindowLedger
 from registry.artifacts import ArtifactStore, FsspecArtifactStore
@@ -43,8 +45,10 @@ class Stores:
     reports: ReportLedger
     detectors: DetectorLedger
     signals: SignalLedger
-    trainings: TrainingLedger
     triages: TriageLedger
+    decisions: DecisionLedger
+    runs: RunLedger
+    scores: ScoreLedger
     versions: Store
     artifacts: ArtifactStore
     target: Target
@@ -103,8 +107,10 @@ def stores_on(settings: Settings, engine: Engine, holdout: Holdout) -> Stores:
         reports=ReportLedger(engine),
         detectors=DetectorLedger(engine),
         signals=SignalLedger(engine),
-        trainings=TrainingLedger(engine),
         triages=TriageLedger(engine),
+        decisions=DecisionLedger(engine),
+        runs=RunLedger(engine),
+        scores=ScoreLedger(engine),
         versions=SqlStore(engine, reads=reader(engine)),
         artifacts=FsspecArtifactStore(artifacts_url(settings), cache=settings.state_dir / "cache"),
         target=DirectoryTarget(target_dir(settings)),

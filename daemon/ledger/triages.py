@@ -85,7 +85,7 @@ class TriageLedger:
             return [_triage(row) for row in connection.execute(query).mappings()]
 
 
-def answer(connection: Connection, decision_id: int | None, triage: Triage) -> None:
+def link_decision(connection: Connection, decision_id: int | None, triage: Triage) -> None:
     """Write that a decision took a triage into account."""
     this = triages.c.window == triage.window
     connection.execute(update(triages).where(this).values(decision_id=decision_id))

@@ -104,7 +104,7 @@ class CandidateGate:
             if self._may_promote(candidate.version.name, report, live):
                 self._promote(candidate.version, report, history)
             return
-        since = first_new_seq(self._stores.trainings, candidate.version)
+        since = first_new_seq(self._stores.runs, candidate.version)
         if report is None or self._is_worth_another_look(report, since):
             self._compare(candidate, self._stores.versions.version(live), since)
 
@@ -129,7 +129,7 @@ class CandidateGate:
             live,
             self._held_out.slices(since),
             look=len(candidate.reports) + 1,
-            trainings=self._stores.trainings,
+            score_ledger=self._stores.scores,
             scorer=self._scorer,
         )
         comparison.start()

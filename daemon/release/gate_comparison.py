@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 
 from daemon.domain.records import StoredConversation
-from daemon.ledger.trainings import TrainingLedger
+from daemon.ledger.scores import ScoreLedger
 from daemon.release.held_out import NEW, OLD
 from daemon.scoring.protocol import VersionScorer
 from learners.errors import LearnerError
@@ -27,14 +27,14 @@ class GateComparison:
         slices: Mapping[str, Sequence[StoredConversation]],
         *,
         look: int,
-        trainings: TrainingLedger,
+        score_ledger: ScoreLedger,
         scorer: VersionScorer,
     ) -> None:
         self.candidate = candidate
         self.live = live
         self._slices = slices
         self._look = look
-        self._trainings = trainings
+        self._score_ledger = score_ledger
         self._scorer = scorer
         self._scores: dict[VersionName, dict[int, tuple[float, int]]] = {}  # nll and tokens, by seq
         self._pending: list[tuple[Version, Future[list[Score]]]] = []
@@ -52,7 +52,7 @@ class GateComparison:
         for version, future in self._pending:
             found = {int(score.id): (score.nll, score.tokens) for score in future.result()}
             finite = {seq: score for seq, score in found.items() if math.isfinite(score[0])}
-            self._trainings.add_scores(str(version.name), finite)
+            self._score_ledger.add(str(version.name), finite)
             self._scores[version.name] |= found
         slices = [
             self._slice(name, conversations)
@@ -72,7 +72,7 @@ class GateComparison:
 
     def _score(self, version: Version) -> Future[list[Score]]:
         conversations = {one.seq: one for members in self._slices.values() for one in members}
-        known = self._trainings.scores(str(version.name), conversations)
+        known = self._score_ledger.of(str(version.name), conversations)
         self._scores[version.name] = known
         return self._scorer.score(version, [one for seq, one in conversations.items() if seq not in known])
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from daemon.domain.records import StoredConversation
 from daemon.ledger.conversations import ConversationLedger
-from daemon.ledger.trainings import TrainingLedger
+from daemon.ledger.runs import RunLedger
 from registry.types import Version
 
 NEW, OLD = "new conversations", "old conversations"
@@ -40,7 +40,7 @@ class HeldOut:
         return {name: min(count, self.limit) for name, count in counts.items()}
 
 
-def first_new_seq(trainings: TrainingLedger, version: Version) -> int:
+def first_new_seq(runs: RunLedger, version: Version) -> int:
     """Return the seq of the first conversation that was new to a version; 1 for the bare base."""
-    run = trainings.run(version.run) if version.run is not None else None
+    run = runs.run(version.run) if version.run is not None else None
     return run.since_seq if run else 1

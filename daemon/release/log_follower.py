@@ -73,7 +73,7 @@ class LogFollower:
         now = self._clock()
         if entry.kind is PromotionKind.ROLLBACK and references.restore(version, now) is not None:
             return
-        since = first_new_seq(self._stores.trainings, self._stores.versions.version(entry.version))
+        since = first_new_seq(self._stores.runs, self._stores.versions.version(entry.version))
         references.start(
             version,
             size=self._windows.reference_size,

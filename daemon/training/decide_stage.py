@@ -8,8 +8,8 @@ from daemon.config.cron import Schedule
 from daemon.config.settings import PolicySection
 from daemon.domain.clock import Clock
 from daemon.domain.decisions import Action, Decision
+from daemon.ledger.decisions import ManualTrainRequest
 from daemon.ledger.stores import Stores
-from daemon.ledger.trainings import ManualTrainRequest
 from daemon.telemetry.metrics import Metrics
 from daemon.training.policy import Situation, decide
 
@@ -47,13 +47,13 @@ class DecideStage:
 
     def start(self) -> None:
         """Continue after the last window that the ledger has a decision on, and schedule from now on."""
-        self._last_window_decided = self._stores.trainings.last_window_decided()
+        self._last_window_decided = self._stores.decisions.last_window_decided()
         self._schedule_next(self._clock())
 
     def step(self) -> None:
         """Decide if there is an occasion."""
         now = self._clock()
-        request = self._stores.trainings.open_request()
+        request = self._stores.decisions.open_request()
         window = self._new_window()
         triage = self._stores.triages.undecided()
         # A triage gets its own decision: a "no" to drift must not skip a scheduled time.
@@ -61,7 +61,7 @@ class DecideStage:
         if request is None and window is None and triage is None and not scheduled:
             return
         situation = self._situation(now, window, request, scheduled=scheduled)
-        decision = self._stores.trainings.decide(
+        decision = self._stores.decisions.decide(
             decide(situation, self._policy), answers=request, triage=situation.triage or triage
         )
         self._last_window_decided = window or self._last_window_decided
@@ -85,7 +85,7 @@ class DecideStage:
     def _situation(
         self, now: datetime, window: int | None, request: ManualTrainRequest | None, *, scheduled: bool
     ) -> Situation:
-        learned = self._stores.trainings.learned_until()
+        learned = self._stores.runs.learned_until()
         alarm = self._stores.windows.alarm(after_seq=learned)
         return Situation(
             now=now,
@@ -99,7 +99,7 @@ class DecideStage:
             requested_by=request.by if request else None,
             scheduled=scheduled,
             pending_work=self._read_pending_work(),
-            last_ended=self._stores.trainings.last_ended(),
+            last_ended=self._stores.runs.last_ended(),
         )
 
     def _count_trainable(self, *, since: int) -> int:

@@ -33,5 +33,5 @@ def lineage_of(stores: Stores, name: VersionName) -> VersionLineage:
         parent=version.lineage.parent,
         run=version.run,
         data_digest=version.lineage.data_digest,
-        records=stores.trainings.training_records(version.run),
+        records=stores.runs.training_records(version.run),
     )

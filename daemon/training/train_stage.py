@@ -45,7 +45,8 @@ class TrainStage:
         metrics: Metrics,
         clock: Clock,
     ) -> None:
-        self._ledger = stores.trainings
+        self._decisions = stores.decisions
+        self._runs = stores.runs
         self._timeout = timedelta(seconds=learning.timeout_s)
         self._plan = plan
         self._launch_child = launch
@@ -69,8 +70,8 @@ class TrainStage:
     def start(self) -> None:
         """Continue what the ledger says is not done: a run that was cut short, a decision without a run."""
         self._discard_files(self._next_run_id())  # planned, but not started when a daemon was killed
-        self._waiting.restore(self._ledger.open_decision())
-        run = self._ledger.running()
+        self._waiting.restore(self._decisions.open_decision())
+        run = self._runs.running()
         if run is not None:
             self._resume(run)
 
@@ -91,7 +92,7 @@ class TrainStage:
             self._current.stop(timeout_s)
 
     def _next_run_id(self) -> str:
-        return f"r{self._ledger.next_run_number()}"
+        return f"r{self._runs.next_number()}"
 
     def _begin(self, decision: Decision) -> None:
         run_id = self._next_run_id()
@@ -118,7 +119,7 @@ class TrainStage:
             until_seq=planned.until_seq,
         )
         try:
-            self._ledger.start_run(run, planned.dataset.records)
+            self._runs.start(run, planned.dataset.records)
         except ForgottenMeanwhile as error:  # the decision waits: the next step plans it again
             _log.warning("%s", error, extra={"action": "train", "run": run_id})
             self._discard_files(run_id)
@@ -131,7 +132,7 @@ class TrainStage:
         shutil.rmtree(self._runs_dir / run_id, ignore_errors=True)
 
     def _resume(self, run: Run) -> None:
-        planned = from_json(run.request, records=self._ledger.training_records(run.id))
+        planned = from_json(run.request, records=self._runs.training_records(run.id))
         data = planned.request.data
         if data.parent != self._runs_dir / run.id or not data.exists():
             self._replace_run(run, data.parent)
@@ -143,7 +144,7 @@ class TrainStage:
 
     def _replace_run(self, run: Run, folder: Path) -> None:
         """End a run whose files are on another replica; its decision leads to a new run."""
-        self._waiting.restore(self._ledger.decision(run.decision_id))
+        self._waiting.restore(self._decisions.decision(run.decision_id))
         reason = f"its folder {folder} is another replica's; a new run takes its place"
         self._end(run, RunEnd(state=RunState.FAILED, error=reason))
 
@@ -168,14 +169,14 @@ class TrainStage:
         end = current.follow(self._clock())
         if current.progress is not None:
             self._metrics.run_is_at(current.progress)
-            self._ledger.note_progress(current.run.id, asdict(current.progress))
+            self._runs.note_progress(current.run.id, asdict(current.progress))
         if end is not None:
             self._end(current.run, end)
 
     def _end(self, run: Run, end: RunEnd) -> None:
         now = self._clock()
         result = {**asdict(end.result), "artifact": str(end.result.artifact)} if end.result else None
-        self._ledger.end_run(run.id, end.state, now=now, result=result, error=end.error)
+        self._runs.end(run.id, end.state, now=now, result=result, error=end.error)
         self._metrics.runs(end.state).inc()
         self._metrics.duration.observe((now - run.started_at).total_seconds())
         self._metrics.no_run()

@@ -55,7 +55,7 @@ def drift_view(stores: Stores, settings: Settings) -> DriftView:
     return DriftView(
         reference=reference,
         watch=None if reference is None else watch_on(stores, reference, settings),
-        alarm=stores.windows.alarm(after_seq=stores.trainings.learned_until()),
+        alarm=stores.windows.alarm(after_seq=stores.runs.learned_until()),
         triages=tuple(stores.triages.newest(_TRIAGES_SHOWN)),
         raised=tuple(
             first_of_each_change(stores.detectors.newest(_ALARMS_READ), within=LOOKS * settings.windows.size)[

@@ -8,9 +8,9 @@ from daemon.domain.alarms import Alarm, Triage
 from daemon.domain.decisions import Decision
 from daemon.domain.windows import Freeze
 from daemon.ledger.counts import IntakeCounts, LedgerCounts, RunSummary, WindowCounts
+from daemon.ledger.decisions import ManualTrainRequest
 from daemon.ledger.lease import lease_of
 from daemon.ledger.stores import Stores
-from daemon.ledger.trainings import ManualTrainRequest
 from daemon.ledger.windows import JudgedWindow
 from registry.history import History
 from registry.names import VersionName
@@ -72,10 +72,10 @@ def status_view(stores: Stores, settings: Settings, now: datetime) -> StatusView
         intake=counts.intake(),
         windows=counts.windows(),
         judged=tuple(stores.windows.judged(limit=_WINDOWS_SHOWN)),
-        alarm=stores.windows.alarm(after_seq=stores.trainings.learned_until()),
+        alarm=stores.windows.alarm(after_seq=stores.runs.learned_until()),
         triage=next(iter(stores.triages.newest(1)), None),
-        wish=stores.trainings.open_request(),
-        decision=next(iter(stores.trainings.recent_decisions(1)), None),
+        wish=stores.decisions.open_request(),
+        decision=next(iter(stores.decisions.recent(1)), None),
         run=counts.newest_run(),
         candidate=_candidate(stores, history, settings),
         cycle_days=settings.windows.reference_days,

@@ -90,8 +90,8 @@ def promotion_chain(stores: Stores, name: VersionName) -> PromotionChain:
     """Follow a version back to its cause. Raises VersionNotFound."""
     version = stores.versions.version(name)
     entries = stores.versions.history(name.line).entries
-    run = stores.trainings.run(version.run) if version.run else None
-    decision = stores.trainings.decision(run.decision_id) if run else None
+    run = stores.runs.run(version.run) if version.run else None
+    decision = stores.decisions.decision(run.decision_id) if run else None
     reasons = ProvenanceLedger(stores.engine)
     return PromotionChain(
         version=name,
@@ -110,7 +110,7 @@ def promotion_chain(stores: Stores, name: VersionName) -> PromotionChain:
 
 def recent_activity(stores: Stores, seen: StatusView, *, automatic: bool) -> RecentActivity:
     """Read the latest decisions, and what is in the way of the next version."""
-    recent = stores.trainings.recent_decisions(_DECISIONS_READ)
+    recent = stores.decisions.recent(_DECISIONS_READ)
     last = recent[0] if recent and recent[0].trigger is Trigger.DRIFT else None
     return RecentActivity(
         drift=_drift(ProvenanceLedger(stores.engine), last) if last else None,

@@ -141,7 +141,7 @@ def test_the_next_version_has_the_next_number(stores: Stores) -> None:
 
 
 def test_the_request_for_a_training_waits_on(stores: Stores) -> None:
-    wish = stores.trainings.open_request()
+    wish = stores.decisions.open_request()
 
     assert wish is not None
     assert wish.reason == "and again after that"

@@ -69,7 +69,7 @@ def test_the_run_that_was_cut_short_is_started_again_as_it_was(started: Started,
 def test_how_the_run_ends_is_written(started: Started, stores: Stores) -> None:
     started.stage.step()
 
-    run = stores.trainings.run("r4")
+    run = stores.runs.run("r4")
     assert run is not None
     assert run.state is RunState.FAILED
 
@@ -77,7 +77,7 @@ def test_how_the_run_ends_is_written(started: Started, stores: Stores) -> None:
 def test_the_training_file_is_made_again_byte_for_byte(
     stores: Stores, settings: Settings, tmp_path: Path
 ) -> None:
-    run = stores.trainings.run("r4")
+    run = stores.runs.run("r4")
     assert run is not None
 
     again = build_dataset(
@@ -88,8 +88,8 @@ def test_the_training_file_is_made_again_byte_for_byte(
 
 
 def test_the_last_decision_is_the_one_that_led_to_the_run(stores: Stores) -> None:
-    [decision] = stores.trainings.recent_decisions(1)
-    run = stores.trainings.run("r4")
+    [decision] = stores.decisions.recent(1)
+    run = stores.runs.run("r4")
 
     assert run is not None
     assert (decision.id, decision.action) == (run.decision_id, Action.TRAIN)

@@ -9,8 +9,8 @@ from sqlalchemy import Engine, func, select
 from daemon.domain.errors import StaleLeader
 from daemon.domain.process_identity import ProcessIdentity
 from daemon.ledger.database import connect, fenced, reader
+from daemon.ledger.decisions import DecisionLedger
 from daemon.ledger.lease import Lease, lease_of
-from daemon.ledger.trainings import TrainingLedger
 from registry.sql import SqlStore
 from registry.tables import versions
 from tests.factories.ledger import NOW
@@ -142,17 +142,17 @@ def test_the_ledger_says_who_leads(first: Replica, engine: Engine) -> None:
 
 def test_a_stale_leader_can_write_nothing(first: Replica, second: Replica, engine: Engine) -> None:
     ours = fenced(engine, first.acquire_or_renew() or 0)
-    trainings, store = TrainingLedger(ours), SqlStore(ours, reads=reader(ours))
-    trainings.ask(by="me", reason="while it leads", now=NOW)
+    decisions, store = DecisionLedger(ours), SqlStore(ours, reads=reader(ours))
+    decisions.request_training(by="me", reason="while it leads", now=NOW)
     second.acquire_or_renew()
     second.acquire_or_renew(15)
 
     with pytest.raises(StaleLeader, match="fencing token 2"):
-        trainings.ask(by="me", reason="too late", now=NOW)
+        decisions.request_training(by="me", reason="too late", now=NOW)
     with pytest.raises(StaleLeader):
         store.add_version(a_version(1))
 
-    wish = trainings.open_request()
+    wish = decisions.open_request()
     assert wish is not None
     assert wish.reason == "while it leads"
     assert list(store.versions(LINE)) == []
@@ -177,4 +177,4 @@ def test_a_fault_at_the_lease_never_leaves_two_leaders(
 
     assert second.acquire_or_renew() or second.acquire_or_renew(TTL_S)
     with pytest.raises(StaleLeader):
-        TrainingLedger(fenced(engine, number)).ask(by="first", reason="", now=NOW)
+        DecisionLedger(fenced(engine, number)).request_training(by="first", reason="", now=NOW)

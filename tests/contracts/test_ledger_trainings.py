@@ -3,100 +3,112 @@ from sqlalchemy import Engine
 
 from daemon.domain.decisions import Action, Decision, Trigger
 from daemon.domain.runs import Run, RunState
+from daemon.ledger.decisions import DecisionLedger
 from daemon.ledger.intake import IntakeLedger
-from daemon.ledger.trainings import TrainingLedger
+from daemon.ledger.runs import RunLedger
+from daemon.ledger.scores import ScoreLedger
 from tests.factories.ledger import NOW, a_batch, some_conversations
 
 
-@pytest.fixture
-def trainings(engine: Engine) -> TrainingLedger:
+@pytest.fixture(autouse=True)
+def ten_conversations(engine: Engine) -> None:
     IntakeLedger(engine, window_size=20).record(a_batch(some_conversations(0, 10)))
-    return TrainingLedger(engine)
+
+
+@pytest.fixture
+def decisions(engine: Engine) -> DecisionLedger:
+    return DecisionLedger(engine)
+
+
+@pytest.fixture
+def runs(engine: Engine) -> RunLedger:
+    return RunLedger(engine)
 
 
 def a_decision() -> Decision:
     return Decision(at=NOW, trigger=Trigger.DRIFT, action=Action.TRAIN, reason="drift", since_seq=3)
 
 
-def a_run(trainings: TrainingLedger, number: int = 1, until_seq: int = 9) -> Run:
-    decision = trainings.decide(a_decision())
+def a_run(engine: Engine, number: int = 1, until_seq: int = 9) -> Run:
+    decision = DecisionLedger(engine).decide(a_decision())
     assert decision.id is not None
     run = Run(
         id=f"r{number}", decision_id=decision.id, state=RunState.RUNNING, request={"seed": 1}, started_at=NOW,
         since_seq=3, until_seq=until_seq,
     )  # fmt: skip
-    trainings.start_run(run)
+    RunLedger(engine).start(run)
     return run
 
 
-def test_a_decision_reads_back_with_its_number(trainings: TrainingLedger) -> None:
-    decision = trainings.decide(a_decision())
+def test_a_decision_reads_back_with_its_number(decisions: DecisionLedger) -> None:
+    decision = decisions.decide(a_decision())
 
     assert decision.id is not None
-    assert trainings.decision(decision.id) == decision
-    assert trainings.recent_decisions(1) == [decision]
+    assert decisions.decision(decision.id) == decision
+    assert decisions.recent(1) == [decision]
 
 
-def test_a_decision_answers_the_newest_request_and_older_ones(trainings: TrainingLedger) -> None:
-    trainings.ask(by="ada", reason="first", now=NOW)
-    trainings.ask(by="bob", reason="second", now=NOW)
-    wish = trainings.open_request()
+def test_a_decision_answers_the_newest_request_and_older_ones(decisions: DecisionLedger) -> None:
+    decisions.request_training(by="ada", reason="first", now=NOW)
+    decisions.request_training(by="bob", reason="second", now=NOW)
+    wish = decisions.open_request()
     assert wish is not None
 
-    trainings.decide(a_decision(), answers=wish)
+    decisions.decide(a_decision(), answers=wish)
 
     assert wish.reason == "second"
-    assert trainings.open_request() is None
+    assert decisions.open_request() is None
 
 
-def test_a_request_that_comes_after_the_decision_stays_open(trainings: TrainingLedger) -> None:
-    trainings.ask(by="ada", reason="first", now=NOW)
-    wish = trainings.open_request()
-    trainings.ask(by="bob", reason="second", now=NOW)
+def test_a_request_that_comes_after_the_decision_stays_open(decisions: DecisionLedger) -> None:
+    decisions.request_training(by="ada", reason="first", now=NOW)
+    wish = decisions.open_request()
+    decisions.request_training(by="bob", reason="second", now=NOW)
 
-    trainings.decide(a_decision(), answers=wish)
+    decisions.decide(a_decision(), answers=wish)
 
-    still = trainings.open_request()
+    still = decisions.open_request()
     assert still is not None
     assert still.reason == "second"
 
 
-def test_a_run_is_running_until_it_ends(trainings: TrainingLedger) -> None:
-    run = a_run(trainings)
-    assert trainings.running() == run
+def test_a_run_is_running_until_it_ends(engine: Engine, runs: RunLedger) -> None:
+    run = a_run(engine)
+    assert runs.running() == run
 
-    trainings.end_run("r1", RunState.FINISHED, now=NOW, result={"loss": 1.5})
+    runs.end("r1", RunState.FINISHED, now=NOW, result={"loss": 1.5})
 
-    assert trainings.running() is None
-    ended = trainings.run("r1")
+    assert runs.running() is None
+    ended = runs.run("r1")
     assert ended is not None
     assert (ended.state, ended.result, ended.ended_at) == (RunState.FINISHED, {"loss": 1.5}, NOW)
-    assert trainings.last_ended() == NOW
+    assert runs.last_ended() == NOW
 
 
-def test_an_ended_run_stays_as_it_is(trainings: TrainingLedger) -> None:
-    a_run(trainings)
-    trainings.end_run("r1", RunState.FINISHED, now=NOW)
-    trainings.end_run("r1", RunState.FAILED, now=NOW, error="late")
+def test_an_ended_run_stays_as_it_is(engine: Engine, runs: RunLedger) -> None:
+    a_run(engine)
+    runs.end("r1", RunState.FINISHED, now=NOW)
+    runs.end("r1", RunState.FAILED, now=NOW, error="late")
 
-    run = trainings.run("r1")
+    run = runs.run("r1")
     assert run is not None
     assert run.state is RunState.FINISHED
 
 
-def test_only_finished_runs_count_as_learned(trainings: TrainingLedger) -> None:
-    a_run(trainings, 1, until_seq=5)
-    trainings.end_run("r1", RunState.FINISHED, now=NOW)
-    a_run(trainings, 2, until_seq=9)
-    trainings.end_run("r2", RunState.FAILED, now=NOW)
+def test_only_finished_runs_count_as_learned(engine: Engine, runs: RunLedger) -> None:
+    a_run(engine, 1, until_seq=5)
+    runs.end("r1", RunState.FINISHED, now=NOW)
+    a_run(engine, 2, until_seq=9)
+    runs.end("r2", RunState.FAILED, now=NOW)
 
-    assert trainings.learned_until() == 5
-    assert trainings.next_run_number() == 3
+    assert runs.learned_until() == 5
+    assert runs.next_number() == 3
 
 
-def test_scores_are_kept_per_version(trainings: TrainingLedger) -> None:
-    trainings.add_scores("chat-v0", {1: (2.5, 4), 2: (1.0, 2)})
-    trainings.add_scores("chat-v1", {1: (2.0, 4)})
+def test_scores_are_kept_per_version(engine: Engine) -> None:
+    scores = ScoreLedger(engine)
+    scores.add("chat-v0", {1: (2.5, 4), 2: (1.0, 2)})
+    scores.add("chat-v1", {1: (2.0, 4)})
 
-    assert trainings.scores("chat-v0", [1, 3]) == {1: (2.5, 4)}
-    assert trainings.scores("chat-v1", [1, 2]) == {1: (2.0, 4)}
+    assert scores.of("chat-v0", [1, 3]) == {1: (2.5, 4)}
+    assert scores.of("chat-v1", [1, 2]) == {1: (2.0, 4)}

@@ -23,9 +23,9 @@ from daemon.ledger.conversation_rows import insert_conversations
 from daemon.ledger.counts import LedgerCounts
 from daemon.ledger.database import bind_identity, connect, open_ledger
 from daemon.ledger.dead_letters import DeadLetterLedger
+from daemon.ledger.runs import RunLedger
 from daemon.ledger.signals import LateSignal, SignalLedger
 from daemon.ledger.tables import feedback, metadata, opinions
-from daemon.ledger.trainings import TrainingLedger
 from registry.names import VersionName
 from registry.sql import SqlStore
 from registry.tables import metadata as registry_metadata
@@ -66,7 +66,7 @@ def test_a_ledger_of_the_first_release_keeps_its_facts(tmp_path: Path) -> None:
 
     engine = open_ledger(url)
 
-    assert TrainingLedger(engine).training_records("r1") == (
+    assert RunLedger(engine).training_records("r1") == (
         TrainingRecord(
             at=Coordinates(topic="t", partition=0, offset=4), sha256="a" * 64, origin="new", group="g1",
             conversation_hash="g1",

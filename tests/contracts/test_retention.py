@@ -21,11 +21,13 @@ from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.counts import LedgerCounts
 from daemon.ledger.database import reader
 from daemon.ledger.dead_letters import DeadLetterLedger
+from daemon.ledger.decisions import DecisionLedger
 from daemon.ledger.halts import HaltLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger
+from daemon.ledger.runs import RunLedger
+from daemon.ledger.scores import ScoreLedger
 from daemon.ledger.tables import metadata, past_conversations, references, verdicts, windows
-from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
 from daemon.retention.conversations import ConversationRetention
@@ -123,13 +125,13 @@ def test_as_many_of_those_that_are_gone_are_known_as_the_settings_say(read: Read
 
 def test_scores_and_feedback_go_with_their_conversation(read: Read, engine: Engine) -> None:
     read(0, 100)
-    intake, trainings = IntakeLedger(engine, window_size=20), TrainingLedger(engine)
+    intake, scores = IntakeLedger(engine, window_size=20), ScoreLedger(engine)
     intake.record(a_batch(feedback=[a_feedback(100, "c0"), a_feedback(101, "c99")]))
-    trainings.add_scores("chat-v0", {1: (1.0, 2), 100: (1.0, 2)})
+    scores.add("chat-v0", {1: (1.0, 2), 100: (1.0, 2)})
 
     pruned(engine, some_retention(conversations=30, sample=0))
 
-    assert trainings.scores("chat-v0", [1, 100]) == {100: (1.0, 2)}
+    assert scores.of("chat-v0", [1, 100]) == {100: (1.0, 2)}
     assert LedgerCounts(engine).intake().feedback == 1
 
 
@@ -251,15 +253,15 @@ def test_old_windows_go_with_their_verdicts_unless_a_run_came_of_them(read: Read
     ReferenceLedger(engine).start("chat-v0", size=10, after_seq=0, now=NOW)
     read(0, 10 + 6 * 20)
     judge_all(engine)
-    trainings = TrainingLedger(engine)
+    decisions, runs = DecisionLedger(engine), RunLedger(engine)
     for number in range(1, 7):
-        decided = trainings.decide(
+        decided = decisions.decide(
             Decision(
                 at=NOW, trigger=Trigger.DRIFT, action=Action.TRAIN, reason="", since_seq=1, window=number
             )
         )
         if number == 1:
-            trainings.start_run(a_run("r1", decided.id or 0))
+            runs.start(a_run("r1", decided.id or 0))
 
     went = history(engine, some_retention(history=2))
 
@@ -275,11 +277,11 @@ def test_old_triages_go_and_the_windows_and_decisions_that_they_name_with_them(
     ReferenceLedger(engine).start("chat-v0", size=10, after_seq=0, now=NOW)
     read(0, 10 + 6 * 20)
     judge_all(engine)
-    trainings, triages = TrainingLedger(engine), TriageLedger(engine)
+    decisions, triages = DecisionLedger(engine), TriageLedger(engine)
     for number in range(1, 7):
         found = a_triage(number)
         triages.record(found)
-        trainings.decide(
+        decisions.decide(
             Decision(at=NOW, trigger=Trigger.DRIFT, action=Action.NONE, reason="", since_seq=1), triage=found
         )
 
@@ -319,19 +321,19 @@ def a_run(id_: str, decision: int) -> Run:
 def test_runs_that_left_no_version_go_and_their_numbers_are_never_used_again(
     read: Read, engine: Engine
 ) -> None:
-    trainings = TrainingLedger(engine)
+    decisions, runs = DecisionLedger(engine), RunLedger(engine)
     for number, state in enumerate((RunState.FINISHED, RunState.FAILED, RunState.FAILED), 1):
-        decided = trainings.decide(
+        decided = decisions.decide(
             Decision(at=NOW, trigger=None, action=Action.TRAIN, reason="", since_seq=1)
         )
-        trainings.start_run(a_run(f"r{number}", decided.id or 0))
-        trainings.end_run(f"r{number}", state, now=NOW)
+        runs.start(a_run(f"r{number}", decided.id or 0))
+        runs.end(f"r{number}", state, now=NOW)
 
     went = HistoryRetention(engine, some_retention(), failed_runs=1).prune(NOW, scored=["chat-v1"])
 
     assert went["runs"] == 1
-    assert [run.id for run in trainings.recent_runs(9)] == ["r3", "r1"]
-    assert trainings.next_run_number() == 4
+    assert [run.id for run in runs.recent(9)] == ["r3", "r1"]
+    assert runs.next_number() == 4
 
 
 def test_published_dead_letters_go_by_number_and_by_age_and_waiting_ones_never(
@@ -362,12 +364,12 @@ def test_an_open_halt_stays_however_old(engine: Engine, read: Read) -> None:
 
 def test_scores_of_versions_that_no_gate_compares_go(read: Read, engine: Engine) -> None:
     read(0, 2)
-    trainings = TrainingLedger(engine)
-    trainings.add_scores("chat-v0", {1: (1.0, 2)})
-    trainings.add_scores("chat-v1", {1: (1.0, 2)})
+    scores = ScoreLedger(engine)
+    scores.add("chat-v0", {1: (1.0, 2)})
+    scores.add("chat-v1", {1: (1.0, 2)})
 
     assert history(engine, some_retention()) == {"scores": 1}
-    assert trainings.scores("chat-v1", [1]) == {1: (1.0, 2)}
+    assert scores.of("chat-v1", [1]) == {1: (1.0, 2)}
 
 
 def test_references_that_nothing_is_compared_with_go(read: Read, engine: Engine) -> None:

@@ -12,11 +12,13 @@ from daemon.domain.records import Coordinates, NewConversation
 from daemon.domain.runs import Run, RunState
 from daemon.domain.windows import SeqRange
 from daemon.ledger.database import reader
+from daemon.ledger.decisions import DecisionLedger
 from daemon.ledger.erasures import ErasureLedger, Subject
 from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.runs import RunLedger
+from daemon.ledger.scores import ScoreLedger
 from daemon.ledger.signals import LateSignal, SignalLedger
 from daemon.ledger.tables import losses, opinions
-from daemon.ledger.trainings import TrainingLedger
 from daemon.retention.conversations import ConversationRetention
 from daemon.retention.history import HistoryRetention
 from tests.factories.ledger import (
@@ -250,7 +252,7 @@ def test_losses_are_numbered_once_a_version_and_conversation(
     intake: IntakeLedger, signals: SignalLedger, engine: Engine
 ) -> None:
     intake.record(a_batch(some_conversations(0, 4)))
-    TrainingLedger(engine).add_scores("chat-v0", {2: (8.0, 4)})  # the gate was first
+    ScoreLedger(engine).add("chat-v0", {2: (8.0, 4)})  # the gate was first
 
     signals.add_losses("chat-v0", {3: (2.0, 4), 2: (99.0, 1)})
     signals.add_losses("chat-v0", {2: (9.0, 9), 1: (0.0, 0), 77: (1.0, 1)})
@@ -270,9 +272,9 @@ def test_the_gate_may_score_what_was_drawn_meanwhile(
     intake.record(a_batch(some_conversations(0, 2)))
     signals.add_losses("chat-v0", {1: (2.0, 4)})
 
-    TrainingLedger(engine).add_scores("chat-v0", {1: (2.0, 4), 2: (1.0, 4)})
+    ScoreLedger(engine).add("chat-v0", {1: (2.0, 4), 2: (1.0, 4)})
 
-    assert TrainingLedger(engine).scores("chat-v0", [1, 2]) == {1: (2.0, 4), 2: (1.0, 4)}
+    assert ScoreLedger(engine).of("chat-v0", [1, 2]) == {1: (2.0, 4), 2: (1.0, 4)}
     assert [one.seq for one in signals.losses("chat-v0", after=0, limit=9)] == [1]
 
 
@@ -283,9 +285,10 @@ def test_what_a_run_may_have_learned_is_not_drawn_from(
     everything = SeqRange(first=1, last=6)
     assert [one.seq for one in signals.unlearned(everything)] == [1, 2, 3, 4, 5, 6]
 
-    trainings = TrainingLedger(engine)
-    decision = trainings.decide(Decision(at=NOW, trigger=None, action=Action.TRAIN, reason="", since_seq=1))
-    trainings.start_run(
+    decision = DecisionLedger(engine).decide(
+        Decision(at=NOW, trigger=None, action=Action.TRAIN, reason="", since_seq=1)
+    )
+    RunLedger(engine).start(
         Run(
             id="r1", decision_id=decision.id or 0, state=RunState.RUNNING, request={}, started_at=NOW, since_seq=1,
             until_seq=5,

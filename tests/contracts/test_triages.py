@@ -7,10 +7,10 @@ from sqlalchemy import Engine
 
 from daemon.domain.alarms import Triage
 from daemon.domain.decisions import Action, Decision, Trigger
+from daemon.ledger.decisions import DecisionLedger
 from daemon.ledger.erasures import ErasureLedger, Subject
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger
-from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
 from monitors.types import Outcome
@@ -75,7 +75,7 @@ def test_an_alarm_stands_until_a_decision_takes_its_triage_into_account(
     triages.record(FOUND)
     assert standing(windows) == 1
 
-    decision = TrainingLedger(engine).decide(DECIDED, triage=FOUND)
+    decision = DecisionLedger(engine).decide(DECIDED, triage=FOUND)
 
     assert standing(windows) != 1
     assert triages.undecided() is None
@@ -88,7 +88,7 @@ def test_where_it_is_trained_the_alarm_stands_until_it_is(
 ) -> None:
     triages.record(replace(FOUND, outcome=outcome))
 
-    TrainingLedger(engine).decide(DECIDED, triage=FOUND)
+    DecisionLedger(engine).decide(DECIDED, triage=FOUND)
 
     assert standing(windows) == 1
 
@@ -96,12 +96,12 @@ def test_where_it_is_trained_the_alarm_stands_until_it_is(
 def test_the_same_change_comes_again_after_ever_longer_pauses(
     engine: Engine, triages: TriageLedger, windows: WindowLedger
 ) -> None:
-    trainings, found = TrainingLedger(engine), []
+    decisions, found = DecisionLedger(engine), []
     while (window := standing(windows)) is not None:
         found.append(window)
         again = replace(FOUND, window=window)
         triages.record(again)
-        trainings.decide(DECIDED, triage=again)
+        decisions.decide(DECIDED, triage=again)
 
     assert found == [1, 6]  # and the third is due at window 15
     assert triages.answered(1) == 2
@@ -114,7 +114,7 @@ def test_a_harmless_change_is_told_once_it_is_decided_and_until_the_reference_is
     triages.record(harmless)
     assert triages.harmless() is None
 
-    TrainingLedger(engine).decide(DECIDED, triage=harmless)
+    DecisionLedger(engine).decide(DECIDED, triage=harmless)
     assert triages.harmless() == triages.of(1)
     ReferenceLedger(engine).start("chat-v0", size=10, after_seq=10, now=NOW)
 

@@ -17,8 +17,8 @@ from daemon.domain.errors import StaleLeader
 from daemon.intake.replay import encode_record
 from daemon.ledger.counts import LedgerCounts
 from daemon.ledger.database import fenced
+from daemon.ledger.decisions import DecisionLedger
 from daemon.ledger.tables import conversations, windows
-from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.windows import WindowLedger
 from tests.e2e.daemon_process import DaemonProcess, free_port
 from tests.e2e.regimes import small_talk
@@ -95,7 +95,9 @@ def test_replicas_count_once_under_one_leader_whatever_becomes_of_them(
     others = [replica for replica in replicas if replica is not old]
     eventually(lambda: leaders(others), deadline_s=20)
     with pytest.raises(StaleLeader):
-        TrainingLedger(fenced(engine, 1)).ask(by="the old leader", reason="", now=datetime.now(UTC))
+        DecisionLedger(fenced(engine, 1)).request_training(
+            by="the old leader", reason="", now=datetime.now(UTC)
+        )
     stream.send(*talks[150:250])
     eventually(lambda: counted(engine) == 250, deadline_s=30)
 

@@ -63,7 +63,7 @@ class Line:
         assert window is not None
         assert reference is not None
         score = 0.31 if finding == "drift" else 0.02
-        alarm = self.stores.windows.alarm(after_seq=self.stores.trainings.learned_until())
+        alarm = self.stores.windows.alarm(after_seq=self.stores.runs.learned_until())
         row = VerdictRow(
             window=window.number, monitor="e_detector" if alarm is None else "mmd", finding=finding, score=score, threshold=0.1,
             reason=f"the texts' distance is {score}", numbers={"p": 0.001}, triggers=True,
@@ -108,12 +108,12 @@ class Line:
         decision = Decision(
             at=self.clock(), trigger=trigger, action=action, reason=reason, since_seq=since, window=window
         )
-        return self.stores.trainings.decide(decision)
+        return self.stores.decisions.decide(decision)
 
     def start_run(self, decision: Decision, *, replay_share: float = 0.1) -> Run:
         """A run that goes on."""
         assert decision.id is not None
-        run_id = f"r{self.stores.trainings.next_run_number()}"
+        run_id = f"r{self.stores.runs.next_number()}"
         folder = self.settings.state_dir / "runs" / run_id
         folder.mkdir(parents=True)
         learning = self.settings.learning.model_copy(update={"replay_share": replay_share})
@@ -137,12 +137,12 @@ class Line:
             id=run_id, decision_id=decision.id, state=RunState.RUNNING, request=to_json(planned),
             started_at=self.clock(), since_seq=decision.since_seq, until_seq=planned.until_seq,
         )  # fmt: skip
-        self.stores.trainings.start_run(run, dataset.records)
+        self.stores.runs.start(run, dataset.records)
         progress = Progress(
             phase="training", step=12, steps=40, loss=1.9, learning_rate=1e-4, tokens=12_000,
             tokens_per_s=400.0, seconds_left=70.0, rss_bytes=10**9,
         )  # fmt: skip
-        self.stores.trainings.note_progress(run_id, asdict(progress))
+        self.stores.runs.note_progress(run_id, asdict(progress))
         return run
 
     def finish_run(self, run: Run) -> Version:
@@ -159,7 +159,7 @@ class Line:
             self.stores.versions, self.stores.artifacts, planned, result,
             model_line=LINE, base=self.settings.model.base, clock=self.clock,
         )  # fmt: skip
-        self.stores.trainings.end_run(
+        self.stores.runs.end(
             run.id,
             RunState.FINISHED,
             now=self.clock(),

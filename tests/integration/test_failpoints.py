@@ -21,6 +21,7 @@ from daemon.domain.windows import ReferenceCause
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.database import open_ledger, reader
 from daemon.ledger.dead_letters import DeadLetterLedger
+from daemon.ledger.decisions import DecisionLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
 from daemon.ledger.erasures import ErasureLedger, Subject
 from daemon.ledger.freezes import FreezeLedger
@@ -28,8 +29,9 @@ from daemon.ledger.halts import HaltLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.reports import NewReport
+from daemon.ledger.runs import RunLedger
+from daemon.ledger.scores import ScoreLedger
 from daemon.ledger.signals import SignalLedger
-from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
 from daemon.release.register import DAEMON, register_base, register_run
@@ -79,7 +81,9 @@ class Daemon:
         self.freezes = FreezeLedger(self.engine)
         self.detectors = DetectorLedger(self.engine)
         self.talks = ConversationLedger(self.engine)
-        self.trainings = TrainingLedger(self.engine)
+        self.decisions = DecisionLedger(self.engine)
+        self.runs = RunLedger(self.engine)
+        self.scores = ScoreLedger(self.engine)
         self.signals = SignalLedger(self.engine)
         self.triages = TriageLedger(self.engine)
         self.erasures = ErasureLedger(self.engine)
@@ -201,18 +205,18 @@ class Daemon:
         )  # fmt: skip
 
     def _train(self) -> None:
-        if self.trainings.open_decision() is None and not self.trainings.recent_runs(1):
-            if self.trainings.open_request() is None:
-                self.trainings.ask(by="ada", reason="now", now=NOW)
-            wish = self.trainings.open_request()
-            self.trainings.decide(
+        if self.decisions.open_decision() is None and not self.runs.recent(1):
+            if self.decisions.open_request() is None:
+                self.decisions.request_training(by="ada", reason="now", now=NOW)
+            wish = self.decisions.open_request()
+            self.decisions.decide(
                 Decision(at=NOW, trigger=Trigger.MANUAL, action=Action.TRAIN, reason="asked", since_seq=21),
                 answers=wish,
                 triage=self.triages.undecided(),
             )
-        if (decision := self.trainings.open_decision()) is not None:
+        if (decision := self.decisions.open_decision()) is not None:
             self._begin(decision.id or 0)
-        run = self.trainings.running()
+        run = self.runs.running()
         if run is not None:
             self._finish(run)
 
@@ -225,7 +229,7 @@ class Daemon:
             data_digest=dataset.digest, output=folder / "artifact",
         )  # fmt: skip
         planned = PlannedRun(request=request, dataset=dataset, parent=None, until_seq=60)
-        self.trainings.start_run(
+        self.runs.start(
             Run(
                 id="r1", decision_id=decision, state=RunState.RUNNING, request=to_json(planned), started_at=NOW,
                 since_seq=21, until_seq=60,
@@ -234,8 +238,8 @@ class Daemon:
         )  # fmt: skip
 
     def _finish(self, run: Run) -> None:
-        planned = from_json(run.request, records=self.trainings.training_records(run.id))
-        self.trainings.note_progress(run.id, {"step": 1})
+        planned = from_json(run.request, records=self.runs.training_records(run.id))
+        self.runs.note_progress(run.id, {"step": 1})
         shutil.rmtree(planned.request.output, ignore_errors=True)
         digest = write_artifact(planned.request.output, {"adapter_model.safetensors": b"weights"})
         result = RunResult(
@@ -245,11 +249,11 @@ class Daemon:
         register_run(
             self.store, self.artifacts, planned, result, model_line=LINE, base="b", clock=lambda: NOW
         )  # fmt: skip
-        self.trainings.end_run(run.id, RunState.FINISHED, now=NOW, result={**asdict(result), "artifact": ""})
+        self.runs.end(run.id, RunState.FINISHED, now=NOW, result={**asdict(result), "artifact": ""})
 
     def _release(self) -> None:
-        if not self.trainings.scores(str(V1), [1]):
-            self.trainings.add_scores(str(V1), {1: (2.0, 5)})
+        if not self.scores.of(str(V1), [1]):
+            self.scores.add(str(V1), {1: (2.0, 5)})
         if not self.store.gate_reports(V1):
             self.store.add_gate_report(V1, a_gate_report(), at=NOW)
         history = self.store.history(LINE)

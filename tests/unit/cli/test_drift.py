@@ -178,7 +178,7 @@ def test_why_finds_the_alarm_behind_a_decision_though_the_change_began_earlier(l
     window = line.stores.windows.judged(limit=1, drift_only=True)[0].window.range
     raised = RaisedAlarm(seq=window.last, since_seq=window.first - 7, evidence={"input": 9e4}, at=line.now)
     line.stores.detectors.raise_alarm(watched(line, 1.0), raised)
-    decision = replace(line.stores.trainings.recent_decisions(1)[0], since_seq=window.first - 7)
+    decision = replace(line.stores.decisions.recent(1)[0], since_seq=window.first - 7)
     found = ProvenanceLedger(line.stores.engine).alarm_behind(decision)
 
     assert found is not None
@@ -200,7 +200,7 @@ def looked_into(line: Line, outcome: Outcome) -> None:
 
 def test_whether_a_change_hurts_is_shown_wherever_it_is_asked(line: Line) -> None:
     looked_into(line, Outcome.TRAIN)
-    decision = line.stores.trainings.recent_decisions(1)[0]
+    decision = line.stores.decisions.recent(1)[0]
     line.finish_run(line.start_run(decision))
 
     for words in (("drift", "show"), ("why", "v1")):

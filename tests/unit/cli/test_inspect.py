@@ -58,7 +58,7 @@ def test_status_shows_the_candidate_at_the_gate(line: Line) -> None:
 
 
 def test_status_shows_who_asked_for_a_training(line: Line) -> None:
-    line.stores.trainings.ask(by="ada", reason="new shop", now=line.now)
+    line.stores.decisions.request_training(by="ada", reason="new shop", now=line.now)
 
     assert "by ada" in type_to(line, "status").stdout
 
@@ -154,7 +154,7 @@ def test_why_not_says_so_when_nothing_was_due(line: Line) -> None:
 
 
 def test_words_of_conversations_can_not_steer_the_terminal(line: Line) -> None:
-    line.stores.trainings.ask(by="ada", reason="[bold]not markup[/nonsense]", now=line.now)
+    line.stores.decisions.request_training(by="ada", reason="[bold]not markup[/nonsense]", now=line.now)
 
     answer = type_to(line, "status")
 

@@ -110,7 +110,7 @@ def test_rollback_without_a_reason_is_bad_usage(line: Line) -> None:
 def test_a_wish_to_train_is_noted_and_waits_for_a_daemon(line: Line) -> None:
     answer = type_to(line, "train", "-m", "新商品")
 
-    wish = line.stores.trainings.open_request()
+    wish = line.stores.decisions.open_request()
     assert wish is not None
     assert wish.reason == "新商品"
     assert "Request 1 is recorded; no daemon answers" in answer.stdout

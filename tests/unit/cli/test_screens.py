@@ -140,7 +140,7 @@ def test_status_while_training_runs(line: Line, fixed_time: pytest.MonkeyPatch) 
 def test_status_after_a_training_failed(line: Line, fixed_time: pytest.MonkeyPatch) -> None:
     run = line.start_run(line.drift())
     error = "OutOfMemory: the training needs more than 12 GiB; use a smaller train.batch_tokens"
-    line.stores.trainings.end_run(run.id, RunState.FAILED, now=line.clock(), error=error)
+    line.stores.runs.end(run.id, RunState.FAILED, now=line.clock(), error=error)
     later(line, fixed_time, minutes=3)
 
     assert_picture("status_training_failed", printed(line, "status"))

@@ -15,10 +15,11 @@ from daemon.domain.records import NewConversation, StoredConversation
 from daemon.domain.runs import Run, RunState
 from daemon.domain.windows import SeqRange
 from daemon.drift.triage_stage import TriageStage
+from daemon.ledger.decisions import DecisionLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger
-from daemon.ledger.trainings import TrainingLedger
+from daemon.ledger.runs import RunLedger
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
 from daemon.telemetry.metrics import Metrics
@@ -102,7 +103,8 @@ class World:
         self.settings = some_settings(folder, windows={"reference_days": 0})
         self.windows = WindowLedger(self.engine)
         self.detectors = DetectorLedger(self.engine)
-        self.trainings = TrainingLedger(self.engine)
+        self.decisions = DecisionLedger(self.engine)
+        self.runs = RunLedger(self.engine)
         self.triages = TriageLedger(self.engine)
         self.references = ReferenceLedger(self.engine)
         self.scorer = FakeScorer()
@@ -130,7 +132,7 @@ class World:
 
     def learn(self, until: int) -> None:
         """A run finishes that learned from conversations up to this one."""
-        decision = self.trainings.decide(
+        decision = self.decisions.decide(
             Decision(at=NOW, trigger=Trigger.MANUAL, action=Action.TRAIN, reason="so", since_seq=1)
         )
         assert decision.id is not None
@@ -138,8 +140,8 @@ class World:
             id="r1", decision_id=decision.id, state=RunState.RUNNING, request={}, started_at=NOW, since_seq=1,
             until_seq=until,
         )  # fmt: skip
-        self.trainings.start_run(run)
-        self.trainings.end_run("r1", RunState.FINISHED, now=NOW)
+        self.runs.start(run)
+        self.runs.end("r1", RunState.FINISHED, now=NOW)
 
     def read(self, conversations: Sequence[NewConversation]) -> None:
         IntakeLedger(self.engine, window_size=40).record(a_batch(conversations))
@@ -174,7 +176,7 @@ class World:
     def decide(self) -> None:
         """What the deciding stage writes."""
         decision = Decision(at=self.now, trigger=Trigger.DRIFT, action=Action.NONE, reason="so", since_seq=61)
-        self.trainings.decide(decision, triage=self.found)
+        self.decisions.decide(decision, triage=self.found)
 
     @property
     def found(self) -> Triage:

@@ -17,11 +17,11 @@ from daemon.drift.detector_verdicts import alarm_verdict
 from daemon.drift.judge_stage import JudgeStage
 from daemon.drift.late_signals import LateSignalFeed
 from daemon.drift.widen_stage import WidenStage
+from daemon.ledger.decisions import DecisionLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm
 from daemon.ledger.freezes import FreezeLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger, WidenBlocker
-from daemon.ledger.trainings import TrainingLedger
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
 from daemon.telemetry.metrics import Metrics
@@ -191,7 +191,7 @@ def test_what_training_can_t_help_is_never_taken_in_though_its_alarm_is_answered
     )  # fmt: skip
     TriageLedger(world.engine).record(found)
     no = Decision(at=NOW, trigger=Trigger.DRIFT, action=Action.NONE, reason="it is broken", since_seq=41)
-    TrainingLedger(world.engine).decide(no, triage=found)
+    DecisionLedger(world.engine).decide(no, triage=found)
     assert world.windows.alarm(after_seq=0) is None
 
     world.stages[2].step()

@@ -216,18 +216,18 @@ def test_a_run_that_was_planned_with_what_is_forgotten_meanwhile_does_not_begin(
     )  # fmt: skip
 
     with pytest.raises(ForgottenMeanwhile, match="1 conversations of r1"):
-        line.stores.trainings.start_run(run, [record])
+        line.stores.runs.start(run, [record])
 
-    assert line.stores.trainings.run("r1") is None
+    assert line.stores.runs.run("r1") is None
 
 
 def test_scores_of_conversations_that_are_gone_are_left_out(line: Line) -> None:
     subject = Subject(kind="conversation", id="c7", hash="hash of c7")
     line.stores.erasures.erase(subject, by="ada", why="asked", now=line.clock())
 
-    line.stores.trainings.add_scores("v", {8: (1.0, 2), 9: (1.0, 2)})
+    line.stores.scores.add("v", {8: (1.0, 2), 9: (1.0, 2)})
 
-    assert line.stores.trainings.scores("v", [8, 9]) == {9: (1.0, 2)}
+    assert line.stores.scores.of("v", [8, 9]) == {9: (1.0, 2)}
 
 
 def test_a_conversation_that_retention_took_is_known_by_the_runs_that_learned_from_it(line: Line) -> None:
@@ -309,11 +309,11 @@ def test_versions_that_learned_from_it_are_named_and_kept_from_users(line: Line)
 def test_the_run_is_learned_again(line: Line) -> None:
     user = trainable_user(line)
     learned(line, user)
-    assert line.stores.trainings.learned_until() > 0
+    assert line.stores.runs.learned_until() > 0
 
     type_to(line, "forget", "--user", user, "-m", "she asked", "--yes")
 
-    assert line.stores.trainings.learned_until() == 0
+    assert line.stores.runs.learned_until() == 0
 
 
 def test_the_log_of_erasures_tells_who_and_why_and_an_altered_one_is_found(line: Line) -> None:

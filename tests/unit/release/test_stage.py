@@ -137,7 +137,8 @@ class World:
         )
         self.store = self.stores.versions
         self.references = self.stores.references
-        self.trainings = self.stores.trainings
+        self.decisions = self.stores.decisions
+        self.runs = self.stores.runs
         self.scorer = FakeScorer()
         self.metrics = Metrics()
         self.held_out = HeldOut(ledger=self.stores.conversations, limit=100, seed=0)
@@ -157,11 +158,11 @@ class World:
         return ReleaseStage(self.stores, settings, self.scorer, metrics=self.metrics, clock=lambda: NOW)
 
     def finish_run(self, number: int = 1, since: int = 61) -> None:
-        decision = self.trainings.decide(
+        decision = self.decisions.decide(
             Decision(at=NOW, trigger=Trigger.DRIFT, action=Action.TRAIN, reason="drift", since_seq=since)
         )
         assert decision.id is not None
-        self.trainings.start_run(
+        self.runs.start(
             Run(
                 id=f"r{number}",
                 decision_id=decision.id,
@@ -452,7 +453,7 @@ def test_conversations_without_a_reply_to_score_do_not_count_as_evidence(world: 
     before = world.held_out.sizes(61)[NEW]
     conversation = world.held_out.slices(61)[NEW][0]
 
-    world.trainings.add_scores("chat-v0", {conversation.seq: (0.0, 0)})
+    world.stores.scores.add("chat-v0", {conversation.seq: (0.0, 0)})
 
     assert world.held_out.sizes(61)[NEW] == before - 1
     assert conversation not in world.held_out.slices(61)[NEW]

@@ -25,7 +25,6 @@ class World:
         self.engine = a_ledger(folder)
         self.stores = some_stores(self.engine, some_settings(folder))
         self.windows = self.stores.windows
-        self.trainings = self.stores.trainings
         self.stores.references.start("chat-v0", size=10, after_seq=0, now=NIGHT)
         self.now = NIGHT
         self.pending_work: str | None = None
@@ -75,7 +74,7 @@ class World:
         )  # fmt: skip
 
     def decisions(self) -> list[tuple[Trigger | None, Action]]:
-        return [(d.trigger, d.action) for d in reversed(self.trainings.recent_decisions(99))]
+        return [(d.trigger, d.action) for d in reversed(self.stores.decisions.recent(99))]
 
 
 @pytest.fixture
@@ -126,7 +125,7 @@ def test_drift_waits_while_another_training_goes_on(world: World) -> None:
 
 def test_an_operators_wish_is_answered_once(world: World) -> None:
     world.read(0, 5)
-    world.trainings.ask(by="ada", reason="new prices", now=world.now)
+    world.stores.decisions.request_training(by="ada", reason="new prices", now=world.now)
 
     world.stage.step()
     world.stage.step()
@@ -195,7 +194,7 @@ def test_what_is_not_trained_for_is_answered_once_with_the_reason(world: World, 
 
     assert world.decisions() == [(Trigger.DRIFT, Action.NONE), (None, Action.NONE)]
     assert world.submitted == []
-    assert f"it is {outcome}" in world.trainings.recent_decisions(2)[1].reason
+    assert f"it is {outcome}" in world.stores.decisions.recent(2)[1].reason
 
 
 def test_an_operator_trains_for_what_was_ignored(world: World) -> None:
@@ -206,7 +205,7 @@ def test_an_operator_trains_for_what_was_ignored(world: World) -> None:
     world.look_into(Outcome.IGNORE)
     world.stage.step()
 
-    world.trainings.ask(by="ada", reason="all the same", now=world.now)
+    world.stores.decisions.request_training(by="ada", reason="all the same", now=world.now)
     world.stage.step()
 
     assert world.decisions()[-1] == (Trigger.MANUAL, Action.TRAIN)
@@ -218,7 +217,7 @@ def test_a_wish_that_came_first_does_not_answer_the_alarm(world: World) -> None:
     world.judge("drift")
     world.judge("drift")
     world.look_into(Outcome.IGNORE)
-    world.trainings.ask(by="ada", reason="all the same", now=world.now)
+    world.stores.decisions.request_training(by="ada", reason="all the same", now=world.now)
     world.stage.step()
     assert world.windows.alarm(after_seq=0) is not None
 

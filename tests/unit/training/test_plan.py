@@ -98,7 +98,7 @@ def test_a_training_decided_during_an_outage_of_the_artifact_store_starts_after_
     while not launched:
         stage.step()  # each moves the clock by a minute
 
-    run = line.stores.trainings.running()
+    run = line.stores.runs.running()
     assert run is not None
     assert (run.id, run.state) == ("r2", RunState.RUNNING)
     assert line.stores.versions.history(LINE).live == VersionName(LINE, 1)

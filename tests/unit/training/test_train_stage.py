@@ -57,7 +57,8 @@ class World:
         IntakeLedger(engine, window_size=20).record(a_batch(some_conversations(0, 20)))
         self.settings = some_settings(folder)
         self.stores = some_stores(engine, self.settings)
-        self.ledger = self.stores.trainings
+        self.decisions = self.stores.decisions
+        self.runs = self.stores.runs
         self.conversations = self.stores.conversations
         self.folder = folder
         self.now = NOW
@@ -103,10 +104,10 @@ class World:
         decision = Decision(
             at=self.now, trigger=Trigger.DRIFT, action=Action.TRAIN, reason="drift", since_seq=since
         )
-        self.stage.submit(self.ledger.decide(decision))
+        self.stage.submit(self.decisions.decide(decision))
 
     def run(self, name: str) -> Run:
-        run = self.ledger.run(name)
+        run = self.runs.run(name)
         assert run is not None
         return run
 
@@ -227,7 +228,7 @@ def test_a_decision_without_data_leaves_no_run(world: World, caplog: pytest.LogC
 
     world.stage.step()
 
-    assert world.ledger.running() is None
+    assert world.runs.running() is None
     assert "no training: no conversation since 21" in caplog.text
 
 
@@ -243,7 +244,7 @@ def test_the_ledger_keeps_what_a_run_learns_from(world: World) -> None:
     world.submit()
     world.stage.step()
 
-    kept = world.ledger.training_records("r1")
+    kept = world.runs.training_records("r1")
 
     assert {record.origin for record in kept} == {"new", "replay"}
     assert kept == world.plan("r1", since_seq=11, folder=world.folder).dataset.records

@@ -123,7 +123,7 @@ def test_a_promoted_version_is_live_and_no_candidate(line: Line) -> None:
 
 
 def test_an_operators_request_shows_until_it_is_answered(line: Line) -> None:
-    line.stores.trainings.ask(by="ada", reason="new products", now=line.now)
+    line.stores.decisions.request_training(by="ada", reason="new products", now=line.now)
 
     wish = look(line).wish
 

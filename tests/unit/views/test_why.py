@@ -117,7 +117,7 @@ def test_what_changed_is_told_while_the_last_decision_is_about_it(line: Line) ->
 
 def test_a_run_that_failed_is_in_the_way(line: Line) -> None:
     run = line.start_run(line.drift())
-    line.stores.trainings.end_run(run.id, RunState.FAILED, now=line.now, error="Diverged: loss is nan")
+    line.stores.runs.end(run.id, RunState.FAILED, now=line.now, error="Diverged: loss is nan")
 
     assert recently(line).obstacles == ("the last run, r1, failed: Diverged: loss is nan",)
 
