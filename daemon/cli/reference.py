@@ -132,10 +132,10 @@ def _fixed(
         )
     size, by, now = settings.windows.reference_size, operator().name, utc_now()
     if last is not None and since is None and until is None:
-        return stores.references.fix_last(str(live), last, size=size, by=by, why=why, now=now)
+        return stores.references.set_to_newest(str(live), last, size=size, by=by, why=why, now=now)
     if last is None and since is not None and until is not None:
         then = since.replace(tzinfo=UTC), until.replace(tzinfo=UTC)
-        return stores.references.fix_between(str(live), *then, size=size, by=by, why=why, now=now)
+        return stores.references.set_to_period(str(live), *then, size=size, by=by, why=why, now=now)
     raise BadChoice("say which conversations: either --last N, or --from TIME --to TIME")
 
 

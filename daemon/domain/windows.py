@@ -27,7 +27,7 @@ class ReferenceCause(StrEnum):
 
     VERSION = "version"  # a version went live
     ROLLBACK = "rollback"  # an earlier version went live again
-    WORN = "worn"  # most of the one before was deleted
+    DEPLETED = "worn"  # most of the one before was deleted
     WIDENED = "widened"  # to span more time than the one before
     OPERATOR = "operator"  # set by an operator
 

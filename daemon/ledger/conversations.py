@@ -11,7 +11,7 @@ from daemon.domain.records import Coordinates, StoredConversation
 from daemon.domain.windows import SeqRange, StoredReference
 from daemon.ledger.database import reader
 from daemon.ledger.labels import labels_of
-from daemon.ledger.reference_rows import is_of
+from daemon.ledger.reference_rows import in_reference
 from daemon.ledger.sql_in import in_values
 from daemon.ledger.tables import conversations, past_conversations, scores
 from monitors.user_blocks import first_in_block
@@ -46,7 +46,7 @@ class ConversationLedger:
     def of_reference(self, reference: StoredReference) -> list[StoredConversation]:
         """Return the conversations of a reference, both sides of the split."""
         with self._reads.begin() as connection:
-            seqs = connection.scalars(select(conversations.c.seq).where(is_of(reference))).all()
+            seqs = connection.scalars(select(conversations.c.seq).where(in_reference(reference))).all()
         return self.by_seq(sorted(seqs))
 
     def counting(self, stored: Sequence[StoredConversation], block: int) -> list[StoredConversation]:

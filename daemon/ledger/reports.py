@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from daemon.domain.errors import LedgerError
 from daemon.ledger.database import reader
-from daemon.ledger.reference_rows import is_of, reference_of
+from daemon.ledger.reference_rows import in_reference, reference_of
 from daemon.ledger.sql_in import in_values
 from daemon.ledger.tables import conversations, references, reports, windows
 
@@ -92,7 +92,7 @@ def _left(connection: Connection, window: int) -> int:
     known = select(references).where(references.c.id == span["reference_id"])
     past = reference_of(connection.execute(known).mappings().one())
     inside = conversations.c.seq.between(span["first_seq"], span["last_seq"])
-    return connection.scalar(select(func.count()).where(inside | is_of(past))) or 0
+    return connection.scalar(select(func.count()).where(inside | in_reference(past))) or 0
 
 
 def _drop(connection: Connection, numbers: Sequence[int]) -> int:

@@ -5,8 +5,8 @@ from datetime import datetime
 from sqlalchemy import Connection, func, insert, select
 
 from daemon.domain.windows import ClosedWindow, SeqRange
+from daemon.ledger.reference_filling import fill_reference
 from daemon.ledger.reference_rows import newest_reference
-from daemon.ledger.references import fill_reference
 from daemon.ledger.tables import conversations, windows
 
 

@@ -14,8 +14,8 @@ from sqlalchemy import Connection, Engine, delete, exists, func, select
 from daemon.config.settings import RetentionSection
 from daemon.domain.windows import SeqRange
 from daemon.ledger.database import in_intake_order, insert_or_ignore, reader, write
+from daemon.ledger.reference_filling import replace_depleted_reference
 from daemon.ledger.reference_rows import kept_references
-from daemon.ledger.references import renew_worn_reference
 from daemon.ledger.sql_in import in_values
 from daemon.ledger.tables import (
     conversations,
@@ -50,7 +50,7 @@ class ConversationRetention:
                 in_intake_order(connection)
                 _remove(connection, due)
                 _bound_past(connection, self._keep.known_ids)
-                renew_worn_reference(connection, now)
+                replace_depleted_reference(connection, now)
         return len(due)
 
     def prune_feedback(self, now: datetime) -> int:

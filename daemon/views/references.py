@@ -6,7 +6,7 @@ from datetime import timedelta
 from daemon.config.settings import Settings
 from daemon.domain.windows import Freeze, StoredReference
 from daemon.ledger.counts import LedgerCounts
-from daemon.ledger.references import WidenBlocker
+from daemon.ledger.reference_widening import WidenBlocker
 from daemon.ledger.stores import Stores
 
 
@@ -35,6 +35,6 @@ def reference_view(stores: Stores, settings: Settings) -> ReferenceView:
         spanned_days=reference.spanned / timedelta(days=1) if reference else 0.0,
         cycle_days=settings.windows.reference_days,
         freeze=stores.references.frozen(),
-        stays=stores.references.stays(),
+        stays=stores.references.widen_blocker(),
         earlier=tuple(stores.references.earlier()),
     )

@@ -176,7 +176,7 @@ def test_a_new_version_has_a_sample_of_the_days_since_the_change(
 def test_an_operator_fixes_it_and_nobody_widens_that(engine: Engine, references: ReferenceLedger) -> None:
     hourly(engine, 0, 100)
 
-    last = references.fix_last("chat-v0", 40, size=10, by="ada", why="after the fair", now=NOW)
+    last = references.set_to_newest("chat-v0", 40, size=10, by="ada", why="after the fair", now=NOW)
     judge_all(engine)
 
     assert (last.range, last.by, last.why) == (SeqRange(first=61, last=100), "ada", "after the fair")
@@ -194,7 +194,7 @@ def test_a_wrong_clock_does_not_stretch_what_an_operator_fixed(
     stray = replace(a_conversation(300, at=NOW + timedelta(hours=100)), conversation_hash="f" * 64)
     IntakeLedger(engine, window_size=20).record(a_batch([stray]))
 
-    fixed = references.fix_between(
+    fixed = references.set_to_period(
         "chat-v0", NOW + timedelta(hours=50), NOW + timedelta(hours=250),
         size=10, by="ada", why="", now=NOW,
     )  # fmt: skip
@@ -208,9 +208,9 @@ def test_too_few_conversations_are_refused_with_how_many_there_are(
     hourly(engine, 0, 15)
 
     with pytest.raises(TooFewConversations, match=r"there are 15 .* needs 20 \(windows.reference_size\)"):
-        references.fix_last("chat-v0", 50, size=20, by="ada", why="", now=NOW)
+        references.set_to_newest("chat-v0", 50, size=20, by="ada", why="", now=NOW)
     with pytest.raises(TooFewConversations, match="there are 3 "):
-        references.fix_between("chat-v0", NOW, NOW + timedelta(hours=3), size=10, by="ada", why="", now=NOW)
+        references.set_to_period("chat-v0", NOW, NOW + timedelta(hours=3), size=10, by="ada", why="", now=NOW)
 
 
 def test_while_it_is_frozen_only_an_operator_changes_it(engine: Engine, references: ReferenceLedger) -> None:
@@ -223,7 +223,7 @@ def test_while_it_is_frozen_only_an_operator_changes_it(engine: Engine, referenc
     assert references.widen(days=7, now=NOW) is None
     assert references.start("chat-v1", size=10, after_seq=0, now=NOW).version == "chat-v0"
     assert references.restore("chat-v0", NOW) is None
-    assert references.fix_last("chat-v0", 20, size=10, by="ada", why="", now=NOW).id == 2
+    assert references.set_to_newest("chat-v0", 20, size=10, by="ada", why="", now=NOW).id == 2
     freezes.unfreeze(by="bob", now=NOW)
     assert references.frozen() is None
     assert references.start("chat-v1", size=10, after_seq=0, now=NOW).version == "chat-v1"

@@ -191,7 +191,7 @@ class Daemon:
         assert newest is not None
         if newest.cause is ReferenceCause.WIDENED:
             self.freezes.freeze(by="ada", why="the fair", now=NOW)
-            self.references.fix_last(f"{LINE}-v0", 30, size=20, by="ada", why="the fair", now=NOW)
+            self.references.set_to_newest(f"{LINE}-v0", 30, size=20, by="ada", why="the fair", now=NOW)
         if self.references.frozen():
             self.freezes.unfreeze(by="ada", now=NOW)
 

@@ -10,21 +10,21 @@ from daemon.cli.render.formatting import ago, timestamp
 from daemon.cli.render.layout import facts, heading, indented
 from daemon.domain.reference_span import reference_title, span_words
 from daemon.domain.windows import Freeze, ReferenceCause, StoredReference
-from daemon.ledger.references import WidenBlocker
+from daemon.ledger.reference_widening import WidenBlocker
 from daemon.views.references import ReferenceView
 
 _CAUSES: dict[ReferenceCause, str] = {
     ReferenceCause.VERSION: "started when its version went live",
     ReferenceCause.ROLLBACK: "restored with its version by a rollback",
-    ReferenceCause.WORN: "started anew, because most of the one before was gone",
+    ReferenceCause.DEPLETED: "started anew, because most of the one before was gone",
     ReferenceCause.WIDENED: "widened as time went by",
     ReferenceCause.OPERATOR: "set by an operator",
 }
 
 _WIDEN_BLOCKERS: dict[WidenBlocker, str] = {
-    WidenBlocker.BY_HAND: "an operator chose its conversations",
-    WidenBlocker.CAME_BACK: "its version was rolled back to, and may not handle what came before the rollback",
-    WidenBlocker.NOT_HELPED: "the stream changed since, and training can't help with that (`retuned drift show`)",
+    WidenBlocker.OPERATOR: "an operator chose its conversations",
+    WidenBlocker.ROLLBACK: "its version was rolled back to, and may not handle what came before the rollback",
+    WidenBlocker.CANT_HELP: "the stream changed since, and training can't help with that (`retuned drift show`)",
 }
 
 

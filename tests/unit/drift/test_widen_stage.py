@@ -21,7 +21,8 @@ from daemon.ledger.decisions import DecisionLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm
 from daemon.ledger.freezes import FreezeLedger
 from daemon.ledger.intake import IntakeLedger
-from daemon.ledger.references import ReferenceLedger, WidenBlocker
+from daemon.ledger.reference_widening import WidenBlocker
+from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
 from daemon.telemetry.metrics import Metrics
@@ -198,7 +199,7 @@ def test_what_training_can_t_help_is_never_taken_in_though_its_alarm_is_answered
 
     assert world.newest.id == 1
     assert TriageLedger(world.engine).answered(1) == 1
-    assert world.references.stays() is WidenBlocker.NOT_HELPED
+    assert world.references.widen_blocker() is WidenBlocker.CANT_HELP
 
 
 def test_what_it_does_not_know_yet_is_said(world: World) -> None:
