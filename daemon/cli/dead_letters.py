@@ -36,7 +36,7 @@ def list_(
     settings = read_settings(context)
     with opened(settings) as stores:
         found = stores.dead_letters.newest(limit, reason=reason, before=before)
-        counts = stores.dead_letters.by_reason()
+        counts = stores.dead_letters.counts_by_reason()
     listed = [without_bytes(stored) for stored in found]
     present(
         {"by_reason": counts, "dead_letters": listed},
@@ -61,7 +61,7 @@ def show(
 
     settings = read_settings(context)
     with opened(settings) as stores:
-        stored = stores.dead_letters.letter(number)
+        stored = stores.dead_letters.dead_letter(number)
     if raw is not None:
         if stored.letter.value is None:
             raise NothingChosen(

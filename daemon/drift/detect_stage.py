@@ -115,7 +115,7 @@ class DetectStage:
                 self._raise(reference.id, detector)
                 break
         else:
-            self._ledger.keep(self._stored(reference.id, detector))
+            self._ledger.store(self._stored(reference.id, detector))
         for aspect, wealth in detector.state.wealths.items():
             self._metrics.evidence(aspect).set(wealth.wealth)
         self._metrics.mean_evidence.set(detector.state.wealth)
@@ -192,13 +192,13 @@ class DetectStage:
             {conversation.seq: seen(conversation) for conversation in opening.recent},
         )
         self._opening = None
-        self._ledger.keep(self._stored(reference.id, detector))
+        self._ledger.store(self._stored(reference.id, detector))
         return _Running(reference.id, detector, blind=self._vectors is not None and not vectors)
 
     def _open(self, reference: StoredReference) -> _Opening:
         stored = self._ledger.stored(reference.id)
         state = DetectorState() if stored is None else state_from_json(stored.state)
-        self._seq = self._windows.watched_from(reference) if stored is None else stored.seq
+        self._seq = self._windows.detector_start(reference) if stored is None else stored.seq
         if not state.begins:  # new, or of a release without late signals
             state = replace(state, begins=self._seq)
         past = self._user_sampler.of_reference(reference)

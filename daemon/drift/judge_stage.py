@@ -143,7 +143,7 @@ class JudgeStage:
 
     def _case(self, window: ClosedWindow, reference: StoredReference, detector: StoredDetector) -> _Case:
         """Combine a window with the detector's verdict on it, and with the pending alarm, if there is one."""
-        raised = self._detectors.raised_in(window.range, reference_id=reference.id)
+        raised = self._detectors.first_alarm_in(window.range, reference_id=reference.id)
         pending = self._windows.alarm(after_seq=self._runs.learned_until())
         threshold, window_id = self._settings.conversations_between_false_alarms, str(window.number)
         leading = None if pending is None else pending.leading
@@ -188,7 +188,9 @@ class JudgeStage:
             )
             return verdict_row(number, replace(verdict, reason=reason), self._settings)
 
-        skipped = self._windows.pass_over(detected, keep=_BACKLOG // 2, seen=detector.seq, now=self._clock())
+        skipped = self._windows.skip_waiting(
+            detected, keep=_BACKLOG // 2, seen=detector.seq, now=self._clock()
+        )
         if skipped:
             _log.warning(
                 "%s windows were skipped: they close faster than they can be judged",

@@ -76,7 +76,7 @@ class LateSignalFeed:
         if aspect is Aspect.FEEDBACK_RATE:
             # Silence about conversations before the reference is no evidence.
             before_reference = reference.range.first - 1 if reference.range else 0
-            return self._signals.spoken(
+            return self._signals.feedback_given(
                 after=max(after, before_reference), limit=_PAGE, now=self._clock(), wait=self._wait
             )
         return self._signals.losses(reference.version, after=after, limit=_PAGE)

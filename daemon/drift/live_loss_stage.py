@@ -13,7 +13,7 @@ from daemon.domain.backoff import Backoff
 from daemon.domain.clock import Clock
 from daemon.domain.windows import StoredReference
 from daemon.drift.detector_state import state_from_json
-from daemon.ledger.signals import Drawable
+from daemon.ledger.signals import ScoringCandidate
 from daemon.ledger.stores import Stores
 from daemon.scoring.protocol import VersionScorer
 from learners.errors import LearnerError
@@ -102,7 +102,7 @@ class LiveLossStage:
         if reference.range is None or stored is None:
             return False
         drawn = self._signals.drawn(reference.version, reference.range)
-        sample = sorted(self._signals.unlearned(reference.range), key=_rank)[:_REFERENCE]
+        sample = sorted(self._signals.never_trained_on(reference.range), key=_rank)[:_REFERENCE]
         self._of_reference = deque(
             sorted(candidate.seq for candidate in sample if candidate.seq not in drawn)
         )
@@ -160,6 +160,6 @@ class _Batch:
     scores: Future[list[Score]]
 
 
-def _rank(candidate: Drawable) -> float:
+def _rank(candidate: ScoringCandidate) -> float:
     """Return a uniform number in [0, 1) that depends on the conversation alone and is independent of other draws."""
     return int.from_bytes(hashlib.sha256(f"loss\0{candidate.hash}".encode()).digest()[:8]) / 2**64

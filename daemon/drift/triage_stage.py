@@ -105,7 +105,7 @@ class TriageStage:
 
     def _refresh_reference(self) -> None:
         """Make the conversations since a change that was decided to be harmless the reference."""
-        harmless, reference = self._stores.triages.harmless(), self._stores.references.newest()
+        harmless, reference = self._stores.triages.harmless_change(), self._stores.references.newest()
         if harmless is None or reference is None or self._stores.references.frozen():
             return
         self._stores.references.start(
@@ -142,7 +142,7 @@ class TriageStage:
     def _alarm(self) -> Alarm | None:
         """Return the confirmed alarm that has no triage yet."""
         alarm = self._stores.windows.alarm(after_seq=self._stores.runs.learned_until())
-        if alarm is None or not alarm.confirmed or self._stores.triages.of(alarm.window) is not None:
+        if alarm is None or not alarm.confirmed or self._stores.triages.of_window(alarm.window) is not None:
             return None
         return alarm
 
@@ -184,7 +184,7 @@ class TriageStage:
         self._triage = None
         if (alarm := self._alarm()) is None or alarm.window != triage.alarm.window:
             return  # it was answered meanwhile
-        times = self._stores.triages.answered(triage.reference_id)
+        times = self._stores.triages.count_answered(triage.reference_id)
         again = f"; answered {times} times before, and it is still there" if times else ""
         result = conclusion.result
         self._stores.triages.record(

@@ -34,7 +34,7 @@ class UserSampler:
             if len(self._cached) == _CACHED:
                 self._cached.clear()
             block = block_length(conversation.group for conversation in conversations)
-            counting = self._conversations.counting(conversations, block)
+            counting = self._conversations.first_of_each_user(conversations, block)
             self._cached[reference.id] = block, frozenset(conversation.seq for conversation in counting)
         block, seqs = self._cached[reference.id]
         return UserSample(
@@ -47,7 +47,7 @@ class UserSampler:
         """Select from a range of conversations. Where none counts, as one user sent all of them, select all."""
         conversations = self._conversations.between(span)
         return UserSample(
-            conversations=self._conversations.counting(conversations, block) or conversations,
+            conversations=self._conversations.first_of_each_user(conversations, block) or conversations,
             block=block,
             of=len(conversations),
         )

@@ -55,7 +55,7 @@ class DeadLetterStage:
                 self._sink.send(self._topic, *encode(stored.letter))
             self._sent = [stored.id for stored in letters]
         if self._sent and self._sink.flush(_FLUSH_S):
-            self._ledger.published(self._sent, self._clock())
+            self._ledger.mark_published(self._sent, self._clock())
             self._metrics.intake.dead_letters.inc(len(self._sent))
             self._sent = []
 

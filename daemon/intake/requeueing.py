@@ -23,7 +23,7 @@ def select_letters(
 ) -> Iterator[StoredDeadLetter]:
     """Return the letters with these ids; without ids, those of the reason, or all, that were not requeued yet."""
     if ids:
-        yield from [ledger.letter(id_) for id_ in ids]
+        yield from [ledger.dead_letter(id_) for id_ in ids]
         return
     before: int | None = None
     while page := ledger.newest(_PAGE, reason=reason, before=before, requeued=False):
@@ -52,7 +52,7 @@ def requeue(
                 f"the broker did not take the records within {_FLUSH_S:g} s; {count} were requeued before. Check "
                 "kafka.bootstrap_servers, then run the command again"
             )
-        ledger.requeued([stored.id for stored in page], clock())
+        ledger.mark_requeued([stored.id for stored in page], clock())
         count += len(page)
     return count
 

@@ -49,7 +49,9 @@ class ConversationLedger:
             seqs = connection.scalars(select(conversations.c.seq).where(in_reference(reference))).all()
         return self.by_seq(sorted(seqs))
 
-    def counting(self, stored: Sequence[StoredConversation], block: int) -> list[StoredConversation]:
+    def first_of_each_user(
+        self, stored: Sequence[StoredConversation], block: int
+    ) -> list[StoredConversation]:
         """Return those of ``stored``, which are in order, that are their user's first of a block of so many seqs."""
         if not stored:
             return []
@@ -135,7 +137,7 @@ class ConversationLedger:
                 found += self._read(select(conversations).where(same_partition & page))
         return {conversation.coordinates: conversation for conversation in found}
 
-    def held_out_texts(self) -> frozenset[str]:
+    def held_out_text_digests(self) -> frozenset[str]:
         """Return the text digests of all held-out conversations."""
         with self._reads.begin() as connection:
             return frozenset(

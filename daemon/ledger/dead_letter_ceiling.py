@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from daemon.config.settings import DeadLettersSection
 
 
-def exceeded(rejected: Sequence[bool], limits: DeadLettersSection) -> str | None:
+def halt_reason(rejected: Sequence[bool], limits: DeadLettersSection) -> str | None:
     """Return why intake must halt; None if it may continue.
 
     ``rejected`` tells of the latest records, newest first, whether each became a dead letter.

@@ -29,7 +29,7 @@ class DeadLetterLedger:
             rows = connection.execute(query.order_by(dead_letters.c.id).limit(limit)).mappings()
             return [_stored(row) for row in rows]
 
-    def published(self, ids: Iterable[int], now: datetime) -> None:
+    def mark_published(self, ids: Iterable[int], now: datetime) -> None:
         """Note that the dead-letter topic has these."""
         with write(self._engine, "deadletter.published") as connection:
             which = dead_letters.c.id.in_(list(ids))
@@ -55,7 +55,7 @@ class DeadLetterLedger:
         with self._reads.begin() as connection:
             return [_stored(row) for row in connection.execute(query).mappings()]
 
-    def letter(self, id_: int) -> StoredDeadLetter:
+    def dead_letter(self, id_: int) -> StoredDeadLetter:
         """Return one. Raises NoSuchDeadLetter."""
         with self._reads.begin() as connection:
             row = connection.execute(select(dead_letters).where(dead_letters.c.id == id_)).mappings().first()
@@ -63,13 +63,13 @@ class DeadLetterLedger:
             raise NoSuchDeadLetter(f"there is no dead letter {id_}; see `retuned deadletters list`")
         return _stored(row)
 
-    def requeued(self, ids: Sequence[int], now: datetime) -> None:
+    def mark_requeued(self, ids: Sequence[int], now: datetime) -> None:
         """Note that these were put back on the topic."""
         with write(self._engine, "deadletter.requeued") as connection:
             which = dead_letters.c.id.in_(ids)
             connection.execute(update(dead_letters).where(which).values(requeued_at=now))
 
-    def by_reason(self) -> dict[str, int]:
+    def counts_by_reason(self) -> dict[str, int]:
         """Count them by reason."""
         with self._reads.begin() as connection:
             return count_dead_letters(connection)

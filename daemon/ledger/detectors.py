@@ -48,7 +48,7 @@ class DetectorLedger:
             row = connection.execute(query).mappings().first()
         return None if row is None else StoredDetector(**row)
 
-    def keep(self, stored: StoredDetector) -> None:
+    def store(self, stored: StoredDetector) -> None:
         """Store the state of a detector."""
         with write(self._engine, "detector") as connection:
             _put(connection, stored)
@@ -77,7 +77,7 @@ class DetectorLedger:
                 close_window_at(connection, raised.seq, now=raised.at)
         return not awaits
 
-    def raised_in(self, span: SeqRange, *, reference_id: int) -> RaisedAlarm | None:
+    def first_alarm_in(self, span: SeqRange, *, reference_id: int) -> RaisedAlarm | None:
         """Return the first alarm that a conversation of a range raised."""
         here = alarms.c.seq.between(span.first, span.last) & (alarms.c.reference_id == reference_id)
         with self._reads.begin() as connection:

@@ -14,7 +14,7 @@ from daemon.domain.errors import LedgerError
 from daemon.domain.records import Coordinates
 from daemon.ledger.database import in_intake_order, reader, write
 from daemon.ledger.dead_letter_search import remove_dead_letters_naming
-from daemon.ledger.reports import drop_torn_reports
+from daemon.ledger.reports import drop_incomplete_reports
 from daemon.ledger.sql_in import in_values
 from daemon.ledger.tables import (
     conversations,
@@ -27,7 +27,7 @@ from daemon.ledger.tables import (
     training_records,
 )
 from daemon.ledger.tombstones import add_tombstones
-from daemon.ledger.window_examples import forget_examples
+from daemon.ledger.window_examples import remove_examples
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -159,14 +159,14 @@ def _learned_from(connection: Connection, subject: Subject) -> Sequence[str]:
 
 def _remove(connection: Connection, subject: Subject, erased: Sequence[_Conversation]) -> Removed:
     seqs, ids = [conversation.seq for conversation in erased], [conversation.id for conversation in erased]
-    forget_examples(connection, seqs, ids)
+    remove_examples(connection, seqs, ids)
     for table in (scores, losses, opinions):
         connection.execute(delete(table).where(in_values(connection, table.c.seq, seqs)))
     connection.execute(delete(conversations).where(in_values(connection, conversations.c.seq, seqs)))
     feedback_removed = _remove_feedback(connection, subject, ids)
     letters, published = remove_dead_letters_naming(connection, [subject.id, *ids])
     records, runs = _mark_records(connection, subject)
-    reports = drop_torn_reports(connection)
+    reports = drop_incomplete_reports(connection)
     return Removed(
         conversations=len(erased),
         feedback=feedback_removed,

@@ -16,7 +16,7 @@ from daemon.ledger.tables import conversations, feedback, opinions
 NEWEST_FIRST = (feedback.c.at.desc(), feedback.c.digest.desc())
 
 
-def note_first_opinions(
+def number_first_opinions(
     connection: Connection, kept: Iterable[NewConversation], named: Collection[str]
 ) -> None:
     """Number the opinions of a batch, once each conversation has its feedback; one on which there is one keeps it.

@@ -32,7 +32,7 @@ class HaltLedger:
         with self._reads.begin() as connection:
             return [_halt(row) for row in connection.execute(query).mappings()]
 
-    def changes(self, limit: int) -> list[OffsetChange]:
+    def recent_offset_changes(self, limit: int) -> list[OffsetChange]:
         """Return the newest offsets that operators set, newest first."""
         wanted = [column for column in offset_changes.columns if column.name != "id"]
         query = select(*wanted).order_by(offset_changes.c.id.desc()).limit(limit)

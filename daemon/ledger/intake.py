@@ -12,10 +12,10 @@ from daemon.domain.records import Batch, BatchResult, Coordinates, DeadLetter, N
 from daemon.domain.streams import Start, TopicPartition
 from daemon.ledger.conversation_rows import insert_conversations
 from daemon.ledger.database import in_intake_order, reader, write
-from daemon.ledger.dead_letter_ceiling import exceeded
+from daemon.ledger.dead_letter_ceiling import halt_reason
 from daemon.ledger.dead_letters import add_dead_letters
 from daemon.ledger.feedback import add_feedback, admitted_feedback, join_feedback
-from daemon.ledger.first_opinions import note_first_opinions
+from daemon.ledger.first_opinions import number_first_opinions
 from daemon.ledger.halts import begin_halt, last_cleared, open_halt
 from daemon.ledger.quarantine import quarantine
 from daemon.ledger.recent_rejections import latest_rejections, most_frequent_reason
@@ -81,7 +81,7 @@ class IntakeLedger:
                 [new.conversation_id for new in opinions]
                 + [conversation.conversation.conversation_id for conversation in kept],
             )
-            note_first_opinions(connection, kept, joined)
+            number_first_opinions(connection, kept, joined)
             letters = (*wanted.dead_letters, *quarantined)
             add_dead_letters(connection, letters)
             _advance(connection, batch, stored)
@@ -111,7 +111,7 @@ class IntakeLedger:
         if limits is None:
             return None
         since = last_cleared(connection, HaltKind.DEAD_LETTERS)
-        reason = exceeded(latest_rejections(connection, limit=limits.among, since=since), limits)
+        reason = halt_reason(latest_rejections(connection, limit=limits.among, since=since), limits)
         if reason is None:
             return None
         most_frequent = most_frequent_reason(connection, limit=limits.among)

@@ -5,7 +5,7 @@ from sqlalchemy import Engine, exists, select
 from daemon.domain.decisions import Decision
 from daemon.ledger.database import reader
 from daemon.ledger.decisions import decision_of
-from daemon.ledger.recurrences import RECURRENCE, STORED_AS
+from daemon.ledger.recurrences import FINDINGS, RECURRENCE
 from daemon.ledger.tables import alarms, decisions, verdicts, windows
 from daemon.ledger.windows import JudgedWindow, WindowLedger
 from monitors.sequential.pending_alarm import LOOKS
@@ -19,7 +19,7 @@ class ProvenanceLedger:
         self._reads = reader(engine)
         self._windows = WindowLedger(engine)
 
-    def alarm_behind(self, decision: Decision) -> JudgedWindow | None:
+    def alarm_window(self, decision: Decision) -> JudgedWindow | None:
         """Return the window in which the alarm was raised that a decision was about."""
         began = alarms.c.since_seq == decision.since_seq
         raised = exists().where(began & alarms.c.seq.between(windows.c.first_seq, windows.c.last_seq))
@@ -34,9 +34,9 @@ class ProvenanceLedger:
             number = connection.scalar(query)
         return None if number is None else self._windows.window(number)
 
-    def recurrence_since(self, window: int) -> str | None:
+    def recurrence_reason(self, window: int) -> str | None:
         """Say which earlier reference fits a drift again: what the window of the alarm, or one to confirm it, found."""
-        returned = (verdicts.c.monitor == RECURRENCE) & (verdicts.c.finding == STORED_AS[Recurrence.RETURNED])
+        returned = (verdicts.c.monitor == RECURRENCE) & (verdicts.c.finding == FINDINGS[Recurrence.RETURNED])
         query = (
             select(verdicts.c.reason)
             .where(verdicts.c.window.between(window, window + LOOKS))
@@ -46,7 +46,7 @@ class ProvenanceLedger:
         with self._reads.begin() as connection:
             return connection.scalar(query.limit(1))
 
-    def earlier_answers(self, decision: Decision, limit: int) -> tuple[Decision, ...]:
+    def earlier_decisions(self, decision: Decision, limit: int) -> tuple[Decision, ...]:
         """Return the decisions before this one on the same matter, the oldest first: what it waited for."""
         query = (
             select(decisions)

@@ -9,7 +9,7 @@ from monitors.window.recurrence_result import Recurrence, RecurrenceResult
 #: The monitor's name of these rows.
 RECURRENCE = "recurrence"
 #: The finding under which each outcome is stored.
-STORED_AS: Mapping[Recurrence, Finding] = {
+FINDINGS: Mapping[Recurrence, Finding] = {
     Recurrence.RETURNED: Finding.STABLE,
     Recurrence.NEW: Finding.DRIFT,
     Recurrence.INCONCLUSIVE: Finding.INCONCLUSIVE,
@@ -21,7 +21,7 @@ def recurrence_row(window: int, result: RecurrenceResult) -> VerdictRow:
     return VerdictRow(
         window=window,
         monitor=RECURRENCE,
-        finding=STORED_AS[result.outcome],
+        finding=FINDINGS[result.outcome],
         score=result.score,
         threshold=result.threshold,
         reason=result.reason,

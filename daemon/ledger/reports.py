@@ -64,10 +64,10 @@ def add_report(connection: Connection, window: int, report: NewReport, *, now: d
     """Write a window's report with its judgement, unless something that it was made of is gone meanwhile."""
     values = {"made_at": now, "conversations": report.conversations, "html": report.html}
     connection.execute(insert(reports).values(window=window, **values))
-    drop_torn_reports(connection)
+    drop_incomplete_reports(connection)
 
 
-def drop_torn_reports(connection: Connection) -> int:
+def drop_incomplete_reports(connection: Connection) -> int:
     """Drop the reports that were made of a conversation that is not in the ledger any more; return how many."""
     query = select(reports.c.window, reports.c.conversations).order_by(reports.c.window)
     return _drop(

@@ -31,7 +31,7 @@ class LateSignal:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Drawable:
+class ScoringCandidate:
     """A conversation that may be drawn for scoring."""
 
     seq: int
@@ -57,7 +57,7 @@ class SignalLedger:
             query = _opinions().where(in_values(connection, opinions.c.seq, seqs))
             return {row["seq"]: _opinion(row) for row in connection.execute(query).mappings()}
 
-    def spoken(self, *, after: int, limit: int, now: datetime, wait: timedelta) -> list[LateSignal]:
+    def feedback_given(self, *, after: int, limit: int, now: datetime, wait: timedelta) -> list[LateSignal]:
         """Return whether users gave feedback within ``wait``, for the next conversations after a seq, in order.
 
         The list ends before the first conversation for which silence proves nothing yet: it was received less than
@@ -122,7 +122,7 @@ class SignalLedger:
                 connection.scalars(select(losses.c.seq).where((losses.c.version == version) & inside))
             )
 
-    def unlearned(self, span: SeqRange) -> list[Drawable]:
+    def never_trained_on(self, span: SeqRange) -> list[ScoringCandidate]:
         """Return the conversations of a range that no version knows by heart, nor nearly.
 
         Those are the held-out ones, near which nothing is learned from, and what came after all that any run learned from.
@@ -133,14 +133,14 @@ class SignalLedger:
             inside & (conversations.c.held_out | (conversations.c.seq > until))
         )
         with self._reads.begin() as connection:
-            return [Drawable(seq=seq, hash=name) for seq, name in connection.execute(query)]
+            return [ScoringCandidate(seq=seq, hash=name) for seq, name in connection.execute(query)]
 
-    def after(self, seq: int, limit: int) -> list[Drawable]:
+    def after(self, seq: int, limit: int) -> list[ScoringCandidate]:
         """Return the next conversations after one."""
         columns = (conversations.c.seq, conversations.c.conversation_hash)
         query = select(*columns).where(conversations.c.seq > seq).order_by(conversations.c.seq).limit(limit)
         with self._reads.begin() as connection:
-            return [Drawable(seq=number, hash=name) for number, name in connection.execute(query)]
+            return [ScoringCandidate(seq=number, hash=name) for number, name in connection.execute(query)]
 
 
 def _opinions() -> Select[*tuple[object, ...]]:

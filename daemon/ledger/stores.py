@@ -80,15 +80,15 @@ def open_stores(settings: Settings) -> Stores:
     )
     engine = open_ledger(ledger_url(settings))
     bind_identity(engine, {"model_line": settings.model_line, "holdout": holdout.fingerprint})
-    return stores_on(settings, engine, holdout)
+    return build_stores(settings, engine, holdout)
 
 
 def fenced_stores(stores: Stores, settings: Settings, fence: int) -> Stores:
     """Return the same stores for the leader of this number: where it is stale, each write raises StaleLeader."""
-    return stores_on(settings, fenced(stores.engine, fence), stores.holdout)
+    return build_stores(settings, fenced(stores.engine, fence), stores.holdout)
 
 
-def stores_on(settings: Settings, engine: Engine, holdout: Holdout) -> Stores:
+def build_stores(settings: Settings, engine: Engine, holdout: Holdout) -> Stores:
     """Return the stores of a ledger that is open already."""
     return Stores(
         engine=engine,

@@ -34,14 +34,14 @@ class TriageLedger:
             if connection.scalar(select(triages.c.id).where(triages.c.window == triage.window)) is None:
                 connection.execute(insert(triages).values(**_values(connection, triage)))
 
-    def of(self, window: int) -> Triage | None:
+    def of_window(self, window: int) -> Triage | None:
         """Return the triage of the alarm that was raised in a window."""
         with self._reads.begin() as connection:
             query = select(triages).where(triages.c.window == window)
             row = connection.execute(query).mappings().first()
             return None if row is None else _triage(row)
 
-    def behind(self, decision: Decision) -> Triage | None:
+    def of_decision(self, decision: Decision) -> Triage | None:
         """Return the triage of the change that a decision was about."""
         query = (
             select(triages)
@@ -60,7 +60,7 @@ class TriageLedger:
             row = connection.execute(query).mappings().first()
             return None if row is None else _triage(row)
 
-    def harmless(self) -> Triage | None:
+    def harmless_change(self) -> Triage | None:
         """Return the triage by which the change from the newest reference is harmless, once that was decided."""
         newest = select(func.max(references.c.id)).scalar_subquery()
         query = (
@@ -73,7 +73,7 @@ class TriageLedger:
             row = connection.execute(query).mappings().first()
             return None if row is None else _triage(row)
 
-    def answered(self, reference_id: int) -> int:
+    def count_answered(self, reference_id: int) -> int:
         """Count the alarms against a reference that were answered without training."""
         with self._reads.begin() as connection:
             return _answered(connection, reference_id)[0]
@@ -97,7 +97,7 @@ def answered_until(connection: Connection, reference_id: int) -> int:
     return last + min(_PAUSE * 2 ** (times - 1), _LONGEST_PAUSE) if times else 0
 
 
-def forget_triage_examples(connection: Connection, ids: Sequence[str]) -> None:
+def remove_triage_examples(connection: Connection, ids: Sequence[str]) -> None:
     """Take conversations out of the examples of triages."""
     gone = frozenset(ids)
     query = select(triages.c.id, triages.c.examples).where(triages.c.examples.is_not(None))

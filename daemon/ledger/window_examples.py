@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from sqlalchemy import Connection, select, update
 
 from daemon.ledger.tables import conversations, windows
-from daemon.ledger.triages import forget_triage_examples
+from daemon.ledger.triages import remove_triage_examples
 
 
-def forget_examples(connection: Connection, seqs: Sequence[int], ids: Sequence[str]) -> None:
+def remove_examples(connection: Connection, seqs: Sequence[int], ids: Sequence[str]) -> None:
     """Take conversations out of the examples of the windows that held them."""
     if not seqs:
         return
@@ -19,7 +19,7 @@ def forget_examples(connection: Connection, seqs: Sequence[int], ids: Sequence[s
         left = _with_examples(explanation, lambda id_: id_ not in gone)
         if left != explanation:
             connection.execute(update(windows).where(windows.c.number == number).values(explanation=left))
-    forget_triage_examples(connection, ids)
+    remove_triage_examples(connection, ids)
 
 
 def with_stored_examples(

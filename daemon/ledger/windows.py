@@ -83,7 +83,7 @@ class WindowLedger:
         with self._reads.begin() as connection:
             return connection.scalar(select(func.count()).where(windows.c.judged_at.is_(None))) or 0
 
-    def pass_over(self, rows: Callable[[int], VerdictRow], *, keep: int, seen: int, now: datetime) -> int:
+    def skip_waiting(self, rows: Callable[[int], VerdictRow], *, keep: int, seen: int, now: datetime) -> int:
         """Let go of waiting windows but the newest ``keep``; return how many.
 
         Those that the detector has not seen to their end (``seen``), and those in which it raised an alarm, wait on.
@@ -159,7 +159,7 @@ class WindowLedger:
             row = connection.execute(query).mappings().first()
             return _judged(row, _verdicts(connection, [number])) if row else None
 
-    def watched_from(self, reference: StoredReference) -> int:
+    def detector_start(self, reference: StoredReference) -> int:
         """Return the conversation after which a reference's detector begins: that before its first window to judge."""
         judged = select(func.max(windows.c.last_seq)).where(windows.c.judged_at.is_not(None))
         with self._reads.begin() as connection:

@@ -24,7 +24,7 @@ from daemon.config.settings import RetentionSection
 from daemon.domain.runs import RunState
 from daemon.ledger.database import write
 from daemon.ledger.reference_rows import kept_reference_ids
-from daemon.ledger.reports import drop_old_reports, drop_torn_reports
+from daemon.ledger.reports import drop_incomplete_reports, drop_old_reports
 from daemon.ledger.sql_in import in_values
 from daemon.ledger.tables import (
     alarms,
@@ -146,7 +146,8 @@ class HistoryRetention:
             "triages": triaged,
             "decisions": decided,
             "windows": judged,
-            "reports": drop_torn_reports(connection) + drop_old_reports(connection, keep=self._keep.reports),
+            "reports": drop_incomplete_reports(connection)
+            + drop_old_reports(connection, keep=self._keep.reports),
             "alarms": raised,
             "detectors": _delete(connection, detectors, watched),
             "reference_sets": _delete(connection, references, unused),

@@ -57,7 +57,7 @@ def build_dataset(
     Raises NotEnoughData, OSError.
     """
     holdout = HoldoutFilter(
-        ledger.held_out_texts(), ledger.held_out_sketches(), similarity=settings.curation.similarity
+        ledger.held_out_text_digests(), ledger.held_out_sketches(), similarity=settings.curation.similarity
     )
     newest = ledger.newest(settings.policy.max_new_conversations, held_out=False, since=since_seq)
     new = curate(newest, holdout, settings.curation, tuned=tuned)

@@ -91,7 +91,7 @@ class DecideStage:
             now=now,
             window=window,
             alarm=alarm,
-            triage=self._stores.triages.of(alarm.window) if alarm else None,
+            triage=self._stores.triages.of_window(alarm.window) if alarm else None,
             new_since_alarm=self._count_trainable(since=alarm.first_seq) if alarm else 0,
             learned_until=learned,
             new_since_learned=self._count_trainable(since=learned + 1),

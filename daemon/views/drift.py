@@ -70,7 +70,7 @@ def drift_view(stores: Stores, settings: Settings) -> DriftView:
         ),
         recurrence=None
         if explained is None
-        else ProvenanceLedger(stores.engine).recurrence_since(explained.window.number - LOOKS),
+        else ProvenanceLedger(stores.engine).recurrence_reason(explained.window.number - LOOKS),
         freeze=stores.references.frozen(),
         cycle_days=settings.windows.reference_days,
     )

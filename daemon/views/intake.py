@@ -24,5 +24,5 @@ def stream_view(stores: Stores, *, shown: int) -> StreamView:
         positions=LedgerCounts(stores.engine).intake().positions,
         halt=stores.halts.current(),
         halts=stores.halts.recent(shown),
-        offset_changes=stores.halts.changes(shown),
+        offset_changes=stores.halts.recent_offset_changes(shown),
     )

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from daemon.ledger.opinions import Opinion, OpinionLedger
 from daemon.ledger.stores import Stores
+from daemon.ledger.version_feedback import VersionFeedback, VersionFeedbackLedger
 from registry.history import BrokenChain, History, verify
 from registry.names import VersionName
 from registry.taint import tainted
@@ -42,7 +42,7 @@ class VersionDetails:
 
     row: VersionRow
     version: Version
-    feedback: Opinion  # on its answers
+    feedback: VersionFeedback  # on its answers
     gate_reports: tuple[GateReport, ...]
     promotions: tuple[Promotion, ...]  # the entries that put it live
 
@@ -75,7 +75,7 @@ def version_details(stores: Stores, name: VersionName) -> VersionDetails:
     return VersionDetails(
         row=_row(version, line, reports),
         version=version,
-        feedback=OpinionLedger(stores.engine).of(str(name), live_spans(line.history, name)),
+        feedback=VersionFeedbackLedger(stores.engine).of(str(name), live_spans(line.history, name)),
         gate_reports=reports,
         promotions=tuple(entry for entry in line.history.entries if entry.version == name),
     )

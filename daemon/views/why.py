@@ -98,8 +98,8 @@ def promotion_chain(stores: Stores, name: VersionName) -> PromotionChain:
         live=bool(entries) and entries[-1].version == name,
         base=version.artifact is None,
         drift=_drift(reasons, decision) if decision else None,
-        triage=stores.triages.behind(decision) if decision else None,
-        waited=reasons.earlier_answers(decision, _ANSWERS_SHOWN) if decision else (),
+        triage=stores.triages.of_decision(decision) if decision else None,
+        waited=reasons.earlier_decisions(decision, _ANSWERS_SHOWN) if decision else (),
         decision=decision,
         run=_learned(run, version) if run else None,
         gate=tuple(stores.versions.gate_reports(name)),
@@ -114,7 +114,7 @@ def recent_activity(stores: Stores, seen: StatusView, *, automatic: bool) -> Rec
     last = recent[0] if recent and recent[0].trigger is Trigger.DRIFT else None
     return RecentActivity(
         drift=_drift(ProvenanceLedger(stores.engine), last) if last else None,
-        triage=stores.triages.behind(last) if last else None,
+        triage=stores.triages.of_decision(last) if last else None,
         spells=tuple(decision_streaks(recent)[:_SPELLS_SHOWN]),
         obstacles=tuple(_obstacles(seen, automatic=automatic)),
     )
@@ -122,10 +122,10 @@ def recent_activity(stores: Stores, seen: StatusView, *, automatic: bool) -> Rec
 
 def _drift(reasons: ProvenanceLedger, decision: Decision) -> DriftFound | None:
     """Return the change that a decision was about."""
-    alarm = reasons.alarm_behind(decision)
+    alarm = reasons.alarm_window(decision)
     if alarm is None:
         return None
-    recurrence = reasons.recurrence_since(alarm.window.number)
+    recurrence = reasons.recurrence_reason(alarm.window.number)
     return DriftFound(window=alarm, explanation=explanation_of(alarm), recurrence=recurrence)
 
 

@@ -42,7 +42,7 @@ def test_memory_and_disk_are_flat_over_a_million_records(tmp_path: Path) -> None
     memory, disk, started = [], [], time.monotonic()
     for first in range(0, RECORDS, BATCH):
         ledger.record(router.route(batch(first), now).batch)
-        letters.published(
+        letters.mark_published(
             [waiting.id for waiting in letters.unpublished(BATCH)], now
         )  # what is not stays for ever
         now += timedelta(seconds=1)

@@ -65,7 +65,7 @@ def test_the_name_of_a_lease_holder_is_written_as_it_was() -> None:
 
 
 def test_a_dead_letter_looks_on_its_topic_as_it_did(stores: Stores) -> None:
-    key, value, headers = encode(stores.dead_letters.letter(1).letter)
+    key, value, headers = encode(stores.dead_letters.dead_letter(1).letter)
 
     assert {
         "key": key.hex(),

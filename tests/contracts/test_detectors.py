@@ -47,8 +47,8 @@ def spans(windows: WindowLedger) -> list[tuple[int, int]]:
 def test_a_detector_is_kept_once_and_goes_on(detectors: DetectorLedger) -> None:
     assert detectors.stored(1) is None
 
-    detectors.keep(SEEN)
-    detectors.keep(replace(SEEN, seq=20, state={"count": 9}))
+    detectors.store(SEEN)
+    detectors.store(replace(SEEN, seq=20, state={"count": 9}))
 
     assert detectors.stored(1) == replace(SEEN, seq=20, state={"count": 9})
 
@@ -63,9 +63,9 @@ def test_an_alarm_closes_the_window_with_what_raised_it(
 
     assert spans(windows) == [(11, 18), (19, 38)]
     assert detectors.stored(1) == SEEN
-    assert detectors.raised_in(SeqRange(first=11, last=18), reference_id=1) == an_alarm(18)
-    assert detectors.raised_in(SeqRange(first=19, last=38), reference_id=1) is None
-    assert detectors.raised_in(SeqRange(first=11, last=18), reference_id=2) is None
+    assert detectors.first_alarm_in(SeqRange(first=11, last=18), reference_id=1) == an_alarm(18)
+    assert detectors.first_alarm_in(SeqRange(first=19, last=38), reference_id=1) is None
+    assert detectors.first_alarm_in(SeqRange(first=11, last=18), reference_id=2) is None
 
 
 def test_while_an_alarm_waits_to_be_confirmed_another_closes_no_window(

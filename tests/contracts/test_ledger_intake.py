@@ -123,7 +123,7 @@ def test_dead_letters_wait_until_they_are_published(intake: IntakeLedger, engine
     intake.record(a_batch(dead_letters=[letter]))
     [waiting] = kept.unpublished(10)
 
-    kept.published([waiting.id], NOW)
+    kept.mark_published([waiting.id], NOW)
 
     assert waiting.letter == letter
     assert kept.unpublished(10) == []

@@ -284,8 +284,10 @@ def test_of_a_user_the_first_in_each_block_counts_by_all_that_the_ledger_holds(e
     IntakeLedger(engine, window_size=20).record(a_batch(some))
     some_conversations = ConversationLedger(engine)
 
-    every = some_conversations.counting(some_conversations.between(SeqRange(first=1, last=10)), block=4)
-    drawn = some_conversations.counting(some_conversations.by_seq([3, 5, 7, 8, 10]), block=4)
+    every = some_conversations.first_of_each_user(
+        some_conversations.between(SeqRange(first=1, last=10)), block=4
+    )
+    drawn = some_conversations.first_of_each_user(some_conversations.by_seq([3, 5, 7, 8, 10]), block=4)
 
     assert [conversation.seq for conversation in every] == [
         1,
@@ -298,7 +300,7 @@ def test_of_a_user_the_first_in_each_block_counts_by_all_that_the_ledger_holds(e
         10,
     ]  # blocks of 0 to 3, 4 to 7, 8 to 11
     assert [conversation.seq for conversation in drawn] == [5, 7, 8, 10]
-    assert some_conversations.counting([], block=4) == []
+    assert some_conversations.first_of_each_user([], block=4) == []
 
 
 def test_of_a_reference_and_of_a_window_those_count_that_count_in_the_stream(engine: Engine) -> None:

@@ -344,7 +344,7 @@ def test_published_dead_letters_go_by_number_and_by_age_and_waiting_ones_never(
     late = NOW + timedelta(days=31)
     assert history(engine, some_retention(dead_letters=1), now=late) == {}
 
-    letters.published([1, 2, 3, 9, 10], NOW)
+    letters.mark_published([1, 2, 3, 9, 10], NOW)
 
     assert history(engine, some_retention(dead_letters=8))["dead_letters"] == 2
     assert history(engine, some_retention(), now=late)["dead_letters"] == 3

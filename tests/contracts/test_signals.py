@@ -94,7 +94,7 @@ def spoken(
     signals: SignalLedger, *, now: datetime = NOW + 9 * DAY, after: int = 0, limit: int = 99
 ) -> list[tuple[int, float | None]]:
     """Who said within a day what he thinks."""
-    found = signals.spoken(after=after, limit=limit, now=now, wait=DAY)
+    found = signals.feedback_given(after=after, limit=limit, now=now, wait=DAY)
     assert all(one.number == one.seq for one in found)
     return [(one.seq, one.value) for one in found]
 
@@ -283,7 +283,7 @@ def test_what_a_run_may_have_learned_is_not_drawn_from(
 ) -> None:
     intake.record(a_batch(some_conversations(0, 6, held_out_every=3)))
     everything = SeqRange(first=1, last=6)
-    assert [one.seq for one in signals.unlearned(everything)] == [1, 2, 3, 4, 5, 6]
+    assert [one.seq for one in signals.never_trained_on(everything)] == [1, 2, 3, 4, 5, 6]
 
     decision = DecisionLedger(engine).decide(
         Decision(at=NOW, trigger=None, action=Action.TRAIN, reason="", since_seq=1)
@@ -295,7 +295,7 @@ def test_what_a_run_may_have_learned_is_not_drawn_from(
         )
     )  # fmt: skip
 
-    assert [one.seq for one in signals.unlearned(everything)] == [1, 4, 6]
+    assert [one.seq for one in signals.never_trained_on(everything)] == [1, 4, 6]
     assert [one.hash for one in signals.after(1, 1)] == ["hash of c1"]
 
 

@@ -52,8 +52,8 @@ def standing(windows: WindowLedger) -> int | None:
 def test_a_triage_is_kept_as_it_was_found(triages: TriageLedger) -> None:
     triages.record(FOUND)
 
-    assert triages.of(1) == triages.undecided() == replace(FOUND, id=1)
-    assert triages.of(2) is None
+    assert triages.of_window(1) == triages.undecided() == replace(FOUND, id=1)
+    assert triages.of_window(2) is None
 
 
 def test_an_alarm_has_one_triage(triages: TriageLedger) -> None:
@@ -104,7 +104,7 @@ def test_the_same_change_comes_again_after_ever_longer_pauses(
         decisions.decide(DECIDED, triage=again)
 
     assert found == [1, 6]  # and the third is due at window 15
-    assert triages.answered(1) == 2
+    assert triages.count_answered(1) == 2
 
 
 def test_a_harmless_change_is_told_once_it_is_decided_and_until_the_reference_is_another(
@@ -112,21 +112,21 @@ def test_a_harmless_change_is_told_once_it_is_decided_and_until_the_reference_is
 ) -> None:
     harmless = replace(FOUND, outcome=Outcome.IGNORE)
     triages.record(harmless)
-    assert triages.harmless() is None
+    assert triages.harmless_change() is None
 
     DecisionLedger(engine).decide(DECIDED, triage=harmless)
-    assert triages.harmless() == triages.of(1)
+    assert triages.harmless_change() == triages.of_window(1)
     ReferenceLedger(engine).start("chat-v0", size=10, after_seq=10, now=NOW)
 
-    assert triages.harmless() is None
+    assert triages.harmless_change() is None
     assert standing(windows) is None
 
 
 def test_the_triage_behind_a_decision_is_found(engine: Engine, triages: TriageLedger) -> None:
     triages.record(FOUND)
 
-    assert triages.behind(DECIDED) == triages.of(1)
-    assert triages.behind(replace(DECIDED, since_seq=12)) is None
+    assert triages.of_decision(DECIDED) == triages.of_window(1)
+    assert triages.of_decision(replace(DECIDED, since_seq=12)) is None
 
 
 def test_the_forgotten_are_no_examples(engine: Engine, triages: TriageLedger) -> None:

@@ -6,7 +6,7 @@ from sqlalchemy import Engine
 
 from daemon.config.settings import ModelSection, Settings
 from daemon.domain.holdout import Holdout
-from daemon.ledger.stores import Stores, stores_on
+from daemon.ledger.stores import Stores, build_stores
 
 
 def some_settings(folder: Path, **sections: object) -> Settings:
@@ -17,4 +17,4 @@ def some_settings(folder: Path, **sections: object) -> Settings:
 
 def some_stores(engine: Engine, settings: Settings) -> Stores:
     """All stores on one ledger."""
-    return stores_on(settings, engine, Holdout(b"0123456789abcdef", share=settings.holdout.share))
+    return build_stores(settings, engine, Holdout(b"0123456789abcdef", share=settings.holdout.share))

@@ -145,12 +145,12 @@ class Daemon:
         if open_halt is not None and open_halt.kind is HaltKind.DEAD_LETTERS:
             self.halts.resume(by="ada", why="mended", now=NOW + timedelta(seconds=1))
         if waiting := self.letters.unpublished(10):
-            self.letters.published([stored.id for stored in waiting], NOW)
+            self.letters.mark_published([stored.id for stored in waiting], NOW)
         if not self.letters.newest(1)[0].requeued_at:
-            self.letters.requeued([stored.id for stored in self.letters.newest(9)], NOW)
+            self.letters.mark_requeued([stored.id for stored in self.letters.newest(9)], NOW)
         if len(self.halts.recent(9)) == 1:
             self.halts.halt(Halt(kind=HaltKind.OPERATOR, reason="wait", at=NOW))
-        if not self.halts.changes(9):
+        if not self.halts.recent_offset_changes(9):
             self.halts.seek(
                 OffsetChange(topic=TOPIC, partition=0, before=None, after=65, at=NOW, by="ada", why="so")
             )
@@ -166,13 +166,13 @@ class Daemon:
     def _judge(self) -> None:
         detector = StoredDetector(reference_id=1, seq=70, state={"count": 50}, at=NOW)
         if self.detectors.stored(1) is None:
-            self.detectors.keep(detector)
+            self.detectors.store(detector)
         if not self.detectors.newest(1):
             raised = RaisedAlarm(seq=65, since_seq=60, evidence={"input": 1e6}, at=NOW)
             self.detectors.raise_alarm(detector, raised)
         if not self.signals.last_drawn(f"{LINE}-v0"):
             self.signals.add_losses(f"{LINE}-v0", {69: (2.0, 5), 70: (3.0, 5)})
-        self.windows.pass_over(lambda number: verdict(number, "stable"), keep=1, seen=40, now=NOW)
+        self.windows.skip_waiting(lambda number: verdict(number, "stable"), keep=1, seen=40, now=NOW)
         while (window := self.windows.next_to_judge()) is not None:
             self.windows.record_judgement(
                 window,

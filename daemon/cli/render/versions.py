@@ -8,7 +8,7 @@ from rich.tree import Tree
 
 from daemon.cli.render.formatting import coloured, counted, printable, size, source_lines, timestamp
 from daemon.cli.render.layout import facts, heading, indented, listed
-from daemon.ledger.opinions import Opinion
+from daemon.ledger.version_feedback import VersionFeedback
 from daemon.views.versions import CheckedHistory, VersionDetails, VersionRow
 from registry.names import VersionName
 from registry.types import GateReport, Promotion, SliceReport
@@ -105,7 +105,7 @@ def promotion_entry(entry: Promotion) -> RenderableType:
     return Group(title, indented(Text(printable(entry.reason)), 3))
 
 
-def _feedback(opinion: Opinion) -> str:
+def _feedback(opinion: VersionFeedback) -> str:
     if opinion.mean is None:
         return "none on its answers yet"
     rated = counted(opinion.conversations, "conversation")

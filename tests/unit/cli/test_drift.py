@@ -46,7 +46,7 @@ def test_before_anything_is_watched_it_says_why(line: Line) -> None:
 
 
 def test_the_evidence_is_shown_by_aspect(line: Line) -> None:
-    line.stores.detectors.keep(watched(line, 141.0))
+    line.stores.detectors.store(watched(line, 141.0))
 
     shown = type_to(line, "drift", "show").stdout
 
@@ -164,7 +164,7 @@ def test_a_file_that_cannot_be_written_is_refused(line: Line, tmp_path: Path) ->
 
 def test_scripts_get_all_of_it(line: Line) -> None:
     line.drift()
-    line.stores.detectors.keep(watched(line, 141.0))
+    line.stores.detectors.store(watched(line, 141.0))
 
     document = json.loads(type_to(line, "drift", "show", "--json").stdout)
 
@@ -179,7 +179,7 @@ def test_why_finds_the_alarm_behind_a_decision_though_the_change_began_earlier(l
     raised = RaisedAlarm(seq=window.last, since_seq=window.first - 7, evidence={"input": 9e4}, at=line.now)
     line.stores.detectors.raise_alarm(watched(line, 1.0), raised)
     decision = replace(line.stores.decisions.recent(1)[0], since_seq=window.first - 7)
-    found = ProvenanceLedger(line.stores.engine).alarm_behind(decision)
+    found = ProvenanceLedger(line.stores.engine).alarm_window(decision)
 
     assert found is not None
     assert found.window.range == window

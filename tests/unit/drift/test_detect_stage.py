@@ -410,7 +410,7 @@ def test_a_detector_of_an_older_release_hears_from_where_it_stands(world: World)
     stored = world.detectors.stored(1)
     assert stored is not None
     old = {name: value for name, value in stored.state.items() if name not in ("begins", "heard")}
-    world.detectors.keep(replace(stored, state=old))
+    world.detectors.store(replace(stored, state=old))
     opine(world, range(1, 251), "up")
     world.stage = world.start()
     step(world, 5)

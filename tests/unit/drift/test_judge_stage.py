@@ -130,7 +130,7 @@ class World:
         IntakeLedger(self.engine, window_size=20).record(a_batch(some_conversations(first, count)))
         seen = StoredDetector(reference_id=1, seq=first + count, state=state_to_json(DetectorState()), at=NOW)
         if alarm_at is None:
-            self.detectors.keep(seen)
+            self.detectors.store(seen)
         else:
             raised = RaisedAlarm(seq=alarm_at, since_seq=alarm_at - 5, evidence={"input": 3e5}, at=NOW)
             self.detectors.raise_alarm(seen, raised)
@@ -460,5 +460,5 @@ def test_a_recurrence_is_stored_with_the_verdicts_but_counted_as_none(
     assert not row.triggers
     assert judged.finding == "stable"
     assert b"recurrence" not in world.metrics.exposition("")[1]
-    again = ProvenanceLedger(world.engine).recurrence_since(1)
+    again = ProvenanceLedger(world.engine).recurrence_reason(1)
     assert again == ("again" if outcome is Recurrence.RETURNED else None)

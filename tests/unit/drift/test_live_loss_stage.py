@@ -90,7 +90,7 @@ class World:
 
     def watch(self, reference: int, *, begins: int) -> None:
         state = state_to_json(DetectorState(begins=begins))
-        DetectorLedger(self.engine).keep(
+        DetectorLedger(self.engine).store(
             StoredDetector(reference_id=reference, seq=begins, state=state, at=NOW)
         )
 

@@ -164,7 +164,7 @@ def test_while_there_is_evidence_for_a_change_nothing_is_taken_in(world: World) 
     IntakeLedger(world.engine, window_size=20).record(
         a_batch([spread(a_conversation(n, at=NOW + n * timedelta(hours=1))) for n in range(45, 85)])
     )
-    world.detectors.keep(replace(seen, state=doubtful))
+    world.detectors.store(replace(seen, state=doubtful))
     while (window := world.windows.next_to_judge()) is not None:
         row = VerdictRow(
             window=window.number, monitor="mmd", finding="stable", score=0.1, threshold=1.0, reason="so", triggers=True
@@ -176,7 +176,7 @@ def test_while_there_is_evidence_for_a_change_nothing_is_taken_in(world: World) 
     world.stages[2].step()
     assert world.newest.id == 1
 
-    world.detectors.keep(seen)
+    world.detectors.store(seen)
     assert world.references.widen(days=7, now=NOW) is not None
 
 
@@ -198,7 +198,7 @@ def test_what_training_can_t_help_is_never_taken_in_though_its_alarm_is_answered
     world.stages[2].step()
 
     assert world.newest.id == 1
-    assert TriageLedger(world.engine).answered(1) == 1
+    assert TriageLedger(world.engine).count_answered(1) == 1
     assert world.references.widen_blocker() is WidenBlocker.CANT_HELP
 
 

@@ -98,7 +98,7 @@ def test_seeking_back_counts_nothing_twice(halts: HaltLedger, intake: IntakeLedg
     assert intake.next_offsets() == {(TOPIC, 0): 0}
     assert intake.record(batch).duplicates == 5
     assert ConversationLedger(engine).last_seq() == 5
-    [change] = halts.changes(10)
+    [change] = halts.recent_offset_changes(10)
     assert (change.before, change.after, change.by) == (5, 0, "ada")
 
 

@@ -58,12 +58,12 @@ def test_a_flood_of_dead_letters_goes_as_soon_as_it_is_old(world: World) -> None
     letters = DeadLetterLedger(world.engine)
     flood = [a_dead_letter(n) for n in range(some_retention().dead_letters + 2 * PAGE + 100)]
     world.intake.record(a_batch(dead_letters=flood))
-    letters.published([stored.id for stored in letters.unpublished(len(flood))], NOW)
+    letters.mark_published([stored.id for stored in letters.unpublished(len(flood))], NOW)
 
     counts = []
     for _ in range(4):
         world.stage.step()
-        counts.append(sum(letters.by_reason().values()))
+        counts.append(sum(letters.counts_by_reason().values()))
 
     assert counts == [10_000 + PAGE + 100, 10_100, 10_000, 10_000]
 

@@ -13,7 +13,7 @@ from daemon.domain.records import NewConversation, NewFeedback
 from daemon.domain.windows import SeqRange
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.intake import IntakeLedger
-from daemon.ledger.opinions import Opinion, OpinionLedger
+from daemon.ledger.version_feedback import VersionFeedback, VersionFeedbackLedger
 from tests.factories.ledger import NOW, a_batch, a_conversation, a_feedback, a_ledger
 
 HOUR = timedelta(hours=1)
@@ -25,13 +25,13 @@ def engine(tmp_path: Path) -> Engine:
 
 
 def test_feedback_hours_later_counts_for_the_version_that_was_live_then(engine: Engine) -> None:
-    intake, opinions = IntakeLedger(engine, window_size=20), OpinionLedger(engine)
+    intake, opinions = IntakeLedger(engine, window_size=20), VersionFeedbackLedger(engine)
     intake.record(a_batch([a_conversation(0), a_conversation(1)]))  # at NOW, naming no version
 
     intake.record(a_batch(feedback=[a_feedback(2, "c0", thumb="down", at=NOW + 9 * HOUR)]))
 
-    assert opinions.of("chat-v1", [(NOW - HOUR, NOW + HOUR)]) == Opinion(conversations=1, mean=-1.0)
-    assert opinions.of("chat-v2", [(NOW + HOUR, None)]) == Opinion(conversations=0, mean=None)
+    assert opinions.of("chat-v1", [(NOW - HOUR, NOW + HOUR)]) == VersionFeedback(conversations=1, mean=-1.0)
+    assert opinions.of("chat-v2", [(NOW + HOUR, None)]) == VersionFeedback(conversations=0, mean=None)
 
 
 def test_feedback_before_its_conversation_waits_for_it(engine: Engine) -> None:
@@ -40,7 +40,9 @@ def test_feedback_before_its_conversation_waits_for_it(engine: Engine) -> None:
 
     intake.record(a_batch([a_conversation(1)]))
 
-    assert OpinionLedger(engine).of("chat-v1", [(NOW, None)]) == Opinion(conversations=1, mean=1.0)
+    assert VersionFeedbackLedger(engine).of("chat-v1", [(NOW, None)]) == VersionFeedback(
+        conversations=1, mean=1.0
+    )
 
 
 RECORDS: list[NewConversation | NewFeedback] = [

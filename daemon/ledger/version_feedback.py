@@ -11,20 +11,20 @@ from daemon.ledger.tables import conversations
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Opinion:
+class VersionFeedback:
     """Feedback on one version: how many conversations have it, and its mean from -1 (worst) to 1 (best)."""
 
     conversations: int
     mean: float | None
 
 
-class OpinionLedger:
+class VersionFeedbackLedger:
     """Joins feedback to the version that answered."""
 
     def __init__(self, engine: Engine) -> None:
         self._reads = reader(engine)
 
-    def of(self, version: str, live: Sequence[tuple[datetime, datetime | None]]) -> Opinion:
+    def of(self, version: str, live: Sequence[tuple[datetime, datetime | None]]) -> VersionFeedback:
         """Return the feedback on a version: on conversations that name it, or name none and took place in its time.
 
         ``live`` are the spans in which it was live, from (included) to (excluded; None: until now).
@@ -37,4 +37,4 @@ class OpinionLedger:
         query = select(func.count(), func.avg(conversations.c.feedback)).where(rated)
         with self._reads.begin() as connection:
             count, mean = connection.execute(query).one()
-            return Opinion(conversations=count, mean=mean)
+            return VersionFeedback(conversations=count, mean=mean)
