@@ -1,1 +1,1 @@
-"""The one durable record. Each module is a store for one kind of fact; all share one database."""
+"""The durable record of the daemon, in one database. Each module stores one kind of fact."""

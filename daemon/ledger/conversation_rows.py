@@ -1,4 +1,4 @@
-"""Inserts conversations: the hottest part of the ledger, and so without the types' own conversions."""
+"""Inserts conversations, without the column types' conversions, because intake is the hottest path of the ledger."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -10,8 +10,8 @@ from sqlalchemy.dialects import sqlite
 from daemon.domain.records import NewConversation
 from daemon.ledger.tables import conversations, microseconds
 
-_COLUMNS = tuple(kept.name for kept in conversations.columns if kept.name != "seq")
-#: The same table, its columns without types: what is inserted is in the database's own form already.
+_COLUMNS = tuple(column_.name for column_ in conversations.columns if column_.name != "seq")
+#: The table without column types, because the values are in the database's own form already.
 _INSERT = insert(table(conversations.name, *map(column, _COLUMNS)))
 _SQLITE_INSERT = str(_INSERT.compile(dialect=sqlite.dialect()))
 
@@ -19,7 +19,7 @@ _SQLITE_INSERT = str(_INSERT.compile(dialect=sqlite.dialect()))
 def insert_conversations(
     connection: Connection, added: Iterable[NewConversation], received_at: datetime
 ) -> None:
-    """Insert conversations in their order."""
+    """Insert conversations; their seqs rise in this order."""
     received = microseconds(received_at)
     rows = [_row(new, received) for new in added]
     if connection.dialect.name == "sqlite":
@@ -29,7 +29,7 @@ def insert_conversations(
 
 
 def _row(new: NewConversation, received_at: int) -> tuple[object, ...]:
-    """Return the values as the database keeps them, in the order of the table's columns."""
+    """Return a conversation's values in the database's form, in the order of the columns."""
     conversation, at = new.conversation, new.at
     return (
         conversation.conversation_id,

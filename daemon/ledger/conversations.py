@@ -1,4 +1,4 @@
-"""Reads stored conversations: by range, by side of the split, sampled."""
+"""Reads stored conversations: by range, by side of the split, or as a sample."""
 
 import random
 from collections.abc import Iterable, Sequence
@@ -20,10 +20,10 @@ _Ts = TypeVarTuple("_Ts")
 
 
 class ConversationLedger:
-    """The conversations counted so far, in order of their seq.
+    """The stored conversations, in the order of their seqs.
 
-    ``judgeable`` leaves out what a version can't be judged on: words that a trainable conversation said earlier, and
-    conversations in which scoring found no reply. ``label_fields`` are the fields of the metadata that hold labels.
+    ``judgeable`` leaves out conversations that no version can be judged on: those with the words of an earlier trainable
+    one, and those in which scoring found no reply. ``label_fields`` are the metadata fields that hold labels.
     """
 
     def __init__(self, engine: Engine, *, label_fields: Sequence[str] = ()) -> None:
@@ -31,12 +31,12 @@ class ConversationLedger:
         self._label_fields = label_fields
 
     def last_seq(self) -> int:
-        """Return the newest conversation's seq; 0 where there is none."""
+        """Return the seq of the newest conversation; 0 if there is none."""
         with self._reads.begin() as connection:
             return connection.scalar(select(func.max(conversations.c.seq))) or 0
 
     def between(self, span: SeqRange) -> list[StoredConversation]:
-        """Return all conversations of a range, both sides of the split."""
+        """Return all conversations of a range, of both sides of the split."""
         return self._read(
             select(conversations)
             .where(conversations.c.seq.between(span.first, span.last))
@@ -44,7 +44,7 @@ class ConversationLedger:
         )
 
     def of_reference(self, reference: StoredReference) -> list[StoredConversation]:
-        """Return the conversations of a reference, both sides of the split."""
+        """Return the conversations of a reference, of both sides of the split."""
         with self._reads.begin() as connection:
             seqs = connection.scalars(select(conversations.c.seq).where(in_reference(reference))).all()
         return self.by_seq(sorted(seqs))
@@ -52,26 +52,29 @@ class ConversationLedger:
     def first_of_each_user(
         self, stored: Sequence[StoredConversation], block: int
     ) -> list[StoredConversation]:
-        """Return those of ``stored``, which are in order, that are their user's first of a block of so many seqs."""
+        """Return those that are the first of their user in a block of ``block`` seqs, and those without a user.
+
+        ``stored`` is in order of seq.
+        """
         if not stored:
             return []
-        begins = stored[0].seq - stored[0].seq % block
+        first_of_block = stored[0].seq - stored[0].seq % block
         users = {conversation.group for conversation in stored}
         with self._reads.begin() as connection:
             same_users = in_values(connection, conversations.c.user_hash, users)
-            inside = same_users & conversations.c.seq.between(begins, stored[-1].seq)
+            inside = same_users & conversations.c.seq.between(first_of_block, stored[-1].seq)
             columns = (conversations.c.seq, conversations.c.user_hash)
             query = select(*columns).where(inside).order_by(conversations.c.seq)
-            spoken = [(seq, user) for seq, user in connection.execute(query)]
-        counting, known = first_in_block(spoken, block), {user for _, user in spoken}
+            seqs_of_users = [(seq, user) for seq, user in connection.execute(query)]
+        counting, known_users = first_in_block(seqs_of_users, block), {user for _, user in seqs_of_users}
         return [
             conversation
             for conversation in stored
-            if conversation.seq in counting or conversation.group not in known
+            if conversation.seq in counting or conversation.group not in known_users
         ]
 
     def after(self, seq: int, limit: int) -> list[StoredConversation]:
-        """Return the next conversations after one, both sides of the split."""
+        """Return the next conversations after a seq, of both sides of the split."""
         return self._read(
             select(conversations).where(conversations.c.seq > seq).order_by(conversations.c.seq).limit(limit)
         )
@@ -79,7 +82,7 @@ class ConversationLedger:
     def count(
         self, *, held_out: bool, judgeable: bool = False, since: int = 1, before: int | None = None
     ) -> int:
-        """Count one side of the split from ``since`` on, and before ``before`` where given."""
+        """Count the conversations of one side of the split with ``since`` <= seq < ``before``."""
         query = _side(select(func.count()), held_out, judgeable, since, before)
         with self._reads.begin() as connection:
             return connection.scalar(query) or 0
@@ -93,7 +96,7 @@ class ConversationLedger:
         since: int = 1,
         before: int | None = None,
     ) -> list[StoredConversation]:
-        """Return at most ``limit`` conversations of one side, the newest ones, oldest first."""
+        """Return the newest ``limit`` conversations of one side, oldest first."""
         query = (
             _side(select(conversations), held_out, judgeable, since, before)
             .order_by(conversations.c.seq.desc())
@@ -104,7 +107,7 @@ class ConversationLedger:
     def sample(
         self, limit: int, *, held_out: bool, judgeable: bool = False, before: int, seed: int, since: int = 1
     ) -> list[StoredConversation]:
-        """Return a uniform sample of one side before ``before``; the same seed and ledger give the same sample."""
+        """Return a uniform sample of one side before ``before``. The same seed and ledger give the same sample."""
         with self._reads.begin() as connection:
             seqs = connection.scalars(
                 _side(select(conversations.c.seq), held_out, judgeable, since, before).order_by(
@@ -115,9 +118,9 @@ class ConversationLedger:
         return self.by_seq(chosen)
 
     def by_seq(self, seqs: Sequence[int]) -> list[StoredConversation]:
-        """Return these conversations, in order."""
+        """Return the conversations with these seqs, in order."""
         found: list[StoredConversation] = []
-        for start in range(0, len(seqs), 500):  # databases bound the number of parameters
+        for start in range(0, len(seqs), 500):  # databases limit the number of parameters
             page = seqs[start : start + 500]
             found += self._read(
                 select(conversations).where(conversations.c.seq.in_(page)).order_by(conversations.c.seq)
@@ -125,12 +128,12 @@ class ConversationLedger:
         return found
 
     def at(self, places: Iterable[Coordinates]) -> dict[Coordinates, StoredConversation]:
-        """Return the conversations that came from these records."""
-        wanted: dict[tuple[str, int], list[int]] = {}
+        """Return the conversations that came from these records, by coordinates."""
+        by_partition: dict[tuple[str, int], list[int]] = {}
         for place in places:
-            wanted.setdefault((place.topic, place.partition), []).append(place.offset)
+            by_partition.setdefault((place.topic, place.partition), []).append(place.offset)
         found: list[StoredConversation] = []
-        for (topic, partition), offsets in wanted.items():
+        for (topic, partition), offsets in by_partition.items():
             same_partition = (conversations.c.topic == topic) & (conversations.c.partition == partition)
             for start in range(0, len(offsets), 500):
                 page = conversations.c.offset.in_(offsets[start : start + 500])
@@ -147,12 +150,12 @@ class ConversationLedger:
             )
 
     def held_out_sketches(self) -> list[bytes]:
-        """Return the sketches of all held-out conversations."""
+        """Return the MinHash sketches of all held-out conversations that have one."""
         query = select(conversations.c.sketch).where(
             conversations.c.held_out & conversations.c.sketch.is_not(None)
         )
         with self._reads.begin() as connection:
-            return [made for made in connection.scalars(query) if made is not None]
+            return [sketch for sketch in connection.scalars(query) if sketch is not None]
 
     def _read(self, query: Select[*tuple[object, ...]]) -> list[StoredConversation]:
         with self._reads.begin() as connection:
@@ -165,19 +168,19 @@ def _side(
     query = query.where((conversations.c.held_out == held_out) & (conversations.c.seq >= since))
     if before is not None:
         query = query.where(conversations.c.seq < before)
-    return query.where(~_said_before() & ~_without_reply()) if judgeable else query
+    return query.where(~_repeats_trainable_text() & ~_has_no_reply()) if judgeable else query
 
 
-def _said_before() -> ColumnElement[bool]:
-    """Whether a trainable conversation said the same words earlier, be it still here or gone."""
-    twin = conversations.alias()
-    same = twin.c.text_digest == conversations.c.text_digest
-    here = exists().where(same & twin.c.held_out.is_(False) & (twin.c.seq < conversations.c.seq))
-    return here | exists().where(past_conversations.c.text_digest == conversations.c.text_digest)
+def _repeats_trainable_text() -> ColumnElement[bool]:
+    """Return the condition that an earlier trainable conversation, stored or deleted, has the same words."""
+    other = conversations.alias()
+    same = other.c.text_digest == conversations.c.text_digest
+    stored = exists().where(same & other.c.held_out.is_(False) & (other.c.seq < conversations.c.seq))
+    return stored | exists().where(past_conversations.c.text_digest == conversations.c.text_digest)
 
 
-def _without_reply() -> ColumnElement[bool]:
-    """Whether scoring it found nothing to score."""
+def _has_no_reply() -> ColumnElement[bool]:
+    """Return the condition that scoring found no reply in a conversation."""
     return exists().where((scores.c.seq == conversations.c.seq) & (scores.c.tokens == 0))
 
 

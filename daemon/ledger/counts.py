@@ -1,4 +1,4 @@
-"""Counts what the ledger holds, cheaply enough to be asked twice a second."""
+"""Counts what the ledger holds, cheaply enough to be called twice a second."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,36 +22,36 @@ class Position:
     topic: str
     partition: int
     next_offset: int
-    topic_id: str | None  # of the topic that was read; None where its broker tells none
+    topic_id: str | None  # the id of the topic that was read; None if its broker has none
     updated_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IntakeCounts:
-    """What the stream has brought so far."""
+    """What intake has stored so far."""
 
     positions: tuple[Position, ...]
     conversations: int
     held_out: int  # of the conversations
-    feedback: int  # records of their own; feedback inside a conversation is not among them
+    feedback: int  # feedback records; feedback inside conversations is not counted
     dead_letters: Mapping[str, int]  # by reason
-    dead_letters_waiting: int  # not yet in the dead-letter topic
+    dead_letters_waiting: int  # not yet published to the dead-letter topic
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WindowCounts:
-    """How far the windows are."""
+    """The windows, and the reference that they are compared with."""
 
     closed: int
-    waiting: int  # closed and not judged yet
-    open: int  # conversations in the window that is not closed yet
+    waiting: int  # closed, but not judged yet
+    open: int  # conversations in the open window
     reference: StoredReference | None
-    collected: int  # conversations of the reference so far
+    collected: int  # conversations that the reference has so far
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunSummary:
-    """A run without its request, which is large."""
+    """A run without its request, which can be large."""
 
     id: str
     decision_id: int
@@ -63,13 +63,13 @@ class RunSummary:
 
 
 class LedgerCounts:
-    """Figures of the ledger. Each method reads one consistent moment."""
+    """Figures of the ledger. Each method reads a consistent snapshot."""
 
     def __init__(self, engine: Engine) -> None:
         self._reads = reader(engine)
 
     def intake(self) -> IntakeCounts:
-        """Count what was read."""
+        """Count what intake has stored."""
         with self._reads.begin() as connection:
             rows = connection.execute(
                 select(positions).order_by(positions.c.topic, positions.c.partition)
@@ -104,7 +104,7 @@ class LedgerCounts:
             )
 
     def newest_run(self) -> RunSummary | None:
-        """Return the newest run, whether it goes on or has ended."""
+        """Return the newest run, whether it is in progress or has ended."""
         query = (
             select(
                 runs.c.id,

@@ -1,4 +1,4 @@
-"""Opens the ledger: SQLite by default, any SQLAlchemy URL, migrated to the schema this program knows."""
+"""Opens the ledger, on SQLite or PostgreSQL, and migrates it to the schema of this release."""
 
 import sqlite3
 import sys
@@ -32,11 +32,12 @@ from sqlalchemy.pool import QueuePool
 from daemon.domain.errors import LedgerError, StaleLeader
 from daemon.ledger.tables import LEADER, identity, lease
 
-#: Any numbers that nothing else on the database server uses for advisory locks.
+#: Keys of PostgreSQL advisory locks. Nothing else on the database server may use them.
 _SCHEMA_LOCK, _INTAKE_LOCK = 0x72657474, 0x72657475
-#: A replica that is stopped inside a transaction must not hold its locks against the others for longer.
+#: The server ends a transaction that is idle for longer, so that a suspended replica can't block the others.
 _IDLE_IN_TRANSACTION_MS = 10_000
-#: How long a statement waits for another connection's lock, and how often it is tried where SQLite does not wait itself.
+#: How long a statement waits for another connection's lock, and the pause between attempts where SQLite itself does not
+#: wait.
 _SQLITE_WAITS_S, _SQLITE_RETRIES_S = 10.0, 0.01
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -44,7 +45,7 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 def open_ledger(url: str) -> Engine:
     """Connect to the ledger and bring its schema up to date.
 
-    Raises LedgerError where it can't be reached, is damaged, or was written by a newer release.
+    Raises LedgerError if it can't be reached, is damaged, or was written by a newer release.
     """
     engine = connect(url)
     try:
@@ -63,7 +64,7 @@ def open_ledger(url: str) -> Engine:
 
 
 def connect(url: str) -> Engine:
-    """Make an engine whose write transactions are taken at their start, so that none fails half-way."""
+    """Return an engine. On SQLite, write transactions take the write lock at their start, so that none fails half-way."""
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         return _connect_server(parsed)
@@ -85,26 +86,26 @@ def _connect_server(url: URL) -> Engine:
     return engine
 
 
-#: What SQLite and PostgreSQL say.
+#: The messages of SQLite and PostgreSQL.
 _DISK_FULL = ("database or disk is full", "No space left on device")
 
 
 @contextmanager
 def write(engine: Engine, step: str) -> Iterator[Connection]:
-    """One write transaction, all or nothing.
+    """Open a write transaction, which is committed at the end of the block, or rolled back on an exception.
 
-    ``step`` names it in the audit events around its commit (``sys.addaudithook``), where tests let faults strike.
-    Raises LedgerError where the disk is full: nothing was written then.
+    ``step`` names it in the audit events before and after its commit (``sys.addaudithook``), at which tests inject faults.
+    Raises LedgerError if the disk is full; then nothing was written.
     """
     try:
         with engine.begin() as connection:
             yield connection
             sys.audit("retuned.step", step, "before")
     except OperationalError as error:
-        if any(words in str(error.orig) for words in _DISK_FULL):
+        if any(message in str(error.orig) for message in _DISK_FULL):
             raise LedgerError(
                 f"the disk under the ledger {_shown(str(engine.url))} is full; nothing of this step ({step}) was "
-                "written, and nothing is lost: make space and start again"
+                "written, and nothing is lost; free some space and start again"
             ) from error
         raise
     sys.audit("retuned.step", step, "after")
@@ -113,16 +114,17 @@ def write(engine: Engine, step: str) -> Iterator[Connection]:
 def fenced(engine: Engine, fence: int) -> Engine:
     """Return the same ledger for the leader with this fencing token.
 
-    With a stale token, beginning a write transaction raises StaleLeader. A takeover waits for transactions that have
-    begun, so no write of the former leader comes after it.
+    With a stale token, beginning a write transaction raises StaleLeader. A takeover waits for the write transactions
+    that have begun, so the former leader writes nothing after it.
     """
     return engine.execution_options(retuned_fence=fence)
 
 
 def in_intake_order(connection: Connection) -> None:
-    """Serialise this transaction with all others that call this, so that they commit in the order of their seqs.
+    """Serialise this transaction with all others that call this, so that conversations are committed in order of seq.
 
-    Windows and references then cover all conversations before them. SQLite has a single writer anyway.
+    So when a window or a reference is written, every conversation up to its end is stored. On SQLite this does nothing,
+    because it has a single writer anyway.
     """
     _one_at_a_time(connection, _INTAKE_LOCK)
 
@@ -138,10 +140,12 @@ def _check_fence(connection: Connection) -> None:
     if fence is None or options.get("retuned_read", False):
         return
     query = select(lease.c.fence).where(lease.c.name == LEADER)
-    # Locked until the end of the transaction, so that no take-over comes between.
+    # The row is locked until the end of the transaction, so that no takeover happens meanwhile.
     newest = connection.scalar(query.with_for_update(read=True))
     if newest != fence:
-        raise StaleLeader(f"another replica leads (fencing token {newest}); this one led with token {fence}")
+        raise StaleLeader(
+            f"another replica leads (fencing token {newest}); this one has fencing token {fence}"
+        )
 
 
 def insert_or_ignore(connection: Connection, table: Table) -> Insert:
@@ -152,22 +156,22 @@ def insert_or_ignore(connection: Connection, table: Table) -> Insert:
 
 
 def reader(engine: Engine) -> Engine:
-    """The same ledger for reading: its transactions take no write lock."""
+    """Return the same ledger for reading. Its transactions take no write lock."""
     return engine.execution_options(retuned_read=True)
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    connection.isolation_level = None  # transactions are begun below, not by the driver
+    connection.isolation_level = None  # the begin event starts transactions, not the driver
     _write_ahead(connection)
     for pragma in ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}").close()
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Have readers and the writer not wait for each other.
+    """Turn on write-ahead logging, with which readers and the writer do not wait for each other.
 
-    Of replicas that make a ledger at once SQLite tells all but one that it is locked, without waiting as it does
-    elsewhere: it would have to upgrade a read lock.
+    SQLite does not wait for the lock here, because it would have to upgrade a read lock. If several replicas create the
+    ledger at once, all but one therefore get "database is locked" and have to retry.
     """
     deadline = time.monotonic() + _SQLITE_WAITS_S
     while True:
@@ -202,7 +206,7 @@ def _migrate(connection: Connection) -> None:
 
 
 def bind_identity(engine: Engine, facts: Mapping[str, str]) -> None:
-    """Write down what must never change under this ledger, or check it.
+    """Store facts that must never change in a ledger, such as its model line, or compare them with the stored ones.
 
     Raises LedgerError naming the fact that differs.
     """
@@ -213,8 +217,8 @@ def bind_identity(engine: Engine, facts: Mapping[str, str]) -> None:
         for name, value in facts.items():
             if known.get(name, value) != value:
                 raise LedgerError(
-                    f"this ledger was made with {name} {known[name]}, the settings now say {value}; "
-                    "put the old one back, or start a new ledger"
+                    f"this ledger was created with {name} {known[name]}, but the settings now have {value}; "
+                    "restore the old value, or start a new ledger"
                 )
         missing: list[dict[str, Any]] = [{"name": n, "value": v} for n, v in facts.items() if n not in known]
         if missing:
@@ -222,7 +226,7 @@ def bind_identity(engine: Engine, facts: Mapping[str, str]) -> None:
 
 
 def size_bytes(url: str) -> int:
-    """Bytes that an SQLite ledger takes on disk; 0 for a server's."""
+    """Return the bytes that an SQLite ledger takes on disk; 0 for a ledger on a server."""
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
         return 0

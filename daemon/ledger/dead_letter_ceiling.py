@@ -8,7 +8,7 @@ from daemon.config.settings import DeadLettersSection
 def halt_reason(rejected: Sequence[bool], limits: DeadLettersSection) -> str | None:
     """Return why intake must halt; None if it may continue.
 
-    ``rejected`` tells of the latest records, newest first, whether each became a dead letter.
+    ``rejected`` has an entry for each of the latest records, newest first: whether it became a dead letter.
     """
     in_a_row = next((count for count, dead in enumerate(rejected) if not dead), len(rejected))
     if in_a_row >= limits.max_run:

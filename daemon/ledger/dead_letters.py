@@ -1,4 +1,4 @@
-"""Keeps records that can't be used until operators have seen to them."""
+"""Stores dead letters: records that can't be used."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -12,25 +12,25 @@ from daemon.ledger.tables import dead_letters
 
 
 class NoSuchDeadLetter(DaemonError):
-    """There is no dead letter of this number."""
+    """There is no dead letter with this number."""
 
 
 class DeadLetterLedger:
-    """Dead letters in the order in which they came."""
+    """Dead letters, in the order in which intake stored them."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._reads = reader(engine)
 
     def unpublished(self, limit: int) -> list[StoredDeadLetter]:
-        """Return those that the dead-letter topic has not got yet, oldest first."""
+        """Return dead letters that are not yet published to the dead-letter topic, oldest first."""
         query = select(dead_letters).where(dead_letters.c.published_at.is_(None))
         with self._reads.begin() as connection:
             rows = connection.execute(query.order_by(dead_letters.c.id).limit(limit)).mappings()
             return [_stored(row) for row in rows]
 
     def mark_published(self, ids: Iterable[int], now: datetime) -> None:
-        """Note that the dead-letter topic has these."""
+        """Mark dead letters as published to the dead-letter topic."""
         with write(self._engine, "deadletter.published") as connection:
             which = dead_letters.c.id.in_(list(ids))
             connection.execute(update(dead_letters).where(which).values(published_at=now))
@@ -43,7 +43,10 @@ class DeadLetterLedger:
         before: int | None = None,
         requeued: bool | None = None,
     ) -> list[StoredDeadLetter]:
-        """Return the newest, newest first: of one reason, older than number ``before``, requeued or not."""
+        """Return the newest dead letters, newest first.
+
+        They can be restricted to one reason, to numbers below ``before``, and to those that were requeued or not.
+        """
         query = select(dead_letters).order_by(dead_letters.c.id.desc()).limit(limit)
         if reason is not None:
             query = query.where(dead_letters.c.reason == reason)
@@ -56,7 +59,7 @@ class DeadLetterLedger:
             return [_stored(row) for row in connection.execute(query).mappings()]
 
     def dead_letter(self, id_: int) -> StoredDeadLetter:
-        """Return one. Raises NoSuchDeadLetter."""
+        """Return one dead letter. Raises NoSuchDeadLetter."""
         with self._reads.begin() as connection:
             row = connection.execute(select(dead_letters).where(dead_letters.c.id == id_)).mappings().first()
         if row is None:
@@ -64,19 +67,19 @@ class DeadLetterLedger:
         return _stored(row)
 
     def mark_requeued(self, ids: Sequence[int], now: datetime) -> None:
-        """Note that these were put back on the topic."""
+        """Mark dead letters as requeued, that is, put back on the topic."""
         with write(self._engine, "deadletter.requeued") as connection:
             which = dead_letters.c.id.in_(ids)
             connection.execute(update(dead_letters).where(which).values(requeued_at=now))
 
     def counts_by_reason(self) -> dict[str, int]:
-        """Count them by reason."""
+        """Count the dead letters by reason."""
         with self._reads.begin() as connection:
             return count_dead_letters(connection)
 
 
 def add_dead_letters(connection: Connection, letters: Sequence[DeadLetter]) -> None:
-    """Keep records that can't be used."""
+    """Insert dead letters."""
     rows = [
         {
             "topic": letter.at.topic,

@@ -1,4 +1,4 @@
-"""Keeps the state of each reference's sequential detector and the alarms that it raised."""
+"""Stores the state of each reference's sequential detector, and the alarms that it raised."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,34 +15,34 @@ from monitors.sequential.pending_alarm import LOOKS
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredDetector:
-    """What a detector needs to go on."""
+    """The state from which a detector continues."""
 
     reference_id: int
-    seq: int  # the newest conversation that it has seen
+    seq: int  # the newest conversation that it has processed
     state: Mapping[str, object]
     at: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RaisedAlarm:
-    """A change that a detector detected."""
+    """A change of the stream that a detector found."""
 
     seq: int  # the conversation that raised it
-    since_seq: int  # about where the change is
-    evidence: Mapping[str, float]  # by aspect: how many times as likely as with no change
+    since_seq: int  # where the change began, by the detector's estimate
+    evidence: Mapping[str, float]  # by aspect: how many times as likely as without a change
     at: datetime
-    again: int = 0  # windows in which it was raised once more, as the change lasted
+    again: int = 0  # later windows in which it was raised again, because the change lasted
 
 
 class DetectorLedger:
-    """One detector a reference."""
+    """The detectors, one for each reference."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._reads = reader(engine)
 
     def stored(self, reference_id: int) -> StoredDetector | None:
-        """Return the state of a reference's detector; None if it has not begun."""
+        """Return the state of a reference's detector; None if it has not started."""
         query = select(detectors).where(detectors.c.reference_id == reference_id)
         with self._reads.begin() as connection:
             row = connection.execute(query).mappings().first()
@@ -51,18 +51,20 @@ class DetectorLedger:
     def store(self, stored: StoredDetector) -> None:
         """Store the state of a detector."""
         with write(self._engine, "detector") as connection:
-            _put(connection, stored)
+            _upsert(connection, stored)
 
     def raise_alarm(self, stored: StoredDetector, raised: RaisedAlarm) -> bool:
-        """Write an alarm, and close the open window with the conversation that raised it, all in one.
+        """Store an alarm, and close the open window at the conversation that raised it, in one transaction.
 
-        The next window then holds nothing that the alarm came from, and may confirm it. While an alarm waits for that,
-        further ones close no window, and one a window is kept. Returns whether it is the first, of a change that lasts.
+        So the next window, which may confirm the alarm, has no conversation that contributed to it. While an alarm waits
+        for confirmation, further alarms close no window, and at most one alarm a window is stored.
+
+        Returns whether no earlier alarm was waiting for confirmation.
         """
         with write(self._engine, "alarm") as connection:
             in_intake_order(connection)
-            _put(connection, stored)
-            awaits = _awaits_confirmation(connection, stored.reference_id)
+            _upsert(connection, stored)
+            waiting = _awaits_confirmation(connection, stored.reference_id)
             if not _in_the_same_window(connection, stored.reference_id, raised.seq):
                 connection.execute(
                     insert(alarms).values(
@@ -73,15 +75,15 @@ class DetectorLedger:
                         at=raised.at,
                     )
                 )
-            if not awaits:
+            if not waiting:
                 close_window_at(connection, raised.seq, now=raised.at)
-        return not awaits
+        return not waiting
 
     def first_alarm_in(self, span: SeqRange, *, reference_id: int) -> RaisedAlarm | None:
-        """Return the first alarm that a conversation of a range raised."""
-        here = alarms.c.seq.between(span.first, span.last) & (alarms.c.reference_id == reference_id)
+        """Return the first alarm that was raised in a range of conversations."""
+        inside = alarms.c.seq.between(span.first, span.last) & (alarms.c.reference_id == reference_id)
         with self._reads.begin() as connection:
-            row = connection.execute(select(alarms).where(here).order_by(alarms.c.seq)).mappings().first()
+            row = connection.execute(select(alarms).where(inside).order_by(alarms.c.seq)).mappings().first()
         return None if row is None else _raised(row)
 
     def newest(self, limit: int) -> list[RaisedAlarm]:
@@ -91,7 +93,7 @@ class DetectorLedger:
             return [_raised(row) for row in rows]
 
 
-def _put(connection: Connection, stored: StoredDetector) -> None:
+def _upsert(connection: Connection, stored: StoredDetector) -> None:
     values = {"seq": stored.seq, "state": dict(stored.state), "at": stored.at}
     this = detectors.c.reference_id == stored.reference_id
     if not connection.execute(update(detectors).where(this).values(**values)).rowcount:
@@ -99,17 +101,16 @@ def _put(connection: Connection, stored: StoredDetector) -> None:
 
 
 def _awaits_confirmation(connection: Connection, reference_id: int) -> bool:
-    """Return whether an alarm was raised that one of the latest windows may still confirm."""
+    """Return whether an alarm was raised so lately that windows may still confirm it."""
     query = select(windows.c.first_seq).order_by(windows.c.number.desc()).offset(LOOKS - 1).limit(1)
     return _has_alarm_from(connection, reference_id, connection.scalar(query) or 0)
 
 
 def _in_the_same_window(connection: Connection, reference_id: int, seq: int) -> bool:
-    """Whether an alarm was raised in the window that holds, or will hold, a conversation."""
+    """Return whether an alarm was raised in the window to which a conversation belongs, or will belong."""
     start = connection.scalar(select(func.max(windows.c.last_seq)).where(windows.c.last_seq < seq)) or 0
-    return _has_alarm_from(
-        connection, reference_id, start + 1
-    )  # none is later: a detector sees seqs in their order
+    # There are no alarms after the conversation, because a detector processes seqs in order.
+    return _has_alarm_from(connection, reference_id, start + 1)
 
 
 def _has_alarm_from(connection: Connection, reference_id: int, seq: int) -> bool:

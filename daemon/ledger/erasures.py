@@ -1,4 +1,4 @@
-"""Erases users and conversations from the ledger, and keeps a log of erasures that proves it."""
+"""Erases users and conversations from the ledger, and keeps the log of erasures as proof."""
 
 import dataclasses
 import hashlib
@@ -32,24 +32,24 @@ from daemon.ledger.window_examples import remove_examples
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Subject:
-    """Who or what is forgotten. The ledger keeps the keyed hash only."""
+    """The user or conversation to erase. The ledger keeps only the keyed hash."""
 
     kind: str  # user or conversation
-    id: str  # as the records name it
+    id: str  # as in the records
     hash: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Removed:
-    """What was taken out of the ledger. A record stays in Kafka until the topic lets go of it."""
+    """What an erasure removed from the ledger. The records stay in Kafka until the topic's retention deletes them."""
 
     conversations: int
     feedback: int
     dead_letters: int
-    reports: int  # that were made of them among others
-    training_records: int  # entries of runs, marked as erased
-    runs: tuple[str, ...]  # that learned from them
-    published: tuple[Coordinates, ...]  # of records whose dead letters are on the dead-letter topic
+    reports: int  # reports that were made of erased conversations
+    training_records: int  # records of training runs, marked as erased
+    runs: tuple[str, ...]  # runs that learned from erased records
+    published: tuple[Coordinates, ...]  # records whose dead letters were published to the dead-letter topic
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,26 +68,26 @@ class Erasure:
 
 
 class ErasureLedger:
-    """The log of erasures, append-only, each entry with the digest of the one before."""
+    """The log of erasures. It is append-only, and each entry has the digest of the one before."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._reads = reader(engine)
 
     def erase(self, subject: Subject, *, by: str, why: str, now: datetime) -> tuple[Removed, Erasure]:
-        """Take out everything of a subject and leave a tombstone, all in one transaction, with the proof.
+        """Remove everything of a subject, leave tombstones and append an entry to the log, in one transaction.
 
-        Doing it again removes what has come since, which the tombstone lets nothing do.
+        Tombstones make intake drop records of the subject that arrive later, so a repeated erasure finds nothing new.
         """
         with write(self._engine, "erasure") as connection:
-            in_intake_order(connection)  # no record of the subject is being added meanwhile
+            in_intake_order(connection)  # so that no record of the subject is added meanwhile
             erased = _conversations_of(connection, subject)
             removed = _remove(connection, subject, erased)
             entry = _append(connection, subject, removed, by=by, why=why, now=now)
             hashes = [
                 subject.hash,
                 *(conversation.hash for conversation in erased),
-                *_learned_from(connection, subject),
+                *_trained_conversations(connection, subject),
             ]
             add_tombstones(connection, hashes, entry.id)
             connection.execute(
@@ -99,35 +99,35 @@ class ErasureLedger:
         return removed, entry
 
     def log(self) -> list[Erasure]:
-        """Return all entries, the oldest first."""
+        """Return all entries, oldest first."""
         with self._reads.begin() as connection:
             rows = connection.execute(select(erasures).order_by(erasures.c.id)).mappings()
             return [_erasure(row) for row in rows]
 
     def verify(self) -> None:
-        """Check the log entry by entry. Raises LedgerError naming the first that is wrong."""
-        before = ""
+        """Check the digests of all entries. Raises LedgerError naming the first wrong entry."""
+        previous = ""
         for entry in self.log():
-            if entry.previous_digest != before or entry.digest != _digest(entry):
+            if entry.previous_digest != previous or entry.digest != _digest(entry):
                 raise LedgerError(
                     f"entry {entry.id} of the log of erasures was altered, or one before it is missing; restore a "
                     "backup of the ledger"
                 )
-            before = entry.digest
+            previous = entry.digest
 
     def count(self) -> int:
-        """Count the entries; one more tells that something was forgotten."""
+        """Count the entries. The count rises with each erasure."""
         with self._reads.begin() as connection:
             return connection.scalar(select(func.count()).select_from(erasures)) or 0
 
     def runs_with_erased_records(self) -> frozenset[str]:
-        """Return the runs that learned from something that was forgotten since."""
+        """Return the runs that learned from records that were erased since."""
         query = select(training_records.c.run).where(training_records.c.erased).distinct()
         with self._reads.begin() as connection:
             return frozenset(connection.scalars(query))
 
     def _wipe(self) -> None:
-        """Have SQLite write over what the log of its writes still holds; deleted pages are zeroed as they go."""
+        """Make SQLite truncate its write-ahead log, which may still hold erased data. Deleted pages are overwritten anyway."""
         if self._engine.dialect.name == "sqlite":
             with self._engine.connect() as connection:
                 raw = connection.connection.driver_connection
@@ -137,10 +137,10 @@ class ErasureLedger:
 
 
 class _Conversation(NamedTuple):
-    """A conversation that is to be forgotten."""
+    """A conversation to erase."""
 
     seq: int
-    id: str  # as it is stored: an id with personal data in it is its own hash
+    id: str  # as stored: for an id that contains personal data, its hash
     hash: str
 
 
@@ -151,8 +151,11 @@ def _conversations_of(connection: Connection, subject: Subject) -> list[_Convers
     return [_Conversation(*row) for row in connection.execute(query)]
 
 
-def _learned_from(connection: Connection, subject: Subject) -> Sequence[str]:
-    """Return the conversations of the subject that only the lists of runs still name: retention took them."""
+def _trained_conversations(connection: Connection, subject: Subject) -> Sequence[str]:
+    """Return the hashes of the subject's conversations that runs learned from.
+
+    Retention may have deleted some of these conversations; then only the records of runs still name them.
+    """
     matches = _is_of(training_records.c.group_key, training_records.c.conversation_hash, subject)
     return connection.scalars(select(training_records.c.conversation_hash).where(matches).distinct()).all()
 
@@ -179,7 +182,7 @@ def _remove(connection: Connection, subject: Subject, erased: Sequence[_Conversa
 
 
 def _remove_feedback(connection: Connection, subject: Subject, ids: Sequence[str]) -> int:
-    """Remove feedback on these conversations, and what a user said of conversations that never came."""
+    """Remove the feedback on these conversations; of a user, also the feedback on conversations that never arrived."""
     named = [*ids, subject.id, subject.hash] if subject.kind == "conversation" else ids
     matches = in_values(connection, feedback.c.conversation_id, named)
     if subject.kind == "user":

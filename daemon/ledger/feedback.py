@@ -1,4 +1,4 @@
-"""Stores feedback and joins it to conversations, within the intake's transaction."""
+"""Stores feedback and joins it to conversations, within intake's transaction."""
 
 import hashlib
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from daemon.ledger.tables import conversations, feedback
 
 
 def admitted_feedback(connection: Connection, opinions: Sequence[NewFeedback]) -> list[NewFeedback]:
-    """Return the feedback that is admitted by itself, or whose conversation is stored."""
+    """Return the feedback that intake admitted, and the feedback whose conversation is stored."""
     undecided = {new.conversation_id for new in opinions if not new.admitted}
     if not undecided:
         return list(opinions)
@@ -24,7 +24,7 @@ def admitted_feedback(connection: Connection, opinions: Sequence[NewFeedback]) -
 
 
 def add_feedback(connection: Connection, opinions: Sequence[NewFeedback], received_at: datetime) -> None:
-    """Insert feedback. A repetition, about the same conversation and of the same moment, is ignored."""
+    """Insert feedback. Repeated feedback, equal in conversation, time and content, is ignored."""
     rows = [
         {
             "digest": feedback_digest(new),
@@ -54,7 +54,10 @@ def feedback_digest(new: NewFeedback) -> str:
 
 
 def join_feedback(connection: Connection, ids: Sequence[str]) -> frozenset[str]:
-    """Give conversations the newest feedback on them, in whatever order both came; return those that have any."""
+    """Copy the newest feedback into its conversations, in whatever order both arrived.
+
+    Returns those of the ids that have feedback of their own, whether their conversation is stored or not.
+    """
     if not ids:
         return frozenset()
     newest = (
@@ -64,12 +67,12 @@ def join_feedback(connection: Connection, ids: Sequence[str]) -> frozenset[str]:
         .limit(1)
         .scalar_subquery()
     )
-    named = frozenset(
+    with_feedback = frozenset(
         connection.scalars(
             select(feedback.c.conversation_id).where(in_values(connection, feedback.c.conversation_id, ids))
         )
     )
-    if named:
-        which = in_values(connection, conversations.c.conversation_id, named)
+    if with_feedback:
+        which = in_values(connection, conversations.c.conversation_id, with_feedback)
         connection.execute(update(conversations).where(which).values(feedback=newest))
-    return named
+    return with_feedback

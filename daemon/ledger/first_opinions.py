@@ -1,4 +1,4 @@
-"""Numbers the first opinion on each conversation, in the order in which detectors read them."""
+"""Numbers the first opinion on each conversation. Detectors read opinions in the order of their numbers."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -12,61 +12,65 @@ from daemon.ledger.database import insert_or_ignore
 from daemon.ledger.sql_in import in_values
 from daemon.ledger.tables import conversations, feedback, opinions
 
-#: Which of several opinions on a conversation counts: not by offset, as they may be sent again.
+#: The order of the feedback on a conversation. Offsets do not count, because feedback may be sent again.
 NEWEST_FIRST = (feedback.c.at.desc(), feedback.c.digest.desc())
 
 
 def number_first_opinions(
-    connection: Connection, kept: Iterable[NewConversation], named: Collection[str]
+    connection: Connection, new: Iterable[NewConversation], with_feedback: Collection[str]
 ) -> None:
-    """Number the opinions of a batch, once each conversation has its feedback; one on which there is one keeps it.
+    """Number the opinions that a batch brought, after its feedback was joined to the conversations.
 
-    ``kept`` are the batch's conversations, ``named`` those that feedback of its own names, whenever it came. Of several
-    opinions that come at once the newest counts, and the earliest gives the time; one inside a conversation has its time.
+    ``new`` are the batch's conversations. ``with_feedback`` are ids of conversations that have feedback records, from this
+    batch or earlier ones. A conversation that has a numbered opinion keeps it. If several opinions on a conversation
+    arrive at once, the newest one counts, with the time of the earliest. Feedback inside a conversation has the
+    conversation's time.
     """
-    spoken = (conversation.conversation for conversation in kept)
-    said = {
-        conversation.conversation_id: _Said(conversation.feedback, conversation.at)
-        for conversation in spoken
+    opinions_by_id = {
+        conversation.conversation_id: _Opinion(conversation.feedback, conversation.at)
+        for conversation in (one.conversation for one in new)
         if conversation.feedback is not None
     }
-    for id_, later in _said_of(connection, named).items():
-        within = said.get(id_)
-        said[id_] = later if within is None else _Said(later.newest, min(within.first_at, later.first_at))
-    if not said:
+    for id_, later in _opinions_in_feedback(connection, with_feedback).items():
+        inside = opinions_by_id.get(id_)
+        first_at = later.first_at if inside is None else min(inside.first_at, later.first_at)
+        opinions_by_id[id_] = _Opinion(later.newest, first_at)
+    if not opinions_by_id:
         return
     columns = (conversations.c.seq, conversations.c.conversation_id)
-    there = in_values(connection, conversations.c.conversation_id, said)
+    stored = in_values(connection, conversations.c.conversation_id, opinions_by_id)
     rows = [
         {
             "seq": seq,
-            "kind": said[id_].newest.kind,
-            "score": said[id_].newest.score,
-            "at": said[id_].first_at,
+            "kind": opinions_by_id[id_].newest.kind,
+            "score": opinions_by_id[id_].newest.score,
+            "at": opinions_by_id[id_].first_at,
         }
-        for seq, id_ in connection.execute(select(*columns).where(there).order_by(conversations.c.seq))
+        for seq, id_ in connection.execute(select(*columns).where(stored).order_by(conversations.c.seq))
     ]
     if rows:
         connection.execute(insert_or_ignore(connection, opinions), rows)
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
-    """What a user said of a conversation by now."""
+class _Opinion:
+    """What users have said about a conversation so far."""
 
     newest: Feedback
     first_at: datetime
 
 
-def _said_of(connection: Connection, named: Collection[str]) -> dict[str, _Said]:
-    """Return what feedback of its own says of each of these conversations."""
-    if not named:
+def _opinions_in_feedback(connection: Connection, ids: Collection[str]) -> dict[str, _Opinion]:
+    """Return the opinions in the feedback records on these conversations, by id."""
+    if not ids:
         return {}
-    said = feedback.c
-    columns = (said.conversation_id, said.at, said.thumb, said.rating, said.correction)
-    query = select(*columns).where(in_values(connection, said.conversation_id, named)).order_by(*NEWEST_FIRST)
-    found: dict[str, _Said] = {}
+    column = feedback.c
+    columns = (column.conversation_id, column.at, column.thumb, column.rating, column.correction)
+    query = select(*columns).where(in_values(connection, column.conversation_id, ids)).order_by(*NEWEST_FIRST)
+    found: dict[str, _Opinion] = {}
     for id_, at, thumb, rating, correction in connection.execute(query):
-        said_then = Feedback(thumb=thumb, rating=rating, correction=correction)
-        found[id_] = _Said(found[id_].newest if id_ in found else said_then, at)
+        newest = (
+            found[id_].newest if id_ in found else Feedback(thumb=thumb, rating=rating, correction=correction)
+        )
+        found[id_] = _Opinion(newest, at)  # at the last row, the earliest time
     return found

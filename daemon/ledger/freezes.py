@@ -1,4 +1,4 @@
-"""Keeps who froze the reference, and why. While a freeze is open nobody but an operator changes the reference."""
+"""Stores freezes of the reference. While the reference is frozen, only an operator changes it."""
 
 from datetime import datetime
 
@@ -12,7 +12,7 @@ from daemon.ledger.tables import freezes
 
 
 class NothingToFreeze(DaemonError):
-    """There is no reference yet, or it has not enough conversations."""
+    """There is no reference yet, or it does not have enough conversations yet."""
 
 
 class NotFrozen(DaemonError):
@@ -20,20 +20,23 @@ class NotFrozen(DaemonError):
 
 
 class FreezeLedger:
-    """At most one freeze is open. It holds for whatever reference is the newest, and for every replica."""
+    """Freezes, of which at most one is open. It applies to the newest reference, and to every replica."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     def freeze(self, *, by: str, why: str, now: datetime) -> Freeze:
-        """Freeze the reference; where it is frozen already, return that freeze instead. Raises NothingToFreeze."""
+        """Freeze the reference and return the freeze; if it is frozen already, return the open freeze.
+
+        Raises NothingToFreeze.
+        """
         with write(self._engine, "reference.freeze") as connection:
             in_intake_order(connection)
             reference = newest_reference(connection)
             if reference is None or reference.range is None:
                 raise NothingToFreeze(
-                    "there is no full reference yet, so there is nothing to freeze; `retuned reference show` tells how many "
-                    "conversations it waits for"
+                    "there is no full reference yet, so there is nothing to freeze; `retuned reference show` shows how many "
+                    "conversations it has"
                 )
             if (frozen := open_freeze(connection)) is not None:
                 return frozen
@@ -41,12 +44,12 @@ class FreezeLedger:
             return Freeze(at=now, by=by, why=why)
 
     def unfreeze(self, *, by: str, now: datetime) -> Freeze:
-        """Let the reference go on: it follows the live version, and is widened and renewed again. Raises NotFrozen."""
+        """End the freeze and return it, without its end. The daemon may change the reference again. Raises NotFrozen."""
         with write(self._engine, "reference.unfreeze") as connection:
             in_intake_order(connection)
             frozen = open_freeze(connection)
             if frozen is None:
                 raise NotFrozen("the reference is not frozen; see `retuned reference show`")
-            ended = freezes.c.ended_at.is_(None)
-            connection.execute(update(freezes).where(ended).values(ended_at=now, ended_by=by))
+            is_open = freezes.c.ended_at.is_(None)
+            connection.execute(update(freezes).where(is_open).values(ended_at=now, ended_by=by))
         return frozen

@@ -1,4 +1,4 @@
-"""Keeps why intake waits for an operator, and what operators did about it."""
+"""Stores halts of intake, and the offsets that operators set."""
 
 from datetime import datetime
 
@@ -11,18 +11,18 @@ from daemon.ledger.tables import halts, offset_changes, positions
 
 
 class NothingHalted(DaemonError):
-    """Intake is not halted, so there is nothing to resume, and a reader that reads on would undo what is set."""
+    """Intake is not halted. It can't be resumed, and while it reads, an offset that an operator sets would be overwritten."""
 
 
 class HaltLedger:
-    """At most one halt is open. While it is, no batch is recorded, by any replica."""
+    """Halts, of which at most one is open. While it is open, no replica records a batch."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._reads = reader(engine)
 
     def current(self) -> Halt | None:
-        """Return the open halt."""
+        """Return the open halt; None if intake is not halted."""
         with self._reads.begin() as connection:
             return open_halt(connection)
 
@@ -33,27 +33,28 @@ class HaltLedger:
             return [_halt(row) for row in connection.execute(query).mappings()]
 
     def recent_offset_changes(self, limit: int) -> list[OffsetChange]:
-        """Return the newest offsets that operators set, newest first."""
-        wanted = [column for column in offset_changes.columns if column.name != "id"]
-        query = select(*wanted).order_by(offset_changes.c.id.desc()).limit(limit)
+        """Return the newest changes of offsets by operators, newest first."""
+        columns = [column for column in offset_changes.columns if column.name != "id"]
+        query = select(*columns).order_by(offset_changes.c.id.desc()).limit(limit)
         with self._reads.begin() as connection:
             return [OffsetChange(**row) for row in connection.execute(query).mappings()]
 
-    def halt(self, wanted: Halt) -> Halt:
-        """Halt intake; where it is halted already, return that halt instead."""
+    def halt(self, new: Halt) -> Halt:
+        """Halt intake and return the halt; if intake is halted already, return the open halt."""
         with write(self._engine, "halt") as connection:
-            return open_halt(connection) or begin_halt(connection, wanted)
+            return open_halt(connection) or insert_halt(connection, new)
 
     def resume(self, *, by: str, why: str, now: datetime) -> Halt:
-        """Let intake go on. Raises NothingHalted."""
+        """Clear the open halt and return it. Raises NothingHalted."""
         with write(self._engine, "halt.clear") as connection:
             return _clear(connection, by=by, why=why, now=now)
 
     def seek(self, change: OffsetChange) -> Halt:
-        """Set where a partition is read on from, whatever topic has the name now, and let intake go on.
+        """Set the offset at which intake continues in a partition, clear the open halt and return it.
 
-        Records between the two offsets are never read, or read again: conversations and feedback that are known
-        already are not counted twice. Raises NothingHalted.
+        The offset applies to whatever topic has the name now. With a higher offset, the records in between are never read.
+        With a lower one, they are read again; conversations and feedback that are stored are not counted twice.
+        Raises NothingHalted.
         """
         at = (positions.c.topic == change.topic) & (positions.c.partition == change.partition)
         values = {"next_offset": change.after, "topic_id": None, "updated_at": change.at}
@@ -79,28 +80,24 @@ class HaltLedger:
 
 
 def open_halt(connection: Connection) -> Halt | None:
-    """Return the halt that nobody has cleared."""
+    """Return the halt that has not been cleared; None if there is none."""
     query = select(halts).where(halts.c.cleared_at.is_(None)).order_by(halts.c.id).limit(1)
     row = connection.execute(query).mappings().first()
     return _halt(row) if row else None
 
 
-def begin_halt(connection: Connection, wanted: Halt) -> Halt:
-    """Write that intake is halted."""
+def insert_halt(connection: Connection, new: Halt) -> Halt:
+    """Insert a halt and return it."""
     connection.execute(
         insert(halts).values(
-            kind=wanted.kind,
-            reason=wanted.reason,
-            topic=wanted.topic,
-            partition=wanted.partition,
-            at=wanted.at,
+            kind=new.kind, reason=new.reason, topic=new.topic, partition=new.partition, at=new.at
         )
     )
-    return wanted
+    return new
 
 
 def last_cleared(connection: Connection, kind: HaltKind) -> datetime | None:
-    """Return when an operator last let intake go on after a halt of this kind."""
+    """Return when an operator last cleared a halt of this kind; None if never."""
     query = select(halts.c.cleared_at).where((halts.c.kind == kind) & halts.c.cleared_at.is_not(None))
     cleared: datetime | None = connection.scalar(query.order_by(halts.c.cleared_at.desc()).limit(1))
     return cleared
@@ -110,7 +107,7 @@ def _clear(connection: Connection, *, by: str, why: str, now: datetime) -> Halt:
     halt = open_halt(connection)
     if halt is None:
         raise NothingHalted(
-            "intake is not halted; see `retuned intake show`, and halt it first where that is what you want: "
+            "intake is not halted; see `retuned intake show`. To set an offset, halt it first: "
             "`retuned intake halt -m REASON`"
         )
     values = {"cleared_at": now, "cleared_by": by, "why": why}

@@ -1,4 +1,4 @@
-"""Records each batch once: its offsets and all its effects are one transaction."""
+"""Records each batch exactly once: its offsets and all its effects are one transaction."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -16,7 +16,7 @@ from daemon.ledger.dead_letter_ceiling import halt_reason
 from daemon.ledger.dead_letters import add_dead_letters
 from daemon.ledger.feedback import add_feedback, admitted_feedback, join_feedback
 from daemon.ledger.first_opinions import number_first_opinions
-from daemon.ledger.halts import begin_halt, last_cleared, open_halt
+from daemon.ledger.halts import insert_halt, last_cleared, open_halt
 from daemon.ledger.quarantine import quarantine
 from daemon.ledger.recent_rejections import latest_rejections, most_frequent_reason
 from daemon.ledger.sql_in import in_values
@@ -26,7 +26,7 @@ from daemon.ledger.window_closing import close_full_windows
 
 
 class IntakeLedger:
-    """Where reading stopped, and what the records read so far have brought."""
+    """The offsets that intake continues from, and the records of the batches."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class IntakeLedger:
         dead_letters: DeadLettersSection | None = None,
         hygiene: HygieneSection | None = None,
     ) -> None:
-        """Without ``dead_letters`` their number is unbounded; without ``hygiene`` that of a user's conversations is."""
+        """Without ``dead_letters``, dead letters never halt intake; without ``hygiene``, no conversation is quarantined."""
         self._engine = engine
         self._dead_letter_limits = dead_letters
         self._hygiene = hygiene
@@ -45,7 +45,7 @@ class IntakeLedger:
         self._window_size = window_size
 
     def next_offsets(self) -> dict[tuple[str, int], int]:
-        """Return the offset to read next of every (topic, partition) seen so far."""
+        """Return the next offset of every (topic, partition) that was read."""
         with self._reads.begin() as connection:
             rows = connection.execute(
                 select(positions.c.topic, positions.c.partition, positions.c.next_offset)
@@ -53,50 +53,50 @@ class IntakeLedger:
             return {(topic, partition): offset for topic, partition, offset in rows}
 
     def starts(self) -> dict[TopicPartition, Start]:
-        """Return where each partition seen so far is read on from."""
+        """Return where intake continues in every partition that was read."""
         columns = (positions.c.topic, positions.c.partition, positions.c.next_offset, positions.c.topic_id)
         with self._reads.begin() as connection:
             return {TopicPartition(*row[:2]): Start(*row[2:]) for row in connection.execute(select(*columns))}
 
     def record(self, batch: Batch) -> BatchResult:
-        """Write a batch, all or nothing. Records below the stored offsets were counted before and are passed over.
+        """Store a batch, all or nothing. Records below the stored offsets were counted before and are skipped.
 
-        While intake is halted nothing is written, and the batch has to be read again afterwards.
+        While intake is halted, the batch is refused and nothing is stored; the batch must be read again later.
         """
         with write(self._engine, "intake") as connection:
             in_intake_order(connection)
             if open_halt(connection) is not None:
                 return _REFUSED
             stored = _positions(connection, batch)
-            read = _fresh(batch, stored)
-            wanted = _without(read, self._tombstones.read(connection))
-            new = _unknown(connection, wanted.conversations)
-            kept, quarantined = self._quarantine(connection, new, batch.received_at)
-            if kept:
-                insert_conversations(connection, kept, batch.received_at)
-            opinions = admitted_feedback(connection, wanted.feedback)
+            unread = _unread(batch, stored)
+            usable = _without_erased(unread, self._tombstones.read(connection))
+            new = _unknown(connection, usable.conversations)
+            admitted, quarantined = self._quarantine(connection, new, batch.received_at)
+            if admitted:
+                insert_conversations(connection, admitted, batch.received_at)
+            opinions = admitted_feedback(connection, usable.feedback)
             add_feedback(connection, opinions, batch.received_at)
-            joined = join_feedback(
+            with_feedback = join_feedback(
                 connection,
                 [new.conversation_id for new in opinions]
-                + [conversation.conversation.conversation_id for conversation in kept],
+                + [conversation.conversation.conversation_id for conversation in admitted],
             )
-            number_first_opinions(connection, kept, joined)
-            letters = (*wanted.dead_letters, *quarantined)
+            number_first_opinions(connection, admitted, with_feedback)
+            letters = (*usable.dead_letters, *quarantined)
             add_dead_letters(connection, letters)
             _advance(connection, batch, stored)
             closed = close_full_windows(connection, size=self._window_size, now=batch.received_at)
             halt = self._halt(connection, batch.received_at) if letters else None
         return BatchResult(
-            conversations=len(kept),
-            held_out=sum(conversation.held_out for conversation in kept),
+            conversations=len(admitted),
+            held_out=sum(conversation.held_out for conversation in admitted),
             feedback=len(opinions),
             dead_letters=len(letters),
-            duplicates=len(wanted.conversations) - len(new),
+            duplicates=len(usable.conversations) - len(new),
             windows=closed,
-            forgotten=_size(read) - _size(wanted),
+            forgotten=_size(unread) - _size(usable),
             set_aside=len(quarantined),
-            not_admitted=len(wanted.feedback) - len(opinions),
+            not_admitted=len(usable.feedback) - len(opinions),
             halt=halt,
         )
 
@@ -106,7 +106,7 @@ class IntakeLedger:
         return (new, []) if self._hygiene is None else quarantine(connection, new, self._hygiene, now=now)
 
     def _halt(self, connection: Connection, now: datetime) -> Halt | None:
-        """Halt intake if too many of the latest records are dead letters."""
+        """Halt intake, and return the halt, if too many of the latest records are dead letters."""
         limits = self._dead_letter_limits
         if limits is None:
             return None
@@ -116,11 +116,11 @@ class IntakeLedger:
             return None
         most_frequent = most_frequent_reason(connection, limit=limits.among)
         reason = f"{reason}; mostly {most_frequent}. {_REMEDY}"
-        return begin_halt(connection, Halt(kind=HaltKind.DEAD_LETTERS, reason=reason, at=now))
+        return insert_halt(connection, Halt(kind=HaltKind.DEAD_LETTERS, reason=reason, at=now))
 
 
 _REMEDY = (
-    "See `retuned deadletters list`; mend the producer or the limits, then `retuned intake resume -m REASON` and "
+    "See `retuned deadletters list`; fix the producer or raise the limits, then `retuned intake resume -m REASON` and "
     "`retuned deadletters requeue`"
 )
 _REFUSED = BatchResult(
@@ -128,33 +128,33 @@ _REFUSED = BatchResult(
 )
 
 
-def _fresh(batch: Batch, stored: Mapping[tuple[str, int], int]) -> Batch:
-    """Return the batch without records that were counted before."""
+def _unread(batch: Batch, stored: Mapping[tuple[str, int], int]) -> Batch:
+    """Return the batch without the records that were counted before."""
 
-    def unread(at: Coordinates) -> bool:
+    def is_unread(at: Coordinates) -> bool:
         return at.offset >= stored.get((at.topic, at.partition), 0)
 
     return replace(
         batch,
-        conversations=tuple(new for new in batch.conversations if unread(new.at)),
-        feedback=tuple(new for new in batch.feedback if unread(new.at)),
-        dead_letters=tuple(letter for letter in batch.dead_letters if unread(letter.at)),
+        conversations=tuple(new for new in batch.conversations if is_unread(new.at)),
+        feedback=tuple(new for new in batch.feedback if is_unread(new.at)),
+        dead_letters=tuple(letter for letter in batch.dead_letters if is_unread(letter.at)),
     )
 
 
-def _without(batch: Batch, gone: frozenset[str]) -> Batch:
-    """Return the batch without records of users and conversations that are forgotten."""
-    if not gone:
+def _without_erased(batch: Batch, erased: frozenset[str]) -> Batch:
+    """Return the batch without the records of erased users and conversations."""
+    if not erased:
         return batch
     return replace(
         batch,
         conversations=tuple(
-            new for new in batch.conversations if gone.isdisjoint((new.user_hash, new.conversation_hash))
+            new for new in batch.conversations if erased.isdisjoint((new.user_hash, new.conversation_hash))
         ),
         feedback=tuple(
-            new for new in batch.feedback if gone.isdisjoint((new.user_hash, new.conversation_hash))
+            new for new in batch.feedback if erased.isdisjoint((new.user_hash, new.conversation_hash))
         ),
-        dead_letters=tuple(letter for letter in batch.dead_letters if gone.isdisjoint(letter.subjects)),
+        dead_letters=tuple(letter for letter in batch.dead_letters if erased.isdisjoint(letter.subjects)),
     )
 
 
@@ -184,10 +184,10 @@ def _advance(connection: Connection, batch: Batch, stored: Mapping[tuple[str, in
             connection.execute(update(positions).where(where).values(**values))
 
 
-def _unknown(connection: Connection, found: Sequence[NewConversation]) -> list[NewConversation]:
-    """Return those whose id is new; the first record of an id wins."""
+def _unknown(connection: Connection, read: Sequence[NewConversation]) -> list[NewConversation]:
+    """Return the conversations with a new id, stored or deleted. Of several records with one id, the first counts."""
     first: dict[str, NewConversation] = {}
-    for new in found:
+    for new in read:
         first.setdefault(new.conversation.conversation_id, new)
     if not first:
         return []
@@ -195,6 +195,6 @@ def _unknown(connection: Connection, found: Sequence[NewConversation]) -> list[N
     known = set(connection.scalars(select(id_).where(in_values(connection, id_, first))))
     unknown = [conversation for name, conversation in first.items() if name not in known]
     hash_ = past_conversations.c.conversation_hash
-    past = in_values(connection, hash_, [conversation.conversation_hash for conversation in unknown])
-    gone = set(connection.scalars(select(hash_).where(past)))
-    return [conversation for conversation in unknown if conversation.conversation_hash not in gone]
+    was_deleted = in_values(connection, hash_, [conversation.conversation_hash for conversation in unknown])
+    deleted = set(connection.scalars(select(hash_).where(was_deleted)))
+    return [conversation for conversation in unknown if conversation.conversation_hash not in deleted]

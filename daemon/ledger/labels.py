@@ -2,17 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 
-#: Values of one field, and characters of a value, that are looked at.
-_MOST, _CHARACTERS = 8, 64
+#: At most so many values of a field, and so many characters of a value, are read.
+_MAX_VALUES, _MAX_CHARACTERS = 8, 64
 
 Labels = tuple[tuple[str, str], ...]
 
 
 def labels_of(metadata: Mapping[str, object], fields: Sequence[str]) -> Labels:
-    """Return (field, value) for the fields; a list gives each of its values, what is absent or no label an empty one."""
+    """Return the labels in the fields, as (field, value).
+
+    A list has one label for each of its values. A field that is missing, or holds no text or number, gives an empty label.
+    """
     return tuple((field, value) for field in fields for value in _values(metadata.get(field)))
 
 
 def _values(given: object) -> list[str]:
-    listed = given[:_MOST] if isinstance(given, list) else [given]
-    return [str(value)[:_CHARACTERS] for value in listed if isinstance(value, str | int | float)] or [""]
+    listed = given[:_MAX_VALUES] if isinstance(given, list) else [given]
+    return [str(value)[:_MAX_CHARACTERS] for value in listed if isinstance(value, str | int | float)] or [""]

@@ -14,7 +14,7 @@ from daemon.ledger.tables import LEADER, lease
 class Lease:
     """One replica holds the lease at a time. Each takeover raises its fencing token.
 
-    A replica that slept or lost its network may still believe that it leads. Its write transactions compare the
+    A replica that was suspended, or lost its network, may still act as the leader. Its write transactions compare the
     fencing token (``fenced``), so a stale leader writes nothing.
     """
 
@@ -35,7 +35,8 @@ class Lease:
 
         Call it at least three times within ``ttl_s``.
         """
-        now = self._clock()  # before the ledger is asked: the lease may lapse too early, never too late
+        # Read before the ledger answers, so that the lease lapses too early rather than too late.
+        now = self._clock()
         if self._fence is not None:
             self._renew(self._fence, now)
         else:
@@ -60,8 +61,8 @@ class Lease:
         elif is_due(**times):
             with write(self._engine, "lease.renew") as connection:
                 renewal = update(lease).where(self._ours(fence)).values(beat=lease.c.beat + 1)
-                kept = connection.execute(renewal).rowcount == 1
-            if kept:
+                renewed = connection.execute(renewal).rowcount == 1
+            if renewed:
                 self._renewed_at = now
             else:
                 self.lost()
@@ -79,7 +80,7 @@ class Lease:
             self._fence, self._renewed_at = held.fence + 1, now
 
     def _create(self) -> LeaseState:
-        """Create the row that all replicas contend for, unless another replica just did."""
+        """Create the lease's row, unless another replica has just done so; return the lease."""
         try:
             with write(self._engine, "lease.first") as connection:
                 connection.execute(insert(lease).values(name=LEADER, holder=None, fence=0, beat=0))
@@ -95,7 +96,7 @@ _FREE = LeaseState(holder=None, fence=0, beat=0)
 
 
 def lease_of(engine: Engine) -> LeaseState | None:
-    """Return the lease as stored; None if no replica ever led."""
+    """Return the stored lease; None if no replica has ever led."""
     with reader(engine).begin() as connection:
         return _held(connection)
 

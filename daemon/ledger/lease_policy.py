@@ -7,23 +7,23 @@ from daemon.domain.process_identity import ProcessIdentity
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LeaseState:
-    """The lease as it stands in the ledger."""
+    """The lease as stored in the ledger."""
 
     holder: ProcessIdentity | None  # None: free
-    fence: int  # raised by each take-over
+    fence: int  # raised by each takeover
     beat: int  # raised by each renewal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ObservedLease:
-    """A lease as it was first seen, and when by the observer's own monotonic clock, in seconds."""
+    """A lease, and when the observer first saw it in this state, in seconds of its own monotonic clock."""
 
     held: LeaseState
     since: float
 
 
 def observe(before: ObservedLease | None, held: LeaseState, *, now: float) -> ObservedLease:
-    """Observe the lease once more: the time starts anew whenever the lease has changed."""
+    """Observe the lease again. The time starts anew if the lease has changed."""
     return before if before is not None and before.held == held else ObservedLease(held=held, since=now)
 
 

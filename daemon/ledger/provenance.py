@@ -1,4 +1,4 @@
-"""Finds what led to what: the windows behind a decision, the decisions about one drift."""
+"""Finds the causes of decisions: the window of the alarm, and earlier decisions on the same change."""
 
 from sqlalchemy import Engine, exists, select
 
@@ -13,20 +13,20 @@ from monitors.window.recurrence_result import Recurrence
 
 
 class ProvenanceLedger:
-    """Follows the references between facts backwards."""
+    """Follows facts back to their causes."""
 
     def __init__(self, engine: Engine) -> None:
         self._reads = reader(engine)
         self._windows = WindowLedger(engine)
 
     def alarm_window(self, decision: Decision) -> JudgedWindow | None:
-        """Return the window in which the alarm was raised that a decision was about."""
-        began = alarms.c.since_seq == decision.since_seq
-        raised = exists().where(began & alarms.c.seq.between(windows.c.first_seq, windows.c.last_seq))
-        told = (windows.c.finding == "drift") & (windows.c.first_seq == decision.since_seq)
+        """Return the window in which the alarm was raised that a decision was about; None if it is no longer stored."""
+        same_change = alarms.c.since_seq == decision.since_seq
+        raised = exists().where(same_change & alarms.c.seq.between(windows.c.first_seq, windows.c.last_seq))
+        begins_with_change = (windows.c.finding == "drift") & (windows.c.first_seq == decision.since_seq)
         query = (
             select(windows.c.number)
-            .where(windows.c.judged_at.is_not(None) & (raised | told))
+            .where(windows.c.judged_at.is_not(None) & (raised | begins_with_change))
             .order_by(windows.c.number)
             .limit(1)
         )
@@ -35,7 +35,10 @@ class ProvenanceLedger:
         return None if number is None else self._windows.window(number)
 
     def recurrence_reason(self, window: int) -> str | None:
-        """Say which earlier reference fits a drift again: what the window of the alarm, or one to confirm it, found."""
+        """Return the reason why a drift is a return to an earlier reference; None if it is not.
+
+        It is searched in the window of the alarm, ``window``, and in those that may confirm the alarm.
+        """
         returned = (verdicts.c.monitor == RECURRENCE) & (verdicts.c.finding == FINDINGS[Recurrence.RETURNED])
         query = (
             select(verdicts.c.reason)
@@ -47,7 +50,7 @@ class ProvenanceLedger:
             return connection.scalar(query.limit(1))
 
     def earlier_decisions(self, decision: Decision, limit: int) -> tuple[Decision, ...]:
-        """Return the decisions before this one on the same matter, the oldest first: what it waited for."""
+        """Return the ``limit`` newest decisions before this one with the same change and trigger, oldest first."""
         query = (
             select(decisions)
             .where(
@@ -59,5 +62,5 @@ class ProvenanceLedger:
             .limit(limit)
         )
         with self._reads.begin() as connection:
-            found = [decision_of(row) for row in connection.execute(query).mappings()]
-        return tuple(reversed(found))
+            newest_first = [decision_of(row) for row in connection.execute(query).mappings()]
+        return tuple(reversed(newest_first))

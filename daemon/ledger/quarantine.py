@@ -1,4 +1,4 @@
-"""Quarantines conversations of users who send too many, so that a flood moves neither windows nor training."""
+"""Quarantines conversations of users who send too many, so that they distort neither windows nor training."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -19,9 +19,9 @@ def quarantine(
 ) -> tuple[Sequence[NewConversation], list[DeadLetter]]:
     """Return the conversations to admit, in their order, and dead letters of the others.
 
-    ``limits.burst_conversations`` of a user are admitted in a span of ``limits.burst_s``. Spans are cut by the
-    conversations' own times, at multiples of their length since 1970, so the same records are admitted whenever they
-    are read. A quarantined record that an operator put back on the topic is admitted.
+    At most ``limits.burst_conversations`` of a user are admitted in each span of ``limits.burst_s``. The conversation's
+    own time decides its span; spans begin at multiples of their length since 1970. So the same records are admitted
+    whenever they are read. A quarantined record that an operator requeued is admitted.
     """
     most = limits.burst_conversations
     if most is None or not new_ones:
@@ -59,7 +59,7 @@ def _burst_dead_letter(new: NewConversation, most: int, span: timedelta, now: da
 
 
 def _span_number(at_us: int, span_us: int) -> int:
-    """Return the number of the span that a moment is in. The division rounds towards zero, as databases do."""
+    """Return the number of the span that contains a moment. The division rounds towards zero, as in the databases."""
     return at_us // span_us if at_us >= 0 else -(-at_us // span_us)
 
 

@@ -1,4 +1,4 @@
-"""Tells up to which moment of the stream's own time every partition was read."""
+"""Reads how far every partition was read, in the time of the stream."""
 
 from datetime import datetime
 
@@ -6,16 +6,16 @@ from sqlalchemy import Connection, func, select
 
 from daemon.ledger.tables import conversations, feedback, positions
 
-#: Newest rows of a table in which a partition's newest record is looked for.
+#: A partition's newest record is searched among so many newest rows of a table.
 _NEWEST_ROWS = 1_000
 
 
 def read_until(connection: Connection, *, active_since: datetime) -> datetime:
-    """Return the time of the newest conversation, or that of the partition that lags behind it the most.
+    """Return the time up to which all active partitions were read, at most that of the newest conversation.
 
-    A partition lags only while it is active: it brought a record that was received after ``active_since``. One that
-    brought none for so long is idle and holds nothing up. An active partition is read up to its latest record among
-    the newest rows; if it has none there (dead letters, duplicates), up to when its last record was received.
+    A partition is active if one of its records was received after ``active_since``; others are ignored. An active one was
+    read up to its latest record among the newest rows. If it has none there (dead letters, duplicates), it was read up to
+    the time at which its last record was received.
     """
     latest: dict[tuple[str, int], datetime] = {}
     for table, order in ((conversations, conversations.c.seq), (feedback, feedback.c.received_at)):

@@ -1,4 +1,4 @@
-"""Reads which of the latest records became dead letters, and why."""
+"""Reads which of the latest records became dead letters, and for which reason."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""Keeps whether an earlier reference fits again: as a row among the verdicts, under a monitor's name and finding."""
+"""Stores whether a drift is a return to an earlier reference, as a row of the verdicts."""
 
 from collections.abc import Mapping
 
@@ -6,9 +6,9 @@ from daemon.ledger.windows import VerdictRow
 from monitors.types import Finding
 from monitors.window.recurrence_result import Recurrence, RecurrenceResult
 
-#: The monitor's name of these rows.
+#: The monitor's name in these rows.
 RECURRENCE = "recurrence"
-#: The finding under which each outcome is stored.
+#: The finding as which each outcome is stored.
 FINDINGS: Mapping[Recurrence, Finding] = {
     Recurrence.RETURNED: Finding.STABLE,
     Recurrence.NEW: Finding.DRIFT,
@@ -17,7 +17,7 @@ FINDINGS: Mapping[Recurrence, Finding] = {
 
 
 def recurrence_row(window: int, result: RecurrenceResult) -> VerdictRow:
-    """Return the row of a comparison with earlier references. It triggers nothing."""
+    """Return the row for a comparison with earlier references. It never raises or confirms an alarm."""
     return VerdictRow(
         window=window,
         monitor=RECURRENCE,

@@ -1,4 +1,4 @@
-"""Asks the database for many values at once, by one parameter: no statement grows with the number of values."""
+"""A condition for many values that takes a single parameter, so that statements do not grow with their number."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,9 +10,9 @@ from sqlalchemy import ARRAY, ColumnElement, Connection, any_, bindparam, func, 
 def in_values(
     connection: Connection, column: ColumnElement[Any], values: Iterable[str | int]
 ) -> ColumnElement[bool]:
-    """Say that a column has one of these texts, or one of these whole numbers."""
-    wanted = list(values)
+    """Return the condition that a column has one of these values."""
+    listed = list(values)
     if connection.dialect.name == "sqlite":
-        each = func.json_each(bindparam(None, orjson.dumps(wanted).decode())).table_valued("value")
+        each = func.json_each(bindparam(None, orjson.dumps(listed).decode())).table_valued("value")
         return column.in_(select(each.c.value))
-    return column == any_(bindparam(None, wanted, type_=ARRAY(column.type)))
+    return column == any_(bindparam(None, listed, type_=ARRAY(column.type)))

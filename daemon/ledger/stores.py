@@ -1,4 +1,4 @@
-"""Opens everything durable that the settings name: ledger, registry, artifacts, target. Commands and the loop share it."""
+"""Opens the durable stores that the settings name: ledger, registry, artifacts and target."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +32,7 @@ from registry.targets import Target
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stores:
-    """One model line's durable state."""
+    """The durable state of one model line."""
 
     engine: Engine
     intake: IntakeLedger
@@ -56,12 +56,12 @@ class Stores:
 
 
 def ledger_url(settings: Settings) -> str:
-    """Return the ledger's URL: as set, else SQLite in the state folder."""
+    """Return the URL of the ledger; by default, SQLite in the state folder."""
     return settings.ledger_url or f"sqlite:///{(settings.state_dir / 'ledger.db').absolute()}"
 
 
 def artifacts_url(settings: Settings) -> str:
-    """Return the artifact store's URL: as set, else a folder in the state folder."""
+    """Return the URL of the artifact store; by default, a folder in the state folder."""
     return settings.artifacts_url or f"file://{(settings.state_dir / 'artifacts').absolute()}"
 
 
@@ -71,9 +71,9 @@ def target_dir(settings: Settings) -> Path:
 
 
 def open_stores(settings: Settings) -> Stores:
-    """Open the stores, bringing the ledger's schema up to date.
+    """Open the stores and migrate the ledger to the schema of this release.
 
-    Raises LedgerError where the ledger can't be used or belongs to another model line or holdout key.
+    Raises LedgerError if the ledger can't be used, or belongs to another model line or holdout key.
     """
     holdout = Holdout(
         read_key(settings.holdout.key_file, state_dir=settings.state_dir), share=settings.holdout.share
@@ -84,12 +84,12 @@ def open_stores(settings: Settings) -> Stores:
 
 
 def fenced_stores(stores: Stores, settings: Settings, fence: int) -> Stores:
-    """Return the same stores for the leader of this number: where it is stale, each write raises StaleLeader."""
+    """Return the same stores for the leader with this fencing token. With a stale token, writes raise StaleLeader."""
     return build_stores(settings, fenced(stores.engine, fence), stores.holdout)
 
 
 def build_stores(settings: Settings, engine: Engine, holdout: Holdout) -> Stores:
-    """Return the stores of a ledger that is open already."""
+    """Return the stores of an open ledger."""
     return Stores(
         engine=engine,
         intake=IntakeLedger(

@@ -1,4 +1,4 @@
-"""Remembers erased users and conversations by their keyed hashes, so that their records are dropped when they return."""
+"""Stores tombstones: keyed hashes of erased users and conversations, whose records intake drops."""
 
 from collections.abc import Sequence
 
@@ -8,14 +8,14 @@ from daemon.ledger.tables import tombstones
 
 
 class Tombstones:
-    """The users and conversations whose records are dropped, read in the intake's transaction so that no erasure is missed."""
+    """The erased users and conversations. Intake reads them in its own transaction, so that it misses no erasure."""
 
     def __init__(self) -> None:
         self._count = 0
         self._subjects: frozenset[str] = frozenset()
 
     def read(self, connection: Connection) -> frozenset[str]:
-        """Return the hashes of all that were erased. Tombstones are only added, so their count tells when to reload."""
+        """Return the hashes of all erased subjects. They are loaded only if their count has changed, as none is ever removed."""
         count = connection.scalar(select(func.count()).select_from(tombstones)) or 0
         if count != self._count:
             self._subjects = frozenset(connection.scalars(select(tombstones.c.subject)))
@@ -24,7 +24,10 @@ class Tombstones:
 
 
 def add_tombstones(connection: Connection, hashes: Sequence[str], erasure_id: int | None) -> None:
-    """Leave tombstones for users and conversations. A user's conversations need their own: feedback may name only them."""
+    """Insert tombstones that are not there yet.
+
+    The conversations of a user need tombstones of their own, because feedback may name only a conversation.
+    """
     known = set(connection.scalars(select(tombstones.c.subject)))
     rows = [
         {"subject": hash_, "erasure_id": erasure_id} for hash_ in dict.fromkeys(hashes) if hash_ not in known

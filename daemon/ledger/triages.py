@@ -1,4 +1,4 @@
-"""Keeps whether confirmed changes hurt, and tells which alarms are answered by that."""
+"""Stores triages: whether confirmed changes hurt, and which alarms are answered by that."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,24 +13,24 @@ from daemon.ledger.sql_in import in_values
 from daemon.ledger.tables import conversations, decisions, references, triages
 from monitors.types import Outcome
 
-#: With these nothing is trained: the decision that says so answers the alarm.
+#: Outcomes that lead to no training. The decision not to train answers the alarm.
 _NO_TRAINING = (Outcome.IGNORE, Outcome.CANT_HELP)
-#: Windows in which a change that was answered without training raises no further alarm: the first time, and at most.
-#: Each time against one reference they double, as a change that nobody heals is found again and again.
+#: After an alarm is answered without training, alarms in so many windows are ignored: after the first one, and at most.
+#: The number doubles with each such alarm against one reference, because a change that stays is found again and again.
 _PAUSE, _LONGEST_PAUSE = 4, 64
 
 
 class TriageLedger:
-    """One triage an alarm."""
+    """The triages, at most one for each alarm."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._reads = reader(engine)
 
     def record(self, triage: Triage) -> None:
-        """Write a triage; an alarm that has one keeps it. Examples that were forgotten meanwhile are left out."""
+        """Store a triage, unless its alarm has one. Examples that were erased meanwhile are left out."""
         with write(self._engine, "triage") as connection:
-            in_intake_order(connection)  # no example is being forgotten meanwhile
+            in_intake_order(connection)  # so that no example is erased meanwhile
             if connection.scalar(select(triages.c.id).where(triages.c.window == triage.window)) is None:
                 connection.execute(insert(triages).values(**_values(connection, triage)))
 
@@ -61,7 +61,7 @@ class TriageLedger:
             return None if row is None else _triage(row)
 
     def harmless_change(self) -> Triage | None:
-        """Return the triage by which the change from the newest reference is harmless, once that was decided."""
+        """Return the newest triage that found the change from the newest reference harmless, once a decision said so too."""
         newest = select(func.max(references.c.id)).scalar_subquery()
         query = (
             select(triages)
@@ -86,29 +86,32 @@ class TriageLedger:
 
 
 def link_decision(connection: Connection, decision_id: int | None, triage: Triage) -> None:
-    """Write that a decision took a triage into account."""
+    """Store that a decision took a triage into account."""
     this = triages.c.window == triage.window
     connection.execute(update(triages).where(this).values(decision_id=decision_id))
 
 
 def answered_until(connection: Connection, reference_id: int) -> int:
-    """Return the window up to which alarms against a reference are answered; 0 where none is."""
+    """Return the last window in which alarms against a reference are ignored, because one was answered without training.
+
+    0 if none was.
+    """
     times, last = _answered(connection, reference_id)
     return last + min(_PAUSE * 2 ** (times - 1), _LONGEST_PAUSE) if times else 0
 
 
 def remove_triage_examples(connection: Connection, ids: Sequence[str]) -> None:
-    """Take conversations out of the examples of triages."""
-    gone = frozenset(ids)
+    """Remove conversations from the examples of triages."""
+    removed = frozenset(ids)
     query = select(triages.c.id, triages.c.examples).where(triages.c.examples.is_not(None))
     for id_, examples in connection.execute(query).all():
-        if not gone.isdisjoint(examples):
-            left = [example for example in examples if example not in gone]
-            connection.execute(update(triages).where(triages.c.id == id_).values(examples=left))
+        if not removed.isdisjoint(examples):
+            remaining = [example for example in examples if example not in removed]
+            connection.execute(update(triages).where(triages.c.id == id_).values(examples=remaining))
 
 
 def _answered(connection: Connection, reference_id: int) -> tuple[int, int]:
-    """Return how many alarms against a reference were answered without training, and the window of the last."""
+    """Return how many alarms against a reference were answered without training, and the window of the last one."""
     query = select(func.count(), func.coalesce(func.max(triages.c.window), 0)).where(
         (triages.c.reference_id == reference_id) & triages.c.outcome.in_(_NO_TRAINING) & _declined()
     )
@@ -117,9 +120,9 @@ def _answered(connection: Connection, reference_id: int) -> tuple[int, int]:
 
 
 def _declined() -> ColumnElement[bool]:
-    """Whether it was decided not to train; an operator may have wanted it all the same."""
-    no = (decisions.c.id == triages.c.decision_id) & (decisions.c.action == Action.NONE)
-    return exists().where(no)
+    """Return the condition that the decision on a triage was not to train. An operator may have requested it anyway."""
+    declined = (decisions.c.id == triages.c.decision_id) & (decisions.c.action == Action.NONE)
+    return exists().where(declined)
 
 
 def _values(connection: Connection, triage: Triage) -> Mapping[str, object]:

@@ -1,4 +1,4 @@
-"""Tells what users thought of each version's answers, however late they said so."""
+"""Reads the feedback on each version's answers, including late feedback."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from daemon.ledger.tables import conversations
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VersionFeedback:
-    """Feedback on one version: how many conversations have it, and its mean from -1 (worst) to 1 (best)."""
+    """The feedback on one version."""
 
-    conversations: int
-    mean: float | None
+    conversations: int  # that have feedback
+    mean: float | None  # from -1 (worst) to 1 (best)
 
 
 class VersionFeedbackLedger:
@@ -25,9 +25,9 @@ class VersionFeedbackLedger:
         self._reads = reader(engine)
 
     def of(self, version: str, live: Sequence[tuple[datetime, datetime | None]]) -> VersionFeedback:
-        """Return the feedback on a version: on conversations that name it, or name none and took place in its time.
+        """Return the feedback on conversations that name a version, or name none and took place while it was live.
 
-        ``live`` are the spans in which it was live, from (included) to (excluded; None: until now).
+        ``live`` are the spans in which it was live: start (included) and end (excluded; None: it is live now).
         """
         answered: ColumnElement[bool] = conversations.c.version == version
         for since, until in live:

@@ -1,4 +1,4 @@
-"""Closes windows within a transaction: full ones, aged ones, and the one in which an alarm was raised."""
+"""Closes windows within a transaction: full ones, old ones, and the one in which an alarm was raised."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from daemon.ledger.tables import conversations, windows
 
 
 def window_start(connection: Connection) -> int | None:
-    """Return the last conversation before the open window; None while the reference is not filled."""
+    """Return the seq of the last conversation before the open window; None while the reference is not filled."""
     reference = newest_reference(connection)
     if reference is None or reference.range is None:
         return None
@@ -20,7 +20,7 @@ def window_start(connection: Connection) -> int | None:
 
 
 def close_full_windows(connection: Connection, *, size: int, now: datetime) -> int:
-    """Fill the reference where needed, then close every window that has ``size`` conversations; return how many."""
+    """Fill the reference if needed, then close every window that has ``size`` conversations; return how many."""
     fill_reference(connection)
     start = window_start(connection)
     if start is None:
@@ -52,7 +52,7 @@ def aged_window(connection: Connection, received_until: datetime, min_size: int)
 
 
 def close_window_at(connection: Connection, seq: int, *, now: datetime) -> None:
-    """Close the open window with this conversation, if it has come so far."""
+    """Close the open window so that it ends with this conversation, if it reaches that far."""
     start = window_start(connection)
     if start is None or seq <= start:
         return
@@ -63,6 +63,7 @@ def close_window_at(connection: Connection, seq: int, *, now: datetime) -> None:
 
 
 def close_window(connection: Connection, span: SeqRange, now: datetime) -> ClosedWindow:
+    """Insert a closed window with the next number."""
     number = (connection.scalar(select(func.max(windows.c.number))) or 0) + 1
     connection.execute(
         insert(windows).values(number=number, first_seq=span.first, last_seq=span.last, closed_at=now)

@@ -1,4 +1,4 @@
-"""Reads what judged windows tell about alarms."""
+"""Reads what the verdicts on judged windows say about alarms."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -31,14 +31,14 @@ def window_evidence(connection: Connection, reference_id: int, after_seq: int) -
         .order_by(window.number)
     )
     for (number, at, first_seq), rows in groupby(connection.execute(query), key=lambda row: tuple(row[:3])):
-        found = WindowEvidence(window=number, at=at)
+        evidence = WindowEvidence(window=number, at=at)
         for *_, monitor, finding, reason, numbers in rows:
             if monitor != DETECTOR:
                 confirms = {"drift": True, "stable": False}.get(finding)
-                found = replace(found, confirms=confirms, reason=reason)
+                evidence = replace(evidence, confirms=confirms, reason=reason)
             elif finding == "drift":
                 since = int(numbers.get("since_seq", first_seq))
-                found = replace(
-                    found, raised=reason, since_seq=since, leading_aspect=leading_aspect_of(numbers)
+                evidence = replace(
+                    evidence, raised=reason, since_seq=since, leading_aspect=leading_aspect_of(numbers)
                 )
-        yield found
+        yield evidence

@@ -1,4 +1,4 @@
-"""Keeps windows and what the monitors said of them."""
+"""Stores windows and the monitors' verdicts on them."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ from monitors.sequential.pending_alarm import pending_alarm
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VerdictRow:
-    """One monitor's verdict, as kept."""
+    """A stored verdict of one monitor on one window."""
 
     window: int
     monitor: str
@@ -30,12 +30,12 @@ class VerdictRow:
     threshold: float | None
     reason: str
     numbers: Mapping[str, float] = field(default_factory=dict)
-    triggers: bool  # whether this monitor's finding may raise, or confirm, an alarm
+    triggers: bool  # whether the monitor's finding may raise or confirm an alarm
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JudgedWindow:
-    """A window with what was found in it."""
+    """A window and the verdicts on it."""
 
     window: ClosedWindow
     finding: str
@@ -46,19 +46,19 @@ class JudgedWindow:
 
 
 class WindowLedger:
-    """Windows never overlap each other or the reference they are judged against."""
+    """The windows. They overlap neither each other nor the reference that they are judged against."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._reads = reader(engine)
 
     def reference(self) -> StoredReference | None:
-        """Return the newest reference, filled or not: the one that windows are judged against from now on."""
+        """Return the newest reference, filled or not: the one that the next windows are judged against."""
         with self._reads.begin() as connection:
             return newest_reference(connection)
 
     def close_aged_window(self, *, max_age_s: float, min_size: int, now: datetime) -> ClosedWindow | None:
-        """Close the open window early if its oldest conversation was received ``max_age_s`` ago.
+        """Close the open window early if its oldest conversation was received at least ``max_age_s`` ago.
 
         A window of fewer than ``min_size`` conversations stays open. Nothing is written unless a window is due.
         """
@@ -84,10 +84,10 @@ class WindowLedger:
             return connection.scalar(select(func.count()).where(windows.c.judged_at.is_(None))) or 0
 
     def skip_waiting(self, rows: Callable[[int], VerdictRow], *, keep: int, seen: int, now: datetime) -> int:
-        """Let go of waiting windows but the newest ``keep``; return how many.
+        """Mark waiting windows but the newest ``keep`` as judged, by the detector's verdict alone; return how many.
 
-        Those that the detector has not seen to their end (``seen``), and those in which it raised an alarm, wait on.
-        ``rows`` gives the verdict on a window that is passed over, by its number: what the detector found.
+        Windows that the detector has not processed completely (up to the seq ``seen``), and windows in which it raised an
+        alarm, go on waiting. ``rows`` returns the detector's verdict on a window, by the window's number.
         """
         waiting = select(windows.c.number).where(windows.c.judged_at.is_(None))
         newest = waiting.order_by(windows.c.number.desc()).limit(keep)
@@ -114,11 +114,13 @@ class WindowLedger:
         report: NewReport | None = None,
         now: datetime,
     ) -> None:
-        """Write what all monitors said of a window. Examples that were forgotten meanwhile are left out, and with them
-        the report.
+        """Store the verdicts of all monitors on a window, its explanation and its report.
+
+        Examples that were erased meanwhile are left out of the explanation. If a conversation that the report was made of
+        was deleted meanwhile, the report is not stored.
         """
         with write(self._engine, "judgement") as connection:
-            in_intake_order(connection)  # no example is being forgotten meanwhile
+            in_intake_order(connection)  # so that no example is erased meanwhile
             values = {
                 "finding": finding,
                 "reference_id": reference_id,
@@ -142,48 +144,48 @@ class WindowLedger:
             query = query.where(windows.c.finding == "drift")
         with self._reads.begin() as connection:
             rows = connection.execute(query).mappings().all()
-            found = _verdicts(connection, [row["number"] for row in rows])
-        return [_judged(row, found) for row in rows]
+            by_window = _verdicts(connection, [row["number"] for row in rows])
+        return [_judged(row, by_window) for row in rows]
 
     def newest_judged(self) -> int | None:
-        """Return the number of the newest judged window."""
+        """Return the number of the newest judged window; None if there is none."""
         query = select(func.max(windows.c.number)).where(windows.c.judged_at.is_not(None))
         with self._reads.begin() as connection:
             number: int | None = connection.scalar(query)
             return number
 
     def window(self, number: int) -> JudgedWindow | None:
-        """Return one judged window."""
+        """Return one judged window; None if it is not judged or no longer stored."""
         query = select(windows).where((windows.c.number == number) & windows.c.judged_at.is_not(None))
         with self._reads.begin() as connection:
             row = connection.execute(query).mappings().first()
             return _judged(row, _verdicts(connection, [number])) if row else None
 
     def detector_start(self, reference: StoredReference) -> int:
-        """Return the conversation after which a reference's detector begins: that before its first window to judge."""
+        """Return the seq after which a reference's detector starts: the last one before the next window to judge."""
         judged = select(func.max(windows.c.last_seq)).where(windows.c.judged_at.is_not(None))
         with self._reads.begin() as connection:
             return max(connection.scalar(judged) or 0, reference.range.last if reference.range else 0)
 
     def alarm(self, *, after_seq: int) -> Alarm | None:
-        """Return the drift that stands against the current reference in conversations after ``after_seq``.
+        """Return the pending alarm about a change from the newest reference in conversations after ``after_seq``.
 
-        It stands no longer once a decision says that it is harmless, or that training can't help.
+        An alarm is no longer pending once a decision says that the change is harmless, or that training can't help.
         """
         with self._reads.begin() as connection:
             reference = newest_reference(connection)
             if reference is None:
                 return None
-            found = pending_alarm(window_evidence(connection, reference.id, after_seq))
-        if found is None:
+            pending = pending_alarm(window_evidence(connection, reference.id, after_seq))
+        if pending is None:
             return None
         return Alarm(
-            window=found.window,
-            first_seq=found.first_seq,
-            reason=found.reason,
-            at=found.at,
-            confirmed=found.confirmed,
-            leading=found.leading_aspect,
+            window=pending.window,
+            first_seq=pending.first_seq,
+            reason=pending.reason,
+            at=pending.at,
+            confirmed=pending.confirmed,
+            leading=pending.leading_aspect,
         )
 
 
@@ -195,14 +197,14 @@ def _window(row: RowMapping) -> ClosedWindow:
     )
 
 
-def _judged(row: RowMapping, found: Mapping[int, list[VerdictRow]]) -> JudgedWindow:
+def _judged(row: RowMapping, by_window: Mapping[int, list[VerdictRow]]) -> JudgedWindow:
     return JudgedWindow(
         window=_window(row),
         finding=row["finding"],
         judged_at=row["judged_at"],
         reference_id=row["reference_id"],
         explanation=row["explanation"],
-        verdicts=tuple(found.get(row["number"], ())),
+        verdicts=tuple(by_window.get(row["number"], ())),
     )
 
 
@@ -212,10 +214,10 @@ def _verdicts(connection: Connection, numbers: Iterable[int]) -> dict[int, list[
         .where(verdicts.c.window.in_(list(numbers)))
         .order_by(verdicts.c.window, verdicts.c.monitor)
     )
-    found: dict[int, list[VerdictRow]] = {}
+    by_window: dict[int, list[VerdictRow]] = {}
     for row in connection.execute(query).mappings():
-        found.setdefault(row["window"], []).append(VerdictRow(**row))
-    return found
+        by_window.setdefault(row["window"], []).append(VerdictRow(**row))
+    return by_window
 
 
 def _verdict_values(row: VerdictRow) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Prunes old dead letters, windows, decisions and the like; keeps the provenance of versions and all proofs."""
+"""Deletes old dead letters, windows, decisions and the like; keeps the provenance of versions."""
 
 import math
 from collections.abc import Collection, Mapping, Sequence
@@ -47,7 +47,7 @@ from daemon.ledger.tables import (
 )
 from daemon.retention.conversations import PAGE
 
-#: The tables that grow with what happens, and are pruned here.
+#: The tables that are pruned here.
 HistoryTable: TypeAlias = Literal[
     "scores", "losses", "dead_letters", "halts", "offset_changes", "train_requests", "training_records",
     "runs", "triages", "decisions", "windows", "reports", "alarms", "detectors", "reference_sets",
@@ -55,23 +55,26 @@ HistoryTable: TypeAlias = Literal[
 ]  # fmt: skip
 
 
-#: Runs without a version that are kept, newest first.
+#: The newest runs without a version that are kept.
 _FAILED_RUNS = 100
 
 
 class HistoryRetention:
-    """Prunes every table but the conversations, a page of each at a time."""
+    """Prunes the tables other than the conversations, a page of each at a time."""
 
-    def __init__(self, engine: Engine, keep: RetentionSection, *, failed_runs: int = _FAILED_RUNS) -> None:
-        """``failed_runs``: how many of the runs without a version are kept."""
+    def __init__(self, engine: Engine, limits: RetentionSection, *, failed_runs: int = _FAILED_RUNS) -> None:
+        """``failed_runs`` of the runs without a version are kept."""
         self._engine = engine
-        self._keep = keep
+        self._limits = limits
         self._failed_runs = failed_runs
 
     def prune(self, now: datetime, *, scored: Collection[str]) -> dict[HistoryTable, int]:
-        """Delete a page of old rows; return how many of each table. ``scored``: versions whose scores are kept."""
+        """Delete a page of old rows of each table; return how many were deleted, by table.
+
+        ``scored`` are the versions whose scores and losses are kept.
+        """
         with write(self._engine, "retention.history") as connection:
-            went: dict[HistoryTable, int] = {
+            deleted: dict[HistoryTable, int] = {
                 "scores": _delete(connection, scores, ~in_values(connection, scores.c.version, scored)),
                 "losses": _delete(connection, losses, ~in_values(connection, losses.c.version, scored)),
                 "dead_letters": self._dead_letters(connection, now),
@@ -79,32 +82,32 @@ class HistoryRetention:
                 **self._runs(connection),
                 **self._windows(connection),
             }
-            if self._keep.max_age_days is not None:
-                _drop_examples(connection, now - timedelta(days=self._keep.max_age_days))
-        return {table: count for table, count in went.items() if count}
+            if self._limits.max_age_days is not None:
+                _remove_examples(connection, now - timedelta(days=self._limits.max_age_days))
+        return {table: count for table, count in deleted.items() if count}
 
     def _dead_letters(self, connection: Connection, now: datetime) -> int:
         column = dead_letters.c
-        days = min(self._keep.dead_letters_days, self._keep.max_age_days or math.inf)
-        surplus = column.id <= _newest(connection, column.id) - self._keep.dead_letters
+        days = min(self._limits.dead_letters_days, self._limits.max_age_days or math.inf)
+        surplus = column.id <= _newest(connection, column.id) - self._limits.dead_letters
         old = column.at < now - timedelta(days=days)
         return _delete(connection, dead_letters, (surplus | old) & column.published_at.is_not(None))
 
     def _logs(self, connection: Connection) -> Mapping[HistoryTable, int]:
-        """What was asked for and is done."""
+        """Delete old entries that are closed: cleared halts, ended freezes, answered requests, and changes of offsets."""
 
-        def pruned(table: Table, done: ColumnElement[bool]) -> int:
-            return _delete(connection, table, done & self._is_old(connection, table.c.id))
+        def prune(table: Table, closed: ColumnElement[bool]) -> int:
+            return _delete(connection, table, closed & self._is_old(connection, table.c.id))
 
         return {
-            "halts": pruned(halts, halts.c.cleared_at.is_not(None)),
-            "offset_changes": pruned(offset_changes, true()),
-            "reference_freezes": pruned(freezes, freezes.c.ended_at.is_not(None)),
-            "train_requests": pruned(train_requests, train_requests.c.taken_at.is_not(None)),
+            "halts": prune(halts, halts.c.cleared_at.is_not(None)),
+            "offset_changes": prune(offset_changes, true()),
+            "reference_freezes": prune(freezes, freezes.c.ended_at.is_not(None)),
+            "train_requests": prune(train_requests, train_requests.c.taken_at.is_not(None)),
         }
 
     def _runs(self, connection: Connection) -> Mapping[HistoryTable, int]:
-        """Runs that left no version: nothing that is live came from them."""
+        """Delete old runs that failed or were cancelled, with their records. No version came from them."""
         failed = runs.c.state.in_((RunState.FAILED, RunState.CANCELLED))
         newest = select(runs.c.id).where(failed).order_by(runs.c.started_at.desc(), runs.c.id.desc())
         old = connection.scalars(newest.offset(self._failed_runs).limit(PAGE)).all()
@@ -114,13 +117,15 @@ class HistoryRetention:
         }
 
     def _windows(self, connection: Connection) -> Mapping[HistoryTable, int]:
-        """Decisions that led to no run, then windows that no decision names, then references that no window has."""
+        """Delete decisions without a run, then windows without a decision, then references without a window."""
         led_to_run = decisions.c.id.in_(select(runs.c.decision_id))
-        told = triages.c.decision_id.not_in(select(runs.c.decision_id))
-        triaged = _delete(connection, triages, self._is_old(connection, triages.c.id) & told)
-        took = select(triages.c.decision_id).where(triages.c.decision_id.is_not(None))
-        idle = self._is_old(connection, decisions.c.id) & ~led_to_run & decisions.c.id.not_in(took)
-        decided = _delete(connection, decisions, idle)
+        without_run = triages.c.decision_id.not_in(select(runs.c.decision_id))
+        triaged = _delete(connection, triages, self._is_old(connection, triages.c.id) & without_run)
+        triage_decisions = select(triages.c.decision_id).where(triages.c.decision_id.is_not(None))
+        unneeded = (
+            self._is_old(connection, decisions.c.id) & ~led_to_run & decisions.c.id.not_in(triage_decisions)
+        )
+        decided = _delete(connection, decisions, unneeded)
         named = union(
             select(decisions.c.window).where(decisions.c.window.is_not(None)), select(triages.c.window)
         )
@@ -147,14 +152,14 @@ class HistoryRetention:
             "decisions": decided,
             "windows": judged,
             "reports": drop_incomplete_reports(connection)
-            + drop_old_reports(connection, keep=self._keep.reports),
+            + drop_old_reports(connection, keep=self._limits.reports),
             "alarms": raised,
             "detectors": _delete(connection, detectors, watched),
             "reference_sets": _delete(connection, references, unused),
         }
 
     def _is_old(self, connection: Connection, number: ColumnElement[int]) -> ColumnElement[bool]:
-        return number <= _newest(connection, number) - self._keep.history
+        return number <= _newest(connection, number) - self._limits.history
 
 
 def _newest(connection: Connection, number: ColumnElement[int]) -> int:
@@ -162,7 +167,7 @@ def _newest(connection: Connection, number: ColumnElement[int]) -> int:
 
 
 def _delete(connection: Connection, table: Table, which: ColumnElement[bool]) -> int:
-    """Delete a page of the rows that a condition holds for; return how many."""
+    """Delete a page of the rows that meet a condition; return how many."""
     key = list(table.primary_key)
     first = select(*key).where(which).limit(PAGE)
     rows = connection.execute(first).all()
@@ -180,8 +185,8 @@ def _delete_all(connection: Connection, key: Column[Any], values: Sequence[Any])
     return connection.execute(delete(key.table).where(in_values(connection, key, values))).rowcount
 
 
-def _drop_examples(connection: Connection, until: datetime) -> None:
-    """Explanations quote conversations, and triages name some: they go when those do."""
+def _remove_examples(connection: Connection, until: datetime) -> None:
+    """Delete the explanations and examples of that time: they quote or name conversations, which are deleted as well."""
     old = (windows.c.judged_at < until) & windows.c.explanation.is_not(None)
     connection.execute(update(windows).where(old).values(explanation=null()))
     named = (triages.c.at < until) & triages.c.examples.is_not(None)

@@ -1,4 +1,4 @@
-"""Runs retention: deletes what the settings no longer keep."""
+"""Runs retention: deletes what the settings do not keep."""
 
 import logging
 import shutil
@@ -14,14 +14,14 @@ from daemon.telemetry.metrics import Metrics, Pruned
 _log = logging.getLogger(__name__)
 _CONVERSATIONS_EVERY = timedelta(seconds=5)
 _HISTORY_EVERY = timedelta(minutes=1)
-#: Folders of runs that stay, to look into: data, checkpoints, logs. A run's version is in the artifact store.
+#: The newest folders of runs that are kept for inspection: data, checkpoints, logs. Versions are in the artifact store.
 _FOLDERS_KEPT = 3
 
 
 class RetentionStage:
-    """Prunes the ledger and the folders of runs, a page at a step, so that the loop is never held up.
+    """Prunes the ledger and the folders of runs, a page at each step, so that the loop is never blocked.
 
-    While there is more to let go of it goes on at every step, and so keeps pace with the intake.
+    While there is more to delete it prunes at every step, to keep pace with intake; otherwise at intervals.
     """
 
     name = "retention"
@@ -36,46 +36,46 @@ class RetentionStage:
         metrics: Metrics,
         clock: Clock,
     ) -> None:
-        """``scored`` names the versions that may still be compared."""
+        """``scored`` returns the versions that a gate may still compare, whose scores are kept."""
         self._conversations = conversations
         self._history = history
         self._scored = scored
         self._runs_dir = runs_dir
         self._metrics = metrics.process
         self._clock = clock
-        self._soon = Interval(_CONVERSATIONS_EVERY)
-        self._later = Interval(_HISTORY_EVERY)
+        self._conversations_interval = Interval(_CONVERSATIONS_EVERY)
+        self._history_interval = Interval(_HISTORY_EVERY)
 
     def step(self) -> None:
-        """Let go of a page, if it is time."""
+        """Delete a page, if it is due."""
         now = self._clock()
-        if self._soon.is_due(now) and not self._prune_conversations(now):
-            self._soon.start(now)
-        if self._later.is_due(now) and not self._prune_history(now):
-            self._later.start(now)
+        if self._conversations_interval.is_due(now) and not self._prune_conversations(now):
+            self._conversations_interval.start(now)
+        if self._history_interval.is_due(now) and not self._prune_history(now):
+            self._history_interval.start(now)
             self._remove_folders()
 
     def _prune_conversations(self, now: datetime) -> int:
-        went = self._conversations.prune(now)
-        self._count("conversations", went)
-        return went
+        deleted = self._conversations.prune(now)
+        self._count("conversations", deleted)
+        return deleted
 
     def _prune_history(self, now: datetime) -> bool:
-        """Return whether there may be more to let go of."""
+        """Delete a page of each table; return whether there may be more to delete."""
         feedback = self._conversations.prune_feedback(now)
         self._count("feedback", feedback)
-        went = self._history.prune(now, scored=self._scored())
-        for table, rows in went.items():
+        deleted = self._history.prune(now, scored=self._scored())
+        for table, rows in deleted.items():
             self._count(table, rows)
-        return max(feedback, *went.values(), 0) >= PAGE
+        return max(feedback, *deleted.values(), 0) >= PAGE
 
     def close(self, timeout_s: float) -> None:
-        """Nothing to let go of."""
+        """Nothing to release."""
 
     def _count(self, table: Pruned, rows: int) -> None:
         if rows:
             self._metrics.pruned(table).inc(rows)
-            _log.debug("%s rows of %s are gone", rows, table, extra={"action": "retention"})
+            _log.debug("deleted %s rows of %s", rows, table, extra={"action": "retention"})
 
     def _remove_folders(self) -> None:
         folders = [path for path in self._runs_dir.glob("r*") if path.name[1:].isdecimal()]

@@ -179,7 +179,7 @@ def test_a_ledger_of_another_model_line_is_refused(database: str, opened: Opener
     engine = opened(database)
     bind_identity(engine, {"model_line": "chat"})
 
-    with pytest.raises(LedgerError, match="model_line chat, the settings now say other"):
+    with pytest.raises(LedgerError, match="model_line chat, but the settings now have other"):
         bind_identity(engine, {"model_line": "other"})
 
 

@@ -26,15 +26,15 @@ references = Table(
     Column("first_seq", BigInteger),
     Column("last_seq", BigInteger),
     Column("created_at", UtcTime, nullable=False),
-    Column("hash_until", String(64)),  # of the range, conversations with a smaller hash or this one
-    Column("since", UtcTime),  # when they took place, but for a hundredth of them at either end
+    Column("hash_until", String(64)),  # conversations of the range with at most this hash belong to it
+    Column("since", UtcTime),  # time of its conversations, without a hundredth at either end
     Column("until", UtcTime),
     Column("cause", String(16)),
     Column("by", Text),
     Column("why", Text),
 )
 
-#: While one is open, nobody but an operator changes the reference.
+#: Freezes of the reference. While one is open, only an operator changes the reference.
 freezes = Table(
     "reference_freezes",
     metadata,
@@ -72,53 +72,53 @@ verdicts = Table(
     Column("triggers", Boolean, nullable=False),
 )
 
-#: What people read of a window in which something changed.
+#: The report of each window with drift.
 reports = Table(
     "reports",
     metadata,
     Column("window", BigInteger, ForeignKey("windows.number"), primary_key=True, autoincrement=False),
     Column("made_at", UtcTime, nullable=False),
-    Column("conversations", Integer, nullable=False),  # that it was made of
+    Column("conversations", Integer, nullable=False),  # number of conversations that it was made of
     Column("html", LargeBinary, nullable=False),  # compressed by gzip
 )
 
-#: Where the sequential detector of a reference stands.
+#: The state of each reference's sequential detector.
 detectors = Table(
     "detectors",
     metadata,
     Column(
         "reference_id", BigInteger, ForeignKey("reference_sets.id"), primary_key=True, autoincrement=False
     ),
-    Column("seq", BigInteger, nullable=False),  # the newest conversation that it has seen
+    Column("seq", BigInteger, nullable=False),  # the newest conversation that it has processed
     Column("state", JSON, nullable=False),
     Column("at", UtcTime, nullable=False),
 )
 
-#: What the sequential detector raised.
+#: The alarms that sequential detectors raised.
 alarms = Table(
     "alarms",
     metadata,
     Column("id", RowNumber, primary_key=True, autoincrement=True),
     Column("reference_id", BigInteger, ForeignKey("reference_sets.id"), nullable=False),
     Column("seq", BigInteger, nullable=False, index=True),  # the conversation that raised it
-    Column("since_seq", BigInteger, nullable=False),  # about where the change is
-    Column("evidence", JSON, nullable=False),  # by aspect: how many times as likely as with no change
+    Column("since_seq", BigInteger, nullable=False),  # where the change began, by the detector's estimate
+    Column("evidence", JSON, nullable=False),  # by aspect: how many times as likely as without a change
     Column("at", UtcTime, nullable=False),
 )
 
-#: Whether a confirmed change hurts, and what is to be done about it.
+#: Whether confirmed changes hurt, and what to do about them.
 triages = Table(
     "triages",
     metadata,
     Column("id", RowNumber, primary_key=True, autoincrement=True),
     Column("window", BigInteger, ForeignKey("windows.number"), nullable=False, unique=True),  # of the alarm
     Column("reference_id", BigInteger, ForeignKey("reference_sets.id"), nullable=False),
-    Column("since_seq", BigInteger, nullable=False),  # about where the change is
-    Column("version", Text, nullable=False),  # that was live
+    Column("since_seq", BigInteger, nullable=False),  # where the change began, by the detector's estimate
+    Column("version", Text, nullable=False),  # the live version
     Column("outcome", String(16), nullable=False),
     Column("reason", Text, nullable=False),
     Column("numbers", JSON, nullable=False),
     Column("examples", JSON),  # ids of conversations
     Column("at", UtcTime, nullable=False),
-    Column("decision_id", BigInteger, ForeignKey("decisions.id")),  # the last that took it into account
+    Column("decision_id", BigInteger, ForeignKey("decisions.id")),  # the last decision based on it
 )

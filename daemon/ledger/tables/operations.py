@@ -7,7 +7,7 @@ from daemon.ledger.tables.types import RowNumber, UtcTime, metadata
 #: Name of the only lease: that of the replica that decides, trains and promotes.
 LEADER = "leader"
 
-#: Who leads. Every takeover raises the fencing token.
+#: The leader's lease. Every takeover raises the fencing token, ``fence``.
 lease = Table(
     "lease",
     metadata,
@@ -17,7 +17,7 @@ lease = Table(
     Column("beat", BigInteger, nullable=False),  # raised by each renewal
 )
 
-#: Why intake does not go on by itself, until an operator clears it.
+#: Halts of intake. One without ``cleared_at`` is open until an operator clears it.
 halts = Table(
     "halts",
     metadata,
@@ -46,7 +46,7 @@ offset_changes = Table(
     Column("why", Text, nullable=False),
 )
 
-#: The log of what was forgotten; each entry has the digest of the one before.
+#: The log of erasures. Each entry has the digest of the one before.
 erasures = Table(
     "erasures",
     metadata,
@@ -61,7 +61,7 @@ erasures = Table(
     Column("digest", String(64), nullable=False),
 )
 
-#: Records of these users and conversations are dropped when they come again.
+#: Erased users and conversations. Intake drops their records.
 tombstones = Table(
     "tombstones",
     metadata,

@@ -1,4 +1,4 @@
-"""Tables of what the stream brought: conversations, feedback, dead letters, and how far it is read."""
+"""Tables of intake: conversations, feedback, dead letters, and the offsets to continue from."""
 
 from sqlalchemy import (
     JSON,
@@ -28,9 +28,7 @@ positions = Table(
     Column("topic", String(249), primary_key=True),
     Column("partition", Integer, primary_key=True),
     Column("next_offset", BigInteger, nullable=False),
-    Column(
-        "topic_id", String(64)
-    ),  # the topic's own id, where the broker has one: another id is another topic
+    Column("topic_id", String(64)),  # id that the broker gave the topic; a topic made anew has another one
     Column("updated_at", UtcTime, nullable=False),
 )
 
@@ -54,29 +52,29 @@ conversations = Table(
     Column("text_digest", String(64), nullable=False),
     Column("record_sha256", String(64), nullable=False),
     Column("conversation_hash", String(64), nullable=False),  # keyed hash of the id
-    Column("source", Text),  # who produced it: tenant, channel, application
+    Column("source", Text),  # the producer: tenant, channel or application
     Column("sketch", LargeBinary),  # MinHash of its words
-    # With all that retention asks for, so that it reads no row that it keeps.
+    # Has all columns that retention reads, so that it does not read the rows that it keeps.
     Index("conversations_by_split", "held_out", "seq", "conversation_hash"),
     Index("conversations_by_text", "text_digest"),
     Index("conversations_by_user", "user_hash", "at"),
     sqlite_autoincrement=True,
 )
 
-#: Conversations that the ledger no longer holds: should their records come again, they are not counted twice.
+#: Conversations that retention deleted. If their records arrive again, they are not counted twice.
 past_conversations = Table(
     "past_conversations",
     metadata,
-    Column("id", RowNumber, primary_key=True, autoincrement=True),  # in the order in which they went
+    Column("id", RowNumber, primary_key=True, autoincrement=True),  # in the order of their deletion
     Column("conversation_hash", String(64), nullable=False, unique=True),
-    Column("text_digest", String(64), index=True),  # of those that may have been learned from
+    Column("text_digest", String(64), index=True),  # only of trainable conversations
     sqlite_autoincrement=True,
 )
 
 feedback = Table(
     "feedback",
     metadata,
-    Column("digest", String(64), primary_key=True),  # of what was said about which conversation and when
+    Column("digest", String(64), primary_key=True),  # of the feedback, its conversation and its time
     Column("topic", String(249), nullable=False),
     Column("partition", Integer, nullable=False),
     Column("offset", BigInteger, nullable=False),
@@ -90,7 +88,7 @@ feedback = Table(
     Column("score", Float),
 )
 
-#: What users first thought of conversations, in the order in which the ledger had both.
+#: The first opinion on each conversation, numbered in the order in which the ledger had both.
 opinions = Table(
     "opinions",
     metadata,
@@ -98,7 +96,7 @@ opinions = Table(
     Column("seq", BigInteger, ForeignKey("conversations.seq"), nullable=False, unique=True),
     Column("kind", String(16), nullable=False),  # thumb, rating or correction
     Column("score", Float, nullable=False),
-    Column("at", UtcTime),  # when the first was given; None: an older release did not note it
+    Column("at", UtcTime),  # when the first was given; None: stored by an older release
     sqlite_autoincrement=True,
 )
 
@@ -113,7 +111,7 @@ dead_letters = Table(
     Column("field", Text, nullable=False),
     Column("message", Text, nullable=False),
     Column("key", LargeBinary),
-    Column("value", LargeBinary),  # empty where only the digest is kept
+    Column("value", LargeBinary),  # empty if only the digest is kept
     Column("digest", String(64)),  # sha256 of the value
     Column("size", Integer, nullable=False),  # bytes of the value
     Column("at", UtcTime, nullable=False),

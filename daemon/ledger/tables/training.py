@@ -55,7 +55,7 @@ runs = Table(
     Column("error", Text),
 )
 
-#: Loss of a version on a conversation, so that nothing is scored twice.
+#: The score of each version on each conversation, so that none is computed twice.
 scores = Table(
     "scores",
     metadata,
@@ -65,7 +65,7 @@ scores = Table(
     Column("tokens", Integer, nullable=False),
 )
 
-#: Conversations that were drawn to tell the live version's loss by, in the order in which they were scored.
+#: Conversations that were drawn to estimate the live version's loss, in the order in which they were scored.
 losses = Table(
     "losses",
     metadata,
@@ -76,7 +76,7 @@ losses = Table(
     sqlite_autoincrement=True,
 )
 
-#: What each run learned from, in the order of its training file.
+#: The records that each run learned from, in the order of its training file.
 training_records = Table(
     "training_records",
     metadata,

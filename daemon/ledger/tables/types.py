@@ -21,7 +21,7 @@ def microseconds(moment: datetime) -> int:
 
 
 class UtcTime(TypeDecorator[datetime]):
-    """A moment, stored as microseconds since 1970 UTC, so that every database compares it alike."""
+    """A moment, stored as microseconds since 1970 UTC, which compare the same in every database."""
 
     impl = BigInteger
     cache_ok = True
