@@ -15,7 +15,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make all tables."""
+    """Create all tables."""
     op.create_table(
         "versions",
         sa.Column("model_line", sa.String(length=63), nullable=False),

@@ -19,7 +19,7 @@ _SEQ = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Add columns and tables; move what runs learned from into a table of its own."""
+    """Add columns and tables; move the records of runs into a table of their own."""
     op.add_column("positions", sa.Column("topic_id", sa.String(64)))
     _conversations()
     _dead_letters()
@@ -31,8 +31,8 @@ def upgrade() -> None:
 def _conversations() -> None:
     op.add_column("conversations", sa.Column("source", sa.Text()))
     op.add_column("conversations", sa.Column("sketch", sa.LargeBinary()))
-    # Those of before have no keyed hash of their id, which the key's owner alone can make: the group, which is the
-    # hash where no user is known, stands in for it.
+    # The migration has no key, so it can't compute the keyed hash of the id. The group takes its place; where no user is
+    # known, it is that hash.
     op.add_column("conversations", sa.Column("conversation_hash", sa.String(64)))
     op.execute("UPDATE conversations SET conversation_hash = group_key")
     with op.batch_alter_table("conversations", table_kwargs={"sqlite_autoincrement": True}) as changed:
@@ -59,7 +59,7 @@ def _dead_letters() -> None:
 
 def _feedback() -> None:
     connection = op.get_bind()
-    old = sa.table("feedback", *(sa.column(name) for name in (*_KEPT, "topic", "partition", "offset")))
+    old = sa.table("feedback", *(sa.column(name) for name in (*_COPIED, "topic", "partition", "offset")))
     rows = [dict(row) for row in connection.execute(sa.select(old)).mappings()]
     op.drop_table("feedback")
     op.create_table(
@@ -81,7 +81,7 @@ def _feedback() -> None:
     op.create_index(op.f("ix_feedback_conversation_id"), "feedback", ["conversation_id"], unique=False)
     new = sa.table(
         "feedback",
-        *(sa.column(name) for name in (*_KEPT, "topic", "partition", "offset", "digest", "received_at")),
+        *(sa.column(name) for name in (*_COPIED, "topic", "partition", "offset", "digest", "received_at")),
     )
     if rows:
         connection.execute(
@@ -89,11 +89,11 @@ def _feedback() -> None:
         )
 
 
-_KEPT = ("conversation_id", "at", "thumb", "rating", "correction", "score")
+_COPIED = ("conversation_id", "at", "thumb", "rating", "correction", "score")
 
 
 def _digest(row: dict[str, object]) -> str:
-    """Unlike any digest of a record to come: of two equal ones, both were counted before."""
+    """Return a digest that no later record can have. Equal feedback was counted each time before, and stays."""
     return hashlib.sha256(f"{row['topic']}/{row['partition']}/{row['offset']}".encode()).hexdigest()
 
 
@@ -175,7 +175,7 @@ def _erasure_tables() -> None:
 
 
 def _training_records() -> None:
-    """Move the lists of records out of the runs' and the versions' documents."""
+    """Move the records out of the documents of runs and versions."""
     connection = op.get_bind()
     runs = sa.table("runs", sa.column("id"), sa.column("request", sa.JSON()))
     records = sa.table("training_records", *(sa.column(name) for name in _RECORD_COLUMNS))
@@ -205,7 +205,7 @@ def _rows(
 ) -> list[dict[str, object]]:
     names = ("conversation_id", "topic", "partition", "offset", "group_key", "conversation_hash")
     conversations = sa.table("conversations", *(sa.column(name) for name in names))
-    found = []
+    rows: list[dict[str, object]] = []
     for position, (id_, sha256) in enumerate(listed):
         conversation = (
             connection.execute(sa.select(conversations).where(conversations.c.conversation_id == id_))
@@ -214,7 +214,7 @@ def _rows(
         )
         row = {name: conversation[name] for name in names[1:]}
         origin = "new" if position < new else "replay"
-        found.append(
+        rows.append(
             {**row, "run": run, "position": position, "sha256": sha256, "origin": origin, "erased": False}
         )
-    return found
+    return rows

@@ -1,4 +1,4 @@
-"""Ids of conversations that went, and the indexes that retention and the bound on bursts read.
+"""Deleted conversations, and the indexes that retention and the limit on bursts read.
 
 Revision: 0003
 """
@@ -31,5 +31,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Not supported: a ledger goes forward only."""
+    """Not supported: a ledger can't return to an older schema."""
     raise NotImplementedError

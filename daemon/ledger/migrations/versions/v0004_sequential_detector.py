@@ -44,5 +44,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Not supported: a ledger goes forward only."""
+    """Not supported: a ledger can't return to an older schema."""
     raise NotImplementedError

@@ -17,7 +17,7 @@ _SEQ = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Add the columns and the table. References of before are all of their range, of a time that nobody noted."""
+    """Add the columns and the table. Older references have all conversations of their range, and no times."""
     for column in (
         sa.Column("hash_until", sa.String(64)),
         sa.Column("since", tables.UtcTime()),
@@ -39,5 +39,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Not supported: a ledger goes forward only."""
+    """Not supported: a ledger can't return to an older schema."""
     raise NotImplementedError

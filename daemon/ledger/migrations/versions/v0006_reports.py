@@ -1,4 +1,4 @@
-"""Reports of windows, for people.
+"""Reports of windows.
 
 Revision: 0006
 """
@@ -32,5 +32,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Not supported: a ledger goes forward only."""
+    """Not supported: a ledger can't return to an older schema."""
     raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Whether a confirmed change hurts, and what is to be done about it.
+"""Triages: whether confirmed changes hurt, and what to do about them.
 
 Revision: 0007
 """
@@ -35,5 +35,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Not supported: a ledger goes forward only."""
+    """Not supported: a ledger can't return to an older schema."""
     raise NotImplementedError

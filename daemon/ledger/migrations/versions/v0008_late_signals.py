@@ -1,4 +1,4 @@
-"""What becomes known of conversations late, in the order in which it did: opinions, and the live version's losses.
+"""Late signals in the order of their arrival: opinions, and losses of the live version.
 
 Revision: 0008
 """
@@ -15,7 +15,7 @@ _SEQ = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Add the tables, and number the opinions that there are."""
+    """Add the tables, and number the stored opinions."""
     op.create_table(
         "opinions",
         sa.Column("number", _SEQ, primary_key=True, autoincrement=True),
@@ -33,17 +33,17 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_losses_seq"), "losses", ["seq"])
-    op.execute(_KNOWN)
+    op.execute(_NUMBER_STORED_OPINIONS)
 
 
 def downgrade() -> None:
-    """Not supported: a ledger goes forward only."""
+    """Not supported: a ledger can't return to an older schema."""
     raise NotImplementedError
 
 
-#: In the order of their conversations, which is nearly that of their arrival. What came inside a conversation does not
-#: say any more whether it was a thumb or a rating; best and worst are taken for thumbs.
-_KNOWN = """
+#: Numbers opinions in the order of their conversations, which is nearly that of their arrival. For feedback inside a
+#: conversation only the score is stored, not its kind; the best and the worst score are taken for thumbs.
+_NUMBER_STORED_OPINIONS = """
 INSERT INTO opinions (seq, kind, score)
 SELECT seq,
     CASE

@@ -1,4 +1,4 @@
-"""When users first said what they thought of conversations.
+"""The time of the first opinion on each conversation.
 
 Revision: 0009
 """
@@ -15,17 +15,17 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the column, and fill it where feedback that came by itself tells."""
+    """Add the column, and fill it from the feedback records."""
     op.add_column("opinions", sa.Column("at", tables.UtcTime()))
-    op.execute(_KNOWN)
+    op.execute(_FILL_TIMES)
 
 
 def downgrade() -> None:
-    """Not supported: a ledger goes forward only."""
+    """Not supported: a ledger can't return to an older schema."""
     raise NotImplementedError
 
 
-_KNOWN = """
+_FILL_TIMES = """
 UPDATE opinions SET at = (
     SELECT MIN(feedback.at)
     FROM conversations JOIN feedback ON feedback.conversation_id = conversations.conversation_id
