@@ -1,12 +1,16 @@
-"""Commands for intake: show, halt, resume, seek."""
+"""Commands for intake: show, halt, resume, seek, reset."""
 
 import re
-from typing import Annotated, NamedTuple
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from daemon.cli.session import Json, opened, operator, present, read_settings
-from daemon.domain.errors import DaemonError
+from daemon.cli.session import Json, console, opened, operator, present, read_settings
+from daemon.domain.errors import DaemonError, Misuse
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 intake = typer.Typer(help="Show, halt, resume or move the intake of records.", no_args_is_help=True)
 _REASON = typer.Option("-m", "--reason", help="The reason, for the log.", show_default=False)
@@ -87,9 +91,9 @@ def seek(
     from daemon.domain.halts import OffsetChange
 
     settings = read_settings(context)
-    topic, partition = parse_place(place)
-    if topic != settings.kafka.topic:
-        raise BadPlace(f"{topic} is not the topic that is read, {settings.kafka.topic}; check kafka.topic")
+    found = parse_place(place)
+    _refuse_other_topic(found, settings.kafka.topic)
+    topic, partition = found
     change = OffsetChange(
         topic=topic,
         partition=partition,
@@ -106,6 +110,77 @@ def seek(
         lambda: f"{place} is read from {offset} on, and intake goes on; it was halted: {halted.reason}",
         as_json=as_json,
     )
+
+
+@intake.command()
+def reset(
+    context: typer.Context,
+    partition: Annotated[
+        str | None, typer.Argument(help="One partition; all if left out.", show_default=False)
+    ] = None,
+    *,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            help="earliest, latest, a time (2026-11-30T08:00Z) or an offset. Left out: the earliest record, and only "
+            "where the topic does not have the next one.",
+            metavar="PLACE",
+            show_default=False,
+        ),
+    ] = None,
+    reason: Annotated[str, _REASON],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Bring a halted topic back: set the next offset of all its partitions, and resume.
+
+    Asks the broker which offsets there are, shows what is skipped or read again, and asks for confirmation.
+    Records that are read again are not counted again.
+    """
+    from daemon.cli.render.intake import reset_screen
+    from daemon.domain.clock import utc_now
+    from daemon.intake.resetting import parse_target, plan_reset
+    from daemon.kafka.offsets import topic_offsets
+    from daemon.runtime.kafka_settings import load_kafka_settings
+
+    settings = read_settings(context)
+    target = parse_target(to)
+    only = None if partition is None else _partition_number(partition, settings.kafka.topic)
+    with opened(settings) as stores:
+        stores.halts.require_halt()
+        found = topic_offsets(
+            load_kafka_settings(settings), at=target if isinstance(target, datetime) else None
+        )
+        plan = plan_reset(settings.kafka.topic, stores.intake.starts(), found, target, only=only)
+        if not yes:
+            _confirm(reset_screen(plan), as_json=as_json)
+        changes = plan.changes(by=operator().name, why=reason, now=utc_now())
+        halted = stores.halts.reset(changes, topic_id=plan.topic_id, gone=plan.gone)
+    present(
+        {"cleared": halted, "reset": plan},
+        lambda: f"Intake goes on; it was halted: {halted.reason}",
+        as_json=as_json,
+    )
+
+
+def _confirm(screen: "RenderableType", *, as_json: bool) -> None:
+    """Show what is about to be done, and ask. Raises Misuse for a script, which can't answer."""
+    if as_json:
+        raise Misuse("nobody can be asked with --json; repeat the command with --yes")
+    console().print(screen)
+    typer.confirm("Read on from there?", abort=True)
+
+
+def _partition_number(text: str, topic: str) -> int:
+    """Read a partition: its number alone, or TOPIC/PARTITION. Raises BadPlace."""
+    place = Place(topic, int(text)) if text.isdecimal() else parse_place(text)
+    _refuse_other_topic(place, topic)
+    return place.partition
+
+
+def _refuse_other_topic(place: Place, topic: str) -> None:
+    if place.topic != topic:
+        raise BadPlace(f"{place.topic} is not the topic that is read, {topic}; check kafka.topic")
 
 
 def parse_place(text: str) -> Place:

@@ -16,6 +16,19 @@ class HaltKind(StrEnum):
     OPERATOR = "operator"  # requested by an operator
 
 
+#: What ends a halt of each kind, for people. The reason of a halt tells the offsets.
+REMEDIES = {
+    HaltKind.OFFSET_LOST: "read on from what the topic has: `retuned intake reset -m REASON`",
+    HaltKind.TOPIC_RECREATED: "read the new topic: `retuned intake reset -m REASON`",
+    HaltKind.FETCH_STALLED: "mend the broker and `retuned intake resume -m REASON`, or skip the records as told above",
+    HaltKind.BATCH_TOO_LARGE: (
+        "raise kafka.max_batch_bytes, restart and `retuned intake resume -m REASON`, or skip the batch as told above"
+    ),
+    HaltKind.DEAD_LETTERS: "mend the producer, then `retuned intake resume -m REASON`",
+    HaltKind.OPERATOR: "`retuned intake resume -m REASON`",
+}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Halt:
     """Intake waits for an operator. A halt is recorded, so it survives restarts and applies to every replica."""

@@ -57,8 +57,7 @@ class OffsetLost(IntakeMustHalt):
             source,
             offset,
             f"offset {offset} is not in the topic, which has {first} to {end} (end excluded)",
-            f"If records expired, accept the gap: `{_seek(source, available[0])}`; if the topic was recreated, read "
-            f"it from its start: `{_seek(source, 0)}`",
+            f"Read on from the earliest record that there is, in this and every other such partition: `{_RESET}`",
         )
         self.available = available
 
@@ -71,7 +70,7 @@ class TopicRecreated(IntakeMustHalt):
             source,
             offset,
             f"the topic was recreated: {offset} is an offset of topic id {known}, and the topic now has id {found}",
-            f"Read the new one from its start: `{_seek(source, 0)}`",
+            f"Read the new one from its start, in all partitions: `{_RESET}`",
         )
         self.known = known
         self.found = found
@@ -108,8 +107,12 @@ class BatchTooLarge(IntakeMustHalt):
         self.next_offset = next_offset
 
 
-def _seek(source: TopicPartition, offset: int | None) -> str:
-    return f"retuned intake seek {source.topic}/{source.partition} {'OFFSET' if offset is None else offset} -m REASON"
+#: Brings back every partition whose next record is missing.
+_RESET = "retuned intake reset -m REASON"
+
+
+def _seek(source: TopicPartition, offset: int) -> str:
+    return f"retuned intake seek {source.topic}/{source.partition} {offset} -m REASON"
 
 
 class BrokerUnreachable(StreamError):

@@ -11,12 +11,12 @@ _log = logging.getLogger(__name__)
 
 
 class Placement:
-    """The assigned partitions that are not placed yet, and the topic ids that the offsets of the others belong to."""
+    """The assigned partitions that are not placed yet, and the topic that the offsets of each other belong to."""
 
     def __init__(self, start_offsets: StartOffsets) -> None:
         self._start_offsets = start_offsets
         self._unplaced: set[ClientPartition] = set()
-        self._topic_ids: dict[str, str] = {}  # topic -> id of the topic that its offsets were counted in
+        self._topic_ids: dict[ClientPartition, str] = {}  # of the topic that the offsets were counted in
 
     def hold_back(self, consumer: KafkaConsumer, assigned: Iterable[ClientPartition]) -> None:
         """Keep new partitions from being fetched.
@@ -37,7 +37,7 @@ class Placement:
             if (start := starts.get(TopicPartition(*partition))) is not None:
                 consumer.seek(partition, start.offset)
                 if start.topic_id is not None:
-                    self._topic_ids[partition.topic] = start.topic_id
+                    self._topic_ids[partition] = start.topic_id
         consumer.resume(*self._unplaced)
         _log.info("partitions assigned: %s", sorted(self._unplaced), extra={"action": "assign"})
         self._unplaced = set()
@@ -51,7 +51,7 @@ class Placement:
         """Raise TopicRecreated if another topic has taken the name since the offsets were counted."""
         for partition in self.placed(consumer):
             found = topic_id(partition.topic)
-            known = self._topic_ids.setdefault(partition.topic, found) if found else None
+            known = self._topic_ids.setdefault(partition, found) if found else None
             if known != found:
                 offset = position_of(consumer, partition) or 0
                 raise TopicRecreated(TopicPartition(*partition), offset, known=known or "", found=found or "")

@@ -1,11 +1,13 @@
 """Stores halts of intake, and the offsets that operators set."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, RowMapping, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, delete, insert, select, update
 
 from daemon.domain.errors import DaemonError
 from daemon.domain.halts import Halt, HaltKind, OffsetChange
+from daemon.domain.streams import TopicPartition
 from daemon.ledger.database import reader, write
 from daemon.ledger.tables import halts, offset_changes, positions
 
@@ -56,27 +58,32 @@ class HaltLedger:
         With a lower one, they are read again; conversations and feedback that are stored are not counted twice.
         Raises NothingHalted.
         """
-        at = (positions.c.topic == change.topic) & (positions.c.partition == change.partition)
-        values = {"next_offset": change.after, "topic_id": None, "updated_at": change.at}
         with write(self._engine, "offset.change") as connection:
             halt = _clear(connection, by=change.by, why=change.why, now=change.at)
-            before = connection.scalar(select(positions.c.next_offset).where(at))
-            if before is None:
-                place = {"topic": change.topic, "partition": change.partition}
-                connection.execute(insert(positions).values(**place, **values))
-            else:
-                connection.execute(update(positions).where(at).values(**values))
-            entry = {
-                "topic": change.topic,
-                "partition": change.partition,
-                "before": before,
-                "after": change.after,
-                "at": change.at,
-                "by": change.by,
-                "why": change.why,
-            }
-            connection.execute(insert(offset_changes).values(**entry))
+            _move(connection, change, topic_id=None)
         return halt
+
+    def reset(
+        self, changes: Sequence[OffsetChange], *, topic_id: str | None, gone: Sequence[TopicPartition] = ()
+    ) -> Halt:
+        """Do what ``seek`` does for several partitions, all or nothing. ``changes`` name at least one.
+
+        The offsets apply to the topic of this id. The positions of partitions that are ``gone`` are dropped.
+        Raises NothingHalted.
+        """
+        first = changes[0]
+        with write(self._engine, "offset.change") as connection:
+            halt = _clear(connection, by=first.by, why=first.why, now=first.at)
+            for change in changes:
+                _move(connection, change, topic_id=topic_id)
+            for source in gone:
+                connection.execute(delete(positions).where(_at(source)))
+        return halt
+
+    def require_halt(self) -> Halt:
+        """Return the open halt. Raises NothingHalted."""
+        with self._reads.begin() as connection:
+            return _required_halt(connection)
 
 
 def open_halt(connection: Connection) -> Halt | None:
@@ -103,15 +110,41 @@ def last_cleared(connection: Connection, kind: HaltKind) -> datetime | None:
     return cleared
 
 
+def _move(connection: Connection, change: OffsetChange, *, topic_id: str | None) -> None:
+    """Set the next offset of a partition, and log the change if there is one."""
+    at = _at(TopicPartition(change.topic, change.partition))
+    values = {"next_offset": change.after, "topic_id": topic_id, "updated_at": change.at}
+    before = connection.scalar(select(positions.c.next_offset).where(at))
+    if before is None:
+        place = {"topic": change.topic, "partition": change.partition}
+        connection.execute(insert(positions).values(**place, **values))
+    else:
+        connection.execute(update(positions).where(at).values(**values))
+    if before != change.after:
+        entry = {
+            column: getattr(change, column) for column in ("topic", "partition", "after", "at", "by", "why")
+        }
+        connection.execute(insert(offset_changes).values(**entry, before=before))
+
+
+def _at(source: TopicPartition) -> ColumnElement[bool]:
+    return (positions.c.topic == source.topic) & (positions.c.partition == source.partition)
+
+
 def _clear(connection: Connection, *, by: str, why: str, now: datetime) -> Halt:
+    halt = _required_halt(connection)
+    values = {"cleared_at": now, "cleared_by": by, "why": why}
+    connection.execute(update(halts).where(halts.c.id == halt.id).values(**values))
+    return halt
+
+
+def _required_halt(connection: Connection) -> Halt:
     halt = open_halt(connection)
     if halt is None:
         raise NothingHalted(
             "intake is not halted; see `retuned intake show`. To set an offset, halt it first: "
             "`retuned intake halt -m REASON`"
         )
-    values = {"cleared_at": now, "cleared_by": by, "why": why}
-    connection.execute(update(halts).where(halts.c.id == halt.id).values(**values))
     return halt
 
 

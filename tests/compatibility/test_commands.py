@@ -22,6 +22,13 @@ def without(document: Any, place: str) -> Any:
     return {key: value for key, value in document.items() if key != name}
 
 
+def known_keys(found: Any, expected: Any) -> Any:
+    """What was found without the keys that are new since: a program that read the old ones goes on."""
+    if isinstance(found, dict) and isinstance(expected, dict):
+        return {key: known_keys(value, expected[key]) for key, value in found.items() if key in expected}
+    return found
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_prints_what_it_did(folder: Path, name: str) -> None:
     expected = json.loads((WRITTEN / "golden" / f"{name}.json").read_text("utf-8"))
@@ -34,6 +41,7 @@ def test_a_command_prints_what_it_did(folder: Path, name: str) -> None:
 
     for place in COMMANDS[name]["volatile"]:
         found, expected = without(found, place), without(expected, place)
+    found = known_keys(found, expected)
     assert json.dumps(found, indent=2, ensure_ascii=False) == json.dumps(
         expected, indent=2, ensure_ascii=False
     )

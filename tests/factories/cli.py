@@ -29,9 +29,9 @@ class Typed:
         return json.loads(self.stderr)["error"]
 
 
-def typed(*words: str, environ: dict[str, str] | None = None) -> Typed:
-    """Type a command. An error that no command declares is raised, as it is a bug."""
-    result = CliRunner().invoke(app, words, env={"COLUMNS": "200", **(environ or {})})
+def typed(*words: str, environ: dict[str, str] | None = None, stdin: str = "") -> Typed:
+    """Type a command, and ``stdin`` after it. An error that no command declares is raised, as it is a bug."""
+    result = CliRunner().invoke(app, words, input=stdin, env={"COLUMNS": "200", **(environ or {})})
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return Typed(exit_code=result.exit_code, stdout=result.stdout, stderr=result.stderr)

@@ -7,8 +7,9 @@ from rich.text import Text
 
 from daemon.cli.render.formatting import counted, printable, size, timestamp
 from daemon.cli.render.layout import facts, heading, indented, listed
-from daemon.domain.halts import Halt, OffsetChange
+from daemon.domain.halts import REMEDIES, Halt, OffsetChange
 from daemon.domain.records import StoredDeadLetter
+from daemon.intake.resetting import PartitionReset, TopicReset
 from daemon.ledger.counts import Position
 from daemon.views.intake import StreamView
 
@@ -37,7 +38,7 @@ def _halt_facts(halt: Halt) -> Iterator[tuple[str, RenderableType]]:
     yield "because", printable(halt.reason)
     if halt.topic is not None:
         yield "at", f"{halt.topic}/{halt.partition}"
-    yield "to do", Text("settle the cause, then `retuned intake resume -m REASON`", style="yellow")
+    yield "to do", Text(REMEDIES[halt.kind], style="yellow")
 
 
 def _positions(positions: Sequence[Position]) -> RenderableType:
@@ -64,6 +65,31 @@ def _changed(change: OffsetChange) -> RenderableType:
         indented(f"{timestamp(change.at)}: {change.topic}/{change.partition}, {before} -> {change.after}"),
         indented(Text(f"by {change.by}: {printable(change.why)}"), 4),
     )
+
+
+def reset_screen(plan: TopicReset) -> RenderableType:
+    """Say where each partition is read on from, and what that skips or reads again."""
+    table = listed("partition", "from", "to", "that is", right=("from", "to"))
+    for partition in plan.partitions:
+        before = "" if partition.before is None else str(partition.before)
+        table.add_row(
+            f"{plan.topic}/{partition.partition}", before, str(partition.after), _meaning(partition)
+        )
+    for source in plan.gone:
+        table.add_row(
+            f"{source.topic}/{source.partition}", "", "", "no longer in the topic; its position is dropped"
+        )
+    return indented(table)
+
+
+def _meaning(partition: PartitionReset) -> str:
+    if partition.recreated:
+        return f"the new topic, {counted(partition.end - partition.after, 'offset')} to read"
+    if partition.skipped:
+        return f"skips {counted(partition.skipped, 'offset')}, never to be read"
+    if partition.read_again:
+        return f"reads {counted(partition.read_again, 'offset')} again, each counted once"
+    return "as it was"
 
 
 def dead_letters_screen(letters: Sequence[StoredDeadLetter], counts: Mapping[str, int]) -> RenderableType:

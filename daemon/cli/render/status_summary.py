@@ -6,7 +6,7 @@ from typing import NamedTuple, cast
 from rich.text import Text
 
 from daemon.cli.render.formatting import duration
-from daemon.domain.halts import Halt
+from daemon.domain.halts import REMEDIES, Halt
 from daemon.domain.runs import RunState
 from daemon.http.probe import DaemonHealth
 from daemon.ledger.counts import RunSummary
@@ -62,8 +62,12 @@ def _of_intake(halt: Halt | None) -> Iterator[Need]:
     if halt is not None:
         yield Need(
             "resume intake",
-            f"Intake is halted: {halt.reason.rstrip('.')}. Settle that, then `retuned intake resume -m REASON`.",
+            f"Intake is halted: {halt.reason.rstrip('.')}. {_sentence(REMEDIES[halt.kind])}",
         )
+
+
+def _sentence(remedy: str) -> str:
+    return f"{remedy[0].upper()}{remedy[1:]}."
 
 
 def _of_daemon(health: DaemonHealth, halt: Halt | None) -> Iterator[Need]:

@@ -21,12 +21,21 @@ ERRORS = {
 }
 
 
+#: The command that each reason names.
+COMMANDS = {
+    HaltKind.OFFSET_LOST: "retuned intake reset -m",
+    HaltKind.TOPIC_RECREATED: "retuned intake reset -m",
+    HaltKind.FETCH_STALLED: "retuned intake seek talks/3 8 -m",
+    HaltKind.BATCH_TOO_LARGE: "retuned intake seek talks/3 9 -m",
+}
+
+
 @pytest.mark.parametrize("kind", ERRORS)
 def test_what_stops_a_source_is_a_halt_that_names_the_place_and_the_remedy(kind: HaltKind) -> None:
     halt = halt_for(ERRORS[kind], NOW)
 
     assert (halt.kind, halt.topic, halt.partition) == (kind, "talks", 3)
-    assert "retuned intake seek talks/3" in halt.reason
+    assert COMMANDS[kind] in halt.reason
 
 
 def test_every_error_that_stops_a_source_has_a_kind() -> None:

@@ -166,7 +166,7 @@ def test_a_lost_offset_halts_intake_until_an_operator_has_set_another(world: Wor
     world.turn()
 
     assert world.intake.halted is not None
-    assert "retuned intake seek conversations/0 0" in world.intake.halted
+    assert "retuned intake reset -m REASON" in world.intake.halted
     assert world.source.closed
 
     world.halts.seek(
