@@ -6,7 +6,7 @@ from enum import StrEnum
 class Reason(StrEnum):
     """Why a record can't be used; labels metrics and dead letters."""
 
-    EMPTY = "empty"  # no value at all (a tombstone), or zero bytes
+    EMPTY = "empty"  # zero bytes
     TOO_LARGE = "too_large"  # more bytes than a record may have
     NOT_JSON = "not_json"  # not JSON in strict UTF-8; NaN and lone surrogates are not JSON
     UNKNOWN_SHAPE = "unknown_shape"  # JSON of none of the documented shapes

@@ -69,6 +69,15 @@ class DeadLetter:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Tombstone:
+    """A record without a value: its producer deleted the conversation that its key names."""
+
+    at: Coordinates
+    conversation_id: str
+    conversation_hash: str  # keyed hash of the id
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class StoredDeadLetter:
     """A dead letter in the ledger."""
 
@@ -85,6 +94,7 @@ class Batch:
     conversations: tuple[NewConversation, ...] = ()
     feedback: tuple[NewFeedback, ...] = ()
     dead_letters: tuple[DeadLetter, ...] = ()
+    tombstones: tuple[Tombstone, ...] = ()  # whose conversations are to be erased
     next_offsets: Mapping[tuple[str, int], int] = field(default_factory=dict)  # (topic, partition) -> offset
     topic_ids: Mapping[str, str] = field(default_factory=dict)  # of the topics that have one
     received_at: datetime
@@ -124,5 +134,8 @@ class BatchResult:
     forgotten: int = 0  # dropped records of forgotten users and conversations
     not_admitted: int = 0  # dropped feedback that is not admitted, and whose conversation is not stored
     set_aside: int = 0  # conversations of users who sent too many, now dead letters
+    erasures: int = 0  # entries in the log of erasures that its tombstones caused
+    #: Of records of conversations that these erased: their dead letters are on the dead-letter topic.
+    published: tuple[Coordinates, ...] = ()
     halt: Halt | None = None  # the halt that its dead letters caused
     refused: bool = False

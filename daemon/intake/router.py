@@ -1,4 +1,4 @@
-"""Routes the records of one poll into a batch of conversations, feedback and dead letters."""
+"""Routes the records of one poll into a batch of conversations, feedback, dead letters and tombstones."""
 
 import hashlib
 from collections import Counter
@@ -10,7 +10,7 @@ from daemon.config.settings import Settings
 from daemon.domain.conversation import Conversation, FeedbackRecord, Record
 from daemon.domain.holdout import Holdout
 from daemon.domain.personal_data import PersonalData
-from daemon.domain.records import Batch, Coordinates, DeadLetter, NewConversation, NewFeedback
+from daemon.domain.records import Batch, Coordinates, DeadLetter, NewConversation, NewFeedback, Tombstone
 from daemon.domain.streams import RawRecord
 from daemon.intake.decoding import BadRecord, decode
 from daemon.intake.named_subjects import named_subjects
@@ -20,6 +20,7 @@ from daemon.intake.privacy.redaction import Redactor
 from daemon.intake.requeueing import requeued_from
 from daemon.intake.sketch import sketch
 from daemon.intake.text_digest import normalized_words, text_digest
+from daemon.intake.tombstones import deleted_conversation
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,6 +30,7 @@ class RoutedRecords:
     batch: Batch
     other_line: int  # records of other model lines
     not_admitted: int  # conversations that may not be kept
+    tombstones: int  # records without a value, those in the batch included
     redacted: Mapping[PersonalData, int]
 
 
@@ -39,8 +41,10 @@ class _Routed:
     conversations: list[NewConversation] = field(default_factory=list)
     feedback: list[NewFeedback] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
+    erase: list[Tombstone] = field(default_factory=list)
     other_line: int = 0
     not_admitted: int = 0
+    tombstones: int = 0
     redacted: Counter[PersonalData] = field(default_factory=Counter)
 
 
@@ -53,6 +57,7 @@ class Router:
     def __init__(self, settings: Settings, holdout: Holdout) -> None:
         self._model_line = settings.model_line
         self._limits = settings.limits
+        self._forgets = settings.kafka.tombstones == "forget"
         self._keep_bytes = settings.dead_letters.keep == "bytes"
         self._admission = Admission(settings.hygiene)
         self._cleaner = Cleaner(
@@ -68,6 +73,9 @@ class Router:
         next_offsets: dict[tuple[str, int], int] = {}
         for raw in records:
             next_offsets[raw.topic, raw.partition] = raw.offset + 1
+            if raw.value is None:
+                self._route_tombstone(raw, routed)
+                continue
             try:
                 record = decode(raw.value, limits=self._limits, received_at=now)
             except BadRecord as bad:
@@ -79,13 +87,22 @@ class Router:
                 conversations=tuple(routed.conversations),
                 feedback=tuple(routed.feedback),
                 dead_letters=tuple(routed.dead_letters),
+                tombstones=tuple(routed.erase),
                 next_offsets=next_offsets,
                 received_at=now,
             ),
             other_line=routed.other_line,
             not_admitted=routed.not_admitted,
+            tombstones=routed.tombstones,
             redacted=dict(routed.redacted),
         )
+
+    def _route_tombstone(self, raw: RawRecord, routed: _Routed) -> None:
+        routed.tombstones += 1
+        id_ = deleted_conversation(raw.key) if self._forgets else None
+        if id_ is not None:
+            hash_ = self._holdout.conversation_hash(id_)
+            routed.erase.append(Tombstone(at=_coordinates(raw), conversation_id=id_, conversation_hash=hash_))
 
     def _route_decoded(self, record: Record, raw: RawRecord, routed: _Routed) -> None:
         if record.model_line not in (None, self._model_line):

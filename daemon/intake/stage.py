@@ -131,6 +131,7 @@ class IntakeStage:
         metrics = self._metrics.intake
         metrics.records("other_line").inc(routed.other_line)
         metrics.records("not_admitted").inc(routed.not_admitted)
+        metrics.records("tombstone").inc(routed.tombstones)
         for kind, count in routed.redacted.items():
             metrics.redacted(kind).inc(count)
 
@@ -150,6 +151,14 @@ class IntakeStage:
             _log.warning(
                 "%s conversations of users who sent too many at once are set aside", result.set_aside,
                 extra={"action": "burst"},
+            )  # fmt: skip
+        if result.erasures:
+            _log.info("tombstones erased %s conversations", result.erasures, extra={"action": "forget"})
+        for at in result.published:
+            _log.warning(
+                "a record of an erased conversation is still on the dead-letter topic, under the key %s/%s/%s",
+                at.topic, at.partition, at.offset,
+                extra={"action": "forget"},
             )  # fmt: skip
         for letter in batch.dead_letters:
             metrics.rejected(letter.reason).inc()

@@ -1,6 +1,7 @@
 """Records each batch exactly once: its offsets and all its effects are one transaction."""
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
 
@@ -14,6 +15,7 @@ from daemon.ledger.conversation_rows import insert_conversations
 from daemon.ledger.database import in_intake_order, reader, write
 from daemon.ledger.dead_letter_ceiling import halt_reason
 from daemon.ledger.dead_letters import add_dead_letters
+from daemon.ledger.erasures import wipe
 from daemon.ledger.feedback import add_feedback, admitted_feedback, join_feedback
 from daemon.ledger.first_opinions import number_first_opinions
 from daemon.ledger.halts import insert_halt, last_cleared, open_halt
@@ -21,6 +23,7 @@ from daemon.ledger.quarantine import quarantine
 from daemon.ledger.recent_rejections import latest_rejections, most_frequent_reason
 from daemon.ledger.sql_in import in_values
 from daemon.ledger.tables import conversations, past_conversations, positions
+from daemon.ledger.tombstone_erasures import erase_deleted
 from daemon.ledger.tombstones import Tombstones
 from daemon.ledger.window_closing import close_full_windows
 
@@ -69,7 +72,10 @@ class IntakeLedger:
                 return _REFUSED
             stored = _positions(connection, batch)
             unread = _unread(batch, stored)
-            usable = _without_erased(unread, self._tombstones.read(connection))
+            erased = self._tombstones.read(connection)
+            # Of what its own tombstones name nothing is stored: before a tombstone it is erased, after it dropped.
+            named = {tombstone.conversation_hash for tombstone in unread.tombstones}
+            usable = _without_erased(_without_erased(unread, erased), named)
             new = _unknown(connection, usable.conversations)
             admitted, quarantined = self._quarantine(connection, new, batch.received_at)
             if admitted:
@@ -84,9 +90,12 @@ class IntakeLedger:
             number_first_opinions(connection, admitted, with_feedback)
             letters = (*usable.dead_letters, *quarantined)
             add_dead_letters(connection, letters)
+            removals = erase_deleted(connection, unread.tombstones, erased=erased, now=batch.received_at)
             _advance(connection, batch, stored)
             closed = close_full_windows(connection, size=self._window_size, now=batch.received_at)
             halt = self._halt(connection, batch.received_at) if letters else None
+        if any(removal.took_rows for removal in removals):
+            wipe(self._engine)
         return BatchResult(
             conversations=len(admitted),
             held_out=sum(conversation.held_out for conversation in admitted),
@@ -97,6 +106,8 @@ class IntakeLedger:
             forgotten=_size(unread) - _size(usable),
             set_aside=len(quarantined),
             not_admitted=len(usable.feedback) - len(opinions),
+            erasures=len(removals),
+            published=tuple(at for removal in removals for at in removal.published),
             halt=halt,
         )
 
@@ -139,10 +150,11 @@ def _unread(batch: Batch, stored: Mapping[tuple[str, int], int]) -> Batch:
         conversations=tuple(new for new in batch.conversations if is_unread(new.at)),
         feedback=tuple(new for new in batch.feedback if is_unread(new.at)),
         dead_letters=tuple(letter for letter in batch.dead_letters if is_unread(letter.at)),
+        tombstones=tuple(tombstone for tombstone in batch.tombstones if is_unread(tombstone.at)),
     )
 
 
-def _without_erased(batch: Batch, erased: frozenset[str]) -> Batch:
+def _without_erased(batch: Batch, erased: AbstractSet[str]) -> Batch:
     """Return the batch without the records of erased users and conversations."""
     if not erased:
         return batch

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from daemon.domain.errors import LedgerError
@@ -67,17 +67,26 @@ def add_report(connection: Connection, window: int, report: NewReport, *, now: d
     drop_incomplete_reports(connection)
 
 
-def drop_incomplete_reports(connection: Connection) -> int:
-    """Drop the reports of which at least one conversation is no longer in the ledger; return how many."""
+def drop_incomplete_reports(connection: Connection) -> list[int]:
+    """Drop the reports of which at least one conversation is no longer in the ledger; return their windows."""
     query = select(reports.c.window, reports.c.conversations).order_by(reports.c.window)
-    return _drop(
-        connection,
-        [
-            window
-            for window, made_of in connection.execute(query).all()
-            if _count_stored(connection, window) < made_of
-        ],
-    )
+    incomplete = [
+        window
+        for window, made_of in connection.execute(query).all()
+        if _count_stored(connection, window) < made_of
+    ]
+    _drop(connection, incomplete)
+    return incomplete
+
+
+def reports_made_of(connection: Connection, seqs: Sequence[int]) -> dict[int, frozenset[int]]:
+    """Return for the window of each report which of these conversations it was made of."""
+    asked = in_values(connection, conversations.c.seq, seqs)
+    seq = select(conversations.c.seq)
+    return {
+        window: frozenset(connection.scalars(seq.where(asked & _is_part_of(connection, window))))
+        for window in connection.scalars(select(reports.c.window)).all()
+    }
 
 
 def drop_old_reports(connection: Connection, *, keep: int) -> int:
@@ -88,11 +97,16 @@ def drop_old_reports(connection: Connection, *, keep: int) -> int:
 
 def _count_stored(connection: Connection, window: int) -> int:
     """Count the stored conversations of a window and of its reference."""
+    return connection.scalar(select(func.count()).where(_is_part_of(connection, window))) or 0
+
+
+def _is_part_of(connection: Connection, window: int) -> ColumnElement[bool]:
+    """Whether a conversation is one of a window or of its reference."""
     span = connection.execute(select(windows).where(windows.c.number == window)).mappings().one()
     query = select(references).where(references.c.id == span["reference_id"])
     reference = reference_of(connection.execute(query).mappings().one())
     inside = conversations.c.seq.between(span["first_seq"], span["last_seq"])
-    return connection.scalar(select(func.count()).where(inside | in_reference(reference))) or 0
+    return inside | in_reference(reference)
 
 
 def _drop(connection: Connection, numbers: Sequence[int]) -> int:

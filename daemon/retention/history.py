@@ -151,7 +151,7 @@ class HistoryRetention:
             "triages": triaged,
             "decisions": decided,
             "windows": judged,
-            "reports": drop_incomplete_reports(connection)
+            "reports": len(drop_incomplete_reports(connection))
             + drop_old_reports(connection, keep=self._limits.reports),
             "alarms": raised,
             "detectors": _delete(connection, detectors, watched),

@@ -9,7 +9,7 @@ from daemon.telemetry.buckets import UP_TO_SECONDS
 from daemon.telemetry.instruments import Counter, GaugeReadings, LabelledMetric, MetricFactory
 
 RecordKind: TypeAlias = Literal[
-    "conversation", "feedback", "other_line", "duplicate", "not_admitted", "forgotten"
+    "conversation", "feedback", "other_line", "duplicate", "not_admitted", "forgotten", "tombstone"
 ]  # fmt: skip
 Split: TypeAlias = Literal["train", "heldout"]
 
@@ -20,7 +20,7 @@ class IntakeMetrics:
     def __init__(self, factory: MetricFactory) -> None:
         self.records: LabelledMetric[Counter, RecordKind] = LabelledMetric(
             factory.counter(
-                "retuned_intake_records_total", "Usable records read, by kind.", kind=get_args(RecordKind)
+                "retuned_intake_records_total", "Records not rejected, by kind.", kind=get_args(RecordKind)
             )
         )
         self.conversations: LabelledMetric[Counter, Split] = LabelledMetric(

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from daemon.domain.conversation import Conversation, Feedback, Message
-from daemon.domain.records import Batch, Coordinates, DeadLetter, NewConversation, NewFeedback
+from daemon.domain.records import Batch, Coordinates, DeadLetter, NewConversation, NewFeedback, Tombstone
 from daemon.intake.text_digest import text_digest
 from daemon.ledger.database import connect
 from daemon.ledger.tables import metadata
@@ -72,27 +72,38 @@ def a_dead_letter(offset: int) -> DeadLetter:
     )  # fmt: skip
 
 
+def a_tombstone(offset: int, conversation_id: str) -> Tombstone:
+    """A record without a value, under the key of a conversation of ``a_conversation``."""
+    return Tombstone(
+        at=Coordinates(topic=TOPIC, partition=0, offset=offset),
+        conversation_id=conversation_id,
+        conversation_hash=f"hash of {conversation_id}",
+    )
+
+
 def a_batch(
     conversations: Iterable[NewConversation] = (),
     *,
     feedback: Iterable[NewFeedback] = (),
     dead_letters: Iterable[DeadLetter] = (),
+    tombstones: Iterable[Tombstone] = (),
     at: datetime = NOW,
 ) -> Batch:
     """A batch that moves the offset behind its last record."""
-    conversations, feedback, dead_letters = (
-        tuple(conversations),
-        tuple(feedback),
-        tuple(dead_letters),
-    )
-    offsets = [record.at.offset for records in (conversations, feedback, dead_letters) for record in records]
-    return Batch(
-        conversations=conversations,
-        feedback=feedback,
-        dead_letters=dead_letters,
-        next_offsets={(TOPIC, 0): max(offsets) + 1},
+    batch = Batch(
+        conversations=tuple(conversations),
+        feedback=tuple(feedback),
+        dead_letters=tuple(dead_letters),
+        tombstones=tuple(tombstones),
         received_at=at,
     )
+    places = [
+        *(new.at for new in batch.conversations),
+        *(new.at for new in batch.feedback),
+        *(letter.at for letter in batch.dead_letters),
+        *(tombstone.at for tombstone in batch.tombstones),
+    ]
+    return replace(batch, next_offsets={(TOPIC, 0): max(place.offset for place in places) + 1})
 
 
 def some_conversations(first: int, count: int, *, held_out_every: int = 0) -> list[NewConversation]:

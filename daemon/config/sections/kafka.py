@@ -18,6 +18,10 @@ class KafkaSection(Section):
     """Topic to read conversations and feedback from."""
     dead_letter_topic: str = Field("conversations.dead", pattern=r"^[a-zA-Z0-9._-]{1,249}$")
     """Topic for unusable records, with the reason and the original coordinates of each."""
+    tombstones: Literal["ignore", "forget"] = "ignore"
+    """What a record without a value does, as compacted topics have. ignore: it is counted and passed over. forget: if its
+    key is a conversation's id, that conversation is erased as `retuned forget --conversation` does, for good: records of
+    it are dropped from then on. Use forget only where records are keyed by the conversation's id."""
     group_id: str = Field("retuned", min_length=1)
     """Consumer group. All replicas of a model line use the same group; each model line needs its own."""
     instance_id: str | None = Field(None, pattern=r"^[a-zA-Z0-9._-]{1,249}$")

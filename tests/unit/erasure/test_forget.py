@@ -30,14 +30,15 @@ def line(tmp_path: Path) -> Line:
 
 
 class Feed:
-    """Records as they come from Kafka, through everything that intake does."""
+    """Records as they come from Kafka, through everything that intake does. Tombstones erase."""
 
     def __init__(self, line: Line) -> None:
         self._line = line
         self._offset = line.stores.intake.next_offsets()["conversations", 0]
-        self._router = Router(line.settings, line.stores.holdout)
+        kafka = line.settings.kafka.model_copy(update={"tombstones": "forget"})
+        self._router = Router(line.settings.model_copy(update={"kafka": kafka}), line.stores.holdout)
 
-    def read(self, *values: bytes) -> BatchResult:
+    def read(self, *values: bytes | None, key: bytes | None = None) -> BatchResult:
         records = []
         for value in values:
             records.append(
@@ -46,7 +47,7 @@ class Feed:
                     partition=0,
                     offset=self._offset,
                     timestamp_ms=0,
-                    key=None,
+                    key=key,
                     value=value,
                 )
             )
@@ -304,6 +305,28 @@ def test_versions_that_learned_from_it_are_named_and_kept_from_users(line: Line)
     refused = type_to(line, "promote", str(name), "-m", "anyway", "--json")
     assert refused.error["kind"] == "Tainted"
     assert type_to(line, "promote", str(name), "--force", "-m", "until the next one").exit_code == 0
+
+
+def test_a_tombstone_erases_what_the_command_does(tmp_path: Path) -> None:
+    for name in ("command", "tombstone"):
+        (tmp_path / name).mkdir()
+    by_command, by_tombstone = a_line(tmp_path / "command"), a_line(tmp_path / "tombstone")
+    for line in (by_command, by_tombstone):
+        learned(line, trainable_user(line))
+        Feed(line).read(a_thumb("z1", text=SECRET_WORDS), a_record("z1", None, SECRET_WORDS, ts="never"))
+
+    type_to(by_command, "forget", "--conversation", "z1", "-m", "deleted", "--yes")
+    Feed(by_tombstone).read(None, key=b"z1")
+    TrainingFiles(by_tombstone.stores.erasures, by_tombstone.settings.state_dir / "runs").sweep()
+
+    [command], [tombstone] = (line.stores.erasures.log() for line in (by_command, by_tombstone))
+    assert (tombstone.kind, tombstone.removed) == (command.kind, command.removed)
+    assert tombstone.removed["runs"] == ["r1"]
+    for line in (by_command, by_tombstone):
+        left = everything(line)
+        assert SECRET_WORDS.encode() not in left
+        assert b"z1" not in left
+        assert Feed(line).read(a_record("z1", None), a_thumb("z1")).forgotten == 2
 
 
 def test_the_run_is_learned_again(line: Line) -> None:

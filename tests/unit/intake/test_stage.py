@@ -1,5 +1,6 @@
 import hashlib
 import json
+import logging
 from datetime import timedelta
 from pathlib import Path
 
@@ -26,12 +27,13 @@ TOPIC, DEAD = "conversations", "conversations.dead"
 class World:
     """A broker with one topic, a ledger, and the stages between them."""
 
-    def __init__(self, folder: Path, *, keep_bytes: bool = True) -> None:
+    def __init__(self, folder: Path, *, keep_bytes: bool = True, tombstones: str = "ignore") -> None:
         self.broker = FakeBroker()
         self.engine = a_ledger(folder)
         self.settings = some_settings(
-            folder, windows={"size": 20}, dead_letters={"keep": "bytes" if keep_bytes else "digest"}
-        )
+            folder, windows={"size": 20}, dead_letters={"keep": "bytes" if keep_bytes else "digest"},
+            kafka={"tombstones": tombstones},
+        )  # fmt: skip
         self.stores = some_stores(self.engine, self.settings)
         self.ledger = self.stores.intake
         self.halts = self.stores.halts
@@ -58,6 +60,14 @@ class World:
     def send(self, record: object) -> None:
         value = record if isinstance(record, bytes) else json.dumps(record, ensure_ascii=False).encode()
         self.broker.append(TOPIC, None, value)
+
+    def delete(self, name: str) -> None:
+        self.broker.append(TOPIC, name.encode(), None)
+
+    def counted(self, kind: str) -> float:
+        sample = f'retuned_intake_records_total{{kind="{kind}"}} '.encode()
+        lines = self.metrics.exposition("")[1].splitlines()
+        return sum(float(line.removeprefix(sample)) for line in lines if line.startswith(sample))
 
     def turn(self) -> None:
         self.intake.step()
@@ -263,3 +273,54 @@ def test_dead_letters_that_can_not_be_published_are_a_problem(world: World) -> N
     world.dead_letters.step()
 
     assert world.dead_letters.problem == "dead letters wait to be published: no broker answers"
+
+
+def test_tombstones_in_a_row_are_counted_and_no_dead_letters(world: World) -> None:
+    world.send(b"not json")
+    for number in range(150):
+        world.delete(f"c{number}")
+    world.send(a_record("a"))
+
+    world.turn()
+    world.turn()
+
+    assert world.intake.halted is None
+    assert (world.stored(), world.counted("tombstone")) == (["a"], 150)
+    assert len(world.letters.newest(9)) == 1
+    assert world.source.committed == {TopicPartition(TOPIC, 0): 152}
+    assert world.stores.erasures.log() == []
+
+
+def test_a_tombstone_erases_its_conversation_where_that_is_set(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World(tmp_path, tombstones="forget")
+    world.send(a_record("a"))
+    world.send(a_record("b"))
+    world.turn()
+    world.delete("a")
+    caplog.set_level(logging.INFO)
+    world.turn()
+
+    world.restart()
+    world.send(a_record("a"))
+    world.turn()
+
+    assert world.stored() == ["b"]
+    assert (world.counted("tombstone"), world.counted("forgotten")) == (1, 1)
+    [entry] = world.stores.erasures.log()
+    assert (entry.by, entry.why) == ("tombstone", "the topic holds a tombstone at conversations/0@2")
+    assert "tombstones erased 1 conversations" in caplog.text
+
+
+def test_a_dead_letter_of_an_erased_conversation_on_its_topic_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World(tmp_path, tombstones="forget")
+    world.send(a_record("a", ts="never"))
+    world.turn()
+    world.delete("a")
+    world.turn()
+
+    assert world.letters.newest(9) == []
+    assert "still on the dead-letter topic, under the key conversations/0/0" in caplog.text

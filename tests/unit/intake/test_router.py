@@ -1,0 +1,52 @@
+from pathlib import Path
+
+import pytest
+
+from daemon.domain.holdout import Holdout
+from daemon.domain.records import Coordinates, Tombstone
+from daemon.domain.streams import RawRecord
+from daemon.intake.router import RoutedRecords, Router
+from tests.factories.ledger import NOW, TOPIC
+from tests.factories.stores import some_settings
+
+HOLDOUT = Holdout(b"k" * 32, share=0.5)
+
+
+def routed(tombstones: str, *records: tuple[bytes | None, bytes | None]) -> RoutedRecords:
+    """Records of these keys and values, where tombstones are treated so."""
+    router = Router(some_settings(Path(), kafka={"tombstones": tombstones}), HOLDOUT)
+    read = [
+        RawRecord(topic=TOPIC, partition=0, offset=offset, timestamp_ms=0, key=key, value=value)
+        for offset, (key, value) in enumerate(records)
+    ]
+    return router.route(read, NOW)
+
+
+@pytest.mark.parametrize("key", ["c-17", "张/a", "ada@example.org", "x" * 256])
+def test_a_tombstone_names_the_conversation_of_its_key(key: str) -> None:
+    found = routed("forget", (key.encode(), None))
+
+    at = Coordinates(topic=TOPIC, partition=0, offset=0)
+    hash_ = HOLDOUT.conversation_hash(key)
+    assert found.batch.tombstones == (Tombstone(at=at, conversation_id=key, conversation_hash=hash_),)
+    assert (found.tombstones, found.batch.next_offsets) == (1, {(TOPIC, 0): 1})
+
+
+@pytest.mark.parametrize("key", [None, b"", b"\xff", b"\xed\xa0\x80", b"a\0b", b"x" * 257])
+def test_a_tombstone_whose_key_can_be_no_id_is_passed_over(key: bytes | None) -> None:
+    found = routed("forget", (key, None))
+
+    assert (found.tombstones, found.batch.tombstones, found.batch.dead_letters) == (1, (), ())
+
+
+def test_tombstones_erase_nothing_unless_that_is_set() -> None:
+    found = routed("ignore", (b"c-17", None), (b"c-18", None))
+
+    assert (found.tombstones, found.batch.tombstones, found.batch.dead_letters) == (2, (), ())
+    assert found.batch.next_offsets == {(TOPIC, 0): 2}
+
+
+def test_a_value_of_no_bytes_is_no_tombstone() -> None:
+    found = routed("forget", (b"c-17", b""))
+
+    assert (found.tombstones, [letter.reason for letter in found.batch.dead_letters]) == (0, ["empty"])
