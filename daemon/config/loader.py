@@ -2,7 +2,7 @@
 
 import difflib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -11,27 +11,10 @@ from typing import Any, cast
 import yaml
 from pydantic import BaseModel, SecretStr, ValidationError
 
+from daemon.config.environment import read_environment, setting_variables, unknown_variables
 from daemon.config.settings import Settings
 from daemon.domain.errors import DaemonError
 
-#: Environment variables for addresses and secrets, and the setting that each overrides. Only these are read: a prefix
-#: for every setting would be ambiguous (RETUNED_MODEL_LINE is model_line, not model.line).
-ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
-    "RETUNED_MODEL_LINE": ("model_line",),
-    "RETUNED_STATE_DIR": ("state_dir",),
-    "RETUNED_LEDGER_URL": ("ledger_url",),
-    "RETUNED_ARTIFACTS_URL": ("artifacts_url",),
-    "RETUNED_TARGET_DIR": ("target_dir",),
-    "RETUNED_MODEL_BASE": ("model", "base"),
-    "RETUNED_KAFKA_BOOTSTRAP_SERVERS": ("kafka", "bootstrap_servers"),
-    "RETUNED_KAFKA_INSTANCE_ID": ("kafka", "instance_id"),
-    "RETUNED_KAFKA_SASL_USERNAME": ("kafka", "sasl_username"),
-    "RETUNED_KAFKA_SASL_PASSWORD": ("kafka", "sasl_password"),
-    "RETUNED_KAFKA_SASL_PASSWORD_FILE": ("kafka", "sasl_password_file"),
-    "RETUNED_HOLDOUT_KEY_FILE": ("holdout", "key_file"),
-    "RETUNED_HTTP_HOST": ("http", "host"),
-    "RETUNED_HTTP_PORT": ("http", "port"),
-}
 DEFAULT_FILE = Path("retuned.yaml")
 
 
@@ -69,12 +52,29 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
     values = cast("dict[str, Any]", yaml.safe_load(document) or {})
     if not isinstance(values, dict):
         raise SettingsError((Mistake(path="", problem="must be a mapping of settings", source=str(path)),))
-    origins = _overlay(values, environ)
+    overriding, origins = read_environment(environ)
+    _overlay(values, overriding)
+    unknown = tuple(map(_unknown_variable, unknown_variables(environ)))
     try:
-        return Settings.model_validate(values)
+        settings = Settings.model_validate(values)
     except ValidationError as error:
         lines = _lines(yaml.compose(document, Loader=yaml.SafeLoader))
-        raise SettingsError(tuple(_mistakes(error, path, lines, origins))) from error
+        places = tuple(_mistakes(error, path, lines, origins))
+        raise SettingsError((*places, *(each for each in unknown if not _named(each, places)))) from error
+    if unknown:
+        raise SettingsError(unknown)
+    return settings
+
+
+def _unknown_variable(name: str) -> Mistake:
+    near = difflib.get_close_matches(name, setting_variables(), n=1)
+    hint = f"; did you mean {near[0]}?" if near else "; RETUNED_SECTION__NAME sets section.name"
+    return Mistake(path="", problem=f"names no setting{hint}", source=name)
+
+
+def _named(mistake: Mistake, others: Iterable[Mistake]) -> bool:
+    """Return whether another mistake is about the same variable."""
+    return mistake.source in {other.source for other in others}
 
 
 def _read(path: Path) -> str:
@@ -93,21 +93,13 @@ def _read(path: Path) -> str:
     return document
 
 
-def _overlay(values: dict[str, Any], environ: Mapping[str, str]) -> dict[tuple[str, ...], str]:
-    """Put the environment into ``values``; return the variable that set each field."""
-    origins = {}
-    for variable, field in ENVIRONMENT.items():
-        if variable not in environ:
-            continue
-        section = values
-        for part in field[:-1]:
-            if not isinstance(section.get(part), dict):
-                section[part] = {}
-            section = section[part]
-        text = environ[variable]
-        section[field[-1]] = text.split(",") if field[-1] == "bootstrap_servers" else text
-        origins[field] = variable
-    return origins
+def _overlay(values: dict[str, Any], overriding: Mapping[str, Any]) -> None:
+    """Put the settings of the environment into those of the file."""
+    for name, value in overriding.items():
+        if isinstance(value, dict) and isinstance(values.get(name), dict):
+            _overlay(values[name], value)
+        else:
+            values[name] = value
 
 
 def _mistakes(

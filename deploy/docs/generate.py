@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from daemon.cli.app import app
-from daemon.config.loader import ENVIRONMENT
+from daemon.config.environment import OLDER_NAMES, variable_of
 from daemon.config.settings import Settings
 from daemon.telemetry.metrics import Metrics
 
@@ -44,7 +44,9 @@ def configuration_page() -> str:
         "Configuration",
         "Settings come from a YAML file: `--config`, else `RETUNED_CONFIG`, else `retuned.yaml` in the working folder. "
         "`retuned config check` checks it, `retuned config schema --yaml` prints a complete one. "
-        "Where a setting names an environment variable, the variable overrides the file.",
+        "An environment variable overrides the file: `RETUNED_SECTION__NAME` sets `section.name`, such as "
+        "`RETUNED_KAFKA__TOPIC`, and `RETUNED_MODEL_LINE` sets `model_line`. A list is texts between commas, or JSON. "
+        "A variable of this prefix that names no setting is a mistake.",
         _section(Settings, ()),
     )
 
@@ -146,8 +148,8 @@ def _plain(value: object) -> object:
 
 
 def _meaning(field: FieldInfo, path: tuple[str, ...]) -> str:
-    variables = [name for name, overridden in ENVIRONMENT.items() if overridden == path]
-    return " ".join([field.description or "", *(f"Environment: `{name}`." for name in variables)])
+    older = [name for name, newer in OLDER_NAMES.items() if newer == variable_of(path)]
+    return " ".join([field.description or "", *(f"`{name}` sets it, too." for name in older)])
 
 
 def _command(command: Any, path: tuple[str, ...]) -> Iterator[str]:

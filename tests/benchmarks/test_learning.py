@@ -1,6 +1,6 @@
 """Training and scoring of a small model, against the loop that people write first.
 
-Of a real one, or of the folder that RETUNED_BENCH_BASE names; on what RETUNED_TEST_DEVICE names.
+Of a real one, or of the folder that RETUNED_TEST_BENCH_BASE names; on what RETUNED_TEST_DEVICE names.
 """
 
 import os
@@ -30,7 +30,7 @@ _DEVICE = torch.device(DEVICE)
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if named := os.environ.get("RETUNED_BENCH_BASE"):
+    if named := os.environ.get("RETUNED_TEST_BENCH_BASE"):
         return Path(named)
     return prepare_base(
         None, cache=Path(".cache"), log=tmp_path_factory.mktemp("base") / "log", tell=lambda _: None

@@ -22,7 +22,7 @@ from tests.e2e.stream import Stream
 from tests.e2e.test_closed_loop import a_daemon
 from tests.support.helpers import eventually
 
-CYCLES = int(os.environ.get("RETUNED_KILL_CYCLES", "20"))
+CYCLES = int(os.environ.get("RETUNED_TEST_KILL_CYCLES", "20"))
 EACH = 30  # conversations sent in a cycle
 _SOON_S = 1.5
 

@@ -118,6 +118,7 @@ def _fill_intake(metrics: Metrics) -> None:
     intake.dead_letters.inc()
     intake.dead_letters_waiting.set(1)
     intake.lag.replace({(0,): 12, (1,): 0})
+    intake.waiting_since.replace({(1,): 1_795_521_540.0})
     intake.last_record_at.set(1_795_481_234.5)
     intake.broker_connected.set(1)
     intake.halted.replace({(HaltKind.OFFSET_LOST,): 0})

@@ -1,6 +1,6 @@
 """Compares what a command prints at 80 columns with a picture of text under ``screens/``.
 
-To renew the pictures after a change of the screens, run the tests with ``RETUNED_RENEW_SCREENS=1``: each test whose
+To renew the pictures after a change of the screens, run the tests with ``RETUNED_TEST_RENEW_SCREENS=1``: each test whose
 pictures differ writes them anew and fails saying "renewed". Read the difference in git before you commit it.
 """
 
@@ -17,7 +17,7 @@ from tests.factories.daemon import Line
 
 WIDTH = 80
 _FOLDER = Path(__file__).parent / "screens"
-_RENEW = "RETUNED_RENEW_SCREENS"
+_RENEW = "RETUNED_TEST_RENEW_SCREENS"
 _renewed: list[str] = []
 
 
@@ -39,7 +39,7 @@ def printed(line: Line, *words: str) -> str:
 
 
 def assert_picture(name: str, text: str) -> None:
-    """Compare a screen with its picture; write the picture where they differ and RETUNED_RENEW_SCREENS is set."""
+    """Compare a screen with its picture; write the picture where they differ and RETUNED_TEST_RENEW_SCREENS is set."""
     shown = "".join(f"{row.rstrip()}\n" for row in text.splitlines())
     file = _FOLDER / f"{name}.txt"
     known = file.read_text("utf-8") if file.exists() else None

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from daemon.config.loader import ENVIRONMENT, SettingsError, dump, load, read_secret, settings_path
+from daemon.config.environment import OLDER_NAMES, setting_variables
+from daemon.config.loader import SettingsError, dump, load, read_secret, settings_path
 from daemon.config.settings import Settings
 
 
@@ -55,13 +56,61 @@ def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
     assert settings.kafka.topic == "talks"
 
 
-def test_every_variable_names_a_field_that_exists() -> None:
-    schema = Settings.model_json_schema()
-    for variable, (first, *rest) in ENVIRONMENT.items():
-        field = schema["properties"][first]
-        for name in rest:
-            field = schema["$defs"][field["$ref"].rsplit("/", 1)[1]]["properties"][name]
-        assert field, variable
+@pytest.mark.parametrize(
+    ("variable", "text", "expected"),
+    [
+        ("RETUNED_KAFKA__BOOTSTRAP_SERVERS", "k1:1,k2:2", ("k1:1", "k2:2")),
+        ("RETUNED_KAFKA__BOOTSTRAP_SERVERS", '["k1:1"]', ("k1:1",)),
+        ("RETUNED_KAFKA_BOOTSTRAP_SERVERS", "k1:1", ("k1:1",)),
+    ],
+)
+def test_a_list_is_read_as_texts_between_commas_or_as_json(
+    tmp_path: Path, variable: str, text: str, expected: tuple[str, ...]
+) -> None:
+    settings = load(written(tmp_path, "model: {base: a}"), {variable: text})
+
+    assert settings.kafka.bootstrap_servers == expected
+
+
+def test_any_setting_at_any_depth_can_be_overridden_by_one_rule(tmp_path: Path) -> None:
+    environ = {
+        "RETUNED_MODEL__BASE": "b", "RETUNED_MODEL_LINE": "line", "RETUNED_WINDOWS__SIZE": "50",
+        "RETUNED_MONITORS__EMBEDDING__MODEL": "models/encoder",
+    }  # fmt: skip
+
+    settings = load(written(tmp_path, "windows: {size: 20}"), environ)
+
+    assert (settings.model.base, settings.model_line, settings.windows.size) == ("b", "line", 50)
+    assert str(settings.monitors.embedding.model) == "models/encoder"
+
+
+def test_every_older_name_stands_for_a_setting() -> None:
+    assert set(OLDER_NAMES.values()) <= set(setting_variables())
+
+
+@pytest.mark.parametrize(
+    ("variable", "problem"),
+    [
+        ("RETUNED_KAFKA__TOPICS", "did you mean RETUNED_KAFKA__TOPIC?|did you mean topic?"),
+        ("RETUNED_WINDOWS_SIZE", r"did you mean RETUNED_WINDOWS__SIZE\?"),
+        ("RETUNED_ZZZ", r"names no setting; RETUNED_SECTION__NAME sets section\.name"),
+    ],
+)
+def test_a_variable_that_names_nothing_is_a_mistake(tmp_path: Path, variable: str, problem: str) -> None:
+    with pytest.raises(SettingsError, match=problem) as refused:
+        load(written(tmp_path, "model: {base: a}"), {variable: "1"})
+
+    assert [mistake.source for mistake in refused.value.mistakes] == [variable]
+
+
+def test_what_kubernetes_and_the_tests_set_is_passed_over(tmp_path: Path) -> None:
+    environ = {
+        "RETUNED_SERVICE_HOST": "10.0.0.1", "RETUNED_SERVICE_PORT_METRICS": "9464",
+        "RETUNED_PORT": "tcp://10.0.0.1:9464", "RETUNED_METRICS_PORT_9464_TCP_ADDR": "10.0.0.1",
+        "RETUNED_TEST_KAFKA": "k:1", "RETUNED_CONFIG": "x.yaml",
+    }  # fmt: skip
+
+    assert load(written(tmp_path, "model: {base: a}"), environ).http.port == 9464
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,106 @@
+"""Reads settings from environment variables: RETUNED_SECTION__NAME is the setting section.name."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, EnvSettingsSource
+
+from daemon.config.settings import Settings
+
+PREFIX = "RETUNED_"
+DELIMITER = "__"
+#: Names of the first release, and the names by the rule. Both are read; the name by the rule wins.
+OLDER_NAMES: Mapping[str, str] = {
+    "RETUNED_MODEL_BASE": "RETUNED_MODEL__BASE",
+    "RETUNED_KAFKA_BOOTSTRAP_SERVERS": "RETUNED_KAFKA__BOOTSTRAP_SERVERS",
+    "RETUNED_KAFKA_INSTANCE_ID": "RETUNED_KAFKA__INSTANCE_ID",
+    "RETUNED_KAFKA_SASL_USERNAME": "RETUNED_KAFKA__SASL_USERNAME",
+    "RETUNED_KAFKA_SASL_PASSWORD": "RETUNED_KAFKA__SASL_PASSWORD",
+    "RETUNED_KAFKA_SASL_PASSWORD_FILE": "RETUNED_KAFKA__SASL_PASSWORD_FILE",
+    "RETUNED_HOLDOUT_KEY_FILE": "RETUNED_HOLDOUT__KEY_FILE",
+    "RETUNED_HTTP_HOST": "RETUNED_HTTP__HOST",
+    "RETUNED_HTTP_PORT": "RETUNED_HTTP__PORT",
+}
+#: Variables of the prefix that are no settings: the file itself, and what the tests read.
+_NO_SETTINGS = re.compile(r"RETUNED_(CONFIG|TEST_\w+)")
+#: Kubernetes puts these into every pod of a namespace that has a service whose name begins with "retuned".
+_SERVICE_LINKS = re.compile(
+    r"RETUNED_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
+)
+
+Place: TypeAlias = tuple[str, ...]  # a setting, the sections before it
+
+
+class _FromEnvironment(Settings, BaseSettings):  # type: ignore[misc]  # the configurations of both are merged
+    """The settings, for the source to look up their fields. It is never instantiated."""
+
+
+class _Source(EnvSettingsSource):
+    """Reads the given variables rather than those of the process."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        super().__init__(_FromEnvironment, env_prefix=PREFIX, env_nested_delimiter=DELIMITER)
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return {name.lower(): value for name, value in self._environ.items()}
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        """Read a list as JSON, or as texts between commas."""
+        if isinstance(value, str) and not value.lstrip().startswith(("[", "{")):
+            return value.split(",")
+        return super().decode_complex_value(field_name, field, value)
+
+
+def read_environment(environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[Place, str]]:
+    """Return the settings that variables name, nested as in the file, and the variable that named each."""
+    given = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
+    origins = {_place(OLDER_NAMES.get(name, name)): name for name in sorted(given, key=_older_first)}
+    canonical = {OLDER_NAMES.get(name, name): given[name] for name in sorted(given, key=_older_first)}
+    return _Source(canonical)(), origins
+
+
+def unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield the variables of the prefix that name nothing. A misspelt one would else be passed over in silence."""
+    for name in sorted(environ):
+        if not name.startswith(PREFIX) or name in OLDER_NAMES or _NO_SETTINGS.fullmatch(name):
+            continue
+        if not _names_setting(_place(name)) and not _SERVICE_LINKS.fullmatch(name):
+            yield name
+
+
+def setting_variables(model: type[BaseModel] = Settings, section: Place = ()) -> list[str]:
+    """Return the variables of all settings."""
+    names: list[str] = []
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            names += setting_variables(kind, (*section, name))
+        else:
+            names.append(variable_of((*section, name)))
+    return names
+
+
+def variable_of(place: Place) -> str:
+    """Return the variable that sets a setting."""
+    return PREFIX + DELIMITER.join(place).upper()
+
+
+def _older_first(name: str) -> bool:
+    return name not in OLDER_NAMES
+
+
+def _place(name: str) -> Place:
+    return tuple(name.removeprefix(PREFIX).lower().split(DELIMITER))
+
+
+def _names_setting(place: Place) -> bool:
+    model: Any = Settings
+    for part in place:
+        if not (isinstance(model, type) and issubclass(model, BaseModel)) or part not in model.model_fields:
+            return False
+        model = model.model_fields[part].annotation
+    return True
