@@ -5,6 +5,7 @@ from typing import Any
 from daemon.domain.streams import BrokerUnreachable
 from daemon.kafka.library import KafkaConnectionManager, KafkaNetClient, NetworkSelector, kafka_errors
 from daemon.kafka.refusals import explain
+from daemon.kafka.sasl import sasl_options
 from daemon.kafka.settings import KafkaSettings
 from daemon.kafka.tls import ClientTls
 
@@ -100,7 +101,5 @@ def connection(settings: KafkaSettings) -> dict[str, object]:
         "request_timeout_ms": settings.request_timeout_ms,
         "reconnect_backoff_max_ms": _RECONNECT_MAX_MS,
         "security_protocol": settings.security_protocol,
-        "sasl_mechanism": settings.sasl_mechanism,
-        "sasl_plain_username": settings.sasl_username,
-        "sasl_plain_password": settings.sasl_password,
+        **sasl_options(settings),
     }

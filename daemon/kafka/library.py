@@ -19,6 +19,9 @@ with warnings.catch_warnings():
     from kafka.net import manager as net_manager  # type: ignore[import-untyped]
     from kafka.net.compat import KafkaNetClient  # type: ignore[import-untyped]
     from kafka.net.manager import KafkaConnectionManager  # type: ignore[import-untyped]
+    from kafka.net.sasl import register_sasl_mechanism  # type: ignore[import-untyped]
+    from kafka.net.sasl.msk import AwsMskIamClient, SaslMechanismAwsMskIam  # type: ignore[import-untyped]
+    from kafka.net.sasl.oauth import AbstractTokenProvider  # type: ignore[import-untyped]
     from kafka.net.selector import NetworkSelector  # type: ignore[import-untyped]
     from kafka.net.transport import KafkaSSLTransport, KafkaTCPTransport  # type: ignore[import-untyped]
     from kafka.record import memory_records  # type: ignore[import-untyped]
@@ -28,6 +31,8 @@ with warnings.catch_warnings():
 
 __all__ = [
     "ACLOperation",
+    "AbstractTokenProvider",
+    "AwsMskIamClient",
     "ClientPartition",
     "ConsumerCoordinator",
     "ConsumerRebalanceListener",
@@ -45,9 +50,11 @@ __all__ = [
     "MemberState",
     "NetworkSelector",
     "OffsetAndMetadata",
+    "SaslMechanismAwsMskIam",
     "client_version",
     "consumer_group",
     "kafka_errors",
     "memory_records",
     "net_manager",
+    "register_sasl_mechanism",
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from daemon.kafka.login import LoginError, refused_login_meaning
 from daemon.kafka.settings import KafkaSettings
 
 #: Errors of a TLS handshake with a port that does not speak TLS.
@@ -13,6 +14,8 @@ _FILES = ("No such file", "Permission denied", "[X509", "PEM", "[SSL] ")
 
 def explain(error: BaseException, settings: KafkaSettings) -> str:
     """Return one sentence: the error, what it means, and which setting to change."""
+    if isinstance(error, LoginError):
+        return str(error)  # says what to change already
     message = " ".join(str(error).split()).removesuffix(".")
     meaning = next(_meanings(message, settings), "check the address and that the broker runs")
     return f"{message}; {meaning}"
@@ -23,10 +26,7 @@ def _meanings(message: str, settings: KafkaSettings) -> Iterator[str]:
     if settings.security_protocol in ("SSL", "SASL_SSL"):
         yield from _tls_meanings(message, settings)
     if "Sasl" in message or "SASL" in message:
-        yield (
-            f"the broker refuses user {settings.sasl_username} by {settings.sasl_mechanism}: check kafka.sasl_mechanism, "
-            "kafka.sasl_username and the password, and that the port asks for SASL"
-        )
+        yield refused_login_meaning(settings)
     if any(words in message for words in _HUNG_UP):
         yield _hang_up_meaning(settings)
 

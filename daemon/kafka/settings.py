@@ -3,8 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from daemon.kafka.oauth import OAuthTokens
+
 SecurityProtocol: TypeAlias = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
-SaslMechanism: TypeAlias = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+SaslMechanism: TypeAlias = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "AWS_MSK_IAM"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,3 +39,4 @@ class KafkaSettings:
     sasl_mechanism: SaslMechanism | None = None
     sasl_username: str | None = None
     sasl_password: str | None = field(default=None, repr=False)
+    oauth: OAuthTokens | None = field(default=None, compare=False)  # of OAUTHBEARER, shared by all clients

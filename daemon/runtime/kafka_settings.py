@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from daemon.config.loader import Mistake, SettingsError, read_secret
 from daemon.config.settings import KafkaSection, Settings
+from daemon.kafka.msk import NO_BOTOCORE, botocore_is_missing
+from daemon.kafka.oauth import ClientCredentials, OAuthTokens
 from daemon.kafka.pem import authority_problem, pair_problems
 from daemon.kafka.settings import KafkaSettings
 
@@ -11,7 +13,7 @@ from daemon.kafka.settings import KafkaSettings
 def load_kafka_settings(settings: Settings) -> KafkaSettings:
     """Read secret files, check PEM files, and return how to connect. Raises SettingsError if a file can't be used."""
     kafka = settings.kafka
-    if mistakes := tuple(_pem_mistakes(kafka)):
+    if mistakes := (*_pem_mistakes(kafka), *_package_mistakes(kafka)):
         raise SettingsError(mistakes)
     return KafkaSettings(
         bootstrap_servers=kafka.bootstrap_servers,
@@ -33,7 +35,29 @@ def load_kafka_settings(settings: Settings) -> KafkaSettings:
         sasl_mechanism=kafka.sasl_mechanism,
         sasl_username=kafka.sasl_username,
         sasl_password=read_secret(kafka.sasl_password, kafka.sasl_password_file),
+        oauth=_oauth_tokens(kafka),
     )
+
+
+def _oauth_tokens(kafka: KafkaSection) -> OAuthTokens | None:
+    """Return what fetches the tokens of OAUTHBEARER; None for another mechanism. The secret is read, to check it."""
+    if kafka.oauth_token_url is None or kafka.oauth_client_id is None:
+        return None
+    _oauth_secret(kafka)
+    credentials = ClientCredentials(
+        token_url=kafka.oauth_token_url,
+        client_id=kafka.oauth_client_id,
+        secret=lambda: _oauth_secret(kafka),
+        authentication=kafka.oauth_client_auth,
+        scope=kafka.oauth_scope,
+        parameters=kafka.oauth_extra,
+        cafile=str(kafka.oauth_cafile) if kafka.oauth_cafile else None,
+    )
+    return OAuthTokens(credentials, extensions=kafka.oauth_extensions)
+
+
+def _oauth_secret(kafka: KafkaSection) -> str:
+    return read_secret(kafka.oauth_client_secret, kafka.oauth_client_secret_file) or ""
 
 
 def _version(text: str | None) -> tuple[int, int] | None:
@@ -46,7 +70,14 @@ def _version(text: str | None) -> tuple[int, int] | None:
 def _pem_mistakes(kafka: KafkaSection) -> Iterator[Mistake]:
     if kafka.ssl_cafile and (problem := authority_problem(kafka.ssl_cafile)):
         yield Mistake(path="kafka.ssl_cafile", problem=problem, source=str(kafka.ssl_cafile))
+    if kafka.oauth_cafile and (problem := authority_problem(kafka.oauth_cafile)):
+        yield Mistake(path="kafka.oauth_cafile", problem=problem, source=str(kafka.oauth_cafile))
     if kafka.ssl_certfile:
         for file, problem in pair_problems(kafka.ssl_certfile, kafka.ssl_keyfile):
             name = "kafka.ssl_keyfile" if file == kafka.ssl_keyfile else "kafka.ssl_certfile"
             yield Mistake(path=name, problem=problem, source=str(file))
+
+
+def _package_mistakes(kafka: KafkaSection) -> Iterator[Mistake]:
+    if kafka.sasl_mechanism == "AWS_MSK_IAM" and botocore_is_missing():
+        yield Mistake(path="kafka.sasl_mechanism", problem=NO_BOTOCORE, source="this installation")

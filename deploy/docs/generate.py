@@ -126,6 +126,8 @@ def _type(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
     if "const" in schema or "enum" in schema:
         values = schema.get("enum", [schema.get("const")])
         return ", ".join(f"`{value}`" for value in values)
+    if schema["type"] == "object":
+        return f"mapping of {_type(schema['additionalProperties'], definitions)}"
     if schema["type"] == "array":
         words = f"list of {_type(schema['items'], definitions)}"
     else:

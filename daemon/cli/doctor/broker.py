@@ -8,6 +8,7 @@ from daemon.config.loader import SettingsError
 from daemon.config.settings import Settings
 from daemon.domain.streams import AccessDenied, BrokerUnreachable
 from daemon.kafka import check_broker, create_topic, describe_topic, group_operations
+from daemon.kafka.login import login_words
 from daemon.kafka.rights import Right, access_denied, least_rights
 from daemon.kafka.settings import KafkaSettings
 from daemon.runtime.kafka_settings import load_kafka_settings
@@ -24,7 +25,8 @@ def check_stream(settings: Settings, *, create_topics: bool) -> Iterator[Check]:
         kafka = load_kafka_settings(settings)
         brokers = check_broker(kafka, timeout_s=_TIMEOUT_S)
         yield passed(
-            "broker", f"{', '.join(kafka.bootstrap_servers)} answers; brokers in the cluster: {brokers}"
+            "broker",
+            f"{', '.join(kafka.bootstrap_servers)} answers{login_words(kafka)}; brokers in the cluster: {brokers}",
         )
         topic, group, dead_letters = least_rights(kafka)
         yield _check_topic(kafka, "topic", topic, create=create_topics)

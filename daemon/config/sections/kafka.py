@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from daemon.config.sections.base import Positive, Section
+from daemon.config.sections.sasl import sasl_mistakes
 
 
 class KafkaSection(Section):
@@ -51,14 +52,36 @@ class KafkaSection(Section):
     """PEM file of the client certificate, for mutual TLS."""
     ssl_keyfile: Path | None = None
     """PEM file of the client's private key, for mutual TLS."""
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
-    """SASL mechanism; required with the SASL_* protocols."""
+    sasl_mechanism: (
+        Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "AWS_MSK_IAM"] | None
+    ) = None
+    """SASL mechanism; required with the SASL_* protocols. OAUTHBEARER logs in with a token (oauth_*), AWS_MSK_IAM with
+    the AWS credentials of the process (`pip install 'retuned[msk]'`), the others with sasl_username and a password."""
     sasl_username: str | None = None
-    """SASL user name."""
+    """SASL user name, for PLAIN and SCRAM."""
     sasl_password: SecretStr | None = None
     """SASL password. Prefer sasl_password_file."""
     sasl_password_file: Path | None = None
     """File that holds the SASL password, such as a mounted secret."""
+    oauth_token_url: str | None = None
+    """Token endpoint of the OAuth server, for OAUTHBEARER: https, or http on this machine. It is asked directly: proxies
+    in the environment are not used, redirects not followed."""
+    oauth_client_id: str | None = None
+    """OAuth client that tokens are requested for, by the grant of client credentials."""
+    oauth_client_secret: SecretStr | None = None
+    """The OAuth client's secret. Prefer oauth_client_secret_file."""
+    oauth_client_secret_file: Path | None = None
+    """File that holds the OAuth client's secret. It is read for each token, so a rotated secret needs no restart."""
+    oauth_client_auth: Literal["basic", "post"] = "basic"
+    """How the client shows its secret to the token endpoint: in the header (basic) or in the form (post)."""
+    oauth_scope: str | None = None
+    """Scope to request, several separated by spaces. Unset: the server's default."""
+    oauth_extra: dict[str, str] = Field({})
+    """Further fields of the token request, such as audience. Not for secrets."""
+    oauth_extensions: dict[str, str] = Field({})
+    """SASL extensions that the broker gets beside the token, such as logicalCluster and identityPoolId."""
+    oauth_cafile: Path | None = None
+    """PEM file of the authority that signed the token endpoint's certificate. Unset: those that the system trusts."""
 
     @field_validator("api_version")
     @classmethod
@@ -69,26 +92,12 @@ class KafkaSection(Section):
 
     @model_validator(mode="after")
     def _fields_agree(self) -> "KafkaSection":
-        mistakes = [*self._sasl_mistakes(), *self._tls_mistakes()]
+        mistakes = [*sasl_mistakes(self), *self._tls_mistakes()]
         if self.heartbeat_interval_ms * 3 > self.session_timeout_ms:
             mistakes.append("heartbeat_interval_ms must be at most a third of session_timeout_ms")
         if mistakes:
             raise ValueError("; ".join(mistakes))
         return self
-
-    def _sasl_mistakes(self) -> Iterator[str]:
-        given = {
-            "sasl_mechanism": self.sasl_mechanism,
-            "sasl_username": self.sasl_username,
-            "sasl_password_file (or sasl_password)": self.sasl_password or self.sasl_password_file,
-        }
-        missing = [name for name, value in given.items() if not value]
-        if self.security_protocol.startswith("SASL"):
-            if missing:
-                yield f"{self.security_protocol} needs {', '.join(missing)}"
-        elif len(missing) < len(given):
-            protocol = "SASL_SSL" if self.security_protocol == "SSL" else "SASL_SSL or SASL_PLAINTEXT"
-            yield f"security_protocol {self.security_protocol} uses no SASL settings: set it to {protocol}, or leave them out"
 
     def _tls_mistakes(self) -> Iterator[str]:
         names = ("ssl_cafile", "ssl_certfile", "ssl_keyfile")

@@ -17,6 +17,10 @@ from tests.factories.intake import kafka_settings as quick_settings
 from tests.servers.tls import Pem
 
 SASL = {"sasl_mechanism": "PLAIN", "sasl_username": "u", "sasl_password": "hush"}
+OAUTH = {
+    "sasl_mechanism": "OAUTHBEARER", "oauth_token_url": "https://login.test/token", "oauth_client_id": "c",
+    "oauth_client_secret": "hush",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -35,6 +39,35 @@ SASL = {"sasl_mechanism": "PLAIN", "sasl_username": "u", "sasl_password": "hush"
         ({"ssl_cafile": "/ca.pem"}, ["PLAINTEXT uses no TLS: set it to SSL or SASL_SSL, or leave ssl_cafile out"]),
         ({"security_protocol": "SSL", "ssl_keyfile": "/k.pem"}, ["ssl_keyfile needs ssl_certfile"]),
         (
+            {"security_protocol": "SASL_SSL", "sasl_mechanism": "OAUTHBEARER"},
+            ["SASL_SSL needs oauth_token_url, oauth_client_id, oauth_client_secret_file (or oauth_client_secret)"],
+        ),
+        (
+            {"security_protocol": "SASL_SSL", "oauth_token_url": "https://a/t", "oauth_client_id": "c"},
+            ["SASL_SSL needs sasl_mechanism, oauth_client_secret_file (or oauth_client_secret)"],
+        ),
+        (OAUTH, ["security_protocol PLAINTEXT uses no SASL settings"]),
+        (
+            {**OAUTH, "security_protocol": "SASL_SSL", "sasl_username": "u", "sasl_password": "p"},
+            ["OAUTHBEARER does not use sasl_username, sasl_password_file (or sasl_password): set it to PLAIN or a SCRAM"],
+        ),
+        (
+            {**SASL, "security_protocol": "SASL_SSL", "oauth_scope": "s", "oauth_cafile": "/ca.pem"},
+            ["sasl_mechanism PLAIN does not use oauth_scope, oauth_cafile: set it to OAUTHBEARER, or leave them out"],
+        ),
+        (
+            {"security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": "AWS_MSK_IAM", "sasl_username": "u"},
+            ["AWS_MSK_IAM does not use sasl_username", "AWS_MSK_IAM needs security_protocol SASL_SSL"],
+        ),
+        (
+            {**OAUTH, "security_protocol": "SASL_SSL", "oauth_extra": {"scope": "s", "client_secret": "hush"}},
+            ["oauth_extra can't hold client_secret, scope: use the settings for them"],
+        ),
+        (
+            {**OAUTH, "security_protocol": "SASL_SSL", "oauth_extensions": {"auth": "x", "pool_id": "x", "pool": "日"}},
+            ["oauth_extensions.auth can't be sent", "oauth_extensions.pool_id can't", "oauth_extensions.pool can't"],
+        ),
+        (
             {"security_protocol": "SASL_PLAINTEXT", "ssl_keyfile": "/k.pem", "heartbeat_interval_ms": 9_999},
             ["SASL_PLAINTEXT needs sasl_mech", "uses no TLS", "needs ssl_certfile", "a third of session_timeout"],
         ),
@@ -47,9 +80,90 @@ def test_every_mistake_of_a_bad_combination_is_named(kafka: dict[str, object], m
     assert [mistake for mistake in mistakes if mistake not in str(refused.value)] == []
 
 
-@pytest.mark.parametrize("mechanism", ["GSSAPI", "OAUTHBEARER", "plain", "SCRAM-SHA-1"])
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("http://login.test/token", "oauth_token_url must be https"),
+        ("http://127.0.0.1.evil.test/token", "oauth_token_url must be https"),
+        ("http://localhost@login.test/token", "must hold no user and password"),
+        ("https://u:hunter2@login.test/token", "must hold no user and password"),
+        ("ftp://login.test/token", "must be a URL such as https://"),
+        ("login.test/token", "must be a URL such as https://"),
+        ("https://", "must be a URL such as https://"),
+        ("https://[::1/token", "is not a URL"),
+        ("https://login.test:port/token", "is not a URL"),
+    ],
+)
+def test_a_token_endpoint_that_must_not_be_asked_is_refused_by_config_check(
+    tmp_path: Path, url: str, problem: str
+) -> None:
+    config = tmp_path / "retuned.yaml"
+    config.write_text(
+        "model: {base: b}\nkafka:\n  security_protocol: SASL_SSL\n  sasl_mechanism: OAUTHBEARER\n"
+        f"  oauth_token_url: '{url}'\n  oauth_client_id: c\n  oauth_client_secret: hush\n",
+        encoding="utf-8",
+    )
+
+    answer = typed("--config", str(config), "config", "check")
+
+    assert answer.exit_code == 2
+    assert problem in " ".join(answer.stderr.split())
+    assert "hunter2" not in answer.stderr
+
+
+@pytest.mark.parametrize(
+    "url", ["https://a/t", "http://127.0.0.1:8/t", "http://localhost/t", "http://[::1]/t", "HTTPS://a/t"]
+)
+def test_a_token_endpoint_is_asked_over_tls_or_on_this_machine(url: str) -> None:
+    KafkaSection.model_validate({**OAUTH, "security_protocol": "SASL_SSL", "oauth_token_url": url})
+
+
+def test_a_secret_that_is_rotated_in_its_file_is_used(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("first\n", encoding="utf-8")
+    kafka = {
+        **OAUTH,
+        "oauth_client_secret": None,
+        "oauth_client_secret_file": secret,
+        "security_protocol": "SASL_SSL",
+    }
+
+    settings = load_kafka_settings(line_settings(tmp_path, kafka=kafka))
+
+    assert settings.oauth is not None
+    credentials = settings.oauth._renewal._credentials
+    assert credentials.secret() == "first"
+    secret.write_text("second\n", encoding="utf-8")
+    assert credentials.secret() == "second"
+
+
+def test_an_oauth_secret_that_is_not_there_is_named_before_the_start(tmp_path: Path) -> None:
+    kafka = {
+        **OAUTH,
+        "oauth_client_secret": None,
+        "oauth_client_secret_file": tmp_path / "none",
+        "oauth_cafile": tmp_path / "ca",
+    }
+    settings = line_settings(tmp_path, kafka={**kafka, "security_protocol": "SASL_SSL"})
+
+    [cafile] = mistakes_of(settings)
+    (tmp_path / "ca").write_bytes(Pem.made(tmp_path / "made", "x").authority.read_bytes())
+    [secret] = mistakes_of(settings)
+
+    assert "kafka.oauth_cafile: can't be read" in cafile
+    assert f"{tmp_path}/none: the secret can't be read" in secret
+
+
+def test_no_secret_shows_in_the_settings(tmp_path: Path) -> None:
+    kafka = {**OAUTH, "security_protocol": "SASL_SSL"}
+    settings = line_settings(tmp_path, kafka=kafka)
+
+    assert "hush" not in repr(settings) + dump(settings) + repr(load_kafka_settings(settings))
+
+
+@pytest.mark.parametrize("mechanism", ["GSSAPI", "plain", "SCRAM-SHA-1"])
 def test_a_mechanism_that_is_not_supported_is_refused_with_those_that_are(mechanism: str) -> None:
-    with pytest.raises(ValidationError, match="'PLAIN', 'SCRAM-SHA-256' or 'SCRAM-SHA-512'"):
+    with pytest.raises(ValidationError, match="'PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512', "):
         KafkaSection.model_validate({**SASL, "security_protocol": "SASL_SSL", "sasl_mechanism": mechanism})
 
 
