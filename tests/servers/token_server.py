@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 import ssl
 import threading
 import time
@@ -62,7 +63,7 @@ class Issuer:
         now = time.time()
         claims = {
             "iss": ISSUER, "sub": self.client_id, "aud": self.audience, "scope": "kafka",
-            "iat": int(now), "exp": now + self.life_s,
+            "iat": int(now), "exp": math.ceil(now + self.life_s),
         }  # fmt: skip
         self.tokens.append(jwt.encode({"alg": "RS256", "kid": "k-1"}, claims, self.key))
         return self.tokens[-1]
