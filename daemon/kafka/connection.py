@@ -4,6 +4,7 @@ from typing import Any
 
 from daemon.domain.streams import BrokerUnreachable
 from daemon.kafka.library import KafkaConnectionManager, KafkaNetClient, NetworkSelector, kafka_errors
+from daemon.kafka.login import LoginError
 from daemon.kafka.refusals import explain
 from daemon.kafka.sasl import sasl_options
 from daemon.kafka.settings import KafkaSettings
@@ -20,8 +21,12 @@ METADATA_TIMEOUT_MS = 1_000
 METADATA_MAX_AGE_MS = 5_000
 
 
-#: A login that the broker refused.
-_LOGIN_ERRORS = (kafka_errors.SaslAuthenticationFailedError, kafka_errors.UnsupportedSaslMechanismError)
+#: A login that the broker refused, or that had nothing to log in with.
+_LOGIN_ERRORS = (
+    kafka_errors.SaslAuthenticationFailedError,
+    kafka_errors.UnsupportedSaslMechanismError,
+    LoginError,
+)
 #: Words of an error about a port that nothing listens on.
 _NOT_LISTENING = ("ECONNREFUSED", "Connection refused")
 

@@ -19,6 +19,16 @@ def login_name(settings: KafkaSettings) -> str | None:
     return f"user {settings.sasl_username}"
 
 
+def principal_name(settings: KafkaSettings) -> str:
+    """Return the name that a broker with default settings gives this login.
+
+    A token's subject is taken to be the client's id, as most OAuth servers have it.
+    """
+    if settings.sasl_mechanism == "AWS_MSK_IAM":
+        return "AWS-IDENTITY"
+    return settings.oauth.client_id if settings.oauth else str(settings.sasl_username)
+
+
 def login_words(settings: KafkaSettings) -> str:
     """Return `` as WHOM by MECHANISM``; nothing without SASL."""
     name = login_name(settings)

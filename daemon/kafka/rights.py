@@ -5,6 +5,7 @@ from pathlib import Path
 
 from daemon.domain.streams import AccessDenied
 from daemon.kafka.library import kafka_errors
+from daemon.kafka.login import principal_name
 from daemon.kafka.settings import KafkaSettings
 
 #: What a broker calls a client that it does not authenticate.
@@ -81,7 +82,7 @@ def grant_command(right: Right, settings: KafkaSettings) -> str:
 def principal_of(settings: KafkaSettings) -> str:
     """Return what a broker with default settings calls this client."""
     if settings.security_protocol.startswith("SASL"):
-        return f"User:{settings.sasl_username}"
+        return f"User:{principal_name(settings)}"
     if settings.security_protocol == "SSL" and settings.ssl_certfile is not None:
         return f"User:{_subject(Path(settings.ssl_certfile))}"
     return _ANONYMOUS

@@ -1,15 +1,19 @@
 """A token that is kept fresh: when it is fetched, how long it serves, and what is said when none comes."""
 
 import gc
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from itertools import count
+from pathlib import Path
 
 import pytest
 
 from daemon.kafka.oauth import ClientCredentials, OAuthTokens, Token, TokenError
 from tests.support.helpers import eventually
 
+ROOT = Path(__file__).parents[3]
 CREDENTIALS = ClientCredentials(
     token_url="https://login.test/token", client_id="retuned", secret=lambda: "hush"
 )
@@ -146,6 +150,19 @@ def test_a_token_that_could_break_the_message_is_refused(value: str) -> None:
         Token(value=value, life_s=1)
 
     assert value not in str(refused.value) or not value
+
+
+def test_the_http_client_is_loaded_only_for_a_token() -> None:
+    code = (
+        "import sys, warnings; warnings.simplefilter('ignore')\n"
+        "import daemon.kafka, daemon.runtime.kafka_settings; print({'httpx', 'botocore'} & set(sys.modules))"
+    )
+
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert loaded.stdout == "set()\n"
 
 
 def test_neither_secret_nor_token_shows() -> None:
