@@ -11,6 +11,15 @@ NO_BOTOCORE = "AWS_MSK_IAM needs the package botocore: pip install 'retuned[msk]
 #: ``b-1.name.abcdef.c2.kafka.eu-west-1.amazonaws.com``, ``boot-abc.c1.kafka-serverless.eu-west-1.amazonaws.com``
 _HOST = re.compile(r"\.kafka(?:-serverless)?\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?$")
 
+#: The actions of IAM that stand for a right of Kafka's.
+_ACTIONS = {
+    ("READ", "topic"): ("DescribeTopic", "ReadData"),
+    ("WRITE", "topic"): ("DescribeTopic", "WriteData"),
+    ("CREATE", "topic"): ("CreateTopic",),
+    ("READ", "group"): ("DescribeGroup", "AlterGroup"),
+    ("IDEMPOTENT_WRITE", "cluster"): ("WriteDataIdempotently",),
+}
+
 
 class MskIam(SaslMechanismAwsMskIam):  # type: ignore[misc]
     """Signs with the credentials that botocore finds, for the region of the broker.
@@ -50,6 +59,13 @@ def region_of(host: str) -> str | None:
     """Return the AWS region in the name of an MSK broker."""
     found = _HOST.search(host.lower())
     return found and found[1]
+
+
+def policy_words(operation: str, resource: str) -> str:
+    """Return what an IAM policy has to allow for a right of Kafka's."""
+    actions = _ACTIONS.get((operation, resource), (operation.title().replace("_", ""),))
+    names = " and ".join(f"kafka-cluster:{action}" for action in actions)
+    return f"allow {names} in the IAM policy, on the {resource}"
 
 
 def botocore_is_missing() -> bool:

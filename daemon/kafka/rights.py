@@ -6,6 +6,7 @@ from pathlib import Path
 from daemon.domain.streams import AccessDenied
 from daemon.kafka.library import kafka_errors
 from daemon.kafka.login import principal_name
+from daemon.kafka.msk import policy_words
 from daemon.kafka.settings import KafkaSettings
 
 #: What a broker calls a client that it does not authenticate.
@@ -70,7 +71,9 @@ def access_denied(right: Right, settings: KafkaSettings) -> AccessDenied:
 
 
 def grant_command(right: Right, settings: KafkaSettings) -> str:
-    """Return the ``kafka-acls`` command that grants a right."""
+    """Return the ``kafka-acls`` command that grants a right, or what to allow where IAM grants it."""
+    if settings.sasl_mechanism == "AWS_MSK_IAM":
+        return f"{policy_words(right.operation, right.resource)} {right.name}".rstrip()
     operation = "".join(word.title() for word in right.operation.split("_"))
     resource = f"--{right.resource}" + (f" {right.name}" if right.name else "")
     return (

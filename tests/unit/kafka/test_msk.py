@@ -18,6 +18,7 @@ from daemon.kafka.library import SaslMechanismAwsMskIam
 from daemon.kafka.login import LoginError, login_words
 from daemon.kafka.msk import MskIam, region_of
 from daemon.kafka.refusals import explain
+from daemon.kafka.rights import grant_command, least_rights
 from daemon.kafka.sasl import sasl_options
 from daemon.runtime.kafka_settings import load_kafka_settings
 from tests.factories.daemon import line_settings
@@ -169,6 +170,18 @@ def test_a_refusal_names_the_right_that_is_needed(tmp_path: Path) -> None:
         in said
     )
     assert login_words(settings) == " as the AWS identity of this process by AWS_MSK_IAM"
+
+
+def test_rights_are_granted_by_a_policy(tmp_path: Path) -> None:
+    settings = load_kafka_settings(line_settings(tmp_path, kafka=MSK))
+
+    granted = [grant_command(right, settings) for right in least_rights(settings)]
+
+    assert granted == [
+        "allow kafka-cluster:DescribeTopic and kafka-cluster:ReadData in the IAM policy, on the topic conversations",
+        "allow kafka-cluster:DescribeGroup and kafka-cluster:AlterGroup in the IAM policy, on the group retuned",
+        "allow kafka-cluster:DescribeTopic and kafka-cluster:WriteData in the IAM policy, on the topic conversations.dead",
+    ]
 
 
 def test_what_is_missing_is_said_as_it_is(tmp_path: Path) -> None:
