@@ -32,12 +32,24 @@ def promotion_to_json(entry: Promotion) -> Document:
     return _dump(_PROMOTION, entry, "promotion")
 
 
+def stored_promotion_to_json(entry: Promotion) -> Document:
+    """Do what ``promotion_to_json`` does for an entry that was read from its document, without checking it again."""
+    document: Document = _PROMOTION.dump_python(entry, mode="json")
+    return document
+
+
 def promotion_from_json(document: object) -> Promotion:
     """Read what ``promotion_to_json`` wrote. Raises BadDocument."""
+    return promotion_from_text(json.dumps(document))
+
+
+def promotion_from_text(text: str) -> Promotion:
+    """Read a promotion entry from the text of its JSON. Raises BadDocument."""
+    document = json.loads(text)
     _require_all_fields(Promotion, document, "promotion")
     if isinstance(document, Mapping):
         _require_all_fields(GateReport, document["gate"], "promotion.gate")
-    return _load(_PROMOTION, document, "promotion")
+    return _load_text(_PROMOTION, text, "promotion")
 
 
 def report_to_json(report: GateReport) -> Document:
@@ -71,9 +83,13 @@ def _dump(adapter: TypeAdapter[_T], value: _T, where: str) -> Document:
 
 
 def _load(adapter: TypeAdapter[_T], document: object, where: str) -> _T:
+    return _load_text(adapter, json.dumps(document), where)
+
+
+def _load_text(adapter: TypeAdapter[_T], text: str, where: str) -> _T:
     """Read a document. Raises BadDocument naming every field that is missing, unknown or malformed."""
     try:
-        return adapter.validate_json(json.dumps(document))
+        return adapter.validate_json(text)
     except ValidationError as error:
         raise BadDocument(explain(error, where)) from error
 
@@ -81,6 +97,11 @@ def _load(adapter: TypeAdapter[_T], document: object, where: str) -> _T:
 def _require_all_fields(kind: type[GateReport | Promotion], document: object, where: str) -> None:
     """Raise BadDocument if a field is missing, even one with a default: every field is always written."""
     if isinstance(document, Mapping):
-        for field in dataclasses.fields(kind):
-            if field.name not in document:
-                raise BadDocument(f"{where}.{field.name}: Field required")
+        for name in _FIELDS[kind]:
+            if name not in document:
+                raise BadDocument(f"{where}.{name}: Field required")
+
+
+_FIELDS: Mapping[type[GateReport | Promotion], tuple[str, ...]] = {
+    kind: tuple(field.name for field in dataclasses.fields(kind)) for kind in (GateReport, Promotion)
+}

@@ -5,7 +5,7 @@ import json
 from collections import Counter
 from dataclasses import dataclass
 
-from registry.codec import promotion_to_json
+from registry.codec import stored_promotion_to_json
 from registry.errors import RegistryError
 from registry.names import VersionName
 from registry.types import Promotion, PromotionKind
@@ -17,7 +17,9 @@ class BrokenChain(RegistryError):
 
 def entry_digest(entry: Promotion) -> str:
     """Return the SHA-256 of an entry's canonical JSON; the next entry stores it as ``previous_digest``."""
-    canonical = json.dumps(promotion_to_json(entry), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    canonical = json.dumps(
+        stored_promotion_to_json(entry), sort_keys=True, separators=(",", ":"), ensure_ascii=True
+    )
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()
 
 

@@ -1,15 +1,17 @@
 """A store of versions, promotions and gate reports in a SQL database."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import islice
+from typing import NamedTuple, TypeVar
 
-from sqlalchemy import Connection, Engine, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Engine, Select, Text, cast, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from registry.codec import (
-    promotion_from_json,
+    promotion_from_text,
     promotion_to_json,
     report_from_json,
     report_to_json,
@@ -18,9 +20,14 @@ from registry.codec import (
 )
 from registry.history import History, check_next
 from registry.names import VersionName
-from registry.store import Conflict, VersionExists, VersionNotFound
+from registry.store import Ancestry, Conflict, VersionExists, VersionNotFound
 from registry.tables import gate_reports, promotions, versions
-from registry.types import GateReport, Promotion, Version
+from registry.types import GateReport, GateVerdict, Promotion, Version
+
+_T = TypeVar("_T")
+#: SQLite allows 32,766 values in a statement; PostgreSQL more.
+_NUMBERS_AT_ONCE = 10_000
+_NEWEST_NAMED = 10  # versions, in the error about one that there is not
 
 
 class SqlStore:
@@ -32,6 +39,8 @@ class SqlStore:
         self._reads = reads or engine
         #: Versions are immutable and their documents are large, so each is read once.
         self._cache: dict[VersionName, Version] = {}
+        #: A log only grows, so only its new entries are read again.
+        self._histories: dict[str, _ReadHistory] = {}
 
     def add_version(self, version: Version) -> None:
         """Add a version. Raises VersionExists."""
@@ -52,18 +61,47 @@ class SqlStore:
             _require(connection, name)
             return self._load(connection, name)
 
-    def versions(self, model_line: str) -> Sequence[Version]:
-        """Return all versions of a line, newest last."""
+    def versions(self, model_line: str, *, newest: int | None = None) -> Sequence[Version]:
+        """Return the versions of a line, newest last: all, or so many of the newest."""
+        query = (
+            select(versions.c.number)
+            .where(versions.c.model_line == model_line)
+            .order_by(versions.c.number.desc())
+            .limit(newest)
+        )
         with self._reads.connect() as connection:
-            names = [VersionName(model_line, number) for number in _numbers(connection, model_line)]
-            return [self._load(connection, name) for name in names]
+            names = [VersionName(model_line, number) for number in connection.scalars(query)]
+            self._load_all(connection, [name for name in names if name not in self._cache])
+        return [self._cache[name] for name in reversed(names)]
+
+    def ancestry(self, model_line: str) -> Sequence[Ancestry]:
+        """Return where each version of a line came from, oldest first, without the rest of the versions."""
+        document = versions.c.document
+        query = (
+            select(versions.c.number, document["run"].as_string(), document["lineage"]["parent"].as_string())
+            .where(versions.c.model_line == model_line)
+            .order_by(versions.c.number)
+        )
+        with self._reads.connect() as connection:
+            return [
+                Ancestry(VersionName(model_line, number), run, parent and VersionName.parse(parent))
+                for number, run, parent in connection.execute(query)
+            ]
 
     def _load(self, connection: Connection, name: VersionName) -> Version:
         if name not in self._cache:
-            is_version = (versions.c.model_line == name.line) & (versions.c.number == name.number)
-            document = connection.scalars(select(versions.c.document).where(is_version)).one()
-            self._cache[name] = version_from_json(document)
+            self._load_all(connection, [name])
         return self._cache[name]
+
+    def _load_all(self, connection: Connection, names: Sequence[VersionName]) -> None:
+        """Read versions of one line that are not known yet."""
+        for some in _batched(names, _NUMBERS_AT_ONCE):
+            is_one = (versions.c.model_line == some[0].line) & versions.c.number.in_(
+                [name.number for name in some]
+            )
+            for document in connection.scalars(select(versions.c.document).where(is_one)):
+                version = version_from_json(document)
+                self._cache[version.name] = version
 
     def next_number(self, model_line: str) -> int:
         """Return the number of the line's next version."""
@@ -84,7 +122,7 @@ class SqlStore:
         try:
             with _write(self._engine, "promotion") as connection:
                 _require(connection, entry.version)
-                log = _history(connection, entry.model_line)
+                log = self._read_history(connection, entry.model_line)
                 if log.position != expected:
                     raise Conflict(
                         f"the promotion log of {entry.model_line} is at position {log.position}, not {expected}: "
@@ -101,7 +139,45 @@ class SqlStore:
     def history(self, model_line: str) -> History:
         """Return the promotion log of a line."""
         with self._reads.connect() as connection:
-            return _history(connection, model_line)
+            return self._read_history(connection, model_line)
+
+    def newest_promotion(self, model_line: str) -> Promotion | None:
+        """Return the last entry of the log; None for an empty log."""
+        with self._reads.connect() as connection:
+            text = connection.scalar(_entry_texts(model_line).order_by(promotions.c.position.desc()).limit(1))
+        return None if text is None else promotion_from_text(text)
+
+    def promotions_of(self, name: VersionName) -> Sequence[Promotion]:
+        """Return the entries that put a version live, oldest first."""
+        return self._promotions(name.line, promotions.c.number == name.number)
+
+    def promotions_at(self, model_line: str, positions: Collection[int]) -> Sequence[Promotion]:
+        """Return the entries at these positions, those that there are, oldest first."""
+        return self._promotions(model_line, promotions.c.position.in_(positions))
+
+    def _promotions(self, model_line: str, where: ColumnElement[bool]) -> Sequence[Promotion]:
+        query = _entry_texts(model_line).where(where).order_by(promotions.c.position)
+        with self._reads.connect() as connection:
+            return [promotion_from_text(text) for text in connection.scalars(query)]
+
+    def _read_history(self, connection: Connection, model_line: str) -> History:
+        """Return the log. Reads the last known entry and what follows it, or all if that entry is another one now."""
+        known = self._histories.get(model_line)
+        if known is not None:
+            newer = _texts_from(connection, model_line, known.history.position)
+            if newer and newer[0] == known.last_text:
+                return self._keep(model_line, known.history.entries, newer[1:], known.last_text)
+        return self._keep(model_line, (), _texts_from(connection, model_line, 1), "")
+
+    def _keep(
+        self, model_line: str, entries: tuple[Promotion, ...], newer: Sequence[str], last_text: str
+    ) -> History:
+        if newer or not entries:
+            history = History(
+                model_line=model_line, entries=(*entries, *(promotion_from_text(text) for text in newer))
+            )
+            self._histories[model_line] = _ReadHistory(history, newer[-1] if newer else last_text)
+        return self._histories[model_line].history
 
     def add_gate_report(self, version: VersionName, report: GateReport, *, at: datetime) -> None:
         """Add a gate report on a version. Raises VersionNotFound, Conflict."""
@@ -119,6 +195,23 @@ class SqlStore:
         except IntegrityError as error:
             raise Conflict(f"the gate report of look {report.look} at {version} exists already") from error
 
+    def gate_verdicts(self, names: Collection[VersionName]) -> Mapping[VersionName, GateVerdict]:
+        """Return the verdict of the last gate report on each version that has one."""
+        verdicts: dict[VersionName, GateVerdict] = {}
+        with self._reads.connect() as connection:
+            for some in _batched(sorted(names), _NUMBERS_AT_ONCE):
+                query = (
+                    select(gate_reports.c.number, gate_reports.c.document["verdict"].as_string())
+                    .where(gate_reports.c.model_line == some[0].line)
+                    .where(gate_reports.c.number.in_([name.number for name in some]))
+                    .order_by(gate_reports.c.look)
+                )
+                verdicts |= {
+                    VersionName(some[0].line, number): GateVerdict(verdict)
+                    for number, verdict in connection.execute(query)
+                }
+        return verdicts
+
     def gate_reports(self, version: VersionName) -> Sequence[GateReport]:
         """Return the gate reports on a version, in order of their looks."""
         of_version = (gate_reports.c.model_line == version.line) & (gate_reports.c.number == version.number)
@@ -127,6 +220,13 @@ class SqlStore:
                 select(gate_reports.c.document).where(of_version).order_by(gate_reports.c.look)
             )
             return [report_from_json(document) for document in documents]
+
+
+class _ReadHistory(NamedTuple):
+    """A log as it was read last, with the text of its last entry."""
+
+    history: History
+    last_text: str
 
 
 @contextmanager
@@ -138,25 +238,26 @@ def _write(engine: Engine, step: str) -> Iterator[Connection]:
     sys.audit("retuned.step", step, "after")
 
 
-def _history(connection: Connection, model_line: str) -> History:
-    query = (
-        select(promotions.c.document)
-        .where(promotions.c.model_line == model_line)
-        .order_by(promotions.c.position)
-    )
-    entries = tuple(promotion_from_json(document) for document in connection.scalars(query))
-    return History(model_line=model_line, entries=entries)
+def _entry_texts(model_line: str) -> Select[str]:
+    """Select the entries of a log as texts: reading them as JSON first would take most of the time."""
+    return select(cast(promotions.c.document, Text)).where(promotions.c.model_line == model_line)
 
 
-def _numbers(connection: Connection, model_line: str) -> Sequence[int]:
-    return connection.scalars(
-        select(versions.c.number).where(versions.c.model_line == model_line).order_by(versions.c.number)
-    ).all()
+def _texts_from(connection: Connection, model_line: str, position: int) -> Sequence[str]:
+    query = _entry_texts(model_line).where(promotions.c.position >= position)
+    return connection.scalars(query.order_by(promotions.c.position)).all()
 
 
 def _require(connection: Connection, name: VersionName) -> None:
     """Raise VersionNotFound, listing the newest versions, if a version does not exist."""
-    known = _numbers(connection, name.line)
-    if name.number not in known:
-        newest = ", ".join(f"v{number}" for number in known[-10:]) or "none"
-        raise VersionNotFound(f"there is no {name}; versions of {name.line}: {newest}")
+    of_line = select(versions.c.number).where(versions.c.model_line == name.line)
+    if connection.scalar(of_line.where(versions.c.number == name.number)) is None:
+        newest = connection.scalars(of_line.order_by(versions.c.number.desc()).limit(_NEWEST_NAMED)).all()
+        listed = ", ".join(f"v{number}" for number in reversed(newest)) or "none"
+        raise VersionNotFound(f"there is no {name}; versions of {name.line}: {listed}")
+
+
+def _batched(items: Sequence[_T], size: int) -> Iterator[tuple[_T, ...]]:
+    rest = iter(items)
+    while batch := tuple(islice(rest, size)):
+        yield batch

@@ -1,13 +1,13 @@
 """The interface of a store of versions, gate reports and promotions."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from registry.errors import RegistryError
 from registry.history import History
 from registry.names import VersionName
-from registry.types import GateReport, Promotion, Version
+from registry.types import GateReport, GateVerdict, Promotion, Version
 
 
 class VersionExists(RegistryError):
@@ -20,6 +20,14 @@ class VersionNotFound(RegistryError):
 
 class Conflict(RegistryError):
     """Another writer was first: the log has changed since the transition was decided. Read it and decide again."""
+
+
+class Ancestry(NamedTuple):
+    """Where a version came from."""
+
+    name: VersionName
+    run: str | None
+    parent: VersionName | None
 
 
 class Store(Protocol):
@@ -36,8 +44,12 @@ class Store(Protocol):
         """Return a version. Raises VersionNotFound, which lists the versions that exist."""
         ...
 
-    def versions(self, model_line: str) -> Sequence[Version]:
-        """Return all versions of a line, newest last."""
+    def versions(self, model_line: str, *, newest: int | None = None) -> Sequence[Version]:
+        """Return the versions of a line, newest last: all, or so many of the newest."""
+        ...
+
+    def ancestry(self, model_line: str) -> Sequence[Ancestry]:
+        """Return where each version of a line came from, oldest first, without the rest of the versions."""
         ...
 
     def next_number(self, model_line: str) -> int:
@@ -52,6 +64,18 @@ class Store(Protocol):
         """
         ...
 
+    def newest_promotion(self, model_line: str) -> Promotion | None:
+        """Return the last entry of the log, which put the live version there; None for an empty log."""
+        ...
+
+    def promotions_of(self, name: VersionName) -> Sequence[Promotion]:
+        """Return the entries that put a version live, oldest first."""
+        ...
+
+    def promotions_at(self, model_line: str, positions: Collection[int]) -> Sequence[Promotion]:
+        """Return the entries at these positions, those that there are, oldest first."""
+        ...
+
     def history(self, model_line: str) -> History:
         """Return the promotion log of a line."""
         ...
@@ -62,4 +86,8 @@ class Store(Protocol):
 
     def gate_reports(self, version: VersionName) -> Sequence[GateReport]:
         """Return the gate reports on a version, in order of their looks."""
+        ...
+
+    def gate_verdicts(self, names: Collection[VersionName]) -> Mapping[VersionName, GateVerdict]:
+        """Return the verdict of the last gate report on each version that has one."""
         ...

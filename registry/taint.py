@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from registry.errors import RegistryError
 from registry.names import VersionName
-from registry.types import Version
+from registry.store import Store
 
 
 class Tainted(RegistryError):
@@ -18,12 +18,12 @@ class Tainted(RegistryError):
         )
 
 
-def tainted(versions: Sequence[Version], runs: Collection[str]) -> frozenset[VersionName]:
+def tainted(store: Store, model_line: str, runs: Collection[str]) -> frozenset[VersionName]:
     """Return the versions that these runs made, and all their descendants."""
     names: set[VersionName] = set()
-    for version in sorted(versions, key=lambda version: version.name):
-        if version.run in runs or version.lineage.parent in names:
-            names.add(version.name)
+    for name, run, parent in store.ancestry(model_line) if runs else ():
+        if run in runs or parent in names:
+            names.add(name)
     return frozenset(names)
 
 

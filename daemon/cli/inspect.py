@@ -1,11 +1,14 @@
 """Commands that show a model line: status, versions, show, history, why."""
 
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import typer
 
 from daemon.cli.session import Json, Verbose, opened, present, read_settings
 
+Limit: TypeAlias = Annotated[int, typer.Option("--limit", min=1, help="How many of the newest to show.")]
+Everything: TypeAlias = Annotated[bool, typer.Option("--all", help="Show all.")]
+_SHOWN = 20
 _VERSION = typer.Argument(
     metavar="VERSION", help="The version: support-bot-v7, or short v7.", show_default=False
 )
@@ -33,15 +36,18 @@ def status(context: typer.Context, *, verbose: Verbose = False, as_json: Json = 
     )
 
 
-def versions(context: typer.Context, *, as_json: Json = False) -> None:
-    """List all versions, the newest first."""
+def versions(
+    context: typer.Context, *, limit: Limit = _SHOWN, everything: Everything = False, as_json: Json = False
+) -> None:
+    """List the newest versions, the newest first."""
     from daemon.cli.render.versions import versions_screen
     from daemon.views.versions import version_rows
 
     settings = read_settings(context)
     with opened(settings) as stores:
-        rows = version_rows(stores, settings.model_line)
-    present(rows, lambda: versions_screen(rows), as_json=as_json)
+        rows = version_rows(stores, settings.model_line, newest=None if everything else limit)
+        total = stores.versions.next_number(settings.model_line)
+    present(rows, lambda: versions_screen(rows, total=total), as_json=as_json)
 
 
 def show(context: typer.Context, version: Annotated[str, _VERSION], *, as_json: Json = False) -> None:
@@ -57,14 +63,16 @@ def show(context: typer.Context, version: Annotated[str, _VERSION], *, as_json: 
     present(details, lambda: version_screen(details), as_json=as_json)
 
 
-def history(context: typer.Context, *, as_json: Json = False) -> None:
-    """Show the promotion log, and verify that it is intact."""
+def history(
+    context: typer.Context, *, limit: Limit = _SHOWN, everything: Everything = False, as_json: Json = False
+) -> None:
+    """Verify the whole promotion log, and show its newest entries."""
     from daemon.cli.render.versions import history_screen
     from daemon.views.versions import checked_history
 
     settings = read_settings(context)
     with opened(settings) as stores:
-        found = checked_history(stores, settings.model_line)
+        found = checked_history(stores, settings.model_line, newest=None if everything else limit)
     present(found, lambda: history_screen(found), as_json=as_json)
     if not found.intact:
         raise typer.Exit(1)

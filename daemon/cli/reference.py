@@ -125,7 +125,8 @@ def _fixed(
 ) -> "StoredReference":
     from daemon.domain.clock import utc_now
 
-    live = stores.versions.history(settings.model_line).live
+    entry = stores.versions.newest_promotion(settings.model_line)
+    live = entry.version if entry else None
     if live is None:
         raise BadChoice(
             "nothing is live yet, so there is nothing to compare for; start it with `retuned run`"

@@ -39,9 +39,7 @@ def forget(
     removed, entry = stores.erasures.erase(subject, by=by, why=why, now=clock())
     files = TrainingFiles(stores.erasures, runs_dir).sweep()
     history = stores.versions.history(model_line)
-    tainted_versions = tainted(
-        stores.versions.versions(model_line), stores.erasures.runs_with_erased_records()
-    )
+    tainted_versions = tainted(stores.versions, model_line, stores.erasures.runs_with_erased_records())
     return Forgotten(
         removed=removed,
         entry=entry,

@@ -65,7 +65,7 @@ class CandidateGate:
         """Return in words which candidate is being compared or waits for data; reads the registry."""
         if self._comparison is not None:
             return f"the gate on {self._comparison.candidate.name}"
-        candidate = self._candidate(self._stores.versions.history(self._model_line))
+        candidate = self._candidate()
         if candidate is None or not self._is_open(candidate.last_report):
             return None
         return f"the gate on {candidate.version.name}"
@@ -73,22 +73,17 @@ class CandidateGate:
     def step(self, history: History) -> None:
         """Begin the next comparison, or conclude the one whose scores have arrived."""
         if self._comparison is None:
-            candidate = self._candidate(history)
+            candidate = self._candidate()
             if candidate is not None and history.live is not None and self._scorer.ready:
                 self._advance(candidate, history.live, history)
         elif self._comparison.done():
             comparison, self._comparison = self._comparison, None
             self._conclude(comparison)
 
-    def _candidate(self, history: History) -> _Candidate | None:
+    def _candidate(self) -> _Candidate | None:
         """Return the newest version, if a run made it and it was never live."""
-        versions = self._stores.versions.versions(self._model_line)
-        newest = versions[-1] if versions else None
-        if (
-            newest is None
-            or newest.run is None
-            or newest.name in {entry.version for entry in history.entries}
-        ):
+        newest = next(iter(self._stores.versions.versions(self._model_line, newest=1)), None)
+        if newest is None or newest.run is None or self._stores.versions.promotions_of(newest.name):
             return None
         return _Candidate(version=newest, reports=tuple(self._stores.versions.gate_reports(newest.name)))
 
@@ -114,8 +109,8 @@ class CandidateGate:
 
     def _is_tainted(self, name: VersionName) -> bool:
         """Return whether a version learned from records that were erased since; then an operator has to decide."""
-        versions = self._stores.versions.versions(self._model_line)
-        return name in tainted(versions, self._stores.erasures.runs_with_erased_records())
+        erased_runs = self._stores.erasures.runs_with_erased_records()
+        return name in tainted(self._stores.versions, self._model_line, erased_runs)
 
     def _is_worth_another_look(self, report: GateReport, since: int) -> bool:
         sizes = self._held_out.sizes(since)

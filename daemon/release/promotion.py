@@ -57,7 +57,7 @@ def roll_back_version(
 
 def _check_untainted(stores: Stores, name: VersionName) -> None:
     """Raise Tainted where a version learned from records that were erased since."""
-    tainted_names = tainted(stores.versions.versions(name.line), stores.erasures.runs_with_erased_records())
+    tainted_names = tainted(stores.versions, name.line, stores.erasures.runs_with_erased_records())
     if name in tainted_names:
         raise Tainted(name, newest_clean(stores.versions.history(name.line).line, tainted_names))
 

@@ -18,8 +18,8 @@ def publish_live(stores: Stores, *, model_line: str, clock: Clock) -> bool:
     as it was.
     """
     switched = False
-    while (live := stores.versions.history(model_line).live) is not None and live != _served(stores.target):
-        version = stores.versions.version(live)
+    while (entry := stores.versions.newest_promotion(model_line)) and entry.version != _served(stores.target):
+        version = stores.versions.version(entry.version)
         stores.target.serve(version, local_artifact(stores, version), now=clock())
         switched = True
     return switched

@@ -143,9 +143,9 @@ def _retention(settings: Settings, stores: Stores, metrics: Metrics) -> Retentio
 
 def _scored_versions(settings: Settings, stores: Stores) -> set[str]:
     """Return the versions that a gate may still compare: the newest, and the live one."""
-    live = stores.versions.history(settings.model_line).live
-    newest = stores.versions.versions(settings.model_line)[-_SCORED_VERSIONS:]
-    return {str(version.name) for version in newest} | ({str(live)} if live else set())
+    entry = stores.versions.newest_promotion(settings.model_line)
+    newest = stores.versions.versions(settings.model_line, newest=_SCORED_VERSIONS)
+    return {str(version.name) for version in newest} | ({str(entry.version)} if entry else set())
 
 
 def _dead_letters(
@@ -193,8 +193,8 @@ def _watching(
 
 
 def _live(settings: Settings, stores: Stores) -> Version | None:
-    name = stores.versions.history(settings.model_line).live
-    return None if name is None else stores.versions.version(name)
+    entry = stores.versions.newest_promotion(settings.model_line)
+    return None if entry is None else stores.versions.version(entry.version)
 
 
 def _live_loss(

@@ -46,9 +46,9 @@ class RunPlanner:
 
     def _parent(self, history: History) -> Version | None:
         """Return the newest version of the live one's line that is not tainted."""
-        versions = self._stores.versions.versions(self._settings.model_line)
         erased_runs = self._stores.erasures.runs_with_erased_records()
-        name = newest_clean(history.line, tainted(versions, erased_runs))
+        tainted_names = tainted(self._stores.versions, self._settings.model_line, erased_runs)
+        name = newest_clean(history.line, tainted_names)
         return self._stores.versions.version(name) if name else None
 
     def _adapter(self, parent: Version | None) -> Path | None:

@@ -12,7 +12,6 @@ from daemon.ledger.decisions import ManualTrainRequest
 from daemon.ledger.lease import lease_of
 from daemon.ledger.stores import Stores
 from daemon.ledger.windows import JudgedWindow
-from registry.history import History
 from registry.names import VersionName
 from registry.types import GateReport, Promotion
 
@@ -63,11 +62,10 @@ class StatusView:
 def status_view(stores: Stores, settings: Settings, now: datetime) -> StatusView:
     """Read the status; takes a few milliseconds."""
     counts = LedgerCounts(stores.engine)
-    history = stores.versions.history(settings.model_line)
     return StatusView(
         model_line=settings.model_line,
         at=now,
-        live=history.entries[-1] if history.entries else None,
+        live=stores.versions.newest_promotion(settings.model_line),
         leader=_leader(stores),
         intake=counts.intake(),
         windows=counts.windows(),
@@ -77,7 +75,7 @@ def status_view(stores: Stores, settings: Settings, now: datetime) -> StatusView
         wish=stores.decisions.open_request(),
         decision=next(iter(stores.decisions.recent(1)), None),
         run=counts.newest_run(),
-        candidate=_candidate(stores, history, settings),
+        candidate=_candidate(stores, settings),
         cycle_days=settings.windows.reference_days,
         freeze=stores.references.frozen(),
     )
@@ -90,10 +88,10 @@ def _leader(stores: Stores) -> Leader | None:
     return Leader(host=held.holder.host, pid=held.holder.pid, fence=held.fence)
 
 
-def _candidate(stores: Stores, history: History, settings: Settings) -> Candidate | None:
+def _candidate(stores: Stores, settings: Settings) -> Candidate | None:
     number = stores.versions.next_number(settings.model_line) - 1
     name = VersionName(settings.model_line, number) if number > 0 else None
-    if name is None or any(entry.version == name for entry in history.entries):
+    if name is None or stores.versions.promotions_of(name):
         return None
     reports = stores.versions.gate_reports(name)
     last = reports[-1] if reports else None

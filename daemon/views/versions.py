@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from daemon.ledger.stores import Stores
 from daemon.ledger.version_feedback import VersionFeedback, VersionFeedbackLedger
-from registry.history import BrokenChain, History, verify
+from registry.history import BrokenChain, verify
 from registry.names import VersionName
 from registry.taint import tainted
 from registry.types import GateReport, GateVerdict, Promotion, Version
@@ -53,46 +53,48 @@ class CheckedHistory:
 
     model_line: str
     live: VersionName | None
-    entries: tuple[Promotion, ...]  # the oldest first
+    length: int  # number of entries, all of which were verified
+    entries: tuple[Promotion, ...]  # the newest, the oldest of them first
     intact: bool
     problem: str | None
 
 
-def version_rows(stores: Stores, model_line: str) -> tuple[VersionRow, ...]:
-    """List a line's versions, the newest first."""
-    versions = stores.versions.versions(model_line)
-    line = _read_line(stores, model_line, versions)
-    return tuple(
-        _row(version, line, stores.versions.gate_reports(version.name)) for version in reversed(versions)
-    )
+def version_rows(stores: Stores, model_line: str, *, newest: int | None = None) -> tuple[VersionRow, ...]:
+    """List a line's versions, the newest first: all, or so many."""
+    versions = stores.versions.versions(model_line, newest=newest)
+    line = _read_line(stores, model_line)
+    verdicts = stores.versions.gate_verdicts([version.name for version in versions])
+    return tuple(_row(version, line, verdicts.get(version.name)) for version in reversed(versions))
 
 
 def version_details(stores: Stores, name: VersionName) -> VersionDetails:
     """Read everything about a version. Raises VersionNotFound."""
     version = stores.versions.version(name)
-    line = _read_line(stores, name.line, stores.versions.versions(name.line))
     reports = tuple(stores.versions.gate_reports(name))
+    promotions = tuple(stores.versions.promotions_of(name))
+    spans = live_spans(stores, promotions)
     return VersionDetails(
-        row=_row(version, line, reports),
+        row=_row(version, _read_line(stores, name.line), reports[-1].verdict if reports else None),
         version=version,
-        feedback=VersionFeedbackLedger(stores.engine).of(str(name), live_spans(line.history, name)),
+        feedback=VersionFeedbackLedger(stores.engine).of(str(name), spans),
         gate_reports=reports,
-        promotions=tuple(entry for entry in line.history.entries if entry.version == name),
+        promotions=promotions,
     )
 
 
-def live_spans(history: History, name: VersionName) -> list[LiveSpan]:
-    """Return when a version was live, the earliest first."""
-    ends = [entry.at for entry in history.entries[1:]] + [None]
-    return [
-        LiveSpan(entry.at, end)
-        for entry, end in zip(history.entries, ends, strict=True)
-        if entry.version == name
-    ]
+def live_spans(stores: Stores, promotions: Sequence[Promotion]) -> list[LiveSpan]:
+    """Return when a version was live, the earliest first, given the entries that put it live."""
+    if not promotions:
+        return []
+    following = stores.versions.promotions_at(
+        promotions[0].model_line, {entry.position + 1 for entry in promotions}
+    )
+    ends = {entry.position: entry.at for entry in following}
+    return [LiveSpan(entry.at, ends.get(entry.position + 1)) for entry in promotions]
 
 
-def checked_history(stores: Stores, model_line: str) -> CheckedHistory:
-    """Read and verify the promotion log."""
+def checked_history(stores: Stores, model_line: str, *, newest: int | None = None) -> CheckedHistory:
+    """Read and verify the promotion log. Its entries are shown all, or so many of the newest."""
     history = stores.versions.history(model_line)
     try:
         verify(history)
@@ -102,7 +104,8 @@ def checked_history(stores: Stores, model_line: str) -> CheckedHistory:
     return CheckedHistory(
         model_line=model_line,
         live=history.live,
-        entries=history.entries,
+        length=history.position,
+        entries=history.entries if newest is None else history.entries[-newest:],
         intact=problem is None,
         problem=problem,
     )
@@ -111,33 +114,32 @@ def checked_history(stores: Stores, model_line: str) -> CheckedHistory:
 class _LineFacts(NamedTuple):
     """What every row of a model line is derived from, read once."""
 
-    history: History
-    newest: VersionName | None
+    live: VersionName | None
+    candidate: VersionName | None  # the newest version, if it was never live
     tainted: Collection[VersionName]
-    were_live: Collection[VersionName]
 
 
-def _read_line(stores: Stores, model_line: str, versions: Sequence[Version]) -> _LineFacts:
-    history = stores.versions.history(model_line)
+def _read_line(stores: Stores, model_line: str) -> _LineFacts:
+    entry = stores.versions.newest_promotion(model_line)
+    number = stores.versions.next_number(model_line) - 1
+    newest = VersionName(model_line, number) if number >= 0 else None
     return _LineFacts(
-        history=history,
-        newest=versions[-1].name if versions else None,
-        tainted=tainted(versions, stores.erasures.runs_with_erased_records()),
-        were_live=frozenset(entry.version for entry in history.entries),
+        live=entry.version if entry else None,
+        candidate=newest if newest is not None and not stores.versions.promotions_of(newest) else None,
+        tainted=tainted(stores.versions, model_line, stores.erasures.runs_with_erased_records()),
     )
 
 
-def _row(version: Version, line: _LineFacts, reports: Sequence[GateReport]) -> VersionRow:
-    is_candidate = version.name == line.newest and version.name not in line.were_live
+def _row(version: Version, line: _LineFacts, verdict: GateVerdict | None) -> VersionRow:
     return VersionRow(
         name=version.name,
         base=version.artifact is None,
-        live=version.name == line.history.live,
-        candidate=is_candidate and version.artifact is not None,
+        live=version.name == line.live,
+        candidate=version.name == line.candidate and version.artifact is not None,
         tainted=version.name in line.tainted,
         parent=version.lineage.parent,
         created_at=version.created_at,
-        gate=reports[-1].verdict if reports else None,
+        gate=verdict,
         size_bytes=version.size_bytes,
         digest=version.digest,
     )

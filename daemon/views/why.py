@@ -89,13 +89,15 @@ class RecentActivity:
 def promotion_chain(stores: Stores, name: VersionName) -> PromotionChain:
     """Follow a version back to its cause. Raises VersionNotFound."""
     version = stores.versions.version(name)
-    entries = stores.versions.history(name.line).entries
+    promotions = tuple(stores.versions.promotions_of(name))
+    newest = stores.versions.newest_promotion(name.line)
+    following = stores.versions.promotions_at(name.line, {entry.position + 1 for entry in promotions})
     run = stores.runs.run(version.run) if version.run else None
     decision = stores.decisions.decision(run.decision_id) if run else None
     reasons = ProvenanceLedger(stores.engine)
     return PromotionChain(
         version=name,
-        live=bool(entries) and entries[-1].version == name,
+        live=newest is not None and newest.version == name,
         base=version.artifact is None,
         drift=_drift(reasons, decision) if decision else None,
         triage=stores.triages.of_decision(decision) if decision else None,
@@ -103,8 +105,8 @@ def promotion_chain(stores: Stores, name: VersionName) -> PromotionChain:
         decision=decision,
         run=_learned(run, version) if run else None,
         gate=tuple(stores.versions.gate_reports(name)),
-        promotions=tuple(entry for entry in entries if entry.version == name),
-        replaced_by=tuple(entry for entry in entries if entry.previous == name),
+        promotions=promotions,
+        replaced_by=tuple(following),
     )
 
 

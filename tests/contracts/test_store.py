@@ -9,12 +9,12 @@ from pathlib import Path
 from threading import Barrier, Thread
 
 import pytest
-from sqlalchemy import Engine, create_engine, event, select, update
+from sqlalchemy import Engine, create_engine, delete, event, select, update
 
 from registry.codec import BadDocument
 from registry.history import BrokenChain, entry_digest, verify
 from registry.sql import SqlStore
-from registry.store import Conflict, Store, VersionExists, VersionNotFound
+from registry.store import Ancestry, Conflict, Store, VersionExists, VersionNotFound
 from registry.tables import metadata, promotions, versions
 from registry.types import GateVerdict, Promotion
 from tests.factories.registry import LINE, NOW, a_history, a_report, a_step, a_version, v
@@ -344,3 +344,57 @@ def test_an_altered_entry_breaks_the_chain(database: str) -> None:
 
         with pytest.raises(BrokenChain, match="entry 3"):
             verify(store.history(LINE))
+
+
+def test_the_newest_versions_can_be_read_alone(store: Store) -> None:
+    with_versions(store, 0, 1, 2, 3)
+
+    assert [version.name.number for version in store.versions(LINE, newest=2)] == [2, 3]
+    assert [version.name.number for version in store.versions(LINE)] == [0, 1, 2, 3]
+    assert [version.name.number for version in store.versions(LINE, newest=9)] == [0, 1, 2, 3]
+
+
+def test_ancestry_tells_run_and_parent_of_every_version(store: Store) -> None:
+    with_versions(store, 0, 1, 2)
+
+    assert store.ancestry(LINE) == [
+        Ancestry(v(0), None, None), Ancestry(v(1), "run-1", None), Ancestry(v(2), "run-2", v(1))
+    ]  # fmt: skip
+
+
+def test_entries_can_be_read_by_version_and_by_position(store: Store) -> None:
+    with_versions(store, 0, 1, 2)
+    promoted(store, "0", "1", "2", "back")
+    entries = store.history(LINE).entries
+
+    assert store.newest_promotion(LINE) == entries[-1]
+    assert store.newest_promotion("other") is None
+    assert list(store.promotions_of(v(1))) == [entries[1], entries[3]]
+    assert list(store.promotions_at(LINE, {2, 5})) == [entries[1]]
+
+
+def test_the_last_verdict_on_each_version_is_read_at_once(store: Store) -> None:
+    with_versions(store, 0, 1, 2)
+    store.add_gate_report(v(1), a_report(GateVerdict.INCONCLUSIVE), at=NOW)
+    store.add_gate_report(v(1), a_report(GateVerdict.REJECT, look=2), at=NOW)
+
+    assert store.gate_verdicts([v(1), v(2)]) == {v(1): GateVerdict.REJECT}
+    assert store.gate_verdicts([]) == {}
+
+
+def test_a_log_that_was_read_before_shows_what_others_add_and_what_a_backup_brings_back(
+    database: str,
+) -> None:
+    with engine_on(database) as engine, in_database(database) as other:
+        store = SqlStore(engine)
+        with_versions(store, 0, 1, 2)
+        promoted(store, "0", "1")
+        assert store.history(LINE) == a_history("0", "1")
+        promoted(other, "2")
+        assert store.history(LINE) == a_history("0", "1", "2")
+
+        with engine.begin() as connection:  # an older backup, and another entry since
+            connection.execute(delete(promotions).where(promotions.c.position > 1))
+        assert store.history(LINE) == a_history("0")
+        store.append(a_step(a_history("0"), "2"), expected=1)
+        assert store.history(LINE) == a_history("0", "2")

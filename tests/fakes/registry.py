@@ -1,12 +1,12 @@
 """A registry in memory, for tests that need one and no database."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from registry.history import History, check_next
 from registry.names import VersionName
-from registry.store import Conflict, VersionExists, VersionNotFound
-from registry.types import GateReport, Promotion, Version
+from registry.store import Ancestry, Conflict, VersionExists, VersionNotFound
+from registry.types import GateReport, GateVerdict, Promotion, Version
 
 
 class MemoryStore:
@@ -26,8 +26,15 @@ class MemoryStore:
         self._require(name)
         return self._versions[name]
 
-    def versions(self, model_line: str) -> Sequence[Version]:
-        return [self._versions[name] for name in sorted(self._versions) if name.line == model_line]
+    def versions(self, model_line: str, *, newest: int | None = None) -> Sequence[Version]:
+        known = [self._versions[name] for name in sorted(self._versions) if name.line == model_line]
+        return known if newest is None else known[max(0, len(known) - newest) :]
+
+    def ancestry(self, model_line: str) -> Sequence[Ancestry]:
+        return [
+            Ancestry(version.name, version.run, version.lineage.parent)
+            for version in self.versions(model_line)
+        ]
 
     def next_number(self, model_line: str) -> int:
         return max((version.name.number for version in self.versions(model_line)), default=-1) + 1
@@ -43,6 +50,15 @@ class MemoryStore:
     def history(self, model_line: str) -> History:
         return History(model_line=model_line, entries=self._entries.get(model_line, ()))
 
+    def newest_promotion(self, model_line: str) -> Promotion | None:
+        return next(reversed(self.history(model_line).entries), None)
+
+    def promotions_of(self, name: VersionName) -> Sequence[Promotion]:
+        return [entry for entry in self.history(name.line).entries if entry.version == name]
+
+    def promotions_at(self, model_line: str, positions: Collection[int]) -> Sequence[Promotion]:
+        return [entry for entry in self.history(model_line).entries if entry.position in positions]
+
     def add_gate_report(self, version: VersionName, report: GateReport, *, at: datetime) -> None:
         self._require(version)
         reports = self._reports.setdefault(version, {})
@@ -52,6 +68,10 @@ class MemoryStore:
 
     def gate_reports(self, version: VersionName) -> Sequence[GateReport]:
         return [report for _, report in sorted(self._reports.get(version, {}).items())]
+
+    def gate_verdicts(self, names: Collection[VersionName]) -> Mapping[VersionName, GateVerdict]:
+        reports = {name: self.gate_reports(name) for name in names}
+        return {name: given[-1].verdict for name, given in reports.items() if given}
 
     def _require(self, name: VersionName) -> None:
         if name not in self._versions:

@@ -63,14 +63,14 @@ def _log(stores: Stores, settings: Settings) -> Check:
         return failed("promotion log", history.problem, _BACKUP)
     return passed(
         "promotion log",
-        f"{len(history.entries)} entries, each with the digest of the one before; live: {history.live}",
+        f"{history.length} entries, each with the digest of the one before; live: {history.live}",
     )
 
 
 def _artifacts(stores: Stores, settings: Settings) -> Iterator[Check]:
     """Check the files of the versions that may be served next: live, the one before it, and the newest."""
     history = stores.versions.history(settings.model_line)
-    newest = stores.versions.versions(settings.model_line)[-1:]
+    newest = stores.versions.versions(settings.model_line, newest=1)
     needed = {version.name: version for version in newest}
     needed |= {name: stores.versions.version(name) for name in history.line[-2:]}
     for version in (needed[name] for name in sorted(needed)):
@@ -89,7 +89,8 @@ def _artifact(stores: Stores, version: Version) -> Check:
 
 
 def _target(stores: Stores, settings: Settings) -> Check:
-    live = stores.versions.history(settings.model_line).live
+    entry = stores.versions.newest_promotion(settings.model_line)
+    live = entry.version if entry else None
     try:
         served = stores.target.current()
     except BadPointer as error:

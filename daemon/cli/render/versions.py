@@ -16,18 +16,22 @@ from registry.types import GateReport, Promotion, SliceReport
 _DIGEST_SHOWN = 12
 
 
-def versions_screen(rows: Sequence[VersionRow]) -> RenderableType:
-    """List the versions, the newest first."""
+def versions_screen(rows: Sequence[VersionRow], *, total: int) -> RenderableType:
+    """List versions, the newest first. ``total``: how many there are."""
     if not rows:
         return "no versions yet; the first start of `retuned run` registers the base model"
-    live = next((str(row.name) for row in rows if row.live), "nothing")
+    live = next(
+        (str(row.name) for row in rows if row.live), "an older one" if len(rows) < total else "nothing"
+    )
     table = listed("version", "state", "created", "parent", "gate", "size", right=("size",))
     for row in rows:
         table.add_row(
             f"v{row.name.number}", _states(row), timestamp(row.created_at), _short(row.parent),
             coloured(row.gate) if row.gate else "", size(row.size_bytes),
         )  # fmt: skip
-    return Group(f"{counted(len(rows), 'version')} of {rows[0].name.line}; {live} is live", "", table)
+    shown = f", the newest {len(rows)} shown (--all for all)" if len(rows) < total else ""
+    title = f"{counted(total, 'version')} of {rows[0].name.line}{shown}; {live} is live"
+    return Group(title, "", table)
 
 
 def version_screen(details: VersionDetails) -> RenderableType:
@@ -81,14 +85,16 @@ def history_screen(history: CheckedHistory) -> RenderableType:
     """Say whether the promotion log is intact, then show its entries, the oldest first."""
     intact = (
         Text(
-            f"The log is intact: {_entries(len(history.entries))}, each with the digest of the one before.",
+            f"The log is intact: {_entries(history.length)}, each with the digest of the one before.",
             "green",
         )
         if history.intact
         else Text(f"The log is damaged: {history.problem}", "bold red")
     )
     live = f"Live: {history.live or 'nothing yet'}"
-    return Group(intact, live, "", *map(promotion_entry, history.entries))
+    earlier = history.length - len(history.entries)
+    hint = [f"{_entries(earlier)} before these (--all for all)"] if earlier else []
+    return Group(intact, live, "", *hint, *map(promotion_entry, history.entries))
 
 
 def promotion_entry(entry: Promotion) -> RenderableType:
