@@ -75,7 +75,7 @@ def build_leader(
     return LeaderRuntime(
         stages=(
             dead_letters,
-            _watching(settings, stores, metrics, embeddings),
+            build_detect_stage(settings, stores, metrics, embeddings),
             judging,
             WidenStage(stores, settings.windows, clock=utc_now),
             *_triaging(settings, stores, metrics, scorer, busy=busy),
@@ -166,9 +166,10 @@ def _embeddings(settings: Settings, metrics: Metrics) -> Embeddings | None:
     return None if launch is None else Embeddings(launch, metrics=metrics, clock=utc_now)
 
 
-def _watching(
-    settings: Settings, stores: Stores, metrics: Metrics, embeddings: Embeddings | None
+def build_detect_stage(
+    settings: Settings, stores: Stores, metrics: Metrics, embeddings: Embeddings | None = None
 ) -> DetectStage:
+    """Build the stage that watches the stream; without ``embeddings`` it compares no meanings."""
     detector_settings = DetectorSettings(
         aspects=aspects(settings),
         late_aspects=late_aspects(settings),

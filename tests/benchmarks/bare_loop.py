@@ -1,49 +1,56 @@
-"""The peer of the intake benchmark: kafka-python's poll and orjson.loads, nothing checked, nothing kept.
+"""The peers of the intake benchmark: loops that only poll, with kafka-python or librdkafka; nothing is parsed or kept.
 
-In a process of its own, as kafka-python chooses its checksum when it is imported: in Python, as it is installed by
-itself, or in C where the package crc32c is there (retuned asks for it).
+Each runs in a process of its own, so that its processor time is its own. Checksums are computed in C, as retuned asks for
+the package crc32c.
 """
 
 import subprocess
 import sys
 
-import orjson
+from tests.benchmarks.cost import Cost, Meter, told
 
-from daemon.kafka.settings import KafkaSettings
+CLIENTS = ("kafka-python", "librdkafka")
 
 
-def bare_rate(settings: KafkaSettings, records: int, *, c_checksum: bool) -> float:
-    """Records a second."""
-    words = [settings.bootstrap_servers[0], settings.topic, str(records), "c" if c_checksum else "python"]
+def bare_cost(client: str, *, bootstrap: str, topic: str, partitions: int, records: int) -> Cost:
+    """What it takes to poll all records of a topic."""
+    words = [client, bootstrap, topic, str(partitions), str(records)]
     command = [sys.executable, "-W", "ignore", "-m", "tests.benchmarks.bare_loop", *words]
-    return float(subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout)
+    return told(subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout)
 
 
-def main(server: str, topic: str, records: int, checksum: str) -> None:
-    """Print records a second, from the first record on."""
-    if checksum == "python":
-        sys.modules["crc32c"] = None  # type: ignore[assignment] # as if it were not installed
-    import time
-
-    from kafka import KafkaConsumer  # type: ignore[import-untyped]
+def _kafka_python(bootstrap: str, topic: str, partitions: int, records: int) -> None:
+    from kafka import KafkaConsumer, TopicPartition  # type: ignore[import-untyped]
 
     consumer = KafkaConsumer(
-        topic,
-        bootstrap_servers=[server],
+        bootstrap_servers=[bootstrap],
         group_id=None,
         auto_offset_reset="earliest",
         enable_auto_commit=False,
     )
-    seen, started = 0, 0.0
-    while seen < records:
-        for found in consumer.poll(200).values():
-            started = started or time.monotonic()
-            for record in found:
-                orjson.loads(record.value)
-            seen += len(found)
-    print(records / (time.monotonic() - started))  # noqa: T201 - its answer
+    consumer.assign([TopicPartition(topic, partition) for partition in range(partitions)])
+    meter = Meter()
+    while meter.seen < records:
+        if found := sum(map(len, consumer.poll(200).values())):
+            meter.add(found)
+    meter.tell()
+    consumer.close()
+
+
+def _librdkafka(bootstrap: str, topic: str, partitions: int, records: int) -> None:
+    from confluent_kafka import Consumer, TopicPartition
+
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "bare", "enable.auto.commit": False})
+    consumer.assign([TopicPartition(topic, partition, 0) for partition in range(partitions)])
+    meter = Meter()
+    while meter.seen < records:
+        if found := len(consumer.consume(500, 0.2)):
+            meter.add(found)
+    meter.tell()
     consumer.close()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4])
+    client, bootstrap, topic, *numbers = sys.argv[1:]
+    loop = {"kafka-python": _kafka_python, "librdkafka": _librdkafka}[client]
+    loop(bootstrap, topic, *map(int, numbers))

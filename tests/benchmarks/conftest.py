@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from daemon.demo.broker import LocalBroker
+from tests.servers.apache_kafka import ApacheKafka
+
+#: A broker as operators run it, but small: compiled to the full, with room for what the benchmarks write.
+_JAVA = ("-Xmx1g", "-XX:+UseSerialGC")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -15,6 +18,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def broker() -> Iterator[LocalBroker]:
-    with LocalBroker() as running:
+def kafka() -> Iterator[ApacheKafka]:
+    with ApacheKafka(java_options=_JAVA) as running:
         yield running

@@ -19,7 +19,7 @@ from daemon.retention.history import HistoryRetention
 from daemon.retention.stage import RetentionStage
 from daemon.telemetry.metrics import Metrics
 from tests.benchmarks.figures import tell
-from tests.benchmarks.test_intake import a_record
+from tests.benchmarks.stream import a_record
 from tests.factories.retention import some_retention
 from tests.factories.stores import some_settings
 

@@ -1,103 +1,120 @@
-"""Intake with everything that makes it safe, against a bare loop that only polls and parses."""
+"""Intake with everything that makes it safe, beside bare loops that only poll, on Apache Kafka itself."""
 
-import gc
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from daemon.config.settings import LimitsSection
-from daemon.demo.broker import LocalBroker
 from daemon.domain.clock import utc_now
-from daemon.domain.conversation import Conversation, Message
-from daemon.domain.holdout import Holdout
 from daemon.intake.decoding import decode
-from daemon.intake.replay import encode_record
-from daemon.intake.router import Router
-from daemon.intake.stage import IntakeStage
-from daemon.kafka import KafkaSink, KafkaSource, create_topic
-from daemon.kafka.settings import KafkaSettings
+from daemon.kafka import create_topic
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.database import open_ledger
-from daemon.runtime.garbage_collector import relax_garbage_collector
-from daemon.telemetry.metrics import Metrics
-from tests.benchmarks.bare_loop import bare_rate
+from tests.benchmarks.bare_loop import CLIENTS, bare_cost
+from tests.benchmarks.cost import Cost, together, typical
 from tests.benchmarks.figures import show, tell
-from tests.factories.stores import some_settings, some_stores
+from tests.benchmarks.replica import Replica
+from tests.benchmarks.stream import fill, some_values
+from tests.factories.intake import kafka_settings
+from tests.servers.apache_kafka import ApacheKafka
+from tests.servers.postgres_server import PostgresServer
+from tests.support.helpers import eventually
 
-RECORDS = 20_000
+_RECORDS, _PARTITIONS, _ROUNDS = 40_000, 6, 3
+_REPLICAS, _THEIR_PARTITIONS = 4, 8
 
 
-def a_record(number: int) -> bytes:
-    """About 700 bytes."""
-    messages = tuple(
-        Message(
-            role="user" if turn % 2 == 0 else "assistant",
-            content=f"turn {turn} of {number}: " + "how does it go? " * 7,
-        )
-        for turn in range(4)
+def replicas_cost(
+    kafka: ApacheKafka,
+    folder: Path,
+    *,
+    topic: str,
+    ledger: str,
+    values: list[bytes],
+    partitions: int,
+    replicas: int = 1,
+    watching: bool = False,
+) -> Cost:
+    """What it takes replicas of a group to store records that are written once all have their partitions."""
+    create_topic(kafka_settings(kafka.bootstrap, topic), topic, partitions=partitions)
+    engine = open_ledger(ledger)
+    stored = ConversationLedger(engine)
+    running = [
+        Replica(
+            folder, bootstrap=kafka.bootstrap, topic=topic, ledger=ledger, partitions=partitions // replicas,
+            watching=watching,
+        ).start()
+        for _ in range(replicas)
+    ]  # fmt: skip
+    for replica in running:
+        replica.await_partitions()
+    fill(kafka.bootstrap, topic, values, partitions=partitions)
+    eventually(lambda: stored.last_seq() >= len(values), deadline_s=120)
+    engine.dispose()
+    return together([replica.stop() for replica in running])
+
+
+@pytest.mark.timeout(600)
+def test_intake(kafka: ApacheKafka, tmp_path: Path) -> None:
+    costs: dict[str, list[Cost]] = {}
+    for number in range(_ROUNDS):
+        values, topic = list(some_values(_RECORDS, seed=number)), ""
+        for watching, name in ((False, "intake"), (True, "intake and watching")):
+            topic = f"intake-{number}-{watching}"
+            ledger = f"sqlite:///{tmp_path / topic}.db"
+            costs.setdefault(name, []).append(
+                replicas_cost(
+                    kafka, tmp_path, topic=topic, ledger=ledger, values=values, partitions=_PARTITIONS,
+                    watching=watching,
+                )
+            )  # fmt: skip
+        for client in CLIENTS:
+            found = bare_cost(
+                client, bootstrap=kafka.bootstrap, topic=topic, partitions=_PARTITIONS, records=_RECORDS
+            )
+            costs.setdefault(client, []).append(found)
+
+    medians = {name: typical(rounds) for name, rounds in costs.items()}
+    for name, cost in medians.items():
+        tell(f"{name}: rate", cost.rate, "records/s")
+        tell(f"{name}: processor time", cost.cpu_us, "µs a record")
+    _compare(medians)
+
+
+def _compare(medians: Mapping[str, Cost]) -> None:
+    for ours in ("intake", "intake and watching"):
+        for peer in CLIENTS:
+            figures = {"ours": medians[ours].cpu_us, "peer": medians[peer].cpu_us}
+            assert show(ours, **figures, unit="µs a record", peer_is=f"{peer} that only polls") > 0
+
+
+@pytest.mark.timeout(600)
+def test_four_replicas(kafka: ApacheKafka, postgres: PostgresServer, tmp_path: Path) -> None:
+    costs: dict[int, list[Cost]] = {1: [], _REPLICAS: []}
+    for number in range(_ROUNDS):
+        values = list(some_values(_RECORDS, seed=number))
+        for replicas, rounds in costs.items():
+            with postgres.database() as ledger:
+                rounds.append(
+                    replicas_cost(
+                        kafka, tmp_path, topic=f"replicas-{number}-{replicas}", ledger=ledger, values=values,
+                        partitions=_THEIR_PARTITIONS, replicas=replicas,
+                    )
+                )  # fmt: skip
+
+    one, four = (typical(rounds) for rounds in costs.values())
+    tell("one replica: rate", one.rate, "records/s")
+    tell("four replicas: rate", four.rate, "records/s")
+    assert (
+        show("four replicas", ours=four.cpu_us, peer=one.cpu_us, unit="µs a record", peer_is="one replica")
+        < 1.2
     )
-    return encode_record(
-        Conversation(
-            conversation_id=f"c{number}", at=utc_now(), user_id=f"u{number % 999}", messages=messages
-        )
-    )
-
-
-@pytest.fixture(scope="module")
-def filled(broker: LocalBroker) -> KafkaSettings:
-    settings = KafkaSettings(
-        bootstrap_servers=(broker.bootstrap,), topic="bench", dead_letter_topic="bench.dead", group_id="bench",
-        session_timeout_ms=6_000, heartbeat_interval_ms=400, max_poll_records=2_000,
-    )  # fmt: skip
-    create_topic(settings, "bench", partitions=1)
-    sink = KafkaSink(settings)
-    for number in range(RECORDS):
-        sink.send("bench", None, a_record(number))
-    assert sink.flush(60)
-    sink.close(5)
-    return settings
-
-
-def our_rate(settings: KafkaSettings, folder: Path) -> float:
-    """Records a second through decoding, hygiene, holdout split, bounds and ledger, offsets included."""
-    engine = open_ledger(f"sqlite:///{folder / 'ledger.db'}")
-    conversations = ConversationLedger(engine)
-    source = KafkaSource(settings, start_offsets=lambda _: {})
-    line = some_settings(folder)
-    stage = IntakeStage(
-        source, some_stores(engine, line), Router(line, Holdout(b"k" * 32, share=0.1)),
-        metrics=Metrics(), clock=utc_now, poll_s=0.2, wait=lambda _: None,
-    )  # fmt: skip
-    while conversations.last_seq() == 0:
-        stage.step()
-    started, before = time.monotonic(), conversations.last_seq()
-    while conversations.last_seq() < RECORDS:
-        stage.step()
-    rate = (RECORDS - before) / (time.monotonic() - started)
-    stage.close(5)
-    return rate
-
-
-@pytest.mark.filterwarnings(
-    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::DeprecationWarning"
-)
-def test_intake(filled: KafkaSettings, tmp_path: Path) -> None:
-    before = gc.get_threshold()
-    relax_garbage_collector()
-    ours = our_rate(filled, tmp_path)
-    gc.unfreeze()
-    gc.set_threshold(*before)
-    alone = bare_rate(filled, RECORDS, c_checksum=False)
-    helped = bare_rate(filled, RECORDS, c_checksum=True)
-
-    peer = "kafka-python poll + orjson"
-    assert show("intake", ours=ours, peer=alone, unit="records/s", peer_is=f"{peer}, as pip installs it") > 0
-    assert show("intake", ours=ours, peer=helped, unit="records/s", peer_is=f"{peer}, with crc32c in C") > 0
 
 
 def test_decoding() -> None:
-    values, limits, now = [a_record(number) for number in range(5_000)], LimitsSection(), utc_now()
+    values, limits, now = list(some_values(5_000)), LimitsSection(), utc_now()
     seconds = []
     for value in values:
         started = time.perf_counter()
