@@ -72,9 +72,17 @@ _PLUGINS: Sequence[Any] = (
 )  # fmt: skip
 _SECRETS = (_PEM, *_OTHER_SECRETS, *(shape for plugin in _PLUGINS for shape in plugin().denylist))
 
+
+def _is_chinese_id(found: str) -> bool:
+    try:
+        return ric.is_valid(re.sub("[ -]", "", found))
+    except KeyError:  # the library knows the province, but not the county
+        return False
+
+
 #: National ids. The patterns alone would match too much, so a check digit must be right.
 _IDS: Sequence[tuple[re.Pattern[str], Check]] = (
-    (re.compile(r"(?<!\d)\d{6}[ -]?\d{8}[ -]?\d{3}[\dXx](?![\dA-Za-z])"), lambda found: ric.is_valid(re.sub("[ -]", "", found))),
+    (re.compile(r"(?<!\d)\d{6}[ -]?\d{8}[ -]?\d{3}[\dXx](?![\dA-Za-z])"), _is_chinese_id),
     (re.compile(r"(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])"), ssn.is_valid),
     (re.compile(r"(?<![\d-])\d{6}-\d{7}(?![\d-])"), rrn.is_valid),
     (re.compile(r"(?<![\d.])\d{3}\.\d{3}\.\d{3}-\d{2}(?!\d)"), cpf.is_valid),

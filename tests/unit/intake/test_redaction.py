@@ -52,6 +52,7 @@ LEFT = [
     "version 1.2.3.4, v10.2.0.1 and 版本 2.0.1.3",
     "card 4111 1111 1111 1112 has a wrong check digit",
     "身份证110105194912310021错了",
+    "order 454111111111111111 looks like an id of a county that there never was",
     "地址 100081 北京市海淀区 50 号",
     "the years 1914-1918 and 1939-1945",
     "10,000,000,000 people",
