@@ -52,6 +52,14 @@ _IPV6 = re.compile(r"(?<![\w:])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?![\w:
 #: A candidate for a phone number, and how many characters around it decide whether it is one.
 _DIALLED = re.compile(r"\+?\(?[0-9][0-9 ().\-/]{4,}[0-9]")
 _AROUND = 12
+#: Letters that end no word for an extension, such as "ext" or "anexo", which the library takes for part of a number.
+_LETTER = "[A-MP-SU-WYZa-mp-su-wyz]"
+#: Digits and dashes that a Latin letter touches, as in a UUID: the library refuses these.
+_IN_A_WORD = re.compile(
+    rf"(?<={_LETTER})[0-9]+(?:-[0-9]+)*"
+    rf"|(?:\A|(?<={_LETTER}-))[0-9]+(?:-[0-9]+)*(?=[A-Za-z])(?!(?i:e?x|int|anexo))"
+)
+_LONGEST_IN_A_WORD = 20  # the library may divide longer ones
 _VERSION_BEFORE = re.compile(r"(?:\bv|version|版本)\s*:?\s*$", re.IGNORECASE)
 _PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
 #: Patterns that detect-secrets lacks.
@@ -148,9 +156,18 @@ def phones(text: str, regions: Sequence[str]) -> Iterator[Span]:
     The library's search is slow, so it is given only runs of digits that may hold a number, with some context.
     """
     for run in _DIALLED.finditer(text):
+        if _is_in_a_word(text, run):
+            continue
         for region in regions or (None,):
             if _may_hold_a_number(run[0], region):
                 yield from _numbers_in(text, run, region)
+
+
+def _is_in_a_word(text: str, run: re.Match[str]) -> bool:
+    if len(run[0]) > _LONGEST_IN_A_WORD:
+        return False
+    found = _IN_A_WORD.match(text, run.start())
+    return found is not None and found.end() == run.end()
 
 
 def _may_hold_a_number(run: str, region: str | None) -> bool:
