@@ -49,6 +49,11 @@ _CARD = re.compile(r"(?<![\d-])[2-6](?:[ -]?\d){12,18}(?![\d-])")
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{2,4}){3,8}")
 _IPV4 = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.]*\d)")
 _IPV6 = re.compile(r"(?<![\w:])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?![\w:])")
+#: Patterns of addresses, what reads them, and how many of which separator they have at least.
+_IP_FORMS: Sequence[tuple[re.Pattern[str], Callable[[str], object], str, int]] = (
+    (_IPV4, ipaddress.IPv4Address, ".", 3),
+    (_IPV6, ipaddress.IPv6Address, ":", 2),
+)
 #: A candidate for a phone number, and how many characters around it decide whether it is one.
 _DIALLED = re.compile(r"\+?\(?[0-9][0-9 ().\-/]{4,}[0-9]")
 _AROUND = 12
@@ -62,23 +67,49 @@ _IN_A_WORD = re.compile(
 _LONGEST_IN_A_WORD = 20  # the library may divide longer ones
 _VERSION_BEFORE = re.compile(r"(?:\bv|version|版本)\s*:?\s*$", re.IGNORECASE)
 _PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
-#: Patterns that detect-secrets lacks.
-_OTHER_SECRETS = (
-    re.compile(r"\bsk-(?:proj-|ant-|or-)?[A-Za-z0-9_-]{20,}"),
-    re.compile(r"\bAIza[0-9A-Za-z_-]{35}"),
-    re.compile(r"\bhf_[A-Za-z0-9]{30,}"),
-    re.compile(r"\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)?"),
-    re.compile(r"\bgithub_pat_[A-Za-z0-9_]{22,}"),
-    re.compile(r"\bnpm_[A-Za-z0-9]{36}\b"),
-    re.compile(r"(?<=[Bb]earer )[A-Za-z0-9._~+/-]{20,}=*"),
-    re.compile(r"(?:secret_?)?access_?key\W{1,5}[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+])", re.IGNORECASE),
-)
-_PLUGINS: Sequence[Any] = (
-    aws.AWSKeyDetector, github_token.GitHubTokenDetector, gitlab_token.GitLabTokenDetector, jwt.JwtTokenDetector,
-    npm.NpmDetector, openai.OpenAIDetector, private_key.PrivateKeyDetector, pypi_token.PypiTokenDetector,
-    sendgrid.SendGridDetector, slack.SlackDetector, stripe.StripeDetector,
+
+
+def _shapes_of(plugin: Any) -> Sequence[re.Pattern[str]]:
+    return tuple(plugin().denylist)
+
+
+#: Patterns of credentials: detect-secrets' and those that it lacks. Each match contains one of the words before them, in
+#: lower case, so that most texts are searched for the words alone.
+SECRETS: Sequence[tuple[tuple[str, ...], Sequence[re.Pattern[str]]]] = (
+    (("private key", "putty-user-key-file"), (_PEM, *_shapes_of(private_key.PrivateKeyDetector))),
+    (("sk-",), (re.compile(r"\bsk-(?:proj-|ant-|or-)?[A-Za-z0-9_-]{20,}"), *_shapes_of(openai.OpenAIDetector))),
+    (("aiza",), (re.compile(r"\bAIza[0-9A-Za-z_-]{35}"),)),
+    (("hf_",), (re.compile(r"\bhf_[A-Za-z0-9]{30,}"),)),
+    (
+        ("eyj",),
+        (
+            re.compile(r"\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)?"),
+            *_shapes_of(jwt.JwtTokenDetector),
+        ),
+    ),
+    (
+        ("github_pat_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_"),
+        (re.compile(r"\bgithub_pat_[A-Za-z0-9_]{22,}"), *_shapes_of(github_token.GitHubTokenDetector)),
+    ),
+    (("npm_", "_authtoken"), (re.compile(r"\bnpm_[A-Za-z0-9]{36}\b"), *_shapes_of(npm.NpmDetector))),
+    (("bearer ",), (re.compile(r"(?<=[Bb]earer )[A-Za-z0-9._~+/-]{20,}=*"),)),
+    (
+        ("accesskey", "access_key"),
+        (re.compile(r"(?:secret_?)?access_?key\W{1,5}[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+])", re.IGNORECASE),),
+    ),
+    (("a3t", "abia", "acca", "akia", "asia", "aws"), _shapes_of(aws.AWSKeyDetector)),
+    (
+        ("glpat-", "gldt-", "glft-", "glsoat-", "glrt-", "gr1348941", "glcbt-", "glimt-", "glptt-", "glagent-", "gloas-"),
+        _shapes_of(gitlab_token.GitLabTokenDetector),
+    ),
+    (("pypi-",), _shapes_of(pypi_token.PypiTokenDetector)),
+    (("sg.",), _shapes_of(sendgrid.SendGridDetector)),
+    (("xox", "hooks.slack"), _shapes_of(slack.SlackDetector)),
+    (("k_live_",), _shapes_of(stripe.StripeDetector)),
 )  # fmt: skip
-_SECRETS = (_PEM, *_OTHER_SECRETS, *(shape for plugin in _PLUGINS for shape in plugin().denylist))
+
+#: What each national id and each card contains: the patterns need not be tried on other texts.
+_SEVEN_DIGITS = re.compile(r"\d(?:[ .-]?\d){6}")
 
 
 def _is_chinese_id(found: str) -> bool:
@@ -111,12 +142,18 @@ def emails(text: str) -> Iterator[Span]:
 
 def secrets(text: str) -> Iterator[Span]:
     """Find API keys, tokens and private keys."""
-    return (Span(*match.span()) for shape in _SECRETS for match in shape.finditer(text))
+    folded = text.casefold()
+    for words, shapes in SECRETS:
+        for word in words:
+            if word in folded:
+                yield from (Span(*match.span()) for shape in shapes for match in shape.finditer(text))
+                break
 
 
 def cards(text: str) -> Iterator[Span]:
     """Find payment cards: 13 to 19 digits with an issuer's first digit and a valid check digit."""
-    return _checked(text, _CARD, lambda card: luhn.is_valid(re.sub("[ -]", "", card)))
+    if _SEVEN_DIGITS.search(text):
+        yield from _checked(text, _CARD, lambda card: luhn.is_valid(re.sub("[ -]", "", card)))
 
 
 def ibans(text: str) -> Iterator[Span]:
@@ -132,14 +169,15 @@ def ibans(text: str) -> Iterator[Span]:
 
 def national_ids(text: str) -> Iterator[Span]:
     """Find national ids of China, the US, Korea, Brazil, Spain and France."""
-    for shape, check in _IDS:
-        yield from _checked(text, shape, check)
+    if _SEVEN_DIGITS.search(text):
+        for shape, check in _IDS:
+            yield from _checked(text, shape, check)
 
 
 def ip_addresses(text: str) -> Iterator[Span]:
     """Find IP addresses, except four numbers after the word version."""
-    for shape, parse in ((_IPV4, ipaddress.IPv4Address), (_IPV6, ipaddress.IPv6Address)):
-        for match in shape.finditer(text):
+    for shape, parse, separator, count in _IP_FORMS:
+        for match in () if text.count(separator) < count else shape.finditer(text):
             try:
                 parse(match[0])
             except ValueError:

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from daemon.config.settings import HygieneSection
@@ -132,7 +133,7 @@ class Redactor:
         return value
 
     def _without(self, kind: PersonalData, text: str, found: Counter[PersonalData]) -> str:
-        spans = sorted(self._recogniser(kind)(text))
+        spans = sorted(self._recognisers[kind](text))
         if not spans:
             return text
         parts, end = [], 0
@@ -143,15 +144,16 @@ class Redactor:
             end = max(end, span.end)
         return "".join(parts) + text[end:]
 
-    def _recogniser(self, kind: PersonalData) -> "Callable[[str], Iterable[Span]]":
+    @cached_property
+    def _recognisers(self) -> "Mapping[PersonalData, Callable[[str], Iterable[Span]]]":
         from daemon.intake.privacy import recognisers
 
-        by_kind = {
+        return {
             PersonalData.SECRET: recognisers.secrets,
             PersonalData.EMAIL: recognisers.emails,
             PersonalData.IBAN: recognisers.ibans,
             PersonalData.NATIONAL_ID: recognisers.national_ids,
             PersonalData.CARD: recognisers.cards,
             PersonalData.IP: recognisers.ip_addresses,
+            PersonalData.PHONE: lambda text: recognisers.phones(text, self._phone_regions),
         }
-        return by_kind.get(kind) or (lambda text: recognisers.phones(text, self._phone_regions))

@@ -8,7 +8,7 @@ from phonenumbers import Leniency, PhoneNumberMatcher
 from daemon.config.settings import HygieneSection
 from daemon.domain.conversation import JSON
 from daemon.domain.personal_data import PersonalData
-from daemon.intake.privacy.recognisers import phones
+from daemon.intake.privacy.recognisers import SECRETS, phones
 from daemon.intake.privacy.redaction import Redactor
 
 REDACTOR = Redactor(HygieneSection())
@@ -99,6 +99,32 @@ def test_without_kinds_nothing_is_looked_at() -> None:
 def test_a_number_is_a_phone_number_only_where_it_is_dialled() -> None:
     assert Redactor(HygieneSection(phone_regions=("US",))).redact("13812345678").found == {}
     assert Redactor(HygieneSection(phone_regions=())).redact("+86 138 1234 5678").text == "[PHONE]"
+
+
+#: Choices in patterns, and one of each.
+CHOICES = {
+    "\\": "", "access_?key": "access_key", "[Bb]": "b", "(ghp|gho|ghu|ghs|ghr)": "ghp",
+    "(glpat|gldt|glft|glsoat|glrt)": "glpat",
+}  # fmt: skip
+
+
+def test_a_credential_is_searched_for_where_the_words_of_its_pattern_are() -> None:
+    for words, shapes in SECRETS:
+        for shape in shapes:
+            source = shape.pattern
+            for choice, chosen in CHOICES.items():
+                source = source.replace(choice, chosen)
+            assert any(word in source.casefold() for word in words), shape.pattern
+
+
+ANY_CASE = [
+    f"ACCE\u017f\u017f_\u212aEY = {'aB1/' * 10}", f"AW\u017f_PASSWORD='{'aB1/' * 10}'", "XOXB-12-ab"
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ANY_CASE)
+def test_a_credential_is_found_in_any_case(text: str) -> None:
+    assert PersonalData.SECRET in REDACTOR.redact(f"{text} a@b.de").found
 
 
 def test_json_is_redacted_in_keys_values_and_numbers() -> None:
