@@ -1,5 +1,6 @@
 """Closes windows within a transaction: full ones, old ones, and the one in which an alarm was raised."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, func, insert, select
@@ -29,8 +30,7 @@ def close_full_windows(connection: Connection, *, size: int, now: datetime) -> i
         select(conversations.c.seq).where(conversations.c.seq > start).order_by(conversations.c.seq)
     ).all()
     full = [seqs[i : i + size] for i in range(0, len(seqs) - size + 1, size)]
-    for members in full:
-        close_window(connection, SeqRange(first=members[0], last=members[-1]), now)
+    _close(connection, [SeqRange(first=members[0], last=members[-1]) for members in full], now)
     return len(full)
 
 
@@ -64,8 +64,22 @@ def close_window_at(connection: Connection, seq: int, *, now: datetime) -> None:
 
 def close_window(connection: Connection, span: SeqRange, now: datetime) -> ClosedWindow:
     """Insert a closed window with the next number."""
-    number = (connection.scalar(select(func.max(windows.c.number))) or 0) + 1
-    connection.execute(
-        insert(windows).values(number=number, first_seq=span.first, last_seq=span.last, closed_at=now)
-    )
-    return ClosedWindow(number=number, range=span, closed_at=now)
+    [closed] = _close(connection, [span], now)
+    return closed
+
+
+def _close(connection: Connection, spans: Sequence[SeqRange], now: datetime) -> list[ClosedWindow]:
+    """Close windows with these ranges, in their order."""
+    if not spans:
+        return []
+    last = connection.scalar(select(func.max(windows.c.number))) or 0
+    closed = [
+        ClosedWindow(number=number, range=span, closed_at=now)
+        for number, span in enumerate(spans, start=last + 1)
+    ]
+    rows = [
+        {"number": one.number, "first_seq": one.range.first, "last_seq": one.range.last, "closed_at": now}
+        for one in closed
+    ]
+    connection.execute(insert(windows), rows)
+    return closed
