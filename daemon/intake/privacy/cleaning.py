@@ -87,5 +87,7 @@ class Cleaner:
 
     def _id(self, id_: str, found: Counter[PersonalData]) -> str:
         redacted = self._redactor.redact(id_)
+        if not redacted.found:
+            return id_
         found.update(redacted.found)
-        return self._pseudonym(id_) if redacted.found else id_
+        return self._pseudonym(id_)

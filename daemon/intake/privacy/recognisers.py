@@ -108,8 +108,9 @@ SECRETS: Sequence[tuple[tuple[str, ...], Sequence[re.Pattern[str]]]] = (
     (("k_live_",), _shapes_of(stripe.StripeDetector)),
 )  # fmt: skip
 
-#: What each national id and each card contains: the patterns need not be tried on other texts.
-_SEVEN_DIGITS = re.compile(r"\d(?:[ .-]?\d){6}")
+#: What each national id contains, and each card: most texts with digits are searched for these alone.
+_PARTS_OF_IDS = re.compile(r"\d{7}|\d{3}-\d{2}-\d{4}|\d{3}\.\d{3}\.\d{3}|\d{3} ?\d{3} ?\d{2}")
+_THIRTEEN_DIGITS = re.compile(r"\d(?:[ -]?\d){12}")
 
 
 def _is_chinese_id(found: str) -> bool:
@@ -152,7 +153,7 @@ def secrets(text: str) -> Iterator[Span]:
 
 def cards(text: str) -> Iterator[Span]:
     """Find payment cards: 13 to 19 digits with an issuer's first digit and a valid check digit."""
-    if _SEVEN_DIGITS.search(text):
+    if _THIRTEEN_DIGITS.search(text):
         yield from _checked(text, _CARD, lambda card: luhn.is_valid(re.sub("[ -]", "", card)))
 
 
@@ -169,7 +170,7 @@ def ibans(text: str) -> Iterator[Span]:
 
 def national_ids(text: str) -> Iterator[Span]:
     """Find national ids of China, the US, Korea, Brazil, Spain and France."""
-    if _SEVEN_DIGITS.search(text):
+    if _PARTS_OF_IDS.search(text):
         for shape, check in _IDS:
             yield from _checked(text, shape, check)
 
@@ -196,8 +197,9 @@ def phones(text: str, regions: Sequence[str]) -> Iterator[Span]:
     for run in _DIALLED.finditer(text):
         if _is_in_a_word(text, run):
             continue
+        digits = sum(map(str.isdecimal, run[0]))
         for region in regions or (None,):
-            if _may_hold_a_number(run[0], region):
+            if _may_hold_a_number(run[0], digits, region):
                 yield from _numbers_in(text, run, region)
 
 
@@ -208,10 +210,9 @@ def _is_in_a_word(text: str, run: re.Match[str]) -> bool:
     return found is not None and found.end() == run.end()
 
 
-def _may_hold_a_number(run: str, region: str | None) -> bool:
-    if run.isdecimal() and not run.startswith("0"):
+def _may_hold_a_number(run: str, digits: int, region: str | None) -> bool:
+    if digits == len(run) and not run.startswith("0"):
         return len(run) in _lengths(region)
-    digits = sum(character.isdecimal() for character in run)
     return run[0] in "+0(" or digits >= min(_lengths(region), default=0)
 
 
