@@ -108,9 +108,9 @@ SECRETS: Sequence[tuple[tuple[str, ...], Sequence[re.Pattern[str]]]] = (
     (("k_live_",), _shapes_of(stripe.StripeDetector)),
 )  # fmt: skip
 
-#: What each national id contains, and each card: most texts with digits are searched for these alone.
-_PARTS_OF_IDS = re.compile(r"\d{7}|\d{3}-\d{2}-\d{4}|\d{3}\.\d{3}\.\d{3}|\d{3} ?\d{3} ?\d{2}")
-_THIRTEEN_DIGITS = re.compile(r"\d(?:[ -]?\d){12}")
+#: What each national id and each card contains: most texts with digits are searched for these alone.
+_IN_EACH_ID = re.compile(r"\d{3}[ .-]?\d{2,3}[ .-]?\d{2}")
+_IN_EACH_CARD = re.compile(r"\d[\d -]{12}")
 
 
 def _is_chinese_id(found: str) -> bool:
@@ -153,7 +153,7 @@ def secrets(text: str) -> Iterator[Span]:
 
 def cards(text: str) -> Iterator[Span]:
     """Find payment cards: 13 to 19 digits with an issuer's first digit and a valid check digit."""
-    if _THIRTEEN_DIGITS.search(text):
+    if _IN_EACH_CARD.search(text):
         yield from _checked(text, _CARD, lambda card: luhn.is_valid(re.sub("[ -]", "", card)))
 
 
@@ -170,7 +170,7 @@ def ibans(text: str) -> Iterator[Span]:
 
 def national_ids(text: str) -> Iterator[Span]:
     """Find national ids of China, the US, Korea, Brazil, Spain and France."""
-    if _PARTS_OF_IDS.search(text):
+    if _IN_EACH_ID.search(text):
         for shape, check in _IDS:
             yield from _checked(text, shape, check)
 
