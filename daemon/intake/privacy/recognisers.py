@@ -134,6 +134,8 @@ _IDS: Sequence[tuple[re.Pattern[str], Check]] = (
 
 def emails(text: str) -> Iterator[Span]:
     """Find e-mail addresses."""
+    if "@" not in text:
+        return
     found = [Span(*match.span()) for match in _EMAIL.finditer(text)]
     yield from found
     for match in () if text.isascii() else _EMAIL_IN_ANY_SCRIPT.finditer(text):

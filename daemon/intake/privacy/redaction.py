@@ -110,9 +110,9 @@ class Redactor:
         before = ""
         while remaining != before:  # one match may have hidden another
             before = remaining
-            for kind in self._kinds:
-                if kind is not PersonalData.EMAIL or "@" in remaining:
-                    remaining = self._without(kind, remaining, found)
+            for kind, recognise in self._recognisers:
+                if spans := sorted(recognise(remaining)):
+                    remaining = _without(spans, kind, remaining, found)
         return Redacted(remaining, dict(found)) if found else Redacted(text)
 
     def redact_json(self, value: JSON, found: Counter[PersonalData]) -> JSON:
@@ -132,23 +132,11 @@ class Redactor:
             return self.redact_json(str(value), found) if self.redact(str(value)).found else value
         return value
 
-    def _without(self, kind: PersonalData, text: str, found: Counter[PersonalData]) -> str:
-        spans = sorted(self._recognisers[kind](text))
-        if not spans:
-            return text
-        parts, end = [], 0
-        for span in spans:
-            if span.start >= end:
-                parts += [text[end : span.start], f"[{kind.upper()}]"]
-                found[kind] += 1
-            end = max(end, span.end)
-        return "".join(parts) + text[end:]
-
     @cached_property
-    def _recognisers(self) -> "Mapping[PersonalData, Callable[[str], Iterable[Span]]]":
+    def _recognisers(self) -> "Sequence[tuple[PersonalData, Callable[[str], Iterable[Span]]]]":
         from daemon.intake.privacy import recognisers
 
-        return {
+        by_kind: Mapping[PersonalData, Callable[[str], Iterable[Span]]] = {
             PersonalData.SECRET: recognisers.secrets,
             PersonalData.EMAIL: recognisers.emails,
             PersonalData.IBAN: recognisers.ibans,
@@ -157,3 +145,15 @@ class Redactor:
             PersonalData.IP: recognisers.ip_addresses,
             PersonalData.PHONE: lambda text: recognisers.phones(text, self._phone_regions),
         }
+        return [(kind, by_kind[kind]) for kind in self._kinds]
+
+
+def _without(spans: "Sequence[Span]", kind: PersonalData, text: str, found: Counter[PersonalData]) -> str:
+    """Return the text with the kind's name in place of these spans, which are in order; count them in ``found``."""
+    parts, end = [], 0
+    for span in spans:
+        if span.start >= end:
+            parts += [text[end : span.start], f"[{kind.upper()}]"]
+            found[kind] += 1
+        end = max(end, span.end)
+    return "".join(parts) + text[end:]
