@@ -95,6 +95,12 @@ def demo(
     model: Annotated[
         str | None, typer.Option(help="Model folder or hub name; by default SmolLM2-135M-Instruct.")
     ] = None,
+    bootstrap_servers: Annotated[
+        str | None,
+        typer.Option(
+            help="A Kafka to use, without TLS or password: host:port,...; by default one is started."
+        ),
+    ] = None,
     rate: Annotated[float, typer.Option(help="Conversations per second.")] = 30.0,
     max_chars: Annotated[int, typer.Option(help="Leave out longer conversations (characters).")] = 1_000,
     timeout: Annotated[float, typer.Option(help="Seconds the whole demo may take.")] = 1_500.0,
@@ -105,7 +111,7 @@ def demo(
     from daemon.demo.options import DemoOptions
 
     options = DemoOptions(
-        data=data, regimes=regimes, model=model, workdir=workdir, report=report, seed=seed, rate=rate,
-        max_chars=max_chars, timeout_s=timeout,
+        data=data, regimes=regimes, model=model, bootstrap_servers=bootstrap_servers, workdir=workdir, report=report,
+        seed=seed, rate=rate, max_chars=max_chars, timeout_s=timeout,
     )  # fmt: skip
     raise typer.Exit(run_demo(options))

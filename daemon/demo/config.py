@@ -25,9 +25,10 @@ class Place:
     """The files and addresses of one demo."""
 
     folder: Path
-    bootstrap: str  # host:port of the broker
+    bootstrap: str  # host:port of the broker, several joined with commas
     http_port: int
     base: Path  # the base model
+    topic: str = "conversations"
 
     @property
     def config(self) -> Path:
@@ -49,7 +50,12 @@ def _values(place: Place, sizes: Sizes, key: Path, seed: int) -> dict[str, _Plai
         "model_line": "demo",
         "state_dir": str(place.folder / "state"),
         "model": {"base": str(place.base)},
-        "kafka": {"bootstrap_servers": [place.bootstrap], "topic": "conversations"},
+        "kafka": {
+            "bootstrap_servers": [*place.bootstrap.split(",")],
+            "topic": place.topic,
+            "dead_letter_topic": f"{place.topic}.dead",
+            "group_id": place.topic,
+        },
         "http": {"port": place.http_port},
         "holdout": {"share": HOLDOUT_SHARE, "key_file": str(key)},
         "windows": {

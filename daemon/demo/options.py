@@ -16,6 +16,7 @@ class DemoOptions:
     data: Path | None = None  # a conversation file; None: the demo's own two data sets
     regimes: str | None = None  # "a,b" of the file's domains, several joined with "+": "movies+music,flights"
     model: str | None = None  # a folder or a hub name; None: SmolLM2-135M-Instruct from its wheel
+    bootstrap_servers: str | None = None  # host:port,... of a broker to use; None: the demo starts one
     workdir: Path | None = None  # folder for all files; None: a new temporary folder
     report: Path = Path("demo-report.json")
     seed: int = 0  # of the order of conversations, the holdout, the training, the choice of questions

@@ -2,6 +2,7 @@
 
 import shutil
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -107,6 +108,12 @@ class Story:
                 tell=self.view.tell,
             )
         self.view.tell(f"model: {self.options.model or NAME}, in {base}")
+        if (servers := self.options.bootstrap_servers) is not None:
+            topic = f"retuned-demo-{uuid.uuid4().hex[:8]}"
+            self.view.tell(
+                f"the broker at {servers} gets the topics {topic} and {topic}.dead, and keeps them"
+            )
+            return Place(folder=self.folder, bootstrap=servers, http_port=free_port(), base=base, topic=topic)
         broker = running.enter_context(LocalBroker())
         self.view.tell(f"a Kafka-compatible broker listens on {broker.bootstrap}")
         return Place(folder=self.folder, bootstrap=broker.bootstrap, http_port=free_port(), base=base)

@@ -1,6 +1,7 @@
 """How a demo ends: with a reason and a way on, whatever went wrong."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,19 @@ def test_the_daemon_reads_the_settings_that_the_demo_wrote(tmp_path: Path) -> No
     assert settings.policy.min_new_conversations == fit(2000, 700).min_new
     assert settings.holdout.share == HOLDOUT_SHARE
     assert settings.learning.seed == settings.monitors.seed == 7
+
+
+def test_a_broker_of_ones_own_has_topics_and_a_group_of_the_demo(tmp_path: Path) -> None:
+    place = replace(a_place(tmp_path), bootstrap="a:9092,b:9092", topic="retuned-demo-1")
+
+    kafka = write_config(place, fit(2000, 700), seed=0).kafka
+
+    assert kafka.bootstrap_servers == ("a:9092", "b:9092")
+    assert (kafka.topic, kafka.dead_letter_topic, kafka.group_id) == (
+        "retuned-demo-1",
+        "retuned-demo-1.dead",
+        "retuned-demo-1",
+    )
 
 
 def test_the_same_seed_holds_out_the_same_conversations(tmp_path: Path) -> None:
