@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from daemon.demo.broker import LocalBroker
 from daemon.ledger.database import connect
+from tests.servers.brokers import Broker, shared_broker
 from tests.servers.postgres_server import PostgresServer
 
 
 @pytest.fixture(scope="session")
-def broker() -> Iterator[LocalBroker]:
-    with LocalBroker() as running:
+def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
+    with shared_broker(request) as running:
         yield running
 
 

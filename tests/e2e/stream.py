@@ -1,24 +1,16 @@
 """A topic of its own for each test."""
 
-from typing import Protocol
-
 from daemon.kafka import KafkaSink, create_topic
 from daemon.kafka.settings import KafkaSettings
-
-
-class Address(Protocol):
-    """Where a broker is, or what stands before it."""
-
-    @property
-    def bootstrap(self) -> str: ...
+from tests.servers.brokers import Broker
 
 
 class Stream:
     """The topic that the daemon reads, and a way to write to it."""
 
-    def __init__(self, broker: Address, topic: str, *, partitions: int = 2) -> None:
+    def __init__(self, broker: Broker, topic: str, *, partitions: int = 2) -> None:
         self.settings = KafkaSettings(
-            bootstrap_servers=(broker.bootstrap,),
+            bootstrap_servers=tuple(broker.bootstrap.split(",")),
             topic=topic,
             dead_letter_topic=f"{topic}.dead",
             group_id=topic,

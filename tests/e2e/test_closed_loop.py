@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
-from daemon.demo.broker import LocalBroker
 from daemon.intake.replay import encode_record
 from tests.e2e.daemon_process import DaemonProcess, free_port
 from tests.e2e.regimes import shop_questions, small_talk
-from tests.e2e.stream import Address, Stream
+from tests.e2e.stream import Stream
+from tests.servers.brokers import Broker, own_broker
 from tests.support.helpers import eventually
 
 pytestmark = pytest.mark.timeout(240)
@@ -33,18 +33,18 @@ STABLE_VERDICTS = 'retuned_verdicts_total{finding="stable",monitor="mmd"}'
 
 
 @pytest.fixture
-def stream(broker: LocalBroker) -> Stream:
+def stream(broker: Broker) -> Stream:
     return Stream(broker, f"e2e-{time.monotonic_ns()}")
 
 
 @pytest.fixture
-def daemon(stream: Stream, broker: LocalBroker, tiny_model: Path, tmp_path: Path) -> Iterator[DaemonProcess]:
+def daemon(stream: Stream, broker: Broker, tiny_model: Path, tmp_path: Path) -> Iterator[DaemonProcess]:
     with a_daemon(stream, broker, tiny_model, tmp_path) as running:
         yield running
 
 
 def a_daemon(
-    stream: Stream, broker: Address, tiny_model: Path, tmp_path: Path, **sections: dict[str, Any]
+    stream: Stream, broker: Broker, tiny_model: Path, tmp_path: Path, **sections: dict[str, Any]
 ) -> DaemonProcess:
     """Start it with ``with``. ``sections`` take the place of those in SETTINGS."""
     port = free_port()
@@ -54,11 +54,11 @@ def a_daemon(
         "state_dir": str(tmp_path / "state"),
         "model": {**SETTINGS["model"], "base": str(tiny_model)},
         "kafka": {
-            **SETTINGS["kafka"],
-            "bootstrap_servers": [broker.bootstrap],
+            "bootstrap_servers": broker.bootstrap.split(","),
             "topic": stream.settings.topic,
             "dead_letter_topic": stream.settings.dead_letter_topic,
             "group_id": stream.settings.group_id,
+            **sections.get("kafka", SETTINGS["kafka"]),
         },
         "http": {"port": port},
     }
@@ -117,7 +117,7 @@ def test_the_daemon_stops_within_20_seconds_while_it_trains(
 
 
 def test_the_daemon_stops_within_20_seconds_when_the_broker_is_gone(tiny_model: Path, tmp_path: Path) -> None:
-    with LocalBroker() as broker, a_daemon(Stream(broker, "gone"), broker, tiny_model, tmp_path) as daemon:
+    with own_broker() as broker, a_daemon(Stream(broker, "gone"), broker, tiny_model, tmp_path) as daemon:
         broker.kill()
         eventually(lambda: daemon.metric("retuned_broker_connected") == 0, deadline_s=30)
         eventually(lambda: not daemon.ready(), deadline_s=10)

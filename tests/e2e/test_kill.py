@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from daemon.demo.broker import LocalBroker
 from daemon.domain.windows import SeqRange
 from daemon.intake.replay import encode_record
 from daemon.ledger.conversations import ConversationLedger
@@ -20,6 +19,7 @@ from tests.e2e.daemon_process import DaemonProcess
 from tests.e2e.regimes import small_talk
 from tests.e2e.stream import Stream
 from tests.e2e.test_closed_loop import a_daemon
+from tests.servers.brokers import Broker
 from tests.support.helpers import eventually
 
 CYCLES = int(os.environ.get("RETUNED_TEST_KILL_CYCLES", "20"))
@@ -30,12 +30,12 @@ pytestmark = pytest.mark.timeout(120 + 20 * CYCLES)
 
 
 @pytest.fixture
-def stream(broker: LocalBroker) -> Stream:
+def stream(broker: Broker) -> Stream:
     return Stream(broker, f"kill-{time.monotonic_ns()}")
 
 
 @pytest.fixture
-def daemon(stream: Stream, broker: LocalBroker, tiny_model: Path, tmp_path: Path) -> Iterator[DaemonProcess]:
+def daemon(stream: Stream, broker: Broker, tiny_model: Path, tmp_path: Path) -> Iterator[DaemonProcess]:
     with a_daemon(stream, broker, tiny_model, tmp_path) as running:
         yield running
 

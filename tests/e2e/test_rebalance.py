@@ -10,7 +10,6 @@ import psutil
 import pytest
 from sqlalchemy import Engine
 
-from daemon.demo.broker import LocalBroker
 from daemon.domain.windows import SeqRange
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.intake import IntakeLedger
@@ -18,6 +17,7 @@ from tests.e2e.daemon_process import DaemonProcess
 from tests.e2e.load import Load
 from tests.e2e.stream import Stream
 from tests.e2e.test_replicas import SIZE, a_replica
+from tests.servers.brokers import Broker
 from tests.support.helpers import eventually
 
 pytestmark = pytest.mark.timeout(240)
@@ -28,13 +28,13 @@ _LOOKS = 60
 
 
 @pytest.fixture
-def stream(broker: LocalBroker) -> Stream:
+def stream(broker: Broker) -> Stream:
     return Stream(broker, f"rebalance-{time.monotonic_ns()}", partitions=PARTITIONS)
 
 
 @pytest.fixture
 def replicas(
-    stream: Stream, broker: LocalBroker, tiny_model: Path, tmp_path: Path, ledger: str
+    stream: Stream, broker: Broker, tiny_model: Path, tmp_path: Path, ledger: str
 ) -> Iterator[list[DaemonProcess]]:
     key = tmp_path / "holdout.key"
     key.write_text("k" * 32)

@@ -12,7 +12,6 @@ import pytest
 import yaml
 from sqlalchemy import Engine, select
 
-from daemon.demo.broker import LocalBroker
 from daemon.domain.errors import StaleLeader
 from daemon.intake.replay import encode_record
 from daemon.ledger.counts import LedgerCounts
@@ -23,6 +22,7 @@ from daemon.ledger.windows import WindowLedger
 from tests.e2e.daemon_process import DaemonProcess, free_port
 from tests.e2e.regimes import small_talk
 from tests.e2e.stream import Stream
+from tests.servers.brokers import Broker
 from tests.support.helpers import eventually
 
 pytestmark = pytest.mark.timeout(180)
@@ -37,13 +37,13 @@ SETTINGS: dict[str, Any] = {
 
 
 @pytest.fixture
-def stream(broker: LocalBroker) -> Stream:
+def stream(broker: Broker) -> Stream:
     return Stream(broker, f"replicas-{time.monotonic_ns()}", partitions=3)
 
 
 @pytest.fixture
 def replicas(
-    stream: Stream, broker: LocalBroker, tiny_model: Path, tmp_path: Path, ledger: str
+    stream: Stream, broker: Broker, tiny_model: Path, tmp_path: Path, ledger: str
 ) -> Iterator[list[DaemonProcess]]:
     key = tmp_path / "holdout.key"
     key.write_text("k" * 32)
@@ -55,7 +55,7 @@ def replicas(
 
 
 def a_replica(
-    number: int, stream: Stream, broker: LocalBroker, model: Path, shared: Path, ledger: str, key: Path
+    number: int, stream: Stream, broker: Broker, model: Path, shared: Path, ledger: str, key: Path
 ) -> DaemonProcess:
     folder, port = shared / f"replica{number}", free_port()
     folder.mkdir()
@@ -68,7 +68,7 @@ def a_replica(
         "holdout": {"key_file": str(key)},
         "model": {"base": str(model), "device": "cpu", "threads": 1},
         "kafka": {
-            "bootstrap_servers": [broker.bootstrap],
+            "bootstrap_servers": broker.bootstrap.split(","),
             "topic": stream.settings.topic,
             "dead_letter_topic": stream.settings.dead_letter_topic,
             "group_id": stream.settings.group_id,

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from daemon.demo.broker import LocalBroker
+from tests.servers.brokers import Broker, shared_broker
 
 _numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
-def broker() -> Iterator[LocalBroker]:
-    with LocalBroker() as running:
+def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
+    with shared_broker(request) as running:
         yield running
 
 

@@ -12,6 +12,7 @@ from daemon.domain.streams import BrokerUnreachable, FetchStalled, RawRecord, To
 from daemon.kafka import KafkaSink, KafkaSource, check_broker, create_topic, topic_exists, topic_partitions
 from daemon.kafka.settings import KafkaSettings
 from tests.factories.intake import kafka_settings
+from tests.servers.brokers import Broker
 from tests.servers.s3_server import running_s3
 from tests.servers.tcp_proxy import TcpProxy
 from tests.support.compressed import send_apart
@@ -326,7 +327,7 @@ def test_answers_that_are_cut_in_the_middle_leave_no_gap(
 
 
 def test_a_record_that_no_answer_can_hold_halts_intake_and_names_its_offset(
-    broker: LocalBroker, topic: str
+    broker: Broker, topic: str
 ) -> None:
     settings = replace(kafka_settings(broker.bootstrap, topic), stalled_after_s=2.0)
     create_topic(settings, topic, partitions=1)

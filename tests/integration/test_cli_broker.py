@@ -7,7 +7,6 @@ import pytest
 
 from daemon.config.loader import dump
 from daemon.config.settings import Settings
-from daemon.demo.broker import LocalBroker
 from daemon.domain.clock import utc_now
 from daemon.domain.decisions import Action
 from daemon.domain.streams import TopicPartition
@@ -16,12 +15,13 @@ from daemon.kafka import KafkaSink, create_topic, fetch_records, topic_partition
 from daemon.runtime.kafka_settings import load_kafka_settings
 from tests.factories.cli import type_to, typed
 from tests.factories.daemon import Line, a_line, line_settings
+from tests.servers.brokers import Broker
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
 
 @pytest.fixture
-def settings(tmp_path: Path, broker: LocalBroker, topic: str) -> Settings:
+def settings(tmp_path: Path, broker: Broker, topic: str) -> Settings:
     kafka = {"bootstrap_servers": [broker.bootstrap], "topic": topic, "dead_letter_topic": f"{topic}-dead"}
     return line_settings(tmp_path, kafka=kafka)
 

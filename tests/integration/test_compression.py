@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from daemon.demo.broker import LocalBroker
 from daemon.domain.streams import BatchTooLarge, TopicPartition
-from daemon.kafka import create_topic, fetch_records
+from daemon.kafka import fetch_records
+from daemon.kafka.admin import cluster_admin
 from daemon.kafka.settings import KafkaSettings
 from tests.factories.intake import kafka_settings
+from tests.servers.brokers import Broker
 from tests.support.compressed import send_apart, send_compressed
 from tests.support.reading import fill, polled, source_of, wait_until
 
@@ -23,9 +24,11 @@ BOMB = 300 * 10**6  # zeros
 
 
 @pytest.fixture
-def settings(broker: LocalBroker, topic: str) -> KafkaSettings:
+def settings(broker: Broker, topic: str) -> KafkaSettings:
     made = kafka_settings(broker.bootstrap, topic)
-    create_topic(made, topic, partitions=1)
+    with cluster_admin(made, 10) as admin:
+        limits = {"max.message.bytes": str(BOMB)}  # some codecs make less small what is made to be large
+        admin.create_topics({topic: {"num_partitions": 1, "configs": limits}})
     return made
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from daemon.demo.broker import LocalBroker
 from daemon.domain.holdout import Holdout
 from daemon.domain.streams import RawRecord, Start, StartOffsets, TopicPartition
 from daemon.domain.windows import SeqRange
@@ -27,6 +26,7 @@ from daemon.telemetry.metrics import Metrics
 from tests.factories.intake import a_record, as_bytes, kafka_settings
 from tests.factories.ledger import NOW, a_ledger
 from tests.factories.stores import some_settings, some_stores
+from tests.servers.brokers import Broker, shared_broker
 from tests.support.reading import fill, wait_until
 
 pytestmark = pytest.mark.usefixtures("clients_are_gone")
@@ -36,14 +36,14 @@ RESETS = 20
 
 
 @pytest.fixture(scope="module")
-def broker() -> Iterator[LocalBroker]:
-    """One that no other test has burdened: groups form and dissolve here dozens of times."""
-    with LocalBroker() as running:
+def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
+    """Tansu, where it takes the place of Apache Kafka, must be burdened by no other test: groups come and go here."""
+    with shared_broker(request) as running:
         yield running
 
 
 @pytest.fixture
-def settings(broker: LocalBroker, topic: str) -> KafkaSettings:
+def settings(broker: Broker, topic: str) -> KafkaSettings:
     made = kafka_settings(broker.bootstrap, topic)
     create_topic(made, topic, partitions=PARTITIONS)
     return made

@@ -14,6 +14,7 @@ from daemon.kafka import KafkaSink, KafkaSource, check_broker, create_topic
 from daemon.kafka.settings import KafkaSettings
 from daemon.runtime.kafka_settings import load_kafka_settings
 from tests.factories.daemon import line_settings
+from tests.servers.brokers import Broker
 from tests.servers.proxy import Proxy
 from tests.servers.sasl import SaslGate
 from tests.servers.tls import Pem, ending_tls
@@ -137,7 +138,7 @@ def test_a_broker_that_wants_a_password_and_gets_none_is_told_from_one_that_is_g
 
 
 def test_a_broker_without_sasl_refuses_the_mechanism(
-    settings: Callable[..., KafkaSettings], broker: LocalBroker
+    settings: Callable[..., KafkaSettings], broker: Broker
 ) -> None:
     with pytest.raises(BrokerUnreachable, match="and that the port asks for SASL"):
         check_broker(settings("PLAIN", bootstrap_servers=[broker.bootstrap]), timeout_s=2)

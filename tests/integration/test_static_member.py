@@ -4,15 +4,15 @@ import subprocess
 import sys
 import time
 
-from daemon.demo.broker import LocalBroker
 from daemon.kafka import create_topic
 from tests.factories.intake import kafka_settings
+from tests.servers.brokers import Broker
 from tests.support.reading import fill
 
 SESSION_MS = 8_000
 
 
-def seconds_to_read(broker: LocalBroker, topic: str, instance: str) -> float:
+def seconds_to_read(broker: Broker, topic: str, instance: str) -> float:
     """Start a member, wait for its first records, kill it; return how long they took."""
     words = [broker.bootstrap, topic, instance, str(SESSION_MS)]
     started = time.monotonic()
@@ -29,7 +29,7 @@ def seconds_to_read(broker: LocalBroker, topic: str, instance: str) -> float:
 
 
 def test_a_killed_member_with_a_name_of_its_own_is_back_before_its_session_is_over(
-    broker: LocalBroker, topic: str
+    broker: Broker, topic: str
 ) -> None:
     settings = kafka_settings(broker.bootstrap, topic)
     create_topic(settings, topic, partitions=1)

@@ -19,6 +19,7 @@ from daemon.kafka.settings import KafkaSettings
 from tests.factories.cli import typed
 from tests.factories.daemon import line_settings
 from tests.factories.intake import kafka_settings
+from tests.servers.brokers import Broker
 from tests.servers.proxy import Proxy, Serve
 from tests.servers.tls import Pem, ending_tls
 from tests.support.helpers import eventually
@@ -169,7 +170,7 @@ class Refusal:
     ]
 )
 def refusal(
-    request: pytest.FixtureRequest, server: Pem, client: Pem, stranger: Pem, broker: LocalBroker
+    request: pytest.FixtureRequest, server: Pem, client: Pem, stranger: Pem, broker: Broker
 ) -> Iterator[Refusal]:
     """Each way to be refused. Nothing gets past the handshake, so the proxy needs no broker."""
     shown, clients_of = (stranger if request.param == "host name" else server), None

@@ -25,6 +25,7 @@ _POM = Path(__file__).with_name("pom.xml")
 #: Runs the suites on another release, such as 3.9.2.
 VERSION = os.environ.get("RETUNED_TEST_KAFKA_RELEASE", "4.4.0")
 
+_PROGRAMS = {"java": "openjdk-17-jre-headless", "mvn": "maven"}  # and Debian's package of each
 _CLUSTER_ID = "MkU3OEVBNTcwNTJENDM2Qg"
 _START_S, _STOP_S, _DOWNLOAD_S = 60.0, 20.0, 300.0
 _QUICK_START = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
@@ -204,10 +205,14 @@ class ApacheKafka:
             raise
         return self
 
-    def stop(self) -> None:
-        """End all nodes at once, and remove their data."""
+    def kill(self) -> None:
+        """Kill all nodes, like a power cut."""
         for node in self.nodes:
             node.kill()
+
+    def stop(self) -> None:
+        """End all nodes at once, and remove their data."""
+        self.kill()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -264,9 +269,14 @@ class ApacheKafka:
         }
 
 
+def is_installable() -> bool:
+    """Return whether this machine has what it takes: Java and Maven."""
+    return all(shutil.which(program) for program in _PROGRAMS)
+
+
 def libraries_of(version: str) -> Path:
     """Return the folder with a release's libraries, downloaded once with Maven; ``missing`` without Java or Maven."""
-    for program, package in (("java", "openjdk-17-jre-headless"), ("mvn", "maven")):
+    for program, package in _PROGRAMS.items():
         if shutil.which(program) is None:
             missing(program, f"apt-get install {package}")
     folder = _CACHE / version

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Protocol
 
 import pytest
 
@@ -16,13 +17,28 @@ from daemon.kafka.admin import cluster_admin
 from daemon.kafka.settings import KafkaSettings
 from daemon.runtime.kafka_settings import load_kafka_settings as settings_of
 from tests.factories.intake import kafka_settings
-from tests.servers.apache_kafka import ApacheKafka
+from tests.servers.apache_kafka import ApacheKafka, is_installable
 from tests.servers.mock_broker import MockBroker
 
 #: HOST:PORT of a broker of the reader's own that tests may use; they make topics of their own there and delete them.
 REAL = "RETUNED_TEST_KAFKA"
 #: Further settings of section kafka for it, each in a variable of its own: RETUNED_TEST_KAFKA_SECURITY_PROTOCOL,
 #: RETUNED_TEST_KAFKA_SSL_CAFILE, RETUNED_TEST_KAFKA_SASL_PASSWORD_FILE, ...
+
+
+class Broker(Protocol):
+    """A broker, or what stands before it."""
+
+    @property
+    def bootstrap(self) -> str:
+        """host:port, several joined with commas."""
+
+
+class OwnBroker(Broker, Protocol):
+    """A broker of a test's own."""
+
+    def kill(self) -> None:
+        """Kill it, like a crash."""
 
 
 class Ability(StrEnum):
@@ -133,3 +149,30 @@ KAFKA_ITSELF = tuple(name for name in BROKERS if name in ("apache", "real"))
 def running(request: pytest.FixtureRequest) -> AbstractContextManager[Cluster]:
     """Start the broker that a fixture's parameter names, or reach it."""
     return _BROKERS[request.param](request)
+
+
+@contextmanager
+def shared_broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
+    """The session's Apache Kafka; a broker of Tansu on a laptop that lacks Java or Maven."""
+    if _is_apache():
+        yield request.getfixturevalue("apache_kafka")
+    else:
+        with LocalBroker() as broker:
+            yield broker
+
+
+@contextmanager
+def own_broker(*, advertised: str | None = None) -> Iterator[OwnBroker]:
+    """Start a broker that the test may kill. ``advertised`` is the host:port that it sends clients to."""
+    if _is_apache():
+        settings = {"advertised.listeners": f"PLAINTEXT://{advertised}"} if advertised else {}
+        with ApacheKafka(settings=settings) as apache:
+            yield apache
+    else:
+        with LocalBroker(advertised=advertised) as tansu:
+            yield tansu
+
+
+def _is_apache() -> bool:
+    """In CI its absence is a failure."""
+    return is_installable() or bool(os.environ.get("CI"))
