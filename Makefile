@@ -30,6 +30,7 @@ bench: install
 	$(BIN)/python -m pytest -m benchmark -s tests/benchmarks
 
 soak: install
+	RETUNED_TEST_SOAK=1 $(BIN)/python -m pytest tests/e2e/kafka_faults
 	RETUNED_TEST_KILL_CYCLES=500 $(BIN)/python -m pytest -s tests/e2e/test_kill.py
 
 install: $(VENV)/.installed
