@@ -148,7 +148,10 @@ class Node:
         return self._folder / "server.properties"
 
     def _java(self, *arguments: str) -> list[str]:
-        return [shutil.which("java") or "java", *self._options, "-cp", f"{self._libraries}/*", *arguments]
+        # First what prints: releases before 4 bring another binding, which is silent without a file of its own.
+        [prints] = self._libraries.glob("slf4j-simple-*.jar")
+        path = f"{prints}:{self._libraries}/*"
+        return [shutil.which("java") or "java", *self._options, "-cp", path, *arguments]
 
 
 class ApacheKafka:
