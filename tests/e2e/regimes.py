@@ -1,7 +1,7 @@
 """Two invented topics that a tiny model learns in seconds: small talk in English, then shop questions in Chinese."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from daemon.domain.conversation import Conversation, Message
@@ -22,6 +22,13 @@ def small_talk(count: int, *, seed: int) -> Iterator[Conversation]:
             f"Hello, I am {who}. How do you like the {what} number {number}?",
             f"Hello {who}, I like the {what}. And the {other}.",
         )
+
+
+def shuffled(conversations: Iterable[Conversation], *, seed: int) -> list[Conversation]:
+    """The same in an order that does not matter: the numbers in them grow, and a reader takes one partition first."""
+    found = list(conversations)
+    random.Random(seed).shuffle(found)
+    return found
 
 
 def shop_questions(count: int, *, seed: int) -> Iterator[Conversation]:

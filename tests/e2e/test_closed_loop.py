@@ -11,7 +11,7 @@ import yaml
 
 from daemon.intake.replay import encode_record
 from tests.e2e.daemon_process import DaemonProcess, free_port
-from tests.e2e.regimes import shop_questions, small_talk
+from tests.e2e.regimes import shop_questions, shuffled, small_talk
 from tests.e2e.stream import Stream
 from tests.servers.brokers import Broker, own_broker
 from tests.support.helpers import eventually
@@ -70,7 +70,8 @@ def a_daemon(
 def test_drift_is_learned_promoted_and_rolled_back(
     daemon: DaemonProcess, stream: Stream, tmp_path: Path
 ) -> None:
-    stream.send(*(encode_record(conversation) for conversation in small_talk(STABLE, seed=1)), b"not json")
+    stable = shuffled(small_talk(STABLE, seed=1), seed=1)
+    stream.send(*map(encode_record, stable), b"not json")
     eventually(lambda: (daemon.metric(STABLE_VERDICTS) or 0) >= 3, deadline_s=90)
     assert all(window["finding"] == "stable" for window in status(daemon)["judged"])
 
