@@ -12,7 +12,6 @@ from daemon.domain.streams import BrokerUnreachable, FetchStalled, RawRecord, To
 from daemon.kafka import KafkaSink, KafkaSource, check_broker, create_topic, topic_exists, topic_partitions
 from daemon.kafka.settings import KafkaSettings
 from tests.factories.intake import kafka_settings
-from tests.servers.brokers import Broker
 from tests.servers.s3_server import running_s3
 from tests.servers.tcp_proxy import TcpProxy
 from tests.support.compressed import send_apart
@@ -49,6 +48,13 @@ def s3() -> Iterator[Mapping[str, str]]:
 def durable(s3: Mapping[str, str]) -> Iterator[LocalBroker]:
     """A broker that has its topics again when it comes back."""
     with LocalBroker(storage="s3://tansu/", environment=s3) as running:
+        yield running
+
+
+@pytest.fixture
+def limitless() -> Iterator[LocalBroker]:
+    """A broker that takes records of any size."""
+    with LocalBroker() as running:
         yield running
 
 
@@ -327,9 +333,9 @@ def test_answers_that_are_cut_in_the_middle_leave_no_gap(
 
 
 def test_a_record_that_no_answer_can_hold_halts_intake_and_names_its_offset(
-    broker: Broker, topic: str
+    limitless: LocalBroker, topic: str
 ) -> None:
-    settings = replace(kafka_settings(broker.bootstrap, topic), stalled_after_s=2.0)
+    settings = replace(kafka_settings(limitless.bootstrap, topic), stalled_after_s=2.0)
     create_topic(settings, topic, partitions=1)
     fill(settings, *NUMBERS[:5])
     source = source_of(settings)
