@@ -70,7 +70,7 @@ class FsspecArtifactStore:
     def __init__(self, url: str, *, cache: Path) -> None:
         """``cache`` is a local folder for copies of artifacts from remote file systems."""
         # Other processes write to the same folder, so a cached listing could be outdated.
-        self._fs, self._root = fsspec.core.url_to_fs(url, use_listings_cache=False)
+        self._fs, self._root = _open(url)
         self._cache = cache
 
     def put(self, folder: Path, name: VersionName) -> StoredArtifact:
@@ -84,7 +84,7 @@ class FsspecArtifactStore:
 
     def fetch(self, url: str, digest: str) -> Path:
         """Check every file and return a local folder with the artifact. Raises BadArtifact."""
-        fs, place = fsspec.core.url_to_fs(url, use_listings_cache=False)
+        fs, place = _open(url)
         if isinstance(fs, LocalFileSystem):
             return _checked(Path(place), digest)
         cached = self._cache / digest
@@ -94,7 +94,7 @@ class FsspecArtifactStore:
 
     def verify(self, url: str, digest: str) -> None:
         """Check every file in the store, without a local copy. Raises BadArtifact."""
-        fs, place = fsspec.core.url_to_fs(url, use_listings_cache=False)
+        fs, place = _open(url)
         manifest = _manifest(fs, place, digest)
         names = [str(path).rstrip("/").rsplit("/", 1)[-1] for path in fs.ls(place, detail=False)]
         manifest.check(names, lambda name: cast("BinaryIO", fs.open(f"{place}/{name}", "rb")), where=place)
@@ -143,6 +143,18 @@ class FsspecArtifactStore:
                 shutil.rmtree(cached)
                 folder.rename(cached)
         return cached
+
+
+def _open(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    """Return the file system of a URL, and the path in it.
+
+    The path of a file URL is taken as it stands: fsspec would take :: in it for a chain of URLs.
+    """
+    if url.startswith("file://"):
+        local = LocalFileSystem(use_listings_cache=False)
+        return local, str(Path(url.removeprefix("file://")).absolute())
+    opened: tuple[fsspec.AbstractFileSystem, str] = fsspec.core.url_to_fs(url, use_listings_cache=False)
+    return opened
 
 
 def _checked(folder: Path, digest: str) -> Path:

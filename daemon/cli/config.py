@@ -1,7 +1,6 @@
 """Commands for the settings: check, show, schema."""
 
 import json
-import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,7 +11,6 @@ if TYPE_CHECKING:
     from daemon.config.settings import Settings
 
 config = typer.Typer(help="Check, show or describe the settings.", no_args_is_help=True)
-_PASSWORD_IN_URL = re.compile(r"(?<=://)([^/@:]*):[^/@]*@")
 
 
 @config.command()
@@ -63,6 +61,8 @@ def schema(
 
 def _without_passwords(settings: "Settings") -> "Settings":
     """Hide passwords that are inside URLs; secrets of their own are hidden by their type."""
+    from daemon.config.urls import without_secrets
+
     urls = {"ledger_url": settings.ledger_url, "artifacts_url": settings.artifacts_url}
-    hidden = {name: url and _PASSWORD_IN_URL.sub(r"\1:***@", url) for name, url in urls.items()}
+    hidden = {name: url and without_secrets(url) for name, url in urls.items()}
     return settings.model_copy(update=hidden)

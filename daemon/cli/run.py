@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from daemon.cli.session import Json, console, present, read_settings
+from daemon.cli.session import Json, console, present, read_settings, settings_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,7 @@ def run(context: typer.Context) -> None:
     settings = read_settings(context)
     from daemon.runtime.build import run_daemon
 
-    raise typer.Exit(run_daemon(settings))
+    raise typer.Exit(run_daemon(settings, settings_file=settings_file(context)))
 
 
 def replay(

@@ -63,14 +63,13 @@ def opened(settings: "Settings") -> Iterator["Stores"]:
 
 def refuse_missing_ledger(settings: "Settings") -> None:
     """Raise LedgerError where there is no ledger, so that no command creates an empty one."""
-    from sqlalchemy import make_url
-
+    from daemon.ledger.database import sqlite_file
     from daemon.ledger.stores import ledger_url
 
-    url = make_url(ledger_url(settings))
-    if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
+    file = sqlite_file(ledger_url(settings))
+    if file is not None and not file.exists():
         raise LedgerError(
-            f"{settings.model_line} was never started here: there is no ledger at {url.database}. "
+            f"{settings.model_line} was never started here: there is no ledger at {file}. "
             "Start it with `retuned run`, or check --config and state_dir."
         )
 

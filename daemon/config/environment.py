@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeAlias
+from contextlib import suppress
+from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource
 
+from daemon.config.document import Place
 from daemon.config.settings import Settings
 
 PREFIX = "RETUNED_"
@@ -31,8 +33,6 @@ _SERVICE_LINKS = re.compile(
     r"RETUNED_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
 )
 
-Place: TypeAlias = tuple[str, ...]  # a setting, the sections before it
-
 
 class _FromEnvironment(Settings, BaseSettings):  # type: ignore[misc]  # the configurations of both are merged
     """The settings, for the source to look up their fields. It is never instantiated."""
@@ -49,10 +49,11 @@ class _Source(EnvSettingsSource):
         return {name.lower(): value for name, value in self._environ.items()}
 
     def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
-        """Read a list as JSON, or as texts between commas."""
-        if isinstance(value, str) and not value.lstrip().startswith(("[", "{")):
-            return value.split(",")
-        return super().decode_complex_value(field_name, field, value)
+        """Read a list or a mapping as JSON; what is no JSON, such as [::1]:9092, as texts between commas."""
+        if not isinstance(value, str) or value.lstrip().startswith(("[", "{")):
+            with suppress(ValueError):
+                return super().decode_complex_value(field_name, field, value)
+        return [part.strip() for part in str(value).split(",")]
 
 
 def read_environment(environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[Place, str]]:

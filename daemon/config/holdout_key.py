@@ -5,6 +5,7 @@ import secrets
 from pathlib import Path
 
 from daemon.domain.holdout import BadHoldoutKey
+from daemon.domain.private_files import make_private_file
 
 
 def read_key(file: Path | None, *, state_dir: Path) -> bytes:
@@ -24,10 +25,8 @@ def read_key(file: Path | None, *, state_dir: Path) -> bytes:
 
 
 def _create_key(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:  # another process created it first
+    descriptor = make_private_file(path)
+    if descriptor is None:
         return
     with os.fdopen(descriptor, "w") as opened:
         opened.write(secrets.token_hex(32))

@@ -2,40 +2,24 @@
 
 import difflib
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import yaml
 from pydantic import BaseModel, SecretStr, ValidationError
 
+from daemon.config.document import Document, Place, read_document
 from daemon.config.environment import read_environment, setting_variables, unknown_variables
+from daemon.config.mistakes import Disagreement, Mistake, Problem, SettingsError
 from daemon.config.settings import Settings
-from daemon.domain.errors import DaemonError
+from daemon.config.wording import problem_in_words
+
+__all__ = ["Mistake", "SettingsError", "dump", "load", "read_secret", "settings_path"]
 
 DEFAULT_FILE = Path("retuned.yaml")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Mistake:
-    """One mistake in the settings."""
-
-    path: str  # such as policy.cooldown_s; "" for the file as a whole
-    problem: str
-    source: str  # such as retuned.yaml:12, or an environment variable
-
-    def __str__(self) -> str:
-        return f"{self.source}: {self.path + ': ' if self.path else ''}{self.problem}"
-
-
-class SettingsError(DaemonError):
-    """The settings are invalid. ``mistakes`` holds every mistake."""
-
-    def __init__(self, mistakes: tuple[Mistake, ...]) -> None:
-        super().__init__("\n".join(str(mistake) for mistake in mistakes))
-        self.mistakes = mistakes
 
 
 def settings_path(given: Path | None, environ: Mapping[str, str] = os.environ) -> Path:
@@ -48,21 +32,18 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
 
     Raises SettingsError with every mistake, its place and what was expected.
     """
-    document = _read(path)
-    values = cast("dict[str, Any]", yaml.safe_load(document) or {})
-    if not isinstance(values, dict):
-        raise SettingsError((Mistake(path="", problem="must be a mapping of settings", source=str(path)),))
+    document = read_document(path)
     overriding, origins = read_environment(environ)
-    _overlay(values, overriding)
-    unknown = tuple(map(_unknown_variable, unknown_variables(environ)))
+    _overlay(document.values, overriding)
+    mistakes, settings = [*document.repeated], None
     try:
-        settings = Settings.model_validate(values)
+        settings = Settings.model_validate(document.values)
     except ValidationError as error:
-        lines = _lines(yaml.compose(document, Loader=yaml.SafeLoader))
-        places = tuple(_mistakes(error, path, lines, origins))
-        raise SettingsError((*places, *(each for each in unknown if not _named(each, places)))) from error
-    if unknown:
-        raise SettingsError(unknown)
+        mistakes += _mistakes(error, _Places(document, origins))
+    named = {mistake.source for mistake in mistakes}
+    mistakes += (_unknown_variable(name) for name in unknown_variables(environ) if name not in named)
+    if settings is None or mistakes:
+        raise SettingsError(tuple(mistakes))
     return settings
 
 
@@ -70,27 +51,6 @@ def _unknown_variable(name: str) -> Mistake:
     near = difflib.get_close_matches(name, setting_variables(), n=1)
     hint = f"; did you mean {near[0]}?" if near else "; RETUNED_SECTION__NAME sets section.name"
     return Mistake(path="", problem=f"names no setting{hint}", source=name)
-
-
-def _named(mistake: Mistake, others: Iterable[Mistake]) -> bool:
-    """Return whether another mistake is about the same variable."""
-    return mistake.source in {other.source for other in others}
-
-
-def _read(path: Path) -> str:
-    try:
-        document = path.read_text(encoding="utf-8")
-        yaml.safe_load(document)
-    except FileNotFoundError as error:
-        problem = "no such file; make one with `retuned config schema --yaml`, or name it with --config or RETUNED_CONFIG"
-        raise SettingsError((Mistake(path="", problem=problem, source=str(path)),)) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(
-            (Mistake(path="", problem=f"can't be read: {error}", source=str(path)),)
-        ) from error
-    except yaml.YAMLError as error:
-        raise SettingsError((Mistake(path="", problem=f"is not YAML: {error}", source=str(path)),)) from error
-    return document
 
 
 def _overlay(values: dict[str, Any], overriding: Mapping[str, Any]) -> None:
@@ -102,38 +62,52 @@ def _overlay(values: dict[str, Any], overriding: Mapping[str, Any]) -> None:
             values[name] = value
 
 
-def _mistakes(
-    error: ValidationError,
-    path: Path,
-    lines: Mapping[tuple[str, ...], int],
-    origins: Mapping[tuple[str, ...], str],
-) -> Iterator[Mistake]:
-    for detail in error.errors(include_url=False, include_input=False):
-        place = tuple(str(part) for part in detail["loc"])
-        problem = detail["msg"].removeprefix("Value error, ")
+class _Places:
+    """Where each setting comes from: a line of the file, or a variable."""
+
+    def __init__(self, document: Document, origins: Mapping[Place, str]) -> None:
+        self._document = document
+        self._origins = origins
+
+    def has(self, place: Place) -> bool:
+        """Return whether a setting is set."""
+        return place in self._origins or place in self._document.lines
+
+    def source(self, place: Place) -> str:
+        """Return where a setting comes from; where it is not set, the section that it belongs in."""
+        while place:
+            if place in self._origins:
+                return self._origins[place]
+            if place in self._document.lines:
+                return f"{self._document.path}:{self._document.lines[place]}"
+            place = place[:-1]
+        return f"{self._document.path}:1"
+
+
+def _mistakes(error: ValidationError, places: _Places) -> Iterator[Mistake]:
+    for detail in error.errors(include_url=False):
+        place = tuple(str(part) for part in detail["loc"] if part != "[key]")
+        cause = detail.get("ctx", {}).get("error")
+        if isinstance(cause, Disagreement):
+            yield from (_contradiction(problem, place, places) for problem in cause.problems)
+            continue
+        problem = problem_in_words(detail)
         if detail["type"] == "extra_forbidden":
             problem = "there is no such setting" + _suggestion(place)
         elif detail["type"] == "missing":
             problem = "is needed: " + (_describe(place) or "no default")
-        source = origins.get(place) or f"{path}:{_line(place, lines)}"
-        yield Mistake(path=".".join(place), problem=problem, source=source)
+        yield Mistake(path=".".join(place), problem=problem, source=places.source(place))
 
 
-def _line(place: tuple[str, ...], lines: Mapping[tuple[str, ...], int]) -> int:
-    while place and place not in lines:
-        place = place[:-1]
-    return lines.get(place, 1)
-
-
-def _lines(node: yaml.Node | None, place: tuple[str, ...] = ()) -> dict[tuple[str, ...], int]:
-    """Return the line of each setting in the document."""
-    found: dict[tuple[str, ...], int] = {}
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            here = (*place, str(key.value))
-            found[here] = key.start_mark.line + 1
-            found |= _lines(value, here)
-    return found
+def _contradiction(problem: Problem, section: Place, places: _Places) -> Mistake:
+    """Report a contradiction at the first of its settings that is set."""
+    named = (*re.findall(r"[a-z_]+(?:\.[a-z_]+)*", problem.text), *problem.settings)
+    found = ((*section, *name.split(".")) for name in named)
+    place = next(filter(places.has, found), section)
+    text = problem.text
+    for name in (".".join(place), place[-1] if place else ""):
+        text = re.sub(rf"^{re.escape(name)} (?=must |can't )", "", text)
+    return Mistake(path=".".join(place), problem=text, source=places.source(place))
 
 
 def _section_of(place: tuple[str, ...]) -> type[BaseModel] | None:

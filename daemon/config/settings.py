@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
+from daemon.config.mistakes import Disagreement, Problem
 from daemon.config.sections.base import Section
 from daemon.config.sections.curation import CurationSection
 from daemon.config.sections.dead_letters import DeadLettersSection
@@ -103,15 +104,15 @@ class Settings(Section):
             "gate.max_conversations": self.gate.max_conversations,
         }
         more = [f"{name} ({count})" for name, count in needed.items() if count > self.retention.conversations]
+        found = []
         if more:
-            raise ValueError(
-                f"retention.conversations ({self.retention.conversations}) must be at least {', '.join(more)}"
-            )
+            kept = self.retention.conversations
+            found.append(f"retention.conversations ({kept}) must be at least {', '.join(more)}")
         if self.dead_letters.among > self.retention.dead_letters:
-            raise ValueError(
-                f"retention.dead_letters ({self.retention.dead_letters}) must be at least dead_letters.among "
-                f"({self.dead_letters.among})"
-            )
+            among, kept = self.dead_letters.among, self.retention.dead_letters
+            found.append(f"retention.dead_letters ({kept}) must be at least dead_letters.among ({among})")
+        if found:
+            raise Disagreement(map(Problem, found))
         return self
 
     @model_validator(mode="after")
@@ -121,7 +122,8 @@ class Settings(Section):
         shared = {"holdout.key_file": self.holdout.key_file, "artifacts_url": self.artifacts_url}
         unset = [name for name, value in shared.items() if value is None]
         if unset:
-            raise ValueError(
+            text = (
                 f"replicas share a ledger on a server, so {' and '.join(unset)} must name what they share too"
             )
+            raise Disagreement([Problem(text, ("ledger_url",))])
         return self

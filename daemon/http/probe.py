@@ -6,11 +6,12 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from daemon.config.addresses import bracketed
 from daemon.config.settings import HttpSection
 
 _LAG = "retuned_consumer_lag_records"
 #: The address that reaches a daemon which listens on all of them.
-_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 #: Ignores the proxy that the environment names: the daemon is local.
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -30,7 +31,8 @@ class DaemonHealth:
 
 def probe(http: HttpSection, *, timeout_s: float = 0.5) -> DaemonHealth:
     """Ask the daemon at this address. Never fails, and takes about twice ``timeout_s`` at most."""
-    url = f"http://{_EVERYWHERE.get(http.host, http.host)}:{http.port}"
+    host = bracketed(_EVERYWHERE.get(http.host, http.host)).replace("%", "%25")  # of an IPv6 zone
+    url = f"http://{host}:{http.port}"
     answer = _get(f"{url}/readyz", timeout_s)
     if answer is None:
         return DaemonHealth(url=url, running=False)

@@ -5,6 +5,7 @@ from threading import Event, Thread
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from daemon.config.addresses import bracketed
 from daemon.config.settings import HttpSection
 from daemon.domain.errors import DaemonError
 from daemon.http.health import Health
@@ -108,14 +109,25 @@ class HttpServer:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        return bind_listener(host, port, backlog=_BACKLOG)
+    except OSError as error:
+        raise CannotListen(
+            f"can't listen on {bracketed(host)}:{port}: {error.strerror or error}; set http.host and http.port to a "
+            "free address"
+        ) from error
+
+
+def bind_listener(host: str, port: int, *, backlog: int) -> socket.socket:
+    """Listen on an address or the first address of a name, IPv4 before IPv6. Raises OSError."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    family, kind, protocol, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
+    listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(_BACKLOG)
-    except OSError as error:
+        listener.bind(address)
+        listener.listen(backlog)
+    except OSError:
         listener.close()
-        raise CannotListen(
-            f"can't listen on {host}:{port}: {error.strerror}; set http.host and http.port to a free address"
-        ) from error
+        raise
     return listener

@@ -1,5 +1,6 @@
 """Opens the ledger, on SQLite or PostgreSQL, and migrates it to the schema of this release."""
 
+import os
 import sqlite3
 import sys
 import time
@@ -30,6 +31,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from daemon.domain.errors import LedgerError, StaleLeader
+from daemon.domain.private_files import make_private_file
 from daemon.ledger.tables import LEADER, identity, lease
 
 #: Keys of PostgreSQL advisory locks. Nothing else on the database server may use them.
@@ -44,7 +46,7 @@ _SQLITE_CACHE_KIB = 32 * 1024
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def open_ledger(url: str) -> Engine:
+def open_ledger(url: str | URL) -> Engine:
     """Connect to the ledger and bring its schema up to date.
 
     Raises LedgerError if it can't be reached, is damaged, or was written by a newer release.
@@ -65,18 +67,33 @@ def open_ledger(url: str) -> Engine:
     return engine
 
 
-def connect(url: str) -> Engine:
+def connect(url: str | URL) -> Engine:
     """Return an engine. On SQLite, write transactions take the write lock at their start, so that none fails half-way."""
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         return _connect_server(parsed)
-    if parsed.database:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    if (file := sqlite_file(parsed)) is not None:
+        _create_private(file)
     engine = create_engine(parsed, connect_args={"timeout": _SQLITE_WAITS_S}, poolclass=QueuePool)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     event.listen(engine, "begin", _check_fence)
     return engine
+
+
+def sqlite_file(url: str | URL) -> Path | None:
+    """Return the file of a ledger on SQLite; None for a ledger on a server or in memory."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
+        return None
+    return None if parsed.query.get("uri") else Path(str(parsed.database))
+
+
+def _create_private(file: Path) -> None:
+    """Create the file of a ledger, which SQLite would let others read. Its log and index get the mode of the file."""
+    descriptor = make_private_file(file)
+    if descriptor is not None:
+        os.close(descriptor)
 
 
 def _connect_server(url: URL) -> Engine:
@@ -106,7 +123,7 @@ def write(engine: Engine, step: str) -> Iterator[Connection]:
     except OperationalError as error:
         if any(message in str(error.orig) for message in _DISK_FULL):
             raise LedgerError(
-                f"the disk under the ledger {_shown(str(engine.url))} is full; nothing of this step ({step}) was "
+                f"the disk under the ledger {_shown(engine.url)} is full; nothing of this step ({step}) was "
                 "written, and nothing is lost; free some space and start again"
             ) from error
         raise
@@ -195,7 +212,7 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def _migrate(connection: Connection) -> None:
     config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     script = ScriptDirectory.from_config(config)
     present = MigrationContext.configure(connection).get_current_revision()
@@ -228,12 +245,12 @@ def bind_identity(engine: Engine, facts: Mapping[str, str]) -> None:
             connection.execute(insert(identity), missing)
 
 
-def size_bytes(url: str) -> int:
+def size_bytes(url: str | URL) -> int:
     """Return the bytes that an SQLite ledger takes on disk; 0 for a ledger on a server."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+    file = sqlite_file(url)
+    if file is None:
         return 0
-    files: Iterable[Path] = (Path(parsed.database + suffix) for suffix in ("", "-wal", "-shm"))
+    files: Iterable[Path] = (Path(f"{file}{suffix}") for suffix in ("", "-wal", "-shm"))
     return sum(file.stat().st_size for file in files if file.exists())
 
 
@@ -241,5 +258,5 @@ def _root(error: SQLAlchemyError) -> str:
     return str(getattr(error, "orig", None) or error).splitlines()[0]
 
 
-def _shown(url: str) -> str:
+def _shown(url: str | URL) -> str:
     return make_url(url).render_as_string(hide_password=True)

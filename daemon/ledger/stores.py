@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import URL, Engine, make_url
 
 from daemon.config.holdout_key import read_key
 from daemon.config.settings import Settings
@@ -55,9 +55,11 @@ class Stores:
     holdout: Holdout
 
 
-def ledger_url(settings: Settings) -> str:
+def ledger_url(settings: Settings) -> URL:
     """Return the URL of the ledger; by default, SQLite in the state folder."""
-    return settings.ledger_url or f"sqlite:///{(settings.state_dir / 'ledger.db').absolute()}"
+    if settings.ledger_url is not None:
+        return make_url(settings.ledger_url)
+    return URL.create("sqlite", database=str((settings.state_dir / "ledger.db").absolute()))
 
 
 def artifacts_url(settings: Settings) -> str:

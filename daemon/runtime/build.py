@@ -4,10 +4,14 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import get_args
 
+from daemon.config.addresses import bracketed
 from daemon.config.settings import Settings
+from daemon.config.urls import without_secrets
 from daemon.domain.clock import utc_now
+from daemon.domain.private_files import make_private_folder
 from daemon.domain.process_identity import ProcessIdentity
 from daemon.domain.streams import Start, StartOffsets, TopicPartition
 from daemon.erasure.forget import TrainingFiles
@@ -41,15 +45,15 @@ _CLOSE_WITHIN_S = 15.0
 _REPORTED = (Component.BROKER, Component.DEAD_LETTERS, Component.INTAKE, Component.SCORER)
 
 
-def run_daemon(settings: Settings) -> int:
-    """Run until SIGTERM or SIGINT; return the exit status.
+def run_daemon(settings: Settings, *, settings_file: Path) -> int:
+    """Run until SIGTERM or SIGINT; return the exit status. The log names the settings' file.
 
     Raises DaemonError, LearnerError or RegistryError where it can't start.
     """
     load_kafka_settings(settings)  # unusable files end the start before the model is read
     configure_logging(settings.logging.level, settings.logging.format)
     relax_garbage_collector()
-    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    make_private_folder(settings.state_dir)
     stores, metrics = open_stores(settings), Metrics()
     base = find_base_model(settings.model.base)
     if settings.monitors.embedding.model is not None:
@@ -58,12 +62,25 @@ def run_daemon(settings: Settings) -> int:
     server = HttpServer(settings.http, metrics, health, reports=stores.reports)
     with stop_on_signals() as stop, server:
         stages = _stages(settings, stores, metrics, health, base, wait=stop.wait)
-        _log.info(
-            "%s is running", settings.model_line, extra={"action": "start", "model_line": settings.model_line}
-        )
+        _log_start(settings, settings_file, server)
         Loop(stages, stop=stop, beat=health.beat, metrics=metrics, close_within_s=_CLOSE_WITHIN_S).run()
     _log.info("stopped", extra={"action": "stop", "model_line": settings.model_line})
     return 0
+
+
+def _log_start(settings: Settings, settings_file: Path, server: HttpServer) -> None:
+    """Log what this process works with, so that a wrong file or address is seen at once."""
+    _log.info(
+        "%s is running: settings %s, ledger %s, topic %s, group %s, address http://%s:%d",
+        settings.model_line,
+        settings_file.absolute(),
+        without_secrets(ledger_url(settings).render_as_string(hide_password=True)),
+        settings.kafka.topic,
+        settings.kafka.group_id,
+        bracketed(server.host),
+        server.port,
+        extra={"action": "start", "model_line": settings.model_line},
+    )
 
 
 def _stages(

@@ -17,7 +17,7 @@ def doctor(
 ) -> None:
     """Check everything the daemon needs, with a remedy for each failure."""
     from daemon.cli.doctor.broker import check_stream
-    from daemon.cli.doctor.machine import check_disk, check_holdout_key, check_http
+    from daemon.cli.doctor.machine import check_disk, check_holdout_key, check_http, check_privacy
     from daemon.cli.doctor.model import check_embedding, check_model
     from daemon.cli.doctor.stores import check_stores
     from daemon.cli.render.doctor import checkup_screen
@@ -29,6 +29,7 @@ def doctor(
         check_model(settings),
         *check_embedding(settings),
         check_disk(settings),
+        *check_privacy(settings),
         check_holdout_key(settings),
         check_http(settings),
     ]

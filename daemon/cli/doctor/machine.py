@@ -1,12 +1,17 @@
-"""Checks this machine: disk space, the holdout key's file, the HTTP port."""
+"""Checks this machine: disk space, who can read the state, the HTTP port."""
 
+import shlex
 import shutil
-import socket
-import stat
+from collections.abc import Iterator
 
 from daemon.cli.doctor.check import Check, failed, passed
+from daemon.config.addresses import bracketed
 from daemon.config.settings import Settings
+from daemon.domain.private_files import FILE_MODE, FOLDER_MODE, others_may_use
 from daemon.http.probe import probe
+from daemon.http.server import bind_listener
+from daemon.ledger.database import sqlite_file
+from daemon.ledger.stores import ledger_url
 
 #: A training writes checkpoints and an artifact; with less space it may fail.
 _LEAST_FREE = 1 << 30
@@ -23,6 +28,23 @@ def check_disk(settings: Settings) -> Check:
     return passed("disk", found)
 
 
+def check_privacy(settings: Settings) -> Iterator[Check]:
+    """Check that nobody else can read the state folder and the ledger, which hold conversations."""
+    ledger = sqlite_file(ledger_url(settings))
+    for subject, path, wanted in (
+        ("state folder", settings.state_dir, FOLDER_MODE),
+        ("ledger file", ledger, FILE_MODE),
+    ):
+        if path is None or not path.exists():
+            continue
+        mode = others_may_use(path)
+        if mode is None:
+            yield passed(subject, f"only its owner can read {path}")
+        else:
+            found = f"others can read or change {path} (mode {mode:o})"
+            yield failed(subject, found, f"chmod {wanted:o} {shlex.quote(str(path))}")
+
+
 def check_holdout_key(settings: Settings) -> Check:
     """Check who can read the key that splits users: it reveals whose conversations are in the ledger."""
     path = settings.holdout.key_file or settings.state_dir / "holdout.key"
@@ -34,16 +56,17 @@ def check_holdout_key(settings: Settings) -> Check:
         return failed(
             "holdout key", f"{path} does not exist", "restore the key there, or correct holdout.key_file"
         )
-    mode = stat.S_IMODE(path.stat().st_mode)
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        return failed("holdout key", f"others can read or change {path} (mode {mode:o})", f"chmod 600 {path}")
+    mode = others_may_use(path)
+    if mode is not None:
+        found = f"others can read or change {path} (mode {mode:o})"
+        return failed("holdout key", found, f"chmod 600 {shlex.quote(str(path))}")
     return passed("holdout key", f"only its owner can read {path}")
 
 
 def check_http(settings: Settings) -> Check:
     """Check that the daemon is ready, or that its port is free."""
     health = probe(settings.http)
-    where = f"{settings.http.host}:{settings.http.port}"
+    where = f"{bracketed(settings.http.host)}:{settings.http.port}"
     if health.running and not health.ready:
         problems = "; ".join(f"{name}: {problem}" for name, problem in health.problems.items())
         return failed(
@@ -53,11 +76,10 @@ def check_http(settings: Settings) -> Check:
         )
     if health.running:
         return passed("daemon", f"running and ready at {health.url}")
-    with socket.socket(socket.AF_INET6 if ":" in settings.http.host else socket.AF_INET) as trial:
-        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            trial.bind((settings.http.host, settings.http.port))
-        except OSError as error:
-            remedy = "set http.port to a free port, or stop the program that holds this one"
-            return failed("daemon", f"not running, and could not listen at {where}: {error.strerror}", remedy)
+    try:
+        bind_listener(settings.http.host, settings.http.port, backlog=1).close()
+    except OSError as error:
+        remedy = "set http.port to a free port, or stop the program that holds this one"
+        found = f"not running, and could not listen at {where}: {error.strerror or error}"
+        return failed("daemon", found, remedy)
     return passed("daemon", f"not running; {where} is free")

@@ -2,15 +2,14 @@
 
 import sqlite3
 from collections.abc import Iterator
-from pathlib import Path
 
-from sqlalchemy import Engine, make_url
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from daemon.cli.doctor.check import Check, failed, passed
 from daemon.config.settings import Settings
 from daemon.domain.errors import DaemonError
-from daemon.ledger.database import reader
+from daemon.ledger.database import reader, sqlite_file
 from daemon.ledger.stores import Stores, ledger_url, open_stores
 from daemon.views.versions import checked_history
 from registry.artifacts import BadArtifact
@@ -22,11 +21,9 @@ _BACKUP = "stop the daemon and restore the ledger from a backup"
 
 def check_stores(settings: Settings) -> Iterator[Check]:
     """Check all that is durable; only the ledger where it can't be opened."""
-    url = make_url(ledger_url(settings))
-    if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
-        yield passed(
-            "ledger", f"{url.database} does not exist yet; the first start of `retuned run` creates it"
-        )
+    file = sqlite_file(ledger_url(settings))
+    if file is not None and not file.exists():
+        yield passed("ledger", f"{file} does not exist yet; the first start of `retuned run` creates it")
         return
     try:
         stores = open_stores(settings)

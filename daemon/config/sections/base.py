@@ -11,4 +11,4 @@ Positive = Annotated[int, Field(ge=1)]
 class Section(BaseModel):
     """A section: immutable, without unknown fields, each field explained by the docstring below it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
+from daemon.config.addresses import parse_broker
+from daemon.config.mistakes import Disagreement, Problem
 from daemon.config.sections.base import Positive, Section
 from daemon.config.sections.sasl import sasl_mistakes
 
@@ -13,8 +15,10 @@ from daemon.config.sections.sasl import sasl_mistakes
 class KafkaSection(Section):
     """The stream of conversations."""
 
-    bootstrap_servers: tuple[str, ...] = Field(("localhost:9092",), min_length=1)
-    """Brokers to connect to first, each as host:port. Name several so that the daemon starts while one is down."""
+    bootstrap_servers: tuple[Annotated[str, AfterValidator(parse_broker)], ...] = Field(
+        ("localhost:9092",), min_length=1
+    )
+    """Brokers to connect to first, each as host:port; an IPv6 address as [::1]:9092. Name several so that the daemon starts while one is down."""
     topic: str = Field("conversations", pattern=r"^[a-zA-Z0-9._-]{1,249}$")
     """Topic to read conversations and feedback from."""
     dead_letter_topic: str = Field("conversations.dead", pattern=r"^[a-zA-Z0-9._-]{1,249}$")
@@ -92,11 +96,13 @@ class KafkaSection(Section):
 
     @model_validator(mode="after")
     def _fields_agree(self) -> "KafkaSection":
-        mistakes = [*sasl_mistakes(self), *self._tls_mistakes()]
+        sasl = tuple(name for name in type(self).model_fields if name.startswith(("sasl_", "oauth_")))
+        problems = [Problem(text, ("security_protocol", *sasl)) for text in sasl_mistakes(self)]
+        problems += [Problem(text) for text in self._tls_mistakes()]
         if self.heartbeat_interval_ms * 3 > self.session_timeout_ms:
-            mistakes.append("heartbeat_interval_ms must be at most a third of session_timeout_ms")
-        if mistakes:
-            raise ValueError("; ".join(mistakes))
+            problems.append(Problem("heartbeat_interval_ms must be at most a third of session_timeout_ms"))
+        if problems:
+            raise Disagreement(problems)
         return self
 
     def _tls_mistakes(self) -> Iterator[str]:

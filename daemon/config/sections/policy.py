@@ -30,5 +30,10 @@ class PolicySection(Section):
         if value is not None:
             from daemon.config.cron import Schedule
 
-            Schedule(value)
+            try:
+                Schedule(value)
+            except ValueError as error:
+                raise ValueError(
+                    'must be five cron fields in UTC (minute, hour, day, month, weekday), such as "0 3 * * 1"'
+                ) from error
         return value

@@ -83,8 +83,8 @@ def test_every_mistake_of_a_bad_combination_is_named(kafka: dict[str, object], m
 @pytest.mark.parametrize(
     ("url", "problem"),
     [
-        ("http://login.test/token", "oauth_token_url must be https"),
-        ("http://127.0.0.1.evil.test/token", "oauth_token_url must be https"),
+        ("http://login.test/token", "oauth_token_url: must be https"),
+        ("http://127.0.0.1.evil.test/token", "oauth_token_url: must be https"),
         ("http://localhost@login.test/token", "must hold no user and password"),
         ("https://u:hunter2@login.test/token", "must hold no user and password"),
         ("ftp://login.test/token", "must be a URL such as https://"),
