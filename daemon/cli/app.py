@@ -8,12 +8,12 @@ import typer
 from daemon.cli import bench, config, dead_letters, drift, erasure, inspect, intake, promote, reference, run
 from daemon.cli.doctor.command import doctor
 from daemon.cli.failures import CommandGroup
+from daemon.cli.output import end_output
 
 app = typer.Typer(
     name="retuned",
     cls=CommandGroup,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,  # a traceback with values in it could show secrets
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -77,4 +77,7 @@ def retuned(
 
 def main() -> None:
     """Run the command that was typed."""
-    app()
+    try:
+        app(prog_name="retuned")
+    finally:
+        end_output()

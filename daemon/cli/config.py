@@ -1,10 +1,10 @@
 """Commands for the settings: check, show, schema."""
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from daemon.cli.output import as_text, print_json, print_text
 from daemon.cli.session import Json, present, read_settings, settings_file
 
 if TYPE_CHECKING:
@@ -37,9 +37,9 @@ def show(
 
     settings = _without_passwords(read_settings(context))
     if as_json:
-        typer.echo(json.dumps(settings.model_dump(mode="json"), ensure_ascii=False, indent=2))
+        print_json(settings.model_dump(mode="json"))
     else:
-        typer.echo(dump(settings, comments=comments), nl=False)
+        print_text(dump(settings, comments=comments), newline=False)
 
 
 @config.command()
@@ -54,9 +54,11 @@ def schema(
 
     if yaml and not as_json:
         example = Settings(model=ModelSection(base="/models/my-chat-model"))
-        typer.echo(dump(example, comments=True), nl=False)
+        print_text(dump(example, comments=True), newline=False)
+    elif as_json:
+        print_json(Settings.model_json_schema())
     else:
-        typer.echo(json.dumps(Settings.model_json_schema(), ensure_ascii=False, indent=2))
+        print_text(as_text(Settings.model_json_schema()))
 
 
 def _without_passwords(settings: "Settings") -> "Settings":

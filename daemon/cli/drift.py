@@ -97,7 +97,7 @@ def _calibrated(
 ) -> "Calibration":
     from rich.progress import Progress
 
-    from daemon.domain.errors import DaemonError
+    from daemon.domain.errors import NotEnoughData
     from daemon.drift.monitor_settings import aspects, late_aspects
     from monitors.errors import NothingToReport
     from monitors.sequential.calibration import calibrate as run
@@ -126,7 +126,7 @@ def _calibrated(
                 on_progress=lambda done, total: bar.update(task, completed=done, total=total),
             )
         except NothingToReport as error:
-            raise DaemonError(str(error)) from error
+            raise NotEnoughData(str(error)) from error
 
 
 def _with_vectors(history: "Sequence[Sample]", settings: "Settings", bar: "Progress") -> "Sequence[Sample]":

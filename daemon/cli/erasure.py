@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from daemon.cli.confirmation import confirm
 from daemon.cli.session import Json, opened, operator, present, read_settings
+from daemon.cli.version_argument import VERSION
 from daemon.domain.errors import DaemonError
 
 if TYPE_CHECKING:
@@ -14,9 +16,6 @@ if TYPE_CHECKING:
     from daemon.training.rebuild import ReadConversations
 
 _REASON = typer.Option("-m", "--reason", help="The reason, for the log.", show_default=False)
-_VERSION = typer.Argument(
-    metavar="VERSION", help="The version: support-bot-v7, or short v7.", show_default=False
-)
 
 
 class NobodyNamed(DaemonError):
@@ -48,16 +47,20 @@ def forget(
     if bool(user) == bool(conversation):
         raise NobodyNamed("name one of the two: --user U or --conversation C")
     settings = read_settings(context)
-    if not (yes or as_json):
-        typer.confirm(f"Erase {user or conversation} from {settings.model_line} for good?", abort=True)
+    named = f"user {user}" if user else f"conversation {conversation}"
     with opened(settings) as stores:
+        confirm(f"Erase {named} from {settings.model_line} for good?", yes=yes, as_json=as_json)
         subject = subject_of(stores, user=user or None, conversation=conversation)
         done = erase(
             stores, subject, model_line=settings.model_line, runs_dir=settings.state_dir / "runs",
             by=operator().name, why=reason, clock=utc_now,
         )  # fmt: skip
         request = _ask(stores, reason) if retrain else None
-    present({"forgotten": done, "request": request}, lambda: forgotten_screen(done, request), as_json=as_json)
+    present(
+        {"forgotten": done, "request": request, "found": done.found},
+        lambda: forgotten_screen(done, request, named=named),
+        as_json=as_json,
+    )
 
 
 def erasures(context: typer.Context, *, as_json: Json = False) -> None:
@@ -80,7 +83,7 @@ def erasures(context: typer.Context, *, as_json: Json = False) -> None:
 
 def lineage(
     context: typer.Context,
-    version: Annotated[str, _VERSION],
+    version: Annotated[str, VERSION],
     *,
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Rebuild the training set, and compare its digest.")

@@ -1,15 +1,16 @@
 """Reports why a command failed: one sentence on stderr, or JSON with --json, and an exit status."""
 
 import errno
-import json
 import sys
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import typer
 from typer.core import TyperGroup
 
-REFUSED, MISUSED = 1, 2
+from daemon.cli.exit_codes import ExitCode, exit_code_of
+from daemon.cli.output import as_text, schema_name, stop_output
 
 
 @runtime_checkable
@@ -34,13 +35,23 @@ class CommandGroup(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Accept --config before and after the command."""
-        return super().parse_args(ctx, config_first(args))
+        try:
+            return super().parse_args(ctx, config_first(args))
+        except Exception as error:
+            failed = _usage_failure(error) if "--json" in args else None
+            if failed is None:
+                raise
+        _report(failed, as_json=True)
+        raise typer.Exit(failed.exit_code)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command, and report its failure."""
         as_json = "--json" in ctx.args
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:  # the reader has what it wanted, as `head` has
+            stop_output()
+            raise typer.Exit(ExitCode.DONE) from None
         except Exception as error:
             failed = _usage_failure(error) if as_json else None
             failed = failed or failure(error)
@@ -63,24 +74,20 @@ def config_first(args: list[str]) -> list[str]:
 def failure(error: Exception) -> CommandFailure | None:
     """Describe a declared error; return None for any other."""
     from daemon.config.loader import SettingsError
-    from daemon.domain.errors import DaemonError, Misuse
+    from daemon.domain.errors import DaemonError
     from learners.errors import LearnerError
     from registry.errors import RegistryError
-    from registry.names import BadName
 
-    kind = type(error).__name__
+    kind, code = type(error).__name__, exit_code_of(type(error))
     if isinstance(error, SettingsError):
         mistakes = tuple(asdict(mistake) for mistake in error.mistakes)
-        return CommandFailure(
-            kind=kind, message=f"the settings are invalid:\n{error}", exit_code=MISUSED, mistakes=mistakes
-        )
-    if isinstance(error, Misuse | BadName):
-        return CommandFailure(kind=kind, message=str(error), exit_code=MISUSED)
+        message = f"the settings are invalid:\n{error}"
+        return CommandFailure(kind=kind, message=message, exit_code=code, mistakes=mistakes)
     if isinstance(error, DaemonError | RegistryError | LearnerError):
-        return CommandFailure(kind=kind, message=str(error), exit_code=REFUSED)
+        return CommandFailure(kind=kind, message=str(error), exit_code=code)
     if isinstance(error, OSError) and error.errno != errno.EPIPE:
         return CommandFailure(
-            kind=kind, message=f"{error}; check the path and its permissions", exit_code=REFUSED
+            kind=kind, message=f"{error}; check the path and its permissions", exit_code=code
         )
     return None
 
@@ -89,12 +96,15 @@ def _usage_failure(error: Exception) -> CommandFailure | None:
     """Describe a usage error, which typer would print as text."""
     if not isinstance(error, _UsageError):
         return None
-    return CommandFailure(kind=type(error).__name__, message=error.format_message(), exit_code=MISUSED)
+    return CommandFailure(
+        kind=type(error).__name__, message=error.format_message(), exit_code=ExitCode.MISUSED
+    )
 
 
 def _report(failed: CommandFailure, *, as_json: bool) -> None:
     if as_json:
-        text = json.dumps({"error": asdict(failed)}, ensure_ascii=False, indent=2)
+        text = as_text({"schema": schema_name("error"), "error": asdict(failed)})
     else:
         text = f"retuned: {failed.message}"
-    typer.echo(text, file=sys.stderr)
+    with suppress(BrokenPipeError):
+        typer.echo(text, file=sys.stderr)

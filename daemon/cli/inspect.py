@@ -5,13 +5,11 @@ from typing import Annotated, TypeAlias
 import typer
 
 from daemon.cli.session import Json, Verbose, opened, present, read_settings
+from daemon.cli.version_argument import VERSION
 
 Limit: TypeAlias = Annotated[int, typer.Option("--limit", min=1, help="How many of the newest to show.")]
 Everything: TypeAlias = Annotated[bool, typer.Option("--all", help="Show all.")]
 _SHOWN = 20
-_VERSION = typer.Argument(
-    metavar="VERSION", help="The version: support-bot-v7, or short v7.", show_default=False
-)
 
 
 def status(context: typer.Context, *, verbose: Verbose = False, as_json: Json = False) -> None:
@@ -47,10 +45,10 @@ def versions(
     with opened(settings) as stores:
         rows = version_rows(stores, settings.model_line, newest=None if everything else limit)
         total = stores.versions.next_number(settings.model_line)
-    present(rows, lambda: versions_screen(rows, total=total), as_json=as_json)
+    present({"versions": rows, "total": total}, lambda: versions_screen(rows, total=total), as_json=as_json)
 
 
-def show(context: typer.Context, version: Annotated[str, _VERSION], *, as_json: Json = False) -> None:
+def show(context: typer.Context, version: Annotated[str, VERSION], *, as_json: Json = False) -> None:
     """Show a version: lineage, settings, data, gate reports and promotions."""
     from daemon.cli.render.versions import version_screen
     from daemon.views.versions import version_details
@@ -80,7 +78,7 @@ def history(
 
 def why(
     context: typer.Context,
-    version: Annotated[str | None, _VERSION] = None,
+    version: Annotated[str | None, VERSION] = None,
     *,
     why_not: Annotated[
         bool, typer.Option("--not", help="Show only why nothing is being trained or promoted.")

@@ -2,15 +2,13 @@
 
 import re
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import Annotated, NamedTuple
 
 import typer
 
-from daemon.cli.session import Json, console, opened, operator, present, read_settings
-from daemon.domain.errors import DaemonError, Misuse
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
+from daemon.cli.confirmation import confirm
+from daemon.cli.session import Json, opened, operator, present, read_settings
+from daemon.domain.errors import DaemonError
 
 intake = typer.Typer(help="Show, halt, resume or move the intake of records.", no_args_is_help=True)
 _REASON = typer.Option("-m", "--reason", help="The reason, for the log.", show_default=False)
@@ -152,8 +150,7 @@ def reset(
             load_kafka_settings(settings), at=target if isinstance(target, datetime) else None
         )
         plan = plan_reset(settings.kafka.topic, stores.intake.starts(), found, target, only=only)
-        if not yes:
-            _confirm(reset_screen(plan), as_json=as_json)
+        confirm("Read on from there?", screen=reset_screen(plan), yes=yes, as_json=as_json)
         changes = plan.changes(by=operator().name, why=reason, now=utc_now())
         halted = stores.halts.reset(changes, topic_id=plan.topic_id, gone=plan.gone)
     present(
@@ -161,14 +158,6 @@ def reset(
         lambda: f"Intake goes on; it was halted: {halted.reason}",
         as_json=as_json,
     )
-
-
-def _confirm(screen: "RenderableType", *, as_json: bool) -> None:
-    """Show what is about to be done, and ask. Raises Misuse for a script, which can't answer."""
-    if as_json:
-        raise Misuse("nobody can be asked with --json; repeat the command with --yes")
-    console().print(screen)
-    typer.confirm("Read on from there?", abort=True)
 
 
 def _partition_number(text: str, topic: str) -> int:

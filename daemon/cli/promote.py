@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from daemon.cli.session import Json, opened, operator, present, read_settings
+from daemon.cli.version_argument import VERSION
 
 if TYPE_CHECKING:
     from daemon.config.settings import Settings
@@ -14,15 +15,12 @@ if TYPE_CHECKING:
     from daemon.ledger.stores import Stores
     from registry.types import Promotion
 
-_VERSION = typer.Argument(
-    metavar="VERSION", help="The version: support-bot-v7, or short v7.", show_default=False
-)
 _REASON = typer.Option("-m", "--reason", help="The reason, for the log.", show_default=False)
 
 
 def promote(
     context: typer.Context,
-    version: Annotated[str, _VERSION],
+    version: Annotated[str, VERSION],
     *,
     reason: Annotated[str, _REASON] = "",
     force: Annotated[
@@ -46,7 +44,7 @@ def promote(
 
 def rollback(
     context: typer.Context,
-    version: Annotated[str | None, _VERSION] = None,
+    version: Annotated[str | None, VERSION] = None,
     *,
     reason: Annotated[str, _REASON],
     as_json: Json = False,

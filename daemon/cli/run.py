@@ -1,11 +1,13 @@
 """Commands that run for a while: run, demo, replay."""
 
+import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from daemon.cli.output import print_json
 from daemon.cli.session import Json, console, present, read_settings, settings_file
 
 if TYPE_CHECKING:
@@ -13,10 +15,15 @@ if TYPE_CHECKING:
 
     from daemon.config.settings import Settings
 
+_LOG_JSON = typer.Option("--json", help="Log JSON lines, whatever logging.format says.")
 
-def run(context: typer.Context) -> None:
+
+def run(context: typer.Context, *, as_json: Annotated[bool, _LOG_JSON] = False) -> None:
     """Run the daemon until SIGTERM."""
     settings = read_settings(context)
+    if as_json:
+        logging = settings.logging.model_copy(update={"format": "json"})
+        settings = settings.model_copy(update={"logging": logging})
     from daemon.runtime.build import run_daemon
 
     raise typer.Exit(run_daemon(settings, settings_file=settings_file(context)))
@@ -105,6 +112,7 @@ def demo(
     max_chars: Annotated[int, typer.Option(help="Leave out longer conversations (characters).")] = 1_000,
     timeout: Annotated[float, typer.Option(help="Seconds the whole demo may take.")] = 1_500.0,
     seed: Annotated[int, typer.Option(help="Seed of the order, the user split and the training.")] = 0,
+    as_json: Json = False,
 ) -> None:
     """Run the whole loop on this machine: drift, training, gate, promotion, rollback."""
     from daemon.demo.main import run_demo
@@ -114,4 +122,15 @@ def demo(
         data=data, regimes=regimes, model=model, bootstrap_servers=bootstrap_servers, workdir=workdir, report=report,
         seed=seed, rate=rate, max_chars=max_chars, timeout_s=timeout,
     )  # fmt: skip
-    raise typer.Exit(run_demo(options))
+    if not as_json:
+        raise typer.Exit(run_demo(options))
+    from rich.console import Console
+
+    code = run_demo(options, console=Console(stderr=True))
+    print_json({"passed": code == 0, "report": report, "results": _results(report)})
+    raise typer.Exit(code)
+
+
+def _results(report: Path) -> object:
+    """Return what a demo wrote into its report; None where it was interrupted before."""
+    return json.loads(report.read_text(encoding="utf-8")) if report.exists() else None

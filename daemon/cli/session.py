@@ -1,32 +1,37 @@
-"""Gives every command its settings, its stores and its output."""
+"""Gives every command its settings and its stores, and hands on its output."""
 
 import getpass
-import json
 import os
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from daemon.cli.output import Json, console, present
 from daemon.domain.errors import LedgerError
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
-
     from daemon.config.settings import Settings
     from daemon.ledger.stores import Stores
     from registry.types import Actor
 
-Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+__all__ = [
+    "Json",
+    "Verbose",
+    "console",
+    "opened",
+    "operator",
+    "present",
+    "read_settings",
+    "refuse_missing_ledger",
+    "settings_file",
+]
+
 Verbose: TypeAlias = Annotated[
     bool, typer.Option("--verbose", "-v", help="Add each monitor's verdict and its numbers.")
 ]
-
-#: The width of output that goes to no terminal, unless COLUMNS is set.
-_DEFAULT_SIZE = (80, 24)
 
 
 def read_settings(context: typer.Context) -> "Settings":
@@ -83,23 +88,3 @@ def operator() -> "Actor":
     except (KeyError, OSError):  # a container's user often has no name
         name = f"uid {os.getuid()}"
     return Actor(kind="operator", name=name)
-
-
-def present(value: object, screen: "Callable[[], RenderableType]", *, as_json: bool) -> None:
-    """Print a view as one JSON document, or as a screen."""
-    if as_json:
-        from daemon.domain.json_values import json_value
-
-        typer.echo(json.dumps(json_value(value), ensure_ascii=False, indent=2))
-    else:
-        console().print(screen())
-
-
-def console() -> "Console":
-    """Return the terminal. It takes nothing in a text for markup: words of conversations are printed as they are."""
-    from rich.console import Console
-
-    made = Console(markup=False, emoji=False, highlight=False)
-    if not made.is_terminal:
-        made.width = shutil.get_terminal_size(_DEFAULT_SIZE).columns
-    return made

@@ -53,11 +53,14 @@ class Settings(Section):
     model_line: str = Field("chat", pattern=r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")
     """Name of the model line: lowercase letters, digits and dashes."""
     state_dir: Path = Path(".state")
-    """Folder for the ledger, artifacts, keys and work files, unless other settings move them."""
+    """Folder for the ledger, artifacts, keys and work files, unless other settings move them. It is made for its owner
+    alone; a model server of another user needs target_dir and artifacts_url outside of it."""
     ledger_url: str | None = None
-    """SQLAlchemy URL of the ledger. Unset: SQLite in state_dir."""
+    """SQLAlchemy URL of the ledger; write ? as %3F in it, and @, :, / and # as %40, %3A, %2F and %23 in a password.
+    Unset: SQLite in state_dir."""
     artifacts_url: str | None = None
-    """fsspec URL of the artifact store (file://, s3://, ...). Unset: a folder in state_dir."""
+    """fsspec URL of the artifact store (file://, s3://, ...). The path of a file URL is taken as it stands. Unset: a folder
+    in state_dir."""
     target_dir: Path | None = None
     """Folder for live.json, which tells the model server the live version. Unset: state_dir/target."""
     model: ModelSection

@@ -22,6 +22,19 @@ class Forgotten:
     live: VersionName | None
     clean: VersionName | None  # the newest version that learned from no erased record
 
+    @property
+    def found(self) -> bool:
+        """Return whether anything of the subject was there."""
+        counts = self.removed
+        return bool(
+            counts.conversations
+            or counts.feedback
+            or counts.dead_letters
+            or counts.reports
+            or counts.training_records
+            or self.files
+        )
+
 
 def subject_of(stores: Stores, *, user: str | None, conversation: str | None) -> Subject:
     """Return the subject of an erasure, with its keyed hash. Give either a user or a conversation."""

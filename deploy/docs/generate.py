@@ -14,6 +14,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from daemon.cli.app import app
+from daemon.cli.exit_codes import ERRORS, MEANINGS
+from daemon.cli.output import schema_name
 from daemon.config.environment import OLDER_NAMES, variable_of
 from daemon.config.settings import Settings
 from daemon.telemetry.metrics import Metrics
@@ -74,7 +76,36 @@ def metrics_page() -> str:
 def commands_page() -> str:
     """Return the reference of the command line."""
     root: Any = typer.main.get_command(app)
-    return _page("Commands", "Every command also answers `--help`.", _command(root, ("retuned",)))
+    return _page(
+        "Commands",
+        "Every command also answers `--help`. `retuned --install-completion` installs completion for your shell.",
+        (*_answers(), *_exit_codes(), *_command(root, ("retuned",))),
+    )
+
+
+def _answers() -> Iterator[str]:
+    answer, error = schema_name("intake.show"), schema_name("error")
+    json_words = (
+        f"With `--json` a command prints one object on standard output. Its `schema` names the command, such as `{answer}`. "
+        f"An error is one object on standard error: `schema` is `{error}`, and `error` has `kind`, `message`, `exit_code` "
+        "and `mistakes`, which is empty but for settings. The number after the slash rises when a key goes or changes its "
+        "meaning; new keys leave it. `retuned run --json` logs JSON lines instead."
+    )
+    screens = (
+        "`--json` confirms nothing: a command that destroys something needs `--yes`, else it is refused. Screens are as "
+        "wide as the terminal, or as `COLUMNS` says, and have no colours in a file or a pipe, nor where `NO_COLOR` is set."
+    )
+    yield from ("## What programs read", "", json_words, "", screens, "")
+
+
+def _exit_codes() -> Iterator[str]:
+    yield from ("## Exit codes", "")
+    rows = [
+        (str(code.value), meaning, ", ".join(f"`{name}`" for name in ERRORS.get(code, ())) or "none")
+        for code, meaning in MEANINGS.items()
+    ]
+    yield from _table(("Code", "Meaning", "Kinds of errors, and what is derived from them"), rows)
+    yield from ("130 is Ctrl-C.", "")
 
 
 def _page(title: str, introduction: str, body: Iterable[str]) -> str:

@@ -159,6 +159,6 @@ def test_an_operator_who_says_no_changes_nothing(world: World) -> None:
         "--config", str(world.config), "intake", "reset", "--to", "latest", "-m", "no", stdin="n\n"
     )
 
-    assert answer.exit_code == 1
+    assert answer.exit_code == 3
     assert world.stores.halts.current() is not None
     assert {start.offset for start in world.ledger.starts().values()} == {1}

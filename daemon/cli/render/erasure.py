@@ -16,8 +16,11 @@ _DIGEST_SHOWN = 12
 _SHOWN = 20
 
 
-def forgotten_screen(done: Forgotten, request: int | None) -> RenderableType:
-    """Show what was erased, what remains elsewhere, and which versions learned from it."""
+def forgotten_screen(done: Forgotten, request: int | None, *, named: str) -> RenderableType:
+    """Show what was erased, what remains elsewhere, and which versions learned from it.
+
+    ``named`` is the subject as it was typed.
+    """
     removed = done.removed
     erased = [
         f"  {counted(number, thing)}"
@@ -32,7 +35,7 @@ def forgotten_screen(done: Forgotten, request: int | None) -> RenderableType:
         if number
     ]
     lines = [
-        Text("Erased:" if erased else "There was nothing to erase.", style="bold"),
+        Text("Erased:", style="bold") if done.found else _nothing_of(named),
         *map(Text, erased),
         Text(f"Proof: entry {done.entry.id} of `retuned erasures`, {done.entry.digest[:_DIGEST_SHOWN]}"),
         Text("Kafka keeps its records until the topic expires them; intake drops them if they come again."),
@@ -53,6 +56,13 @@ def forgotten_screen(done: Forgotten, request: int | None) -> RenderableType:
     if request is not None:
         lines.append(Text(f"Request {request} asks for a training that starts from {done.clean}"))
     return Group(*lines)
+
+
+def _nothing_of(named: str) -> Text:
+    return Text.assemble(
+        (f"Nothing of {printable(named)} is in the ledger; records that come later will be dropped.", "bold"),
+        " Check the spelling if you expected some.",
+    )
 
 
 def erasures_screen(log: Sequence[Erasure], problem: str | None) -> RenderableType:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from daemon.cli.failures import config_first, failure
-from daemon.domain.errors import DaemonError
 from registry.names import BadName
+from registry.transitions import NothingLive
 from tests.factories.cli import type_to, typed
 from tests.factories.daemon import a_line
 
@@ -137,11 +137,11 @@ def test_errors_that_nobody_declared_are_bugs_and_stay_visible() -> None:
 
 
 def test_refusals_and_misuse_differ_in_their_exit_code() -> None:
-    refused, misused = failure(DaemonError("no")), failure(BadName("what?"))
+    refused, misused = failure(NothingLive("no")), failure(BadName("what?"))
 
     assert refused is not None
     assert misused is not None
-    assert (refused.exit_code, misused.exit_code) == (1, 2)
+    assert (refused.exit_code, misused.exit_code) == (3, 2)
 
 
 # kafka-python leaves the sockets of connections that were refused to the garbage collector.

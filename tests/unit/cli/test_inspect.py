@@ -66,7 +66,7 @@ def test_status_shows_who_asked_for_a_training(line: Line) -> None:
 def test_versions_are_marked(line: Line) -> None:
     name = line.candidate()
 
-    rows = type_to(line, "versions", "--json").document
+    rows = type_to(line, "versions", "--json").document["versions"]
 
     assert [(row["name"], row["live"], row["candidate"], row["base"]) for row in rows] == [
         (str(name), False, True, False),
@@ -87,7 +87,7 @@ def test_show_names_the_whole_training_set(line: Line) -> None:
 def test_show_names_the_versions_there_are_when_asked_for_another(line: Line) -> None:
     answer = type_to(line, "show", "v7")
 
-    assert answer.exit_code == 1
+    assert answer.exit_code == 2
     assert "there is no support-bot-v7; versions of support-bot: v0" in answer.stderr
 
 

@@ -39,25 +39,25 @@ def test_who_promoted_is_in_the_log(line: Line, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize(
-    ("words", "kind", "message"),
+    ("words", "kind", "code", "message"),
     [
-        (("promote", "v1"), "GateNotPassed", "the gate said reject"),
-        (("promote", "v1", "--force"), "ReasonMissing", "needs a reason"),
-        (("promote", "v0"), "AlreadyLive", "live already"),
-        (("promote", "v9"), "VersionNotFound", "there is no support-bot-v9"),
-        (("promote", "other-v1"), "VersionNotFound", "there is no other-v1"),
-        (("rollback", "-m", "bad"), "NothingToRollBack", "nothing was live before"),
-        (("rollback", "v1", "-m", "bad"), "NothingToRollBack", "nothing was live before"),
+        (("promote", "v1"), "GateNotPassed", 3, "the gate said reject"),
+        (("promote", "v1", "--force"), "ReasonMissing", 2, "needs a reason"),
+        (("promote", "v0"), "AlreadyLive", 3, "live already"),
+        (("promote", "v9"), "VersionNotFound", 2, "there is no support-bot-v9"),
+        (("promote", "other-v1"), "VersionNotFound", 2, "there is no other-v1"),
+        (("rollback", "-m", "bad"), "NothingToRollBack", 3, "nothing was live before"),
+        (("rollback", "v1", "-m", "bad"), "NothingToRollBack", 3, "nothing was live before"),
     ],
 )
 def test_refusals_change_nothing_and_say_why(
-    line: Line, words: tuple[str, ...], kind: str, message: str
+    line: Line, words: tuple[str, ...], kind: str, code: int, message: str
 ) -> None:
     line.gate(line.candidate(), GateVerdict.REJECT)
 
     answer = type_to(line, *words, "--json")
 
-    assert answer.exit_code == 1
+    assert answer.exit_code == answer.error["exit_code"] == code
     assert answer.stdout == ""
     assert answer.error["kind"] == kind
     assert message in answer.error["message"]
@@ -96,7 +96,7 @@ def test_an_empty_reason_is_none(line: Line) -> None:
 
     answer = type_to(line, "rollback", "-m", " ", "--json")
 
-    assert (answer.exit_code, answer.error["kind"]) == (1, "ReasonMissing")
+    assert (answer.exit_code, answer.error["kind"]) == (2, "ReasonMissing")
     assert live(line) == VersionName(LINE, 1)
 
 

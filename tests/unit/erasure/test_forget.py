@@ -100,9 +100,10 @@ def test_nothing_of_a_forgotten_user_is_left_in_any_file(line: Line) -> None:
     )
     assert SECRET_WORDS.encode() in everything(line)
 
-    answer = type_to(line, "forget", "--user", user, "-m", "she asked", "--json").document
+    answer = type_to(line, "forget", "--user", user, "-m", "she asked", "--yes", "--json").document
 
     removed = answer["forgotten"]["removed"]
+    assert answer["found"] is True
     assert (removed["conversations"], removed["feedback"], removed["dead_letters"]) == (2, 1, 1)
     left = everything(line)
     for trace in (SECRET_WORDS, user, "z1"):
@@ -149,7 +150,7 @@ def test_late_feedback_that_names_only_a_forgotten_users_conversation_is_dropped
 def test_what_a_user_said_of_a_conversation_that_never_came_goes_too(line: Line) -> None:
     Feed(line).read(a_thumb("never", user_id="ada"), a_thumb("never", user_id="bob"))
 
-    answer = type_to(line, "forget", "--user", "ada", "-m", "she asked", "--json").document
+    answer = type_to(line, "forget", "--user", "ada", "-m", "she asked", "--yes", "--json").document
 
     assert answer["forgotten"]["removed"]["feedback"] == 1
 
@@ -159,7 +160,9 @@ def test_a_conversation_whose_id_is_personal_data_is_found_by_it(line: Line) -> 
     feed.read(a_record("ada@example.org", "ada", SECRET_WORDS), a_thumb("ada@example.org"))
     assert b"ada@example.org" not in everything(line)
 
-    answer = type_to(line, "forget", "--conversation", "ada@example.org", "-m", "x", "--json").document
+    answer = type_to(
+        line, "forget", "--conversation", "ada@example.org", "-m", "x", "--yes", "--json"
+    ).document
 
     removed = answer["forgotten"]["removed"]
     assert (removed["conversations"], removed["feedback"]) == (1, 1)
@@ -169,7 +172,9 @@ def test_a_conversation_whose_id_is_personal_data_is_found_by_it(line: Line) -> 
 def test_early_feedback_on_an_id_that_is_personal_data_goes_with_it(line: Line) -> None:
     Feed(line).read(a_thumb("ada@example.org"))
 
-    answer = type_to(line, "forget", "--conversation", "ada@example.org", "-m", "x", "--json").document
+    answer = type_to(
+        line, "forget", "--conversation", "ada@example.org", "-m", "x", "--yes", "--json"
+    ).document
 
     assert answer["forgotten"]["removed"]["feedback"] == 1
 
@@ -251,7 +256,7 @@ def test_a_conversation_that_retention_took_is_known_by_the_runs_that_learned_fr
 def test_dead_letters_that_name_a_user_go_however_broken_they_are(line: Line, value: bytes) -> None:
     Feed(line).read(value, value.replace(b"u-1", b"u-12"), value.replace(b"u-1", b"xu-1"))
 
-    answer = type_to(line, "forget", "--user", "u-1", "-m", "x", "--json").document
+    answer = type_to(line, "forget", "--user", "u-1", "-m", "x", "--yes", "--json").document
 
     assert answer["forgotten"]["removed"]["dead_letters"] == 1
 
@@ -260,7 +265,7 @@ def test_dead_letters_that_name_a_user_go_however_broken_they_are(line: Line, va
 def test_a_user_is_found_in_dead_letters_however_json_writes_the_name(line: Line, escaped: bytes) -> None:
     Feed(line).read(b'{"user_id": "' + escaped + b'", "messages": 1}')
 
-    answer = type_to(line, "forget", "--user", "张/a", "-m", "x", "--json").document
+    answer = type_to(line, "forget", "--user", "张/a", "-m", "x", "--yes", "--json").document
 
     assert answer["forgotten"]["removed"]["dead_letters"] == 1
 
@@ -356,7 +361,7 @@ def test_the_log_of_erasures_tells_who_and_why_and_an_altered_one_is_found(line:
 
 
 def test_forgetting_whom_nobody_knows_leaves_a_tombstone(line: Line) -> None:
-    answer = type_to(line, "forget", "--user", "nobody", "-m", "in advance", "--json").document
+    answer = type_to(line, "forget", "--user", "nobody", "-m", "in advance", "--yes", "--json").document
 
     assert answer["forgotten"]["removed"]["conversations"] == 0
     assert Feed(line).read(a_record("z1", "nobody")).forgotten == 1
@@ -364,7 +369,7 @@ def test_forgetting_whom_nobody_knows_leaves_a_tombstone(line: Line) -> None:
 
 @pytest.mark.parametrize("words", [(), ("--user", "u", "--conversation", "c"), ("--user", "")])
 def test_exactly_one_subject_is_named(line: Line, words: tuple[str, ...]) -> None:
-    assert type_to(line, "forget", *words, "-m", "x", "--json").error["kind"] == "NobodyNamed"
+    assert type_to(line, "forget", *words, "-m", "x", "--yes", "--json").error["kind"] == "NobodyNamed"
 
 
 def test_lineage_lists_the_records_and_rebuilds_the_training_set(line: Line, tmp_path: Path) -> None:
