@@ -12,8 +12,6 @@ def complete_version(context: typer.Context, incomplete: str) -> list[str]:
 
     A shell that completes shows no errors: where nothing can be read, nothing is offered.
     """
-    from sqlalchemy.exc import SQLAlchemyError
-
     from daemon.config.loader import load, settings_path
     from daemon.domain.errors import DaemonError
     from daemon.ledger.version_names import newest_version_names
@@ -21,7 +19,7 @@ def complete_version(context: typer.Context, incomplete: str) -> list[str]:
     given = context.find_root().params.get(_SETTINGS)
     try:
         names = newest_version_names(load(settings_path(Path(str(given)) if given else None)))
-    except (DaemonError, SQLAlchemyError, OSError, ValueError):
+    except (DaemonError, OSError, ValueError):
         return []
     offered = [name for version in names for name in (f"v{version.number}", str(version))]
     return [name for name in offered if name.startswith(incomplete or "v")]

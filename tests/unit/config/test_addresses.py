@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from kafka.cluster import collect_hosts  # type: ignore[import-untyped]
 
 from daemon.config.addresses import bracketed, parse_broker, parse_host
 from daemon.config.loader import load
@@ -48,6 +49,21 @@ def test_a_host_is_read_without_brackets(written: str, read: str) -> None:
 def test_what_is_no_host_is_refused(written: str) -> None:
     with pytest.raises(ValueError, match="without a port"):
         parse_host(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "reached"),
+    [
+        ("::1:9093", ("::1", 9093)),
+        ("[::1]", ("::1", 9092)),
+        ("fe80::1%lo:9093", ("fe80::1%lo", 9093)),
+        ("k1", ("k1", 9092)),
+    ],
+)
+def test_the_client_reaches_the_broker_that_was_meant(written: str, reached: tuple[str, int]) -> None:
+    (host, port, _), *more = collect_hosts([parse_broker(written)])
+
+    assert ((host, port), more) == (reached, [])
 
 
 def test_only_ipv6_gets_brackets() -> None:
