@@ -148,11 +148,12 @@ class FsspecArtifactStore:
 def _open(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
     """Return the file system of a URL, and the path in it.
 
-    The path of a file URL is taken as it stands: fsspec would take :: in it for a chain of URLs.
+    The path of a file URL is taken as it stands, but for ~: fsspec would take :: in it for a chain of URLs.
     """
     if url.startswith("file://"):
         local = LocalFileSystem(use_listings_cache=False)
-        return local, str(Path(url.removeprefix("file://")).absolute())
+        path = Path(url.removeprefix("file://"))
+        return local, str((path.expanduser() if path.parts[:1] == ("~",) else path).absolute())
     opened: tuple[fsspec.AbstractFileSystem, str] = fsspec.core.url_to_fs(url, use_listings_cache=False)
     return opened
 

@@ -8,7 +8,7 @@ import typer
 from daemon.cli import bench, config, dead_letters, drift, erasure, inspect, intake, promote, reference, run
 from daemon.cli.doctor.command import doctor
 from daemon.cli.failures import CommandGroup
-from daemon.cli.output import end_output
+from daemon.cli.output import standard_output
 
 app = typer.Typer(
     name="retuned",
@@ -77,7 +77,5 @@ def retuned(
 
 def main() -> None:
     """Run the command that was typed."""
-    try:
+    with standard_output():
         app(prog_name="retuned")
-    finally:
-        end_output()

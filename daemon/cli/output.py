@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
@@ -88,10 +89,21 @@ def stop_output() -> None:
     os.close(nowhere)
 
 
-def end_output() -> None:
-    """Print what is still to be printed; a reader that has gone is no failure."""
-    with quiet_pipe():
-        sys.stdout.flush()
+@contextmanager
+def standard_output() -> Iterator[None]:
+    """Provide standard output and errors, also to a process that was started without, and print all at the end.
+
+    A reader that has gone is no failure.
+    """
+    # They are None in a process that was started with them closed, as >&- does.
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  # until the end
+    try:
+        yield
+    finally:
+        with quiet_pipe():
+            sys.stdout.flush()
 
 
 def console() -> "Console":

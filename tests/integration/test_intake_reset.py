@@ -150,6 +150,18 @@ def test_what_is_read_again_is_counted_once(world: World) -> None:
     world.read(12 + 3)
 
 
+def test_json_does_not_mean_yes(world: World) -> None:
+    world.send(each=1)
+    world.read(3)
+    world.operator("halt", "-m", "to look")
+
+    answer = typed("--config", str(world.config), "intake", "reset", "--to", "latest", "-m", "no", "--json")
+
+    assert (answer.exit_code, answer.error["kind"]) == (3, "NotConfirmed")
+    assert "--yes" in answer.error["message"]
+    assert world.stores.halts.current() is not None
+
+
 def test_an_operator_who_says_no_changes_nothing(world: World) -> None:
     world.send(each=1)
     world.read(3)

@@ -153,6 +153,14 @@ def test_a_reader_that_goes_ends_a_command_quietly(line: Line, command: str) -> 
     assert done.returncode == 0
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_command_works_without_output(line: Line, closed: str) -> None:
+    done = shell(line, f"$RETUNED train -m x {closed}", PYTHONWARNINGS="")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert line.stores.decisions.open_request() is not None
+
+
 def test_a_reader_that_goes_changes_no_exit_code(line: Line) -> None:
     done = shell(line, "$RETUNED doctor --json | true", PYTHONWARNINGS="")
 

@@ -82,6 +82,14 @@ def test_artifacts_may_be_anywhere(odd: Path, tmp_path: Path) -> None:
     assert any(odd.rglob("adapter_model.safetensors"))
 
 
+def test_artifacts_may_be_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+
+    works(a_line(tmp_path, artifacts_url="file://~/artifacts"))
+
+    assert any((tmp_path / "home" / "artifacts").rglob("adapter_model.safetensors"))
+
+
 def test_the_target_may_be_anywhere(odd: Path, tmp_path: Path) -> None:
     works(a_line(tmp_path, target_dir=odd))
 
