@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from daemon.cli.exit_codes import ExitCode, exit_code_of
-from daemon.cli.output import as_text, schema_name, stop_output
+from daemon.cli.output import as_text, schema_name
 
 
 @runtime_checkable
@@ -49,9 +49,6 @@ class CommandGroup(TyperGroup):
         as_json = "--json" in ctx.args
         try:
             return super().invoke(ctx)
-        except BrokenPipeError:  # the reader has what it wanted, as `head` has
-            stop_output()
-            raise typer.Exit(ExitCode.DONE) from None
         except Exception as error:
             failed = _usage_failure(error) if as_json else None
             failed = failed or failure(error)
