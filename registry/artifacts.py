@@ -14,6 +14,7 @@ import fsspec
 from atomicwrites import replace_atomic
 from fsspec.implementations.local import LocalFileSystem
 
+from registry.artifact_urls import is_absolute, is_local, path_inside
 from registry.manifest import MANIFEST, BadArtifact, Manifest, NoArtifact, WrongDigest, parse, read_folder
 from registry.names import VersionName
 
@@ -24,7 +25,7 @@ __all__ = ["ArtifactStore", "BadArtifact", "FsspecArtifactStore", "StoredArtifac
 class StoredArtifact:
     """The location, digest and size of a stored artifact."""
 
-    url: str
+    url: str  # relative to the store: the store can move
     digest: str  # SHA-256 of the manifest, which lists the SHA-256 of every file
     size_bytes: int
 
@@ -46,8 +47,29 @@ class ArtifactStore(Protocol):
     def fetch(self, url: str, digest: str) -> Path:
         """Check every file and return a local folder with the artifact. Callers must not write to it.
 
+        An absolute URL, as earlier releases stored them, is also found where its store has moved to.
         Raises BadArtifact.
         """
+        ...
+
+    def local_folder(self, url: str, digest: str) -> Path:
+        """Return the folder that ``fetch`` returns, without checking that the artifact is there."""
+        ...
+
+    def has(self, url: str, digest: str) -> bool:
+        """Return whether there is an artifact, without checking its files."""
+        ...
+
+    def digests(self, name: VersionName) -> frozenset[str]:
+        """Return the digests of the artifacts that are stored under a version's name."""
+        ...
+
+    def read_note(self, name: str) -> bytes | None:
+        """Return a small file that lies beside the artifacts; None if there is none."""
+        ...
+
+    def write_note(self, name: str, content: bytes) -> None:
+        """Write a small file beside the artifacts, atomically."""
         ...
 
     def verify(self, url: str, digest: str) -> None:
@@ -79,22 +101,65 @@ class FsspecArtifactStore:
         place = f"{self._root}/{name}/{manifest.digest}"
         if not self._fs.exists(f"{place}/{MANIFEST}"):
             self._upload(folder, manifest, place)
-        url = self._fs.unstrip_protocol(place)
-        return StoredArtifact(url=url, digest=manifest.digest, size_bytes=manifest.size_bytes)
+        return StoredArtifact(
+            url=f"{name}/{manifest.digest}", digest=manifest.digest, size_bytes=manifest.size_bytes
+        )
 
     def fetch(self, url: str, digest: str) -> Path:
         """Check every file and return a local folder with the artifact. Raises BadArtifact."""
-        fs, place = _open(url)
-        if isinstance(fs, LocalFileSystem):
-            return _checked(Path(place), digest)
+        folder = self.local_folder(url, digest)
         cached = self._cache / digest
+        if folder != cached:
+            return _checked(folder, digest)
         with suppress(BadArtifact):  # not cached yet, or damaged: download it
             return _checked(cached, digest)
+        fs, place = self._locate(url, digest)
         return self._download(fs, place, digest, cached)
+
+    def local_folder(self, url: str, digest: str) -> Path:
+        """Return the folder that ``fetch`` returns, without checking that the artifact is there."""
+        if isinstance(self._fs, LocalFileSystem) or is_local(url):
+            fs, place = self._locate(url, digest)
+            if isinstance(fs, LocalFileSystem):
+                return Path(place)
+        return self._cache / digest
+
+    def has(self, url: str, digest: str) -> bool:
+        """Return whether there is an artifact, without checking its files."""
+        fs, place = self._locate(url, digest)
+        return bool(fs.exists(f"{place}/{MANIFEST}"))
+
+    def digests(self, name: VersionName) -> frozenset[str]:
+        """Return the digests of the artifacts that are stored under a version's name."""
+        try:
+            found = self._fs.ls(f"{self._root}/{name}", detail=False)
+        except FileNotFoundError:
+            return frozenset()
+        folders = {str(path).rstrip("/").rsplit("/", 1)[-1] for path in found}
+        return frozenset(
+            folder for folder in folders if self._fs.exists(f"{self._root}/{name}/{folder}/{MANIFEST}")
+        )
+
+    def read_note(self, name: str) -> bytes | None:
+        """Return a small file that lies beside the artifacts; None if there is none."""
+        try:
+            return bytes(self._fs.cat_file(f"{self._root}/{name}"))
+        except FileNotFoundError:
+            return None
+
+    def write_note(self, name: str, content: bytes) -> None:
+        """Write a small file beside the artifacts, atomically."""
+        self._fs.makedirs(self._root, exist_ok=True)
+        if not isinstance(self._fs, LocalFileSystem):
+            self._fs.pipe_file(f"{self._root}/{name}", content)
+            return
+        temporary = f"{self._root}/.{name}.{uuid.uuid4().hex}"
+        self._fs.pipe_file(temporary, content)
+        replace_atomic(temporary, f"{self._root}/{name}")
 
     def verify(self, url: str, digest: str) -> None:
         """Check every file in the store, without a local copy. Raises BadArtifact."""
-        fs, place = _open(url)
+        fs, place = self._locate(url, digest)
         manifest = _manifest(fs, place, digest)
         names = [str(path).rstrip("/").rsplit("/", 1)[-1] for path in fs.ls(place, detail=False)]
         manifest.check(names, lambda name: cast("BinaryIO", fs.open(f"{place}/{name}", "rb")), where=place)
@@ -102,6 +167,15 @@ class FsspecArtifactStore:
     def size_bytes(self) -> int:
         """Return the total size of the store in bytes."""
         return int(self._fs.du(self._root)) if self._fs.exists(self._root) else 0
+
+    def _locate(self, url: str, digest: str) -> tuple[fsspec.AbstractFileSystem, str]:
+        """Return where an artifact is: in this store, or where an absolute URL says if this store does not have it."""
+        inside = path_inside(url, digest)
+        if inside is not None:
+            place = f"{self._root}/{inside}"
+            if not is_absolute(url) or self._fs.exists(f"{place}/{MANIFEST}"):
+                return self._fs, place
+        return _open(url)
 
     def _upload(self, folder: Path, manifest: Manifest, place: str) -> None:
         self._fs.makedirs(place, exist_ok=True)

@@ -17,11 +17,11 @@ POINTER = "live.json"
 
 
 class BadPointer(RegistryError):
-    """live.json can't be read. Delete it; the daemon rewrites it from the promotion log."""
+    """live.json can't be read. ``retuned sync`` writes it again from the promotion log, and so does the daemon."""
 
 
 class DirectoryTarget:
-    """Maintains live.json: {"version", "artifact", "digest", "base", "since"}.
+    """Maintains live.json: {"version", "artifact", "digest", "base", "base_digest", "since"}.
 
     The file is replaced atomically: a reader sees the old content or the new content.
     """
@@ -31,15 +31,18 @@ class DirectoryTarget:
 
     def serve(self, version: Version, artifact: Path | None, *, now: datetime) -> None:
         """Write a version to live.json, with the absolute path of its artifact folder."""
-        pointer = {
-            "version": str(version.name),
-            "artifact": None if artifact is None else str(artifact.absolute()),
-            "digest": version.digest,
-            "base": version.lineage.base,
-            "since": now.isoformat(),
-        }
+        pointer = {**_pointer(version, artifact), "since": now.isoformat()}
         self._folder.mkdir(parents=True, exist_ok=True)
         _replace(self._folder / POINTER, json.dumps(pointer, indent=2, ensure_ascii=False) + "\n")
+
+    def serves(self, version: Version, artifact: Path | None) -> bool:
+        """Return whether live.json names this version with this folder and digest."""
+        try:
+            found = json.loads((self._folder / POINTER).read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return False
+        wanted = _pointer(version, artifact)
+        return isinstance(found, dict) and {name: found.get(name) for name in wanted} == wanted
 
     def current(self) -> VersionName | None:
         """Return the version that live.json names; None without the file. Raises BadPointer."""
@@ -49,9 +52,18 @@ class DirectoryTarget:
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError, RegistryError) as error:
-            raise BadPointer(
-                f"{path} can't be read ({error!r}); delete it, the daemon rewrites it"
-            ) from error
+            raise BadPointer(f"{path} can't be read ({error!r}); `retuned sync` writes it again") from error
+
+
+def _pointer(version: Version, artifact: Path | None) -> dict[str, str | None]:
+    """Return what live.json says of a version, but for the time."""
+    return {
+        "version": str(version.name),
+        "artifact": None if artifact is None else str(artifact.absolute()),
+        "digest": version.digest,
+        "base": version.lineage.base,
+        "base_digest": version.lineage.base_digest,
+    }
 
 
 def _replace(path: Path, text: str) -> None:

@@ -15,6 +15,10 @@ class Target(Protocol):
         """Switch to a version. ``artifact`` is its local folder; None for the bare base model."""
         ...
 
+    def serves(self, version: Version, artifact: Path | None) -> bool:
+        """Return whether what is announced is this version with this folder, to the letter."""
+        ...
+
     def current(self) -> VersionName | None:
         """Return the announced version; None before the first."""
         ...

@@ -5,7 +5,19 @@ from typing import Annotated
 
 import typer
 
-from daemon.cli import bench, config, dead_letters, drift, erasure, inspect, intake, promote, reference, run
+from daemon.cli import (
+    bench,
+    config,
+    dead_letters,
+    drift,
+    erasure,
+    inspect,
+    intake,
+    promote,
+    reference,
+    run,
+    sync,
+)
 from daemon.cli.doctor.command import doctor
 from daemon.cli.failures import CommandGroup
 from daemon.cli.output import standard_output
@@ -33,7 +45,7 @@ for panel, commands in (
             erasure.erasures,
         ),
     ),
-    (_ACT, (promote.promote, promote.rollback, promote.train, erasure.forget)),
+    (_ACT, (promote.promote, promote.rollback, sync.sync, promote.train, erasure.forget)),
     (_SET_UP, (doctor,)),
 ):
     for command in commands:

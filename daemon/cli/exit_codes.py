@@ -47,6 +47,7 @@ ERRORS: Mapping[ExitCode, tuple[str, ...]] = {
         "LocalBrokerError",
         "LoginError",
         "NameTaken",
+        "NotSwitched",
         "StreamError",
         "TemplateRefused",
         "TokenError",
@@ -70,6 +71,7 @@ ERRORS: Mapping[ExitCode, tuple[str, ...]] = {
         "VersionNotFound",
     ),
     ExitCode.REFUSED: (
+        "BoundElsewhere",
         "BytesNotKept",
         "Cancelled",
         "NoLooksLeft",

@@ -77,11 +77,11 @@ def train(
     settings = read_settings(context)
     with opened(settings) as stores:
         request = stores.decisions.request_training(by=operator().name, reason=reason, now=utc_now())
-    health = probe(settings.http)
+    health = probe(settings.http, model_line=settings.model_line)
     next_ = (
         "the daemon decides at its next turn; see `retuned status`"
         if health.running
-        else f"no daemon answers at {health.url}, so it waits for `retuned run`"
+        else f"{health.absence}, so it waits for `retuned run`"
     )
     result = {"request": request, "reason": reason, "daemon": health, "next": next_}
     present(result, lambda: f"Request {request} is recorded; {next_}.", as_json=as_json)
@@ -96,7 +96,7 @@ def _change(settings: "Settings", change: "Callable[[Stores], Promotion]", *, as
         started = time.monotonic()
         entry = change(stores)
         seconds = time.monotonic() - started
-    health = probe(settings.http)
+    health = probe(settings.http, model_line=settings.model_line)
     next_ = _next(entry, health, back=entry.kind is PromotionKind.ROLLBACK)
     result = {"promotion": entry, "seconds": round(seconds, 3), "daemon": health, "next": next_}
     forced = " (forced past the gate)" if entry.forced else ""
@@ -113,7 +113,7 @@ def _next(entry: "Promotion", health: "DaemonHealth", *, back: bool) -> str:
     follows = (
         f"The daemon follows at its next turn: windows are compared with {known}."
         if health.running
-        else f"No daemon answers at {health.url}; the next start compares windows with {known}."
+        else f"{health.absence[0].upper()}{health.absence[1:]}; the next start compares windows with {known}."
     )
     if back and entry.previous is not None:
         return f"{follows} {entry.previous} stays in the registry: `retuned why v{entry.previous.number}`."

@@ -143,7 +143,7 @@ def _fixed(
 def _next(settings: "Settings", does: str) -> str:
     from daemon.http.probe import probe
 
-    health = probe(settings.http)
+    health = probe(settings.http, model_line=settings.model_line)
     if health.running:
         return f"The daemon follows at its next turn: it {does}."
-    return f"No daemon answers at {health.url}; the next start {does}."
+    return f"{health.absence[0].upper()}{health.absence[1:]}; the next start {does}."

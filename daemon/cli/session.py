@@ -56,7 +56,7 @@ def opened(settings: "Settings") -> Iterator["Stores"]:
     from daemon.ledger.stores import open_stores
 
     refuse_missing_ledger(settings)
-    stores = open_stores(settings)
+    stores = open_stores(settings, may_create_key=False)
     try:
         yield stores
     except SQLAlchemyError as error:

@@ -8,14 +8,13 @@ from daemon.domain.holdout import BadHoldoutKey
 from daemon.domain.private_files import make_private_file
 
 
-def read_key(file: Path | None, *, state_dir: Path) -> bytes:
-    """Return the key in ``file``, or in the state folder, where the first start creates it.
+def key_path(file: Path | None, *, state_dir: Path) -> Path:
+    """Return where the key lies: in ``file``, by default in the state folder."""
+    return file or state_dir / "holdout.key"
 
-    Raises BadHoldoutKey.
-    """
-    path = file or state_dir / "holdout.key"
-    if file is None and not path.exists():
-        _create_key(path)
+
+def read_key(path: Path) -> bytes:
+    """Return the key. Raises BadHoldoutKey."""
     try:
         return path.read_bytes().strip()
     except OSError as error:
@@ -24,7 +23,8 @@ def read_key(file: Path | None, *, state_dir: Path) -> bytes:
         ) from error
 
 
-def _create_key(path: Path) -> None:
+def create_key(path: Path) -> None:
+    """Create a key that only its owner can read; one that is there stays."""
     descriptor = make_private_file(path)
     if descriptor is None:
         return

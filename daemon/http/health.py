@@ -9,6 +9,7 @@ from threading import Lock
 class Component(StrEnum):
     """A component that must work for the daemon to be ready."""
 
+    BOUND = "bound"
     BROKER = "broker"
     DEAD_LETTERS = "dead_letters"
     INTAKE = "intake"
@@ -36,10 +37,15 @@ class Health:
         clock: Callable[[], float],
         components: Iterable[Component] = tuple(Component),
         stalled_after_s: float = 120.0,
+        model_line: str | None = None,
     ) -> None:
-        """``clock`` must be monotonic, in seconds: setting back a wall clock would hide a loop that hangs."""
+        """``clock`` must be monotonic, in seconds: setting back a wall clock would hide a loop that hangs.
+
+        ``model_line`` is said by ``ready``, so that a probe notices another line's daemon.
+        """
         self._clock = clock
         self._stalled_after_s = stalled_after_s
+        self._line = {} if model_line is None else {"model_line": model_line}
         self._lock = Lock()
         self._beat_at = clock()  # the start counts as a turn
         self._problems: dict[Component, str] = dict.fromkeys(components, "has not reported yet")
@@ -83,5 +89,5 @@ class Health:
             problems = {component.value: problem for component, problem in self._problems.items()}
             notes = list(self._notes)
         status = "not ready" if problems else "ready"
-        body: dict[str, object] = {"status": status, "problems": problems}
+        body: dict[str, object] = {"status": status, **self._line, "problems": problems}
         return Answer(ok=not problems, body=body | ({"notes": notes} if notes else {}))

@@ -225,10 +225,19 @@ def _migrate(connection: Connection) -> None:
     command.upgrade(config, "head")
 
 
-def bind_identity(engine: Engine, facts: Mapping[str, str]) -> None:
+#: What to do about a bound fact that differs, by its name.
+_REMEDIES = {
+    "model_line": "set model_line back, or give the other line a state_dir or ledger_url of its own",
+    "holdout": "restore that key (the part before the slash) and holdout.share (the part after it)",
+}
+
+
+def bind_identity(
+    engine: Engine, facts: Mapping[str, str], *, made_once: Mapping[str, str] | None = None
+) -> None:
     """Store facts that must never change in a ledger, such as its model line, or compare them with the stored ones.
 
-    Raises LedgerError naming the fact that differs.
+    Those ``made_once`` are stored unless the ledger has others. Raises LedgerError naming the fact that differs.
     """
     with engine.begin() as connection:
         _one_at_a_time(connection, _SCHEMA_LOCK)
@@ -238,9 +247,10 @@ def bind_identity(engine: Engine, facts: Mapping[str, str]) -> None:
             if known.get(name, value) != value:
                 raise LedgerError(
                     f"this ledger was created with {name} {known[name]}, but the settings now have {value}; "
-                    "restore the old value, or start a new ledger"
+                    f"{_REMEDIES.get(name, 'restore the old value')}; for a new beginning, start a new ledger"
                 )
-        missing: list[dict[str, Any]] = [{"name": n, "value": v} for n, v in facts.items() if n not in known]
+        wanted = {**facts, **(made_once or {})}
+        missing: list[dict[str, Any]] = [{"name": n, "value": v} for n, v in wanted.items() if n not in known]
         if missing:
             connection.execute(insert(identity), missing)
 

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from daemon.domain.clock import Clock
 from daemon.domain.errors import DaemonError
 from daemon.ledger.stores import Stores
-from daemon.release.publish import local_artifact, publish_live
+from daemon.release.publish import local_artifact
+from daemon.release.sync import switch_target
 from registry.history import History
 from registry.names import VersionName
 from registry.store import Conflict
@@ -24,6 +25,7 @@ def promote_version(
     """Make a version live that passed the gate, or with ``force`` any version.
 
     Raises the transition's refusals, VersionNotFound, Tainted, BadArtifact, Overtaken; none of them changes anything.
+    Raises NotSwitched after the entry was written.
     """
     version = stores.versions.version(name)
     if not force:
@@ -43,7 +45,8 @@ def roll_back_version(
 ) -> Promotion:
     """Return to the version that the live one replaced, or with ``to`` to an earlier one of the line.
 
-    Raises the transition's refusals, Tainted, BadArtifact, Overtaken; none of them changes anything.
+    Raises the transition's refusals, Tainted, BadArtifact, Overtaken; none of them changes anything. Raises NotSwitched
+    after the entry was written.
     """
 
     def decide(history: History) -> Promotion:
@@ -73,7 +76,7 @@ def _change(
         stores.versions.append(entry, expected=history.position)
     except Conflict as conflict:
         raise _overtaken(stores, entry) from conflict
-    publish_live(stores, model_line=model_line, clock=clock)
+    switch_target(stores, entry, clock)
     return entry
 
 

@@ -1,5 +1,6 @@
 """Registers versions: the bare base model, and the results of runs."""
 
+import logging
 from dataclasses import asdict
 
 from daemon.domain.clock import Clock
@@ -11,6 +12,7 @@ from registry.store import Store
 from registry.transitions import bootstrap
 from registry.types import Actor, Lineage, Version
 
+_log = logging.getLogger(__name__)
 DAEMON = Actor(kind="daemon", name="retuned")
 
 
@@ -53,7 +55,7 @@ def register_run(
     for version in store.versions(model_line):
         if version.run == result.run:
             return version
-    name = VersionName(model_line, store.next_number(model_line))
+    name = _free_name(store, artifacts, model_line, result.digest)
     stored = artifacts.put(result.artifact, name)
     version = Version(
         name=name,
@@ -66,6 +68,21 @@ def register_run(
     )
     store.add_version(version)
     return version
+
+
+def _free_name(store: Store, artifacts: ArtifactStore, model_line: str, digest: str) -> VersionName:
+    """Return the next name under which the artifact store has no other artifact. Raises OSError.
+
+    It has one where the ledger was restored from an older backup: the name was given away before.
+    """
+    number = store.next_number(model_line)
+    while others := artifacts.digests(VersionName(model_line, number)) - {digest}:
+        _log.warning(
+            "the artifact store has %s with digest %s, which the ledger does not know; digest %s gets another name",
+            VersionName(model_line, number), ", ".join(sorted(others)), digest, extra={"action": "register"},
+        )  # fmt: skip
+        number += 1
+    return VersionName(model_line, number)
 
 
 def _lineage(planned: PlannedRun, result: RunResult, base: str) -> Lineage:

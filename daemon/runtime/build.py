@@ -24,7 +24,9 @@ from daemon.ledger.database import size_bytes
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.lease import Lease
 from daemon.ledger.stores import Stores, fenced_stores, ledger_url, open_stores
+from daemon.release.bound import refuse_differences
 from daemon.runtime.base_model import BaseModel, find_base_model
+from daemon.runtime.bound_stage import BoundStage
 from daemon.runtime.build_leader import build_leader
 from daemon.runtime.build_training import runs_dir
 from daemon.runtime.garbage_collector import relax_garbage_collector
@@ -42,7 +44,7 @@ from learners.embedding.encoder_files import resolve_encoder
 _log = logging.getLogger(__name__)
 _POLL_S = 0.2
 _CLOSE_WITHIN_S = 15.0
-_REPORTED = (Component.BROKER, Component.DEAD_LETTERS, Component.INTAKE, Component.SCORER)
+_REPORTED = (Component.BOUND, Component.BROKER, Component.DEAD_LETTERS, Component.INTAKE, Component.SCORER)
 
 
 def run_daemon(settings: Settings, *, settings_file: Path) -> int:
@@ -56,9 +58,10 @@ def run_daemon(settings: Settings, *, settings_file: Path) -> int:
     make_private_folder(settings.state_dir)
     stores, metrics = open_stores(settings), Metrics()
     base = find_base_model(settings.model.base)
+    refuse_differences(stores, settings, base_digest=base.digest)
     if settings.monitors.embedding.model is not None:
         resolve_encoder(settings.monitors.embedding.model)  # a missing model ends the start, not leadership
-    health = Health(clock=time.monotonic, components=_REPORTED)
+    health = Health(clock=time.monotonic, components=_REPORTED, model_line=settings.model_line)
     server = HttpServer(settings.http, metrics, health, reports=stores.reports)
     with stop_on_signals() as stop, server:
         stages = _stages(settings, stores, metrics, health, base, wait=stop.wait)
@@ -104,7 +107,9 @@ def _stages(
         return build_leader(settings, fenced, metrics, base, connected=connected)
 
     leadership = LeadershipStage(_lease(settings, stores), build, metrics=metrics)
+    bound = BoundStage(stores, settings, base, clock=utc_now)
     problems: dict[Component, Callable[[], str | None]] = {
+        Component.BOUND: lambda: bound.problem,
         Component.BROKER: lambda: intake.problem,
         Component.DEAD_LETTERS: lambda: leadership.dead_letters_problem,
         Component.INTAKE: lambda: intake.halted,
@@ -114,6 +119,7 @@ def _stages(
         intake,
         leadership,
         _housekeeping(settings, stores, metrics, leadership),
+        bound,
         ReportingStage(health, problems, notes=lambda: intake.notes),
     ]
 

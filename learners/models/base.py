@@ -53,9 +53,18 @@ def _from_hub(name: str, allow_download: bool) -> Path:
 
 def base_digest(folder: Path) -> str:
     """Return the SHA-256 over the names and contents of the config, tokenizer and weight files at the top of ``folder``."""
-    files = sorted(file for file in folder.iterdir() if file.suffix in _SUFFIXES and file.is_file())
-    listing = [[file.name, sha256_of(file)] for file in files]
+    listing = [[file.name, sha256_of(file)] for file in _files(folder)]
     return hashlib.sha256(json.dumps(listing).encode()).hexdigest()
+
+
+def base_stamp(folder: Path) -> tuple[tuple[str, int, int, int], ...]:
+    """Return names, sizes and times of the files that the digest covers. While it stays, so does the digest."""
+    found = ((file.name, file.stat()) for file in _files(folder))
+    return tuple((name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for name, stat in found)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.iterdir() if file.suffix in _SUFFIXES and file.is_file())
 
 
 def sha256_of(file: Path) -> str:

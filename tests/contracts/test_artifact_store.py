@@ -36,7 +36,7 @@ class Place:
     url: str
 
     def path_of(self, stored: StoredArtifact, name: str) -> tuple[fsspec.AbstractFileSystem, str]:
-        fs, path = fsspec.core.url_to_fs(stored.url)
+        fs, path = fsspec.core.url_to_fs(f"{self.url}/{stored.url}")
         return fs, f"{path}/{name}"
 
     def write(self, stored: StoredArtifact, name: str, content: bytes) -> None:
@@ -315,13 +315,74 @@ def test_a_damaged_copy_is_made_anew(tmp_path: Path, folder: Path, damage: Calla
 
 
 def test_a_damaged_remote_artifact_leaves_no_copy(tmp_path: Path, folder: Path) -> None:
-    store = FsspecArtifactStore(in_memory(tmp_path), cache=tmp_path / "cache")
+    url = in_memory(tmp_path)
+    store = FsspecArtifactStore(url, cache=tmp_path / "cache")
     stored = store.put(folder, v(3))
-    Place(store=store, url="").write(stored, WEIGHTS, b"x")
+    Place(store=store, url=url).write(stored, WEIGHTS, b"x")
 
     with pytest.raises(AlteredFile):
         store.fetch(stored.url, stored.digest)
     assert list((tmp_path / "cache").iterdir()) == []
+
+
+def moved(folder: Path, tmp_path: Path) -> tuple[StoredArtifact, str, FsspecArtifactStore]:
+    """What was stored, the absolute URL that an earlier release gave it, and the store at another place."""
+    stored = FsspecArtifactStore(on_disk(tmp_path), cache=tmp_path / "cache").put(folder, v(3))
+    elsewhere = tmp_path / "elsewhere"
+    shutil.move(tmp_path / "模型 store", elsewhere)
+    store = FsspecArtifactStore(f"file://{elsewhere}", cache=tmp_path / "cache")
+    return stored, f"{on_disk(tmp_path)}/{stored.url}", store
+
+
+def test_a_store_can_move(tmp_path: Path, folder: Path) -> None:
+    stored, absolute, store = moved(folder, tmp_path)
+
+    assert stored.url == f"support-bot-v3/{stored.digest}"
+    for url in (stored.url, absolute):
+        assert contents(store.fetch(url, stored.digest)) == contents(folder)
+        assert store.fetch(url, stored.digest) == store.local_folder(url, stored.digest)
+        assert store.has(url, stored.digest)
+        store.verify(url, stored.digest)
+
+
+def test_an_absolute_url_is_found_where_it_says_if_the_store_is_another(tmp_path: Path, folder: Path) -> None:
+    old = FsspecArtifactStore(on_disk(tmp_path), cache=tmp_path / "cache")
+    stored = old.put(folder, v(3))
+    absolute = f"{on_disk(tmp_path)}/{stored.url}"
+
+    for url in (f"file://{tmp_path / 'empty'}", in_memory(tmp_path)):
+        store = FsspecArtifactStore(url, cache=tmp_path / "cache")
+        assert store.fetch(absolute, stored.digest) == old.fetch(stored.url, stored.digest)
+        assert not store.has(stored.url, stored.digest)
+
+
+def test_a_moved_artifact_with_another_digest_is_not_taken(tmp_path: Path, folder: Path) -> None:
+    _, absolute, store = moved(folder, tmp_path)
+    other = "0" * 64
+
+    with pytest.raises(NoArtifact):
+        store.fetch(absolute.rpartition("/")[0] + f"/{other}", other)
+
+
+def test_the_digests_under_a_name_are_those_of_whole_artifacts(
+    place: Place, folder: Path, tmp_path: Path
+) -> None:
+    assert place.store.digests(v(3)) == frozenset()
+    one = place.store.put(folder, v(3))
+    two = place.store.put(an_artifact(tmp_path / "other", {WEIGHTS: b"other weights"})[0], v(3))
+    broken = place.store.put(an_artifact(tmp_path / "third", {WEIGHTS: b"third"})[0], v(3))
+    place.remove(broken, "manifest.json")
+
+    assert place.store.digests(v(3)) == {one.digest, two.digest}
+    assert place.store.digests(v(4)) == frozenset()
+
+
+def test_a_note_is_kept_beside_the_artifacts(place: Place) -> None:
+    assert place.store.read_note("chat.ledger.json") is None
+    place.store.write_note("chat.ledger.json", b"one")
+    place.store.write_note("chat.ledger.json", "二".encode())
+
+    assert place.store.read_note("chat.ledger.json") == "二".encode()
 
 
 @pytest.fixture

@@ -78,6 +78,19 @@ def test_a_reader_sees_the_old_or_the_new_and_nothing_between(
     assert seen <= {v(1), v(2)}
 
 
+def test_a_target_serves_a_version_with_its_folder_and_no_other(
+    open_target: Callable[[], Target], tmp_path: Path
+) -> None:
+    target = open_target()
+    assert not target.serves(a_version(3), tmp_path)
+    target.serve(a_version(3), tmp_path, now=NOW)
+
+    assert target.serves(a_version(3), tmp_path)
+    assert not target.serves(a_version(3), tmp_path / "other")
+    assert not target.serves(a_version(3), None)
+    assert not target.serves(a_version(2), tmp_path)
+
+
 # The directory: what a server that watches it may rely on.
 
 
@@ -90,6 +103,7 @@ def test_the_pointer_says_what_to_load(tmp_path: Path) -> None:
         "artifact": str(artifact),
         "digest": a_version(3).digest,
         "base": "SmolLM2-135M-Instruct",
+        "base_digest": "b" * 64,
         "since": NOW.isoformat(),
     }
 

@@ -4,7 +4,6 @@ import gzip
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from daemon.config.loader import dump
 from daemon.config.settings import Settings
@@ -183,9 +182,10 @@ class Line:
 
     def damage(self, name: VersionName) -> None:
         """Alter the stored weights of a version."""
-        url = self.stores.versions.version(name).artifact
-        assert url is not None
-        (Path(urlsplit(url).path) / "adapter_model.safetensors").write_bytes(b"other")
+        version = self.stores.versions.version(name)
+        assert version.artifact is not None
+        folder = self.stores.artifacts.local_folder(version.artifact, version.digest)
+        (folder / "adapter_model.safetensors").write_bytes(b"other")
 
     def drift(self) -> Decision:
         """A stable window, one with drift, another with drift; waiting for data, then the decision to train."""

@@ -11,7 +11,7 @@ from daemon.domain.private_files import FILE_MODE, FOLDER_MODE, others_may_use
 from daemon.http.probe import probe
 from daemon.http.server import bind_listener
 from daemon.ledger.database import sqlite_file
-from daemon.ledger.stores import ledger_url
+from daemon.ledger.stores import has_ledger, ledger_url
 
 #: A training writes checkpoints and an artifact; with less space it may fail.
 _LEAST_FREE = 1 << 30
@@ -49,7 +49,7 @@ def check_holdout_key(settings: Settings) -> Check:
     """Check who can read the key that splits users: it reveals whose conversations are in the ledger."""
     path = settings.holdout.key_file or settings.state_dir / "holdout.key"
     if not path.exists():
-        if settings.holdout.key_file is None:
+        if settings.holdout.key_file is None and not has_ledger(settings):
             return passed(
                 "holdout key", f"{path} does not exist yet; the first start of `retuned run` creates it"
             )
@@ -65,7 +65,7 @@ def check_holdout_key(settings: Settings) -> Check:
 
 def check_http(settings: Settings) -> Check:
     """Check that the daemon is ready, or that its port is free."""
-    health = probe(settings.http)
+    health = probe(settings.http, model_line=settings.model_line)
     where = f"{bracketed(settings.http.host)}:{settings.http.port}"
     if health.running and not health.ready:
         problems = "; ".join(f"{name}: {problem}" for name, problem in health.problems.items())
@@ -73,6 +73,12 @@ def check_http(settings: Settings) -> Check:
             "daemon",
             f"running, but not ready: {problems}",
             "repair the component named; the daemon's log has the details",
+        )
+    if health.other is not None:
+        return failed(
+            "daemon",
+            f"not running: {health.absence}",
+            "set http.port to a free port, or stop that program",
         )
     if health.running:
         return passed("daemon", f"running and ready at {health.url}")

@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from daemon.cli.doctor.bound import check_bound
 from daemon.cli.doctor.check import Check, failed, passed
 from daemon.config.settings import Settings
+from daemon.domain.clock import utc_now
 from daemon.domain.errors import DaemonError
 from daemon.ledger.database import reader, sqlite_file
 from daemon.ledger.stores import Stores, ledger_url, open_stores
+from daemon.views.served import served_view
 from daemon.views.versions import checked_history
 from registry.artifacts import BadArtifact
-from registry.directory_target import BadPointer
 from registry.types import Version
 
 _BACKUP = "stop the daemon and restore the ledger from a backup"
@@ -26,7 +28,7 @@ def check_stores(settings: Settings) -> Iterator[Check]:
         yield passed("ledger", f"{file} does not exist yet; the first start of `retuned run` creates it")
         return
     try:
-        stores = open_stores(settings)
+        stores = open_stores(settings, may_create_key=False)
     except (DaemonError, SQLAlchemyError, sqlite3.Error, OSError) as error:
         yield failed("ledger", str(error), "repair what the message names, or " + _BACKUP)
         return
@@ -37,8 +39,13 @@ def check_stores(settings: Settings) -> Iterator[Check]:
         if log.ok:
             yield from _artifacts(stores, settings)
             yield _target(stores, settings)
+            yield from check_bound(stores, settings)
     except SQLAlchemyError as error:
         yield failed("ledger", f"it can't be read: {error}".splitlines()[0], _BACKUP)
+    except OSError as error:
+        yield failed(
+            "state folder", str(error), "mend the disk, or the rights on the file that the message names"
+        )
     finally:
         stores.engine.dispose()
 
@@ -86,14 +93,7 @@ def _artifact(stores: Stores, version: Version) -> Check:
 
 
 def _target(stores: Stores, settings: Settings) -> Check:
-    entry = stores.versions.newest_promotion(settings.model_line)
-    live = entry.version if entry else None
-    try:
-        served = stores.target.current()
-    except BadPointer as error:
-        return failed("target", str(error), "delete the file; `retuned run` writes it again")
-    if served != live:
-        return failed(
-            "target", f"it serves {served}, the log says {live}", "start `retuned run`, which corrects it"
-        )
-    return passed("target", f"it serves {served}" if served else "nothing is served yet")
+    seen = served_view(stores, settings.model_line, daemon=None, now=utc_now())
+    if seen.problem is not None:
+        return failed("target", seen.problem, "`retuned sync`")
+    return passed("target", f"it serves {seen.target}" if seen.target else "nothing is served yet")

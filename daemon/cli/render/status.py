@@ -66,7 +66,9 @@ def _live(seen: StatusView) -> Iterator[_Fact]:
 
 
 def _daemon(health: DaemonHealth) -> Iterator[_Fact]:
-    if not health.running:
+    if health.other is not None:
+        yield "daemon", Text(f"not running: {health.absence}", style="yellow")
+    elif not health.running:
         yield "daemon", Text(f"not running, or not reachable at {health.url}", style="yellow")
     elif health.ready:
         yield "daemon", Text("running and ready", style="green")

@@ -1,6 +1,6 @@
 """Summarises the status in one line, and lists what needs the operator."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple, cast
 
 from rich.text import Text
@@ -10,6 +10,8 @@ from daemon.domain.halts import REMEDIES, Halt
 from daemon.domain.runs import RunState
 from daemon.http.probe import DaemonHealth
 from daemon.ledger.counts import RunSummary
+from daemon.release.bound import Difference
+from daemon.views.served import ServedView
 from daemon.views.status import StatusView
 from monitors.types import Outcome
 from registry.types import GateVerdict
@@ -27,6 +29,15 @@ def needs_of(
 ) -> tuple[Need, ...]:
     """List what needs the operator, the most urgent first. ``automatic``: the daemon promotes by itself."""
     return (*_of_intake(halt), *_of_daemon(health, halt), *_of_training(seen), *_of_release(seen, automatic))
+
+
+def needs_of_bound(served: ServedView, bound: Iterable[Difference]) -> tuple[Need, ...]:
+    """List what is not as the ledger says: what is served, and what the ledger is bound to."""
+    found = [Need(f"restore the {each.bound}", f"{_sentence(str(each))}") for each in bound]
+    if served.problem is not None:
+        problem = f"{_sentence(served.problem)} Finish the switch: `retuned sync`."
+        found.append(Need("finish the switch", problem))
+    return tuple(found)
 
 
 def headline(seen: StatusView, health: DaemonHealth, halt: Halt | None, needs: tuple[Need, ...]) -> Text:
@@ -71,7 +82,12 @@ def _sentence(remedy: str) -> str:
 
 
 def _of_daemon(health: DaemonHealth, halt: Halt | None) -> Iterator[Need]:
-    if not health.running:
+    if health.other is not None:
+        found = (
+            f"{_sentence(health.absence)} Set http.port to a free port, and start this line's: `retuned run`."
+        )
+        yield Need("free the port", found)
+    elif not health.running:
         yield Need("start the daemon", f"No daemon answers at {health.url}. Start it: `retuned run`.")
     elif not health.ready and halt is None:  # a halt makes the daemon unready, and is named already
         yield Need("run the doctor", "The daemon is not ready. Find the cause: `retuned doctor`.")

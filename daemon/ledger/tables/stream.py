@@ -17,7 +17,7 @@ from sqlalchemy import (
 
 from daemon.ledger.tables.types import RowNumber, UtcTime, metadata
 
-#: Facts that must never change under a ledger: the model line, the fingerprint of the holdout key.
+#: Facts that must never change under a ledger: its id, the model line, the fingerprint of the holdout key.
 identity = Table(
     "identity", metadata, Column("name", String(64), primary_key=True), Column("value", Text, nullable=False)
 )

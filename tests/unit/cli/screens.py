@@ -27,7 +27,7 @@ def fix_time_and_health(
     """Fix the time, and what a daemon answers."""
     monkeypatch.setattr("daemon.domain.clock.utc_now", lambda: now)
     if health is not None:
-        monkeypatch.setattr("daemon.http.probe.probe", lambda _: health)
+        monkeypatch.setattr("daemon.http.probe.probe", lambda _, **__: health)
 
 
 def printed(line: Line, *words: str) -> str:

@@ -105,7 +105,8 @@ def test_a_target_that_fell_behind_is_a_problem(line: Line) -> None:
 
     (check,) = ill(line)
 
-    assert check.found == "it serves None, the log says support-bot-v0"
+    assert check.found == "the promotion log says that support-bot-v0 is live, but the target names nothing"
+    assert check.remedy == "`retuned sync`"
 
 
 def test_another_holdout_key_is_a_problem(line: Line) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.config.holdout_key import read_key
+from daemon.config.holdout_key import create_key, read_key
 from daemon.domain.conversation import Message
 from daemon.domain.holdout import BadHoldoutKey, Holdout
 from daemon.intake.text_digest import text_digest
@@ -44,15 +44,17 @@ def test_a_short_key_is_refused() -> None:
 
 
 def test_the_key_is_made_once_and_readable_by_its_owner_only(tmp_path: Path) -> None:
-    first = read_key(None, state_dir=tmp_path)
+    create_key(tmp_path / "holdout.key")
+    first = read_key(tmp_path / "holdout.key")
 
-    assert read_key(None, state_dir=tmp_path) == first
+    create_key(tmp_path / "holdout.key")
+    assert read_key(tmp_path / "holdout.key") == first
     assert stat.S_IMODE((tmp_path / "holdout.key").stat().st_mode) == 0o600
 
 
 def test_a_missing_key_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadHoldoutKey, match=r"nokey.*holdout\.key_file"):
-        read_key(tmp_path / "nokey", state_dir=tmp_path)
+        read_key(tmp_path / "nokey")
 
 
 @pytest.mark.parametrize(

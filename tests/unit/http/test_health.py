@@ -75,3 +75,9 @@ def test_a_problem_does_not_make_it_dead(health: Health) -> None:
     health.report(Component.BROKER, "no answer")
 
     assert health.live().ok
+
+
+def test_the_answer_names_the_model_line(clock: Clock) -> None:
+    health = Health(clock=clock, components=(), model_line="chat")
+
+    assert health.ready().body == {"status": "ready", "model_line": "chat", "problems": {}}

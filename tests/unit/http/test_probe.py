@@ -62,12 +62,39 @@ def test_a_daemon_that_is_not_ready_says_why() -> None:
     assert health.problems == {"broker": "no broker answers"}
 
 
-def test_another_program_at_the_port_is_no_ready_daemon() -> None:
-    with a_daemon({"/readyz": (404, "<html>")}) as http:
-        assert not probe(http, timeout_s=5).ready
+@pytest.mark.parametrize(
+    "answer",
+    [(404, "<html>"), (200, "ok"), (200, "{}"), (200, '{"status": "ok"}'), (200, "[]"), (200, "null")],
+)
+def test_another_program_at_the_port_is_no_daemon(answer: tuple[int, str]) -> None:
+    with a_daemon({"/readyz": answer}) as http:
+        health = probe(http, timeout_s=5)
+
+    assert (health.running, health.ready, health.other) == (False, False, "another program")
+
+
+def test_a_daemon_of_another_line_is_named_and_not_called_ready() -> None:
+    body = '{"status": "ready", "model_line": "other", "problems": {}}'
+    with a_daemon({"/readyz": (200, body)}) as http:
+        health = probe(http, model_line="chat", timeout_s=5)
+
+    assert (health.running, health.ready) == (False, False)
+    assert health.absence == f"another daemon (line other) answers at {health.url}"
+
+
+def test_a_daemon_of_an_earlier_release_does_not_say_its_line() -> None:
+    with a_daemon({"/readyz": (200, '{"status": "ready", "problems": {}}')}) as http:
+        assert probe(http, model_line="chat", timeout_s=5).ready
+
+
+def test_a_daemon_says_which_version_it_follows() -> None:
+    metrics = 'retuned_live_version_info{model_line="chat",version="chat-v3"} 1.0\n'
+    body = '{"status": "ready", "model_line": "chat", "problems": {}}'
+    with a_daemon({"/readyz": (200, body), "/metrics": (200, metrics)}) as http:
+        assert probe(http, model_line="chat", timeout_s=5).live == "chat-v3"
 
 
 def test_a_proxy_is_not_asked_about_a_daemon_that_is_near(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-    with a_daemon({"/readyz": (200, "{}")}) as http:
+    with a_daemon({"/readyz": (200, '{"status": "ready"}')}) as http:
         assert probe(http, timeout_s=5).ready

@@ -160,6 +160,9 @@ def test_an_entry_that_lands_during_the_switch_is_followed(line: Line) -> None:
         def current(self) -> VersionName | None:
             return target.current()
 
+        def serves(self, version: Version, artifact: Path | None) -> bool:
+            return target.serves(version, artifact)
+
         def serve(self, version: object, artifact: Path | None, *, now: object) -> None:
             history = log(line)
             if history.live == V1:

@@ -93,6 +93,9 @@ class FakeTarget:
             raise OSError("no route")
         return self.pointer
 
+    def serves(self, version: Version, artifact: Path | None) -> bool:
+        return self.current() == version.name
+
     def serve(self, version: Version, artifact: Path | None, *, now: datetime) -> None:
         self.pointer = version.name
         self.served.append(version.name)

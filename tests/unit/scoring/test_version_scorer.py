@@ -12,9 +12,8 @@ from daemon.telemetry.metrics import Metrics
 from learners.errors import BadAdapter, UnknownAdapter
 from learners.types import Conversation, Score, ScorerStats, Surprisals
 from learners.types import Message as Turn
-from registry.artifacts import StoredArtifact
+from registry.artifacts import FsspecArtifactStore
 from registry.manifest import AlteredFile
-from registry.names import VersionName
 from registry.types import Version
 from tests.factories.ledger import NOW
 from tests.factories.registry import a_version
@@ -85,24 +84,17 @@ class FakeScorer:
         self.pid = None
 
 
-class FakeArtifacts:
+class FakeArtifacts(FsspecArtifactStore):
     """Has every artifact, unless told otherwise."""
 
     def __init__(self) -> None:
+        super().__init__("memory://artifacts", cache=Path("/nowhere"))
         self.error: Exception | None = None
-
-    def put(self, folder: Path, name: VersionName) -> StoredArtifact:
-        raise AssertionError("not asked for here")
 
     def fetch(self, url: str, digest: str) -> Path:
         if self.error is not None:
             raise self.error
         return Path("/artifacts") / digest
-
-    def verify(self, url: str, digest: str) -> None: ...
-
-    def size_bytes(self) -> int:
-        return 0
 
 
 class World:
