@@ -1,4 +1,4 @@
-"""Converts versions, promotions and gate reports to JSON values and back without loss.
+"""Converts versions, promotions, gate reports and orders to JSON values and back without loss.
 
 The digests of the promotion log are computed from the JSON of its entries: never change how an existing field is
 written.
@@ -13,11 +13,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from registry.errors import RegistryError
 from registry.json_types import explain
+from registry.orders import Order
 from registry.types import GateReport, Promotion, Version
 
 Document = dict[str, object]
 _T = TypeVar("_T")
 
+_ORDER = TypeAdapter(Order)
 _PROMOTION = TypeAdapter(Promotion)
 _REPORT = TypeAdapter(GateReport)
 _VERSION = TypeAdapter(Version)
@@ -71,6 +73,16 @@ def version_to_json(version: Version) -> Document:
 def version_from_json(document: object) -> Version:
     """Read what ``version_to_json`` wrote. Raises BadDocument."""
     return _load(_VERSION, document, "version")
+
+
+def order_to_json(order: Order) -> Document:
+    """Return an order as JSON values. Raises BadDocument for a value that JSON can't represent."""
+    return _dump(_ORDER, order, "order")
+
+
+def order_from_json(document: object) -> Order:
+    """Read what ``order_to_json`` wrote. Raises BadDocument."""
+    return _load(_ORDER, document, "order")
 
 
 def _dump(adapter: TypeAdapter[_T], value: _T, where: str) -> Document:

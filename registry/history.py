@@ -3,7 +3,9 @@
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from registry.codec import stored_promotion_to_json
 from registry.errors import RegistryError
@@ -53,6 +55,33 @@ class History:
     def live(self) -> VersionName | None:
         """The live version; None before the first entry."""
         return self.entries[-1].version if self.entries else None
+
+
+@dataclass(frozen=True, slots=True)
+class LogStep:
+    """What views need of an entry that is no rollback: large logs are read faster without the rest."""
+
+    position: int
+    version: VersionName
+    automatic: bool  # a promotion by the daemon
+
+
+#: Entries of a log for those who ask what was rolled back. Each rollback among them is whole.
+Step: TypeAlias = Promotion | LogStep
+
+
+def rolled_back(steps: Iterable[Step]) -> dict[VersionName, Promotion]:
+    """Return the versions that a rollback left and that have not gone live since, with the newest rollback of each."""
+    marks: dict[VersionName, Promotion] = {}
+    line: list[VersionName] = []
+    for step in steps:
+        if isinstance(step, Promotion) and step.kind is PromotionKind.ROLLBACK:
+            while line and line[-1] != step.version:
+                marks[line.pop()] = step
+        else:
+            line.append(step.version)
+        marks.pop(step.version, None)
+    return marks
 
 
 def check_next(history: History, entry: Promotion) -> None:

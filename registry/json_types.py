@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, TypeAlias
 
 from pydantic import (
+    ConfigDict,
     GetPydanticSchema,
     PlainSerializer,
     PlainValidator,
@@ -14,6 +15,9 @@ from pydantic import (
     WrapValidator,
 )
 from pydantic_core.core_schema import ValidatorFunctionWrapHandler
+
+#: Documents are validated strictly, when read and when written.
+STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, revalidate_instances="always")
 
 
 def _number(value: object, validate: ValidatorFunctionWrapHandler, info: ValidationInfo) -> float:

@@ -1,4 +1,4 @@
-"""A store of versions, promotions and gate reports in a SQL database."""
+"""A store of versions, promotions, gate reports and orders in a SQL database."""
 
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -18,8 +18,11 @@ from registry.codec import (
     version_from_json,
     version_to_json,
 )
-from registry.history import History, check_next
+from registry.history import History, LogStep, Step, check_next
 from registry.names import VersionName
+from registry.orders import Order, OrderLog
+from registry.sql_logs import step_rows
+from registry.sql_orders import insert_order, lock_line, newest_order, orders_after
 from registry.store import Ancestry, Conflict, VersionExists, VersionNotFound
 from registry.tables import gate_reports, promotions, versions
 from registry.types import GateReport, GateVerdict, Promotion, Version
@@ -31,7 +34,7 @@ _NEWEST_NAMED = 10  # versions, in the error about one that there is not
 
 
 class SqlStore:
-    """Stores each version, promotion and gate report as a JSON document. Primary keys prevent duplicates."""
+    """Stores each version, promotion, gate report and order as a JSON document. Primary keys prevent duplicates."""
 
     def __init__(self, engine: Engine, *, reads: Engine | None = None) -> None:
         """``reads`` is a read-only engine on the same database, if it takes fewer locks."""
@@ -41,6 +44,8 @@ class SqlStore:
         self._cache: dict[VersionName, Version] = {}
         #: A log only grows, so only its new entries are read again.
         self._histories: dict[str, _ReadHistory] = {}
+        #: The log of orders only grows, so each entry is read once.
+        self._orders: dict[str, OrderLog] = {}
 
     def add_version(self, version: Version) -> None:
         """Add a version. Raises VersionExists."""
@@ -111,8 +116,8 @@ class SqlStore:
             )
         return 0 if newest is None else newest + 1
 
-    def append(self, entry: Promotion, *, expected: int) -> None:
-        """Append an entry if the log ends at position ``expected``. Raises Conflict, BrokenChain, VersionNotFound."""
+    def append(self, entry: Promotion, *, expected: int, orders: int | None = None) -> None:
+        """Append an entry if the logs end at ``expected`` and ``orders``; see ``Store.append``."""
         row = {
             "model_line": entry.model_line,
             "position": entry.position,
@@ -122,6 +127,8 @@ class SqlStore:
         try:
             with _write(self._engine, "promotion") as connection:
                 _require(connection, entry.version)
+                if orders is not None:
+                    _require_no_newer_order(connection, entry.model_line, orders)
                 log = self._read_history(connection, entry.model_line)
                 if log.position != expected:
                     raise Conflict(
@@ -140,6 +147,18 @@ class SqlStore:
         """Return the promotion log of a line."""
         with self._reads.connect() as connection:
             return self._read_history(connection, model_line)
+
+    def steps(self, model_line: str) -> Sequence[Step]:
+        """Return the promotion log, oldest first; of entries that are no rollbacks only what ``LogStep`` has."""
+        with self._reads.connect() as connection:
+            rows = step_rows(connection, model_line)
+        rollbacks = [row.position for row in rows if row.rollback]
+        whole = {
+            entry.position: entry
+            for some in _batched(rollbacks, _NUMBERS_AT_ONCE)
+            for entry in self.promotions_at(model_line, some)
+        }
+        return [whole.get(row.position) or LogStep(row.position, row.version, row.automatic) for row in rows]
 
     def newest_promotion(self, model_line: str) -> Promotion | None:
         """Return the last entry of the log; None for an empty log."""
@@ -178,6 +197,29 @@ class SqlStore:
             )
             self._histories[model_line] = _ReadHistory(history, newer[-1] if newer else last_text)
         return self._histories[model_line].history
+
+    def add_order(self, order: Order) -> None:
+        """Add an order, whose number must be the next. Raises Conflict."""
+        try:
+            with _write(self._engine, "order") as connection:
+                lock_line(connection, order.model_line)
+                if newest_order(connection, order.model_line) != order.number - 1:
+                    raise Conflict(f"another order on {order.model_line} was first; check it and try again")
+                insert_order(connection, order)
+        except IntegrityError as error:
+            raise Conflict(
+                f"another order on {order.model_line} was first; check it and try again"
+            ) from error
+
+    def orders(self, model_line: str) -> OrderLog:
+        """Return the log of orders of a line."""
+        known = self._orders.get(model_line, OrderLog(model_line=model_line))
+        with self._reads.connect() as connection:
+            new = orders_after(connection, model_line, known.number)
+        if new:
+            known = OrderLog(model_line=model_line, orders=(*known.orders, *new))
+        self._orders[model_line] = known
+        return known
 
     def add_gate_report(self, version: VersionName, report: GateReport, *, at: datetime) -> None:
         """Add a gate report on a version. Raises VersionNotFound, Conflict."""
@@ -246,6 +288,13 @@ def _entry_texts(model_line: str) -> Select[str]:
 def _texts_from(connection: Connection, model_line: str, position: int) -> Sequence[str]:
     query = _entry_texts(model_line).where(promotions.c.position >= position)
     return connection.scalars(query.order_by(promotions.c.position)).all()
+
+
+def _require_no_newer_order(connection: Connection, model_line: str, known: int) -> None:
+    """Raise Conflict for an order that is newer than ``known``, and keep others from coming until the commit."""
+    lock_line(connection, model_line)
+    if newest_order(connection, model_line) != known:
+        raise Conflict(f"an operator gave an order on {model_line} meanwhile; read it first")
 
 
 def _require(connection: Connection, name: VersionName) -> None:

@@ -1,12 +1,13 @@
-"""The interface of a store of versions, gate reports and promotions."""
+"""The interface of a store of versions, gate reports, promotions and orders."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from registry.errors import RegistryError
-from registry.history import History
+from registry.history import History, Step
 from registry.names import VersionName
+from registry.orders import Order, OrderLog
 from registry.types import GateReport, GateVerdict, Promotion, Version
 
 
@@ -31,7 +32,7 @@ class Ancestry(NamedTuple):
 
 
 class Store(Protocol):
-    """Stores versions, gate reports and the promotion log, all append-only.
+    """Stores versions, gate reports, the promotion log and the log of orders, all append-only.
 
     Every write that returned survives a crash of the process.
     """
@@ -56,8 +57,11 @@ class Store(Protocol):
         """Return the number of the line's next version."""
         ...
 
-    def append(self, entry: Promotion, *, expected: int) -> None:
+    def append(self, entry: Promotion, *, expected: int, orders: int | None = None) -> None:
         """Append an entry to the log if the log ends at position ``expected``.
+
+        ``orders`` is the number of the newest order that was read before the entry was decided; None if no order could
+        forbid it. An order that was added since is a conflict.
 
         Raises Conflict if another writer was first, BrokenChain if the entry does not follow from the last one, and
         VersionNotFound.
@@ -74,6 +78,18 @@ class Store(Protocol):
 
     def promotions_at(self, model_line: str, positions: Collection[int]) -> Sequence[Promotion]:
         """Return the entries at these positions, those that there are, oldest first."""
+        ...
+
+    def steps(self, model_line: str) -> Sequence[Step]:
+        """Return the promotion log, oldest first; of entries that are no rollbacks only what ``LogStep`` has."""
+        ...
+
+    def add_order(self, order: Order) -> None:
+        """Add an order, whose number must be the next. Raises Conflict if another writer was first."""
+        ...
+
+    def orders(self, model_line: str) -> OrderLog:
+        """Return the log of orders of a line."""
         ...
 
     def history(self, model_line: str) -> History:

@@ -48,3 +48,12 @@ gate_reports = Table(
         ["model_line", "number"], ["versions.model_line", "versions.number"], name="gate_reports_version"
     ),
 )
+
+operator_orders = Table(
+    "operator_orders",
+    metadata,
+    Column("model_line", String(63), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("document", JSON, nullable=False),
+    PrimaryKeyConstraint("model_line", "number", name="operator_orders_once"),
+)

@@ -12,15 +12,18 @@
     E  roll_back   to an earlier version of the line, skipping those between
 
 The brackets show the line; its last version is live. A rollback shortens the line, so D twice goes two versions back.
-A version that was rolled back can be promoted again (B, C). Every arrow appends an entry to the log; entries are never
-removed.
+Every arrow appends an entry to the log; entries are never removed.
+
+What operators said binds the daemon: it promotes nothing while promotion is held, and never a version that was rolled
+back or rejected, or that continues from one. A person may, with a reason (``registry/restrictions.py``).
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from registry.errors import RegistryError
 from registry.history import History
 from registry.names import VersionName
+from registry.restrictions import Bar, BarCause, Restrictions
 from registry.types import Actor, GateReport, GateVerdict, Promotion, PromotionKind
 
 
@@ -68,6 +71,27 @@ class NeverLive(Refused):
     """The version does not precede the live one in the line."""
 
 
+class NotExpected(Refused):
+    """Another version is live than the one that was expected. Look at it, and repeat the command if still wanted."""
+
+
+class NameTheVersion(Refused):
+    """Somebody rolled back a moment ago. A second rollback goes a version further, so it has to name the version."""
+
+
+class Held(Refused):
+    """Automatic promotion is held. It goes on after `retuned unhold`."""
+
+
+class Barred(Refused):
+    """The version, or one that it continues from, was rolled back or rejected; only a person may promote it."""
+
+
+#: Within this time of another, a rollback has to name its version. By the clocks of the two machines, which may differ.
+_MOMENT = timedelta(minutes=1)
+_FREE = Restrictions()
+
+
 def bootstrap(history: History, version: VersionName, *, reason: str, by: Actor, now: datetime) -> Promotion:
     """Decide on the first live version of a line. Raises AlreadyBootstrapped, OtherLine, ReasonMissing."""
     if history.live is not None:
@@ -85,20 +109,30 @@ def promote(
     by: Actor,
     now: datetime,
     force: bool = False,
+    restrictions: Restrictions = _FREE,
+    expect: VersionName | None = None,
 ) -> Promotion:
     """Decide to make a version the live one.
 
     ``gate`` is the newest gate report on the version. It passes if its verdict is promote and it names the current live
     version, or none, as the one compared with. ``force`` overrules any other report, or a missing one, and is recorded.
+    It also overrules a rejection by an operator.
 
-    Raises NothingLive, OtherLine, AlreadyLive, NotJudged, GateNotPassed, GateOutdated, ReasonMissing.
+    ``restrictions`` bind the daemon; a person may promote nonetheless.
+    ``expect`` is the version that must be live now.
+
+    Raises NothingLive, NotExpected, OtherLine, AlreadyLive, Held, Barred, NotJudged, GateNotPassed, GateOutdated,
+    ReasonMissing.
     """
     if history.live is None:
         raise NothingLive(f"{history.model_line} has no live version yet; start the daemon once")
+    _check_expected(history, expect)
     _same_line(history, version)
     if version == history.live:
         raise AlreadyLive(f"{version} is live already")
-    objection = _objection(history, version, gate)
+    if by.kind != "operator":
+        check_automatic(version, restrictions)
+    objection = _objection(history, version, gate) or _rejection(version, restrictions.bar)
     if objection is not None and not force:
         raise objection
     return _entry(
@@ -114,14 +148,23 @@ def promote(
 
 
 def roll_back(
-    history: History, *, to: VersionName | None, reason: str, by: Actor, now: datetime
+    history: History,
+    *,
+    to: VersionName | None,
+    reason: str,
+    by: Actor,
+    now: datetime,
+    expect: VersionName | None = None,
 ) -> Promotion:
     """Decide to return to the version that the live one replaced, or to the earlier version ``to`` of the line.
 
-    A rollback appends an entry and removes none. Two in a row go two versions back.
+    A rollback appends an entry and removes none. Two in a row go two versions back; within a minute of another, it has to
+    name its version, or with ``expect`` the version that must be live now. So two people who roll back at once do not go
+    further back than either wanted.
 
-    Raises OtherLine, AlreadyLive, NothingToRollBack, NeverLive, ReasonMissing.
+    Raises NotExpected, OtherLine, AlreadyLive, NothingToRollBack, NeverLive, NameTheVersion, ReasonMissing.
     """
+    _check_expected(history, expect)
     if to is not None:
         _same_line(history, to)
         if to == history.live:
@@ -134,7 +177,49 @@ def roll_back(
     if to is not None and to not in earlier:
         known = ", ".join(map(str, dict.fromkeys(reversed(earlier))))
         raise NeverLive(f"{to} was not live before {history.live}; choose one of {known}")
+    if to is None and expect is None:
+        _check_not_just_rolled_back(history, earlier[-1], now)
     return _entry(history, PromotionKind.ROLLBACK, to or earlier[-1], reason=reason, by=by, now=now)
+
+
+def check_automatic(version: VersionName, restrictions: Restrictions) -> None:
+    """Check that the daemon may put a version live by itself. Raises Held, Barred."""
+    if restrictions.bar is not None:
+        raise Barred(f"{explain_bar(version, restrictions.bar)}; only a person may promote it")
+    if restrictions.hold is not None:
+        raise Held(f"{restrictions.hold}; `retuned unhold -m REASON` ends it")
+
+
+def explain_bar(version: VersionName, bar: Bar) -> str:
+    """Return in words why a version may not go live by itself."""
+    return str(bar) if bar.version == version else f"{version} continues from {bar.version}: {bar}"
+
+
+def _rejection(version: VersionName, bar: Bar | None) -> Refused | None:
+    """Return why an operator has to force a promotion that the gate allows; None if there is no need."""
+    if bar is None or bar.cause is BarCause.ROLLED_BACK:
+        return None
+    return Barred(f"{explain_bar(version, bar)}; to overrule this, force the promotion")
+
+
+def _check_expected(history: History, expect: VersionName | None) -> None:
+    if expect is None or expect == history.live:
+        return
+    last = history.entries[-1] if history.entries else None
+    how = f" ({last.kind} by {last.by.name}: {last.reason})" if last else ""
+    raise NotExpected(f"{expect} is not live; {history.live or 'nothing'} is{how}; nothing was changed")
+
+
+def _check_not_just_rolled_back(history: History, next_back: VersionName, now: datetime) -> None:
+    rollbacks = (entry for entry in reversed(history.entries) if entry.kind is PromotionKind.ROLLBACK)
+    last = next(rollbacks, None)
+    if last is not None and abs(now - last.at) < _MOMENT:
+        seconds = abs(now - last.at).total_seconds()
+        raise NameTheVersion(
+            f"{last.by.name} rolled back from {last.previous} to {last.version} {seconds:.0f} s ago ({last.reason}), and "
+            f"{history.live} is live; to go further back, name the version: "
+            f"`retuned rollback v{next_back.number} -m REASON`"
+        )
 
 
 def _objection(history: History, version: VersionName, gate: GateReport | None) -> Refused | None:

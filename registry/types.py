@@ -4,13 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pydantic import ConfigDict, with_config
+from pydantic import with_config
 
-from registry.json_types import FreeForm, Moment, Number
+from registry.json_types import STRICT, FreeForm, Moment, Number
 from registry.names import VersionName
-
-#: Documents are validated strictly, when read and when written.
-_STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, revalidate_instances="always")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,7 +36,7 @@ class Lineage:
     data_digest: str  # SHA-256 of the training file
 
 
-@with_config(_STRICT)
+@with_config(STRICT)
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Version:
     """An immutable adapter, or the bare base model if ``artifact`` is None. Names are never reused."""
@@ -87,7 +84,7 @@ class SliceReport:
     reason: str
 
 
-@with_config(_STRICT)
+@with_config(STRICT)
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GateReport:
     """The gate's verdict on a candidate, with the numbers of each slice."""
@@ -109,7 +106,7 @@ class Actor:
     name: str
 
 
-@with_config(_STRICT)
+@with_config(STRICT)
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Promotion:
     """One entry of the promotion log: which version became live, instead of which, why and by whom."""

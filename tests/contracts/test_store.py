@@ -12,12 +12,13 @@ import pytest
 from sqlalchemy import Engine, create_engine, delete, event, select, update
 
 from registry.codec import BadDocument
-from registry.history import BrokenChain, entry_digest, verify
+from registry.history import BrokenChain, LogStep, entry_digest, verify
+from registry.orders import Order, OrderKind
 from registry.sql import SqlStore
 from registry.store import Ancestry, Conflict, Store, VersionExists, VersionNotFound
 from registry.tables import metadata, promotions, versions
 from registry.types import GateVerdict, Promotion
-from tests.factories.registry import LINE, NOW, a_history, a_report, a_step, a_version, v
+from tests.factories.registry import LINE, NOW, OPERATOR, a_history, a_report, a_step, a_version, v
 from tests.fakes.registry import MemoryStore
 from tests.servers.postgres_server import PostgresServer
 
@@ -138,6 +139,22 @@ def test_the_log_is_read_as_it_was_written(store: Store) -> None:
     verify(store.history(LINE))
 
 
+def test_the_steps_of_the_log_are_its_rollbacks_and_outlines_of_the_rest(store: Store) -> None:
+    with_versions(store, 0, 1, 2, 3)
+    promoted(store, "0", "1", "2", "back")
+    forced = replace(a_step(store.history(LINE), "3"), by=OPERATOR)
+    store.append(forced, expected=4)
+
+    assert list(store.steps(LINE)) == [
+        LogStep(1, v(0), automatic=False),
+        LogStep(2, v(1), automatic=True),
+        LogStep(3, v(2), automatic=True),
+        store.history(LINE).entries[3],
+        LogStep(5, v(3), automatic=False),
+    ]
+    assert list(store.steps("other")) == []
+
+
 def test_digests_survive_the_store(store: Store) -> None:
     with_versions(store, 0, 1)
     promoted(store, "0", "1")
@@ -241,6 +258,65 @@ def test_a_version_without_reports_has_none(store: Store) -> None:
     assert list(store.gate_reports(v(1))) == []
 
 
+def an_order(number: int, kind: OrderKind = OrderKind.HOLD, subject: str | None = None) -> Order:
+    return Order(
+        model_line=LINE, number=number, kind=kind, subject=subject, reason="审计 😀", by=OPERATOR, at=NOW, promotions=1
+    )  # fmt: skip
+
+
+def test_a_new_line_has_no_orders(store: Store) -> None:
+    assert store.orders(LINE).orders == ()
+    assert store.orders(LINE).number == 0
+
+
+def test_orders_are_read_as_they_were_given(store: Store) -> None:
+    orders = (an_order(1), an_order(2, OrderKind.REJECT, "support-bot-v3"), an_order(3, OrderKind.UNHOLD))
+    for order in orders:
+        store.add_order(order)
+        assert store.orders(LINE).number == order.number
+
+    assert store.orders(LINE).orders == orders
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_an_order_must_have_the_next_number(store: Store, number: int) -> None:
+    store.add_order(an_order(1))
+
+    with pytest.raises(Conflict):
+        store.add_order(an_order(number, OrderKind.PAUSE))
+    assert store.orders(LINE).orders == (an_order(1),)
+
+
+def test_lines_have_orders_of_their_own(store: Store) -> None:
+    store.add_order(replace(an_order(1), model_line="other"))
+
+    assert store.orders(LINE).orders == ()
+
+
+def test_an_entry_that_was_decided_before_an_order_is_refused(store: Store) -> None:
+    with_versions(store, 0, 1)
+    promoted(store, "0")
+    entry = a_step(store.history(LINE), "1")
+    store.add_order(an_order(1))
+
+    with pytest.raises(Conflict):
+        store.append(entry, expected=1, orders=0)
+    assert store.history(LINE).position == 1
+
+    store.append(entry, expected=1, orders=1)
+    assert store.history(LINE).live == v(1)
+
+
+def test_an_entry_that_no_order_could_forbid_is_appended_whatever_was_ordered(store: Store) -> None:
+    with_versions(store, 0, 1)
+    promoted(store, "0", "1")
+    store.add_order(an_order(1))
+
+    store.append(a_step(store.history(LINE), "back"), expected=2)
+
+    assert store.history(LINE).live == v(0)
+
+
 # What a database adds: it outlives the process, is shared, and may be damaged.
 
 
@@ -249,11 +325,20 @@ def test_everything_outlives_the_process(database: str) -> None:
         with_versions(store, 0, 1)
         promoted(store, "0", "1")
         store.add_gate_report(v(1), a_report(), at=NOW)
+        store.add_order(an_order(1))
 
     with in_database(database) as again:
         assert list(again.versions(LINE)) == [a_version(0), a_version(1)]
         assert again.history(LINE) == a_history("0", "1")
         assert list(again.gate_reports(v(1))) == [a_report()]
+        assert again.orders(LINE).orders == (an_order(1),)
+
+
+def test_an_order_that_another_process_gave_is_seen(database: str) -> None:
+    with in_database(database) as ours, in_database(database) as theirs:
+        ours.add_order(an_order(1))
+        theirs.add_order(an_order(2, OrderKind.UNHOLD))
+        assert ours.orders(LINE).number == 2
 
 
 def test_a_version_that_another_process_added_is_seen(database: str) -> None:

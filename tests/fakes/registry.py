@@ -3,10 +3,11 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from registry.history import History, check_next
+from registry.history import History, LogStep, Step, check_next
 from registry.names import VersionName
+from registry.orders import Order, OrderLog
 from registry.store import Ancestry, Conflict, VersionExists, VersionNotFound
-from registry.types import GateReport, GateVerdict, Promotion, Version
+from registry.types import GateReport, GateVerdict, Promotion, PromotionKind, Version
 
 
 class MemoryStore:
@@ -16,6 +17,7 @@ class MemoryStore:
         self._versions: dict[VersionName, Version] = {}
         self._entries: dict[str, tuple[Promotion, ...]] = {}
         self._reports: dict[VersionName, dict[int, GateReport]] = {}
+        self._orders: dict[str, tuple[Order, ...]] = {}
 
     def add_version(self, version: Version) -> None:
         if version.name in self._versions:
@@ -39,9 +41,11 @@ class MemoryStore:
     def next_number(self, model_line: str) -> int:
         return max((version.name.number for version in self.versions(model_line)), default=-1) + 1
 
-    def append(self, entry: Promotion, *, expected: int) -> None:
+    def append(self, entry: Promotion, *, expected: int, orders: int | None = None) -> None:
         self._require(entry.version)
         history = self.history(entry.model_line)
+        if orders is not None and orders != self.orders(entry.model_line).number:
+            raise Conflict("an order was first")
         if history.position != expected:
             raise Conflict(f"at {history.position}, not {expected}")
         check_next(history, entry)
@@ -58,6 +62,27 @@ class MemoryStore:
 
     def promotions_at(self, model_line: str, positions: Collection[int]) -> Sequence[Promotion]:
         return [entry for entry in self.history(model_line).entries if entry.position in positions]
+
+    def steps(self, model_line: str) -> Sequence[Step]:
+        return [
+            entry
+            if entry.kind is PromotionKind.ROLLBACK
+            else LogStep(
+                entry.position,
+                entry.version,
+                entry.kind is PromotionKind.PROMOTION and entry.by.kind == "daemon",
+            )
+            for entry in self.history(model_line).entries
+        ]
+
+    def add_order(self, order: Order) -> None:
+        known = self._orders.get(order.model_line, ())
+        if order.number != len(known) + 1:
+            raise Conflict(f"at {len(known)}, not {order.number - 1}")
+        self._orders[order.model_line] = (*known, order)
+
+    def orders(self, model_line: str) -> OrderLog:
+        return OrderLog(model_line=model_line, orders=self._orders.get(model_line, ()))
 
     def add_gate_report(self, version: VersionName, report: GateReport, *, at: datetime) -> None:
         self._require(version)

@@ -45,8 +45,10 @@ from monitors.types import Outcome
 from registry.artifacts import FsspecArtifactStore
 from registry.directory_target import DirectoryTarget
 from registry.names import VersionName
+from registry.ordering import hold
 from registry.sql import SqlStore
 from registry.transitions import promote
+from registry.types import Actor
 from tests.factories.daemon import a_gate_report
 from tests.factories.ledger import NOW, TOPIC, a_batch, a_conversation, a_dead_letter, a_feedback, spread
 from tests.factories.retention import some_retention
@@ -150,7 +152,7 @@ class Daemon:
             self.letters.mark_requeued([stored.id for stored in self.letters.newest(9)], NOW)
         if len(self.halts.recent(9)) == 1:
             self.halts.halt(Halt(kind=HaltKind.OPERATOR, reason="wait", at=NOW))
-        if not self.halts.recent_offset_changes(9):
+        if self.halts.current() is not None:
             self.halts.seek(
                 OffsetChange(topic=TOPIC, partition=0, before=None, after=65, at=NOW, by="ada", why="so")
             )
@@ -265,6 +267,10 @@ class Daemon:
         assert reference is not None
         if reference.cause is ReferenceCause.OPERATOR:
             self.references.restore(f"{LINE}-v0", NOW)
+        if self.store.orders(LINE).number == 0:
+            history, orders = self.store.history(LINE), self.store.orders(LINE)
+            ada = Actor(kind="operator", name="ada")
+            self.store.add_order(hold(history, orders, reason="the audit", by=ada, now=NOW))
         if self.target.current() != V1:
             version = self.store.version(V1)
             self.target.serve(version, self.artifacts.fetch(version.artifact or "", version.digest), now=NOW)

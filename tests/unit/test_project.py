@@ -42,6 +42,8 @@ IMPORTS = {
     "prometheus_client": ["daemon/telemetry/exposition.py", "daemon/telemetry/instruments.py"],
     "sqlalchemy": [
         "registry/sql.py",
+        "registry/sql_logs.py",
+        "registry/sql_orders.py",
         "registry/tables.py",
         "daemon/ledger/*",
         "daemon/retention/*",

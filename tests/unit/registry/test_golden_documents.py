@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from registry.codec import (
+    order_from_json,
+    order_to_json,
     promotion_from_json,
     promotion_to_json,
     report_from_json,
@@ -18,6 +20,7 @@ from registry.codec import (
     version_to_json,
 )
 from registry.history import entry_digest
+from registry.orders import Order, OrderKind
 from registry.types import GateReport, GateVerdict, Promotion, PromotionKind, Version
 from tests.factories.registry import DAEMON, NOW, OPERATOR, a_history, a_report, a_step, a_version, v
 
@@ -69,6 +72,16 @@ DIGESTS = {
     "forced": "df359fc6fc17f938e5422661ca50c7e0b50595f51ea743ec4b7cefa32c97bbab",
     "without gate": "b56b4d97138cf3bbe0aa24403853c6f7e769bfcec54a86749d3641866470ebab",
 }
+ORDERS = {
+    "hold": Order(
+        model_line="support-bot", number=1, kind=OrderKind.HOLD, subject=None, reason="审计 \\ \n", by=OPERATOR, at=NOW,
+        promotions=0,
+    ),
+    "reject": Order(
+        model_line="support-bot", number=2, kind=OrderKind.REJECT, subject="support-bot-v3", reason="r", by=OPERATOR,
+        at=NOW.astimezone(timezone(timedelta(hours=8))), promotions=7,
+    ),
+}  # fmt: skip
 REPORTS = {"report": a_report(), "full report": a_full_report()}
 VERSIONS = {"base": a_version(0), "version": a_version(2), "full version": a_full_version()}
 
@@ -92,6 +105,12 @@ def test_a_promotion_has_the_digest_that_it_always_had(name: str) -> None:
     assert entry_digest(PROMOTIONS[name]) == DIGESTS[name]
     canonical = json.dumps(json.loads(golden(name)), sort_keys=True, separators=(",", ":"))
     assert hashlib.sha256(canonical.encode("ascii")).hexdigest() == DIGESTS[name]
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_an_order_is_written_and_read_as_ever(name: str) -> None:
+    assert written(order_to_json(ORDERS[name])) == golden(name)
+    assert order_from_json(json.loads(golden(name))) == ORDERS[name]
 
 
 @pytest.mark.parametrize("name", REPORTS)

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -7,12 +8,17 @@ from hypothesis import strategies as st
 
 from registry.history import BrokenChain, History, check_next, entry_digest, verify
 from registry.names import VersionName
+from registry.restrictions import Bar, BarCause, Hold, Restrictions
 from registry.transitions import (
     AlreadyBootstrapped,
     AlreadyLive,
+    Barred,
     GateNotPassed,
     GateOutdated,
+    Held,
+    NameTheVersion,
     NeverLive,
+    NotExpected,
     NothingLive,
     NothingToRollBack,
     NotJudged,
@@ -23,7 +29,7 @@ from registry.transitions import (
     promote,
     roll_back,
 )
-from registry.types import GateReport, GateVerdict, Promotion, PromotionKind
+from registry.types import Actor, GateReport, GateVerdict, Promotion, PromotionKind
 from tests.factories.registry import DAEMON, LINE, NOW, OPERATOR, a_history, a_report, a_step, grown, v
 
 EMPTY = History(model_line=LINE)
@@ -192,6 +198,100 @@ def test_a_version_that_was_taken_back_is_no_way_back() -> None:
 def test_rolling_back_to_what_is_live_is_refused() -> None:
     with pytest.raises(AlreadyLive):
         rolled_back(a_history("0", "3"), to=3)
+
+
+@pytest.mark.parametrize("seconds", [-59, 0, 59])
+def test_a_second_rollback_within_a_minute_has_to_name_its_version(seconds: int) -> None:
+    history = a_history("0", "3", "5", "back")
+    now = history.entries[-1].at + timedelta(seconds=seconds)
+
+    with pytest.raises(
+        NameTheVersion, match=r"张伟 rolled back from support-bot-v5 .*`retuned rollback v0 -m"
+    ):
+        roll_back(history, to=None, reason="r", by=OPERATOR, now=now)
+    for named in ({"to": v(0)}, {"to": None, "expect": v(3)}):
+        entry = roll_back(history, reason="r", by=OPERATOR, now=now, **named)
+        assert entry.version == v(0)
+
+
+def test_a_second_rollback_after_a_minute_need_not() -> None:
+    history = a_history("0", "3", "5", "back")
+    now = history.entries[-1].at + timedelta(seconds=60)
+
+    assert roll_back(history, to=None, reason="r", by=OPERATOR, now=now).version == v(0)
+
+
+# What was expected
+
+
+def test_a_change_from_another_version_than_expected_is_refused() -> None:
+    history = a_history("0", "3", "5")
+
+    with pytest.raises(
+        NotExpected, match=r"support-bot-v3 is not live; support-bot-v5 is \(promotion by retuned"
+    ):
+        roll_back(history, to=None, reason="r", by=OPERATOR, now=NOW, expect=v(3))
+    with pytest.raises(NotExpected):
+        promote(history, v(7), gate=a_report(), reason="r", by=OPERATOR, now=NOW, expect=v(3))
+
+
+def test_a_change_from_the_expected_version_is_made() -> None:
+    history = a_history("0", "3")
+
+    assert roll_back(history, to=None, reason="r", by=OPERATOR, now=NOW, expect=v(3)).version == v(0)
+    assert promote(
+        history, v(7), gate=a_report(), reason="r", by=OPERATOR, now=NOW, expect=v(3)
+    ).version == v(7)
+
+
+# What operators said
+
+HELD = Restrictions(hold=Hold(by=OPERATOR, since=NOW, reason="审计"))
+
+
+def barred(cause: BarCause, number: int = 3) -> Restrictions:
+    return Restrictions(bar=Bar(version=v(number), cause=cause, by=OPERATOR, at=NOW, reason="退款错了"))
+
+
+def under(
+    restrictions: Restrictions, *, by: Actor, gate: GateReport | None = None, force: bool = False
+) -> Promotion:
+    report = gate or a_report()
+    return promote(
+        a_history("0"), v(3), gate=report, reason="r", by=by, now=NOW, restrictions=restrictions, force=force
+    )
+
+
+def test_the_daemon_promotes_nothing_while_promotion_is_held() -> None:
+    with pytest.raises(Held, match="held by 张伟: 审计; `retuned unhold -m REASON` ends it"):
+        under(HELD, by=DAEMON)
+
+
+@pytest.mark.parametrize("cause", BarCause)
+@pytest.mark.parametrize("force", [False, True])
+def test_the_daemon_never_promotes_what_is_barred(cause: BarCause, force: bool) -> None:
+    with pytest.raises(Barred, match="退款错了"):
+        under(barred(cause), by=DAEMON, force=force)
+
+
+def test_the_daemon_never_promotes_a_child_of_what_is_barred_and_says_of_which() -> None:
+    with pytest.raises(
+        Barred, match="support-bot-v3 continues from support-bot-v1: support-bot-v1 was rolled back"
+    ):
+        under(barred(BarCause.ROLLED_BACK, 1), by=DAEMON)
+
+
+def test_a_person_promotes_whatever_is_held_or_was_rolled_back() -> None:
+    assert not under(HELD, by=OPERATOR).forced
+    assert not under(barred(BarCause.ROLLED_BACK), by=OPERATOR).forced
+
+
+@pytest.mark.parametrize("cause", [BarCause.REJECTED, BarCause.CANCELLED])
+def test_a_person_overrules_a_rejection_by_force_only_and_that_is_recorded(cause: BarCause) -> None:
+    with pytest.raises(Barred, match="to overrule this, force the promotion"):
+        under(barred(cause), by=OPERATOR)
+
+    assert under(barred(cause), by=OPERATOR, force=True).forced
 
 
 # All of them
