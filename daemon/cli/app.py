@@ -13,6 +13,7 @@ from daemon.cli import (
     erasure,
     inspect,
     intake,
+    orders,
     promote,
     reference,
     run,
@@ -45,7 +46,22 @@ for panel, commands in (
             erasure.erasures,
         ),
     ),
-    (_ACT, (promote.promote, promote.rollback, sync.sync, promote.train, erasure.forget)),
+    (
+        _ACT,
+        (
+            promote.promote,
+            promote.rollback,
+            sync.sync,
+            orders.hold,
+            orders.unhold,
+            orders.reject,
+            promote.train,
+            orders.pause,
+            orders.resume,
+            orders.cancel,
+            erasure.forget,
+        ),
+    ),
     (_SET_UP, (doctor,)),
 ):
     for command in commands:

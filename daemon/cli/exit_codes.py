@@ -76,6 +76,7 @@ ERRORS: Mapping[ExitCode, tuple[str, ...]] = {
         "Cancelled",
         "NoLooksLeft",
         "NoReport",
+        "NoSuchRun",
         "NotConfirmed",
         "NotEnoughData",
         "NotFrozen",
@@ -90,6 +91,7 @@ ERRORS: Mapping[ExitCode, tuple[str, ...]] = {
     ExitCode.CONFLICT: (
         "Conflict",
         "ForgottenMeanwhile",
+        "NotExpected",
         "Overtaken",
         "StaleLeader",
         "VersionExists",

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from daemon.ledger.stores import Stores
     from registry.types import Promotion
 
+_EXPECT = typer.Option(
+    "--expect",
+    metavar="VERSION",
+    help="Refuse, and change nothing, unless this version is live.",
+    show_default=False,
+)
 _REASON = typer.Option("-m", "--reason", help="The reason, for the log.", show_default=False)
 
 
@@ -24,20 +30,28 @@ def promote(
     *,
     reason: Annotated[str, _REASON] = "",
     force: Annotated[
-        bool, typer.Option("--force", help="Overrule the gate; recorded, and needs a reason.")
+        bool,
+        typer.Option("--force", help="Overrule the gate or a rejection; recorded, and needs a reason."),
     ] = False,
+    expect: Annotated[str | None, _EXPECT] = None,
     as_json: Json = False,
 ) -> None:
-    """Promote a version that passed the gate."""
+    """Promote a version that passed the gate.
+
+    One that was rolled back, or that continues from one, needs a reason.
+    """
     from daemon.domain.clock import utc_now
     from daemon.release.promotion import promote_version
     from registry.names import VersionName
 
     settings = read_settings(context)
     name = VersionName.parse(version, line=settings.model_line)
+    expected = VersionName.parse(expect, line=settings.model_line) if expect else None
 
     def change(stores: "Stores") -> "Promotion":
-        return promote_version(stores, name, reason=reason, force=force, by=operator(), clock=utc_now)
+        return promote_version(
+            stores, name, reason=reason, force=force, by=operator(), clock=utc_now, expect=expected
+        )
 
     _change(settings, change, as_json=as_json)
 
@@ -47,9 +61,13 @@ def rollback(
     version: Annotated[str | None, VERSION] = None,
     *,
     reason: Annotated[str, _REASON],
+    expect: Annotated[str | None, _EXPECT] = None,
     as_json: Json = False,
 ) -> None:
-    """Roll back to the previous live version, or to VERSION, at once."""
+    """Roll back to the previous live version, or to VERSION, at once.
+
+    Then only a person puts a version live, until `retuned unhold`; a training on what was rolled back is cancelled.
+    """
     from daemon.domain.clock import utc_now
     from daemon.release.promotion import roll_back_version
     from registry.names import VersionName
@@ -57,9 +75,12 @@ def rollback(
     settings = read_settings(context)
     line = settings.model_line
     to = VersionName.parse(version, line=line) if version else None
+    expected = VersionName.parse(expect, line=line) if expect else None
 
     def change(stores: "Stores") -> "Promotion":
-        return roll_back_version(stores, model_line=line, to=to, reason=reason, by=operator(), clock=utc_now)
+        return roll_back_version(
+            stores, model_line=line, to=to, reason=reason, by=operator(), clock=utc_now, expect=expected
+        )
 
     _change(settings, change, as_json=as_json)
 
@@ -116,5 +137,8 @@ def _next(entry: "Promotion", health: "DaemonHealth", *, back: bool) -> str:
         else f"{health.absence[0].upper()}{health.absence[1:]}; the next start compares windows with {known}."
     )
     if back and entry.previous is not None:
-        return f"{follows} {entry.previous} stays in the registry: `retuned why v{entry.previous.number}`."
+        return (
+            f"{follows} Automatic promotion is held until `retuned unhold -m REASON`, and a training that continues from "
+            f"{entry.previous} is cancelled. {entry.previous} stays in the registry: `retuned why v{entry.previous.number}`."
+        )
     return f"{follows} `retuned rollback -m ...` takes it back."

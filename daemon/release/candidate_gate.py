@@ -13,12 +13,13 @@ from daemon.release.register import DAEMON
 from daemon.scoring.protocol import VersionScorer
 from daemon.telemetry.metrics import Metrics
 from learners.errors import LearnerError
-from registry.history import History
+from registry.line_logs import LineLogs, read_logs, restrictions_on
 from registry.looks import waits_for_data, worth_another_look
 from registry.names import VersionName
+from registry.restrictions import BarCause, Restrictions
 from registry.store import Conflict
 from registry.taint import tainted
-from registry.transitions import promote
+from registry.transitions import Refused, check_automatic, promote
 from registry.types import GateReport, GateVerdict, Version
 
 _log = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ class _Candidate:
 
     version: Version
     reports: tuple[GateReport, ...]
+    restrictions: Restrictions
 
     @property
     def last_report(self) -> GateReport | None:
@@ -55,6 +57,7 @@ class CandidateGate:
         self._clock = clock
         self._failures = 0  # of the scorer in a row, on the candidate at the gate
         self._comparison: GateComparison | None = None
+        self._explained: tuple[VersionName, str] | None = None  # a candidate, and why it waits for a person
 
     @property
     def comparing(self) -> bool:
@@ -65,47 +68,70 @@ class CandidateGate:
         """Return in words which candidate is being compared or waits for data; reads the registry."""
         if self._comparison is not None:
             return f"the gate on {self._comparison.candidate.name}"
-        candidate = self._candidate()
-        if candidate is None or not self._is_open(candidate.last_report):
+        candidate = self._candidate(read_logs(self._stores.versions, self._model_line))
+        if candidate is None or candidate.restrictions.bar or not self._is_open(candidate.last_report):
             return None
         return f"the gate on {candidate.version.name}"
 
-    def step(self, history: History) -> None:
+    def step(self, logs: LineLogs) -> None:
         """Begin the next comparison, or conclude the one whose scores have arrived."""
         if self._comparison is None:
-            candidate = self._candidate()
-            if candidate is not None and history.live is not None and self._scorer.ready:
-                self._advance(candidate, history.live, history)
+            candidate = self._candidate(logs)
+            if candidate is not None and logs.history.live is not None and self._scorer.ready:
+                self._advance(candidate, logs.history.live, logs)
         elif self._comparison.done():
             comparison, self._comparison = self._comparison, None
             self._conclude(comparison)
 
-    def _candidate(self) -> _Candidate | None:
-        """Return the newest version, if a run made it and it was never live."""
+    def _candidate(self, logs: LineLogs) -> _Candidate | None:
+        """Return the newest version, if a run made it, it was never live, and no operator has rejected it.
+
+        One that continues from a version that was rolled back is compared, so that a person can decide on it.
+        """
         newest = next(iter(self._stores.versions.versions(self._model_line, newest=1)), None)
         if newest is None or newest.run is None or self._stores.versions.promotions_of(newest.name):
             return None
-        return _Candidate(version=newest, reports=tuple(self._stores.versions.gate_reports(newest.name)))
+        restrictions = restrictions_on(self._stores.versions, newest.name, logs)
+        bar = restrictions.bar
+        if bar is not None and bar.version == newest.name and bar.cause is not BarCause.ROLLED_BACK:
+            return None
+        reports = tuple(self._stores.versions.gate_reports(newest.name))
+        return _Candidate(version=newest, reports=reports, restrictions=restrictions)
 
     def _is_open(self, report: GateReport | None) -> bool:
         """Return whether the gate has yet to decide, and can."""
         limits = {"max_looks": self._gate.max_looks, "limit": self._held_out.limit}
         return report is None or waits_for_data(report, **limits)
 
-    def _advance(self, candidate: _Candidate, live: VersionName, history: History) -> None:
+    def _advance(self, candidate: _Candidate, live: VersionName, logs: LineLogs) -> None:
         """Promote a candidate that passed, or begin the look that it is due."""
         report = candidate.last_report
         if report is not None and report.verdict is GateVerdict.PROMOTE:
-            if self._may_promote(candidate.version.name, report, live):
-                self._promote(candidate.version, report, history)
+            if self._may_promote(candidate, report, live):
+                self._promote(candidate, report, logs)
             return
         since = first_new_seq(self._stores.runs, candidate.version)
         if report is None or self._is_worth_another_look(report, since):
             self._compare(candidate, self._stores.versions.version(live), since)
 
-    def _may_promote(self, name: VersionName, report: GateReport, live: VersionName) -> bool:
-        """Return whether a pass counts: automatic release, against the live version, and not tainted."""
-        return self._automatic and report.against == live and not self._is_tainted(name)
+    def _may_promote(self, candidate: _Candidate, report: GateReport, live: VersionName) -> bool:
+        """Return whether a pass counts: automatic release, against the live version, not tainted, nothing forbids it."""
+        name = candidate.version.name
+        if not self._automatic or report.against != live or self._is_tainted(name):
+            return False
+        try:
+            check_automatic(name, candidate.restrictions)
+        except Refused as refused:
+            self._explain_waiting(name, str(refused))
+            return False
+        return True
+
+    def _explain_waiting(self, name: VersionName, reason: str) -> None:
+        """Log once why a candidate that passed waits for a person."""
+        if self._explained != (name, reason):
+            self._explained = (name, reason)
+            extra = {"action": "promotion", "version": str(name)}
+            _log.warning("%s passed the gate and is not promoted: %s", name, reason, extra=extra)
 
     def _is_tainted(self, name: VersionName) -> bool:
         """Return whether a version learned from records that were erased since; then an operator has to decide."""
@@ -146,14 +172,17 @@ class CandidateGate:
         extra = {"action": "gate", "version": str(name)}
         _log.info("gate on %s: %s: %s", name, report.verdict, report.reason, extra=extra)
 
-    def _promote(self, candidate: Version, report: GateReport, history: History) -> None:
+    def _promote(self, candidate: _Candidate, report: GateReport, logs: LineLogs) -> None:
         entry = promote(
-            history, candidate.name, gate=report, reason=report.reason, by=DAEMON, now=self._clock()
+            logs.history,
+            candidate.version.name,
+            gate=report,
+            reason=report.reason,
+            by=DAEMON,
+            now=self._clock(),
+            restrictions=candidate.restrictions,
         )
         try:
-            self._stores.versions.append(entry, expected=history.position)
-        except Conflict:
-            _log.warning(
-                "another entry was added to the promotion log first; %s stays a candidate", entry.version,
-                extra={"action": "promotion"},
-            )  # fmt: skip
+            self._stores.versions.append(entry, expected=logs.history.position, orders=logs.orders.number)
+        except Conflict as conflict:
+            _log.warning("%s stays a candidate: %s", entry.version, conflict, extra={"action": "promotion"})

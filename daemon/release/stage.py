@@ -7,6 +7,7 @@ from daemon.release.candidate_gate import CandidateGate
 from daemon.release.log_follower import LogFollower
 from daemon.scoring.protocol import VersionScorer
 from daemon.telemetry.metrics import Metrics
+from registry.line_logs import read_logs
 
 
 class ReleaseStage:
@@ -23,6 +24,7 @@ class ReleaseStage:
         self._stores = stores
         self._model_line = settings.model_line
         self._scorer = scorer
+        self._metrics = metrics.release
         self._follower = LogFollower(stores, settings, metrics=metrics, clock=clock)
         self._gate = CandidateGate(stores, settings, scorer, metrics=metrics, clock=clock)
 
@@ -36,11 +38,13 @@ class ReleaseStage:
         return self._gate.read_pending_work()
 
     def step(self) -> None:
-        """Follow the log, then continue with the candidate at the gate."""
-        history = self._stores.versions.history(self._model_line)
-        self._follower.follow(history)
+        """Follow the logs, then continue with the candidate at the gate."""
+        logs = read_logs(self._stores.versions, self._model_line)
+        self._metrics.held("promotion").set(logs.hold is not None)
+        self._metrics.held("training").set(logs.orders.paused is not None)
+        self._follower.follow(logs.history)
         self._scorer.step()
-        self._gate.step(history)
+        self._gate.step(logs)
 
     def close(self, timeout_s: float) -> None:
         """End the scorer."""

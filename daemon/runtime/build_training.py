@@ -10,6 +10,7 @@ from daemon.release.stage import ReleaseStage
 from daemon.runtime.base_model import BaseModel
 from daemon.telemetry.metrics import Metrics
 from daemon.training.decide_stage import DecideStage
+from daemon.training.orders import TrainingOrders
 from daemon.training.plan import RunPlanner
 from daemon.training.planned_run import PlannedRun
 from daemon.training.train_stage import TrainStage
@@ -31,6 +32,7 @@ def build_decide_stage(
         stores,
         settings.policy,
         train=training.submit,
+        read_pause=TrainingOrders(stores.versions, settings.model_line).read_pause,
         read_pending_work=lambda: training.pending_work or release.read_pending_work(),
         metrics=metrics,
         clock=utc_now,
@@ -53,7 +55,7 @@ def build_train_stage(settings: Settings, stores: Stores, metrics: Metrics, base
 
     return TrainStage(
         stores,
-        settings.learning,
+        settings,
         plan=RunPlanner(stores, settings, base=base.folder, base_digest=base.digest),
         launch=_launch_trainer,
         register=register,

@@ -2,10 +2,12 @@
 
 from typing import Literal, TypeAlias, get_args
 
-from daemon.telemetry.instruments import Counter, GaugeReadings, LabelledMetric, MetricFactory
+from daemon.telemetry.instruments import Counter, Gauge, GaugeReadings, LabelledMetric, MetricFactory
 from registry.names import VersionName
 from registry.types import GateReport, GateVerdict, Promotion, PromotionKind
 
+#: What an operator can hold: promotion by the daemon, and training.
+HeldActivity: TypeAlias = Literal["promotion", "training"]
 ActorKind: TypeAlias = Literal["daemon", "operator"]
 
 
@@ -43,6 +45,14 @@ class ReleaseMetrics:
             "retuned_live_version_number",
             "Number of the live version. 0 is the bare base model.",
             "model_line",
+        )
+
+        self.held: LabelledMetric[Gauge, HeldActivity] = LabelledMetric(
+            factory.gauge(
+                "retuned_held",
+                "1 while an operator holds automatic promotion (`retuned hold`, a rollback) or pauses training.",
+                "what",
+            )
         )
 
     def judged(self, report: GateReport) -> None:

@@ -11,6 +11,7 @@ from daemon.training.planned_run import PlannedRun
 from daemon.training.protocols import TrainerChild
 from learners.types import Failure, Progress, RunResult
 from registry.errors import RegistryError
+from registry.names import VersionName
 
 _log = logging.getLogger(__name__)
 _STOP_S = 5.0
@@ -52,6 +53,11 @@ class CurrentRun:
         )
 
     @property
+    def parent(self) -> VersionName | None:
+        """The version that the run continues from; None for the bare base."""
+        return VersionName.parse(self._planned.parent) if self._planned.parent else None
+
+    @property
     def pid(self) -> int | None:
         """The child's process id while it runs."""
         return self._child.pid
@@ -73,6 +79,18 @@ class CurrentRun:
     def stop(self, timeout_s: float) -> None:
         """End the child; its checkpoint stays."""
         self._child.stop(timeout_s)
+
+    def cancel(self, reason: str) -> RunEnd:
+        """End the child and leave its result, if it has one, unregistered."""
+        self._child.stop(_STOP_S)
+        return RunEnd(state=RunState.CANCELLED, error=reason)
+
+    def suspend(self) -> RunEnd | None:
+        """End the child; its checkpoint stays. Return how the run ended if the child had just finished."""
+        self._child.stop(_STOP_S)
+        finished = [event for event in self._child.poll() if isinstance(event, RunResult)]
+        self._result = finished[0] if finished else self._result
+        return None if self._result is None else self._register_result(self._result)
 
     def _register_result(self, result: RunResult) -> RunEnd | None:
         """Register the result; None while the artifact store does not answer, which the next call tries again."""

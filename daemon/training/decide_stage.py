@@ -19,7 +19,8 @@ _log = logging.getLogger(__name__)
 class DecideStage:
     """Decides when a window was judged, an alarm triaged, a training requested, or a scheduled time has come.
 
-    A "no" is a decision too: it is recorded with its reason.
+    A "no" is a decision too: it is recorded with its reason. While an operator has paused training, decisions wait and
+    say so, and a request stays open.
     """
 
     name = "deciding"
@@ -30,14 +31,19 @@ class DecideStage:
         policy: PolicySection,
         *,
         train: Callable[[Decision], None],
+        read_pause: Callable[[], str | None],
         read_pending_work: Callable[[], str | None],
         metrics: Metrics,
         clock: Clock,
     ) -> None:
-        """``train`` takes each decision to train; ``read_pending_work`` names what such a decision has to wait for."""
+        """``train`` takes each decision to train.
+
+        ``read_pause`` returns in words who paused training; ``read_pending_work`` names what a decision has to wait for.
+        """
         self._stores = stores
         self._policy = policy
         self._train = train
+        self._read_pause = read_pause
         self._read_pending_work = read_pending_work
         self._metrics = metrics
         self._clock = clock
@@ -53,14 +59,15 @@ class DecideStage:
     def step(self) -> None:
         """Decide if there is an occasion."""
         now = self._clock()
-        request = self._stores.decisions.open_request()
+        pause = self._read_pause()
+        request = self._stores.decisions.open_request() if pause is None else None
         window = self._new_window()
         triage = self._stores.triages.undecided()
         # A triage gets its own decision: a "no" to drift must not skip a scheduled time.
         scheduled = self._next_scheduled is not None and now >= self._next_scheduled and triage is None
         if request is None and window is None and triage is None and not scheduled:
             return
-        situation = self._situation(now, window, request, scheduled=scheduled)
+        situation = self._situation(now, window, request, scheduled=scheduled, pause=pause)
         decision = self._stores.decisions.decide(
             decide(situation, self._policy), answers=request, triage=situation.triage or triage
         )
@@ -83,7 +90,13 @@ class DecideStage:
         return window if window is not None and window > self._last_window_decided else None
 
     def _situation(
-        self, now: datetime, window: int | None, request: ManualTrainRequest | None, *, scheduled: bool
+        self,
+        now: datetime,
+        window: int | None,
+        request: ManualTrainRequest | None,
+        *,
+        scheduled: bool,
+        pause: str | None,
     ) -> Situation:
         learned = self._stores.runs.learned_until()
         alarm = self._stores.windows.alarm(after_seq=learned)
@@ -98,6 +111,7 @@ class DecideStage:
             requested=request.reason if request else None,
             requested_by=request.by if request else None,
             scheduled=scheduled,
+            pause=pause,
             pending_work=self._read_pending_work(),
             last_ended=self._stores.runs.last_ended(),
         )

@@ -8,13 +8,16 @@ from daemon.training.dataset import Dataset, build_dataset
 from daemon.training.from_settings import lora_settings
 from daemon.training.planned_run import PlannedRun
 from learners.types import TrainRequest
-from registry.history import History
-from registry.taint import newest_clean, tainted
+from registry.line_logs import LineLogs, read_bar, read_logs
+from registry.taint import tainted
 from registry.types import Version
 
 
 class RunPlanner:
-    """Plans runs that continue from the live version, or from the newest version before it that is not tainted."""
+    """Plans runs that continue from the live version, or from an earlier one.
+
+    A run does not continue from a version that is tainted, or that an operator rolled back or rejected.
+    """
 
     def __init__(self, stores: Stores, settings: Settings, *, base: Path, base_digest: str) -> None:
         """``base`` is the base model's folder."""
@@ -26,8 +29,9 @@ class RunPlanner:
     def __call__(self, run_id: str, *, since_seq: int, folder: Path) -> PlannedRun:
         """Write the training file and return the planned run. Raises NotEnoughData, RegistryError, OSError."""
         until_seq = self._stores.conversations.last_seq()
-        history = self._stores.versions.history(self._settings.model_line)
-        parent = self._parent(history)
+        logs = read_logs(self._stores.versions, self._settings.model_line)
+        history = logs.history
+        parent = self._parent(logs)
         # Fetched first: while the artifact store is down, no training set is built in vain.
         adapter = self._adapter(parent)
         dataset = build_dataset(
@@ -44,12 +48,14 @@ class RunPlanner:
             until_seq=until_seq,
         )
 
-    def _parent(self, history: History) -> Version | None:
-        """Return the newest version of the live one's line that is not tainted."""
+    def _parent(self, logs: LineLogs) -> Version | None:
+        """Return the newest version of the live one's line that a run may continue from."""
         erased_runs = self._stores.erasures.runs_with_erased_records()
         tainted_names = tainted(self._stores.versions, self._settings.model_line, erased_runs)
-        name = newest_clean(history.line, tainted_names)
-        return self._stores.versions.version(name) if name else None
+        for name in reversed(logs.history.line):
+            if name not in tainted_names and read_bar(self._stores.versions, name, logs) is None:
+                return self._stores.versions.version(name)
+        return None
 
     def _adapter(self, parent: Version | None) -> Path | None:
         """Return a local folder with a version's adapter; None for the bare base."""

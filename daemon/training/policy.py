@@ -23,6 +23,7 @@ class Situation:
     requested: str | None = None  # the reason that an operator gave for a manual request
     requested_by: str | None = None
     scheduled: bool = False  # a scheduled time has come
+    pause: str | None = None  # in words, who paused training and why
     pending_work: str | None = None  # a run, or a candidate at the gate
     last_ended: datetime | None = None  # when the last run ended
 
@@ -88,6 +89,8 @@ def _on_occasion(situation: Situation, trigger: Trigger, cause: str, policy: Pol
 
 def _readiness(situation: Situation, new: int, policy: PolicySection) -> tuple[Action, str]:
     """Return whether a training that has a cause may start now."""
+    if situation.pause is not None:
+        return Action.WAIT, f"waits: {situation.pause}"
     if situation.pending_work is not None:
         return Action.WAIT, f"waits for {situation.pending_work}"
     if new < policy.min_new_conversations:

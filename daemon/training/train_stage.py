@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 
-from daemon.config.settings import LearningSection
+from daemon.config.settings import Settings
 from daemon.domain.clock import Clock
 from daemon.domain.decisions import Decision
 from daemon.domain.errors import ForgottenMeanwhile, NotEnoughData
@@ -15,11 +15,13 @@ from daemon.domain.runs import Run, RunState
 from daemon.ledger.stores import Stores
 from daemon.telemetry.metrics import Metrics
 from daemon.training.current_run import CurrentRun, RunEnd
+from daemon.training.orders import TrainingOrders
 from daemon.training.planned_run import PlannedRun, from_json, to_json
 from daemon.training.protocols import Planner, TrainerChild
 from daemon.training.waiting_decision import WaitingDecision
 from learners.types import RunResult, TrainRequest
 from registry.errors import RegistryError
+from registry.names import VersionName
 
 _log = logging.getLogger(__name__)
 
@@ -29,6 +31,9 @@ class TrainStage:
 
     A run that was cut short by the daemon's end continues from its checkpoint after the next start. A decision whose
     run can't start now, because the artifact store does not answer or the disk is full, waits and is tried again.
+
+    Operators' orders are read at each step: a run that is cancelled, or that continues from a version that was rolled
+    back, ends. While training is paused, the run is suspended at its checkpoint and none starts.
     """
 
     name = "training"
@@ -36,7 +41,7 @@ class TrainStage:
     def __init__(
         self,
         stores: Stores,
-        learning: LearningSection,
+        settings: Settings,
         *,
         plan: Planner,
         launch: Callable[[TrainRequest, Path], TrainerChild],
@@ -47,7 +52,8 @@ class TrainStage:
     ) -> None:
         self._decisions = stores.decisions
         self._runs = stores.runs
-        self._timeout = timedelta(seconds=learning.timeout_s)
+        self._orders = TrainingOrders(stores.versions, settings.model_line)
+        self._timeout = timedelta(seconds=settings.learning.timeout_s)
         self._plan = plan
         self._launch_child = launch
         self._register = register
@@ -56,11 +62,13 @@ class TrainStage:
         self._clock = clock
         self._waiting = WaitingDecision(clock)
         self._current: CurrentRun | None = None
+        self._suspended: Run | None = None  # in progress, without a child
 
     @property
     def pending_work(self) -> str | None:
         """The run in progress or the decision that waits, in words; None when a training could start at once."""
-        return f"run {self._current.run.id}" if self._current else self._waiting.description
+        run = self._current.run if self._current else self._suspended
+        return f"run {run.id}" if run else self._waiting.description
 
     @property
     def pid(self) -> int | None:
@@ -71,25 +79,62 @@ class TrainStage:
         """Continue what the ledger says is not done: a run that was cut short, a decision without a run."""
         self._discard_files(self._next_run_id())  # planned, but not started when a daemon was killed
         self._waiting.restore(self._decisions.open_decision())
-        run = self._runs.running()
-        if run is not None:
-            self._resume(run)
+        self._suspended = self._runs.running()
+        self._continue()
 
     def submit(self, decision: Decision) -> None:
         """Take a decision to train; it replaces one that still waits."""
         self._waiting.put(decision)
 
     def step(self) -> None:
-        """Follow the run in progress, or start the one that waits."""
+        """Follow the run in progress, continue one that was suspended, or start the one that waits."""
         if self._current is not None:
-            self._follow(self._current)
-        elif (decision := self._waiting.due()) is not None:
+            self._obey(self._current)
+        elif self._suspended is not None:
+            self._continue()
+        elif (decision := self._waiting.due()) is not None and self._orders.read_pause() is None:
             self._begin(decision)
 
     def close(self, timeout_s: float) -> None:
         """Stop the child. Its run stays open in the ledger and continues after the next start."""
         if self._current is not None:
             self._current.stop(timeout_s)
+
+    def _obey(self, current: CurrentRun) -> None:
+        """End or suspend the run if an operator said so; else follow it."""
+        reason = self._orders.read_cancellation(current.run.id, current.parent)
+        if reason is not None:
+            self._end(current.run, current.cancel(reason))
+        elif (pause := self._orders.read_pause()) is not None:
+            self._suspend(current, pause)
+        else:
+            self._follow(current)
+
+    def _suspend(self, current: CurrentRun, pause: str) -> None:
+        """Stop the child of a run; the run goes on from its checkpoint later."""
+        end = current.suspend()
+        if end is not None:
+            self._end(current.run, end)
+            return
+        self._current, self._suspended = None, current.run
+        self._metrics.no_run()
+        extra = {"action": "train", "run": current.run.id}
+        _log.info("run %s is suspended: %s", current.run.id, pause, extra=extra)
+
+    def _continue(self) -> None:
+        """Continue the run that has no child, unless an operator cancelled it or has paused training."""
+        run = self._suspended
+        if run is None:
+            return
+        parent = run.request.get("parent")
+        name = VersionName.parse(parent) if isinstance(parent, str) else None
+        reason = self._orders.read_cancellation(run.id, name)
+        if reason is not None:
+            self._suspended = None
+            self._end(run, RunEnd(state=RunState.CANCELLED, error=reason))
+        elif self._orders.read_pause() is None:
+            self._suspended = None
+            self._resume(run)
 
     def _next_run_id(self) -> str:
         return f"r{self._runs.next_number()}"
@@ -181,7 +226,7 @@ class TrainStage:
         self._metrics.duration.observe((now - run.started_at).total_seconds())
         self._metrics.no_run()
         _log.log(
-            logging.INFO if end.state is RunState.FINISHED else logging.ERROR,
+            logging.ERROR if end.state is RunState.FAILED else logging.INFO,
             "run %s %s%s", run.id, end.state, f": {end.error}" if end.error else "",
             extra={"action": "train", "run": run.id},
         )  # fmt: skip

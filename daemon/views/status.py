@@ -1,6 +1,6 @@
 """The status of a model line, from the ledger and the registry alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from daemon.config.settings import Settings
@@ -12,7 +12,10 @@ from daemon.ledger.decisions import ManualTrainRequest
 from daemon.ledger.lease import lease_of
 from daemon.ledger.stores import Stores
 from daemon.ledger.windows import JudgedWindow
+from daemon.views.orders import OrdersInForce, orders_in_force
+from registry.line_logs import read_outline
 from registry.names import VersionName
+from registry.restrictions import BarCause
 from registry.types import GateReport, Promotion
 
 _WINDOWS_SHOWN = 12
@@ -57,11 +60,15 @@ class StatusView:
     candidate: Candidate | None
     cycle_days: float = 0.0  # that the reference comes to span
     freeze: Freeze | None = None  # of the reference
+    orders: OrdersInForce = field(default_factory=OrdersInForce)  # of operators
 
 
 def status_view(stores: Stores, settings: Settings, now: datetime) -> StatusView:
     """Read the status; takes a few milliseconds."""
     counts = LedgerCounts(stores.engine)
+    run, newest = counts.newest_run(), _newest_never_live(stores, settings)
+    outline = read_outline(stores.versions, settings.model_line)
+    orders = orders_in_force(stores.versions, outline, candidate=newest, run=run)
     return StatusView(
         model_line=settings.model_line,
         at=now,
@@ -74,10 +81,11 @@ def status_view(stores: Stores, settings: Settings, now: datetime) -> StatusView
         triage=next(iter(stores.triages.newest(1)), None),
         wish=stores.decisions.open_request(),
         decision=next(iter(stores.decisions.recent(1)), None),
-        run=counts.newest_run(),
-        candidate=_candidate(stores, settings),
+        run=run,
+        candidate=_candidate(stores, newest, orders, settings),
         cycle_days=settings.windows.reference_days,
         freeze=stores.references.frozen(),
+        orders=orders,
     )
 
 
@@ -88,10 +96,19 @@ def _leader(stores: Stores) -> Leader | None:
     return Leader(host=held.holder.host, pid=held.holder.pid, fence=held.fence)
 
 
-def _candidate(stores: Stores, settings: Settings) -> Candidate | None:
+def _newest_never_live(stores: Stores, settings: Settings) -> VersionName | None:
+    """Return the newest version, if it is not the base and was never live."""
     number = stores.versions.next_number(settings.model_line) - 1
     name = VersionName(settings.model_line, number) if number > 0 else None
-    if name is None or stores.versions.promotions_of(name):
+    return None if name is None or stores.versions.promotions_of(name) else name
+
+
+def _candidate(
+    stores: Stores, name: VersionName | None, orders: OrdersInForce, settings: Settings
+) -> Candidate | None:
+    """Return the candidate and the gate's answers; None for a version that an operator rejected."""
+    bar = orders.bar
+    if name is None or (bar is not None and bar.version == name and bar.cause is not BarCause.ROLLED_BACK):
         return None
     reports = stores.versions.gate_reports(name)
     last = reports[-1] if reports else None

@@ -8,7 +8,10 @@ from typing import NamedTuple
 from daemon.ledger.stores import Stores
 from daemon.ledger.version_feedback import VersionFeedback, VersionFeedbackLedger
 from registry.history import BrokenChain, verify
+from registry.line_logs import LineOutline, outlined_bar, read_logs, read_outline
 from registry.names import VersionName
+from registry.orders import Order
+from registry.restrictions import Bar, BarCause, Bars
 from registry.taint import tainted
 from registry.types import GateReport, GateVerdict, Promotion, Version
 
@@ -29,6 +32,8 @@ class VersionRow:
     live: bool
     candidate: bool  # the newest version, never live
     tainted: bool  # learned from records erased since
+    rolled_back: bool  # and not live since
+    rejected: bool  # by an operator, as its run's cancellation is, too
     parent: VersionName | None
     created_at: datetime
     gate: GateVerdict | None  # the last report's
@@ -45,6 +50,7 @@ class VersionDetails:
     feedback: VersionFeedback  # on its answers
     gate_reports: tuple[GateReport, ...]
     promotions: tuple[Promotion, ...]  # the entries that put it live
+    bar: Bar | None = None  # why it does not go live by itself
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,6 +63,7 @@ class CheckedHistory:
     entries: tuple[Promotion, ...]  # the newest, the oldest of them first
     intact: bool
     problem: str | None
+    orders: tuple[Order, ...] = ()  # of operators, the oldest first
 
 
 def version_rows(stores: Stores, model_line: str, *, newest: int | None = None) -> tuple[VersionRow, ...]:
@@ -72,13 +79,14 @@ def version_details(stores: Stores, name: VersionName) -> VersionDetails:
     version = stores.versions.version(name)
     reports = tuple(stores.versions.gate_reports(name))
     promotions = tuple(stores.versions.promotions_of(name))
-    spans = live_spans(stores, promotions)
+    spans, line = live_spans(stores, promotions), _read_line(stores, name.line)
     return VersionDetails(
-        row=_row(version, _read_line(stores, name.line), reports[-1].verdict if reports else None),
+        row=_row(version, line, reports[-1].verdict if reports else None),
         version=version,
         feedback=VersionFeedbackLedger(stores.engine).of(str(name), spans),
         gate_reports=reports,
         promotions=promotions,
+        bar=outlined_bar(stores.versions, name, line.outline),
     )
 
 
@@ -94,8 +102,9 @@ def live_spans(stores: Stores, promotions: Sequence[Promotion]) -> list[LiveSpan
 
 
 def checked_history(stores: Stores, model_line: str, *, newest: int | None = None) -> CheckedHistory:
-    """Read and verify the promotion log. Its entries are shown all, or so many of the newest."""
-    history = stores.versions.history(model_line)
+    """Read and verify the promotion log. Its entries and the orders are shown all, or so many of the newest."""
+    logs = read_logs(stores.versions, model_line)
+    history, orders = logs.history, logs.orders.orders
     try:
         verify(history)
         problem = None
@@ -108,35 +117,45 @@ def checked_history(stores: Stores, model_line: str, *, newest: int | None = Non
         entries=history.entries if newest is None else history.entries[-newest:],
         intact=problem is None,
         problem=problem,
+        orders=orders if newest is None else orders[-newest:],
     )
 
 
 class _LineFacts(NamedTuple):
     """What every row of a model line is derived from, read once."""
 
+    outline: LineOutline
     live: VersionName | None
     candidate: VersionName | None  # the newest version, if it was never live
     tainted: Collection[VersionName]
+    bars: Bars
 
 
 def _read_line(stores: Stores, model_line: str) -> _LineFacts:
-    entry = stores.versions.newest_promotion(model_line)
+    outline = read_outline(stores.versions, model_line)
+    bars = Bars(outline.steps, outline.orders)
     number = stores.versions.next_number(model_line) - 1
     newest = VersionName(model_line, number) if number >= 0 else None
     return _LineFacts(
-        live=entry.version if entry else None,
+        outline=outline,
+        live=bars.live,
         candidate=newest if newest is not None and not stores.versions.promotions_of(newest) else None,
         tainted=tainted(stores.versions, model_line, stores.erasures.runs_with_erased_records()),
+        bars=bars,
     )
 
 
 def _row(version: Version, line: _LineFacts, verdict: GateVerdict | None) -> VersionRow:
+    bar = line.bars.own(version.name, version.run)
+    cause = bar.cause if bar is not None and version.name != line.live else None
     return VersionRow(
         name=version.name,
         base=version.artifact is None,
         live=version.name == line.live,
-        candidate=version.name == line.candidate and version.artifact is not None,
+        candidate=version.name == line.candidate and version.artifact is not None and cause is None,
         tainted=version.name in line.tainted,
+        rolled_back=cause is BarCause.ROLLED_BACK,
+        rejected=cause in (BarCause.REJECTED, BarCause.CANCELLED),
         parent=version.lineage.parent,
         created_at=version.created_at,
         gate=verdict,

@@ -13,9 +13,13 @@ from daemon.ledger.stores import Stores
 from daemon.ledger.windows import JudgedWindow
 from daemon.training.planned_run import from_json
 from daemon.views.explanation import explanation_of
+from daemon.views.orders import OrdersInForce
 from daemon.views.status import StatusView
 from monitors.types import Explanation
+from registry.line_logs import outlined_bar, read_outline
 from registry.names import VersionName
+from registry.restrictions import Bar
+from registry.transitions import explain_bar
 from registry.types import GateReport, OffsetRange, Promotion, Version
 
 _ANSWERS_SHOWN = 5
@@ -63,6 +67,7 @@ class PromotionChain:
     gate: tuple[GateReport, ...]
     promotions: tuple[Promotion, ...]  # entries that made it live
     replaced_by: tuple[Promotion, ...]  # entries that replaced it
+    bar: Bar | None = None  # why it does not go live by itself
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,6 +112,7 @@ def promotion_chain(stores: Stores, name: VersionName) -> PromotionChain:
         gate=tuple(stores.versions.gate_reports(name)),
         promotions=promotions,
         replaced_by=tuple(following),
+        bar=outlined_bar(stores.versions, name, read_outline(stores.versions, name.line)),
     )
 
 
@@ -172,6 +178,7 @@ def _obstacles(seen: StatusView, *, automatic: bool) -> list[str]:
             f"the reference is frozen by {seen.freeze.by}, so it follows neither time nor versions: "
             f"{seen.freeze.why or 'no reason given'}"
         )
+    obstacles += _order_obstacles(seen.orders)
     if seen.windows.waiting:
         obstacles.append(f"closed windows that wait to be judged: {seen.windows.waiting}")
     if seen.wish is not None:
@@ -179,10 +186,30 @@ def _obstacles(seen: StatusView, *, automatic: bool) -> list[str]:
             f"the request of {seen.wish.by} ({seen.wish.reason}) waits for the daemon's decision"
         )
     if seen.run is not None and seen.run.state is RunState.RUNNING:
-        obstacles.append(f"run {seen.run.id} goes on")
+        if seen.orders.cancel is None:
+            goes_on = "goes on" if seen.orders.pause is None else "is suspended"
+            obstacles.append(f"run {seen.run.id} {goes_on}")
     elif seen.run is not None and seen.run.state is RunState.FAILED:
         obstacles.append(f"the last run, {seen.run.id}, failed: {seen.run.error}")
     return obstacles + _gate_obstacles(seen, automatic=automatic)
+
+
+def _order_obstacles(orders: OrdersInForce) -> list[str]:
+    """Return what operators ordered that keeps the next version from being trained or released."""
+    obstacles = []
+    if orders.hold is not None:
+        obstacles.append(f"{orders.hold}; `retuned unhold -m REASON` ends it")
+    if orders.pause is not None:
+        by, why = orders.pause.by.name, orders.pause.reason
+        obstacles.append(f"training is paused by {by}: {why}; `retuned resume -m REASON` lets it go on")
+    if orders.cancel is not None:
+        by, why = orders.cancel.by.name, orders.cancel.reason
+        obstacles.append(
+            f"run {orders.cancel.subject} is cancelled by {by}: {why}; it ends at the daemon's next turn"
+        )
+    if orders.bar is not None and orders.barred is not None:
+        obstacles.append(f"{explain_bar(orders.barred, orders.bar)}; only a person puts it live")
+    return obstacles
 
 
 def _gate_obstacles(seen: StatusView, *, automatic: bool) -> list[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.config.settings import LearningSection, Settings
+from daemon.config.settings import Settings
 from daemon.domain.decisions import Action
 from daemon.domain.runs import RunState
 from daemon.ledger.stores import Stores
@@ -50,10 +50,10 @@ def plans_nothing(run_id: str, *, since_seq: int, folder: Path) -> PlannedRun:
 
 
 @pytest.fixture
-def started(stores: Stores, folder: Path) -> Started:
+def started(settings: Settings, stores: Stores, folder: Path) -> Started:
     made = Started()
     made.stage = TrainStage(
-        stores, LearningSection(timeout_s=3_600), plan=plans_nothing, launch=made.start, register=lambda *_: None,
+        stores, settings, plan=plans_nothing, launch=made.start, register=lambda *_: None,
         runs_dir=folder / "state" / "runs", metrics=Metrics(), clock=clock,
     )  # fmt: skip
     made.stage.start()

@@ -101,6 +101,8 @@ def busy_metrics() -> Metrics:
     metrics.release.judged(a_gate_report(a_slice("new", role="target", difference=-0.5)))
     metrics.release.versions.set(2)
     metrics.release.promoted(a_promotion())
+    metrics.release.held("promotion").set(1)
+    metrics.release.held("training").set(0)
     metrics.process.ledger_size.set(10_000)
     metrics.process.artifacts_size.set(20_000)
     metrics.process.disk_free.set(10**10)

@@ -27,9 +27,11 @@ _STYLES = {
     "live": "bold green",
     "candidate": "cyan",
     "tainted": "bold red",
+    "rolled_back": "red",
+    "rejected": "red",
 }
 #: States whose stored name is no English.
-_WORDS = {"cant_help": "training can't help"}
+_WORDS = {"cant_help": "training can't help", "rolled_back": "rolled back"}
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from daemon.cli.render.formatting import ago, coloured, counted, duration, number, printable, timestamp
 from daemon.cli.render.layout import facts
+from daemon.cli.render.orders import order_facts
 from daemon.cli.render.references import frozen_words, reference_line
 from daemon.cli.render.status_summary import Need, headline
 from daemon.domain.halts import Halt
@@ -38,6 +39,7 @@ def _to_do(needs: tuple[Need, ...]) -> Iterator[_Fact]:
 
 def _details(seen: StatusView, health: DaemonHealth, halt: Halt | None, *, verbose: bool) -> Iterator[_Fact]:
     yield from _live(seen)
+    yield from order_facts(seen.orders, seen.at)
     yield from _daemon(health)
     if seen.leader is not None:
         yield "leader", f"process {seen.leader.pid} on {seen.leader.host} (fencing token {seen.leader.fence})"
@@ -167,7 +169,8 @@ def _training(seen: StatusView, run: RunSummary | None, *, verbose: bool) -> Ite
         yield "training", "none yet"
         return
     ended = f", {ago(seen.at, run.ended_at)}" if run.ended_at else ""
-    yield "training", Text.assemble(f"run {run.id} ", coloured(run.state), ended)
+    paused = ", suspended" if run.state is RunState.RUNNING and seen.orders.pause else ""
+    yield "training", Text.assemble(f"run {run.id} ", coloured(run.state), paused, ended)
     if run.state is RunState.RUNNING:
         yield from (("", line) for line in progress_lines(run.progress, verbose=verbose))
     if run.error:

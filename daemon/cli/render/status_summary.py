@@ -42,7 +42,7 @@ def needs_of_bound(served: ServedView, bound: Iterable[Difference]) -> tuple[Nee
 
 def headline(seen: StatusView, health: DaemonHealth, halt: Halt | None, needs: tuple[Need, ...]) -> Text:
     """Return the one line: whether all is well, what is live and since when, drift, what is going on."""
-    facts = f"{_live(seen)}, {_drift(seen)}, {activity(seen, health, halt)}."
+    facts = f"{_live(seen)}, {_drift(seen)}, {activity(seen, health, halt)}{_orders(seen)}."
     if needs:
         more = f" (+{len(needs) - 1} more)" if len(needs) > 1 else ""
         return Text(f"To do: {needs[0].phrase}{more}. {facts}", style="bold yellow")
@@ -58,7 +58,7 @@ def activity(seen: StatusView, health: DaemonHealth, halt: Halt | None) -> str:
         return "intake halted"
     if not health.running:
         return "daemon down"
-    if seen.run is not None and seen.run.state is RunState.RUNNING:
+    if seen.run is not None and seen.run.state is RunState.RUNNING and seen.orders.pause is None:
         return f"training{_share_done(seen.run)}"
     if seen.candidate is not None and seen.candidate.open:
         return f"v{seen.candidate.name.number} at the gate"
@@ -105,14 +105,32 @@ def _of_training(seen: StatusView) -> Iterator[Need]:
 
 
 def _of_release(seen: StatusView, automatic: bool) -> Iterator[Need]:
-    candidate = seen.candidate
-    if candidate is None or candidate.report is None or automatic:
+    candidate, orders = seen.candidate, seen.orders
+    if candidate is None or candidate.report is None:
         return
-    if candidate.report.verdict is GateVerdict.PROMOTE:
-        short = f"v{candidate.name.number}"
+    if candidate.report.verdict is not GateVerdict.PROMOTE:
+        return
+    short = f"v{candidate.name.number}"
+    promote = f"`retuned promote {short} -m REASON`"
+    if orders.bar is not None:
         yield Need(
-            f"promote {short}", f"{candidate.name} passed the gate: `retuned promote {short} -m REASON`."
+            f"promote or reject {short}",
+            f"{candidate.name} passed the gate, but it is barred (see below): {promote} or "
+            f"`retuned reject {short} -m REASON`.",
         )
+    elif not automatic:
+        yield Need(f"promote {short}", f"{candidate.name} passed the gate: {promote}.")
+    elif orders.hold is not None:
+        yield Need(
+            f"promote {short} or unhold",
+            f"{candidate.name} passed the gate, but promotion is held: {promote} or `retuned unhold -m REASON`.",
+        )
+
+
+def _orders(seen: StatusView) -> str:
+    """Return what operators hold, for the headline."""
+    held = (", promotion held" if seen.orders.hold else "", ", training paused" if seen.orders.pause else "")
+    return "".join(held)
 
 
 def _live(seen: StatusView) -> str:

@@ -8,6 +8,7 @@ from rich.tree import Tree
 
 from daemon.cli.render.formatting import coloured, counted, printable, size, source_lines, timestamp
 from daemon.cli.render.layout import facts, heading, indented, listed
+from daemon.cli.render.orders import bar_words, order_entries
 from daemon.ledger.version_feedback import VersionFeedback
 from daemon.views.versions import CheckedHistory, VersionDetails, VersionRow
 from registry.names import VersionName
@@ -44,6 +45,8 @@ def version_screen(details: VersionDetails) -> RenderableType:
 def _version_facts(details: VersionDetails) -> Iterator[tuple[str, RenderableType]]:
     version, lineage = details.version, details.version.lineage
     yield "version", Text.assemble((str(version.name), "bold"), " ", _states(details.row))
+    if details.bar is not None:
+        yield "barred", bar_words(details.bar)
     yield "created", timestamp(version.created_at)
     yield "parent", str(lineage.parent or "the base model")
     yield "base", lineage.base
@@ -82,7 +85,7 @@ def _add_slice(tree: Tree, found: SliceReport) -> None:
 
 
 def history_screen(history: CheckedHistory) -> RenderableType:
-    """Say whether the promotion log is intact, then show its entries, the oldest first."""
+    """Say whether the promotion log is intact, then show its entries and the orders, the oldest first."""
     intact = (
         Text(
             f"The log is intact: {_entries(history.length)}, each with the digest of the one before.",
@@ -94,7 +97,8 @@ def history_screen(history: CheckedHistory) -> RenderableType:
     live = f"Live: {history.live or 'nothing yet'}"
     earlier = history.length - len(history.entries)
     hint = [f"{_entries(earlier)} before these (--all for all)"] if earlier else []
-    return Group(intact, live, "", *hint, *map(promotion_entry, history.entries))
+    orders = [heading("Orders of operators"), *order_entries(history.orders)] if history.orders else []
+    return Group(intact, live, "", *hint, *map(promotion_entry, history.entries), *orders)
 
 
 def promotion_entry(entry: Promotion) -> RenderableType:
@@ -119,7 +123,14 @@ def _feedback(opinion: VersionFeedback) -> str:
 
 
 def _states(row: VersionRow) -> Text:
-    states = {"live": row.live, "candidate": row.candidate, "base": row.base, "tainted": row.tainted}
+    states = {
+        "live": row.live,
+        "candidate": row.candidate,
+        "base": row.base,
+        "tainted": row.tainted,
+        "rolled_back": row.rolled_back,
+        "rejected": row.rejected,
+    }
     return Text(" ").join(coloured(state) for state, holds in states.items() if holds)
 
 

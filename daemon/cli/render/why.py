@@ -13,6 +13,7 @@ from daemon.cli.render.formatting import (
     source_lines,
     timestamp,
 )
+from daemon.cli.render.orders import bar_words
 from daemon.cli.render.versions import gate_tree
 from daemon.domain.decisions import Decision
 from daemon.views.why import DecisionStreak, DriftFound, PromotionChain, RecentActivity, TrainingRun
@@ -26,6 +27,8 @@ def chain_tree(chain: PromotionChain, *, verbose: bool) -> Tree:
     )
     if chain.base:
         tree.add("it is the base model: no training, no gate")
+    if chain.bar is not None:
+        tree.add(bar_words(chain.bar))
     _add_causes(tree, chain, verbose=verbose)
     for report in chain.gate:
         tree.add(gate_tree(report))

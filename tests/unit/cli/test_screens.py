@@ -190,6 +190,42 @@ def test_after_a_rollback(line: Line, fixed_time: pytest.MonkeyPatch) -> None:
     assert_picture("why_after_rollback", printed(line, "why", "v0"))
 
 
+def test_orders(line: Line, fixed_time: pytest.MonkeyPatch) -> None:
+    line.promoted()
+    line.start_run(line.decide(Action.TRAIN, "again"))
+    shown = [
+        printed(line, *words)
+        for words in (
+            ("hold", "-m", "审计期间: no changes during the audit of the fair's orders"),
+            ("hold", "-m", "again"),
+            ("pause", "-m", "the machine is needed"),
+            ("cancel", "-m", "it learns from the wrong shop"),
+        )
+    ]
+    assert_picture("orders", "".join(shown))
+    later(line, fixed_time, hours=3)
+
+    assert_picture("status_orders", printed(line, "status"))
+    assert_picture("history_orders", printed(line, "history"))
+    assert_picture("why_orders", printed(line, "why", "--not"))
+    assert_picture("unhold", printed(line, "unhold", "-m", "the audit is over"))
+
+
+def test_a_version_that_continues_from_one_that_was_rolled_back(
+    line: Line, fixed_time: pytest.MonkeyPatch
+) -> None:
+    first = line.promoted()
+    run = line.start_run(line.decide(Action.TRAIN, "again"))
+    line.planned[run.id] = replace(line.planned[run.id], parent=str(first))
+    second = line.finish_run(run).name
+    roll_back_version(line.stores, model_line=LINE, to=None, reason="rude", by=OPERATOR, clock=line.clock)
+    line.gate(second)
+    later(line, fixed_time, minutes=5)
+
+    assert_picture("status_barred", printed(line, "status"))
+    assert_picture("why_barred", printed(line, "why", "v2"))
+
+
 def test_why(line: Line, fixed_time: pytest.MonkeyPatch) -> None:
     line.promoted()
 

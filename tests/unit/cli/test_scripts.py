@@ -37,13 +37,13 @@ COMMANDS = commands(typer.main.get_command(app))
 ARGUMENTS = {
     ("show",): ("v1",), ("lineage",): ("v1",), ("deadletters", "show"): ("1",), ("promote",): ("v0", "--force", "-m", "x"),
     ("rollback",): ("-m", "x"), ("train",): ("-m", "x"), ("forget",): ("--user", "u", "-m", "x", "--yes"),
-    ("intake", "halt"): ("-m", "x"), ("reference", "freeze"): ("-m", "x"), ("reference", "set"): ("--last", "60"),
+    ("hold",): ("-m", "x"), ("pause",): ("-m", "x"), ("intake", "halt"): ("-m", "x"), ("reference", "freeze"): ("-m", "x"), ("reference", "set"): ("--last", "60"),
     ("drift", "report"): ("-o", "page.html"), ("reference", "unfreeze"): (),
 }  # fmt: skip
 ANSWERS = [
     ("status",), ("versions",), ("show",), ("history",), ("why",), ("lineage",), ("erasures",), ("promote",),
     ("rollback",), ("train",), ("forget",), ("drift", "show"), ("drift", "report"), ("reference", "show"),
-    ("reference", "set"), ("reference", "freeze"), ("intake", "show"), ("intake", "halt"), ("deadletters", "list"),
+    ("reference", "set"), ("reference", "freeze"), ("hold",), ("pause",), ("intake", "show"), ("intake", "halt"), ("deadletters", "list"),
     ("deadletters", "show"), ("config", "check"), ("config", "show"), ("config", "schema"), ("doctor",),
 ]  # fmt: skip
 

@@ -31,13 +31,13 @@ def line(tmp_path: Path) -> Line:
 class Hurried(SqlStore):
     """A store in which somebody else rolls back just before an entry is appended."""
 
-    def append(self, entry: Promotion, *, expected: int) -> None:
+    def append(self, entry: Promotion, *, expected: int, orders: int | None = None) -> None:
         history = self.history(entry.model_line)
         first = roll_back(
             history, to=None, reason="first", by=Actor(kind="operator", name="bob"), now=entry.at
         )
         super().append(first, expected=history.position)
-        super().append(entry, expected=expected)
+        super().append(entry, expected=expected, orders=orders)
 
 
 def log(line: Line) -> History:

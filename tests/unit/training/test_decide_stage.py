@@ -28,6 +28,7 @@ class World:
         self.stores.references.start("chat-v0", size=10, after_seq=0, now=NIGHT)
         self.now = NIGHT
         self.pending_work: str | None = None
+        self.pause: str | None = None
         self.submitted: list[Decision] = []
         self.stage = self.start()
 
@@ -35,8 +36,8 @@ class World:
         """A new process on the same ledger."""
         policy = PolicySection(triage=triage, min_new_conversations=30, cooldown_s=3_600, schedule=schedule)
         stage = DecideStage(
-            self.stores, policy, train=self.submitted.append, read_pending_work=lambda: self.pending_work,
-            metrics=Metrics(), clock=lambda: self.now,
+            self.stores, policy, train=self.submitted.append, read_pause=lambda: self.pause,
+            read_pending_work=lambda: self.pending_work, metrics=Metrics(), clock=lambda: self.now,
         )  # fmt: skip
         stage.start()
         return stage
@@ -240,3 +241,31 @@ def test_a_triage_skips_no_scheduled_time(world: World) -> None:
     world.stage.step()
 
     assert world.decisions() == [(Trigger.DRIFT, Action.NONE), (Trigger.SCHEDULE, Action.TRAIN)]
+
+
+def test_while_training_is_paused_drift_waits_and_the_decision_says_why(world: World) -> None:
+    world.read(0, 70)
+    for finding in ("drift", "drift"):
+        world.judge(finding)
+    world.pause = "training is paused by ada: the audit"
+
+    world.stage.step()
+
+    [decision] = world.stores.decisions.recent(1)
+    assert (decision.trigger, decision.action) == (Trigger.DRIFT, Action.WAIT)
+    assert decision.reason.endswith("waits: training is paused by ada: the audit")
+    assert world.submitted == []
+
+
+def test_a_request_stays_open_while_training_is_paused(world: World) -> None:
+    world.read(0, 30)
+    world.stores.decisions.request_training(by="bob", reason="new shop", now=NIGHT)
+    world.pause = "training is paused by ada: the audit"
+    world.stage.step()
+    assert world.stores.decisions.open_request() is not None
+
+    world.pause = None
+    world.stage.step()
+
+    assert world.stores.decisions.open_request() is None
+    assert [decision.trigger for decision in world.submitted] == [Trigger.MANUAL]

@@ -3,13 +3,18 @@ from pathlib import Path
 
 import pytest
 
+from daemon.domain.decisions import Action
 from daemon.domain.runs import RunState
+from daemon.ledger.erasures import ErasureLedger
+from daemon.release.orders import reject_version
+from daemon.release.promotion import roll_back_version
 from daemon.telemetry.metrics import Metrics
 from daemon.training.plan import RunPlanner
 from daemon.training.train_stage import TrainStage
 from learners.types import Event, TrainRequest
 from registry.artifacts import FsspecArtifactStore
 from registry.names import VersionName
+from registry.types import Actor
 from tests.factories.daemon import LINE, Line, a_line
 
 
@@ -24,6 +29,13 @@ class Outage(FsspecArtifactStore):
         return super().fetch(url, digest)
 
 
+class SecondRunErased(ErasureLedger):
+    """Erasures that hit the second run alone."""
+
+    def runs_with_erased_records(self) -> frozenset[str]:
+        return frozenset({"r2"})
+
+
 class SilentChild:
     pid = 4242
 
@@ -31,6 +43,9 @@ class SilentChild:
         return []
 
     def stop(self, timeout_s: float) -> None: ...
+
+
+ADA = Actor(kind="operator", name="ada")
 
 
 @pytest.fixture
@@ -64,6 +79,26 @@ def test_the_first_run_starts_from_the_bare_base(line: Line, tmp_path: Path) -> 
     assert (planned.parent, planned.request.parent) == (None, None)
 
 
+def test_a_run_does_not_continue_from_what_was_rolled_back(line: Line, tmp_path: Path) -> None:
+    line.promoted()
+    roll_back_version(line.stores, model_line=LINE, to=None, reason="bad", by=ADA, clock=line.clock)
+
+    assert planner(line)("r2", since_seq=1, folder=tmp_path / "r2").parent is None
+
+
+def test_a_run_does_not_continue_from_what_was_rejected(line: Line, tmp_path: Path) -> None:
+    """Where the live version is tainted, a run continues from an earlier one."""
+    first = line.promoted()
+    second = line.finish_run(line.start_run(line.decide(Action.TRAIN, "again"))).name
+    line.promote(second, line.gate(second))
+    line.stores = replace(line.stores, erasures=SecondRunErased(line.stores.engine))
+    assert planner(line)("r3", since_seq=1, folder=tmp_path / "r3").parent == str(first)
+
+    reject_version(line.stores, first, reason="rude", by=ADA, clock=line.clock)
+
+    assert planner(line)("r4", since_seq=1, folder=tmp_path / "r4").parent is None
+
+
 def test_while_the_artifact_store_is_down_no_training_set_is_built(line: Line, tmp_path: Path) -> None:
     line.promoted()
     line.stores = replace(line.stores, artifacts=an_outage(line))
@@ -85,7 +120,7 @@ def test_a_training_decided_during_an_outage_of_the_artifact_store_starts_after_
         return SilentChild()
 
     stage = TrainStage(
-        line.stores, line.settings.learning, plan=planner(line), launch=launch, register=lambda *_: None,
+        line.stores, line.settings, plan=planner(line), launch=launch, register=lambda *_: None,
         runs_dir=line.settings.state_dir / "runs", metrics=Metrics(), clock=line.clock,
     )  # fmt: skip
     stage.start()

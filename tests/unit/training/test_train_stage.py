@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from daemon.config.settings import LearningSection
 from daemon.domain.decisions import Action, Decision, Trigger
 from daemon.domain.runs import Run, RunState
 from daemon.ledger.intake import IntakeLedger
@@ -15,6 +14,7 @@ from daemon.training.train_stage import TrainStage
 from learners.types import Event, Failure, Progress, RunResult, TrainRequest
 from registry.errors import RegistryError
 from registry.manifest import BadArtifact
+from registry.tables import metadata as registry_metadata
 from tests.factories.ledger import NOW, a_batch, a_ledger, some_conversations
 from tests.factories.stores import some_settings, some_stores
 
@@ -54,8 +54,9 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         engine = a_ledger(folder)
+        registry_metadata.create_all(engine)
         IntakeLedger(engine, window_size=20).record(a_batch(some_conversations(0, 20)))
-        self.settings = some_settings(folder)
+        self.settings = some_settings(folder, learning={"timeout_s": 3_600})
         self.stores = some_stores(engine, self.settings)
         self.decisions = self.stores.decisions
         self.runs = self.stores.runs
@@ -71,7 +72,7 @@ class World:
     def start(self) -> TrainStage:
         """A new process on the same ledger."""
         stage = TrainStage(
-            self.stores, LearningSection(timeout_s=3_600), plan=self.plan, launch=self.launch, register=self.register,
+            self.stores, self.settings, plan=self.plan, launch=self.launch, register=self.register,
             runs_dir=self.folder / "runs", metrics=Metrics(), clock=lambda: self.now,
         )  # fmt: skip
         stage.start()
