@@ -140,7 +140,8 @@ def _serve(pipe: Connection, parent: int) -> None:
     """Judge windows until the parent closes the pipe or dies. Ctrl-C in a terminal is left to the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent(parent)
-    os.nice(_NICENESS)
+    with suppress(OSError):  # not allowed: it runs with the daemon's own priority
+        os.nice(_NICENESS)
     while True:
         try:
             window, reference, settings, earlier = pipe.recv()

@@ -141,5 +141,5 @@ def _result_or_failure(action: Callable[[], _T]) -> _T | _Failure:
     try:
         return action()
     except Exception as error:  # noqa: BLE001  whatever it was, the other monitors still judge
-        _log.exception("judging failed")
+        _log.error("judging failed: %s: %s", type(error).__name__, error)
         return _Failure(f"{type(error).__name__}: {error}")

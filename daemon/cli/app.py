@@ -1,5 +1,6 @@
 """The command line of ``retuned``. Each command imports what it needs when it runs, so help is fast."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,8 @@ from daemon.cli import (
 from daemon.cli.doctor.command import doctor
 from daemon.cli.failures import CommandGroup
 from daemon.cli.output import standard_output
+from daemon.cli.session import DEBUG
+from daemon.cli.unexpected import report_unexpected
 
 app = typer.Typer(
     name="retuned",
@@ -94,6 +97,9 @@ def retuned(
             show_default=False,
         ),
     ] = None,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Add the traceback to an error, and log at level DEBUG.")
+    ] = False,
     _version: Annotated[
         bool,
         typer.Option("--version", help="Show the version of retuned.", callback=_show_version, is_eager=True),
@@ -101,9 +107,13 @@ def retuned(
 ) -> None:
     """Keep a chat model tuned to the conversations it is having."""
     context.obj = config_file
+    context.meta[DEBUG] = debug
 
 
 def main() -> None:
-    """Run the command that was typed."""
-    with standard_output():
-        app(prog_name="retuned")
+    """Run the command that was typed. No error leaves a traceback, unless ``--debug`` asks for it."""
+    try:
+        with standard_output():
+            app(prog_name="retuned")
+    except Exception as error:  # noqa: BLE001 - the last resort
+        sys.exit(report_unexpected(error, sys.argv[1:]))

@@ -2,6 +2,7 @@
 
 import errno
 import sys
+import traceback
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol, runtime_checkable
@@ -31,17 +32,17 @@ class CommandFailure:
 
 
 class CommandGroup(TyperGroup):
-    """The group of all commands. It reports declared errors as messages; any other error is a bug and propagates."""
+    """The group of all commands. It reports declared errors as messages; ``main`` reports any other."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Accept --config before and after the command."""
+        """Accept --config and --debug before and after the command."""
         try:
             return super().parse_args(ctx, config_first(args))
         except Exception as error:
             failed = _usage_failure(error) if "--json" in args else None
             if failed is None:
                 raise
-        _report(failed, as_json=True)
+        report(failed, as_json=True)
         raise typer.Exit(failed.exit_code)
 
     def invoke(self, ctx: Any) -> Any:
@@ -54,24 +55,33 @@ class CommandGroup(TyperGroup):
             failed = failed or failure(error)
             if failed is None:
                 raise
-        _report(failed, as_json=as_json)
+            if ctx.params.get("debug"):
+                traceback.print_exception(error)
+        report(failed, as_json=as_json)
         raise typer.Exit(failed.exit_code)
 
 
 def config_first(args: list[str]) -> list[str]:
-    """Move ``--config FILE`` to the front, where the group of all commands expects it."""
+    """Move ``--config FILE`` and ``--debug`` to the front, where the group of all commands expects them."""
     end = args.index("--") if "--" in args else len(args)
-    for place, word in enumerate(args[:end]):
-        if word == "--config" or word.startswith("--config="):
-            width = 2 if word == "--config" else 1
-            return [*args[place : place + width], *args[:place], *args[place + width :]]
-    return args
+    moved: list[str] = []
+    rest: list[str] = []
+    words = iter(args[:end])
+    for word in words:
+        if word == "--config":
+            moved += [word, *(value for value in [next(words, None)] if value is not None)]
+        elif word == "--debug" or word.startswith("--config="):
+            moved.append(word)
+        else:
+            rest.append(word)
+    return [*moved, *rest, *args[end:]]
 
 
 def failure(error: Exception) -> CommandFailure | None:
     """Describe a declared error; return None for any other."""
     from daemon.config.loader import SettingsError
     from daemon.domain.errors import DaemonError
+    from daemon.domain.os_errors import os_failure
     from learners.errors import LearnerError
     from registry.errors import RegistryError
 
@@ -83,9 +93,7 @@ def failure(error: Exception) -> CommandFailure | None:
     if isinstance(error, DaemonError | RegistryError | LearnerError):
         return CommandFailure(kind=kind, message=str(error), exit_code=code)
     if isinstance(error, OSError) and error.errno != errno.EPIPE:
-        return CommandFailure(
-            kind=kind, message=f"{error}; check the path and its permissions", exit_code=code
-        )
+        return CommandFailure(kind=kind, message=os_failure(error), exit_code=code)
     return None
 
 
@@ -98,7 +106,8 @@ def _usage_failure(error: Exception) -> CommandFailure | None:
     )
 
 
-def _report(failed: CommandFailure, *, as_json: bool) -> None:
+def report(failed: CommandFailure, *, as_json: bool) -> None:
+    """Print the failure to stderr."""
     if as_json:
         text = as_text({"schema": schema_name("error"), "error": asdict(failed)})
     else:

@@ -1,6 +1,7 @@
 """Commands that run for a while: run, demo, replay."""
 
 import json
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from daemon.cli.output import print_json
-from daemon.cli.session import Json, console, present, read_settings, settings_file
+from daemon.cli.session import DEBUG, Json, console, present, read_settings, settings_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,13 +21,38 @@ _LOG_JSON = typer.Option("--json", help="Log JSON lines, whatever logging.format
 
 def run(context: typer.Context, *, as_json: Annotated[bool, _LOG_JSON] = False) -> None:
     """Run the daemon until SIGTERM."""
-    settings = read_settings(context)
-    if as_json:
-        logging = settings.logging.model_copy(update={"format": "json"})
-        settings = settings.model_copy(update={"logging": logging})
-    from daemon.runtime.build import run_daemon
+    from daemon.config.loader import SettingsError
+    from daemon.telemetry.logs import configure_logging, log_failures_of_threads
 
-    raise typer.Exit(run_daemon(settings, settings_file=settings_file(context)))
+    try:
+        settings = read_settings(context)
+    except SettingsError as error:
+        if sys.stderr.isatty() and not as_json:
+            raise
+        configure_logging("INFO", "json")
+        raise typer.Exit(_end(error)) from None
+    level = "DEBUG" if context.meta.get(DEBUG) else settings.logging.level
+    configure_logging(level, "json" if as_json else settings.logging.format)
+    try:
+        log_failures_of_threads()
+        from daemon.runtime.build import run_daemon
+
+        code = run_daemon(settings, settings_file=settings_file(context))
+    except Exception as error:  # noqa: BLE001 - the last resort
+        code = _end(error)
+    raise typer.Exit(code)
+
+
+def _end(error: Exception) -> int:
+    """Log why the daemon ends; return the exit status."""
+    from daemon.cli.failures import failure
+    from daemon.cli.unexpected import unexpected
+    from daemon.runtime.fatal import log_fatal
+
+    declared = failure(error)
+    found = declared or unexpected(error)
+    log_fatal(found.message, error, expected=declared is not None)
+    return found.exit_code
 
 
 def replay(

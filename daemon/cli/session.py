@@ -33,6 +33,9 @@ Verbose: TypeAlias = Annotated[
     bool, typer.Option("--verbose", "-v", help="Add each monitor's verdict and its numbers.")
 ]
 
+#: The key in a context's meta of whether ``--debug`` was typed.
+DEBUG = "retuned.debug"
+
 
 def read_settings(context: typer.Context) -> "Settings":
     """Read the settings file. Raises SettingsError."""
@@ -67,10 +70,15 @@ def opened(settings: "Settings") -> Iterator["Stores"]:
 
 
 def refuse_missing_ledger(settings: "Settings") -> None:
-    """Raise LedgerError where there is no ledger, so that no command creates an empty one."""
+    """Raise LedgerError where there is no ledger, so that no command creates an empty one.
+
+    It is a LedgerLost where there was one.
+    """
     from daemon.ledger.database import sqlite_file
     from daemon.ledger.stores import ledger_url
+    from daemon.runtime.fresh_ledger import refuse_lost_file
 
+    refuse_lost_file(settings)
     file = sqlite_file(ledger_url(settings))
     if file is not None and not file.exists():
         raise LedgerError(

@@ -5,6 +5,7 @@ import secrets
 from pathlib import Path
 
 from daemon.domain.holdout import BadHoldoutKey
+from daemon.domain.os_errors import os_remedy
 from daemon.domain.private_files import make_private_file
 
 
@@ -19,7 +20,7 @@ def read_key(path: Path) -> bytes:
         return path.read_bytes().strip()
     except OSError as error:
         raise BadHoldoutKey(
-            f"the holdout key {path} can't be read: {error.strerror}; check holdout.key_file"
+            f"the holdout key {path} can't be read: {error.strerror}; {os_remedy(error)}, or correct holdout.key_file"
         ) from error
 
 

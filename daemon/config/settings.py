@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from daemon.config.mistakes import Disagreement, Problem
+from daemon.config.openable import check_artifacts_url, check_ledger_url
 from daemon.config.sections.base import Section
 from daemon.config.sections.curation import CurationSection
 from daemon.config.sections.dead_letters import DeadLettersSection
@@ -97,6 +98,16 @@ class Settings(Section):
     """Metrics, probes and reports over HTTP."""
     logging: LoggingSection = LoggingSection()
     """Logging."""
+
+    @field_validator("ledger_url")
+    @classmethod
+    def _ledger_can_be_opened(cls, value: str | None) -> str | None:
+        return None if value is None else check_ledger_url(value)
+
+    @field_validator("artifacts_url")
+    @classmethod
+    def _artifacts_can_be_stored(cls, value: str | None) -> str | None:
+        return None if value is None else check_artifacts_url(value)
 
     @model_validator(mode="after")
     def _retention_covers_other_settings(self) -> "Settings":

@@ -9,12 +9,14 @@ from threading import Lock
 class Component(StrEnum):
     """A component that must work for the daemon to be ready."""
 
+    ARTIFACT = "artifact"
     BOUND = "bound"
     BROKER = "broker"
     DEAD_LETTERS = "dead_letters"
     INTAKE = "intake"
     LEDGER = "ledger"
     SCORER = "scorer"
+    TARGET = "target"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -96,6 +96,11 @@ class IntakeStage:
         self._source.commit({TopicPartition(*at): offset for at, offset in batch.next_offsets.items()})
         self._count_stored(result, batch, now)
 
+    def reset(self) -> None:
+        """Leave the consumer group; the next step joins it and reads from the ledger's offsets."""
+        self._source.close(_LEAVE_GROUP_S)
+        self._waits = {}
+
     def close(self, timeout_s: float) -> None:
         """Leave the consumer group."""
         self._source.close(timeout_s)

@@ -4,6 +4,8 @@ import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
+from daemon.domain.os_errors import os_remedy
+
 
 def no_password() -> str:
     """Give OpenSSL an empty password, so that it does not ask for one on the terminal."""
@@ -52,5 +54,5 @@ def _unreadable(file: Path) -> str | None:
     try:
         file.read_bytes()
     except OSError as error:
-        return f"can't be read: {error.strerror}; check the path and its permissions"
+        return f"can't be read: {error.strerror}; {os_remedy(error)}"
     return None

@@ -27,11 +27,13 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
-from daemon.domain.errors import LedgerError, StaleLeader
+from daemon.domain.errors import LedgerError, LedgerLost, StaleLeader
 from daemon.domain.private_files import make_private_file
+from daemon.ledger.faults import declare_faults
+from daemon.ledger.sqlite_file import watch_file
 from daemon.ledger.tables import LEADER, identity, lease
 
 #: Keys of PostgreSQL advisory locks. Nothing else on the database server may use them.
@@ -43,15 +45,29 @@ _IDLE_IN_TRANSACTION_MS = 10_000
 _SQLITE_WAITS_S, _SQLITE_RETRIES_S = 10.0, 0.01
 #: Memory that each connection may take for pages, in KiB. With SQLite's own 2 MiB each batch reads its indexes anew.
 _SQLITE_CACHE_KIB = 32 * 1024
+#: The driver of PostgreSQL that is installed and tested.
+POSTGRESQL = "postgresql+psycopg"
+#: How libpq notices a server that is gone without a word, in seconds (the last one in milliseconds).
+_NOTICES_LOSS: Mapping[str, object] = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def open_ledger(url: str | URL) -> Engine:
     """Connect to the ledger and bring its schema up to date.
 
-    Raises LedgerError if it can't be reached, is damaged, or was written by a newer release.
+    Raises LedgerUnavailable if it can't be reached for now, LedgerLost if it is damaged, LedgerError if it can't be opened
+    at all, or was written by a newer release.
     """
-    engine = connect(url)
+    try:
+        engine = connect(url)
+    except (ArgumentError, ImportError, OSError) as error:
+        raise LedgerError(f"the ledger {_shown(url)} can't be opened: {error}; check ledger_url") from error
     try:
         with engine.begin() as connection:
             _one_at_a_time(connection, _SCHEMA_LOCK)  # for replicas that start together
@@ -75,7 +91,10 @@ def connect(url: str | URL) -> Engine:
     if (file := sqlite_file(parsed)) is not None:
         _create_private(file)
     engine = create_engine(parsed, connect_args={"timeout": _SQLITE_WAITS_S}, poolclass=QueuePool)
+    declare_faults(engine)
     event.listen(engine, "connect", _prepare_sqlite)
+    if file is not None:
+        watch_file(engine, file)
     event.listen(engine, "begin", _begin_sqlite)
     event.listen(engine, "begin", _check_fence)
     return engine
@@ -99,14 +118,14 @@ def _create_private(file: Path) -> None:
 def _connect_server(url: URL) -> Engine:
     options: dict[str, object] = {}
     if url.get_backend_name() == "postgresql":
+        if url.drivername == "postgresql":
+            url = url.set(drivername=POSTGRESQL)
+        options = {name: value for name, value in _NOTICES_LOSS.items() if name not in url.query}
         options["options"] = f"-c idle_in_transaction_session_timeout={_IDLE_IN_TRANSACTION_MS}"
     engine = create_engine(url, pool_pre_ping=True, connect_args=options)
+    declare_faults(engine)
     event.listen(engine, "begin", _check_fence)
     return engine
-
-
-#: The messages of SQLite and PostgreSQL.
-_DISK_FULL = ("database or disk is full", "No space left on device")
 
 
 @contextmanager
@@ -114,19 +133,11 @@ def write(engine: Engine, step: str) -> Iterator[Connection]:
     """Open a write transaction, which is committed at the end of the block, or rolled back on an exception.
 
     ``step`` names it in the audit events before and after its commit (``sys.addaudithook``), at which tests inject faults.
-    Raises LedgerError if the disk is full; then nothing was written.
+    Raises LedgerUnavailable, for example if the disk is full.
     """
-    try:
-        with engine.begin() as connection:
-            yield connection
-            sys.audit("retuned.step", step, "before")
-    except OperationalError as error:
-        if any(message in str(error.orig) for message in _DISK_FULL):
-            raise LedgerError(
-                f"the disk under the ledger {_shown(engine.url)} is full; nothing of this step ({step}) was "
-                "written, and nothing is lost; free some space and start again"
-            ) from error
-        raise
+    with engine.begin() as connection:
+        yield connection
+        sys.audit("retuned.step", step, "before")
     sys.audit("retuned.step", step, "after")
 
 
@@ -161,6 +172,11 @@ def _check_fence(connection: Connection) -> None:
     query = select(lease.c.fence).where(lease.c.name == LEADER)
     # The row is locked until the end of the transaction, so that no takeover happens meanwhile.
     newest = connection.scalar(query.with_for_update(read=True))
+    if newest is None or newest < fence:
+        raise LedgerLost(
+            f"the ledger has fencing token {newest}, an older one than this leader's ({fence}): it was replaced by an "
+            "older copy; nothing more is written; restore the newest one, and start again"
+        )
     if newest != fence:
         raise StaleLeader(
             f"another replica leads (fencing token {newest}); this one has fencing token {fence}"
@@ -255,6 +271,12 @@ def bind_identity(
             connection.execute(insert(identity), missing)
 
 
+def missing_file(url: str | URL) -> Path | None:
+    """Return the path of an SQLite ledger that does not exist or is empty; None if there is one, or it is on a server."""
+    file = sqlite_file(url)
+    return None if file is None or (file.exists() and file.stat().st_size) else file
+
+
 def size_bytes(url: str | URL) -> int:
     """Return the bytes that an SQLite ledger takes on disk; 0 for a ledger on a server."""
     file = sqlite_file(url)
@@ -269,4 +291,7 @@ def _root(error: SQLAlchemyError) -> str:
 
 
 def _shown(url: str | URL) -> str:
-    return make_url(url).render_as_string(hide_password=True)
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return "that ledger_url names"

@@ -70,7 +70,8 @@ class Lease:
     def _acquire(self, now: float) -> None:
         held = lease_of(self._engine) or self._create()
         self._observed = observe(self._observed, held, now=now)
-        if not may_take_over(self._observed, now=now, ttl_s=self._ttl_s):
+        # A lease of this process that it has lost count of, as while the ledger was unavailable, is taken anew.
+        if held.holder != self._holder and not may_take_over(self._observed, now=now, ttl_s=self._ttl_s):
             return
         with write(self._engine, "lease.take") as connection:
             same = (lease.c.name == LEADER) & (lease.c.fence == held.fence) & (lease.c.beat == held.beat)

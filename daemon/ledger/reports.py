@@ -56,7 +56,7 @@ class ReportLedger:
         try:
             with self._reads.begin() as connection:
                 yield connection
-        except SQLAlchemyError as error:
+        except (LedgerError, SQLAlchemyError) as error:
             raise LedgerError("the ledger can't be read; run `retuned doctor` to find out why") from error
 
 

@@ -26,7 +26,13 @@ class LogFollower:
         self._metrics = metrics.release
         self._clock = clock
         self._followed = 0  # entries
+        self._problem: str | None = None
         self._switching = LogOnce("switching the target", _log, extra={"action": "serve"})
+
+    @property
+    def problem(self) -> str | None:
+        """Why the target does not serve what the log says is live; None if it does."""
+        return self._problem
 
     def follow(self, history: History) -> None:
         """Bring target, metrics and reference in line; while the artifact can't be fetched, all stay as they are.
@@ -37,7 +43,9 @@ class LogFollower:
             switched = publish_live(self._stores, model_line=self._model_line, clock=self._clock)
         except (OSError, RegistryError) as error:
             self._switching.failed(error)
+            self._problem = f"the target can't be switched to {history.live}: {error}"
             return
+        self._problem = None
         self._switching.recovered()
         if history.position > self._followed:
             self._report(history)

@@ -4,6 +4,7 @@ from daemon.config.settings import Settings
 from daemon.domain.clock import Clock
 from daemon.ledger.stores import Stores
 from daemon.release.candidate_gate import CandidateGate
+from daemon.release.live_artifact import LiveArtifactCheck
 from daemon.release.log_follower import LogFollower
 from daemon.scoring.protocol import VersionScorer
 from daemon.telemetry.metrics import Metrics
@@ -26,12 +27,23 @@ class ReleaseStage:
         self._scorer = scorer
         self._metrics = metrics.release
         self._follower = LogFollower(stores, settings, metrics=metrics, clock=clock)
+        self._artifact = LiveArtifactCheck(stores, clock=clock)
         self._gate = CandidateGate(stores, settings, scorer, metrics=metrics, clock=clock)
 
     @property
     def comparing(self) -> bool:
         """Whether the scorer works for the gate."""
         return self._gate.comparing
+
+    @property
+    def artifact_problem(self) -> str | None:
+        """What is wrong with the live version's files; None if nothing is known."""
+        return self._artifact.problem
+
+    @property
+    def target_problem(self) -> str | None:
+        """Why the target does not serve what the promotion log says is live; None if it does."""
+        return self._follower.problem
 
     def read_pending_work(self) -> str | None:
         """Return in words which candidate is being compared or waits for data; reads the registry."""
@@ -43,6 +55,7 @@ class ReleaseStage:
         self._metrics.held("promotion").set(logs.hold is not None)
         self._metrics.held("training").set(logs.orders.paused is not None)
         self._follower.follow(logs.history)
+        self._artifact.step(logs.history)
         self._scorer.step()
         self._gate.step(logs)
 

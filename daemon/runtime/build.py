@@ -11,11 +11,13 @@ from daemon.config.addresses import bracketed
 from daemon.config.settings import Settings
 from daemon.config.urls import without_secrets
 from daemon.domain.clock import utc_now
+from daemon.domain.errors import LedgerError
 from daemon.domain.private_files import make_private_folder
+from daemon.domain.problems import ProblemKind
 from daemon.domain.process_identity import ProcessIdentity
 from daemon.domain.streams import Start, StartOffsets, TopicPartition
 from daemon.erasure.forget import TrainingFiles
-from daemon.http.health import Component, Health
+from daemon.http.health import Health
 from daemon.http.server import HttpServer
 from daemon.intake.router import Router
 from daemon.intake.stage import IntakeStage
@@ -23,52 +25,104 @@ from daemon.kafka import KafkaSource
 from daemon.ledger.database import size_bytes
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.lease import Lease
+from daemon.ledger.ledger_id import LedgerId
 from daemon.ledger.stores import Stores, fenced_stores, ledger_url, open_stores
 from daemon.release.bound import refuse_differences
 from daemon.runtime.base_model import BaseModel, find_base_model
 from daemon.runtime.bound_stage import BoundStage
 from daemon.runtime.build_leader import build_leader
 from daemon.runtime.build_training import runs_dir
+from daemon.runtime.fresh_ledger import refuse_empty_ledger, refuse_lost_file
 from daemon.runtime.garbage_collector import relax_garbage_collector
 from daemon.runtime.housekeeping import HousekeepingStage
 from daemon.runtime.kafka_settings import load_kafka_settings
 from daemon.runtime.leadership import LeaderRuntime, LeadershipStage
+from daemon.runtime.ledger_outage import LedgerOutage
+from daemon.runtime.ledger_watch import LedgerWatchStage
 from daemon.runtime.loop import Loop
+from daemon.runtime.opening import open_when_up
+from daemon.runtime.problems import Problems
 from daemon.runtime.reporting import ReportingStage
 from daemon.runtime.stage import Stage
 from daemon.runtime.stop_signals import stop_on_signals
-from daemon.telemetry.logs import configure_logging
 from daemon.telemetry.metrics import ChildName, Metrics
 from learners.embedding.encoder_files import resolve_encoder
 
 _log = logging.getLogger(__name__)
 _POLL_S = 0.2
 _CLOSE_WITHIN_S = 15.0
-_REPORTED = (Component.BOUND, Component.BROKER, Component.DEAD_LETTERS, Component.INTAKE, Component.SCORER)
+_OF_LEADER = (
+    ProblemKind.ARTIFACT_DAMAGED,
+    ProblemKind.DEAD_LETTERS,
+    ProblemKind.SCORER_DOWN,
+    ProblemKind.TARGET_DIFFERS,
+)
 
 
 def run_daemon(settings: Settings, *, settings_file: Path) -> int:
-    """Run until SIGTERM or SIGINT; return the exit status. The log names the settings' file.
+    """Run until SIGTERM or SIGINT, once logging is set up; return the exit status. The log names the settings' file.
 
-    Raises DaemonError, LearnerError or RegistryError where it can't start.
+    Raises LedgerLost where going on would lose data, and DaemonError, LearnerError or RegistryError where it can't start.
     """
     load_kafka_settings(settings)  # unusable files end the start before the model is read
-    configure_logging(settings.logging.level, settings.logging.format)
     relax_garbage_collector()
     make_private_folder(settings.state_dir)
-    stores, metrics = open_stores(settings), Metrics()
+    with stop_on_signals() as stop:
+        opened = open_when_up(lambda: _open(settings), clock=time.monotonic, wait=stop.wait)
+    if opened is None:
+        return 0
+    (stores, ledger), metrics = opened, Metrics()
     base = find_base_model(settings.model.base)
     refuse_differences(stores, settings, base_digest=base.digest)
     if settings.monitors.embedding.model is not None:
         resolve_encoder(settings.monitors.embedding.model)  # a missing model ends the start, not leadership
-    health = Health(clock=time.monotonic, components=_REPORTED, model_line=settings.model_line)
+    health = Health(clock=time.monotonic, model_line=settings.model_line)
+    problems = Problems(health, metrics)
     server = HttpServer(settings.http, metrics, health, reports=stores.reports)
     with stop_on_signals() as stop, server:
-        stages = _stages(settings, stores, metrics, health, base, wait=stop.wait)
+        intake = _intake(settings, stores, metrics, stop.wait)
+        leadership = _leadership(settings, stores, metrics, base, intake)
+        bound = BoundStage(stores, settings, base, clock=utc_now)
+        stages: list[Stage] = [
+            LedgerWatchStage(ledger, clock=utc_now),
+            intake,
+            leadership,
+            _housekeeping(settings, stores, metrics, leadership),
+            bound,
+            _reporting(health, problems, intake, leadership, bound),
+        ]
+        outage = LedgerOutage(
+            problems,
+            reset=(leadership.reset, intake.reset),
+            probe=ledger.check,
+            clock=time.monotonic,
+            wait=stop.wait,
+        )
         _log_start(settings, settings_file, server)
-        Loop(stages, stop=stop, beat=health.beat, metrics=metrics, close_within_s=_CLOSE_WITHIN_S).run()
+        Loop(
+            stages,
+            stop=stop,
+            beat=health.beat,
+            outage=outage,
+            metrics=metrics,
+            close_within_s=_CLOSE_WITHIN_S,
+        ).run()
     _log.info("stopped", extra={"action": "stop", "model_line": settings.model_line})
     return 0
+
+
+def _open(settings: Settings) -> tuple[Stores, LedgerId]:
+    """Open the stores. Raises LedgerUnavailable, LedgerLost, LedgerError."""
+    refuse_lost_file(settings)
+    stores = open_stores(settings)
+    try:
+        refuse_empty_ledger(settings, stores)
+        ledger = LedgerId(stores.engine)
+        ledger.note_opened()
+    except LedgerError:
+        stores.engine.dispose()
+        raise
+    return stores, ledger
 
 
 def _log_start(settings: Settings, settings_file: Path, server: HttpServer) -> None:
@@ -86,18 +140,9 @@ def _log_start(settings: Settings, settings_file: Path, server: HttpServer) -> N
     )
 
 
-def _stages(
-    settings: Settings,
-    stores: Stores,
-    metrics: Metrics,
-    health: Health,
-    base: BaseModel,
-    *,
-    wait: Callable[[float], object],
-) -> list[Stage]:
-    """Build the stages of every replica. ``wait`` sleeps, and returns early when the daemon is told to stop."""
-    intake = _intake(settings, stores, metrics, wait)
-
+def _leadership(
+    settings: Settings, stores: Stores, metrics: Metrics, base: BaseModel, intake: IntakeStage
+) -> LeadershipStage:
     def connected() -> bool:
         """Return whether the broker answers. A halted intake does not ask it."""
         return intake.connected or intake.halted is not None
@@ -106,22 +151,23 @@ def _stages(
         fenced = fenced_stores(stores, settings, fencing_token)
         return build_leader(settings, fenced, metrics, base, connected=connected)
 
-    leadership = LeadershipStage(_lease(settings, stores), build, metrics=metrics)
-    bound = BoundStage(stores, settings, base, clock=utc_now)
-    problems: dict[Component, Callable[[], str | None]] = {
-        Component.BOUND: lambda: bound.problem,
-        Component.BROKER: lambda: intake.problem,
-        Component.DEAD_LETTERS: lambda: leadership.dead_letters_problem,
-        Component.INTAKE: lambda: intake.halted,
-        Component.SCORER: lambda: leadership.problem,
+    return LeadershipStage(_lease(settings, stores), build, metrics=metrics)
+
+
+def _reporting(
+    health: Health,
+    problems: Problems,
+    intake: IntakeStage,
+    leadership: LeadershipStage,
+    bound: BoundStage,
+) -> ReportingStage:
+    sources: dict[ProblemKind, Callable[[], str | None]] = {
+        ProblemKind.BOUND: lambda: bound.problem,
+        ProblemKind.BROKER: lambda: intake.problem,
+        ProblemKind.INTAKE_HALTED: lambda: intake.halted,
+        **{kind: partial(leadership.problem, kind) for kind in _OF_LEADER},
     }
-    return [
-        intake,
-        leadership,
-        _housekeeping(settings, stores, metrics, leadership),
-        bound,
-        ReportingStage(health, problems, notes=lambda: intake.notes),
-    ]
+    return ReportingStage(health, problems, sources, notes=lambda: intake.notes)
 
 
 def _lease(settings: Settings, stores: Stores) -> Lease:

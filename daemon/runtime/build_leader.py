@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from daemon.config.settings import Settings
 from daemon.domain.clock import utc_now
+from daemon.domain.problems import ProblemKind
 from daemon.domain.supervised_child import ServingChild
 from daemon.drift.detect_stage import DetectStage
 from daemon.drift.embeddings import Embeddings, embedder_launcher
@@ -92,8 +93,12 @@ def build_leader(
             "scorer": lambda: scorer.pid,
             "embedder": lambda: embeddings.pid if embeddings else None,
         },
-        problem=lambda: None if scorer.ready else "the scorer is not running",
-        dead_letters_problem=lambda: dead_letters.problem,
+        problems={
+            ProblemKind.SCORER_DOWN: lambda: None if scorer.ready else "the scorer is not running",
+            ProblemKind.DEAD_LETTERS: lambda: dead_letters.problem,
+            ProblemKind.ARTIFACT_DAMAGED: lambda: release.artifact_problem,
+            ProblemKind.TARGET_DIFFERS: lambda: release.target_problem,
+        },
     )
 
 

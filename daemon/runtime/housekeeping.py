@@ -47,10 +47,10 @@ class HousekeepingStage:
             return
         self._interval.start(now)
         self._sweep()
-        self._metrics.ledger_size.set(self._ledger_size())
-        with contextlib.suppress(OSError):  # the store does not answer: the last figure stays
+        with contextlib.suppress(OSError):  # where a disk or store does not answer, the last figures stay
+            self._metrics.ledger_size.set(self._ledger_size())
+            self._metrics.disk_free.set(shutil.disk_usage(self._state_dir).free)
             self._metrics.artifacts_size.set(self._artifacts_size())
-        self._metrics.disk_free.set(shutil.disk_usage(self._state_dir).free)
         memory = {child: _resident_bytes(read_pid()) for child, read_pid in self._children.items()}
         self._metrics.child_memory.replace(
             {(child,): value for child, value in memory.items() if value is not None}

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from daemon.domain.errors import StaleLeader
+from daemon.domain.problems import ProblemKind
 from daemon.runtime.close_all import close_all
 from daemon.runtime.stage import Stage
 from daemon.telemetry.metrics import ChildName, Metrics
@@ -37,8 +38,7 @@ class LeaderRuntime:
     stages: Sequence[Stage]
     start: Callable[[], None] = lambda: None  # starts children and reads the ledger; raises StaleLeader
     children: Mapping[ChildName, Callable[[], int | None]] = field(default_factory=dict)  # their process ids
-    problem: Callable[[], str | None] = lambda: None  # why it can't do its work, for people
-    dead_letters_problem: Callable[[], str | None] = lambda: None  # why dead letters wait, for people
+    problems: Mapping[ProblemKind, Callable[[], str | None]] = field(default_factory=dict)  # a sentence each
 
 
 _NOTHING = LeaderRuntime(stages=())
@@ -62,15 +62,10 @@ class LeadershipStage:
         self._token: int | None = None
         self._runtime = _NOTHING
 
-    @property
-    def problem(self) -> str | None:
-        """Why the leader can't do its work. A follower has no problem."""
-        return self._runtime.problem()
-
-    @property
-    def dead_letters_problem(self) -> str | None:
-        """Why dead letters wait to be published. A follower publishes none."""
-        return self._runtime.dead_letters_problem()
+    def problem(self, kind: ProblemKind) -> str | None:
+        """Return what is wrong with the leader's part of the work. A follower has no such problem."""
+        read_problem = self._runtime.problems.get(kind)
+        return read_problem() if read_problem else None
 
     def pid(self, child: ChildName) -> int | None:
         """Return the process id of a child while it runs."""
@@ -88,6 +83,12 @@ class LeadershipStage:
         except StaleLeader as stale:
             _log.warning("%s", stale, extra={"action": "step_down"})
             self._election.lost()
+            self._change(None)
+
+    def reset(self) -> None:
+        """Step down without the ledger, which can't be used; the next step acquires the lease anew."""
+        self._election.lost()
+        if self._token is not None:
             self._change(None)
 
     def close(self, timeout_s: float) -> None:

@@ -97,6 +97,14 @@ class MetricFactory:
         self.entries.append(MetricEntry(name, "gauge", unit, labels, meaning))
         return Gauge(name, meaning, labels, unit=unit, registry=self._registry)
 
+    def labelled_gauge(self, name: str, meaning: str, **labels: Iterable[object]) -> Gauge:
+        """Return a gauge with the values of its labels, so that all its series start at 0."""
+        self.entries.append(MetricEntry(name, "gauge", "", tuple(labels), meaning))
+        gauge = Gauge(name, meaning, tuple(labels), registry=self._registry)
+        for values in itertools.product(*labels.values()):
+            gauge.labels(*values)
+        return gauge
+
     def readings(self, name: str, meaning: str, *labels: str, unit: str = "") -> GaugeReadings[*Labels]:
         """Return a gauge whose series are replaced all at once."""
         self.entries.append(MetricEntry(name, "gauge", unit, labels, meaning))

@@ -3,8 +3,9 @@
 from importlib.metadata import version as installed_version
 from typing import Literal, TypeAlias, get_args
 
+from daemon.domain.problems import ProblemKind
 from daemon.telemetry.buckets import UP_TO_SECONDS
-from daemon.telemetry.instruments import Counter, GaugeReadings, LabelledMetric, MetricFactory
+from daemon.telemetry.instruments import Counter, Gauge, GaugeReadings, LabelledMetric, MetricFactory
 
 ChildName: TypeAlias = Literal["scorer", "trainer", "judge", "embedder"]
 Pruned: TypeAlias = Literal[
@@ -48,6 +49,13 @@ class ProcessMetrics:
         self.leader = factory.gauge("retuned_leader", "1 while this replica is the leader, else 0.")
         self.leader_fence = factory.gauge(
             "retuned_leader_fence", "Fencing token of this replica while it is the leader, else 0."
+        )
+        self.problem: LabelledMetric[Gauge, ProblemKind] = LabelledMetric(
+            factory.labelled_gauge(
+                "retuned_problem",
+                "1 while there is a problem of this kind, else 0. The runbook says what to do about each.",
+                kind=ProblemKind,
+            )
         )
         self.iteration = factory.seconds(
             "retuned_loop_iteration_seconds", "Duration of one turn of the main loop.", UP_TO_SECONDS

@@ -1,11 +1,13 @@
 """Starts a child process, reads its output and ends it without blocking. Imports no torch."""
 
 import contextlib
+import logging
 import os
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import IO
 
 import psutil
@@ -25,8 +27,9 @@ _ENVIRONMENT = {
 }
 
 
-#: Children give way to the daemon itself: its intake is to go on while they load and compute.
-_NICENESS = 5
+#: Children give way to the daemon itself: its intake is to go on while they load and compute. By how much, and at most.
+_NICENESS, _LEAST_URGENT = 5, 19
+_log = logging.getLogger(__name__)
 
 
 class SubprocessChild:
@@ -54,8 +57,7 @@ class SubprocessChild:
             # The caller's own, passed on: no setting is read here.
             env={**_DEFAULTS, **os.environ, **_ENVIRONMENT},
         )
-        with contextlib.suppress(psutil.NoSuchProcess):  # it has ended already
-            psutil.Process(self._process.pid).nice(_NICENESS)
+        _give_way(self._process.pid)
         self._on_line = on_line
         self._on_end = on_end
         self._reader = threading.Thread(target=self._read, name=f"{module}-reader", daemon=True)
@@ -115,4 +117,26 @@ class SubprocessChild:
     def _stderr_tail(self) -> str:
         with self._log as log:
             log.seek(max(0, log.seek(0, os.SEEK_END) - _TAIL))
-            return log.read().decode("utf-8", "replace").strip()
+            return _without_traceback(log.read().decode("utf-8", "replace").strip())
+
+
+def _give_way(pid: int) -> None:
+    """Lower a child's priority, from what it has of this process; where that is not allowed, it runs as it is."""
+    try:
+        child = psutil.Process(pid)
+        child.nice(min(_LEAST_URGENT, child.nice() + _NICENESS))
+    except psutil.NoSuchProcess:  # it has ended already
+        pass
+    except (psutil.Error, OSError) as error:
+        _note_priority(str(error))
+
+
+@cache
+def _note_priority(reason: str) -> None:
+    """Log it once, not for each child."""
+    _log.warning("children run with the daemon's own priority, as it can't be lowered: %s", reason)
+
+
+def _without_traceback(text: str) -> str:
+    """Return the text, or only its last line where a traceback is in it: that says what the error was."""
+    return text.splitlines()[-1].strip() if "Traceback (most recent call last)" in text else text

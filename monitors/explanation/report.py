@@ -76,8 +76,8 @@ def _evidently(
         return evidently_page(window, reference, verdicts, settings)
     except NothingToReport:
         return None
-    except Exception:  # noqa: BLE001  whatever it was, the rest of the page stands
-        _log.exception("Evidently's report failed")
+    except Exception as error:  # noqa: BLE001  whatever it was, the rest of the page stands
+        _log.error("Evidently's report failed: %s: %s", type(error).__name__, error)
         return None
 
 

@@ -187,7 +187,7 @@ def test_a_file_that_is_no_ledger_is_refused_and_left_alone(tmp_path: Path) -> N
     path = tmp_path / "ledger.db"
     path.write_bytes(b"no database" * 100)
 
-    with pytest.raises(LedgerError, match="can't be opened"):
+    with pytest.raises(LedgerError, match="not a database; stop the daemon"):
         open_ledger(f"sqlite:///{path}")
 
     assert path.read_bytes() == b"no database" * 100

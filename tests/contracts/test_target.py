@@ -122,6 +122,22 @@ def test_any_server_may_read_the_pointer(tmp_path: Path) -> None:
     assert (tmp_path / "live.json").stat().st_mode & 0o777 == 0o644
 
 
+def test_one_damaged_letter_of_what_a_server_reads_is_noticed(tmp_path: Path) -> None:
+    target, pointer = DirectoryTarget(tmp_path), tmp_path / "live.json"
+    target.serve(a_version(1), tmp_path / "artifact", now=NOW)
+    written = pointer.read_bytes()
+    read_by_servers = written.index(b'"since"')
+
+    for place in range(0, read_by_servers, 7):
+        pointer.write_bytes(written[:place] + bytes([written[place] ^ 1]) + written[place + 1 :])
+        meant = json.loads(written)
+        try:
+            same = json.loads(pointer.read_bytes()) == meant
+        except ValueError:
+            same = False
+        assert target.serves(a_version(1), tmp_path / "artifact") is same
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[]", b"{}", b'{"version": 7}', b'{"version": "no version"}', b"\xff"]
 )

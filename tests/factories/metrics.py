@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from daemon.domain.bad_record import Reason
 from daemon.domain.decisions import Action, Trigger
 from daemon.domain.halts import HaltKind
+from daemon.domain.problems import ProblemKind
 from daemon.domain.runs import RunState
 from daemon.telemetry.metrics import Metrics
 from learners.types import Progress
@@ -108,6 +109,7 @@ def busy_metrics() -> Metrics:
     metrics.process.disk_free.set(10**10)
     metrics.process.child_memory.replace({("scorer",): 7e8})
     metrics.process.child_restarts("scorer").inc()
+    metrics.process.problem(ProblemKind.BROKER).set(0)
     metrics.process.iteration.observe(0.01)
     return metrics
 

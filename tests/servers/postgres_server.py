@@ -5,7 +5,7 @@ import os
 import pwd
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
@@ -25,19 +25,29 @@ _FAST = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
 class PostgresServer:
     """One cluster, reached through a socket in its folder; no port is taken."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, control: Callable[..., None]) -> None:
+        """``control`` runs pg_ctl with some words."""
         self._folder = folder
+        self._control = control
         self._numbers = itertools.count(1)
 
     @contextmanager
     def database(self) -> Iterator[str]:
         """The URL of an empty database, which is dropped at the end."""
         name = f"test{next(self._numbers)}"
-        self._say(f"CREATE DATABASE {name}")
+        self.say(f"CREATE DATABASE {name}")
         try:
             yield self._url(name)
         finally:
-            self._say(f"DROP DATABASE {name} WITH (FORCE)")
+            self.say(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def stop(self, how: str = "fast") -> None:
+        """Stop the server; ``how`` is a mode of pg_ctl: smart, fast or immediate."""
+        self._control("-m", how, "-w", "stop")
+
+    def start(self) -> None:
+        """Start a server that was stopped."""
+        self._control("-w", "start")
 
     def _url(self, database: str) -> str:
         url = make_url(f"postgresql+psycopg://{_USER}@/{database}").update_query_dict(
@@ -45,8 +55,9 @@ class PostgresServer:
         )
         return url.render_as_string(hide_password=False)
 
-    def _say(self, statement: str) -> None:
-        engine = create_engine(self._url("postgres"), isolation_level="AUTOCOMMIT")
+    def say(self, statement: str, *, database: str = "postgres") -> None:
+        """Run a statement as the superuser."""
+        engine = create_engine(self._url(database), isolation_level="AUTOCOMMIT")
         try:
             with engine.connect() as connection:
                 connection.execute(text(statement))
@@ -73,11 +84,16 @@ def running_postgres() -> Iterator[PostgresServer]:
     try:
         say(initdb, "-D", str(data), "-U", _USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
         options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c max_connections=50 {_FAST}"
-        say(control, "-D", str(data), "-l", str(folder / "log"), "-o", options, "-w", "start")
+
+        def run_control(*words: str) -> None:
+            say(control, "-D", str(data), "-l", str(folder / "log"), "-o", options, *words)
+
+        run_control("-w", "start")
         try:
-            yield PostgresServer(folder)
+            yield PostgresServer(folder, run_control)
         finally:
-            say(control, "-D", str(data), "-m", "immediate", "-w", "stop")
+            if (data / "postmaster.pid").exists():
+                run_control("-m", "immediate", "-w", "stop")
             assert not (data / "postmaster.pid").exists()
     finally:
         shutil.rmtree(folder)

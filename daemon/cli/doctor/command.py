@@ -1,10 +1,15 @@
 """The command doctor."""
 
-from typing import Annotated
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from daemon.cli.session import Json, present, read_settings
+
+if TYPE_CHECKING:
+    from daemon.cli.doctor.check import Check
+    from daemon.config.settings import Settings
 
 
 def doctor(
@@ -16,24 +21,64 @@ def doctor(
     as_json: Json = False,
 ) -> None:
     """Check everything the daemon needs, with a remedy for each failure."""
-    from daemon.cli.doctor.broker import check_stream
-    from daemon.cli.doctor.machine import check_disk, check_holdout_key, check_http, check_privacy
-    from daemon.cli.doctor.model import check_embedding, check_model
-    from daemon.cli.doctor.stores import check_stores
+    from daemon.cli.doctor.check import guarded
     from daemon.cli.render.doctor import checkup_screen
 
     settings = read_settings(context)
     checks = [
-        *check_stream(settings, create_topics=create_topics),
-        *check_stores(settings),
-        check_model(settings),
-        *check_embedding(settings),
-        check_disk(settings),
-        *check_privacy(settings),
-        check_holdout_key(settings),
-        check_http(settings),
+        check
+        for subject, run in _checks(settings, create_topics=create_topics)
+        for check in guarded(subject, run)
     ]
     ok = all(check.ok for check in checks)
     present({"ok": ok, "checks": checks}, lambda: checkup_screen(checks), as_json=as_json)
     if not ok:
         raise typer.Exit(1)
+
+
+def _checks(
+    settings: "Settings", *, create_topics: bool
+) -> "Iterator[tuple[str, Callable[[], Iterable[Check]]]]":
+    """Return the checks with what each is about. Each imports what it needs when it runs: a library may be missing."""
+
+    def broker() -> "Iterable[Check]":
+        from daemon.cli.doctor.broker import check_stream
+
+        return check_stream(settings, create_topics=create_topics)
+
+    def stores() -> "Iterable[Check]":
+        from daemon.cli.doctor.stores import check_stores
+
+        return check_stores(settings)
+
+    def model() -> "Iterable[Check]":
+        from daemon.cli.doctor.model import check_model
+
+        return (check_model(settings),)
+
+    def embedding() -> "Iterable[Check]":
+        from daemon.cli.doctor.model import check_embedding
+
+        return check_embedding(settings)
+
+    def privacy() -> "Iterable[Check]":
+        from daemon.cli.doctor.machine import check_privacy
+
+        return check_privacy(settings)
+
+    def machine(name: str) -> "Callable[[], Iterable[Check]]":
+        def run() -> "Iterable[Check]":
+            from daemon.cli.doctor import machine as of_machine
+
+            return (getattr(of_machine, name)(settings),)
+
+        return run
+
+    yield "broker", broker
+    yield "ledger", stores
+    yield "model", model
+    yield "embedding model", embedding
+    yield "disk", machine("check_disk")
+    yield "privacy", privacy
+    yield "holdout key", machine("check_holdout_key")
+    yield "daemon", machine("check_http")

@@ -1,5 +1,6 @@
 """Checks this machine: disk space, who can read the state, the HTTP port."""
 
+import os
 import shlex
 import shutil
 from collections.abc import Iterator
@@ -21,6 +22,12 @@ def check_disk(settings: Settings) -> Check:
     """Check the free space in the state folder."""
     folder = settings.state_dir.absolute()
     place = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    if not os.access(place, os.W_OK):
+        return failed(
+            "disk",
+            f"{place} can't be written by this user",
+            "make it writable for the user that runs the daemon, or set state_dir to another folder",
+        )
     free = shutil.disk_usage(place).free
     found = f"{free / 2**30:.1f} GiB free at {folder}"
     if free < _LEAST_FREE:

@@ -1,18 +1,19 @@
 """Checks the ledger, the promotion log, the artifacts and the target."""
 
-import sqlite3
 from collections.abc import Iterator
+from functools import partial
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from daemon.cli.doctor.bound import check_bound
-from daemon.cli.doctor.check import Check, failed, passed
+from daemon.cli.doctor.check import Check, failed, guarded, passed
 from daemon.config.settings import Settings
 from daemon.domain.clock import utc_now
-from daemon.domain.errors import DaemonError
+from daemon.domain.errors import DaemonError, LedgerError
+from daemon.domain.os_errors import os_failure
 from daemon.ledger.database import reader, sqlite_file
 from daemon.ledger.stores import Stores, ledger_url, open_stores
+from daemon.runtime.fresh_ledger import refuse_lost_file
 from daemon.views.served import served_view
 from daemon.views.versions import checked_history
 from registry.artifacts import BadArtifact
@@ -23,31 +24,39 @@ _BACKUP = "stop the daemon and restore the ledger from a backup"
 
 def check_stores(settings: Settings) -> Iterator[Check]:
     """Check all that is durable; only the ledger where it can't be opened."""
+    try:
+        refuse_lost_file(settings)
+    except LedgerError as error:
+        yield _unusable(error)
+        return
     file = sqlite_file(ledger_url(settings))
     if file is not None and not file.exists():
         yield passed("ledger", f"{file} does not exist yet; the first start of `retuned run` creates it")
         return
     try:
         stores = open_stores(settings, may_create_key=False)
-    except (DaemonError, SQLAlchemyError, sqlite3.Error, OSError) as error:
-        yield failed("ledger", str(error), "repair what the message names, or " + _BACKUP)
+    except (DaemonError, OSError) as error:
+        yield _unusable(error)
         return
     try:
         yield _ledger(stores.engine)
-        log = _log(stores, settings)
+        log = next(guarded("promotion log", lambda: (_log(stores, settings),)))
         yield log
         if log.ok:
-            yield from _artifacts(stores, settings)
-            yield _target(stores, settings)
-            yield from check_bound(stores, settings)
-    except SQLAlchemyError as error:
-        yield failed("ledger", f"it can't be read: {error}".splitlines()[0], _BACKUP)
-    except OSError as error:
-        yield failed(
-            "state folder", str(error), "mend the disk, or the rights on the file that the message names"
-        )
+            yield from guarded("artifacts", lambda: _artifacts(stores, settings))
+            yield from guarded("target", lambda: (_target(stores, settings),))
+            yield from guarded("bound", lambda: check_bound(stores, settings))
+    except LedgerError as error:
+        yield _unusable(error)
     finally:
         stores.engine.dispose()
+
+
+def _unusable(error: DaemonError | OSError) -> Check:
+    """Return a failed check; the last part of the message says what to do."""
+    text = os_failure(error) if isinstance(error, OSError) else str(error)
+    found, _, remedy = text.rpartition("; ")
+    return failed("ledger", found or remedy, remedy if found else _BACKUP)
 
 
 def _ledger(engine: Engine) -> Check:
@@ -79,14 +88,18 @@ def _artifacts(stores: Stores, settings: Settings) -> Iterator[Check]:
     needed |= {name: stores.versions.version(name) for name in history.line[-2:]}
     for version in (needed[name] for name in sorted(needed)):
         if version.artifact is not None:
-            yield _artifact(stores, version)
+            yield from guarded(f"artifact of {version.name}", partial(_artifact_check, stores, version))
+
+
+def _artifact_check(stores: Stores, version: Version) -> tuple[Check, ...]:
+    return (_artifact(stores, version),)
 
 
 def _artifact(stores: Stores, version: Version) -> Check:
     subject = f"artifact of {version.name}"
     try:
         stores.artifacts.verify(version.artifact or "", version.digest)
-    except (BadArtifact, OSError) as error:
+    except BadArtifact as error:
         remedy = f"restore {version.artifact} from a backup, or promote another version"
         return failed(subject, str(error), remedy)
     return passed(subject, f"all files match the digest {version.digest[:12]}")

@@ -90,7 +90,11 @@ def _of_daemon(health: DaemonHealth, halt: Halt | None) -> Iterator[Need]:
     elif not health.running:
         yield Need("start the daemon", f"No daemon answers at {health.url}. Start it: `retuned run`.")
     elif not health.ready and halt is None:  # a halt makes the daemon unready, and is named already
-        yield Need("run the doctor", "The daemon is not ready. Find the cause: `retuned doctor`.")
+        named = "; ".join(f"{component}: {problem}" for component, problem in health.problems.items())
+        sentence = (
+            f"The daemon is not ready: {named or 'no reason given'}. Find the remedy: `retuned doctor`."
+        )
+        yield Need("run the doctor", sentence)
 
 
 def _of_training(seen: StatusView) -> Iterator[Need]:

@@ -44,7 +44,7 @@ def test_check_is_content_with_a_good_file(tmp_path: Path) -> None:
 def test_show_hides_secrets_in_every_form(tmp_path: Path) -> None:
     text = (
         "model: {base: x}\nledger_url: postgresql://retuned:hunter2@db/retuned\n"
-        "artifacts_url: s3://models\nholdout: {key_file: /keys/holdout}\n"
+        "artifacts_url: file:///models\nholdout: {key_file: /keys/holdout}\n"
         "kafka: {security_protocol: SASL_SSL, sasl_mechanism: PLAIN, sasl_username: u, sasl_password: hunter2}\n"
     )
     file = a_file(tmp_path, text)

@@ -1,18 +1,25 @@
+import errno
 import json
+import os
 import shutil
 import socket
+import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import update
 
-from daemon.cli.doctor.check import Check
+from daemon.cli.doctor.check import Check, guarded, passed
 from daemon.cli.doctor.machine import check_disk, check_holdout_key, check_http
 from daemon.cli.doctor.model import check_embedding, check_model
 from daemon.cli.doctor.stores import check_stores
 from daemon.config.settings import Settings
+from daemon.domain.errors import LedgerLost
+from daemon.kafka.admin import TopicDescription
 from registry.directory_target import POINTER
 from registry.tables import promotions
+from tests.factories.cli import type_to
 from tests.factories.daemon import Line, a_line, line_settings
 
 
@@ -49,6 +56,34 @@ def test_a_ledger_that_is_not_there_yet_is_no_problem_and_is_not_made(tmp_path: 
 
     assert check.ok
     assert not settings.state_dir.exists()
+
+
+@pytest.mark.parametrize("lost", ["missing", "empty"])
+def test_a_ledger_that_was_there_is_missed(line: Line, lost: str) -> None:
+    line.promoted()
+    line.stores.engine.dispose()
+    path = line.settings.state_dir / "ledger.db"
+    path.unlink() if lost == "missing" else path.write_bytes(b"")
+
+    (check,) = ill(line)
+    answer = type_to(line, "status")
+
+    assert "names support-bot-v1" in check.found
+    assert check.remedy.startswith("put that ledger back")
+    assert answer.exit_code == 1
+    assert "names support-bot-v1" in answer.stderr
+    assert path.exists() is (lost == "empty")
+
+
+def test_a_folder_that_can_not_be_written_is_a_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write everywhere
+
+    check = check_disk(line_settings(tmp_path))
+
+    assert not check.ok
+    assert "writable" in check.remedy
 
 
 def test_a_ledger_that_is_no_database_is_a_problem(line: Line) -> None:
@@ -224,3 +259,79 @@ def test_an_embedding_model_that_is_not_there_or_not_whole_is_a_problem(tmp_path
 
     assert not check.ok
     assert "monitors.embedding.model" in check.remedy
+
+
+#: What each part of the examination calls first.
+PARTS = {
+    "broker": "daemon.cli.doctor.broker.check_broker",
+    "ledger": "daemon.cli.doctor.stores.open_stores",
+    "promotion log": "daemon.cli.doctor.stores.checked_history",
+    "target": "daemon.cli.doctor.stores._target",
+    "artifacts": "daemon.cli.doctor.stores._artifacts",
+    "model": "daemon.cli.doctor.model.resolve_base",
+    "disk": "daemon.cli.doctor.machine.shutil.disk_usage",
+    "holdout key": "daemon.cli.doctor.machine.others_may_use",
+    "daemon": "daemon.cli.doctor.machine.probe",
+}
+FAULTS = [
+    RuntimeError("bug"),
+    ImportError("no psycopg"),
+    OSError(errno.ENOSPC, "No space left on device", "/state"),
+    sqlite3.DatabaseError("malformed"),
+    LedgerLost("the ledger is damaged; restore it"),
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{type(fault).__name__} {fault}")
+@pytest.mark.parametrize("subject", PARTS)
+def test_the_doctor_survives_whatever_a_check_meets(
+    line: Line, monkeypatch: pytest.MonkeyPatch, subject: str, fault: Exception
+) -> None:
+    line.promoted()
+    monkeypatch.setattr("daemon.cli.doctor.broker.check_broker", lambda *_, **__: 1)
+    monkeypatch.setattr(
+        "daemon.cli.doctor.broker.describe_topic",
+        lambda *_, **__: TopicDescription(partitions=1, operations=None),
+    )
+    monkeypatch.setattr("daemon.cli.doctor.broker.group_operations", lambda *_, **__: None)
+
+    def fail(*_: object, **__: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(PARTS[subject], fail)
+    answer = type_to(line, "doctor", "--json")
+
+    checks = {check["subject"]: check for check in answer.document["checks"]}
+    assert answer.exit_code == 1
+    assert answer.stderr == ""
+    assert not checks[subject]["ok"]
+    assert checks[subject]["remedy"]
+    assert "Traceback" not in checks[subject]["found"]
+    assert {"model", "disk", "holdout key", "daemon", "ledger"} <= checks.keys()
+
+
+@pytest.mark.parametrize(
+    ("fault", "remedy"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "/state"), "free some space"),
+        (OSError(errno.EACCES, "Permission denied", "/state"), "check the permissions"),
+        (ImportError("no x"), "install retuned again"),
+        (RuntimeError("bug"), "report this line"),
+    ],
+)
+def test_the_remedy_of_a_check_that_fails_to_run_is_that_of_its_error(fault: Exception, remedy: str) -> None:
+    def fail() -> list[Check]:
+        raise fault
+
+    (check,) = guarded("part", fail)
+
+    assert check.remedy.startswith(remedy)
+    assert not check.ok
+
+
+def test_what_was_found_before_a_check_failed_is_kept() -> None:
+    def half() -> Iterator[Check]:
+        yield passed("first", "well")
+        raise RuntimeError("bug")
+
+    assert [check.ok for check in guarded("second", half)] == [True, False]

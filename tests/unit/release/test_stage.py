@@ -87,6 +87,7 @@ class FakeTarget:
         self.pointer: VersionName | None = None
         self.served: list[VersionName] = []
         self.down = False
+        self.altered = False  # names the right version, with another folder
 
     def current(self) -> VersionName | None:
         if self.down:
@@ -94,9 +95,10 @@ class FakeTarget:
         return self.pointer
 
     def serves(self, version: Version, artifact: Path | None) -> bool:
-        return self.current() == version.name
+        return not self.altered and self.current() == version.name
 
     def serve(self, version: Version, artifact: Path | None, *, now: datetime) -> None:
+        self.altered = False
         self.pointer = version.name
         self.served.append(version.name)
 

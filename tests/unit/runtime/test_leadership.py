@@ -3,6 +3,7 @@ from collections.abc import Sequence
 import pytest
 
 from daemon.domain.errors import StaleLeader
+from daemon.domain.problems import ProblemKind
 from daemon.runtime.leadership import LeaderRuntime, LeadershipStage
 from daemon.telemetry.metrics import Metrics
 
@@ -62,7 +63,7 @@ class Bench:
             stages=self.parts[-1:],
             start=self.start,
             children={"judge": lambda: 42},
-            problem=lambda: "the scorer is not running",
+            problems={ProblemKind.SCORER_DOWN: lambda: "the scorer is not running"},
         )
 
 
@@ -71,7 +72,7 @@ def test_a_follower_turns_nothing_and_has_no_problem() -> None:
     bench.stage.step()
 
     assert bench.votes.events == []
-    assert bench.stage.problem is None
+    assert bench.stage.problem(ProblemKind.SCORER_DOWN) is None
     assert bench.stage.pid("judge") is None
 
 
@@ -81,7 +82,7 @@ def test_a_leader_turns_its_stages_and_has_their_problem() -> None:
     bench.stage.step()
 
     assert bench.votes.events == ["start", "step 1", "step 1"]
-    assert bench.stage.problem == "the scorer is not running"
+    assert bench.stage.problem(ProblemKind.SCORER_DOWN) == "the scorer is not running"
     assert bench.stage.pid("judge") == 42
 
 
@@ -104,6 +105,19 @@ def test_a_leader_whose_write_is_refused_goes_on_as_a_follower() -> None:
     bench.stage.step()
     bench.stage.step()
     assert bench.votes.events[4:] == ["start", "step 3"]
+
+
+def test_a_leader_without_its_ledger_steps_down_and_acquires_the_lease_anew() -> None:
+    bench = Bench(1, 2)
+    bench.stage.step()
+
+    bench.stage.reset()
+    bench.stage.reset()
+
+    assert bench.votes.events == ["start", "step 1", "lost", "close 1", "lost"]
+    assert bench.stage.problem(ProblemKind.SCORER_DOWN) is None
+    bench.stage.step()
+    assert bench.votes.events[5:] == ["start", "step 2"]
 
 
 def test_the_stages_are_closed_before_the_lease_is_given_back() -> None:

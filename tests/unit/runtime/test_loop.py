@@ -2,7 +2,10 @@ from threading import Event
 
 import pytest
 
+from daemon.http.health import Health
+from daemon.runtime.ledger_outage import LedgerOutage
 from daemon.runtime.loop import Loop
+from daemon.runtime.problems import Problems
 from daemon.telemetry.metrics import Metrics
 
 
@@ -30,7 +33,15 @@ class Recorded:
 
 
 def loop_of(*stages: Recorded, stop: Event) -> Loop:
-    return Loop(stages, stop=stop, beat=lambda: None, metrics=Metrics(), close_within_s=1)
+    metrics = Metrics()
+    outage = LedgerOutage(
+        Problems(Health(clock=lambda: 0.0), metrics),
+        reset=[],
+        probe=lambda: None,
+        clock=lambda: 0.0,
+        wait=stop.wait,
+    )
+    return Loop(stages, stop=stop, beat=lambda: None, outage=outage, metrics=metrics, close_within_s=1)
 
 
 def test_stages_step_in_order_and_close_in_reverse() -> None:

@@ -19,7 +19,7 @@ def test_the_start_line_names_file_ledger_topic_group_and_address(
     settings = line_settings(
         tmp_path,
         ledger_url=f"postgresql://ada:hush@[::1]:5432/retuned{query}",
-        artifacts_url="s3://bucket",
+        artifacts_url="file:///bucket",
         holdout={"key_file": "/key"},
         http={"port": 0},
         kafka={"topic": "talks", "group_id": "g7"},
