@@ -36,13 +36,19 @@ class DirectoryTarget:
         _replace(self._folder / POINTER, json.dumps(pointer, indent=2, ensure_ascii=False) + "\n")
 
     def serves(self, version: Version, artifact: Path | None) -> bool:
-        """Return whether live.json names this version with this folder and digest."""
+        """Return whether live.json names this version with this folder and digest.
+
+        One that an earlier release wrote, without the base's digest, does; the next switch adds it.
+        """
         try:
             found = json.loads((self._folder / POINTER).read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
             return False
+        if not isinstance(found, dict):
+            return False
         wanted = _pointer(version, artifact)
-        return isinstance(found, dict) and {name: found.get(name) for name in wanted} == wanted
+        found.setdefault("base_digest", wanted["base_digest"])
+        return {name: found.get(name) for name in wanted} == wanted
 
     def current(self) -> VersionName | None:
         """Return the version that live.json names; None without the file. Raises BadPointer."""

@@ -108,6 +108,18 @@ def test_the_pointer_says_what_to_load(tmp_path: Path) -> None:
     }
 
 
+def test_a_pointer_of_an_earlier_release_serves_its_version(tmp_path: Path) -> None:
+    target, pointer = DirectoryTarget(tmp_path), tmp_path / "live.json"
+    target.serve(a_version(3), tmp_path / "artifact", now=NOW)
+    written = json.loads(pointer.read_text("utf-8"))
+    pointer.write_text(json.dumps({name: written[name] for name in written if name != "base_digest"}))
+
+    assert target.serves(a_version(3), tmp_path / "artifact")
+
+    pointer.write_text(json.dumps({**written, "base_digest": "0" * 64}))
+    assert not target.serves(a_version(3), tmp_path / "artifact")
+
+
 def test_a_switch_leaves_nothing_but_the_pointer(tmp_path: Path) -> None:
     target = DirectoryTarget(tmp_path / "live")
     target.serve(a_version(1), None, now=NOW)

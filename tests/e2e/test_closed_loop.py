@@ -97,7 +97,7 @@ def test_drift_is_learned_promoted_and_rolled_back(
     )
     series = 'retuned_live_version_info{model_line="tiny",version="tiny-v0"}'
     eventually(lambda: daemon.metric(series) == 1, deadline_s=10)
-    refused = daemon.retuned("rollback", "-m", "further back", expect=1)
+    refused = daemon.retuned("rollback", "-m", "further back", expect=3)
     assert "nothing was live before" in refused["error"]["message"]
     assert daemon.stop() == 0
 
