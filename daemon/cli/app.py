@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from daemon.cli import (
+    backup,
     bench,
     config,
     dead_letters,
@@ -65,7 +66,7 @@ for panel, commands in (
             erasure.forget,
         ),
     ),
-    (_SET_UP, (doctor,)),
+    (_SET_UP, (doctor, backup.backup, backup.restore)),
 ):
     for command in commands:
         app.command(rich_help_panel=panel)(command)

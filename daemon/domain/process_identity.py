@@ -49,6 +49,11 @@ class ProcessIdentity:
         except psutil.NoSuchProcess:
             return True
 
+    @property
+    def seen_alive(self) -> bool:
+        """Whether the process can be seen to run on this machine."""
+        return bool(self.machine) and self.machine == _machine() and not self.gone
+
 
 def _machine() -> str:
     """Return this machine's boot id and process namespace; "" if they are unknown."""

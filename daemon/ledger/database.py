@@ -9,10 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import (
     URL,
     Connection,
@@ -33,6 +29,7 @@ from sqlalchemy.pool import QueuePool
 from daemon.domain.errors import LedgerError, LedgerLost, StaleLeader
 from daemon.domain.private_files import make_private_file
 from daemon.ledger.faults import declare_faults
+from daemon.ledger.schema import migrate
 from daemon.ledger.sqlite_file import watch_file
 from daemon.ledger.tables import LEADER, identity, lease
 
@@ -55,7 +52,6 @@ _NOTICES_LOSS: Mapping[str, object] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
 }
-_MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def open_ledger(url: str | URL) -> Engine:
@@ -71,7 +67,7 @@ def open_ledger(url: str | URL) -> Engine:
     try:
         with engine.begin() as connection:
             _one_at_a_time(connection, _SCHEMA_LOCK)  # for replicas that start together
-            _migrate(connection)
+            migrate(connection)
     except LedgerError:
         engine.dispose()
         raise
@@ -224,21 +220,6 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     reads = connection.get_execution_options().get("retuned_read", False)
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
-
-
-def _migrate(connection: Connection) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    script = ScriptDirectory.from_config(config)
-    present = MigrationContext.configure(connection).get_current_revision()
-    if present == script.get_current_head():
-        return
-    if present is not None and present not in {revision.revision for revision in script.walk_revisions()}:
-        raise LedgerError(
-            f"the ledger has schema {present}, which this release does not know; run the release that wrote it, or newer"
-        )
-    command.upgrade(config, "head")
 
 
 #: What to do about a bound fact that differs, by its name.

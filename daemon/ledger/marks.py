@@ -46,7 +46,7 @@ class LedgerMarks:
         self._artifacts = artifacts
         self._model_line = model_line
         self._state_dir = state_dir
-        self._name = f"{model_line}.ledger.json"
+        self._name = _note_of(model_line)
 
     def of_state_folder(self) -> FoundMark | None:
         """Return the mark in the state folder; None if there is none that can be read. Raises OSError."""
@@ -123,6 +123,17 @@ class LedgerMarks:
 
     def _write_to_artifact_store(self, content: bytes) -> None:
         self._artifacts.write_note(self._name, content)
+
+
+def withdraw_marks(artifacts: ArtifactStore, *, model_line: str, state_dir: Path) -> None:
+    """Have the marks name no ledger, before another or an older one is put in its place. Raises OSError."""
+    (state_dir / _note_of(model_line)).unlink(missing_ok=True)
+    if artifacts.read_note(_note_of(model_line)) is not None:
+        artifacts.write_note(_note_of(model_line), b"{}\n")
+
+
+def _note_of(model_line: str) -> str:
+    return f"{model_line}.ledger.json"
 
 
 def _found(place: str, content: bytes) -> FoundMark | None:

@@ -22,6 +22,7 @@ from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.marks import LedgerMarks
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.reports import ReportLedger
+from daemon.ledger.restore_journal import finish_restore
 from daemon.ledger.runs import RunLedger
 from daemon.ledger.scores import ScoreLedger
 from daemon.ledger.signals import SignalLedger
@@ -89,6 +90,7 @@ def open_stores(settings: Settings, *, may_create_key: bool = True) -> Stores:
     Where there is no holdout key, it is created if the ledger is empty and ``may_create_key`` allows it.
     Raises LedgerError if the ledger can't be used, or belongs to another model line or holdout key, and BadHoldoutKey.
     """
+    finish_restore(settings.state_dir)
     path, share = holdout_key_path(settings), settings.holdout.share
     # Read first where it must be there, so that no ledger is created beside a key that can't be used.
     present = path.exists() or settings.holdout.key_file is not None

@@ -57,8 +57,11 @@ from tests.support.faults import KILLED, Fault, Kind, steps_of_the_program, watc
 
 LINE = "chat"
 V1 = VersionName(LINE, 1)
-#: Steps of other suites: the lease's own contract, checkpoints (which need torch), and what only reads on.
-ELSEWHERE = {"lease.take", "lease.renew", "lease.release", "lease.first", "checkpoint", "checkpoint.sync"}
+#: Steps of other suites: the lease's own contract, checkpoints (which need torch), backups, and what only reads on.
+ELSEWHERE = {
+    *("lease.take", "lease.renew", "lease.release", "lease.first", "checkpoint", "checkpoint.sync"),
+    *("backup.sync", "backup.replace", "restore.decide", "restore.move", "restore.server"),
+}
 
 
 def verdict(window: int, finding: str) -> VerdictRow:

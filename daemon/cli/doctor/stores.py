@@ -19,7 +19,7 @@ from daemon.views.versions import checked_history
 from registry.artifacts import BadArtifact
 from registry.types import Version
 
-_BACKUP = "stop the daemon and restore the ledger from a backup"
+_BACKUP = "stop the daemon and restore a backup: `retuned restore FILE --yes`"
 
 
 def check_stores(settings: Settings) -> Iterator[Check]:
