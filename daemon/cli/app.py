@@ -9,10 +9,12 @@ import typer
 from daemon.cli import (
     backup,
     bench,
+    broker,
     config,
     dead_letters,
     drift,
     erasure,
+    init,
     inspect,
     intake,
     orders,
@@ -23,6 +25,7 @@ from daemon.cli import (
 )
 from daemon.cli.doctor.command import doctor
 from daemon.cli.failures import CommandGroup
+from daemon.cli.installation import overwritten
 from daemon.cli.output import standard_output
 from daemon.cli.session import DEBUG
 from daemon.cli.unexpected import report_unexpected
@@ -66,7 +69,7 @@ for panel, commands in (
             erasure.forget,
         ),
     ),
-    (_SET_UP, (doctor, backup.backup, backup.restore)),
+    (_SET_UP, (init.init, broker.broker, doctor, backup.backup, backup.restore)),
 ):
     for command in commands:
         app.command(rich_help_panel=panel)(command)
@@ -112,7 +115,13 @@ def retuned(
 
 
 def main() -> None:
-    """Run the command that was typed. No error leaves a traceback, unless ``--debug`` asks for it."""
+    """Run the command that was typed, unless another distribution has overwritten parts of this one.
+
+    No error leaves a traceback, unless ``--debug`` asks for it.
+    """
+    problem = overwritten()
+    if problem is not None:
+        sys.exit(f"retuned: {problem}")
     try:
         with standard_output():
             app(prog_name="retuned")

@@ -52,7 +52,10 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        problem = "no such file; make one with `retuned config schema --yaml`, or name it with --config or RETUNED_CONFIG"
+        problem = (
+            "no such file; make one with `retuned init` (`retuned config schema --yaml` prints all settings), "
+            "or name it with --config or RETUNED_CONFIG"
+        )
         raise SettingsError((_refused(path, problem),)) from error
     except UnicodeDecodeError as error:
         problem = f"is not UTF-8: byte {error.start} can't be read; save the file as UTF-8"

@@ -66,6 +66,11 @@ class LocalBroker:
         """Its address for clients."""
         return f"127.0.0.1:{self._port}"
 
+    @property
+    def alive(self) -> bool:
+        """Whether its process runs."""
+        return self._process is not None and self._process.poll() is None
+
     def start(self) -> Self:
         """Start it and wait until it accepts connections. Started again, it comes back at the same address.
 
