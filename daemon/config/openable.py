@@ -37,7 +37,8 @@ def check_artifacts_url(url: str) -> str:
     # Imported here because it takes half a second, and most settings have no such URL.
     from fsspec.registry import available_protocols, known_implementations
 
-    for part in url.split("::"):
+    # The path of a local folder may contain what chains the URLs of others.
+    for part in [url] if url.startswith(("file://", "/")) else url.split("::"):
         scheme = _scheme(part)
         if scheme is None:
             if part.startswith("/") or (part in available_protocols() and "::" in url):

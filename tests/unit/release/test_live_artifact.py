@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -53,8 +52,8 @@ class Bench:
 
     @property
     def folder(self) -> Path:
-        url = self.line.stores.versions.version(self.name).artifact
-        return Path(urlsplit(url or "").path)
+        version = self.line.stores.versions.version(self.name)
+        return self.line.stores.artifacts.local_folder(version.artifact or "", version.digest)
 
 
 @pytest.fixture

@@ -178,22 +178,22 @@ def test_without_conversations_it_says_what_to_give(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lines", "kind", "message"),
+    ("lines", "kind", "status", "message"),
     [
-        ([], "NothingToChange", "fewer than two domains"),
-        (lines_of(["shops"]), "NothingToChange", "fewer than two domains"),
-        (lines_of(["shops", "sports"], count=5), "NothingToChange", "20 conversations"),
-        ([{"id": "x", "question": "?"}], "BadLine", "line 1"),
+        ([], "NothingToChange", 3, "fewer than two domains"),
+        (lines_of(["shops"]), "NothingToChange", 3, "fewer than two domains"),
+        (lines_of(["shops", "sports"], count=5), "NothingToChange", 3, "20 conversations"),
+        ([{"id": "x", "question": "?"}], "BadLine", 1, "line 1"),
     ],
 )
 def test_what_can_not_be_measured_is_refused_with_the_reason(
-    tmp_path: Path, lines: list[dict[str, Any]], kind: str, message: str
+    tmp_path: Path, lines: list[dict[str, Any]], kind: str, status: int, message: str
 ) -> None:
     out = tmp_path / "out"
 
     answer = typed("bench", "drift", "--data", str(a_file(tmp_path, lines)), "--out", str(out), "--json")
 
-    assert (answer.exit_code, answer.error["kind"]) == (1, kind)
+    assert (answer.exit_code, answer.error["kind"]) == (status, kind)
     assert message in answer.error["message"]
     assert not out.exists()
 
