@@ -6,7 +6,7 @@ from registry.history import History
 from registry.names import VersionName
 from registry.orders import Order, OrderKind, OrderLog
 from registry.restrictions import Hold, hold_on
-from registry.transitions import OtherLine, ReasonMissing, Refused
+from registry.transitions import ReasonMissing, Refused, check_same_line
 from registry.types import Actor
 
 
@@ -73,8 +73,7 @@ def reject(
     history: History, orders: OrderLog, *, version: VersionName, reason: str, by: Actor, now: datetime
 ) -> Order:
     """Decide to reject a version. Raises OtherLine, IsLive, IsBase, AlreadyOrdered, ReasonMissing."""
-    if version.line != history.model_line:
-        raise OtherLine(f"{version} is a version of {version.line}, not of {history.model_line}")
+    check_same_line(history, version)
     if version == history.live:
         raise IsLive(
             f"{version} is live; take it back: `retuned rollback --expect v{version.number} -m REASON`"

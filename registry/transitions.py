@@ -96,7 +96,7 @@ def bootstrap(history: History, version: VersionName, *, reason: str, by: Actor,
     """Decide on the first live version of a line. Raises AlreadyBootstrapped, OtherLine, ReasonMissing."""
     if history.live is not None:
         raise AlreadyBootstrapped(f"{history.model_line} is on {history.live} already; promote instead")
-    _same_line(history, version)
+    check_same_line(history, version)
     return _entry(history, PromotionKind.BOOTSTRAP, version, reason=reason, by=by, now=now)
 
 
@@ -127,7 +127,7 @@ def promote(
     if history.live is None:
         raise NothingLive(f"{history.model_line} has no live version yet; start the daemon once")
     _check_expected(history, expect)
-    _same_line(history, version)
+    check_same_line(history, version)
     if version == history.live:
         raise AlreadyLive(f"{version} is live already")
     if by.kind != "operator":
@@ -166,7 +166,7 @@ def roll_back(
     """
     _check_expected(history, expect)
     if to is not None:
-        _same_line(history, to)
+        check_same_line(history, to)
         if to == history.live:
             raise AlreadyLive(f"{to} is live already")
     earlier = history.line[:-1]
@@ -238,7 +238,8 @@ def _objection(history: History, version: VersionName, gate: GateReport | None) 
     return None
 
 
-def _same_line(history: History, version: VersionName) -> None:
+def check_same_line(history: History, version: VersionName) -> None:
+    """Raise OtherLine for a version of another model line."""
     if version.line != history.model_line:
         raise OtherLine(f"{version} is a version of {version.line}, not of {history.model_line}")
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from daemon.cli.confirmation import confirm
-from daemon.cli.session import Json, opened, operator, present, read_settings
+from daemon.cli.session import Json, Reason, opened, operator, present, read_settings
 from daemon.cli.version_argument import VERSION
 from daemon.domain.errors import DaemonError
 
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from daemon.config.settings import Settings
     from daemon.ledger.stores import Stores
     from daemon.training.rebuild import ReadConversations
-
-_REASON = typer.Option("-m", "--reason", help="The reason, for the log.", show_default=False)
 
 
 class NobodyNamed(DaemonError):
@@ -31,7 +29,7 @@ def forget(
     conversation: Annotated[
         str | None, typer.Option(help="The conversation, as records name it.", show_default=False)
     ] = None,
-    reason: Annotated[str, _REASON],
+    reason: Reason,
     retrain: Annotated[
         bool, typer.Option("--retrain", help="Request a training from the newest untainted version.")
     ] = False,

@@ -7,11 +7,10 @@ from typing import Annotated, NamedTuple
 import typer
 
 from daemon.cli.confirmation import confirm
-from daemon.cli.session import Json, opened, operator, present, read_settings
+from daemon.cli.session import Json, Reason, opened, operator, present, read_settings
 from daemon.domain.errors import DaemonError
 
 intake = typer.Typer(help="Show, halt, resume or move the intake of records.", no_args_is_help=True)
-_REASON = typer.Option("-m", "--reason", help="The reason, for the log.", show_default=False)
 _SHOWN = 10
 
 
@@ -39,7 +38,7 @@ def show(context: typer.Context, *, as_json: Json = False) -> None:
 
 
 @intake.command()
-def halt(context: typer.Context, *, reason: Annotated[str, _REASON], as_json: Json = False) -> None:
+def halt(context: typer.Context, *, reason: Reason, as_json: Json = False) -> None:
     """Halt intake in every replica; everything else goes on."""
     from daemon.domain.clock import utc_now
     from daemon.domain.halts import Halt, HaltKind
@@ -56,7 +55,7 @@ def halt(context: typer.Context, *, reason: Annotated[str, _REASON], as_json: Js
 
 
 @intake.command()
-def resume(context: typer.Context, *, reason: Annotated[str, _REASON], as_json: Json = False) -> None:
+def resume(context: typer.Context, *, reason: Reason, as_json: Json = False) -> None:
     """Resume a halted intake where it stopped."""
     from daemon.domain.clock import utc_now
 
@@ -78,7 +77,7 @@ def seek(
     ],
     offset: Annotated[int, typer.Argument(min=0, help="The offset to read next.", show_default=False)],
     *,
-    reason: Annotated[str, _REASON],
+    reason: Reason,
     as_json: Json = False,
 ) -> None:
     """Set a partition's next offset, and resume the halted intake.
@@ -126,7 +125,7 @@ def reset(
             show_default=False,
         ),
     ] = None,
-    reason: Annotated[str, _REASON],
+    reason: Reason,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     as_json: Json = False,
 ) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from daemon.cli.session import Json, opened, operator, present, read_settings
+from daemon.cli.session import Json, Reason, opened, operator, present, read_settings
 from daemon.cli.version_argument import VERSION
 
 if TYPE_CHECKING:
@@ -15,13 +15,12 @@ if TYPE_CHECKING:
     from registry.orders import Order
     from registry.restrictions import Hold
 
-_REASON = typer.Option("-m", "--reason", help="The reason, for the log.", show_default=False)
 _RUN = typer.Argument(
     metavar="RUN", help="The run, such as r7; by default the one in progress.", show_default=False
 )
 
 
-def hold(context: typer.Context, *, reason: Annotated[str, _REASON], as_json: Json = False) -> None:
+def hold(context: typer.Context, *, reason: Reason, as_json: Json = False) -> None:
     """Hold automatic promotion: until `unhold`, only a person puts a version live."""
     from registry.ordering import hold as decide
 
@@ -34,7 +33,7 @@ def hold(context: typer.Context, *, reason: Annotated[str, _REASON], as_json: Js
     )
 
 
-def unhold(context: typer.Context, *, reason: Annotated[str, _REASON], as_json: Json = False) -> None:
+def unhold(context: typer.Context, *, reason: Reason, as_json: Json = False) -> None:
     """End the hold of automatic promotion, that of a rollback, too."""
     from registry.ordering import unhold as decide
 
@@ -47,7 +46,7 @@ def unhold(context: typer.Context, *, reason: Annotated[str, _REASON], as_json: 
     )
 
 
-def pause(context: typer.Context, *, reason: Annotated[str, _REASON], as_json: Json = False) -> None:
+def pause(context: typer.Context, *, reason: Reason, as_json: Json = False) -> None:
     """Pause training: the run in progress stops at its checkpoint, and none starts."""
     from registry.ordering import pause as decide
 
@@ -60,7 +59,7 @@ def pause(context: typer.Context, *, reason: Annotated[str, _REASON], as_json: J
     )
 
 
-def resume(context: typer.Context, *, reason: Annotated[str, _REASON], as_json: Json = False) -> None:
+def resume(context: typer.Context, *, reason: Reason, as_json: Json = False) -> None:
     """Resume training where it was paused. (Intake: `retuned intake resume`.)"""
     from registry.ordering import resume as decide
 
@@ -77,7 +76,7 @@ def cancel(
     context: typer.Context,
     run: Annotated[str | None, _RUN] = None,
     *,
-    reason: Annotated[str, _REASON],
+    reason: Reason,
     as_json: Json = False,
 ) -> None:
     """Cancel the training in progress; no version of it goes live by itself."""
@@ -98,7 +97,7 @@ def reject(
     context: typer.Context,
     version: Annotated[str, VERSION],
     *,
-    reason: Annotated[str, _REASON],
+    reason: Reason,
     as_json: Json = False,
 ) -> None:
     """Reject a candidate: it is not released, and no training continues from it."""
@@ -138,11 +137,7 @@ def _record(settings: "Settings", give: "Callable[[Stores], Order]", *, says: st
             order, said = None, f"Nothing was changed: {already}."
         hold = _hold(stores, settings.model_line)
     health = probe(settings.http, model_line=settings.model_line)
-    next_ = (
-        "The daemon follows at its next turn."
-        if health.running
-        else f"{health.absence[0].upper()}{health.absence[1:]}; the next start follows."
-    )
+    next_ = "The daemon follows at its next turn." if health.running else health.until_start("follows")
     if order is not None and order.kind == "unhold" and hold is not None:
         said = f"The hold that you saw has ended, but a newer one began: {hold}."
     result = {"order": order, "changed": order is not None, "hold": hold, "daemon": health, "next": next_}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from daemon.cli.session import Json, opened, operator, present, read_settings
+from daemon.cli.session import Json, Reason, opened, operator, present, read_settings
 from daemon.cli.version_argument import VERSION
 
 if TYPE_CHECKING:
@@ -21,14 +21,13 @@ _EXPECT = typer.Option(
     help="Refuse, and change nothing, unless this version is live.",
     show_default=False,
 )
-_REASON = typer.Option("-m", "--reason", help="The reason, for the log.", show_default=False)
 
 
 def promote(
     context: typer.Context,
     version: Annotated[str, VERSION],
     *,
-    reason: Annotated[str, _REASON] = "",
+    reason: Reason = "",
     force: Annotated[
         bool,
         typer.Option("--force", help="Overrule the gate or a rejection; recorded, and needs a reason."),
@@ -60,7 +59,7 @@ def rollback(
     context: typer.Context,
     version: Annotated[str | None, VERSION] = None,
     *,
-    reason: Annotated[str, _REASON],
+    reason: Reason,
     expect: Annotated[str | None, _EXPECT] = None,
     as_json: Json = False,
 ) -> None:
@@ -88,7 +87,7 @@ def rollback(
 def train(
     context: typer.Context,
     *,
-    reason: Annotated[str, _REASON],
+    reason: Reason,
     as_json: Json = False,
 ) -> None:
     """Request a training from the daemon."""
@@ -134,7 +133,7 @@ def _next(entry: "Promotion", health: "DaemonHealth", *, back: bool) -> str:
     follows = (
         f"The daemon follows at its next turn: windows are compared with {known}."
         if health.running
-        else f"{health.absence[0].upper()}{health.absence[1:]}; the next start compares windows with {known}."
+        else health.until_start(f"compares windows with {known}")
     )
     if back and entry.previous is not None:
         return (

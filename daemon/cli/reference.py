@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from daemon.cli.session import Json, opened, operator, present, read_settings
+from daemon.cli.session import Json, Reason, opened, operator, present, read_settings
 from daemon.domain.errors import DaemonError
 
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from daemon.ledger.stores import Stores
 
 reference = typer.Typer(help="Show, set or freeze what windows are compared with.", no_args_is_help=True)
-_REASON = typer.Option("-m", "--reason", help="The reason, for the log.", show_default=False)
 _WHY = typer.Option("--why", hidden=True)  # the earlier spelling of --reason
 _FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%SZ"]
 
@@ -51,7 +50,7 @@ def fix(
         datetime | None,
         typer.Option("--to", formats=_FORMATS, help="Before this time, UTC.", show_default=False),
     ] = None,
-    reason: Annotated[str, _REASON] = "",
+    reason: Reason = "",
     why: Annotated[str, _WHY] = "",
     as_json: Json = False,
 ) -> None:
@@ -78,7 +77,7 @@ def fix(
 def freeze(
     context: typer.Context,
     *,
-    reason: Annotated[str, _REASON] = "",
+    reason: Reason = "",
     why: Annotated[str, _WHY] = "",
     as_json: Json = False,
 ) -> None:
@@ -146,4 +145,4 @@ def _next(settings: "Settings", does: str) -> str:
     health = probe(settings.http, model_line=settings.model_line)
     if health.running:
         return f"The daemon follows at its next turn: it {does}."
-    return f"{health.absence[0].upper()}{health.absence[1:]}; the next start {does}."
+    return health.until_start(does)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Json",
+    "Reason",
     "Verbose",
     "console",
     "opened",
@@ -31,6 +32,10 @@ __all__ = [
 
 Verbose: TypeAlias = Annotated[
     bool, typer.Option("--verbose", "-v", help="Add each monitor's verdict and its numbers.")
+]
+
+Reason: TypeAlias = Annotated[
+    str, typer.Option("-m", "--reason", help="The reason, for the log.", show_default=False)
 ]
 
 #: The key in a context's meta of whether ``--debug`` was typed.

@@ -57,7 +57,7 @@ def _done(synced: "Synced", *, accepted: bool) -> str:
 
 def _next(synced: "Synced", health: "DaemonHealth") -> str:
     if not health.running:
-        return f"{health.absence[0].upper()}{health.absence[1:]}; the next start goes on from here."
+        return health.until_start("goes on from here")
     if health.live is not None and health.live != str(synced.live):
         return f"The daemon says {health.live}; it follows at its next turn: see `retuned status`."
     return "The daemon is running."

@@ -36,6 +36,10 @@ class DaemonHealth:
         """Who answers instead of this line's daemon, as the beginning of a sentence. Only where it does not run."""
         return f"{self.other or 'no daemon'} answers at {self.url}"
 
+    def until_start(self, does: str) -> str:
+        """Say that nothing happens before the next start, and what it ``does``. Only where the daemon does not run."""
+        return f"{self.absence[0].upper()}{self.absence[1:]}; the next start {does}."
+
 
 def probe(http: HttpSection, *, model_line: str | None = None, timeout_s: float = 0.5) -> DaemonHealth:
     """Ask the daemon at this address. Never fails, and takes about twice ``timeout_s`` at most.

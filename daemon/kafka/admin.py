@@ -9,7 +9,7 @@ from typing import Any
 from daemon.kafka import client_patches
 from daemon.kafka.connection import Client, connection, unreachable
 from daemon.kafka.library import ACLOperation, KafkaAdminClient, KafkaNetClient, kafka_errors
-from daemon.kafka.rights import Right, access_denied, refused_right
+from daemon.kafka.rights import Right, access_denied, denial
 from daemon.kafka.settings import KafkaSettings
 
 
@@ -140,10 +140,9 @@ def cluster_admin(settings: KafkaSettings, timeout_s: float) -> Iterator[KafkaAd
         client_patches.apply()
         yield _AdminClient(**options, kafka_client=make_client, bootstrap_timeout_ms=timeout_ms)
     except kafka_errors.KafkaError as error:
-        if (right := refused_right(error, settings)) is not None:
-            raise access_denied(right, settings) from error
         refusal = None if client is None else client.refusal
-        raise unreachable(settings, refusal or error, timeout_s=timeout_s) from error
+        failed = unreachable(settings, refusal or error, timeout_s=timeout_s)
+        raise denial(error, settings) or failed from error
     finally:
         if client is not None:  # even if the constructor failed
             client.close()

@@ -6,15 +6,14 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from daemon.domain.streams import BrokerUnreachable, RawRecord, TopicPartition
-from daemon.kafka import client_patches
 from daemon.kafka.availability import Availability
 from daemon.kafka.batches import clear_frames, decompression_limit
-from daemon.kafka.connection import Client, connection
 from daemon.kafka.decompression import AllowanceSpent
+from daemon.kafka.groupless import groupless_consumer
 from daemon.kafka.library import ClientPartition, KafkaConsumer, kafka_errors
 from daemon.kafka.positions import readable_end
 from daemon.kafka.records import POLL_SLICE_S, ClientRecord, raw_record
-from daemon.kafka.rights import access_denied, refused_right
+from daemon.kafka.rights import denial
 from daemon.kafka.settings import KafkaSettings
 
 #: Beyond this many unwanted records, seeking is faster than reading on.
@@ -32,35 +31,16 @@ def fetch_records(
 
     Raises BrokerUnreachable if no record arrives for ``timeout_s``, AccessDenied, and TopicMissing.
     """
-    client: Client | None = None
-
-    def make_client(**configs: object) -> Client:
-        nonlocal client
-        client = Client(settings, **configs)
-        return client
-
-    client_patches.apply()
-    consumer = KafkaConsumer(
-        **connection(settings),
-        kafka_client=make_client,
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",  # if the first wanted record has expired
-        isolation_level="read_committed",
-        allow_auto_create_topics=False,
-        metrics_enabled=False,
-    )
-    try:
-        for source, offsets in wanted.items():
-            yield from _fetch(settings, consumer, ClientPartition(*source), deque(sorted(offsets)), timeout_s)
-    except _NothingArrived as silence:
-        raise Availability(settings).problem(consumer, client) or silence from silence
-    except kafka_errors.KafkaError as error:
-        if (right := refused_right(error, settings)) is not None:
-            raise access_denied(right, settings) from error
-        raise BrokerUnreachable(f"reading from {settings.topic} failed: {error}; check the broker") from error
-    finally:
-        consumer.close(autocommit=False, timeout_ms=1_000)
+    with groupless_consumer(settings) as (consumer, client):
+        try:
+            for source, offsets in wanted.items():
+                partition, remaining = ClientPartition(*source), deque(sorted(offsets))
+                yield from _fetch(settings, consumer, partition, remaining, timeout_s)
+        except _NothingArrived as silence:
+            raise Availability(settings).problem(consumer, client) or silence from silence
+        except kafka_errors.KafkaError as error:
+            failed = BrokerUnreachable(f"reading from {settings.topic} failed: {error}; check the broker")
+            raise denial(error, settings) or failed from error
 
 
 def _fetch(

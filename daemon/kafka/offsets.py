@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from daemon.domain.streams import TopicMissing
-from daemon.kafka import client_patches
-from daemon.kafka.connection import Client, connection, unreachable
+from daemon.kafka.connection import Client, unreachable
+from daemon.kafka.groupless import groupless_consumer
 from daemon.kafka.library import ClientPartition, KafkaConsumer, kafka_errors
-from daemon.kafka.rights import access_denied, refused_right
+from daemon.kafka.rights import denial
 from daemon.kafka.settings import KafkaSettings
 
 
@@ -30,7 +30,7 @@ def topic_offsets(
 
     Raises BrokerUnreachable, AccessDenied, and TopicMissing.
     """
-    with _groupless_consumer(settings, timeout_s) as (consumer, client):
+    with _consumer(settings, timeout_s) as (consumer, client):
         numbers = consumer.partitions_for_topic(settings.topic)
         if not numbers:
             raise TopicMissing(settings.topic, setting="kafka.topic")
@@ -61,31 +61,12 @@ def _offsets_of_time(
 
 
 @contextlib.contextmanager
-def _groupless_consumer(settings: KafkaSettings, timeout_s: float) -> Iterator[tuple[KafkaConsumer, Client]]:
-    clients: list[Client] = []
-
-    def make_client(**configs: object) -> Client:
-        clients.append(Client(settings, **configs))
-        return clients[-1]
-
-    client_patches.apply()
-    options = {
-        **connection(settings),
-        "request_timeout_ms": min(settings.request_timeout_ms, int(timeout_s * 1000)),
-    }
-    consumer = KafkaConsumer(
-        **options,
-        kafka_client=make_client,
-        group_id=None,
-        enable_auto_commit=False,
-        isolation_level="read_committed",
-        metrics_enabled=False,
-    )
-    try:
-        yield consumer, clients[0]
-    except kafka_errors.KafkaError as error:
-        if (right := refused_right(error, settings)) is not None:
-            raise access_denied(right, settings) from error
-        raise unreachable(settings, clients[0].refusal or error, timeout_s=timeout_s) from error
-    finally:
-        consumer.close(autocommit=False, timeout_ms=1_000)
+def _consumer(settings: KafkaSettings, timeout_s: float) -> Iterator[tuple[KafkaConsumer, Client]]:
+    """Open a consumer that answers in time. Raises what ``topic_offsets`` does in place of the client's errors."""
+    timeout_ms = min(settings.request_timeout_ms, int(timeout_s * 1000))
+    with groupless_consumer(settings, request_timeout_ms=timeout_ms) as (consumer, client):
+        try:
+            yield consumer, client
+        except kafka_errors.KafkaError as error:
+            failed = unreachable(settings, client.refusal or error, timeout_s=timeout_s)
+            raise denial(error, settings) or failed from error

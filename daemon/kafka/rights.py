@@ -70,6 +70,12 @@ def access_denied(right: Right, settings: KafkaSettings) -> AccessDenied:
     )
 
 
+def denial(error: BaseException, settings: KafkaSettings) -> AccessDenied | None:
+    """Return what an error of the client means if it reports a missing right; None if it reports something else."""
+    right = refused_right(error, settings)
+    return None if right is None else access_denied(right, settings)
+
+
 def grant_command(right: Right, settings: KafkaSettings) -> str:
     """Return the ``kafka-acls`` command that grants a right, or what to allow where IAM grants it."""
     if settings.sasl_mechanism == "AWS_MSK_IAM":

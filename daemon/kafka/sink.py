@@ -12,7 +12,7 @@ from daemon.domain.streams import Headers, StreamError, TopicMissing
 from daemon.kafka import client_patches
 from daemon.kafka.connection import METADATA_TIMEOUT_MS, Client, connection, no_connection
 from daemon.kafka.library import KafkaNetClient, KafkaProducer, kafka_errors
-from daemon.kafka.rights import Right, access_denied, refused_right
+from daemon.kafka.rights import Right, access_denied, denial
 from daemon.kafka.settings import KafkaSettings
 
 _log = logging.getLogger(__name__)
@@ -80,8 +80,8 @@ class KafkaSink:
 
     def _explained(self, error: Exception) -> StreamError:
         """Return the reason behind an error: a right, a missing topic, or no connection."""
-        if (right := refused_right(error, self._settings)) is not None:
-            return access_denied(right, self._settings)
+        if (denied := denial(error, self._settings)) is not None:
+            return denied
         client = self._client
         if client is None or not client.has_connection:
             return no_connection(self._settings, client)
