@@ -99,13 +99,14 @@ class IntakeStage:
     def reset(self) -> None:
         """Leave the consumer group; the next step joins it and reads from the ledger's offsets."""
         self._source.close(_LEAVE_GROUP_S)
-        self._waits = {}
+        self._note_waits()
 
     def close(self, timeout_s: float) -> None:
         """Leave the consumer group."""
         self._source.close(timeout_s)
 
     def _note_waits(self) -> None:
+        """Show which partitions wait for a transaction; a closed source has none."""
         now = self._clock()
         self._waits = {
             wait: now - timedelta(seconds=wait.seconds) for wait in self._source.transaction_waits()
@@ -123,7 +124,7 @@ class IntakeStage:
         halt, before = self._halts.current(), self._halted
         self._halted = halt
         if halt is not None and before is None:
-            self._source.close(_LEAVE_GROUP_S)
+            self.reset()
             _log.error("intake halts: %s", halt.reason, extra={"action": "halt"})
         elif halt is None and before is not None:
             _log.info("intake goes on", extra={"action": "resume"})

@@ -106,6 +106,7 @@ class FakeSource:
 
     def close(self, timeout_s: float) -> None:
         self._next.clear()
+        self.waits.clear()
         self.closed = True
 
 

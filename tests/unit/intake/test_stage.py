@@ -324,3 +324,15 @@ def test_a_dead_letter_of_an_erased_conversation_on_its_topic_is_named(
 
     assert world.letters.newest(9) == []
     assert "still on the dead-letter topic, under the key conversations/0/0" in caplog.text
+
+
+def test_a_halted_intake_waits_for_no_transaction(world: World) -> None:
+    world.source.waits = [TransactionWait(TopicPartition(TOPIC, 0), 1020, seconds=90.0)]
+    world.turn()
+    assert world.intake.notes
+
+    world.halts.halt(Halt(kind=HaltKind.OPERATOR, reason="by hand", at=NOW))
+    world.turn()
+
+    assert not world.intake.notes
+    assert b"retuned_open_transaction_wait_timestamp_seconds{" not in world.metrics.exposition("")[1]
