@@ -1,4 +1,4 @@
-"""The databases that every suite about facts runs on."""
+"""The databases that every suite about facts runs on, and Kafka itself, for what no stand-in does."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from daemon.ledger.database import connect
 from daemon.ledger.tables import metadata
 from registry.tables import metadata as registry_metadata
+from tests.servers.brokers import KAFKA_ITSELF, Cluster, running
 from tests.servers.postgres_server import PostgresServer
 
 
@@ -31,3 +32,10 @@ def engine(database: str) -> Iterator[Engine]:
     registry_metadata.create_all(made)
     yield made
     made.dispose()
+
+
+@pytest.fixture(scope="module", params=KAFKA_ITSELF)
+def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """Apache Kafka. Suites that run on other brokers, too, have a fixture of their own."""
+    with running(request) as found:
+        yield found

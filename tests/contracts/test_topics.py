@@ -9,17 +9,11 @@ from daemon.domain.streams import TopicMissing, TopicPartition
 from daemon.kafka import KafkaSink, KafkaSource, create_topic, fetch_records, topic_exists
 from daemon.kafka.admin import cluster_admin
 from daemon.kafka.settings import KafkaSettings
-from tests.servers.brokers import KAFKA_ITSELF, Cluster, running
+from tests.servers.brokers import Cluster
 from tests.support.helpers import eventually
 from tests.support.reading import fill, nothing_of_the_client_left
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
-
-
-@pytest.fixture(scope="module", params=KAFKA_ITSELF)
-def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    with running(request) as found:
-        yield found
 
 
 @pytest.fixture

@@ -8,16 +8,10 @@ import pytest
 from daemon.domain.streams import RawRecord, TopicPartition
 from daemon.kafka import KafkaSource, fetch_records
 from daemon.kafka.settings import KafkaSettings
-from tests.servers.brokers import KAFKA_ITSELF, Cluster, running
+from tests.servers.brokers import Cluster
 from tests.support.helpers import eventually
 from tests.support.reading import fill, nothing_of_the_client_left
 from tests.support.transactions import Transactions
-
-
-@pytest.fixture(scope="module", params=KAFKA_ITSELF)
-def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    with running(request) as found:
-        yield found
 
 
 @pytest.fixture
