@@ -32,8 +32,7 @@ def read_document(path: Path) -> Document:
     """Read a settings file. Raises SettingsError if it is no YAML mapping."""
     text = _text(path)
     try:
-        keys = tuple(_keys(yaml.compose(text, Loader=yaml.SafeLoader), ()))
-        values = yaml.safe_load(text) or {}
+        keys, values = _parsed(text)
     except yaml.YAMLError as error:
         raise SettingsError((_not_yaml(path, error),)) from error
     except (ValueError, TypeError, OverflowError, RecursionError) as error:  # such as the date 2026-02-31
@@ -46,6 +45,17 @@ def read_document(path: Path) -> Document:
         lines={key.place: key.line for key in keys},
         repeated=tuple(_repeated(path, key) for key in keys if key.first is not None),
     )
+
+
+def _parsed(text: str) -> tuple[tuple[_Key, ...], Any]:
+    """Parse a document once, for its keys and for its values. Raises yaml.YAMLError and what bad values raise."""
+    loader = yaml.SafeLoader(text)
+    try:
+        node = loader.get_single_node()
+        keys = tuple(_keys(node, ()))  # before merge keys are resolved, which changes the nodes
+        return keys, {} if node is None else loader.construct_document(node) or {}
+    finally:
+        loader.dispose()
 
 
 def _text(path: Path) -> str:
