@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import ConfigDict, Field, with_config
 
-Role: TypeAlias = Literal["system", "user", "assistant"]
+Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
 Dtype: TypeAlias = Literal["auto", "float32", "bfloat16"]
 NotEmpty: TypeAlias = Annotated[str, Field(min_length=1)]
 #: Fields that a type does not have are refused when it is read from JSON.
@@ -15,19 +15,41 @@ _CLOSED = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ToolCall:
+    """A call of a tool, as the assistant wrote it."""
+
+    name: NotEmpty
+    arguments: str  # JSON text of an object
+    id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
-    """One turn of a conversation. Its content is never empty."""
+    """One turn of a conversation. Its content is empty only beside tool calls or reasoning, or as a tool's result."""
 
     role: Role
-    content: NotEmpty
+    content: str
+    reasoning: str | None = None  # of the assistant, without the marks that templates put around it
+    tool_calls: tuple[ToolCall, ...] = ()  # of the assistant
+    tool_call_id: str | None = None  # of a tool: the call that it answers
+    name: str | None = None  # of a tool, or of one among several speakers
+    learned: bool = True  # whether an assistant's turn may be a target
+    cut_off: bool = False  # the answer ended before it was complete: its end is no target
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a turn that says nothing."""
+        if not (self.content or self.tool_calls or self.reasoning or self.role == "tool"):
+            raise ValueError("content is empty")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Conversation:
-    """A conversation to learn from or to score: its messages in order."""
+    """A conversation to learn from or to score: its messages in order, and what its request gave the template."""
 
     id: NotEmpty
     messages: tuple[Message, ...]
+    tools: tuple[Mapping[str, Any], ...] = ()  # as OpenAI's function definitions
+    documents: tuple[Mapping[str, Any], ...] = ()
 
 
 @with_config(_CLOSED)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal, TypeAlias
 
 JSON: TypeAlias = "str | int | float | bool | Sequence[JSON] | Mapping[str, JSON] | None"
-Role: TypeAlias = Literal["system", "user", "assistant"]
+Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
 Thumb: TypeAlias = Literal["up", "down"]
 OpinionKind: TypeAlias = Literal["thumb", "rating", "correction"]
 
@@ -15,11 +15,28 @@ LOWEST_RATING, HIGHEST_RATING = 1.0, 5.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ToolCall:
+    """A call of a tool, as the assistant wrote it."""
+
+    name: str
+    arguments: str  # JSON text of an object, as it was logged
+    id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
-    """One turn. Its content is never empty."""
+    """One turn. Its content is empty only where it calls tools, reasons, or where a tool returned nothing."""
 
     role: Role
     content: str
+    reasoning: str | None = None  # of the assistant, without the marks that templates put around it
+    tool_calls: tuple[ToolCall, ...] = ()  # of the assistant
+    tool_call_id: str | None = None  # of a tool: the call that it answers
+    name: str | None = None  # of a tool, or of one among several speakers
+    #: Whether an assistant's turn may be a target; producers say no with a weight of 0.
+    learned: bool = True
+    #: Whether the answer ended before it was complete (length, content filter): its end is no target.
+    cut_off: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,7 +76,10 @@ class Conversation:
     model_line: str | None = None
     model_version: str | None = None  # the version that answered, if the producer named it
     user_id: str | None = None
+    session_id: str | None = None  # what the producer calls the chat, where an id names one of its answers
     messages: tuple[Message, ...]
+    tools: tuple[Mapping[str, JSON], ...] = ()  # that the request offered, as OpenAI's function definitions
+    documents: tuple[Mapping[str, JSON], ...] = ()  # that the request gave the template to ground answers on
     feedback: Feedback | None = None
     #: The producer's own fields; not part of the conversation's identity, so neither hashed nor compared.
     metadata: Mapping[str, JSON] = field(default_factory=dict, compare=False)

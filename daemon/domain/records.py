@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from daemon.domain.conversation import Conversation, Feedback, Message
+from daemon.domain.conversation import JSON, Conversation, Feedback, Message
 from daemon.domain.halts import Halt
 
 
@@ -119,6 +119,8 @@ class StoredConversation:
     source: str | None = None
     sketch: bytes | None = None
     labels: tuple[tuple[str, str], ...] = ()  # (metadata field, value), for the fields that the settings name
+    tools: tuple[Mapping[str, JSON], ...] = ()
+    documents: tuple[Mapping[str, JSON], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,12 +10,19 @@ _EMBEDDED_CHARACTERS = 8_000  # more than an embedding model reads
 
 
 def sample_of(stored: StoredConversation, embedding: bytes | None = None) -> Sample:
-    """Return a conversation as a sample. ``embedding``: the vector of the user's text, if there is one."""
+    """Return a conversation as a sample: what was said, without tools' calls and results.
+
+    ``embedding`` is the vector of the user's text, if there is one.
+    """
     return Sample(
         id=stored.conversation_id,
         group=stored.group,
         at=stored.at,
-        turns=tuple(Turn(role=message.role, content=message.content) for message in stored.messages),
+        turns=tuple(
+            Turn(role=message.role, content=message.content)
+            for message in stored.messages
+            if message.role != "tool" and message.content
+        ),
         feedback=stored.feedback,
         version=stored.version,
         labels=stored.labels,

@@ -6,6 +6,7 @@ from datetime import datetime
 import orjson
 
 from daemon.domain.conversation import Conversation
+from daemon.domain.message_json import message_documents
 from daemon.domain.streams import RecordSink, StreamError
 
 _FLUSH_TIMEOUT_S = 10.0
@@ -66,7 +67,10 @@ def encode_record(conversation: Conversation, *, at: datetime | None = None) -> 
         "model_line": conversation.model_line,
         "model_version": conversation.model_version,
         "user_id": conversation.user_id,
-        "messages": [{"role": turn.role, "content": turn.content} for turn in conversation.messages],
+        "session_id": conversation.session_id,
+        "messages": message_documents(conversation.messages),
+        "tools": conversation.tools or None,
+        "documents": conversation.documents or None,
         "feedback": feedback
         and _present({"thumb": feedback.thumb, "rating": feedback.rating, "correction": feedback.correction}),
         "metadata": dict(conversation.metadata) or None,

@@ -7,6 +7,8 @@ import orjson
 from sqlalchemy import Connection, column, insert, table
 from sqlalchemy.dialects import sqlite
 
+from daemon.domain.conversation import Conversation
+from daemon.domain.message_json import message_documents
 from daemon.domain.records import NewConversation
 from daemon.ledger.tables import conversations, microseconds
 
@@ -42,7 +44,7 @@ def _row(new: NewConversation, received_at: int) -> tuple[object, ...]:
         new.group,
         new.held_out,
         conversation.model_version,
-        orjson.dumps(conversation.messages).decode(),
+        orjson.dumps(message_documents(conversation.messages)).decode(),
         orjson.dumps(conversation.metadata).decode(),
         conversation.feedback.score if conversation.feedback else None,
         new.text_digest,
@@ -50,4 +52,11 @@ def _row(new: NewConversation, received_at: int) -> tuple[object, ...]:
         new.conversation_hash,
         new.source,
         new.sketch,
+        _context(conversation),
     )
+
+
+def _context(conversation: Conversation) -> str | None:
+    if not (conversation.tools or conversation.documents):
+        return None
+    return orjson.dumps({"tools": conversation.tools, "documents": conversation.documents}).decode()

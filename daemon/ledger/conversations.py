@@ -6,7 +6,7 @@ from typing import TypeVarTuple
 
 from sqlalchemy import ColumnElement, Engine, RowMapping, Select, exists, func, select
 
-from daemon.domain.conversation import Message
+from daemon.domain.message_json import messages_from
 from daemon.domain.records import Coordinates, StoredConversation
 from daemon.domain.windows import SeqRange, StoredReference
 from daemon.ledger.database import reader
@@ -185,6 +185,7 @@ def _has_no_reply() -> ColumnElement[bool]:
 
 
 def _stored(row: RowMapping, label_fields: Sequence[str]) -> StoredConversation:
+    context = row["context"] or {}
     return StoredConversation(
         seq=row["seq"],
         conversation_id=row["conversation_id"],
@@ -193,7 +194,7 @@ def _stored(row: RowMapping, label_fields: Sequence[str]) -> StoredConversation:
         group=row["group_key"],
         held_out=row["held_out"],
         version=row["version"],
-        messages=tuple(Message(role=m["role"], content=m["content"]) for m in row["messages"]),
+        messages=messages_from(row["messages"]),
         feedback=row["feedback"],
         text_digest=row["text_digest"],
         record_sha256=row["record_sha256"],
@@ -201,4 +202,6 @@ def _stored(row: RowMapping, label_fields: Sequence[str]) -> StoredConversation:
         source=row["source"],
         sketch=row["sketch"],
         labels=labels_of(row["metadata"], label_fields),
+        tools=tuple(context.get("tools", ())),
+        documents=tuple(context.get("documents", ())),
     )

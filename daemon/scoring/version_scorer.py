@@ -7,12 +7,14 @@ from typing import TypeVar
 
 from daemon.domain.backoff import Backoff
 from daemon.domain.clock import Clock
+from daemon.domain.message_json import message_documents
 from daemon.domain.records import StoredConversation
 from daemon.domain.supervised_child import ServingChild, SupervisedChild
 from daemon.telemetry.metrics import Metrics
+from learners.codec import MESSAGES, read
 from learners.errors import BadAdapter, LearnerError
 from learners.scoring.process import Scorer
-from learners.types import Conversation, Message, Score, Surprisals
+from learners.types import Conversation, Score, Surprisals
 from registry.artifacts import ArtifactStore
 from registry.manifest import BadArtifact
 from registry.types import Version
@@ -164,5 +166,10 @@ def _after(load: Future[None], scores: Future[list[_T]]) -> Future[list[_T]]:
 
 
 def _conversation(conversation: StoredConversation) -> Conversation:
-    messages = tuple(Message(role=message.role, content=message.content) for message in conversation.messages)
-    return Conversation(id=str(conversation.seq), messages=messages)
+    messages = read(MESSAGES, message_documents(conversation.messages))
+    return Conversation(
+        id=str(conversation.seq),
+        messages=tuple(messages),
+        tools=conversation.tools,
+        documents=conversation.documents,
+    )

@@ -7,14 +7,15 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import orjson
 from atomicwrites import replace_atomic
 
 from daemon.config.settings import Settings
-from daemon.domain.conversation import Message
+from daemon.domain.conversation import JSON, Message
 from daemon.domain.errors import NotEnoughData
+from daemon.domain.message_json import message_documents
 from daemon.domain.records import StoredConversation
 from daemon.domain.runs import TrainingRecord
 from daemon.domain.windows import SeqRange
@@ -39,6 +40,19 @@ class Dataset:
     left_out: Mapping[str, int] = field(default_factory=dict)
     #: One for each line, in order. The ledger keeps them in their own table.
     records: tuple[TrainingRecord, ...]
+
+
+class LineSource(Protocol):
+    """What a line of a training file is made of."""
+
+    @property
+    def conversation_id(self) -> str: ...
+    @property
+    def messages(self) -> tuple[Message, ...]: ...
+    @property
+    def tools(self) -> tuple[Mapping[str, JSON], ...]: ...
+    @property
+    def documents(self) -> tuple[Mapping[str, JSON], ...]: ...
 
 
 def build_dataset(
@@ -88,7 +102,7 @@ def _draw_replay(
 
 def _write(path: Path, new: Curated, replay: tuple[StoredConversation, ...]) -> Dataset:
     lines: list[_Line] = [*((one, "new") for one in new.kept), *((one, "replay") for one in replay)]
-    content = b"".join(training_line(one.conversation_id, one.messages, origin) for one, origin in lines)
+    content = b"".join(training_line(one, origin) for one, origin in lines)
     _replace(path, content)
     return Dataset(
         path=path,
@@ -102,10 +116,14 @@ def _write(path: Path, new: Curated, replay: tuple[StoredConversation, ...]) -> 
     )
 
 
-def training_line(conversation_id: str, messages: Iterable[Message], origin: str) -> bytes:
+def training_line(source: LineSource, origin: str) -> bytes:
     """Return a conversation as one line of a training file."""
-    turns = [{"role": message.role, "content": message.content} for message in messages]
-    return orjson.dumps({"id": conversation_id, "messages": turns, "origin": origin}) + b"\n"
+    line: dict[str, object] = {"id": source.conversation_id, "messages": message_documents(source.messages)}
+    if source.tools:
+        line["tools"] = source.tools
+    if source.documents:
+        line["documents"] = source.documents
+    return orjson.dumps(line | {"origin": origin}) + b"\n"
 
 
 def offset_ranges(conversations: Iterable[StoredConversation]) -> tuple[OffsetRange, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from daemon.domain.clock import Clock
-from daemon.domain.conversation import Message
+from daemon.domain.conversation import JSON, Message
 from daemon.domain.records import Coordinates
 from daemon.domain.streams import RawRecord, TopicPartition
 from daemon.intake.router import Router
@@ -41,6 +41,8 @@ class SourceConversation:
     sha256: str  # of its record
     conversation_id: str
     messages: tuple[Message, ...]
+    tools: tuple[Mapping[str, JSON], ...]
+    documents: tuple[Mapping[str, JSON], ...]
 
 
 #: Reads the conversations of these records; those that are gone are left out.
@@ -58,6 +60,8 @@ def from_ledger(ledger: ConversationLedger) -> ReadConversations:
                 sha256=conversation.record_sha256,
                 conversation_id=conversation.conversation_id,
                 messages=conversation.messages,
+                tools=conversation.tools,
+                documents=conversation.documents,
             )
             for at, conversation in ledger.at(places).items()
         }
@@ -77,6 +81,8 @@ def from_topic(fetch: FetchRecords, router: Router, *, clock: Clock) -> ReadConv
                 sha256=new.record_sha256,
                 conversation_id=new.conversation.conversation_id,
                 messages=new.conversation.messages,
+                tools=new.conversation.tools,
+                documents=new.conversation.documents,
             )
             for new in router.route(fetch(wanted), clock()).batch.conversations
         }
@@ -96,7 +102,7 @@ def rebuild_dataset(lineage: VersionLineage, read: ReadConversations) -> Rebuilt
         elif conversation.sha256 != record.sha256:
             changed.append(record.at)
         else:
-            lines.append(training_line(conversation.conversation_id, conversation.messages, record.origin))
+            lines.append(training_line(conversation, record.origin))
     content = b"".join(lines)
     digest = hashlib.sha256(content).hexdigest()
     report = RebuildReport(

@@ -86,7 +86,7 @@ class _ScorerCalls:
             on_progress=on_progress,
             op="score",
             adapter=adapter,
-            conversations=CONVERSATIONS.dump_python(list(conversations), mode="json"),
+            conversations=CONVERSATIONS.dump_python(list(conversations), mode="json", exclude_defaults=True),
         )
 
     def surprisals(
@@ -96,7 +96,7 @@ class _ScorerCalls:
             SURPRISALS.validate_python,
             op="surprisals",
             adapter=adapter,
-            conversations=CONVERSATIONS.dump_python(list(conversations), mode="json"),
+            conversations=CONVERSATIONS.dump_python(list(conversations), mode="json", exclude_defaults=True),
         )
 
     def generate(
@@ -106,7 +106,7 @@ class _ScorerCalls:
             str,
             op="generate",
             adapter=adapter,
-            messages=MESSAGES.dump_python(list(messages), mode="json"),
+            messages=MESSAGES.dump_python(list(messages), mode="json", exclude_defaults=True),
             max_new_tokens=max_new_tokens,
         )
 

@@ -32,7 +32,7 @@ def test_an_event_is_written_as_it_was(text: str) -> None:
 def test_a_conversation_for_a_learner_is_written_as_it_was() -> None:
     text = VALUES["conversation"]
 
-    (written,) = CONVERSATIONS.dump_python([conversation_from_line(text)], mode="json")
+    (written,) = CONVERSATIONS.dump_python([conversation_from_line(text)], mode="json", exclude_defaults=True)
 
     assert json.dumps(written) == text
 

@@ -76,7 +76,7 @@ class Cleaner:
     def _message(self, message: Message, found: Counter[PersonalData]) -> Message:
         redacted = self._redactor.redact(message.content)
         found.update(redacted.found)
-        return Message(role=message.role, content=redacted.text) if redacted.found else message
+        return dataclasses.replace(message, content=redacted.text) if redacted.found else message
 
     def _feedback(self, feedback: Feedback | None, found: Counter[PersonalData]) -> Feedback | None:
         if feedback is None or feedback.correction is None:
