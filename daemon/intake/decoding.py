@@ -5,13 +5,12 @@ from datetime import datetime
 from itertools import groupby, pairwise
 from typing import cast
 
-import orjson
-
 from daemon.config.settings import LimitsSection
 from daemon.domain.bad_record import BadRecord, Reason
 from daemon.domain.conversation import JSON, Conversation, FeedbackRecord, Message, Record, Role
 from daemon.intake import decoding_fields as fields
 from daemon.intake.decoding_fields import Object
+from daemon.intake.unwrapping import unwrap
 
 __all__ = ["BadRecord", "Reason", "decode"]
 
@@ -30,12 +29,16 @@ _RESPONSE_FIELDS = frozenset({"id", "created", "model", "choices"})
 
 
 def decode(value: bytes | None, *, limits: LimitsSection, received_at: datetime) -> Record:
-    """Read one record. Raises BadRecord, and nothing else.
+    """Read a value that holds one record. Raises BadRecord, and nothing else. See :func:`decode_document`."""
+    return decode_document(_parse(value, limits), limits=limits, received_at=received_at)
+
+
+def decode_document(record: Object, *, limits: LimitsSection, received_at: datetime) -> Record:
+    """Read one document that :func:`daemon.intake.unwrapping.unwrap` gave. Raises BadRecord, and nothing else.
 
     Messages alternate between roles: system turns come first only, consecutive turns of one role are joined with a line
     break, and the first turn may be the assistant's. There is at least one user turn.
     """
-    record = _parse(value, limits)
     if "messages" in record:
         return _conversation(record, limits, received_at)
     if "request" in record and "response" in record:
@@ -48,19 +51,11 @@ def decode(value: bytes | None, *, limits: LimitsSection, received_at: datetime)
 
 
 def _parse(value: bytes | None, limits: LimitsSection) -> Object:
-    if not value:
-        raise BadRecord(Reason.EMPTY, "", "has no value")
-    if len(value) > limits.record_bytes:
-        raise BadRecord(Reason.TOO_LARGE, "", f"has {len(value)} bytes; allowed are {limits.record_bytes}")
-    try:
-        parsed: JSON = orjson.loads(value)
-    except orjson.JSONDecodeError as error:
-        raise BadRecord(
-            Reason.NOT_JSON, "", f"is not JSON in UTF-8 (line {error.lineno}, column {error.colno})"
-        ) from None
-    if not isinstance(parsed, dict):
-        raise BadRecord(Reason.UNKNOWN_SHAPE, "", f"must be an object, not {fields.kind(parsed)}")
-    return parsed
+    documents = unwrap(value or b"", limits=limits)
+    if len(documents) != 1:
+        found = f"holds {len(documents)} records" if documents else "reports a deletion"
+        raise BadRecord(Reason.UNKNOWN_SHAPE, "", f"{found}, and must hold one")
+    return documents[0]
 
 
 def _conversation(record: Object, limits: LimitsSection, received_at: datetime) -> Conversation:

@@ -12,7 +12,7 @@ from daemon.domain.holdout import Holdout
 from daemon.domain.personal_data import PersonalData
 from daemon.domain.records import Batch, Coordinates, DeadLetter, NewConversation, NewFeedback, Tombstone
 from daemon.domain.streams import RawRecord
-from daemon.intake.decoding import BadRecord, decode
+from daemon.intake.decoding import BadRecord, decode_document
 from daemon.intake.named_subjects import named_subjects
 from daemon.intake.privacy.admission import Admission
 from daemon.intake.privacy.cleaning import Cleaner
@@ -21,6 +21,7 @@ from daemon.intake.requeueing import requeued_from
 from daemon.intake.sketch import sketch
 from daemon.intake.text_digest import normalized_words, text_digest
 from daemon.intake.tombstones import deleted_conversation
+from daemon.intake.unwrapping import unwrap
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,7 +31,7 @@ class RoutedRecords:
     batch: Batch
     other_line: int  # records of other model lines
     not_admitted: int  # conversations that may not be kept
-    tombstones: int  # records without a value, those in the batch included
+    tombstones: int  # records without a value, those in the batch included, and those that report a deletion
     redacted: Mapping[PersonalData, int]
 
 
@@ -76,12 +77,7 @@ class Router:
             if raw.value is None:
                 self._route_tombstone(raw, routed)
                 continue
-            try:
-                record = decode(raw.value, limits=self._limits, received_at=now)
-            except BadRecord as bad:
-                routed.dead_letters.append(self._dead_letter(raw, bad, now))
-            else:
-                self._route_decoded(record, raw, routed)
+            self._route_value(raw, raw.value, routed, now)
         return RoutedRecords(
             batch=Batch(
                 conversations=tuple(routed.conversations),
@@ -96,6 +92,25 @@ class Router:
             tombstones=routed.tombstones,
             redacted=dict(routed.redacted),
         )
+
+    def _route_value(self, raw: RawRecord, value: bytes, routed: _Routed, now: datetime) -> None:
+        """Route the documents of a record. It becomes one dead letter if any of them is unusable; the others are kept."""
+        try:
+            documents = unwrap(value, limits=self._limits, headers=raw.headers)
+        except BadRecord as bad:
+            routed.dead_letters.append(self._dead_letter(raw, bad, now))
+            return
+        routed.tombstones += not documents
+        unusable: list[BadRecord] = []
+        for document in documents:
+            try:
+                record = decode_document(document, limits=self._limits, received_at=now)
+            except BadRecord as bad:
+                unusable.append(bad)
+            else:
+                self._route_decoded(record, raw, routed)
+        if unusable:
+            routed.dead_letters.append(self._dead_letter(raw, unusable[0], now))
 
     def _route_tombstone(self, raw: RawRecord, routed: _Routed) -> None:
         routed.tombstones += 1

@@ -6,6 +6,7 @@ from daemon.domain.holdout import Holdout
 from daemon.domain.records import Coordinates, Tombstone
 from daemon.domain.streams import RawRecord
 from daemon.intake.router import RoutedRecords, Router
+from tests.factories.intake import a_record, as_bytes
 from tests.factories.ledger import NOW, TOPIC
 from tests.factories.stores import some_settings
 
@@ -50,3 +51,19 @@ def test_a_value_of_no_bytes_is_no_tombstone() -> None:
     found = routed("forget", (b"c-17", b""))
 
     assert (found.tombstones, [letter.reason for letter in found.batch.dead_letters]) == (0, ["empty"])
+
+
+def test_of_a_list_the_usable_records_are_kept_and_one_dead_letter_tells_of_the_others() -> None:
+    ids = ["c-1", "", "c-2", ""]
+    values = [a_record(conversation_id=id_, model_line=None) for id_ in ids]
+
+    found = routed("ignore", (b"k", as_bytes(values)))
+
+    assert [new.conversation.conversation_id for new in found.batch.conversations] == ["c-1", "c-2"]
+    assert [letter.field for letter in found.batch.dead_letters] == ["conversation_id"]
+
+
+def test_a_change_that_reports_a_deletion_is_passed_over_and_counted() -> None:
+    found = routed("forget", (b"c-17", as_bytes({"before": a_record(), "after": None, "op": "d"})))
+
+    assert (found.tombstones, found.batch.tombstones, found.batch.dead_letters) == (1, (), ())
