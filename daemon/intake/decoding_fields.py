@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 import orjson
@@ -10,14 +10,15 @@ import orjson
 from daemon.config.settings import LimitsSection
 from daemon.domain.bad_record import BadRecord, Reason
 from daemon.domain.conversation import HIGHEST_RATING, JSON, LOWEST_RATING, Feedback, Thumb
+from daemon.intake.times import NoTimeOfDay, moment
 
 Object: TypeAlias = Mapping[str, JSON]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _THUMBS: Mapping[str, Thumb] = {"up": "up", "down": "down"}
-#: Numbers from here on are milliseconds: the year 1973, which as seconds would be the year 5138.
-_FIRST_MILLISECONDS = 1e11
 _MAX_ID_CHARS = 256  # of ids and names
+_EXTENDED_IDS = ("$oid", "$uuid", "$numberLong", "$numberInt")  # of MongoDB's extended JSON
+_EXACT = 2**53  # below it a number of any language is exact
 _MAX_METADATA_BYTES = 16_384  # as JSON
 _MAX_METADATA_DEPTH = 16
 #: How far a record's time may be ahead of the local clock: clocks differ.
@@ -35,14 +36,15 @@ def name(record: Object, key: str, at: str = "") -> str:
 
 
 def optional_name(record: Object, key: str, at: str = "") -> str | None:
-    """Read an id or a name; None if it is absent or null."""
+    """Read an id or a name; None if it is absent, null or empty. Numbers are read as their digits.
+
+    Objects are those of MongoDB, such as ``{"$oid": "..."}``, and those that hold the id in a field ``id``.
+    """
     value = record.get(key)
-    if value is None:
+    if value is None or value == "":
         return None
     if not isinstance(value, str):
-        raise BadRecord(Reason.BAD_FIELD, at + key, f"must be a string, not {kind(value)}")
-    if not value:
-        raise BadRecord(Reason.BAD_FIELD, at + key, "is empty")
+        value = _id_text(value, at + key)
     if len(value) > _MAX_ID_CHARS:
         raise BadRecord(
             Reason.OVER_LIMIT, at + key, f"has {len(value)} characters; allowed are {_MAX_ID_CHARS}"
@@ -50,6 +52,23 @@ def optional_name(record: Object, key: str, at: str = "") -> str | None:
     if _CONTROL.search(value):
         raise BadRecord(Reason.BAD_FIELD, at + key, "contains control characters")
     return value
+
+
+def _id_text(value: JSON, at: str) -> str:
+    inner = _held_id(value) if isinstance(value, Mapping) else value
+    if isinstance(inner, str) and inner:
+        return inner
+    if isinstance(inner, int) and not isinstance(inner, bool):
+        return str(inner)
+    if isinstance(inner, float) and inner.is_integer() and abs(inner) < _EXACT:
+        return str(int(inner))
+    raise BadRecord(Reason.BAD_FIELD, at, f"must be a string or a whole number, not {kind(value)}")
+
+
+def _held_id(value: Object) -> JSON:
+    if "id" in value:
+        return value["id"]
+    return next((value[key] for key in _EXTENDED_IDS if value.keys() == {key}), None)
 
 
 def text(value: JSON, at: str, limits: LimitsSection) -> str:
@@ -67,35 +86,33 @@ def text(value: JSON, at: str, limits: LimitsSection) -> str:
     return value
 
 
-def time(record: Object, key: str, received_at: datetime, at: str = "") -> datetime:
-    """Read a time: ISO 8601 (UTC if it names no offset), unix seconds or unix milliseconds."""
+def time(
+    record: Object, key: str, received_at: datetime, at: str = "", *, otherwise: datetime | None = None
+) -> datetime:
+    """Read a time, in any of the forms of :mod:`daemon.intake.times`, at most a day after ``received_at``.
+
+    ``otherwise`` is the time of a record that names none; None: it must name one.
+    """
     value = record.get(key)
-    if value is None:
+    if value is None or value == "":
+        if otherwise is not None:
+            return otherwise
         raise BadRecord(Reason.MISSING_FIELD, at + key, "is required")
     try:
-        moment = _moment(value)
+        found = moment(value)
+    except NoTimeOfDay:
+        raise BadRecord(
+            Reason.BAD_FIELD, at + key, "is a day without a time of day, which puts no conversation in order"
+        ) from None
     except (ValueError, OverflowError, OSError):
         raise BadRecord(Reason.BAD_FIELD, at + key, "is not a time") from None
-    if moment is None:
+    if found is None:
+        raise BadRecord(Reason.BAD_FIELD, at + key, f"must be ISO 8601 or a unix time, not {kind(value)}")
+    if found - received_at > _MAX_AHEAD:
         raise BadRecord(
-            Reason.BAD_FIELD, at + key, f"must be ISO 8601, unix seconds or milliseconds, not {kind(value)}"
+            Reason.OVER_LIMIT, at + key, f"is {found.isoformat()}, in the future; check the clock"
         )
-    if moment - received_at > _MAX_AHEAD:
-        raise BadRecord(
-            Reason.OVER_LIMIT, at + key, f"is {moment.isoformat()}, in the future; check the clock"
-        )
-    return moment
-
-
-def _moment(value: JSON) -> datetime | None:
-    if isinstance(value, str):
-        moment = datetime.fromisoformat(value)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        if value < 0:
-            raise ValueError(value)
-        return datetime.fromtimestamp(value / 1000 if value >= _FIRST_MILLISECONDS else value, UTC)
-    return None
+    return found
 
 
 def feedback(value: JSON, limits: LimitsSection) -> Feedback | None:

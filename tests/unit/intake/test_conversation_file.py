@@ -79,8 +79,8 @@ def test_labels_of_satisfaction_are_feedback(
     ("line", "problem"),
     [
         (b"{", "not JSON"),
-        (b"[]", "must be an object"),
-        (as_bytes(a_line(id=7)), "conversation_id"),
+        (b"[]", "is an empty list"),
+        (as_bytes(a_line(id=[7])), "conversation_id"),
         (as_bytes(a_line(messages=None)), "messages"),
         (
             as_bytes({"conversation_id": "c", "ts": 1, "feedback": {"thumb": "up"}}),

@@ -102,6 +102,25 @@ def test_every_way_to_write_a_time_means_the_same_instant(ts: JSON) -> None:
     assert conversation(a_record(ts=ts)).at == datetime(2026, 11, 24, 11, 59, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("u-1", "u-1"),
+        (12345, "12345"),
+        (12345.0, "12345"),
+        (2**64 - 1, "18446744073709551615"),
+        (-3, "-3"),
+        ({"$oid": "65f0c0ffee"}, "65f0c0ffee"),
+        ({"$numberLong": "991"}, "991"),
+        ({"id": 5, "name": "Ada"}, "5"),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_every_way_to_write_an_id_gives_a_text(written: JSON, read: str | None) -> None:
+    assert conversation(a_record(user_id=written)).user_id == read
+
+
 def test_turns_of_one_role_in_a_row_are_joined() -> None:
     messages = [a_message("system", "Be kind."), a_message("user", "hi"), a_message("user", "在吗？")]
 
@@ -142,12 +161,20 @@ def test_metadata_that_is_nested_too_deeply_is_left_out() -> None:
     ("changes", "reason", "field"),
     [
         ({"conversation_id": None}, Reason.MISSING_FIELD, "conversation_id"),
-        ({"conversation_id": 7}, Reason.BAD_FIELD, "conversation_id"),
-        ({"conversation_id": ""}, Reason.BAD_FIELD, "conversation_id"),
+        ({"conversation_id": 7.5}, Reason.BAD_FIELD, "conversation_id"),
+        ({"conversation_id": True}, Reason.BAD_FIELD, "conversation_id"),
+        ({"conversation_id": [7]}, Reason.BAD_FIELD, "conversation_id"),
+        ({"conversation_id": {"$oid": ""}}, Reason.BAD_FIELD, "conversation_id"),
+        ({"conversation_id": {"name": "c"}}, Reason.BAD_FIELD, "conversation_id"),
+        ({"conversation_id": {"$oid": "a\u0000b"}}, Reason.BAD_FIELD, "conversation_id"),
+        ({"conversation_id": ""}, Reason.MISSING_FIELD, "conversation_id"),
         ({"conversation_id": "a\u0000b"}, Reason.BAD_FIELD, "conversation_id"),
         ({"user_id": "u" * 257}, Reason.OVER_LIMIT, "user_id"),
         ({"ts": None}, Reason.MISSING_FIELD, "ts"),
+        ({"ts": ""}, Reason.MISSING_FIELD, "ts"),
         ({"ts": "yesterday"}, Reason.BAD_FIELD, "ts"),
+        ({"ts": "2026-11-20"}, Reason.BAD_FIELD, "ts"),
+        ({"ts": "20/11/2026 08:00"}, Reason.BAD_FIELD, "ts"),
         ({"ts": True}, Reason.BAD_FIELD, "ts"),
         ({"ts": -1}, Reason.BAD_FIELD, "ts"),
         ({"ts": 1e300}, Reason.BAD_FIELD, "ts"),

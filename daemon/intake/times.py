@@ -1,0 +1,126 @@
+"""Reads points in time, in the forms in which languages and databases write them."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+from daemon.domain.conversation import JSON
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: The smallest numbers that count milliseconds, microseconds and nanoseconds: the year 1973 in each. In the unit before
+#: they would be the year 5138.
+_FIRST_MILLISECONDS, _FIRST_MICROSECONDS, _FIRST_NANOSECONDS = 10**11, 10**14, 10**17
+#: RFC 3339 as it is written in practice: a space for the T, more digits than microseconds, an offset with or without its
+#: colon, the zone's name behind it, and Go's reading of the monotonic clock.
+_WRITTEN = re.compile(
+    r"(?P<date>\d{4}-\d\d-\d\d)[Tt ](?P<time>\d\d:\d\d(?::\d\d)?)(?:[.,](?P<fraction>\d{1,9})\d*)?"
+    r" ?(?P<offset>[Zz]|[+-]\d\d(?::?\d\d)?)?(?: ?(?:UTC|GMT|Z))?(?:\[[\w/+-]+\])?(?: m=\S+)?"
+)
+_NUMBER = re.compile(r"\d{1,20}(?:\.\d{1,20})?")
+_DATE_ONLY = re.compile(r"\d{4}-?\d\d-?\d\d|\d{4}-?W\d\d-?\d")
+_HTTP_DATE = re.compile(r"[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d (?:GMT|UTC|[+-]\d{4})")
+_LOCAL_PARTS = range(5, 8)  # year, month, day, hour, minute; second; nanosecond
+_DAY_PARTS = 3
+
+
+class NoTimeOfDay(ValueError):
+    """A day without a time of day."""
+
+
+def moment(value: JSON) -> datetime | None:
+    """Return the instant that a value means, in UTC; None if values of its type mean none.
+
+    Texts are ISO 8601, RFC 3339 or HTTP dates, in UTC if they name no offset. Numbers count from 1970; their magnitude
+    tells whether seconds, milliseconds, microseconds or nanoseconds. Objects are those of MongoDB, protobuf and Firestore,
+    lists those of Java. Raises ValueError and OverflowError for what is no time, NoTimeOfDay for a day.
+    """
+    match value:
+        case bool() | None:
+            return None
+        case int() | float():
+            return _counted(value)
+        case str():
+            return _written(value.strip())
+        case Mapping():
+            return _from_object(value)
+        case Sequence():
+            return _from_parts(value)
+
+
+def _counted(value: float) -> datetime:
+    if value < 0:
+        raise ValueError(value)
+    if value >= _FIRST_NANOSECONDS:
+        return _EPOCH + timedelta(microseconds=value // 1000)
+    if value >= _FIRST_MICROSECONDS:
+        return _EPOCH + timedelta(microseconds=value)
+    if value >= _FIRST_MILLISECONDS:
+        return _EPOCH + timedelta(milliseconds=value)
+    return _EPOCH + timedelta(seconds=value)
+
+
+def _written(text: str) -> datetime:
+    found = _WRITTEN.fullmatch(text)
+    if found is None:
+        return _written_otherwise(text)
+    fraction = found["fraction"]
+    micros = f".{fraction[:6]:0<6}" if fraction else ""
+    seconds = "" if found["time"].count(":") == 2 else ":00"
+    read = datetime.fromisoformat(
+        f"{found['date']}T{found['time']}{seconds}{micros}{(found['offset'] or 'Z').upper()}"
+    )
+    return read.astimezone(UTC)
+
+
+def _written_otherwise(text: str) -> datetime:
+    if _DATE_ONLY.fullmatch(text):
+        raise NoTimeOfDay(text)
+    if _NUMBER.fullmatch(text):
+        return _counted(float(text) if "." in text else int(text))
+    read = parsedate_to_datetime(text) if _HTTP_DATE.fullmatch(text) else datetime.fromisoformat(text)
+    return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+
+
+def _from_object(value: Mapping[str, JSON]) -> datetime | None:
+    keys = value.keys()
+    if keys == {"$date"}:  # MongoDB's: a text, or milliseconds
+        inner = value["$date"]
+        if (millis := _number(inner)) is not None:
+            return _EPOCH + timedelta(milliseconds=millis)
+        return _written(inner) if isinstance(inner, str) else None
+    if keys == {"$timestamp"}:
+        inner = value["$timestamp"]
+        whole = _number(inner.get("t")) if isinstance(inner, Mapping) else None
+        return None if whole is None else _counted(whole)
+    for seconds, nanos in (("seconds", "nanos"), ("_seconds", "_nanoseconds")):
+        if seconds in keys and keys <= {seconds, nanos}:
+            whole, rest = _number(value[seconds]), _number(value.get(nanos, 0))
+            return (
+                None
+                if whole is None or rest is None
+                else _counted(whole) + timedelta(microseconds=rest // 1000)
+            )
+    number = _number(value)
+    return None if number is None else _counted(number)
+
+
+def _number(value: JSON) -> float | None:
+    """Return a number, also one in MongoDB's or protobuf's form; None if it is none."""
+    if isinstance(value, Mapping) and len(value) == 1:
+        value = value.get("$numberLong", value.get("$numberInt", value.get("$numberDouble")))
+    if isinstance(value, str):
+        if not _NUMBER.fullmatch(value):
+            return None
+        value = float(value) if "." in value else int(value)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _from_parts(parts: Sequence[JSON]) -> datetime:
+    numbers = [part for part in parts if isinstance(part, int) and not isinstance(part, bool)]
+    if len(numbers) != len(parts) or len(parts) not in (_DAY_PARTS, *_LOCAL_PARTS):
+        raise ValueError(len(parts))
+    if len(parts) == _DAY_PARTS:
+        raise NoTimeOfDay
+    year, month, day, hour, minute, second, nanos = (*numbers, 0, 0)[:7]
+    return datetime(year, month, day, hour, minute, second, nanos // 1000, tzinfo=UTC)
