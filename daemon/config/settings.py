@@ -9,6 +9,7 @@ from daemon.config.openable import check_artifacts_url, check_ledger_url
 from daemon.config.sections.base import Section
 from daemon.config.sections.curation import CurationSection
 from daemon.config.sections.dead_letters import DeadLettersSection
+from daemon.config.sections.feedback import FeedbackFieldsSection, FeedbackSection
 from daemon.config.sections.gate import GateSection
 from daemon.config.sections.holdout import HoldoutSection
 from daemon.config.sections.http import HttpSection
@@ -29,6 +30,8 @@ __all__ = [
     "CurationSection",
     "DeadLettersSection",
     "EmbeddingSection",
+    "FeedbackFieldsSection",
+    "FeedbackSection",
     "GateSection",
     "HoldoutSection",
     "HttpSection",
@@ -68,6 +71,8 @@ class Settings(Section):
     """The base model that the daemon keeps tuned."""
     kafka: KafkaSection = KafkaSection()
     """The stream of conversations."""
+    feedback: FeedbackSection = FeedbackSection()
+    """How users' opinions are read."""
     limits: LimitsSection = LimitsSection()
     """The largest records that intake accepts."""
     dead_letters: DeadLettersSection = DeadLettersSection()

@@ -22,13 +22,13 @@ LIMITS = LimitsSection()
 FRAME = b"\0" + (42).to_bytes(4)
 
 
-def unwrapped(value: bytes, headers: Sequence[tuple[str, bytes]] = (), **limits: int) -> tuple[Any, ...]:
-    return unwrap(value, limits=LimitsSection(**limits), headers=headers)
+def unwrapped(value: bytes, headers: Sequence[tuple[str, bytes]] = ()) -> tuple[Any, ...]:
+    return unwrap(value, limits=LIMITS, headers=headers)
 
 
 def refusal(value: bytes, **limits: int) -> BadRecord:
     with pytest.raises(BadRecord) as refused:
-        unwrapped(value, **limits)
+        unwrap(value, limits=LimitsSection(**limits))
     return refused.value
 
 
@@ -93,8 +93,8 @@ def test_layers_of_bytes_may_be_combined(value: bytes) -> None:
 
 
 def test_columns_beside_the_one_with_the_record_fill_in_what_it_lacks() -> None:
-    body = {"messages": RECORD["messages"], "user_id": "u-1"}
-    row = {
+    body: dict[str, JSON] = {"messages": RECORD["messages"], "user_id": "u-1"}
+    row: dict[str, JSON] = {
         "id": 9,
         "conversation_id": "c-1",
         "user_id": None,
@@ -106,7 +106,7 @@ def test_columns_beside_the_one_with_the_record_fill_in_what_it_lacks() -> None:
 
 
 def test_a_row_with_an_id_of_mongodb_is_a_record_by_itself() -> None:
-    row = {"_id": {"$oid": "65f"}, "conversation_id": "c-1", "feedback": {"thumb": "up"}}
+    row: dict[str, JSON] = {"_id": {"$oid": "65f"}, "conversation_id": "c-1", "feedback": {"thumb": "up"}}
 
     assert unwrapped(orjson.dumps(debezium(row))) == (row,)
 
