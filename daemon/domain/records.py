@@ -30,7 +30,6 @@ class NewConversation:
     text_digest: str  # equal for conversations with the same words
     record_sha256: str
     source: str | None = None  # the tenant that produced it
-    sketch: bytes | None = None  # MinHash of its words
     #: Of the original record, for its dead letter if it is set aside; None if dead letters keep no bytes.
     key: bytes | None = None
     value: bytes | None = None
@@ -117,7 +116,6 @@ class StoredConversation:
     record_sha256: str
     conversation_hash: str
     source: str | None = None
-    sketch: bytes | None = None
     labels: tuple[tuple[str, str], ...] = ()  # (metadata field, value), for the fields that the settings name
     tools: tuple[Mapping[str, JSON], ...] = ()
     documents: tuple[Mapping[str, JSON], ...] = ()

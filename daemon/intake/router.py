@@ -18,7 +18,6 @@ from daemon.intake.privacy.admission import Admission
 from daemon.intake.privacy.cleaning import Cleaner
 from daemon.intake.privacy.redaction import Redactor
 from daemon.intake.requeueing import requeued_from
-from daemon.intake.sketch import sketch
 from daemon.intake.text_digest import normalized_words, text_digest
 from daemon.intake.tombstones import deleted_conversation
 from daemon.intake.unwrapping import unwrap
@@ -146,7 +145,6 @@ class Router:
             text_digest=text_digest(record.messages, words),
             record_sha256=hashlib.sha256(raw.value or b"").hexdigest(),
             source=self._admission.source(record),
-            sketch=sketch(words),
             key=raw.key if self._keep_bytes else None,
             value=raw.value if self._keep_bytes else None,
             size=len(raw.value or b""),

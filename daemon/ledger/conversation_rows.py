@@ -51,7 +51,7 @@ def _row(new: NewConversation, received_at: int) -> tuple[object, ...]:
         new.record_sha256,
         new.conversation_hash,
         new.source,
-        new.sketch,
+        None,  # sketch: of earlier releases
         _context(conversation),
     )
 

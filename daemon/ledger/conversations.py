@@ -1,11 +1,12 @@
 """Reads stored conversations: by range, by side of the split, or as a sample."""
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVarTuple
 
 from sqlalchemy import ColumnElement, Engine, RowMapping, Select, exists, func, select
 
+from daemon.domain.conversation import Message
 from daemon.domain.message_json import messages_from
 from daemon.domain.records import Coordinates, StoredConversation
 from daemon.domain.windows import SeqRange, StoredReference
@@ -149,13 +150,21 @@ class ConversationLedger:
                 )
             )
 
-    def held_out_sketches(self) -> list[bytes]:
-        """Return the MinHash sketches of all held-out conversations that have one."""
-        query = select(conversations.c.sketch).where(
-            conversations.c.held_out & conversations.c.sketch.is_not(None)
-        )
-        with self._reads.begin() as connection:
-            return [sketch for sketch in connection.scalars(query) if sketch is not None]
+    def newest_held_out(self, limit: int) -> list[StoredConversation]:
+        """Return the newest held-out conversations, oldest first."""
+        return self.newest(limit, held_out=True)
+
+    def held_out_messages(self) -> Iterator[tuple[Message, ...]]:
+        """Return the messages of all held-out conversations, in order, a few hundred at a time in memory."""
+        columns, last = (conversations.c.seq, conversations.c.messages), 0
+        query = select(*columns).where(conversations.c.held_out).order_by(conversations.c.seq).limit(500)
+        while True:
+            with self._reads.begin() as connection:
+                page = connection.execute(query.where(conversations.c.seq > last)).all()
+            if not page:
+                return
+            yield from (messages_from(messages) for _, messages in page)
+            last = page[-1][0]
 
     def _read(self, query: Select[*tuple[object, ...]]) -> list[StoredConversation]:
         with self._reads.begin() as connection:
@@ -200,7 +209,6 @@ def _stored(row: RowMapping, label_fields: Sequence[str]) -> StoredConversation:
         record_sha256=row["record_sha256"],
         conversation_hash=row["conversation_hash"],
         source=row["source"],
-        sketch=row["sketch"],
         labels=labels_of(row["metadata"], label_fields),
         tools=tuple(context.get("tools", ())),
         documents=tuple(context.get("documents", ())),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from daemon.config.settings import CurationSection
 from daemon.domain.records import StoredConversation
-from daemon.intake.sketch import NearDuplicates, clusters
+from daemon.training.near_duplicates import Signature, clusters
 
 #: Conversations of one user, source or version that no cap cuts.
 ALWAYS_ALLOWED = 10
@@ -26,37 +26,35 @@ class Curated:
 class HoldoutFilter:
     """Recognises conversations with the same, or nearly the same, words as a held-out one."""
 
-    def __init__(self, digests: Iterable[str], sketches: Iterable[bytes], *, similarity: float) -> None:
-        self._digests = set(digests)
-        self._index = NearDuplicates(threshold=similarity)
-        for number, sketch in enumerate(sketches):
-            self._index.add(number, sketch)
+    def __init__(self, digests: Iterable[str], near: Iterable[int] = ()) -> None:
+        """``digests`` are those of the held-out texts; ``near`` are seqs of conversations with nearly their words."""
+        self._digests = frozenset(digests)
+        self._near = frozenset(near)
 
     def reason(self, conversation: StoredConversation) -> str | None:
         """Return why a conversation must be left out; None where it may be trained on."""
         if conversation.text_digest in self._digests:
             return "same words as a held-out one"
-        if conversation.sketch is not None and self._index.like(conversation.sketch):
-            return "nearly the words of a held-out one"
-        return None
+        return "nearly the words of a held-out one" if conversation.seq in self._near else None
 
 
 def curate(
     conversations: Sequence[StoredConversation],
     holdout: HoldoutFilter,
     limits: CurationSection,
+    signatures: Mapping[int, Signature],
     *,
     tuned: str | None = None,
     always_allowed: int = ALWAYS_ALLOWED,
 ) -> Curated:
     """Choose from conversations in the order of their seq; where a cap leaves only some, it keeps the newest.
 
-    ``tuned`` is the version that the run continues from. The same arguments give the same choice.
+    ``signatures`` are theirs, by seq. ``tuned`` is the version that the run continues from. The same arguments give the same choice.
     """
     selection = _Selection(conversations)
     selection.drop(holdout.reason)
     selection.keep_newest(1, by=_text, reason="same words as another")
-    cluster = _cluster_of(selection.kept, limits.similarity)
+    cluster = _cluster_of(selection.kept, signatures, limits.similarity)
     selection.keep_newest(limits.per_cluster, by=cluster, reason="nearly the words of another")
     total = len(selection.kept)
 
@@ -106,12 +104,11 @@ class _Selection:
 
 
 def _cluster_of(
-    conversations: Sequence[StoredConversation], similarity: float
+    conversations: Sequence[StoredConversation], signatures: Mapping[int, Signature], similarity: float
 ) -> Callable[[StoredConversation], str]:
     """Return which cluster of near-duplicates a conversation belongs to."""
-    sketches = {one.seq: one.sketch for one in conversations if one.sketch is not None}
-    found = clusters(sketches, threshold=similarity)
-    return lambda conversation: str(found.get(conversation.seq, conversation.seq))
+    found = clusters({one.seq: signatures[one.seq] for one in conversations}, threshold=similarity)
+    return lambda conversation: str(found[conversation.seq])
 
 
 def _text(conversation: StoredConversation) -> str:

@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import os
+import random
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -20,7 +21,8 @@ from daemon.domain.records import StoredConversation
 from daemon.domain.runs import TrainingRecord
 from daemon.domain.windows import SeqRange
 from daemon.ledger.conversations import ConversationLedger
-from daemon.training.curation import Curated, HoldoutFilter, curate
+from daemon.training.curation import Curated, curate
+from daemon.training.text_comparison import TextComparison, compare_texts
 from registry.types import OffsetRange
 
 _Line: TypeAlias = tuple[StoredConversation, str]  # a conversation and its origin, new or replay
@@ -70,34 +72,46 @@ def build_dataset(
 
     Raises NotEnoughData, OSError.
     """
-    holdout = HoldoutFilter(
-        ledger.held_out_text_digests(), ledger.held_out_sketches(), similarity=settings.curation.similarity
-    )
     newest = ledger.newest(settings.policy.max_new_conversations, held_out=False, since=since_seq)
-    new = curate(newest, holdout, settings.curation, tuned=tuned)
+    past = _draw_past(ledger, settings, new=len(newest), before=since_seq)
+    texts = compare_texts(ledger, [*newest, *past], similarity=settings.curation.similarity)
+    new = curate(newest, texts.holdout, settings.curation, texts.signatures, tuned=tuned)
     if not new.kept:
         raise NotEnoughData(
-            f"no conversation since {since_seq} may be trained on; wait for more, or lower holdout.share"
+            f"no conversation since {since_seq} may be trained on{left_out_words(new.left_out)}; wait for more, or lower "
+            "holdout.share"
         )
-    replay = _draw_replay(ledger, settings, new=new.kept, before=since_seq, holdout=holdout)
-    return _write(path, new, replay)
+    return _write(path, new, _choose_replay(settings, new=new.kept, past=past, texts=texts))
 
 
-def _draw_replay(
-    ledger: ConversationLedger,
+def left_out_words(left_out: Mapping[str, int]) -> str:
+    """Return the reasons and counts as the end of a sentence; nothing where none was left out."""
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(left_out.items()))
+    return f" (left out: {reasons})" if reasons else ""
+
+
+def _draw_past(
+    ledger: ConversationLedger, settings: Settings, *, new: int, before: int
+) -> list[StoredConversation]:
+    """Draw earlier conversations: twice as many as may be replayed, because curation drops duplicates."""
+    wanted = 2 * round(new * settings.learning.replay_share)
+    return ledger.sample(wanted, held_out=False, before=before, seed=settings.learning.seed)
+
+
+def _choose_replay(
     settings: Settings,
     *,
     new: tuple[StoredConversation, ...],
-    before: int,
-    holdout: HoldoutFilter,
+    past: list[StoredConversation],
+    texts: TextComparison,
 ) -> tuple[StoredConversation, ...]:
-    """Draw earlier conversations, none with the same words as a new one."""
-    wanted = round(len(new) * settings.learning.replay_share)
-    # Twice as many are drawn as are wanted, because curation drops duplicates.
-    drawn = ledger.sample(2 * wanted, held_out=False, before=before, seed=settings.learning.seed)
+    """Choose from earlier conversations, none with the same words as a new one."""
     new_texts = {conversation.text_digest for conversation in new}
-    past = [conversation for conversation in drawn if conversation.text_digest not in new_texts]
-    return curate(past, holdout, settings.curation).kept[:wanted]
+    others = [conversation for conversation in past if conversation.text_digest not in new_texts]
+    kept = curate(others, texts.holdout, settings.curation, texts.signatures).kept
+    wanted = round(len(new) * settings.learning.replay_share)
+    chosen = random.Random(settings.learning.seed).sample(range(len(kept)), min(wanted, len(kept)))  # noqa: S311 - not a secret
+    return tuple(kept[place] for place in sorted(chosen))
 
 
 def _write(path: Path, new: Curated, replay: tuple[StoredConversation, ...]) -> Dataset:

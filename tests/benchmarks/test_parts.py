@@ -14,7 +14,6 @@ from daemon.intake.decoding import decode
 from daemon.intake.privacy.cleaning import Cleaner
 from daemon.intake.privacy.redaction import Redactor
 from daemon.intake.router import RoutedRecords, Router
-from daemon.intake.sketch import sketch
 from daemon.intake.text_digest import normalized_words, text_digest
 from daemon.ledger.database import open_ledger
 from daemon.ledger.stores import Stores
@@ -75,7 +74,6 @@ def _routing_parts(values: list[bytes], settings: Settings, stores: Stores) -> N
         "digest of the words",
         lambda: [text_digest(r.messages, w) for r, w in zip(records, words, strict=True)],
     )
-    _told("sketch", lambda: [sketch(each) for each in words])
     _told(
         "keyed hashes",
         lambda: [

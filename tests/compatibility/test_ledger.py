@@ -12,8 +12,7 @@ from daemon.domain.process_identity import ProcessIdentity
 from daemon.domain.records import Coordinates, NewFeedback
 from daemon.drift.detector_state import state_from_json, state_to_json
 from daemon.intake.dead_letter_record import encode
-from daemon.intake.sketch import sketch
-from daemon.intake.text_digest import normalized_words, text_digest
+from daemon.intake.text_digest import text_digest
 from daemon.ledger.feedback import feedback_digest
 from daemon.ledger.stores import Stores
 from daemon.release.publish import publish_live
@@ -100,10 +99,6 @@ def test_the_digest_of_words_is_as_it_was() -> None:
     assert text_digest(some_messages()) == VALUES["derived"]["text_digest"]
 
 
-def test_the_sketch_of_words_is_as_it_was() -> None:
-    assert sketch(normalized_words(some_messages())).hex() == VALUES["derived"]["sketch"]
-
-
 def test_the_digest_of_feedback_is_as_it_was() -> None:
     given = dict(VALUES["derived"]["feedback"])
     when = datetime.fromisoformat(given.pop("at"))
@@ -116,13 +111,6 @@ def test_the_digest_of_feedback_is_as_it_was() -> None:
 def test_stored_conversations_have_the_digests_of_their_words(stores: Stores) -> None:
     assert all(
         text_digest(conversation.messages) == conversation.text_digest for conversation in kept(stores)
-    )
-
-
-def test_stored_conversations_have_the_sketches_of_their_words(stores: Stores) -> None:
-    assert all(
-        sketch(normalized_words(conversation.messages)) == conversation.sketch
-        for conversation in kept(stores)
     )
 
 

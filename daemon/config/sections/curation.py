@@ -9,7 +9,8 @@ class CurationSection(Section):
     """Which of the eligible conversations enter a training set."""
 
     similarity: float = Field(0.8, gt=0.3, le=1)
-    """Word overlap (Jaccard) from which two conversations are near-duplicates. Smaller: more conversations are left out."""
+    """Word overlap (Jaccard) from which two conversations are near-duplicates. Smaller: more conversations are left out.
+    What users and the assistant say counts, without text that many conversations share word for word."""
     per_cluster: Positive = 1
     """Most conversations to keep of each cluster of near-duplicates."""
     user_share: float = Field(0.05, gt=0, le=1)

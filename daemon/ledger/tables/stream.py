@@ -53,7 +53,7 @@ conversations = Table(
     Column("record_sha256", String(64), nullable=False),
     Column("conversation_hash", String(64), nullable=False),  # keyed hash of the id
     Column("source", Text),  # the producer: tenant, channel or application
-    Column("sketch", LargeBinary),  # MinHash of its words
+    Column("sketch", LargeBinary),  # of earlier releases; neither written nor read
     Column("context", JSON),  # {"tools", "documents"} of the request; None where it had neither
     # Has all columns that retention reads, so that it does not read the rows that it keeps.
     Index("conversations_by_split", "held_out", "seq", "conversation_hash"),

@@ -1,6 +1,6 @@
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
 from hypothesis import given
@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from daemon.config.settings import CurationSection
 from daemon.domain.conversation import Message
 from daemon.domain.records import Coordinates, StoredConversation
-from daemon.intake.sketch import sketch
-from daemon.intake.text_digest import normalized_words, text_digest
-from daemon.training.curation import ALWAYS_ALLOWED, Curated, HoldoutFilter, curate
+from daemon.intake.text_digest import text_digest
+from daemon.training.curation import ALWAYS_ALLOWED, Curated, curate
+from daemon.training.text_comparison import compare_texts
 from tests.factories.ledger import NOW, TOPIC
 
 LOOSE = CurationSection(user_share=1.0)
@@ -40,7 +40,6 @@ def a_conversation(
         record_sha256="",
         conversation_hash="",
         source=source,
-        sketch=sketch(normalized_words(messages)),
     )
 
 
@@ -51,9 +50,20 @@ def sentence(seed: int, *, changed: int = 0) -> str:
     return " ".join([*words[: 40 - changed], *(f"x{place}" for place in range(changed))])
 
 
-def holdout_of(*held_out: StoredConversation) -> HoldoutFilter:
-    sketches = [conversation.sketch for conversation in held_out if conversation.sketch is not None]
-    return HoldoutFilter([conversation.text_digest for conversation in held_out], sketches, similarity=0.8)
+class HeldOut:
+    """The held-out conversations of a ledger."""
+
+    def __init__(self, *held_out: StoredConversation) -> None:
+        self._held_out = held_out
+
+    def newest_held_out(self, limit: int) -> list[StoredConversation]:
+        return list(self._held_out)[-limit:]
+
+    def held_out_messages(self) -> Iterator[tuple[Message, ...]]:
+        return (conversation.messages for conversation in self._held_out)
+
+    def held_out_text_digests(self) -> frozenset[str]:
+        return frozenset(conversation.text_digest for conversation in self._held_out)
 
 
 def chosen(
@@ -63,8 +73,10 @@ def chosen(
     held_out: StoredConversation | None = None,
     always_allowed: int = ALWAYS_ALLOWED,
 ) -> Curated:
-    holdout = holdout_of(*([held_out] if held_out else []))
-    return curate(conversations, holdout, limits, tuned="v1", always_allowed=always_allowed)
+    texts = compare_texts(HeldOut(*([held_out] if held_out else [])), conversations, similarity=0.8)
+    return curate(
+        conversations, texts.holdout, limits, texts.signatures, tuned="v1", always_allowed=always_allowed
+    )
 
 
 def seqs(found: Curated) -> list[int]:
@@ -92,6 +104,15 @@ def test_nearly_the_words_of_a_held_out_conversation_are_not_learned() -> None:
 
     assert seqs(found) == [2]
     assert found.left_out == {"nearly the words of a held-out one": 1}
+
+
+def test_under_a_shared_instruction_only_the_held_out_question_is_recognised() -> None:
+    instruction = sentence(10_000) + " " + sentence(10_001)
+    candidates = [a_conversation(number, f"{instruction} {sentence(number)}") for number in range(8)]
+
+    found = chosen(candidates, held_out=a_conversation(99, f"{instruction} {sentence(3, changed=1)}"))
+
+    assert seqs(found) == [0, 1, 2, 4, 5, 6, 7]
 
 
 def test_of_near_duplicates_the_newest_is_taken() -> None:
