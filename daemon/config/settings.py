@@ -14,6 +14,7 @@ from daemon.config.sections.gate import GateSection
 from daemon.config.sections.holdout import HoldoutSection
 from daemon.config.sections.http import HttpSection
 from daemon.config.sections.hygiene import HygieneSection
+from daemon.config.sections.intake import FieldsSection, IntakeSection
 from daemon.config.sections.kafka import KafkaSection
 from daemon.config.sections.leader import LeaderSection
 from daemon.config.sections.learning import LearningSection
@@ -32,10 +33,12 @@ __all__ = [
     "EmbeddingSection",
     "FeedbackFieldsSection",
     "FeedbackSection",
+    "FieldsSection",
     "GateSection",
     "HoldoutSection",
     "HttpSection",
     "HygieneSection",
+    "IntakeSection",
     "KafkaSection",
     "LeaderSection",
     "LearningSection",
@@ -73,6 +76,8 @@ class Settings(Section):
     """The stream of conversations."""
     feedback: FeedbackSection = FeedbackSection()
     """How users' opinions are read."""
+    intake: IntakeSection = IntakeSection()
+    """How records are read."""
     limits: LimitsSection = LimitsSection()
     """The largest records that intake accepts."""
     dead_letters: DeadLettersSection = DeadLettersSection()
@@ -113,6 +118,14 @@ class Settings(Section):
     @classmethod
     def _artifacts_can_be_stored(cls, value: str | None) -> str | None:
         return None if value is None else check_artifacts_url(value)
+
+    @model_validator(mode="after")
+    def _named_fields_are_named(self) -> "Settings":
+        if self.kafka.format == "fields" and not self.intake.fields.are_named:
+            raise Disagreement(
+                [Problem("kafka.format is fields, so intake.fields must name them", ("intake.fields",))]
+            )
+        return self
 
     @model_validator(mode="after")
     def _retention_covers_other_settings(self) -> "Settings":

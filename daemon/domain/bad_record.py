@@ -15,9 +15,24 @@ class Reason(StrEnum):
     BAD_TURNS = "bad_turns"  # messages in an order that makes no conversation
     UNSUPPORTED = "unsupported"  # tool calls, images: a model can't learn them from the text alone
     OVER_LIMIT = "over_limit"  # too many messages, too long a message, too far in the future
+    NO_CONVERSATION = (
+        "no_conversation"  # in order, but nothing to learn from: see Absence; never a dead letter
+    )
     BURST = (
         "burst"  # too many records of one user: set aside, so that they affect neither windows nor training
     )
+
+
+class Absence(StrEnum):
+    """Why a record that is in order holds no conversation; labels metrics."""
+
+    FAILED = "failed"  # the call failed: an error, a timeout, an HTTP status from 400 on
+    REDACTED = "redacted"  # the gateway left the texts out, or put a placeholder in their place
+    NO_QUESTION = "no_question"  # no user says anything
+    NO_ANSWER = "no_answer"  # no assistant says anything
+    NO_TEXT = "no_text"  # it has images, audio or files, and intake.media is drop
+    NOT_CHAT = "not_chat"  # of another kind: embeddings, a span of a tool, an event without messages
+    NOT_HUMAN = "not_human"  # a score that a program or a model gave
 
 
 #: Records that were set aside although they are valid; they do not count towards the halt on dead letters.
@@ -35,3 +50,18 @@ class BadRecord(Exception):
         self.reason = reason
         self.field = field  # a path such as messages[2].role; empty for the record as a whole
         self.message = message
+        self.format: str | None = None  # that the record was recognised as
+
+    def read_as(self, format_name: str) -> None:
+        """Add the format that the record was recognised as to the message."""
+        if self.format is None:
+            self.format = format_name
+            self.args = (f"{self} (read as {format_name})",)
+
+
+class NoConversation(BadRecord):
+    """A record is in order and holds no conversation. It is counted by its kind and passed over."""
+
+    def __init__(self, kind: Absence, field: str, message: str) -> None:
+        super().__init__(Reason.NO_CONVERSATION, field, message)
+        self.kind = kind

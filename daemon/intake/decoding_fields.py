@@ -155,7 +155,7 @@ def metadata(fields: Object) -> dict[str, JSON]:
     left_out: list[str] = []
     room = _MAX_METADATA_BYTES
     for key, value in fields.items():
-        fits = not _deeper_than(_MAX_METADATA_DEPTH, value)
+        fits = not deeper_than(_MAX_METADATA_DEPTH, value)
         if fits and (size := len(orjson.dumps({key: value}))) <= room:
             kept[key] = value
             room -= size
@@ -166,12 +166,12 @@ def metadata(fields: Object) -> dict[str, JSON]:
     return kept
 
 
-def _deeper_than(depth: int, value: JSON) -> bool:
+def deeper_than(depth: int, value: JSON) -> bool:
     """Return whether lists and objects are nested more than ``depth`` times. Recurses no deeper than that."""
     if isinstance(value, str) or not isinstance(value, list | Mapping):
         return False
     inner = value.values() if isinstance(value, Mapping) else value
-    return depth <= 0 or any(_deeper_than(depth - 1, item) for item in inner)
+    return depth <= 0 or any(deeper_than(depth - 1, item) for item in inner)
 
 
 def kind(value: JSON) -> str:

@@ -8,7 +8,7 @@ from daemon.domain.conversation import JSON
 
 
 def record_schema() -> dict[str, JSON]:
-    """Load the schema (draft 2020-12). The decoder accepts what it accepts, within the limits that it names."""
+    """Load the schema (draft 2020-12). The decoder takes what it accepts, within the limits that it names, and more."""
     schema: dict[str, JSON] = orjson.loads(
         files("daemon.intake").joinpath("schema/record.schema.json").read_bytes()
     )

@@ -4,15 +4,18 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 from daemon.config.settings import Settings
+from daemon.domain.bad_record import Absence
 from daemon.domain.conversation import Conversation, FeedbackRecord, Record
 from daemon.domain.holdout import Holdout
 from daemon.domain.personal_data import PersonalData
 from daemon.domain.records import Batch, Coordinates, DeadLetter, NewConversation, NewFeedback, Tombstone
 from daemon.domain.streams import RawRecord
-from daemon.intake.decoding import BadRecord, decode_document
+from daemon.intake.decoding import BadRecord, NoConversation, decode_document
+from daemon.intake.formats.reading import Reading
+from daemon.intake.formats.registry import formats_for
 from daemon.intake.named_subjects import named_subjects
 from daemon.intake.privacy.admission import Admission
 from daemon.intake.privacy.cleaning import Cleaner
@@ -32,6 +35,9 @@ class RoutedRecords:
     not_admitted: int  # conversations that may not be kept
     tombstones: int  # records without a value, those in the batch included, and those that report a deletion
     redacted: Mapping[PersonalData, int]
+    absent: Mapping[Absence, int] = field(
+        default_factory=dict
+    )  # records that are in order and hold no conversation
 
 
 @dataclass(slots=True)
@@ -46,6 +52,7 @@ class _Routed:
     not_admitted: int = 0
     tombstones: int = 0
     redacted: Counter[PersonalData] = field(default_factory=Counter)
+    absent: Counter[Absence] = field(default_factory=Counter)
 
 
 class Router:
@@ -57,6 +64,8 @@ class Router:
     def __init__(self, settings: Settings, holdout: Holdout) -> None:
         self._model_line = settings.model_line
         self._limits = settings.limits
+        self._intake = settings.intake
+        self._formats = formats_for(settings.kafka.format, settings.intake)
         self._forgets = settings.kafka.tombstones == "forget"
         self._keep_bytes = settings.dead_letters.keep == "bytes"
         self._admission = Admission(settings.hygiene)
@@ -90,6 +99,7 @@ class Router:
             not_admitted=routed.not_admitted,
             tombstones=routed.tombstones,
             redacted=dict(routed.redacted),
+            absent=dict(routed.absent),
         )
 
     def _route_value(self, raw: RawRecord, value: bytes, routed: _Routed, now: datetime) -> None:
@@ -100,14 +110,20 @@ class Router:
             routed.dead_letters.append(self._dead_letter(raw, bad, now))
             return
         routed.tombstones += not documents
+        reading = Reading(
+            limits=self._limits, received_at=now, recorded_at=_recorded_at(raw, now), intake=self._intake
+        )
         unusable: list[BadRecord] = []
         for document in documents:
             try:
-                record = decode_document(document, limits=self._limits, received_at=now)
+                records = decode_document(document, reading, formats=self._formats)
+            except NoConversation as none:
+                routed.absent[none.kind] += 1
             except BadRecord as bad:
                 unusable.append(bad)
             else:
-                self._route_decoded(record, raw, routed)
+                for record in records:
+                    self._route_decoded(record, raw, routed)
         if unusable:
             routed.dead_letters.append(self._dead_letter(raw, unusable[0], now))
 
@@ -183,6 +199,13 @@ class Router:
             [self._holdout.user_hash(user) for user in users]
             + [self._holdout.conversation_hash(conversation) for conversation in conversations]
         )
+
+
+def _recorded_at(raw: RawRecord, now: datetime) -> datetime | None:
+    """Return Kafka's own time of a record, for one that names none; never after ``now``."""
+    if raw.timestamp_ms <= 0:
+        return None
+    return min(now, datetime.fromtimestamp(raw.timestamp_ms / 1_000, UTC))
 
 
 def _coordinates(raw: RawRecord) -> Coordinates:

@@ -2,7 +2,7 @@
 
 from typing import Literal, TypeAlias, get_args
 
-from daemon.domain.bad_record import Reason
+from daemon.domain.bad_record import Absence, Reason
 from daemon.domain.halts import HaltKind
 from daemon.domain.personal_data import PersonalData
 from daemon.telemetry.buckets import UP_TO_SECONDS
@@ -11,6 +11,9 @@ from daemon.telemetry.instruments import Counter, GaugeReadings, LabelledMetric,
 RecordKind: TypeAlias = Literal[
     "conversation", "feedback", "other_line", "duplicate", "not_admitted", "forgotten", "tombstone"
 ]  # fmt: skip
+#: Records of which nothing is stored because they hold no conversation count under the reason.
+RecordLabel: TypeAlias = RecordKind | Absence
+_RECORD_KINDS = (*get_args(RecordKind), *Absence)
 Split: TypeAlias = Literal["train", "heldout"]
 
 
@@ -18,9 +21,9 @@ class IntakeMetrics:
     """Metrics of intake."""
 
     def __init__(self, factory: MetricFactory) -> None:
-        self.records: LabelledMetric[Counter, RecordKind] = LabelledMetric(
+        self.records: LabelledMetric[Counter, RecordLabel] = LabelledMetric(
             factory.counter(
-                "retuned_intake_records_total", "Records not rejected, by kind.", kind=get_args(RecordKind)
+                "retuned_intake_records_total", "Records not rejected, by kind.", kind=_RECORD_KINDS
             )
         )
         self.conversations: LabelledMetric[Counter, Split] = LabelledMetric(

@@ -38,7 +38,14 @@ class Intake:
             return 0
         kept = result.conversations + result.feedback + result.dead_letters
         dropped = result.duplicates + result.forgotten + result.not_admitted
-        return kept + dropped + routed.other_line + routed.not_admitted + routed.tombstones
+        return (
+            kept
+            + dropped
+            + routed.other_line
+            + routed.not_admitted
+            + routed.tombstones
+            + sum(routed.absent.values())
+        )
 
     def _record(self, value: bytes | None) -> RawRecord:
         offset = next(self._offsets)

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.config.settings import LimitsSection
+from daemon.domain.bad_record import Absence
 from daemon.domain.conversation import JSON, Conversation, Feedback, FeedbackRecord, Message, Record
-from daemon.intake.decoding import BadRecord, Reason, decode
+from daemon.intake.decoding import BadRecord, NoConversation, Reason, decode
 from tests.factories.intake import NOW, a_completion, a_message, a_record, as_bytes
 from tests.support.hostile import values
 
@@ -82,7 +83,9 @@ def test_a_logged_completion_becomes_a_conversation() -> None:
 
 def test_text_parts_are_joined() -> None:
     parts: JSON = [{"type": "text", "text": "Look:"}, {"type": "text", "text": "一个包裹"}]
-    found = conversation(a_record(messages=[{"role": "user", "content": parts}]))
+    found = conversation(
+        a_record(messages=[{"role": "user", "content": parts}, a_message("assistant", "Yes.")])
+    )
 
     assert found.messages[0].content == "Look:\n一个包裹"
 
@@ -124,7 +127,7 @@ def test_every_way_to_write_an_id_gives_a_text(written: JSON, read: str | None) 
 def test_turns_of_one_role_in_a_row_are_joined() -> None:
     messages = [a_message("system", "Be kind."), a_message("user", "hi"), a_message("user", "在吗？")]
 
-    assert conversation(a_record(messages=messages)).messages == (
+    assert conversation(a_record(messages=[*messages, a_message("assistant", "在")])).messages[:-1] == (
         Message(role="system", content="Be kind."),
         Message(role="user", content="hi\n在吗？"),
     )
@@ -180,17 +183,18 @@ def test_metadata_that_is_nested_too_deeply_is_left_out() -> None:
         ({"ts": 1e300}, Reason.BAD_FIELD, "ts"),
         ({"ts": "2026-11-26T12:00:00Z"}, Reason.OVER_LIMIT, "ts"),
         ({"messages": "hello"}, Reason.BAD_FIELD, "messages"),
-        ({"messages": []}, Reason.BAD_TURNS, "messages"),
         ({"messages": ["hello"]}, Reason.BAD_FIELD, "messages[0]"),
         ({"messages": [a_message("robot")]}, Reason.BAD_FIELD, "messages[0].role"),
         ({"messages": [{"role": ["user"], "content": "hi"}]}, Reason.BAD_FIELD, "messages[0].role"),
-        ({"messages": [a_message(), a_message("assistant", " \n")]}, Reason.BAD_FIELD, "messages[1].content"),
         ({"messages": [a_message("user", "a\0b")]}, Reason.BAD_FIELD, "messages[0].content"),
-        ({"messages": [{"role": "user", "content": None}]}, Reason.BAD_FIELD, "messages[0].content"),
-        ({"messages": [a_message(), a_message("tool", "42")]}, Reason.UNSUPPORTED, "messages[1]"),
-        ({"messages": [{"role": "assistant", "tool_calls": [{}]}]}, Reason.UNSUPPORTED, "messages[0]"),
-        ({"messages": [a_message("assistant", "hi")]}, Reason.BAD_TURNS, "messages"),
-        ({"messages": [a_message(), a_message("system", "x")]}, Reason.BAD_TURNS, "messages"),
+        ({"messages": [{"role": "user", "content": 7}]}, Reason.BAD_FIELD, "messages[0].content"),
+        ({"messages": [{"role": "assistant", "tool_calls": 1}]}, Reason.BAD_FIELD, "messages[0].tool_calls"),
+        (
+            {"messages": [{"role": "assistant", "tool_calls": [{}]}]},
+            Reason.MISSING_FIELD,
+            "messages[0].tool_calls[0].name",
+        ),
+        ({"tools": 1}, Reason.BAD_FIELD, "tools"),
         ({"feedback": {}}, Reason.MISSING_FIELD, "feedback"),
         ({"feedback": {"thumb": "sideways"}}, Reason.BAD_FIELD, "feedback.thumb"),
         ({"feedback": {"thumb": ["up"]}}, Reason.BAD_FIELD, "feedback.thumb"),
@@ -309,12 +313,22 @@ def test_a_broken_completion_is_refused_by_field(changes: dict[str, JSON], field
     assert refusal(as_bytes(a_completion(**changes))).field == field
 
 
-def test_a_picture_is_not_supported() -> None:
-    part: JSON = [{"type": "image_url", "image_url": {"url": "data:"}}]
+@pytest.mark.parametrize(
+    ("messages", "kind"),
+    [
+        ([], Absence.NO_QUESTION),
+        ([a_message("system", "S"), a_message("assistant", "hi")], Absence.NO_QUESTION),
+        ([a_message("user", " \n"), a_message("assistant", "hi")], Absence.NO_QUESTION),
+        ([a_message()], Absence.NO_ANSWER),
+        ([a_message(), {"role": "assistant", "content": None}], Absence.NO_ANSWER),
+        ([a_message(), a_message("assistant", "redacted-by-litellm")], Absence.REDACTED),
+    ],
+)
+def test_a_record_without_a_conversation_says_why(messages: list[JSON], kind: Absence) -> None:
+    refused = refusal(as_bytes(a_record(messages=messages)))
 
-    refused = refusal(as_bytes(a_record(messages=[{"role": "user", "content": part}])))
-
-    assert (refused.reason, refused.field) == (Reason.UNSUPPORTED, "messages[0].content[0]")
+    assert isinstance(refused, NoConversation)
+    assert (refused.kind, refused.format) == (kind, "native")
 
 
 def test_a_refusal_does_not_repeat_what_was_said() -> None:

@@ -1,0 +1,45 @@
+"""Finds the body of a request or response: an object, its JSON text, or the events of a stream."""
+
+from collections.abc import Mapping, Sequence
+
+import orjson
+
+from daemon.domain.conversation import JSON
+from daemon.intake.formats.calls.streams import assembled, events_of_text, is_chunk
+
+#: Fields of which a body of a chat API has one; what has none and a field ``body`` is an HTTP message around one.
+_OF_BODIES = frozenset({"messages", "input", "prompt", "choices", "output", "content", "error"})
+
+
+def body_of(value: JSON) -> JSON:
+    """Return the body in a logged request or response; a text that is no JSON stays a text."""
+    if isinstance(value, str):
+        return _parsed(value)
+    if isinstance(value, Mapping):
+        if "body" in value and _OF_BODIES.isdisjoint(value):
+            return body_of(value["body"])
+        return assembled([value]) if _is_stream(value) else value
+    if isinstance(value, Sequence) and any(is_chunk(event) for event in value):
+        return assembled(value)
+    return value
+
+
+def at_body(value: JSON, at: str) -> str:
+    """Return the field of the body that :func:`body_of` finds."""
+    is_around = isinstance(value, Mapping) and "body" in value and _OF_BODIES.isdisjoint(value)
+    return f"{at}.body" if is_around else at
+
+
+def _is_stream(value: Mapping[str, JSON]) -> bool:
+    return ("delta" in value or "choices" in value or "type" in value) and is_chunk(value)
+
+
+def _parsed(text: str) -> JSON:
+    start = text.lstrip()[:1]
+    if start in ("{", "["):
+        try:
+            return body_of(orjson.loads(text))
+        except (orjson.JSONDecodeError, UnicodeEncodeError):
+            pass
+    events = events_of_text(text) if "data:" in text else []
+    return assembled(events) if events else text

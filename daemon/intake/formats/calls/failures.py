@@ -1,0 +1,38 @@
+"""Tells calls that failed from calls that were answered."""
+
+from collections.abc import Mapping
+
+from daemon.domain.bad_record import Absence, NoConversation
+from daemon.domain.conversation import JSON
+from daemon.intake.decoding_fields import Object
+
+_STATUS_FIELDS = ("status", "status_code", "statusCode", "http_status", "response_status")
+_FAILED = frozenset({"failure", "failed", "error", "cancelled", "canceled", "timeout"})
+_FIRST_ERROR = 400
+
+
+def pass_over_failure(response: JSON, at: str) -> None:
+    """Raise NoConversation if there is no response, or if it is an error."""
+    if not response:
+        raise NoConversation(Absence.FAILED, at, "is empty: the call was not answered")
+    if not isinstance(response, Mapping):
+        return
+    if response.get("error") or response.get("object") == "error" or response.get("type") == "error":
+        raise NoConversation(Absence.FAILED, f"{at}.error", "says that the call failed")
+    pass_over_status(response, f"{at}.")
+
+
+def pass_over_status(record: Object, at: str = "") -> None:
+    """Raise NoConversation if a record has the status of a failed call, in HTTP's numbers or in words."""
+    for name in _STATUS_FIELDS:
+        status = record.get(name)
+        if status is None or isinstance(status, bool):
+            continue
+        if isinstance(status, str):
+            is_failure = status.lower() in _FAILED or (
+                status.isdecimal() and len(status) == 3 and status >= "400"
+            )
+        else:
+            is_failure = isinstance(status, int | float) and status >= _FIRST_ERROR
+        if is_failure:
+            raise NoConversation(Absence.FAILED, f"{at}{name}", "says that the call failed")

@@ -1,0 +1,45 @@
+"""What the reader of an API promises."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from daemon.domain.conversation import JSON, Message
+from daemon.intake.decoding_fields import Object
+from daemon.intake.formats.reading import Reading
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """What a request asks of a model."""
+
+    turns: tuple[Message, ...]
+    tools: tuple[Object, ...] = ()
+    documents: tuple[Object, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What a response answers."""
+
+    turns: tuple[Message, ...]
+    finish_reason: JSON = None
+
+
+class CallDialect(Protocol):
+    """Reads the requests and responses of one API."""
+
+    def asks(self, request: Object) -> bool:
+        """Return whether a request is of this dialect."""
+        ...
+
+    def read_request(self, request: Object, at: str, reading: Reading) -> Request:
+        """Return what a request asks. Raises BadRecord, NoConversation."""
+        ...
+
+    def answers(self, response: Object) -> bool:
+        """Return whether a response is of this dialect."""
+        ...
+
+    def read_answer(self, response: Object, at: str, reading: Reading) -> Answer:
+        """Return what a response answers. Raises BadRecord, NoConversation."""
+        ...

@@ -1,0 +1,1 @@
+"""How each chat API writes messages, tools, requests and answers."""

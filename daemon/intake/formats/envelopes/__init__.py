@@ -1,0 +1,1 @@
+"""What each producer of logs puts around a conversation."""

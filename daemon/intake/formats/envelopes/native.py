@@ -1,0 +1,93 @@
+"""The records that this project defines: a conversation with its id and time, and feedback on one."""
+
+from collections.abc import Sequence
+
+from daemon.domain.bad_record import BadRecord, Reason
+from daemon.domain.conversation import JSON, Conversation, FeedbackRecord, Record
+from daemon.intake import decoding_fields as fields
+from daemon.intake.decoding_fields import Object
+from daemon.intake.formats.calls.openai_chat import read_request
+from daemon.intake.formats.dialects.turns import in_conversation
+from daemon.intake.formats.identity import TIME_FIELDS, own_metadata, places_of, session_of, user_of
+from daemon.intake.formats.reading import Reading
+
+_OWN_FIELDS = frozenset(
+    {"conversation_id", "ts", "model_line", "model_version", "user_id", "session_id", "messages", "system", "tools",
+     "functions", "documents", "feedback", "metadata"}
+)  # fmt: skip
+#: A record with one of these beside its messages is a log of a call.
+_OF_CALLS = frozenset({"response", "call_type", "chosen", "rejected", "choices"})
+#: Names of the answer's version, where ``model_version`` is none.
+_PLAIN = frozenset(
+    {"messages", "conversation_id", "ts", "model_line", "model_version", "user_id", "feedback"}
+)
+
+
+class NativeFormat:
+    """A conversation: ``conversation_id``, ``ts`` and ``messages``, in any dialect."""
+
+    name = "native"
+
+    def recognises(self, record: Object) -> bool:
+        """Return whether a record has messages and an id or a time of their conversation."""
+        return (
+            "messages" in record
+            and ("conversation_id" in record or "ts" in record)
+            and _OF_CALLS.isdisjoint(record)
+        )
+
+    def decode(self, record: Object, reading: Reading) -> Sequence[Record]:
+        """Return the conversation. Raises BadRecord, NoConversation."""
+        asked = read_request(record, "", reading)
+        places = places_of(record)
+        id_ = fields.name(record, "conversation_id")
+        at_key = "ts" if record.get("ts") is not None else _time_key(record)
+        conversation = Conversation(
+            conversation_id=id_,
+            at=fields.time(record, at_key, reading.received_at, otherwise=reading.recorded_at),
+            model_line=fields.optional_name(record, "model_line"),
+            model_version=fields.optional_name(record, "model_version"),
+            user_id=fields.optional_name(record, "user_id") or user_of(places),
+            session_id=session_of(places, but=id_),
+            messages=in_conversation(asked.turns, "messages"),
+            tools=asked.tools,
+            documents=asked.documents,
+            feedback=fields.feedback(record.get("feedback"), reading.limits),
+            metadata=_metadata(record),
+        )
+        return (conversation,)
+
+
+class FeedbackFormat:
+    """Feedback that comes after its conversation: ``conversation_id``, ``ts`` and ``feedback``."""
+
+    name = "feedback"
+
+    def recognises(self, record: Object) -> bool:
+        """Return whether a record has feedback, and is none of a conversation."""
+        return "feedback" in record and "messages" not in record
+
+    def decode(self, record: Object, reading: Reading) -> Sequence[Record]:
+        """Return the feedback. Raises BadRecord."""
+        given = fields.feedback(record["feedback"], reading.limits)
+        if given is None:
+            raise BadRecord(Reason.MISSING_FIELD, "feedback", "is null")
+        late = FeedbackRecord(
+            conversation_id=fields.name(record, "conversation_id"),
+            at=fields.time(record, "ts", reading.received_at, otherwise=reading.recorded_at),
+            feedback=given,
+            user_id=fields.optional_name(record, "user_id"),
+            model_line=fields.optional_name(record, "model_line"),
+            metadata=_metadata(record),
+        )
+        return (late,)
+
+
+def _time_key(record: Object) -> str:
+    return next((name for name in TIME_FIELDS if record.get(name) is not None), "ts")
+
+
+def _metadata(record: Object) -> dict[str, JSON]:
+    extra = {name: value for name, value in record.items() if name not in _OWN_FIELDS}
+    given = own_metadata(record)
+    return fields.metadata({**given, **extra}) if given or extra else {}

@@ -1,0 +1,52 @@
+"""A request and its response side by side, of any of the chat APIs."""
+
+from collections.abc import Sequence
+
+from daemon.domain.conversation import Record
+from daemon.intake.decoding_fields import Object
+from daemon.intake.formats.calls.bodies import at_body, body_of
+from daemon.intake.formats.calls.failures import pass_over_failure, pass_over_status
+from daemon.intake.formats.exchange import Exchange, conversation_of
+from daemon.intake.formats.identity import places_of
+from daemon.intake.formats.reading import Reading
+
+_TAKEN = frozenset({"request", "response", "messages"})
+#: Of a record whose request's fields stand at its top.
+_INLINE = frozenset(
+    {"response", "messages", "input", "system", "tools", "functions", "documents", "model", "user"}
+)
+
+
+class PairFormat:
+    """``request`` and ``response``; the request's fields may also stand beside the response."""
+
+    name = "pair"
+
+    def recognises(self, record: Object) -> bool:
+        """Return whether a record has a request and a response, or an error in its place."""
+        if "request" in record:
+            return "response" in record or "error" in record
+        return "response" in record and ("messages" in record or "input" in record)
+
+    def decode(self, record: Object, reading: Reading) -> Sequence[Record]:
+        """Return the conversation. Raises BadRecord, NoConversation."""
+        is_inline = "request" not in record
+        logged, answered = record if is_inline else record["request"], record.get("response")
+        if not answered:
+            pass_over_failure(answered, "response")
+        pass_over_status(record)
+        if isinstance(answered, dict):
+            pass_over_failure(answered, "response")
+        response, request = body_of(answered), logged if is_inline else body_of(logged)
+        exchange = Exchange(
+            record=record,
+            request=request,
+            response=response,
+            at_request="" if is_inline else at_body(logged, "request"),
+            at_response=at_body(answered, "response"),
+            taken=_INLINE if is_inline else _TAKEN,
+            places=()
+            if request is logged or not isinstance(logged, dict)
+            else tuple(places_of(logged, "request.")),
+        )
+        return (conversation_of(exchange, reading),)

@@ -1,0 +1,62 @@
+"""Rows of preference files: a prompt, the answer that people chose, and the one that they rejected."""
+
+from collections.abc import Mapping, Sequence
+
+from daemon.domain.conversation import JSON, Message, Record
+from daemon.intake.decoding_fields import Object
+from daemon.intake.formats.calls.bare import read_bare_answer, read_bare_request
+from daemon.intake.formats.calls.openai_chat import read_request
+from daemon.intake.formats.calls.types import Request
+from daemon.intake.formats.dialects.messages import read_messages
+from daemon.intake.formats.dialects.tools import tool_definitions
+from daemon.intake.formats.envelopes.rows import as_context
+from daemon.intake.formats.reading import Reading
+from daemon.intake.formats.row import conversation_of_row
+
+#: The metadata field that keeps the rejected answer as it was written.
+REJECTED = "retuned.rejected"
+_READ = frozenset(
+    {"prompt", "input", "chosen", "rejected", "preferred_output", "non_preferred_output", "tools"}
+)
+
+
+class PreferencesFormat:
+    """``prompt``, ``chosen`` and ``rejected`` as TRL has them, or OpenAI's ``input`` and ``preferred_output``."""
+
+    name = "preferences"
+
+    def recognises(self, record: Object) -> bool:
+        """Return whether a record has a chosen answer."""
+        return "chosen" in record or "preferred_output" in record
+
+    def decode(self, record: Object, reading: Reading) -> Sequence[Record]:
+        """Return the conversation that ends with the chosen answer, which alone is a target. Raises BadRecord, NoConversation."""
+        name, rejected = (
+            ("chosen", "rejected") if "chosen" in record else ("preferred_output", "non_preferred_output")
+        )
+        asked = _asked(record, reading)
+        chosen = _chosen(record[name], name, reading, asked=asked.turns)
+        row = Request(turns=chosen, tools=asked.tools)
+        kept: dict[str, JSON] = {REJECTED: record[rejected]} if record.get(rejected) is not None else {}
+        return (conversation_of_row(record, row, _READ, reading, at=name, kept=kept),)
+
+
+def _asked(record: Object, reading: Reading) -> Request:
+    tools = tool_definitions(record.get("tools"), "tools")
+    name = "prompt" if "prompt" in record else "input"
+    prompt = record.get(name)
+    if prompt is None:
+        return Request(turns=(), tools=tools)
+    if isinstance(prompt, Mapping) and "messages" in prompt:
+        return read_request(prompt, f"{name}.", reading)
+    return Request(turns=read_bare_request(prompt, name, reading).turns, tools=tools)
+
+
+def _chosen(value: JSON, at: str, reading: Reading, *, asked: tuple[Message, ...]) -> tuple[Message, ...]:
+    """Return prompt and answer. The answer may be the whole conversation, as some files repeat the prompt in it."""
+    if isinstance(value, list):
+        turns = read_messages(value, at, reading)
+        if turns and turns[0].role in ("system", "user"):
+            return (*as_context(turns[:-1]), turns[-1])
+        return (*as_context(asked), *turns)
+    return (*as_context(asked), *read_bare_answer(value, at, reading).turns)

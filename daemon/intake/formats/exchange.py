@@ -1,0 +1,135 @@
+"""Composes a conversation of a request and its response, in whatever envelope they stand."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from daemon.domain.conversation import JSON, Conversation
+from daemon.intake import decoding_fields as fields
+from daemon.intake.decoding_fields import Object
+from daemon.intake.formats.calls.failures import pass_over_failure
+from daemon.intake.formats.calls.registry import read_answer, read_request
+from daemon.intake.formats.dialects.turns import in_conversation
+from daemon.intake.formats.identity import (
+    TIME_FIELDS,
+    Place,
+    object_at,
+    own_metadata,
+    places_of,
+    session_of,
+    time_of,
+    user_of,
+)
+from daemon.intake.formats.reading import Reading
+
+#: Fields that are read wherever a request or a response has them; the others are kept as metadata.
+_REQUEST_FIELDS = frozenset(
+    {
+        "messages",
+        "model",
+        "user",
+        "system",
+        "input",
+        "instructions",
+        "tools",
+        "functions",
+        "documents",
+        "metadata",
+    }
+)
+_RESPONSE_FIELDS = frozenset({"id", "created", "created_at", "model", "choices", "output", "content"})
+#: Fields of a record that have their own place in a conversation.
+_RECORD_FIELDS = frozenset({"model_line", "user_id", "session_id", "feedback", "metadata"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exchange:
+    """A request and its response within a record."""
+
+    record: Object
+    request: JSON
+    response: JSON
+    at_request: str = "request"
+    at_response: str = "response"
+    taken: frozenset[str] = frozenset({"request", "response"})  # fields of the record that hold these two
+    places: tuple[Place, ...] = ()  # further objects that may name user, session and time
+    lifted: tuple[Object, ...] = field(
+        default=()
+    )  # objects whose fields are metadata, the least important first
+    id: str | None = None  # of the answer, where the envelope names it
+
+
+def conversation_of(exchange: Exchange, reading: Reading) -> Conversation:
+    """Return the conversation of an exchange. Raises BadRecord, NoConversation."""
+    record, at_request = exchange.record, exchange.at_request
+    asked = read_request(exchange.request, at_request, reading)
+    pass_over_failure(exchange.response, exchange.at_response)
+    answer = read_answer(exchange.response, exchange.at_response, reading)
+    request = exchange.request if isinstance(exchange.request, Mapping) else {}
+    response = exchange.response if isinstance(exchange.response, Mapping) else {}
+    at_response = f"{exchange.at_response}."
+    places = [*places_of(record), *exchange.places]
+    if request is not record:
+        places += places_of(request, f"{at_request}.")
+    id_ = _id_of(exchange, response, at_response)
+    return Conversation(
+        conversation_id=id_,
+        at=time_of([(response, at_response), *places], reading, names=_TIMES),
+        model_line=fields.optional_name(record, "model_line"),
+        model_version=_model(response, at_response) or _model(request, f"{at_request}."),
+        user_id=user_of(places),
+        session_id=session_of([*places, (response, at_response)]),
+        messages=in_conversation((*asked.turns, *answer.turns), _at_turns(request, at_request)),
+        tools=asked.tools,
+        documents=asked.documents,
+        feedback=fields.feedback(record.get("feedback"), reading.limits),
+        metadata=_metadata(exchange, request, response, answer.finish_reason),
+    )
+
+
+#: Times of an answer come before those of its record.
+_TIMES = ("created", "created_at", "ts", "timestamp", *TIME_FIELDS)
+
+
+def _id_of(exchange: Exchange, response: Object, at_response: str) -> str:
+    """Return the answer's own id, else the record's. Raises BadRecord."""
+    if exchange.id is not None:
+        return exchange.id
+    own = fields.optional_name(response, "id", at_response)
+    record = exchange.record
+    for name in () if own else ("id", "request_id", "conversation_id"):
+        if name in record and record is not response:
+            own = own or fields.optional_name(record, name)
+    return own or fields.name(response, "id", at_response)
+
+
+def _model(body: Object, at: str) -> str | None:
+    return fields.optional_name(body, "model", at)
+
+
+def _at_turns(request: Object, at: str) -> str:
+    name = next((name for name in ("messages", "input") if name in request), None)
+    return f"{at}.{name}" if at and name else at or name or ""
+
+
+def _metadata(exchange: Exchange, request: Object, response: Object, finish_reason: JSON) -> dict[str, JSON]:
+    """Return what was not read, the fields of the record first: they name tenant and consent."""
+    merged: dict[str, JSON] = {}
+    for lifted in (object_at(request, "metadata"), *exchange.lifted):
+        merged |= lifted
+    record = exchange.record
+    merged |= own_metadata(record)
+    merged |= {
+        name: value
+        for name, value in record.items()
+        if name not in _RECORD_FIELDS and name not in exchange.taken and value is not None
+    }
+    rest: dict[str, JSON] = {
+        "request": {} if request is record else _without(request, _REQUEST_FIELDS),
+        "response": {} if response is record else _without(response, _RESPONSE_FIELDS),
+        "finish_reason": finish_reason,
+    }
+    return fields.metadata(merged | {name: value for name, value in rest.items() if value})
+
+
+def _without(body: Object, names: frozenset[str]) -> dict[str, JSON]:
+    return {name: value for name, value in body.items() if name not in names}

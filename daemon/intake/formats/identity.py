@@ -1,0 +1,98 @@
+"""Finds who spoke, in which chat, and when, under the names that producers use."""
+
+import contextlib
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import orjson
+
+from daemon.domain.bad_record import BadRecord, Reason
+from daemon.domain.conversation import JSON
+from daemon.intake import decoding_fields as fields
+from daemon.intake.decoding_fields import Object
+from daemon.intake.formats.reading import Reading
+
+#: Names of a user's id, the most telling first. ``safety_identifier`` may be a hash that only one provider knows.
+USER_FIELDS = (
+    "user_id", "userId", "userID", "user", "end_user", "endUser", "end_user_id", "endUserId", "enduser_id",
+    "enduser.id", "user.id", "customer_id", "user_api_key_end_user_id", "safety_identifier",
+)  # fmt: skip
+#: Names of the id of a chat that goes on over several records.
+SESSION_FIELDS = (
+    "session_id", "sessionId", "sessionID", "session", "session.id", "litellm_session_id", "chat_session_id",
+    "thread_id", "threadId", "chat_id", "chatId", "conversation_id", "conversationId", "conversation",
+    "gen_ai.conversation.id",
+)  # fmt: skip
+TIME_FIELDS = (
+    "ts", "timestamp", "@timestamp", "time", "datetime", "date", "created_at", "createdAt", "created", "startTime",
+    "start_time", "started_at", "endTime", "end_time",
+)  # fmt: skip
+_USERS, _SESSIONS = frozenset(USER_FIELDS), frozenset(SESSION_FIELDS)
+
+Place = tuple[Object, str]
+"""An object that may name something, and its path with a dot at its end; empty for the record itself."""
+
+
+def user_of(places: Sequence[Place]) -> str | None:
+    """Return the user's id: the most telling name counts, and of one name the first place. Raises BadRecord."""
+    return _first_name([place for place in places if not _USERS.isdisjoint(place[0])], USER_FIELDS)
+
+
+def session_of(places: Sequence[Place], *, but: str | None = None) -> str | None:
+    """Return the id of the chat; ``but`` is the conversation's own id, which is none. Raises BadRecord."""
+    found = [place for place in places if not _SESSIONS.isdisjoint(place[0])]
+    session = _first_name(found, SESSION_FIELDS) if found else None
+    return None if session == but else session
+
+
+def time_of(places: Sequence[Place], reading: Reading, *, names: Sequence[str] = TIME_FIELDS) -> datetime:
+    """Return the first time that is named, else the time at which the record was recorded. Raises BadRecord."""
+    for record, at in places:
+        for name in names:
+            if record.get(name) is not None:
+                return fields.time(record, name, reading.received_at, at)
+    if reading.recorded_at is not None:
+        return reading.recorded_at
+    raise BadRecord(Reason.MISSING_FIELD, places[0][1] + names[0], "is required")
+
+
+def object_at(record: Object, key: str) -> Object:
+    """Return an object in a record; an empty one if there is none."""
+    value = record.get(key)
+    return value if isinstance(value, Mapping) else {}
+
+
+def places_of(record: Object, at: str = "") -> list[Place]:
+    """Return an object and its metadata, as places that may name something."""
+    metadata = record.get("metadata")
+    return [(record, at), (metadata, f"{at}metadata.")] if isinstance(metadata, Mapping) else [(record, at)]
+
+
+def digest_id(record: JSON) -> str:
+    """Return an id for a record that names none: the same record always gets the same. Raises BadRecord."""
+    try:
+        return f"sha256-{hashlib.sha256(orjson.dumps(record, option=orjson.OPT_SORT_KEYS)).hexdigest()[:40]}"
+    except TypeError:
+        raise BadRecord(Reason.OVER_LIMIT, "", "is nested too deeply") from None
+
+
+def _first_name(places: Sequence[Place], names: Sequence[str]) -> str | None:
+    for name in names if places else ():
+        for record, at in places:
+            if name in record and (found := fields.optional_name(record, name, at)):
+                return found
+    return None
+
+
+def own_metadata(record: Object) -> Object:
+    """Return the metadata that a record gives. Raises BadRecord."""
+    given = record.get("metadata")
+    if given is None:
+        return {}
+    if isinstance(given, str) and given.lstrip().startswith("{"):
+        with contextlib.suppress(orjson.JSONDecodeError, UnicodeEncodeError):
+            given = orjson.loads(given)
+    if not isinstance(given, Mapping):
+        raise BadRecord(Reason.BAD_FIELD, "metadata", f"must be an object, not {fields.kind(given)}")
+    return given
