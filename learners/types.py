@@ -54,6 +54,18 @@ class Conversation:
 
 @with_config(_CLOSED)
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Rendering:
+    """How conversations become rows of tokens. Training and scoring must use the same."""
+
+    #: Of an answer whose reasoning is known: learned, shown but not learned, or left out.
+    reasoning: Literal["include", "mask", "strip"] = "include"
+    #: Whether a system prompt that the template refuses becomes a part of the user's first turn.
+    fold_system: bool = True
+    placeholders: tuple[str, ...] = ()  # texts that stand for personal data; never targets
+
+
+@with_config(_CLOSED)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class LoraSettings:
     """How a LoRA update is trained (Hu et al. 2021, arXiv:2106.09685)."""
 
@@ -71,6 +83,10 @@ class LoraSettings:
     max_tokens: int = 1024  # a longer conversation is cut at a turn
     dtype: Dtype = "auto"  # of the frozen base
     checkpoint_every_s: float = 120.0
+    #: Left out of requests and artifacts where it is as it was before it could be chosen.
+    rendering: Annotated[Rendering, Field(exclude_if=lambda rendering: rendering == Rendering())] = (
+        Rendering()
+    )
 
 
 @with_config(_CLOSED)

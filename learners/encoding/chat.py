@@ -1,126 +1,192 @@
-"""Encodes conversations as token ids, with a mask of the targets: the assistant's turns only."""
+"""Encodes conversations as rows of token ids, with a mask of the targets: what the assistant generated."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerFast
 
-from learners.encoding.template import ChatTemplate, Span, TemplateRefused
-from learners.encoding.tokens import SafeTokenizer, Token
-from learners.errors import BadRequest, UnusableModel
-from learners.types import Message
+from learners.encoding.answers import Answer, AnswerRenderer
+from learners.encoding.history import exchanges_to_drop, shortened
+from learners.encoding.rows import Encoded, OpenRow
+from learners.encoding.template import TemplateRefused
+from learners.encoding.tokens import SafeTokenizer
+from learners.errors import BadRequest
+from learners.types import Conversation, Message, Rendering
 
-_PROBE = (Message(role="user", content="Hi"), Message(role="assistant", content="Yes"))
+#: Most rows of one conversation. With templates that need a row for each answer they cost quadratic time.
+MOST_ROWS = 64
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Encoded:
-    """A conversation as token ids. ``targets[i]`` says whether ``ids[i]`` is learned or scored."""
+class EncodedConversation:
+    """A conversation as rows, in the order of its answers. No answer is in two of them."""
 
     id: str
-    ids: tuple[int, ...]
-    targets: tuple[bool, ...]
+    rows: tuple[Encoded, ...]
+    #: Reason -> answers that may be learned but are in no row. Reasons are a few fixed texts.
+    left_out: Mapping[str, int]
 
     @property
-    def target_tokens(self) -> int:
-        return sum(self.targets)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Skipped:
-    """A conversation that holds nothing to learn."""
-
-    id: str
-    reason: str  # one of a few fixed sentences, so that they can be counted
+    def skipped(self) -> str | None:
+        """Why there is nothing to learn; None if there is something."""
+        if self.rows:
+            return None
+        return max(self.left_out, key=lambda reason: self.left_out[reason], default="no assistant turn")
 
 
 class ChatEncoder:
     """Encodes with the model's own chat template, exactly as a server renders it.
 
-    Contents are never control tokens: text such as ``<|im_end|>`` within a message is split like any other.
-    Raises UnusableModel if there is no template, or if it does not end the assistant's turn with a special token:
-    the model would never learn to stop.
+    For each answer the row holds the server's prompt, then what the model generated. An answer shares the row of the
+    one before it where its prompt continues that row. Contents are never control tokens: text such as ``<|im_end|>``
+    within a message is split like any other. Raises UnusableModel, see traits.examine.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
-        self._template = ChatTemplate(tokenizer)
-        self._tokenizer = SafeTokenizer(tokenizer)
-        try:
-            text, spans = self._template.render(_PROBE)
-        except TemplateRefused as error:
-            raise UnusableModel(f"not even a question and its answer: {error}") from error
-        tokens = self._tokenizer.tokens(text, spans)
-        last = tokens[_ends(tokens, spans)[-1] - 1]
-        if not last.control:
-            raise UnusableModel("the chat template doesn't end the assistant's turn with a special token")
-        self.end_of_turn = last.id
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, rendering: Rendering | None = None) -> None:
+        self._safe = SafeTokenizer(tokenizer)
+        self._renderer = AnswerRenderer(tokenizer, self._safe, rendering or Rendering())
+        traits = self._renderer.traits
+        ends = (end for end in (traits.answer_end, traits.call_end) if end is not None)
+        #: The tokens that end an assistant's turn.
+        self.ends = tuple(dict.fromkeys(self._safe.tokens(end.text)[-1].id for end in ends))
 
-    def encode(self, id_: str, messages: Sequence[Message], *, max_tokens: int) -> Encoded | Skipped:
-        """Return the ids up to the last assistant turn that ends within ``max_tokens``."""
-        kept = _up_to_last_answer(messages)
-        if not kept:
-            return Skipped(id=id_, reason="no assistant turn")
-        while kept:
-            try:
-                text, spans = self._template.render(kept)
-            except TemplateRefused as error:
-                return Skipped(id=id_, reason=error.reason)
-            tokens = self._tokenizer.tokens(text, spans)
-            ends = _ends(tokens, spans)
-            if ends[-1] <= max_tokens:
-                return _encoded(id_, kept, tokens[: ends[-1]], spans, ends)
-            fitting = sum(end <= max_tokens for end in ends)
-            kept = _up_to_last_answer(kept[:fitting])
-        return Skipped(id=id_, reason="longer than max_tokens")
+    def encode(self, conversation: Conversation, *, max_tokens: int) -> EncodedConversation:
+        """Return rows of at most ``max_tokens``, with all answers that may be learned.
 
-    def prompt(self, messages: Sequence[Message]) -> list[int]:
+        Where a prompt is too long, exchanges in the middle of its history are left out, see history.shortened.
+        """
+        if not any(message.role == "assistant" for message in conversation.messages):
+            return EncodedConversation(id=conversation.id, rows=(), left_out={})
+        building = _Rows(self._renderer, self._safe, self._renderer.protected(conversation), max_tokens)
+        asked = False
+        for index, message in enumerate(conversation.messages):
+            asked = asked or message.role == "user"
+            if message.role == "assistant" and message.learned and asked:
+                building.add(index)
+        return building.finished()
+
+    def prompt(self, conversation: Conversation) -> list[int]:
         """Return the ids of the conversation, followed by the generation prompt.
 
         Raises BadRequest if the template refuses it.
         """
+        conversation = self._renderer.protected(conversation)
         try:
-            text, spans = self._template.render(messages, add_generation_prompt=True)
+            text = self._renderer.prompt(conversation, conversation.messages)
         except TemplateRefused as error:
             raise BadRequest(str(error)) from error
-        return [token.id for token in self._tokenizer.tokens(text, spans)]
+        return [token.id for token in self._safe.tokens(text)]
 
 
-def _up_to_last_answer(messages: Sequence[Message]) -> Sequence[Message]:
-    """Drop the turns after the last answer."""
-    last = max((i for i, message in enumerate(messages) if message.role == "assistant"), default=-1)
-    return messages[: last + 1]
+class _Rows:
+    """The rows of one conversation, while they are made."""
 
+    def __init__(
+        self, renderer: AnswerRenderer, safe: SafeTokenizer, conversation: Conversation, max_tokens: int
+    ) -> None:
+        self._renderer = renderer
+        self._safe = safe
+        self._conversation = conversation
+        self._max_tokens = max_tokens
+        self._rows: list[OpenRow] = []
+        self._dropped = 0  # exchanges that the last row leaves out
+        self._shares = False  # whether the newest prompt continues the last row
+        self._prompts: dict[int, str] = {}  # of the newest answer, by exchanges left out
+        self._left_out: Counter[str] = Counter()
 
-def _ends(tokens: Sequence[Token], spans: Sequence[Span]) -> list[int]:
-    """Return for each message the number of tokens up to its end, end-of-turn token included."""
-    ends = []
-    index = 0
-    limits = [span.start for span in spans[1:]] + [tokens[-1].end + 1]
-    for span, limit in zip(spans, limits, strict=True):
-        while index < len(tokens) and tokens[index].start < span.end:
-            index += 1
-        closing = index
-        while closing < len(tokens) and tokens[closing].start < limit and not tokens[closing].control:
-            closing += 1
-        if closing < len(tokens) and tokens[closing].start < limit:
-            index = closing + 1
-        ends.append(index)
-    return ends
+    def add(self, index: int) -> None:
+        """Add the answer that this message is, or count why not."""
+        before = self._conversation.messages[:index]
+        self._prompts = {}
+        self._shares = False
+        try:
+            answer = self._renderer.answer(self._conversation, before, self._conversation.messages[index])
+            added = self._continued(before, answer) or self._begun(before, answer)
+        except TemplateRefused as error:
+            self._left_out[self._reason(error, index)] += 1
+            return
+        if not added:
+            self._left_out["longer than max_tokens"] += 1
 
+    def finished(self) -> EncodedConversation:
+        kept = self._rows[-MOST_ROWS:]
+        if dropped := sum(row.answers for row in self._rows[:-MOST_ROWS]):
+            self._left_out["too many rows for one conversation"] += dropped
+        id_ = self._conversation.id
+        rows = [row.encoded(id_) for row in kept]
+        for row in rows:
+            if not row.target_tokens:
+                self._left_out["nothing but placeholders"] += 1
+        return EncodedConversation(
+            id=id_,
+            rows=tuple(row for row in rows if row.target_tokens),
+            left_out=dict(sorted(self._left_out.items())),
+        )
 
-def _encoded(
-    id_: str,
-    messages: Sequence[Message],
-    tokens: Sequence[Token],
-    spans: Sequence[Span],
-    ends: Sequence[int],
-) -> Encoded:
-    targets = [False] * len(tokens)
-    for message, span, end in zip(messages, spans, ends, strict=True):
-        if message.role != "assistant":
-            continue
-        first = end
-        while first and tokens[first - 1].start >= span.start:
-            first -= 1
-        targets[first:end] = [True] * (end - first)
-    return Encoded(id=id_, ids=tuple(token.id for token in tokens), targets=tuple(targets))
+    def _reason(self, error: TemplateRefused, index: int) -> str:
+        messages = self._conversation.messages[: index + 1]
+        uses_tools = any(message.tool_calls or message.role == "tool" for message in messages)
+        if uses_tools and self._renderer.traits.call_end is None:
+            return "the chat template has no tool calls"
+        return error.reason
+
+    def _continued(self, before: Sequence[Message], answer: Answer) -> bool:
+        """Add the answer to the last row, if its prompt continues it and there is room."""
+        if not self._rows:
+            return False
+        row = self._rows[-1]
+        prompt = self._prompt(before, self._dropped)
+        added = row.after(prompt)
+        self._shares = added is not None
+        if added is None:
+            return False
+        tokens = self._safe.continuation(prompt, answer.text)
+        if len(row) + len(added) + len(tokens.tokens) > self._max_tokens:
+            return False
+        row.add(prompt, added, answer, tokens)
+        return True
+
+    def _begun(self, before: Sequence[Message], answer: Answer) -> bool:
+        """Begin a row with the answer, unless it is too long without any history.
+
+        Where history must go, half of the row is left to the answers that follow, if they could share it.
+        """
+        found = self._longest(before, answer, self._max_tokens)
+        if found is None:
+            return False
+        if found and self._shares:
+            roomy = self._longest(before, answer, self._max_tokens // 2)
+            found = found if roomy is None else roomy
+        prompt = self._prompt(before, found)
+        row = OpenRow(self._safe)
+        added = row.after(prompt) or []  # any prompt continues an empty row
+        row.add(prompt, added, answer, self._safe.continuation(prompt, answer.text))
+        self._rows.append(row)
+        self._dropped = found
+        return True
+
+    def _longest(self, before: Sequence[Message], answer: Answer, max_tokens: int) -> int | None:
+        """Return how few exchanges must go for prompt and answer to fit; None if they never do."""
+        low, high = 0, exchanges_to_drop(before)
+        if self._fits(before, low, answer, max_tokens):
+            return low
+        if not self._fits(before, high, answer, max_tokens):
+            return None
+        while low < high:
+            middle = (low + high) // 2
+            if self._fits(before, middle, answer, max_tokens):
+                high = middle
+            else:
+                low = middle + 1
+        return low
+
+    def _fits(self, before: Sequence[Message], dropped: int, answer: Answer, max_tokens: int) -> bool:
+        prompt = self._prompt(before, dropped)
+        tokens = len(self._safe.tokens(prompt)) + len(self._safe.continuation(prompt, answer.text).tokens)
+        return tokens <= max_tokens
+
+    def _prompt(self, before: Sequence[Message], dropped: int) -> str:
+        if dropped not in self._prompts:
+            self._prompts[dropped] = self._renderer.prompt(self._conversation, shortened(before, dropped))
+        return self._prompts[dropped]

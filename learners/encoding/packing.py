@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from learners.encoding.chat import Encoded
+from learners.encoding.rows import Encoded
 
 #: Longer rows are slower on CPUs (caches), and take more memory everywhere.
 ROW_TOKENS = 512

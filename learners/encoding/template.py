@@ -1,16 +1,20 @@
-"""Renders conversations with the model's chat template, and locates each message's content in the text."""
+"""Renders turns with the model's chat template, as a server does."""
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerFast
 
 from learners.errors import LearnerError, UnusableModel
-from learners.types import Message
+
+#: A message as chat templates take it: ``role``, ``content``, and what else it has.
+Turn: TypeAlias = Mapping[str, Any]
 
 #: Templates that print today's date would make the same request give another artifact tomorrow.
 _SAME_DATE = "{% macro strftime_now(format) %}26 Jul 2024{% endmacro %}"
+#: What templates raise on turns that they were not written for.
+_REFUSALS = (ArithmeticError, AttributeError, LookupError, TemplateError, TypeError, ValueError)
 
 
 class TemplateRefused(LearnerError):
@@ -20,82 +24,46 @@ class TemplateRefused(LearnerError):
 
 
 class TemplateAltersText(TemplateRefused):
-    """The template alters contents, so they can't be located."""
+    """The template alters an answer or leaves a part of it out, so it can't be learned as it was."""
 
     reason = "rewritten by the chat template"
 
 
-class Span(NamedTuple):
-    """The position of a message's content in the rendered text."""
-
-    start: int
-    end: int
-
-
 class ChatTemplate:
-    """Renders as a server does. Raises UnusableModel if the tokenizer has no template."""
+    """The chat template of a tokenizer. Raises UnusableModel if there is none."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
         if not tokenizer.chat_template:
             raise UnusableModel("the tokenizer has no chat template; use an instruction-tuned model")
         self._tokenizer = tokenizer
-        self._template = _SAME_DATE + tokenizer.get_chat_template()
+
+    @property
+    def source(self) -> str:
+        """The template for conversations without tools."""
+        return str(self._tokenizer.get_chat_template())
 
     def render(
-        self, messages: Sequence[Message], *, add_generation_prompt: bool = False
-    ) -> tuple[str, list[Span]]:
-        """Return the text and the span of each content. Raises TemplateRefused or TemplateAltersText.
-
-        A second rendering, with markers for contents, separates the template's text from contents. Contents may be
-        stripped; any other change is refused.
-        """
-        contents = [message.content for message in messages]
-        text = self._rendered(messages, contents, add_generation_prompt)
-        markers = [f"\ue000{index}\ue001" for index in range(len(messages))]
-        pieces = _split_at(self._rendered(messages, markers, add_generation_prompt), markers)
-        for shown in (contents, [content.strip() for content in contents]):
-            if "".join(_interleaved(pieces, shown)) == text:
-                return text, _spans(pieces, shown)
-        raise TemplateAltersText("the chat template changes what was said")
-
-    def _rendered(
-        self, messages: Sequence[Message], contents: Sequence[str], add_generation_prompt: bool
+        self,
+        turns: Sequence[Turn],
+        *,
+        tools: Sequence[Mapping[str, Any]] = (),
+        documents: Sequence[Mapping[str, Any]] = (),
+        generation_prompt: bool = False,
     ) -> str:
+        """Return the text of the turns. Raises TemplateRefused.
+
+        ``generation_prompt`` adds what a server puts before the answer that the model is to generate.
+        """
+        offered: list[Any] | None = [dict(tool) for tool in tools] or None
         try:
             text = self._tokenizer.apply_chat_template(
-                [{"role": m.role, "content": c} for m, c in zip(messages, contents, strict=True)],
+                [dict(turn) for turn in turns],
+                tools=offered,
+                documents=[dict(document) for document in documents] or None,
                 tokenize=False,
-                add_generation_prompt=add_generation_prompt,
-                chat_template=self._template,
+                add_generation_prompt=generation_prompt,
+                chat_template=_SAME_DATE + self._tokenizer.get_chat_template(tools=offered),
             )
-        except (TemplateError, TypeError, ValueError) as error:
+        except _REFUSALS as error:
             raise TemplateRefused(f"the chat template can't render this conversation: {error}") from error
         return str(text)
-
-
-def _split_at(text: str, markers: Sequence[str]) -> list[str]:
-    """Return the text between the markers. Raises TemplateAltersText unless each marker comes once, in order."""
-    pieces = []
-    for marker in markers:
-        before, found, text = text.partition(marker)
-        if not found or marker in text:
-            raise TemplateAltersText("the chat template leaves out, repeats or reorders messages")
-        pieces.append(before)
-    return [*pieces, text]
-
-
-def _interleaved(pieces: Sequence[str], contents: Sequence[str]) -> Iterator[str]:
-    for piece, content in zip(pieces, contents, strict=False):
-        yield piece
-        yield content
-    yield pieces[-1]
-
-
-def _spans(pieces: Sequence[str], contents: Sequence[str]) -> list[Span]:
-    spans = []
-    position = 0
-    for piece, content in zip(pieces, contents, strict=False):
-        start = position + len(piece)
-        position = start + len(content)
-        spans.append(Span(start, position))
-    return spans

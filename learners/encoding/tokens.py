@@ -1,47 +1,120 @@
 """Tokenises rendered text so that contents never become control tokens."""
 
-from bisect import bisect_right
-from collections.abc import Sequence
-from typing import NamedTuple
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar, cast
 
 from transformers import PreTrainedTokenizerFast
 
-from learners.encoding.template import Span
+_T = TypeVar("_T")
+
+#: Code points that stand for the first character of a control token that people wrote. Unicode keeps these 32 out of
+#: texts that are exchanged.
+_STAND_INS = tuple(map(chr, range(0xFDD0, 0xFDF0)))
 
 
 class Token(NamedTuple):
     id: int
-    start: int  # in characters of the rendered text
+    start: int  # in characters of the text
     end: int
     control: bool  # put there by the template, such as <|im_end|>
 
 
+class Continuation(NamedTuple):
+    tokens: list[Token]  # positions count from its beginning
+    natural: bool  # both texts as one give these tokens too
+
+
 class SafeTokenizer:
-    """Tokenises as a server does, except that control tokens written in contents stay text."""
+    """Tokenises as a server does, except that control tokens written in contents stay text.
+
+    Contents are protected before they are rendered: in each control token the first character is exchanged for a
+    stand-in, which the template treats as any other. Protected text is as long as the original.
+    """
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
         self._tokenizer = tokenizer
-        self._special = {id_ for id_, token in tokenizer.added_tokens_decoder.items() if token.special}
+        added = tokenizer.added_tokens_decoder
+        self._special = {id_ for id_, token in added.items() if token.special}
+        names = sorted({added[id_].content for id_ in self._special}, key=lambda name: (-len(name), name))
+        self._names = re.compile("|".join(map(re.escape, names)) or "(?!)")
+        firsts = dict.fromkeys(name[0] for name in names)
+        self._exchange = dict(zip(firsts, _STAND_INS, strict=False))
+        self._restore = str.maketrans({stand_in: first for first, stand_in in self._exchange.items()})
+        self._protected = re.compile(f"[{''.join(self._exchange.values())}]" if firsts else "(?!)")
+        self._adds_prefix = bool(names) and self._prefixes(names[0])
 
-    def tokens(self, text: str, spans: Sequence[Span]) -> list[Token]:
-        """Return the tokens of the text. Control tokens within contents are tokenised again as plain text."""
-        inside = _Inside(spans)
+    def protect(self, content: _T) -> _T:
+        """Return the content, or the JSON value with all texts in it, protected."""
+        if isinstance(content, str):
+            while self._names.search(content):
+                content = self._names.sub(lambda found: self._stand_in(found[0]), content)  # type: ignore[assignment]
+            return content
+        if isinstance(content, Mapping):
+            return cast(_T, {self.protect(key): self.protect(value) for key, value in content.items()})
+        if isinstance(content, Sequence):
+            return cast(_T, [self.protect(value) for value in content])
+        return content
+
+    def controls(self, text: str) -> list[tuple[int, int]]:
+        """Return where the control tokens of a protected text begin and end."""
+        return [found.span() for found in self._names.finditer(text)]
+
+    def tokens(self, text: str) -> list[Token]:
+        """Return the tokens of a protected text. Their positions are the same in the original."""
         tokens = [
             Token(token.id, token.start, token.end, token.id in self._special)
             for token in self._pieces(text, 0, plain=False)
         ]
-        if not any(token.control and inside(token.start) for token in tokens):
+        if not self._protected.search(text):
             return tokens
-        safe: list[Token] = []
+        return list(self._restored(text, tokens))
+
+    def continuation(self, before: str, after: str) -> Continuation:
+        """Return the tokens of ``after`` as a model generates them: they never merge with what is before."""
+        controls = self.controls(before)
+        contexts = [before[controls[-1][0] :] if controls else before]
+        if self._adds_prefix and controls:
+            contexts.append(before[slice(*controls[-1])])
+        for context in contexts:
+            alone = [token.id for token in self.tokens(context)]
+            both = self.tokens(context + after)
+            rest = both[len(alone) :]
+            if [token.id for token in both[: len(alone)]] == alone and all(
+                token.start >= len(context) for token in rest
+            ):
+                return Continuation(_moved(rest, -len(context)), context is contexts[0])
+        return Continuation(self.tokens(after), False)
+
+    def _stand_in(self, name: str) -> str:
+        return self._exchange.get(name[0], _STAND_INS[-1]) + name[1:]
+
+    def _prefixes(self, control: str) -> bool:
+        """Whether a text alone is tokenised as if a space stood before it, as SentencePiece does."""
+        behind = self._tokenizer(f"{control}a", add_special_tokens=False)["input_ids"]
+        alone = self._tokenizer("a", add_special_tokens=False)["input_ids"]
+        return list(behind)[1:] != list(alone)
+
+    def _restored(self, text: str, tokens: Sequence[Token]) -> Iterator[Token]:
+        """Tokenise again, as plain text, each stretch between control tokens that holds a stand-in."""
         position = 0
-        for token in tokens:
-            if token.control and not inside(token.start):
-                safe += [*self._pieces(text[position : token.start], position, plain=True), token]
-                position = token.end
-        return safe + self._pieces(text[position:], position, plain=True)
+        stretch: list[Token] = []
+        for token in [*tokens, Token(-1, len(text), len(text), True)]:
+            if not token.control:
+                stretch.append(token)
+                continue
+            part = text[position : token.start]
+            if self._protected.search(part):
+                yield from self._pieces(part.translate(self._restore), position, plain=True)
+            else:
+                yield from stretch
+            stretch = []
+            position = token.end
+            if token.id >= 0:
+                yield token
 
     def _pieces(self, text: str, offset: int, *, plain: bool) -> list[Token]:
-        encoding = self._tokenizer(
+        encoding: Any = self._tokenizer(
             text,
             add_special_tokens=False,
             return_offsets_mapping=True,
@@ -54,13 +127,5 @@ class SafeTokenizer:
         ]
 
 
-class _Inside:
-    """Tells whether a position lies in one of the spans. Positions must be asked in rising order."""
-
-    def __init__(self, spans: Sequence[Span]) -> None:
-        self._starts = [span.start for span in spans]
-        self._ends = [span.end for span in spans]
-
-    def __call__(self, position: int) -> bool:
-        index = bisect_right(self._starts, position) - 1
-        return index >= 0 and position < self._ends[index]
+def _moved(tokens: Sequence[Token], by: int) -> list[Token]:
+    return [Token(token.id, token.start + by, token.end + by, token.control) for token in tokens]

@@ -1,14 +1,15 @@
 """Scores conversations under a model, and generates answers."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 from peft import PeftModel
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerFast
 
-from learners.encoding.chat import ChatEncoder, Encoded
-from learners.encoding.packing import ROW_TOKENS, PackedRow, pack, packed_row
+from learners.encoding.chat import ChatEncoder
+from learners.encoding.packing import ROW_TOKENS, pack, packed_row
 from learners.errors import BadRequest
 from learners.training.loss import mixed_precision, token_losses
 from learners.types import Conversation, Message, Score, Surprisals
@@ -16,6 +17,13 @@ from learners.types import Conversation, Message, Score, Surprisals
 OnProgress = Callable[[int, int], None]  # conversations done, of how many
 #: Small models repeat themselves when they always take the likeliest word; this is a usual, mild remedy.
 _REPETITION_PENALTY = 1.1
+
+
+class _Losses(NamedTuple):
+    """The losses of one row."""
+
+    targets: torch.Tensor  # (targets,): their ids
+    nats: torch.Tensor  # (targets,), float64, on the CPU
 
 
 @torch.inference_mode()
@@ -31,13 +39,15 @@ def score(
 
     A conversation that can't be scored has 0 tokens.
     """
-    scores = [Score(id=conversation.id, nll=0.0, tokens=0) for conversation in conversations]
-    for scored in _scored(model, encoder, conversations, max_tokens=max_tokens, on_progress=on_progress):
-        sums = torch.zeros(len(scored.places), dtype=torch.float64)
-        sums.index_add_(0, scored.row.owners, scored.losses)
-        for place, nll, tokens in zip(scored.places, sums.tolist(), scored.target_tokens, strict=True):
-            scores[place] = Score(id=scores[place].id, nll=nll, tokens=tokens)
-    return scores
+    scored = _scored(model, encoder, conversations, max_tokens=max_tokens, on_progress=on_progress)
+    return [
+        Score(
+            id=conversation.id,
+            nll=sum(float(row.nats.sum()) for row in found),
+            tokens=sum(row.nats.numel() for row in found),
+        )
+        for conversation, found in zip(conversations, scored, strict=True)
+    ]
 
 
 @torch.inference_mode()
@@ -50,25 +60,15 @@ def surprisals(
     on_progress: OnProgress,
 ) -> list[Surprisals]:
     """Return the loss of each token of the assistant turns, in the order given; their sums are those of ``score``."""
-    found = [Surprisals(id=conversation.id, tokens=(), nats=()) for conversation in conversations]
-    for scored in _scored(model, encoder, conversations, max_tokens=max_tokens, on_progress=on_progress):
-        tokens = torch.split(scored.row.labels, scored.target_tokens)
-        nats = torch.split(scored.losses, scored.target_tokens)
-        for place, ids, losses in zip(scored.places, tokens, nats, strict=True):
-            found[place] = Surprisals(
-                id=found[place].id, tokens=tuple(ids.tolist()), nats=tuple(losses.tolist())
-            )
-    return found
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _ScoredRow:
-    """A packed row with the loss of each of its targets."""
-
-    places: list[int]  # of its conversations among all
-    target_tokens: list[int]  # of each of them
-    row: PackedRow
-    losses: torch.Tensor  # (targets,), float64, on the CPU
+    scored = _scored(model, encoder, conversations, max_tokens=max_tokens, on_progress=on_progress)
+    return [
+        Surprisals(
+            id=conversation.id,
+            tokens=tuple(token for row in found for token in row.targets.tolist()),
+            nats=tuple(loss for row in found for loss in row.nats.tolist()),
+        )
+        for conversation, found in zip(conversations, scored, strict=True)
+    ]
 
 
 def _scored(
@@ -78,25 +78,23 @@ def _scored(
     *,
     max_tokens: int,
     on_progress: OnProgress,
-) -> Iterator[_ScoredRow]:
-    """Score what can be scored, row by row."""
-    results = [
-        encoder.encode(conversation.id, conversation.messages, max_tokens=max_tokens)
-        for conversation in conversations
-    ]
-    places = [place for place, result in enumerate(results) if isinstance(result, Encoded)]
-    encoded = [result for result in results if isinstance(result, Encoded)]
-    done = len(results) - len(encoded)
-    for indices in pack([len(item.ids) for item in encoded], ROW_TOKENS):
-        row = packed_row([encoded[index] for index in indices])
-        yield _ScoredRow(
-            places=[places[index] for index in indices],
-            target_tokens=[encoded[index].target_tokens for index in indices],
-            row=row,
-            losses=token_losses(model, row).to("cpu", torch.float64),
-        )
-        done += len(indices)
-        on_progress(done, len(results))
+) -> list[list[_Losses]]:
+    """Return the losses of each conversation's rows, in the order of their answers."""
+    encoded = [encoder.encode(conversation, max_tokens=max_tokens) for conversation in conversations]
+    rows = [row for conversation in encoded for row in conversation.rows]
+    owners = [place for place, conversation in enumerate(encoded) for _ in conversation.rows]
+    waiting = Counter(owners)  # rows of each conversation that are still to be scored
+    losses: dict[int, _Losses] = {}
+    for indices in pack([len(row.ids) for row in rows], ROW_TOKENS):
+        packed = packed_row([rows[index] for index in indices])
+        targets = [rows[index].target_tokens for index in indices]
+        found = token_losses(model, packed).to("cpu", torch.float64)
+        parts = zip(torch.split(packed.labels, targets), torch.split(found, targets), strict=True)
+        losses |= {index: _Losses(ids, nats) for index, (ids, nats) in zip(indices, parts, strict=True)}
+        waiting -= Counter(owners[index] for index in indices)
+        on_progress(len(encoded) - len(waiting), len(encoded))
+    in_order = iter(range(len(rows)))
+    return [[losses[next(in_order)] for _ in conversation.rows] for conversation in encoded]
 
 
 @torch.inference_mode()
@@ -112,7 +110,7 @@ def generate(
 
     Raises BadRequest if conversation and answer don't fit into the model's context.
     """
-    prompt = encoder.prompt(messages)
+    prompt = encoder.prompt(Conversation(id="generate", messages=tuple(messages)))
     room = model.config.max_position_embeddings
     if max_new_tokens < 1 or len(prompt) + max_new_tokens > room:
         raise BadRequest(
@@ -123,8 +121,8 @@ def generate(
         max_new_tokens=max_new_tokens,
         do_sample=False,
         repetition_penalty=_REPETITION_PENALTY,
-        eos_token_id=sorted({encoder.end_of_turn, tokenizer.eos_token_id or encoder.end_of_turn}),
-        pad_token_id=encoder.end_of_turn,
+        eos_token_id=sorted({*encoder.ends, tokenizer.eos_token_id or encoder.ends[0]}),
+        pad_token_id=encoder.ends[0],
     )
     with mixed_precision(model):
         output = model.generate(  # type: ignore[operator]

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 import torch
 from peft import PeftModel
 
-from learners.encoding.chat import Encoded
 from learners.encoding.packing import packed_row
+from learners.encoding.rows import Encoded
 from learners.errors import Cancelled, Diverged
 from learners.training.checkpoint import Position, discard_checkpoint, load_checkpoint, save_checkpoint
 from learners.training.loss import token_losses

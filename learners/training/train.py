@@ -5,15 +5,15 @@ import json
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
 from importlib.metadata import version
 
 import torch
 from peft import PeftModel
+from pydantic import TypeAdapter
 from safetensors.torch import save
 from transformers import PreTrainedModel
 
-from learners.encoding.chat import ChatEncoder, Encoded
+from learners.encoding.chat import ChatEncoder, EncodedConversation
 from learners.encoding.dataset import read_conversations
 from learners.errors import BadAdapter, BadRequest
 from learners.models.adapter_files import CONFIG, WEIGHTS, AdapterConfig, Linears
@@ -32,8 +32,9 @@ from learners.models.lora import (
 from learners.training.checkpoint import Position, discard_checkpoint
 from learners.training.loop import ShouldStop, TrainingLoop, stop_if
 from learners.training.progress_meter import ProgressMeter, Report
-from learners.types import RunResult, TrainRequest
+from learners.types import LoraSettings, RunResult, TrainRequest
 
+_SETTINGS = TypeAdapter(LoraSettings)
 _PACKAGES = ("peft", "retuned", "safetensors", "tokenizers", "torch", "transformers")
 
 
@@ -48,11 +49,13 @@ def train_lora(request: TrainRequest, report: Report, should_stop: ShouldStop) -
     base = load_base(request.base, choose_dtype(request.settings.dtype, device), device)
     stop_if(should_stop)
     meter.phase("encoding")
-    encoded, skipped = _encode(request, ChatEncoder(tokenizer))
+    encoded = _encode(request, ChatEncoder(tokenizer, request.settings.rendering))
+    rows = [row for conversation in encoded for row in conversation.rows]
+    skipped = _skipped(encoded)
     stop_if(should_stop)
     model, config = _start(request, base)
     position = TrainingLoop(
-        request, model, encoded, fingerprint=_fingerprint(request), meter=meter, should_stop=should_stop
+        request, model, rows, fingerprint=_fingerprint(request), meter=meter, should_stop=should_stop
     ).run()
     meter.phase("writing")
     digest = _write(request, model, config, position, skipped)
@@ -65,7 +68,7 @@ def train_lora(request: TrainRequest, report: Report, should_stop: ShouldStop) -
         steps=position.step,
         tokens=position.tokens,
         target_tokens=position.target_tokens,
-        conversations=len(encoded),
+        conversations=sum(bool(conversation.rows) for conversation in encoded),
         first_loss=first,
         last_loss=last,
         seconds=meter.seconds,
@@ -89,20 +92,22 @@ def _check(request: TrainRequest) -> None:
             raise BadRequest(f"{name} must be above 0, not {getattr(settings, name)}")
 
 
-def _encode(request: TrainRequest, encoder: ChatEncoder) -> tuple[list[Encoded], dict[str, int]]:
-    encoded: list[Encoded] = []
-    skipped: Counter[str] = Counter()
-    for conversation in read_conversations(request.data, request.data_digest):
-        result = encoder.encode(
-            conversation.id, conversation.messages, max_tokens=request.settings.max_tokens
-        )
-        if isinstance(result, Encoded):
-            encoded.append(result)
-        else:
-            skipped[result.reason] += 1
-    if not encoded:
-        raise BadRequest(f"{request.data.name} has nothing to learn from; skipped: {dict(skipped)}")
-    return encoded, dict(sorted(skipped.items()))
+def _encode(request: TrainRequest, encoder: ChatEncoder) -> list[EncodedConversation]:
+    """Return all conversations as rows. Raises BadRequest if no answer of any can be learned."""
+    max_tokens = request.settings.max_tokens
+    encoded = [
+        encoder.encode(conversation, max_tokens=max_tokens)
+        for conversation in read_conversations(request.data, request.data_digest)
+    ]
+    if not any(conversation.rows for conversation in encoded):
+        raise BadRequest(f"{request.data.name} has nothing to learn from; skipped: {_skipped(encoded)}")
+    return encoded
+
+
+def _skipped(encoded: Sequence[EncodedConversation]) -> dict[str, int]:
+    """Return how many conversations were left out, by reason."""
+    reasons = (conversation.skipped for conversation in encoded)
+    return dict(sorted(Counter(reason for reason in reasons if reason is not None).items()))
 
 
 def _start(request: TrainRequest, base: PreTrainedModel) -> tuple[PeftModel, AdapterConfig]:
@@ -133,7 +138,9 @@ def _facts(request: TrainRequest) -> dict[str, object]:
         "base_digest": request.base_digest,
         "parent_digest": None if parent is None else sha256_of(parent / "manifest.json"),
         "data_digest": request.data_digest,
-        "settings": {k: v for k, v in asdict(request.settings).items() if k != "checkpoint_every_s"},
+        "settings": {
+            k: v for k, v in _SETTINGS.dump_python(request.settings).items() if k != "checkpoint_every_s"
+        },
         "seed": request.seed,
         "device": request.device,
         "threads": request.threads,

@@ -15,12 +15,13 @@ from peft import PeftModel
 
 from daemon.demo.base_model import prepare_base
 from daemon.demo.data import chit_chat, knowledge_questions
-from learners.encoding.chat import ChatEncoder, Encoded
+from learners.encoding.chat import ChatEncoder
 from learners.encoding.packing import ROW_TOKENS, pack, packed_row
+from learners.encoding.rows import Encoded
 from learners.models.loading import choose_dtype, load_base, load_tokenizer, prepare_torch
 from learners.models.lora import adapter_config, attach, linears_of
 from learners.training.loss import mixed_precision, token_losses
-from learners.types import LoraSettings, Message
+from learners.types import Conversation, LoraSettings, Message
 from tests.benchmarks.figures import show
 from tests.support.devices import DEVICE
 
@@ -50,8 +51,11 @@ def encoded(base: Path) -> list[Encoded]:
         tuple(Message(role=m.role, content=m.content) for m in conversation.messages)
         for conversation in conversations
     ]
-    found = [encoder.encode(str(n), said, max_tokens=ROW_TOKENS) for n, said in enumerate(messages)]
-    return [conversation for conversation in found if isinstance(conversation, Encoded)]
+    return [
+        row
+        for n, said in enumerate(messages)
+        for row in encoder.encode(Conversation(id=str(n), messages=said), max_tokens=ROW_TOKENS).rows
+    ]
 
 
 @pytest.fixture(scope="module")

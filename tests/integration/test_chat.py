@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from transformers import PreTrainedTokenizerFast
 
-from learners.encoding.chat import ChatEncoder, Encoded, Skipped
+from learners.encoding.chat import ChatEncoder, EncodedConversation
+from learners.encoding.rows import Encoded
 from learners.errors import BadRequest, UnusableModel
 from learners.models.loading import load_tokenizer
-from learners.types import Message, Role
+from learners.types import Conversation, Message, Role
 from tests.factories.learners import a_conversation
 from tests.support.tiny_model import CHAT_TEMPLATE, make_tiny_model
 
@@ -42,9 +43,15 @@ def encoder(tokenizer: PreTrainedTokenizerFast) -> ChatEncoder:
 
 
 def encode(encoder: ChatEncoder, *contents: str, max_tokens: int = 1000) -> Encoded:
-    result = encoder.encode("c1", a_conversation("c1", *contents).messages, max_tokens=max_tokens)
-    assert isinstance(result, Encoded), result
-    return result
+    """The only row."""
+    [row] = encoder.encode(a_conversation("c1", *contents), max_tokens=max_tokens).rows
+    return row
+
+
+def skipped(encoder: ChatEncoder, conversation: Conversation, *, max_tokens: int = 100) -> str | None:
+    result: EncodedConversation = encoder.encode(conversation, max_tokens=max_tokens)
+    assert not result.rows
+    return result.skipped
 
 
 def learnt(tokenizer: PreTrainedTokenizerFast, encoded: Encoded) -> str:
@@ -66,7 +73,7 @@ def rendered(tokenizer: PreTrainedTokenizerFast, messages: Sequence[Message]) ->
     [
         ("How are you?", "Fine."),
         ("法国的首都是哪里？", "法国的首都是巴黎。", "谢谢", "不客气 😀"),
-        ("  spaces\n\naround  ", "\n\n and newlines \n"),
+        ("  spaces\n\naround  ", "and newlines \n"),
     ],
 )
 def test_ids_are_those_that_a_server_sees_and_targets_are_the_answers_with_their_ends(
@@ -85,9 +92,7 @@ def test_a_last_question_without_an_answer_is_left_out(encoder: ChatEncoder) -> 
 
 
 def test_a_conversation_without_an_answer_is_skipped(encoder: ChatEncoder) -> None:
-    result = encoder.encode("c1", a_conversation("c1", "Hello?").messages, max_tokens=100)
-
-    assert result == Skipped(id="c1", reason="no assistant turn")
+    assert skipped(encoder, a_conversation("c1", "Hello?")) == "no assistant turn"
 
 
 @pytest.mark.parametrize("position", [0, 1, 2])
@@ -107,25 +112,16 @@ def test_control_tokens_that_people_write_stay_text(
 def test_control_tokens_in_a_prompt_stay_text(
     encoder: ChatEncoder, tokenizer: PreTrainedTokenizerFast
 ) -> None:
-    ids = encoder.prompt([Message(role="user", content=f"Hi{END}")])
+    ids = encoder.prompt(a_conversation("c1", f"Hi{END}"))
 
     assert ids.count(tokenizer.vocab[END]) == 1
     assert str(tokenizer.decode(ids)).endswith(f"{START}assistant\n")
 
 
-def test_a_long_conversation_is_cut_after_the_last_answer_that_fits(encoder: ChatEncoder) -> None:
-    whole = ["Hi", "Yes?", "And?", "So.", "Really?", "word " * 100]
-    short = encode(encoder, *whole[:4])
-
-    assert encode(encoder, *whole, max_tokens=len(short.ids) + 50) == short
-    assert encode(encoder, *whole, max_tokens=len(short.ids)) == short
-    assert encode(encoder, *whole, max_tokens=len(short.ids) - 1) == encode(encoder, *whole[:2])
-
-
 def test_a_first_answer_that_does_not_fit_is_skipped(encoder: ChatEncoder) -> None:
-    messages = a_conversation("c1", "Hi", "word " * 100).messages
+    conversation = a_conversation("c1", "Hi", "word " * 100)
 
-    assert encoder.encode("c1", messages, max_tokens=50) == Skipped(id="c1", reason="longer than max_tokens")
+    assert skipped(encoder, conversation, max_tokens=50) == "longer than max_tokens"
 
 
 def test_a_template_that_strips_contents_is_followed(tokenizer: PreTrainedTokenizerFast) -> None:
@@ -139,14 +135,12 @@ def test_a_template_that_strips_contents_is_followed(tokenizer: PreTrainedTokeni
 def test_a_conversation_that_the_template_refuses_is_skipped(tokenizer: PreTrainedTokenizerFast) -> None:
     tokenizer.chat_template = ALTERNATING
     encoder = ChatEncoder(tokenizer)
-    roles: tuple[Role, ...] = ("system", "user", "assistant")
-    messages = [Message(role=role, content="Hi") for role in roles]
+    roles: tuple[Role, ...] = ("user", "tool", "tool", "assistant")
+    conversation = Conversation(id="c1", messages=tuple(Message(role=role, content="Hi") for role in roles))
 
-    assert encoder.encode("c1", messages, max_tokens=100) == Skipped(
-        id="c1", reason="refused by the chat template"
-    )
+    assert skipped(encoder, conversation) == "the chat template has no tool calls"
     with pytest.raises(BadRequest, match="roles must alternate"):
-        encoder.prompt(messages)
+        encoder.prompt(conversation)
 
 
 def test_a_conversation_whose_contents_the_template_changes_is_skipped(
@@ -156,11 +150,8 @@ def test_a_conversation_whose_contents_the_template_changes_is_skipped(
         "message['content']", "message['content'].split('</think>')[-1]"
     )
     encoder = ChatEncoder(tokenizer)
-    messages = a_conversation("c1", "Hi", "Hm.</think>Yes?").messages
 
-    assert encoder.encode("c1", messages, max_tokens=100) == Skipped(
-        id="c1", reason="rewritten by the chat template"
-    )
+    assert skipped(encoder, a_conversation("c1", "Hi", "Hm.</think>Yes?")) == "rewritten by the chat template"
 
 
 def test_a_template_that_prints_the_date_prints_the_same_one_every_day(

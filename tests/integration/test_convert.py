@@ -81,9 +81,9 @@ def test_the_packaged_model_converts_to_one_that_knows_the_capital_of_france(smo
 
 
 def test_none_of_its_control_tokens_comes_from_what_people_write(smollm2: Path) -> None:
-    from learners.encoding.chat import ChatEncoder, Encoded
+    from learners.encoding.chat import ChatEncoder
     from learners.models.loading import load_tokenizer
-    from learners.types import Message
+    from learners.types import Conversation, Message
 
     tokenizer = load_tokenizer(smollm2)
     encoder = ChatEncoder(tokenizer)
@@ -92,18 +92,17 @@ def test_none_of_its_control_tokens_comes_from_what_people_write(smollm2: Path) 
     assert len(control) == 17
     assert control <= set(tokenizer.encode(evil))
 
-    encoded = encoder.encode(
-        "c1",
-        [
+    said = Conversation(
+        id="c1",
+        messages=(
             Message(role="system", content=evil),
             Message(role="user", content=evil),
             Message(role="assistant", content=evil),
-        ],
-        max_tokens=2_000,
+        ),
     )
+    [encoded] = encoder.encode(said, max_tokens=2_000).rows
 
-    assert isinstance(encoded, Encoded)
     start, end = tokenizer.vocab["<|im_start|>"], tokenizer.vocab["<|im_end|>"]
     assert [id_ for id_ in encoded.ids if id_ in control] == [start, end] * 3
-    prompt = encoder.prompt([Message(role="user", content=evil)])
+    prompt = encoder.prompt(Conversation(id="c1", messages=(Message(role="user", content=evil),)))
     assert [id_ for id_ in prompt if id_ in control][-3:] == [start, end, start]

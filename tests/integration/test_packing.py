@@ -6,8 +6,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-from learners.encoding.chat import Encoded
 from learners.encoding.packing import pack, packed_row
+from learners.encoding.rows import Encoded
 from learners.models.attention import PACKED, attention_for
 from learners.models.loading import load_base
 from learners.training.loss import token_losses
