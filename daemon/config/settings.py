@@ -13,7 +13,7 @@ from daemon.config.sections.feedback import FeedbackFieldsSection, FeedbackSecti
 from daemon.config.sections.gate import GateSection
 from daemon.config.sections.holdout import HoldoutSection
 from daemon.config.sections.http import HttpSection
-from daemon.config.sections.hygiene import HygieneSection
+from daemon.config.sections.hygiene import HygieneSection, KeepSection
 from daemon.config.sections.intake import FieldsSection, IntakeSection
 from daemon.config.sections.kafka import KafkaSection
 from daemon.config.sections.leader import LeaderSection
@@ -40,6 +40,7 @@ __all__ = [
     "HygieneSection",
     "IntakeSection",
     "KafkaSection",
+    "KeepSection",
     "LeaderSection",
     "LearningSection",
     "LimitsSection",

@@ -13,3 +13,12 @@ class PersonalData(StrEnum):
     CARD = "card"
     IP = "ip"
     PHONE = "phone"
+
+    @property
+    def placeholder(self) -> str:
+        """What replaces a piece of this kind in texts."""
+        return f"[{self.value.upper()}]"
+
+
+#: All that stands for personal data in texts. A model must not learn to write these: they are never targets.
+PLACEHOLDERS = tuple(kind.placeholder for kind in PersonalData)

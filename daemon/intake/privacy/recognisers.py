@@ -4,11 +4,11 @@ python-stdnum validates check digits, phonenumbers (Google's libphonenumber) num
 patterns of credentials. All are local tables. This module is imported when the first suspicious text arrives.
 """
 
-import ipaddress
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
+from typing import Any
 
 from detect_secrets.plugins import (
     aws,
@@ -32,28 +32,26 @@ from stdnum.fr import nir
 from stdnum.kr import rrn
 from stdnum.us import ssn
 
+from daemon.intake.privacy.references import Span, is_version
+
 Check = Callable[[str], bool]
-
-
-class Span(NamedTuple):
-    """The place of a match."""
-
-    start: int
-    end: int
 
 
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}")
 #: In scripts without spaces it takes preceding words for part of the name, so it is tried second.
 _EMAIL_IN_ANY_SCRIPT = re.compile(r"[\w.%+-]{1,64}@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}")
 _CARD = re.compile(r"(?<![\d-])[2-6](?:[ -]?\d){12,18}(?![\d-])")
+_NO_ISSUERS = ("20", "21", "28", "29")  # of the numbers with a 2, cards have 22 to 27, and dates have 20
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{2,4}){3,8}")
 _IPV4 = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.]*\d)")
 _IPV6 = re.compile(r"(?<![\w:])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?![\w:])")
 #: Patterns of addresses, what reads them, and how many of which separator they have at least.
-_IP_FORMS: Sequence[tuple[re.Pattern[str], Callable[[str], object], str, int]] = (
-    (_IPV4, ipaddress.IPv4Address, ".", 3),
-    (_IPV6, ipaddress.IPv6Address, ":", 2),
+_IP_FORMS: Sequence[tuple[re.Pattern[str], Callable[[str], IPv4Address | IPv6Address], str, int]] = (
+    (_IPV4, IPv4Address, ".", 3),
+    (_IPV6, IPv6Address, ":", 2),
 )
+#: All that are routed; the rest of what looks like an address is code, such as abc::def.
+_GLOBAL_UNICAST = IPv6Network("2000::/3")
 #: A candidate for a phone number, and how many characters around it decide whether it is one.
 _DIALLED = re.compile(r"\+?\(?[0-9][0-9 ().\-/]{4,}[0-9]")
 _AROUND = 12
@@ -65,7 +63,6 @@ _IN_A_WORD = re.compile(
     rf"|(?:\A|(?<={_LETTER}-))[0-9]+(?:-[0-9]+)*(?=[A-Za-z])(?!(?i:e?x|int|anexo))"
 )
 _LONGEST_IN_A_WORD = 20  # the library may divide longer ones
-_VERSION_BEFORE = re.compile(r"(?:\bv|version|版本)\s*:?\s*$", re.IGNORECASE)
 _PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
 
 
@@ -132,6 +129,11 @@ _IDS: Sequence[tuple[re.Pattern[str], Check]] = (
 )  # fmt: skip
 
 
+def _is_card(found: str) -> bool:
+    digits = re.sub("[ -]", "", found)
+    return not digits.startswith(_NO_ISSUERS) and luhn.is_valid(digits)
+
+
 def emails(text: str) -> Iterator[Span]:
     """Find e-mail addresses."""
     if "@" not in text:
@@ -156,7 +158,7 @@ def secrets(text: str) -> Iterator[Span]:
 def cards(text: str) -> Iterator[Span]:
     """Find payment cards: 13 to 19 digits with an issuer's first digit and a valid check digit."""
     if _IN_EACH_CARD.search(text):
-        yield from _checked(text, _CARD, lambda card: luhn.is_valid(re.sub("[ -]", "", card)))
+        yield from _checked(text, _CARD, _is_card)
 
 
 def ibans(text: str) -> Iterator[Span]:
@@ -178,26 +180,33 @@ def national_ids(text: str) -> Iterator[Span]:
 
 
 def ip_addresses(text: str) -> Iterator[Span]:
-    """Find IP addresses, except four numbers after the word version."""
+    """Find addresses that can be a person's: public ones. Numbers of versions and sections are none."""
     for shape, parse, separator, count in _IP_FORMS:
         for match in () if text.count(separator) < count else shape.finditer(text):
             try:
-                parse(match[0])
+                address = parse(match[0])
             except ValueError:
                 continue
-            if len(match[0]) > 3 and not _VERSION_BEFORE.search(
-                text[max(0, match.start() - 12) : match.start()]
-            ):
+            if _is_public(address) and not is_version(text, match.start(), match.end()):
                 yield Span(*match.span())
 
 
-def phones(text: str, regions: Sequence[str]) -> Iterator[Span]:
+def _is_public(address: IPv4Address | IPv6Address) -> bool:
+    if isinstance(address, IPv6Address):
+        return address in _GLOBAL_UNICAST and address.is_global
+    return address.is_global and not address.is_multicast
+
+
+def phones(
+    text: str, regions: Sequence[str], is_other: Callable[[str, Span], bool] = lambda _text, _span: False
+) -> Iterator[Span]:
     """Find phone numbers: international ones, and national ones of the regions.
 
-    The library's search is slow, so it is given only runs of digits that may hold a number, with some context.
+    The library's search is slow, so it is given only runs of digits that may hold a number, with some context, and none
+    that ``is_other`` knows as something else.
     """
     for run in _DIALLED.finditer(text):
-        if _is_in_a_word(text, run):
+        if _is_in_a_word(text, run) or is_other(text, Span(*run.span())):
             continue
         digits = sum(map(str.isdecimal, run[0]))
         for region in regions or (None,):

@@ -12,7 +12,7 @@ from daemon.domain.conversation import JSON
 from daemon.domain.personal_data import PersonalData
 
 if TYPE_CHECKING:
-    from daemon.intake.privacy.recognisers import Span
+    from daemon.intake.privacy.references import Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class Redactor:
     def __init__(self, hygiene: HygieneSection) -> None:
         # In the order of their declaration, as recognisers may overlap.
         self._kinds = [kind for kind in PersonalData if kind in hygiene.redact]
-        self._phone_regions = hygiene.phone_regions
+        self._hygiene = hygiene
 
     def suspects(self, text: str) -> bool:
         """Return whether a text, or any part of it, may hold personal data."""
@@ -134,17 +134,9 @@ class Redactor:
 
     @cached_property
     def _recognisers(self) -> "Sequence[tuple[PersonalData, Callable[[str], Iterable[Span]]]]":
-        from daemon.intake.privacy import recognisers
+        from daemon.intake.privacy.recognition import recognition
 
-        by_kind: Mapping[PersonalData, Callable[[str], Iterable[Span]]] = {
-            PersonalData.SECRET: recognisers.secrets,
-            PersonalData.EMAIL: recognisers.emails,
-            PersonalData.IBAN: recognisers.ibans,
-            PersonalData.NATIONAL_ID: recognisers.national_ids,
-            PersonalData.CARD: recognisers.cards,
-            PersonalData.IP: recognisers.ip_addresses,
-            PersonalData.PHONE: lambda text: recognisers.phones(text, self._phone_regions),
-        }
+        by_kind = recognition(self._hygiene)
         return [(kind, by_kind[kind]) for kind in self._kinds]
 
 
@@ -153,7 +145,7 @@ def _without(spans: "Sequence[Span]", kind: PersonalData, text: str, found: Coun
     parts, end = [], 0
     for span in spans:
         if span.start >= end:
-            parts += [text[end : span.start], f"[{kind.upper()}]"]
+            parts += [text[end : span.start], kind.placeholder]
             found[kind] += 1
         end = max(end, span.end)
     return "".join(parts) + text[end:]

@@ -1,9 +1,10 @@
 from collections import Counter
 
+import orjson
 import pytest
 
 from daemon.config.settings import HygieneSection
-from daemon.domain.conversation import Conversation, Feedback, FeedbackRecord, Message
+from daemon.domain.conversation import Conversation, Feedback, FeedbackRecord, Message, ToolCall
 from daemon.domain.personal_data import PersonalData
 from daemon.intake.privacy.admission import Admission
 from daemon.intake.privacy.cleaning import Cleaner
@@ -22,7 +23,7 @@ def a_conversation(*contents: str, name: str = "c1", **more: object) -> Conversa
         Message(role="assistant" if place % 2 else "user", content=content)
         for place, content in enumerate(contents or ("hello", "hi"))
     )
-    return Conversation(conversation_id=name, at=NOW, messages=messages, **more)  # type: ignore[arg-type]
+    return Conversation(**{"conversation_id": name, "at": NOW, "messages": messages, **more})  # type: ignore[arg-type]
 
 
 def test_a_clean_conversation_is_passed_on_as_it_is() -> None:
@@ -41,6 +42,72 @@ def test_every_text_of_a_conversation_is_redacted_and_counted() -> None:
 
     assert "@" not in repr(clean)
     assert found == {PersonalData.EMAIL: 4}
+
+
+def test_reasoning_names_calls_and_results_of_tools_are_redacted_too() -> None:
+    call = ToolCall(name="lookup", arguments='{"mail": "a@b.de", "phone": 13812345678, "n": 2}', id="call-1")
+    messages = (
+        Message(role="user", content="hi", name="c@d.de"),
+        Message(role="assistant", content="", reasoning="They wrote from d@e.de", tool_calls=(call,)),
+        Message(role="tool", content='{"owner": "e@f.de"}', tool_call_id="call-1", name="lookup"),
+    )
+    found: Counter[PersonalData] = Counter()
+
+    user, assistant, tool = CLEANER.clean(a_conversation(messages=messages), found).messages  # type: ignore[union-attr]
+
+    assert user.name == "[EMAIL]"
+    assert assistant.reasoning == "They wrote from [EMAIL]"
+    assert orjson.loads(assistant.tool_calls[0].arguments) == {"mail": "[EMAIL]", "phone": "[PHONE]", "n": 2}
+    assert (assistant.tool_calls[0].name, assistant.tool_calls[0].id) == ("lookup", "call-1")
+    assert (tool.content, tool.name) == ('{"owner": "[EMAIL]"}', "lookup")
+    assert found == {PersonalData.EMAIL: 4, PersonalData.PHONE: 1}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "clean"),
+    [
+        ('{"mail": "a@b.de"', '{"mail": "[EMAIL]"'),
+        ("a@b.de", "[EMAIL]"),
+        ('"a@b.de"', '"[EMAIL]"'),
+        ("[" * 100 + '"a@b.de"' + "]" * 100, "[" * 100 + '"[EMAIL]"' + "]" * 100),
+        ('{"city":  "Bern"}', '{"city":  "Bern"}'),
+    ],
+)
+def test_arguments_that_are_no_object_are_redacted_as_text(arguments: str, clean: str) -> None:
+    call = ToolCall(name="f", arguments=arguments)
+    messages = (Message(role="user", content="hi"), Message(role="assistant", content="", tool_calls=(call,)))
+
+    found = CLEANER.clean(a_conversation(messages=messages), Counter())
+
+    assert isinstance(found, Conversation)
+    assert found.messages[1].tool_calls[0].arguments == clean
+
+
+def test_the_session_documents_and_tools_are_redacted_too() -> None:
+    conversation = a_conversation(
+        session_id="a@b.de",
+        documents=({"text": "write to c@d.de"},),
+        tools=({"name": "f", "to": ["e@f.de"]},),
+    )
+
+    clean = CLEANER.clean(conversation, Counter())
+
+    assert isinstance(clean, Conversation)
+    assert clean.session_id == "hash of 6"
+    assert clean.documents == ({"text": "write to [EMAIL]"},)
+    assert clean.tools == ({"name": "f", "to": ["[EMAIL]"]},)
+
+
+def test_a_speaker_who_is_the_user_gets_the_users_pseudonym() -> None:
+    messages = (
+        Message(role="user", content="hi", name="ada"),
+        Message(role="assistant", content="hi", name="bot"),
+    )
+
+    clean = CLEANER.clean(a_conversation(messages=messages, user_id="ada"), Counter())
+
+    assert isinstance(clean, Conversation)
+    assert [message.name for message in clean.messages] == ["user of 3", "bot"]
 
 
 def test_an_id_with_personal_data_gets_a_pseudonym_in_feedback_too() -> None:

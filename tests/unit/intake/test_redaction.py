@@ -7,7 +7,7 @@ from phonenumbers import Leniency, PhoneNumberMatcher
 
 from daemon.config.settings import HygieneSection
 from daemon.domain.conversation import JSON
-from daemon.domain.personal_data import PersonalData
+from daemon.domain.personal_data import PLACEHOLDERS, PersonalData
 from daemon.intake.privacy.recognisers import SECRETS, phones
 from daemon.intake.privacy.redaction import Redactor
 
@@ -38,7 +38,18 @@ FOUND = [
     ("card 5500-0000-0000-0004", "card [CARD]"),
     ("IBAN DE89 3704 0044 0532 0130 00 please", "IBAN [IBAN] please"),
     ("GB82WEST12345698765432", "[IBAN]"),
-    ("from 192.168.0.1 and fe80::1", "from [IP] and [IP]"),
+    ("from 52.95.110.1 and 2a00:1450:4001:81b::200e", "from [IP] and [IP]"),
+    ("open http://52.95.110.1:8080/login", "open http://[IP]:8080/login"),
+    ("Chrome/120.0.6099.109 from 91.12.33.44", "Chrome/120.0.6099.109 from [IP]"),
+    ("我的IP是91.12.33.44，连不上", "我的IP是[IP]，连不上"),
+    ("order 112-7791, call 4155552671", "order 112-7791, call [PHONE]"),
+    ("my order is late, 4155552671 is my number", "my order is late, [PHONE] is my number"),
+    ("so 4155552671 is my number", "so [PHONE] is my number"),
+    ("order +1 415 555 2671", "order [PHONE]"),
+    ("order 4111 1111 1111 1111", "order [CARD]"),
+    ("phone-4155552671", "phone-[PHONE]"),
+    ("快递电话13812345678", "快递电话[PHONE]"),
+    ("订单号20231124，手机13812345678", "订单号20231124，手机[PHONE]"),
     ("sk-proj-abcdefghijklmnopqrstuvwxyz123456", "[SECRET]"),
     ("key AKIAIOSFODNN7EXAMPLE!", "key [SECRET]!"),
     ("ghp_0123456789abcdefghijABCDEFGHIJ012345 leaked", "[SECRET] leaked"),
@@ -50,6 +61,17 @@ LEFT = [
     "unix 1795521540, or 1795521540000 in milliseconds",
     "pi is 3.14159265358979",
     "version 1.2.3.4, v10.2.0.1 and 版本 2.0.1.3",
+    "ping 127.0.0.1, bind 0.0.0.0:80 or [::1]:80, mask 255.255.255.0, wildcard 0.0.0.255",
+    "router 192.168.0.1, 10.0.0.0/8, 172.16.5.4, 169.254.1.1 and fe80::1, fd00::1",
+    "examples 192.0.2.7, 198.51.100.23, 203.0.113.9 and 2001:db8::1, multicast 224.0.0.251 and ff02::fb",
+    "on 2026-11-17 84511 parcels and on 2026-11-13 1018",
+    "DNS 8.8.8.8, 1.1.1.1 or 114.114.114.114",
+    "abc::def is C++, and so is std::vector",
+    "firmware 4.2.1.30, section 4.2.1.3, § 5.1.2.3, build 22.1.4.7-beta, 固件3.0.1.2，第4.2.1.3节",
+    "order 4155552671 and Order No. 4155552671, order #4155552671, order number is 4155552671",
+    "order 4111111111111111, tracking number: 4155552671, ORD-4155552671, #4155552671",
+    "invoice 4155552671, Bestellnummer 4155552671, case no 4155552671, pedido 4155552671",
+    "订单号13812345678，订单：13812345678，运单号：4155552671，快递单号是13812345678，发票号码4155552671",
     "card 4111 1111 1111 1112 has a wrong check digit",
     "身份证110105194912310021错了",
     "order 454111111111111111 looks like an id of a county that there never was",
@@ -90,6 +112,53 @@ def test_kinds_that_are_not_wanted_stay() -> None:
     redactor = Redactor(HygieneSection(redact=(PersonalData.PHONE,)))
 
     assert redactor.redact("a@b.de 13812345678").text == "a@b.de [PHONE]"
+
+
+KEPT = HygieneSection.model_validate(
+    {"keep": {"emails": ["Help@Example.com"], "domains": ["firm.de"], "phones": ["+49 30 901820", "010-67055518"],
+              "addresses": ["52.95.110.0/24", "2a00:1450::/32"]}}
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "redacted"),
+    [
+        ("write to help@example.com, not to a@example.com", "write to help@example.com, not to [EMAIL]"),
+        ("anna@firm.de, bob@mail.FIRM.de, eve@notfirm.de", "anna@firm.de, bob@mail.FIRM.de, [EMAIL]"),
+        (
+            "call +49 30 901820 or +4930901820 or 0049 30 901820",
+            "call +49 30 901820 or +4930901820 or 0049 30 901820",
+        ),
+        ("call +49 30 901821", "call [PHONE]"),
+        ("请拨打010-67055518或+86 10 6705 5518", "请拨打010-67055518或+86 10 6705 5518"),
+        ("请拨打010-67055519", "请拨打[PHONE]"),
+        ("52.95.110.7 and 52.95.111.7", "52.95.110.7 and [IP]"),
+        ("2a00:1450:4001:81b::200e", "2a00:1450:4001:81b::200e"),
+        ("8.8.8.8", "[IP]"),  # a list of one's own replaces the public name servers
+    ],
+)
+def test_contacts_of_the_firm_stay(text: str, redacted: str) -> None:
+    assert Redactor(KEPT).redact(text).text == redacted
+
+
+@pytest.mark.parametrize(
+    "keep",
+    [
+        {"emails": ["a"]},
+        {"domains": ["a"]},
+        {"domains": ["a@b.de"]},
+        {"phones": ["x"]},
+        {"addresses": ["1.2.3"]},
+    ],
+)
+def test_a_contact_that_is_none_is_a_mistake_in_the_settings(keep: dict[str, list[str]]) -> None:
+    with pytest.raises(ValueError, match="write each as"):
+        HygieneSection.model_validate({"keep": keep})
+
+
+def test_each_kind_has_its_placeholder() -> None:
+    assert PLACEHOLDERS == ("[SECRET]", "[EMAIL]", "[IBAN]", "[ID]", "[CARD]", "[IP]", "[PHONE]")
+    assert REDACTOR.redact(" ".join(PLACEHOLDERS)).found == {}
 
 
 def test_without_kinds_nothing_is_looked_at() -> None:
