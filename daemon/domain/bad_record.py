@@ -32,6 +32,7 @@ class Absence(StrEnum):
     NO_ANSWER = "no_answer"  # no assistant says anything
     NO_TEXT = "no_text"  # it has images, audio or files, and intake.media is drop
     NOT_CHAT = "not_chat"  # of another kind: embeddings, a span of a tool, an event without messages
+    UNUSABLE_FEEDBACK = "unusable_feedback"  # late feedback that holds no opinion that can be read
     NOT_HUMAN = "not_human"  # a score that a program or a model gave
 
 

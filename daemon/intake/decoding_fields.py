@@ -9,13 +9,12 @@ import orjson
 
 from daemon.config.settings import LimitsSection
 from daemon.domain.bad_record import BadRecord, Reason
-from daemon.domain.conversation import HIGHEST_RATING, JSON, LOWEST_RATING, Feedback, Thumb
+from daemon.domain.conversation import JSON
 from daemon.intake.times import NoTimeOfDay, moment
 
 Object: TypeAlias = Mapping[str, JSON]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_THUMBS: Mapping[str, Thumb] = {"up": "up", "down": "down"}
 _MAX_ID_CHARS = 256  # of ids and names
 _EXTENDED_IDS = ("$oid", "$uuid", "$numberLong", "$numberInt")  # of MongoDB's extended JSON
 _EXACT = 2**53  # below it a number of any language is exact
@@ -113,40 +112,6 @@ def time(
             Reason.OVER_LIMIT, at + key, f"is {found.isoformat()}, in the future; check the clock"
         )
     return found
-
-
-def feedback(value: JSON, limits: LimitsSection) -> Feedback | None:
-    """Read feedback; None if it is absent or null. Unknown fields are ignored."""
-    if value is None:
-        return None
-    if not isinstance(value, Mapping):
-        raise BadRecord(Reason.BAD_FIELD, "feedback", f"must be an object, not {kind(value)}")
-    thumb, rating, correction = value.get("thumb"), value.get("rating"), value.get("correction")
-    if thumb is None and rating is None and correction is None:
-        raise BadRecord(Reason.MISSING_FIELD, "feedback", "needs a thumb, a rating or a correction")
-    return Feedback(
-        thumb=None if thumb is None else _thumb(thumb),
-        rating=None if rating is None else _rating(rating),
-        correction=None if correction is None else text(correction, "feedback.correction", limits),
-    )
-
-
-def _thumb(value: JSON) -> Thumb:
-    if not isinstance(value, str) or value not in _THUMBS:
-        raise BadRecord(Reason.BAD_FIELD, "feedback.thumb", 'must be "up" or "down"')
-    return _THUMBS[value]
-
-
-def _rating(value: JSON) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise BadRecord(Reason.BAD_FIELD, "feedback.rating", f"must be a number, not {kind(value)}")
-    if not LOWEST_RATING <= value <= HIGHEST_RATING:
-        raise BadRecord(
-            Reason.BAD_FIELD,
-            "feedback.rating",
-            f"must be from {LOWEST_RATING:g} (worst) to {HIGHEST_RATING:g} (best)",
-        )
-    return float(value)
 
 
 def metadata(fields: Object) -> dict[str, JSON]:

@@ -3,25 +3,14 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from enum import StrEnum
 
 from daemon.config.settings import FeedbackSection, LimitsSection
 from daemon.domain.bad_record import BadRecord
 from daemon.domain.conversation import HIGHEST_RATING, JSON, LOWEST_RATING, Feedback, Thumb
+from daemon.domain.unusable_feedback import Unusable
 from daemon.intake import decoding_fields as fields
 from daemon.intake.decoding_fields import Object
-
-
-class Unusable(StrEnum):
-    """Why feedback can't be read; labels metrics."""
-
-    SCALE = "scale"  # a number beyond feedback.scale, or one whose scale is not known
-    WORD = "word"  # a word that means neither up nor down
-    TYPE = "type"  # a value of another type, or a correction that is too long
-    NO_OPINION = "no_opinion"  # none of the fields of feedback, such as a comment alone
-    OTHER_NAME = "other_name"  # a score that feedback.names does not list
-    NOT_HUMAN = "not_human"  # given by a program or a model
-
+from daemon.intake.formats.reading import Reading
 
 _UP = (
     "up", "like", "liked", "thumb up", "thumbs up", "thumbup", "thumbsup", "good", "great", "positive", "helpful", "yes",
@@ -57,13 +46,14 @@ class _NotRead(Exception):
         self.kind = kind
 
 
-def read_feedback(
-    value: JSON, settings: FeedbackSection, limits: LimitsSection, unusable: Counter[Unusable]
-) -> Feedback | None:
+def read_feedback(value: JSON, reading: Reading) -> Feedback | None:
     """Read an object with fields that ``feedback.fields`` names, or a bare boolean, number or word. Raises nothing.
 
-    What can't be read is added to ``unusable``. None if nothing is left, or was given.
+    What can't be read is added to ``reading.unusable_feedback``. None if nothing is left, or was given.
     """
+    if value is None:
+        return None
+    settings, limits, unusable = reading.feedback, reading.limits, reading.unusable_feedback
     if not isinstance(value, Mapping):
         return _given(_attempt(lambda: _opinion(value, settings.scale, settings), unusable))
     if not _is_human(value.get("source", value.get("feedback_source"))):
@@ -84,10 +74,9 @@ def read_feedback(
     )
 
 
-def read_score(
-    name: JSON, value: JSON, settings: FeedbackSection, unusable: Counter[Unusable], *, source: JSON = None
-) -> Feedback | None:
+def read_score(name: JSON, value: JSON, reading: Reading, *, source: JSON = None) -> Feedback | None:
     """Read a score with a name, and with a source where the log tells who gave it, as :func:`read_feedback` does."""
+    settings, unusable = reading.feedback, reading.unusable_feedback
     if not _is_human(source):
         unusable[Unusable.NOT_HUMAN] += 1
         return None

@@ -13,6 +13,7 @@ from daemon.domain.holdout import Holdout
 from daemon.domain.personal_data import PersonalData
 from daemon.domain.records import Batch, Coordinates, DeadLetter, NewConversation, NewFeedback, Tombstone
 from daemon.domain.streams import RawRecord
+from daemon.domain.unusable_feedback import Unusable
 from daemon.intake.decoding import BadRecord, NoConversation, decode_document
 from daemon.intake.formats.reading import Reading
 from daemon.intake.formats.registry import formats_for
@@ -38,6 +39,7 @@ class RoutedRecords:
     absent: Mapping[Absence, int] = field(
         default_factory=dict
     )  # records that are in order and hold no conversation
+    unusable_feedback: Mapping[Unusable, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -53,6 +55,7 @@ class _Routed:
     tombstones: int = 0
     redacted: Counter[PersonalData] = field(default_factory=Counter)
     absent: Counter[Absence] = field(default_factory=Counter)
+    unusable_feedback: Counter[Unusable] = field(default_factory=Counter)
 
 
 class Router:
@@ -65,6 +68,7 @@ class Router:
         self._model_line = settings.model_line
         self._limits = settings.limits
         self._intake = settings.intake
+        self._feedback_settings = settings.feedback
         self._formats = formats_for(settings.kafka.format, settings.intake)
         self._forgets = settings.kafka.tombstones == "forget"
         self._keep_bytes = settings.dead_letters.keep == "bytes"
@@ -100,6 +104,7 @@ class Router:
             tombstones=routed.tombstones,
             redacted=dict(routed.redacted),
             absent=dict(routed.absent),
+            unusable_feedback=dict(routed.unusable_feedback),
         )
 
     def _route_value(self, raw: RawRecord, value: bytes, routed: _Routed, now: datetime) -> None:
@@ -111,7 +116,12 @@ class Router:
             return
         routed.tombstones += not documents
         reading = Reading(
-            limits=self._limits, received_at=now, recorded_at=_recorded_at(raw, now), intake=self._intake
+            limits=self._limits,
+            received_at=now,
+            recorded_at=_recorded_at(raw, now),
+            intake=self._intake,
+            feedback=self._feedback_settings,
+            unusable_feedback=routed.unusable_feedback,
         )
         unusable: list[BadRecord] = []
         for document in documents:

@@ -138,6 +138,8 @@ class IntakeStage:
         metrics.records("other_line").inc(routed.other_line)
         metrics.records("not_admitted").inc(routed.not_admitted)
         metrics.records("tombstone").inc(routed.tombstones)
+        for unusable, count in routed.unusable_feedback.items():
+            metrics.unusable_feedback(unusable).inc(count)
         for absence, count in routed.absent.items():
             metrics.records(absence).inc(count)
         for kind, count in routed.redacted.items():

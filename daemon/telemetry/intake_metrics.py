@@ -5,6 +5,7 @@ from typing import Literal, TypeAlias, get_args
 from daemon.domain.bad_record import Absence, Reason
 from daemon.domain.halts import HaltKind
 from daemon.domain.personal_data import PersonalData
+from daemon.domain.unusable_feedback import Unusable
 from daemon.telemetry.buckets import UP_TO_SECONDS
 from daemon.telemetry.instruments import Counter, GaugeReadings, LabelledMetric, MetricFactory
 
@@ -35,6 +36,13 @@ class IntakeMetrics:
         )
         self.rejected: LabelledMetric[Counter, str] = LabelledMetric(
             factory.counter("retuned_records_rejected_total", "Unusable records, by reason.", reason=Reason)
+        )
+        self.unusable_feedback: LabelledMetric[Counter, Unusable] = LabelledMetric(
+            factory.counter(
+                "retuned_feedback_unusable_total",
+                "Opinions that could not be read, inside conversations too, by reason; see the settings of feedback.",
+                reason=Unusable,
+            )
         )
         self.redacted: LabelledMetric[Counter, PersonalData] = LabelledMetric(
             factory.counter(

@@ -20,6 +20,7 @@ from daemon.intake.formats.identity import (
     user_of,
 )
 from daemon.intake.formats.reading import Reading
+from daemon.intake.opinions import read_feedback
 
 #: Fields that are read wherever a request or a response has them; the others are kept as metadata.
 _REQUEST_FIELDS = frozenset(
@@ -81,7 +82,7 @@ def conversation_of(exchange: Exchange, reading: Reading) -> Conversation:
         messages=in_conversation((*asked.turns, *answer.turns), _at_turns(request, at_request)),
         tools=asked.tools,
         documents=asked.documents,
-        feedback=fields.feedback(record.get("feedback"), reading.limits),
+        feedback=read_feedback(record.get("feedback"), reading),
         metadata=_metadata(exchange, request, response, answer.finish_reason),
     )
 

@@ -50,7 +50,7 @@ def time_of(places: Sequence[Place], reading: Reading, *, names: Sequence[str] =
     """Return the first time that is named, else the time at which the record was recorded. Raises BadRecord."""
     for record, at in places:
         for name in names:
-            if record.get(name) is not None:
+            if record.get(name) not in (None, ""):
                 return fields.time(record, name, reading.received_at, at)
     if reading.recorded_at is not None:
         return reading.recorded_at

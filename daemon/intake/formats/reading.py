@@ -1,10 +1,12 @@
 """What reading a record depends on, besides the record."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeAlias
 
-from daemon.config.settings import IntakeSection, LimitsSection
+from daemon.config.settings import FeedbackSection, IntakeSection, LimitsSection
+from daemon.domain.unusable_feedback import Unusable
 
 Media: TypeAlias = Literal["placeholder", "drop"]
 
@@ -17,3 +19,5 @@ class Reading:
     received_at: datetime  # no record's time may be far after it
     recorded_at: datetime | None = None  # of a record that names no time; None: it must name one
     intake: IntakeSection = field(default_factory=IntakeSection)
+    feedback: FeedbackSection = field(default_factory=FeedbackSection)
+    unusable_feedback: Counter[Unusable] = field(default_factory=Counter)  # readers of opinions add to it

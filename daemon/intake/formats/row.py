@@ -7,6 +7,7 @@ from daemon.intake.formats.calls.types import Request
 from daemon.intake.formats.dialects.turns import in_conversation
 from daemon.intake.formats.identity import digest_id, own_metadata, places_of, session_of, time_of, user_of
 from daemon.intake.formats.reading import Reading
+from daemon.intake.opinions import read_feedback
 
 _IDS = ("id", "conversation_id", "uuid", "prompt_id", "_id")
 _TAKEN = frozenset({"model_line", "model_version", "model", "user_id", "session_id", "feedback", "metadata"})
@@ -44,6 +45,6 @@ def conversation_of_row(
         messages=in_conversation(row.turns, at),
         tools=row.tools,
         documents=row.documents,
-        feedback=fields.feedback(record.get("feedback"), reading.limits),
+        feedback=read_feedback(record.get("feedback"), reading),
         metadata=fields.metadata({**own_metadata(record), **extra, **(kept or {})}),
     )

@@ -195,12 +195,6 @@ def test_metadata_that_is_nested_too_deeply_is_left_out() -> None:
             "messages[0].tool_calls[0].name",
         ),
         ({"tools": 1}, Reason.BAD_FIELD, "tools"),
-        ({"feedback": {}}, Reason.MISSING_FIELD, "feedback"),
-        ({"feedback": {"thumb": "sideways"}}, Reason.BAD_FIELD, "feedback.thumb"),
-        ({"feedback": {"thumb": ["up"]}}, Reason.BAD_FIELD, "feedback.thumb"),
-        ({"feedback": {"rating": 5.5}}, Reason.BAD_FIELD, "feedback.rating"),
-        ({"feedback": {"rating": True}}, Reason.BAD_FIELD, "feedback.rating"),
-        ({"feedback": {"correction": ""}}, Reason.BAD_FIELD, "feedback.correction"),
         ({"metadata": [1]}, Reason.BAD_FIELD, "metadata"),
     ],
 )
@@ -256,15 +250,39 @@ def test_numbers_at_the_limits_are_kept_and_can_be_written_again(written: bytes,
     assert orjson.loads(orjson.dumps(found.metadata)) == {"n": kept}
 
 
-@pytest.mark.parametrize("field", ["ts", "rating"])
-@pytest.mark.parametrize("number", [2**64 - 1, -(2**63), 1e308, 5e-324])
-def test_numbers_at_the_limits_are_refused_by_name_or_taken(field: str, number: float) -> None:
-    changes: dict[str, JSON] = {"ts": number} if field == "ts" else {"feedback": {"rating": number}}
-    if field == "ts" and number == 5e-324:
-        assert conversation(a_record(**changes)).at == datetime(1970, 1, 1, tzinfo=UTC)
-        return
+@pytest.mark.parametrize("number", [2**64 - 1, -(2**63), 1e308])
+def test_a_time_at_the_limits_of_numbers_is_refused_by_name(number: float) -> None:
+    assert refusal(as_bytes(a_record(ts=number))).field == "ts"
 
-    assert refusal(as_bytes(a_record(**changes))).field in ("ts", "feedback.rating")
+
+def test_the_smallest_number_is_the_beginning_of_time() -> None:
+    assert conversation(a_record(ts=5e-324)).at == datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "feedback",
+    [{}, {"thumb": "sideways"}, {"thumb": ["up"]}, {"rating": 5.5}, {"rating": 2**64 - 1}, {"rating": 5e-324},
+     {"correction": ""}, {"comment": "nice"}, [1], 1, 1e308],
+)  # fmt: skip
+def test_feedback_that_can_not_be_read_costs_its_conversation_nothing(feedback: JSON) -> None:
+    assert conversation(a_record(feedback=feedback)).feedback is None
+
+
+def test_late_feedback_that_can_not_be_read_is_passed_over() -> None:
+    refused = refusal(as_bytes({"conversation_id": "c-1", "ts": 1_795_521_540, "feedback": {"rating": 8}}))
+
+    assert isinstance(refused, NoConversation)
+    assert refused.kind is Absence.UNUSABLE_FEEDBACK
+
+
+@pytest.mark.parametrize("ts", ["", None])
+def test_a_record_without_a_time_has_that_of_kafka(ts: JSON) -> None:
+    sent_at = NOW - timedelta(hours=1)
+
+    found = decode(as_bytes(a_record(ts=ts)), limits=LimitsSection(), received_at=NOW, recorded_at=sent_at)
+
+    assert isinstance(found, Conversation)
+    assert found.at == sent_at
 
 
 def test_of_two_fields_of_one_name_the_last_counts() -> None:

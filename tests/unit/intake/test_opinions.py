@@ -1,22 +1,23 @@
-from collections import Counter
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.config.settings import FeedbackSection, LimitsSection
 from daemon.domain.conversation import JSON, Feedback
-from daemon.intake.opinions import Unusable, read_feedback, read_score
+from daemon.domain.unusable_feedback import Unusable
+from daemon.intake.formats.reading import Reading
+from daemon.intake.opinions import read_feedback, read_score
+from tests.factories.intake import NOW
 
 UP, DOWN = Feedback(thumb="up"), Feedback(thumb="down")
-LIMITS = LimitsSection()
 
 
 def opinion(value: JSON, **settings: object) -> tuple[Feedback | None, list[Unusable]]:
     """What is read, and the kinds of what can't be."""
-    unusable: Counter[Unusable] = Counter()
-    found = read_feedback(value, FeedbackSection.model_validate(settings), LIMITS, unusable)
-    return found, list(unusable.elements())
+    reading = Reading(
+        limits=LimitsSection(), received_at=NOW, feedback=FeedbackSection.model_validate(settings)
+    )
+    return read_feedback(value, reading), list(reading.unusable_feedback.elements())
 
 
 @pytest.mark.parametrize(
@@ -167,10 +168,10 @@ def test_names_of_scores_that_users_give_are_a_setting() -> None:
     ],
 )
 def test_a_score_counts_only_if_a_person_gave_it(source: str | None, read: Feedback | None) -> None:
-    unusable: Counter[Unusable] = Counter()
+    reading = Reading(limits=LimitsSection(), received_at=NOW)
 
-    assert read_score("thumb", True, FeedbackSection(), unusable, source=source) == read
-    assert unusable.total() == (read is None)
+    assert read_score("thumb", True, reading, source=source) == read
+    assert reading.unusable_feedback.total() == (read is None)
 
 
 def test_ends_of_a_scale_differ() -> None:

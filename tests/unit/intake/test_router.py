@@ -2,9 +2,11 @@ from pathlib import Path
 
 import pytest
 
+from daemon.domain.bad_record import Absence
 from daemon.domain.holdout import Holdout
 from daemon.domain.records import Coordinates, Tombstone
 from daemon.domain.streams import RawRecord
+from daemon.domain.unusable_feedback import Unusable
 from daemon.intake.router import RoutedRecords, Router
 from tests.factories.intake import a_record, as_bytes
 from tests.factories.ledger import NOW, TOPIC
@@ -67,3 +69,16 @@ def test_a_change_that_reports_a_deletion_is_passed_over_and_counted() -> None:
     found = routed("forget", (b"c-17", as_bytes({"before": a_record(), "after": None, "op": "d"})))
 
     assert (found.tombstones, found.batch.tombstones, found.batch.dead_letters) == (1, (), ())
+
+
+def test_opinions_that_can_not_be_read_are_counted_by_reason() -> None:
+    values = [
+        a_record(conversation_id="c-1", model_line=None, feedback={"rating": 8}),
+        {"conversation_id": "c-1", "ts": 1_795_521_540, "feedback": {"thumb": "sideways"}},
+    ]
+
+    found = routed("ignore", *((b"k", as_bytes(value)) for value in values))
+
+    assert found.unusable_feedback == {Unusable.SCALE: 1, Unusable.WORD: 1}
+    assert found.absent == {Absence.UNUSABLE_FEEDBACK: 1}
+    assert (len(found.batch.conversations), found.batch.feedback, found.batch.dead_letters) == (1, (), ())

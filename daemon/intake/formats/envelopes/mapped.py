@@ -16,6 +16,7 @@ from daemon.intake.formats.dialects.tools import tool_definitions
 from daemon.intake.formats.dialects.turns import in_conversation
 from daemon.intake.formats.identity import digest_id
 from daemon.intake.formats.reading import Reading
+from daemon.intake.opinions import read_feedback
 
 
 class MappedFormat:
@@ -44,7 +45,7 @@ class MappedFormat:
             session_id=_name(record, paths.session),
             messages=in_conversation(self._turns(record, reading), paths.turns or paths.question or ""),
             tools=tool_definitions(tools, paths.tools or ""),
-            feedback=fields.feedback(opinion, reading.limits),
+            feedback=read_feedback(opinion, reading),
             metadata=self._metadata(record),
         )
         return (conversation,)

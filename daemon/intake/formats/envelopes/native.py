@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from daemon.domain.bad_record import BadRecord, Reason
+from daemon.domain.bad_record import Absence, NoConversation
 from daemon.domain.conversation import JSON, Conversation, FeedbackRecord, Record
 from daemon.intake import decoding_fields as fields
 from daemon.intake.decoding_fields import Object
@@ -10,6 +10,7 @@ from daemon.intake.formats.calls.openai_chat import read_request
 from daemon.intake.formats.dialects.turns import in_conversation
 from daemon.intake.formats.identity import TIME_FIELDS, own_metadata, places_of, session_of, user_of
 from daemon.intake.formats.reading import Reading
+from daemon.intake.opinions import read_feedback
 
 _OWN_FIELDS = frozenset(
     {"conversation_id", "ts", "model_line", "model_version", "user_id", "session_id", "messages", "system", "tools",
@@ -52,7 +53,7 @@ class NativeFormat:
             messages=in_conversation(asked.turns, "messages"),
             tools=asked.tools,
             documents=asked.documents,
-            feedback=fields.feedback(record.get("feedback"), reading.limits),
+            feedback=read_feedback(record.get("feedback"), reading),
             metadata=_metadata(record),
         )
         return (conversation,)
@@ -68,10 +69,10 @@ class FeedbackFormat:
         return "feedback" in record and "messages" not in record
 
     def decode(self, record: Object, reading: Reading) -> Sequence[Record]:
-        """Return the feedback. Raises BadRecord."""
-        given = fields.feedback(record["feedback"], reading.limits)
+        """Return the feedback. Raises BadRecord, NoConversation."""
+        given = read_feedback(record["feedback"], reading)
         if given is None:
-            raise BadRecord(Reason.MISSING_FIELD, "feedback", "is null")
+            raise NoConversation(Absence.UNUSABLE_FEEDBACK, "feedback", "holds no opinion that can be read")
         late = FeedbackRecord(
             conversation_id=fields.name(record, "conversation_id"),
             at=fields.time(record, "ts", reading.received_at, otherwise=reading.recorded_at),
