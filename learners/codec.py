@@ -12,6 +12,7 @@ from learners.types import (
     Failure,
     Message,
     Progress,
+    Rendering,
     RunResult,
     Score,
     ScorerStats,
@@ -35,6 +36,7 @@ CONVERSATIONS = TypeAdapter(list[Conversation])
 MESSAGES = TypeAdapter(list[Message])
 SCORES = TypeAdapter(list[Score])
 SURPRISALS = TypeAdapter(list[Surprisals])
+RENDERING = TypeAdapter(Rendering)
 SCORER_STATS = TypeAdapter(ScorerStats)
 
 

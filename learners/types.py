@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import ConfigDict, Field, with_config
 
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
+MaxTokens: TypeAlias = int | Literal["auto"]
 Dtype: TypeAlias = Literal["auto", "float32", "bfloat16"]
 NotEmpty: TypeAlias = Annotated[str, Field(min_length=1)]
 #: Fields that a type does not have are refused when it is read from JSON.
@@ -80,7 +81,8 @@ class LoraSettings:
     weight_decay: float = 0.0
     max_grad_norm: float = 1.0
     tokens_per_step: int = 1024  # tokens of one optimiser step, in packed rows of at most 512
-    max_tokens: int = 1024  # a longer conversation is cut at a turn
+    #: Of a prompt with its answers; longer prompts lose exchanges. "auto": see learners.models.room.
+    max_tokens: MaxTokens = 1024
     dtype: Dtype = "auto"  # of the frozen base
     checkpoint_every_s: float = 120.0
     #: Left out of requests and artifacts where it is as it was before it could be chosen.

@@ -29,6 +29,7 @@ from daemon.runtime.kafka_settings import load_kafka_settings
 from daemon.runtime.leadership import LeaderRuntime
 from daemon.scoring.version_scorer import ChildVersionScorer
 from daemon.telemetry.metrics import Metrics
+from daemon.training.from_settings import rendering
 from learners.scoring.process import Scorer, scorer_process
 from monitors.judge_process import JudgeProcess
 from monitors.sequential.detector_state import DetectorState
@@ -126,6 +127,7 @@ def _scorer(settings: Settings, stores: Stores, metrics: Metrics, base: BaseMode
             threads=settings.model.threads,
             dtype=settings.model.dtype,
             max_tokens=settings.learning.max_tokens,
+            rendering=rendering(settings),
         )
         scorer.start()
         return scorer

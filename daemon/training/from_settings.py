@@ -1,7 +1,8 @@
 """Translates settings into the values that learners take."""
 
 from daemon.config.settings import Settings
-from learners.types import LoraSettings
+from daemon.domain.personal_data import PersonalData
+from learners.types import LoraSettings, Rendering
 
 
 def lora_settings(settings: Settings) -> LoraSettings:
@@ -19,4 +20,14 @@ def lora_settings(settings: Settings) -> LoraSettings:
         tokens_per_step=section.tokens_per_step,
         max_tokens=section.max_tokens,
         dtype=settings.model.dtype,
+        rendering=rendering(settings),
+    )
+
+
+def rendering(settings: Settings) -> Rendering:
+    """Return how conversations become rows of tokens, in training and in scoring."""
+    return Rendering(
+        reasoning=settings.learning.reasoning,
+        fold_system=settings.learning.fold_system,
+        placeholders=tuple(f"[{kind.upper()}]" for kind in PersonalData),
     )

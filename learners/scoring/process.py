@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Protocol
 
 from learners.children.rpc_client import Ask, OnProgress, RpcClient
-from learners.codec import CONVERSATIONS, MESSAGES, SCORER_STATS, SCORES, SURPRISALS
-from learners.types import Conversation, Dtype, Message, Score, ScorerStats, Surprisals
+from learners.codec import CONVERSATIONS, MESSAGES, RENDERING, SCORER_STATS, SCORES, SURPRISALS
+from learners.types import Conversation, Dtype, MaxTokens, Message, Rendering, Score, ScorerStats, Surprisals
 
 
 class Scorer(Protocol):
@@ -54,11 +54,18 @@ def scorer_process(
     device: str = "auto",
     threads: int = 0,
     dtype: Dtype = "auto",
-    max_tokens: int = 1024,
+    max_tokens: MaxTokens = 1024,
+    rendering: Rendering | None = None,
 ) -> RpcClient[Scorer]:
-    """Return a child that holds the base once. Start it, then make its calls."""
+    """Return a child that holds the base once. Start it, then make its calls.
+
+    ``max_tokens`` and ``rendering`` must be those of the training, for losses to be what training lowers.
+    """
+    how = RENDERING.dump_json(rendering or Rendering()).decode()
     return RpcClient(
-        "learners.scoring.scorer", [str(base), device, str(threads), dtype, str(max_tokens)], _ScorerCalls
+        "learners.scoring.scorer",
+        [str(base), device, str(threads), dtype, str(max_tokens), how],
+        _ScorerCalls,
     )
 
 

@@ -1,6 +1,6 @@
-"""Serves scores and answers of a base and its adapters: ``python -m learners.scoring.scorer BASE DEVICE THREADS DTYPE MAX_TOKENS``.
+"""Serves scores and answers of a base and its adapters: ``python -m learners.scoring.scorer BASE DEVICE THREADS DTYPE MAX_TOKENS RENDERING``.
 
-``learners.children.rpc_server`` defines requests and answers.
+MAX_TOKENS may be ``auto``; RENDERING is the JSON of learners.types.Rendering. ``learners.children.rpc_server`` defines requests and answers.
 """
 
 import json
@@ -14,19 +14,31 @@ import psutil
 
 from learners.children.json_lines import JsonLineWriter
 from learners.children.rpc_server import Request, serve
-from learners.codec import CONVERSATIONS, MESSAGES, read
+from learners.codec import CONVERSATIONS, MESSAGES, RENDERING, read
 from learners.errors import BadRequest
-from learners.types import Dtype, ScorerStats
+from learners.types import Dtype, MaxTokens, Rendering, ScorerStats
+
+_USAGE = "BASE DEVICE THREADS DTYPE MAX_TOKENS RENDERING"
 
 
 def main(arguments: list[str]) -> int:
     """Serve requests until stdin ends."""
-    if len(arguments) != 5:
-        sys.stderr.write("usage: python -m learners.scoring.scorer BASE DEVICE THREADS DTYPE MAX_TOKENS\n")
+    if len(arguments) != 6:
+        sys.stderr.write(f"usage: python -m learners.scoring.scorer {_USAGE}\n")
         return 2
-    base, device, threads, dtype, max_tokens = arguments
+    base, device, threads, dtype, max_tokens, rendering = arguments
     return serve(
-        lambda lines: _Scorer(Path(base), device, int(threads), dtype, int(max_tokens), lines).answer
+        lambda lines: (
+            _Scorer(
+                Path(base),
+                device,
+                int(threads),
+                dtype,
+                "auto" if max_tokens == "auto" else int(max_tokens),
+                RENDERING.validate_json(rendering),
+                lines,
+            ).answer
+        )
     )
 
 
@@ -34,7 +46,14 @@ class _Scorer:
     """The operations. torch is imported here, not with the module."""
 
     def __init__(
-        self, base: Path, device: str, threads: int, dtype: str, max_tokens: int, lines: JsonLineWriter
+        self,
+        base: Path,
+        device: str,
+        threads: int,
+        dtype: str,
+        max_tokens: MaxTokens,
+        rendering: Rendering,
+        lines: JsonLineWriter,
     ) -> None:
         from learners.encoding.chat import ChatEncoder
         from learners.models.adapters import Adapters
@@ -45,13 +64,15 @@ class _Scorer:
             load_tokenizer,
             prepare_torch,
         )
+        from learners.models.room import most_tokens
 
         prepare_torch(threads)
         place = choose_device(device)
         self._tokenizer = load_tokenizer(base)
-        self._encoder = ChatEncoder(self._tokenizer)
-        self._adapters = Adapters(load_base(base, choose_dtype(cast(Dtype, dtype), place), place))
-        self._max_tokens = max_tokens
+        self._encoder = ChatEncoder(self._tokenizer, rendering)
+        model = load_base(base, choose_dtype(cast(Dtype, dtype), place), place)
+        self._max_tokens = most_tokens(model) if max_tokens == "auto" else max_tokens
+        self._adapters = Adapters(model)
         self._lines = lines
         self._operations: dict[object, Callable[[Request], object]] = {
             "load": self._load,

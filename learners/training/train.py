@@ -5,7 +5,9 @@ import json
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
+from typing import cast
 
 import torch
 from peft import PeftModel
@@ -29,6 +31,7 @@ from learners.models.lora import (
     set_weights,
     weights_of,
 )
+from learners.models.room import most_tokens
 from learners.training.checkpoint import Position, discard_checkpoint
 from learners.training.loop import ShouldStop, TrainingLoop, stop_if
 from learners.training.progress_meter import ProgressMeter, Report
@@ -47,6 +50,7 @@ def train_lora(request: TrainRequest, report: Report, should_stop: ShouldStop) -
     device = choose_device(request.device)
     tokenizer = load_tokenizer(request.base)
     base = load_base(request.base, choose_dtype(request.settings.dtype, device), device)
+    request = _sized(request, base)
     stop_if(should_stop)
     meter.phase("encoding")
     encoded = _encode(request, ChatEncoder(tokenizer, request.settings.rendering))
@@ -88,13 +92,21 @@ def _check(request: TrainRequest) -> None:
         )
     settings = request.settings
     for name in ("epochs", "learning_rate", "tokens_per_step", "max_tokens", "max_grad_norm", "alpha"):
-        if not 0 < getattr(settings, name) < math.inf:
-            raise BadRequest(f"{name} must be above 0, not {getattr(settings, name)}")
+        value = getattr(settings, name)
+        if value != "auto" and not 0 < value < math.inf:
+            raise BadRequest(f"{name} must be above 0, not {value}")
+
+
+def _sized(request: TrainRequest, base: PreTrainedModel) -> TrainRequest:
+    """Return the request with the number of tokens that "auto" means here."""
+    if request.settings.max_tokens != "auto":
+        return request
+    return replace(request, settings=replace(request.settings, max_tokens=most_tokens(base)))
 
 
 def _encode(request: TrainRequest, encoder: ChatEncoder) -> list[EncodedConversation]:
     """Return all conversations as rows. Raises BadRequest if no answer of any can be learned."""
-    max_tokens = request.settings.max_tokens
+    max_tokens = cast(int, request.settings.max_tokens)
     encoded = [
         encoder.encode(conversation, max_tokens=max_tokens)
         for conversation in read_conversations(request.data, request.data_digest)

@@ -1,6 +1,6 @@
 """Settings of the section ``learning``."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -30,8 +30,12 @@ class LearningSection(Section):
     """Largest gradient norm; larger gradients are clipped."""
     tokens_per_step: Positive = 1_024
     """Tokens in an optimiser step. Larger: steadier and fewer steps."""
-    max_tokens: int = Field(1_024, ge=32)
-    """Most tokens of a conversation; longer ones are cut at a turn."""
+    max_tokens: Literal["auto"] | Annotated[int, Field(ge=32)] = "auto"
+    """Most tokens of a prompt with its answers. Longer prompts lose exchanges from the middle of their history, answers are never cut. `auto`: what the model's context and half of the memory allow."""
+    reasoning: Literal["include", "mask", "strip"] = "include"
+    """What becomes of an answer's reasoning: `include` learns it, `mask` shows it without learning it, `strip` leaves it out."""
+    fold_system: bool = True
+    """Whether a system prompt becomes a part of the user's first turn where the model's chat template refuses one. `false`: such conversations are skipped."""
     replay_share: float = Field(0.1, ge=0, le=4)
     """Past conversations to mix in, as a share of the new ones. 0: the model forgets; 0.1 protects known topics."""
     seed: int = 0
