@@ -2,7 +2,7 @@
 
 import contextlib
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 import orjson
@@ -60,13 +60,13 @@ def time_of(places: Sequence[Place], reading: Reading, *, names: Sequence[str] =
 def object_at(record: Object, key: str) -> Object:
     """Return an object in a record; an empty one if there is none."""
     value = record.get(key)
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def places_of(record: Object, at: str = "") -> list[Place]:
     """Return an object and its metadata, as places that may name something."""
     metadata = record.get("metadata")
-    return [(record, at), (metadata, f"{at}metadata.")] if isinstance(metadata, Mapping) else [(record, at)]
+    return [(record, at), (metadata, f"{at}metadata.")] if isinstance(metadata, dict) else [(record, at)]
 
 
 def digest_id(record: JSON) -> str:
@@ -93,6 +93,6 @@ def own_metadata(record: Object) -> Object:
     if isinstance(given, str) and given.lstrip().startswith("{"):
         with contextlib.suppress(orjson.JSONDecodeError, UnicodeEncodeError):
             given = orjson.loads(given)
-    if not isinstance(given, Mapping):
+    if not isinstance(given, dict):
         raise BadRecord(Reason.BAD_FIELD, "metadata", f"must be an object, not {fields.kind(given)}")
     return given

@@ -1,6 +1,5 @@
 """The Anthropic Messages API: the system prompt stands beside the messages, an answer is a message itself."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from daemon.domain.bad_record import BadRecord, Reason
@@ -33,7 +32,7 @@ def read_answer(response: Object, at: str, reading: Reading) -> Answer:
     """Read the blocks of an answer. Raises BadRecord, NoConversation."""
     content, reason = response["content"], response.get("stop_reason")
     blocks: JSON = [content] if isinstance(content, str) else content
-    if not isinstance(blocks, Sequence):
+    if not isinstance(blocks, list):
         raise BadRecord(Reason.BAD_FIELD, f"{at}content", f"must be a list, not {fields.kind(content)}")
     turns = anthropic.read({"role": "assistant", "content": blocks}, at.rstrip("."), reading)
     only = [turn if turn.role == "assistant" else replace(turn, role="assistant") for turn in turns]

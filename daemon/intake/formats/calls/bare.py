@@ -1,6 +1,6 @@
 """Answers without the frame of an API: a text, a message, or a list of messages."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from daemon.domain.bad_record import BadRecord, Reason
 from daemon.domain.conversation import JSON
@@ -19,7 +19,7 @@ def read_bare_request(request: JSON, at: str, reading: Reading) -> Request:
     """Read a text or a list of messages. Raises BadRecord, NoConversation."""
     if isinstance(request, str):
         return Request(turns=tuple(plain_turn("user", request, at, reading)))
-    if isinstance(request, Mapping):
+    if isinstance(request, dict):
         for key in ("message", "text", "content"):
             if isinstance(request.get(key), str):
                 return Request(turns=tuple(plain_turn("user", str(request[key]), f"{at}.{key}", reading)))
@@ -32,9 +32,9 @@ def read_bare_answer(answer: JSON, at: str, reading: Reading) -> Answer:
     if isinstance(answer, str):
         content = Content(texts=[answer])
         return Answer(turns=tuple(assistant_turn(content, at, reading)))
-    if isinstance(answer, Mapping):
+    if isinstance(answer, dict):
         return _of_object(answer, at, reading)
-    if isinstance(answer, Sequence):
+    if isinstance(answer, list):
         return Answer(turns=tuple(read_messages([_answering(one) for one in answer], at, reading)))
     raise BadRecord(Reason.BAD_FIELD, at, f"must be an object or a text, not {fields.kind(answer)}")
 
@@ -46,7 +46,7 @@ def _of_object(answer: Mapping[str, JSON], at: str, reading: Reading) -> Answer:
         return Answer(turns=cut_off(turns, reason), finish_reason=reason)
     for key in ("message", "messages", "text", "answer", "response", "generated_text"):
         inner = answer.get(key)
-        if inner is not None and not (key in ("answer", "response") and isinstance(inner, Mapping)):
+        if inner is not None and not (key in ("answer", "response") and isinstance(inner, dict)):
             found = read_bare_answer(inner, f"{at}.{key}", reading)
             return Answer(turns=cut_off(found.turns, reason), finish_reason=reason)
     raise BadRecord(Reason.UNKNOWN_SHAPE, at, "is no answer of a known API")
@@ -61,7 +61,7 @@ _SAYS = frozenset(
 def _answering(message: JSON) -> JSON:
     """Return a message with the role that it has by being an answer."""
     if (
-        isinstance(message, Mapping)
+        isinstance(message, dict)
         and message.get("role") is None
         and "type" not in message
         and "from" not in message

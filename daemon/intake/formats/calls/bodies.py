@@ -1,6 +1,6 @@
 """Finds the body of a request or response: an object, its JSON text, or the events of a stream."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import orjson
 
@@ -15,18 +15,18 @@ def body_of(value: JSON) -> JSON:
     """Return the body in a logged request or response; a text that is no JSON stays a text."""
     if isinstance(value, str):
         return _parsed(value)
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         if "body" in value and _OF_BODIES.isdisjoint(value):
             return body_of(value["body"])
         return assembled([value]) if _is_stream(value) else value
-    if isinstance(value, Sequence) and any(is_chunk(event) for event in value):
+    if isinstance(value, list) and any(is_chunk(event) for event in value):
         return assembled(value)
     return value
 
 
 def at_body(value: JSON, at: str) -> str:
     """Return the field of the body that :func:`body_of` finds."""
-    is_around = isinstance(value, Mapping) and "body" in value and _OF_BODIES.isdisjoint(value)
+    is_around = isinstance(value, dict) and "body" in value and _OF_BODIES.isdisjoint(value)
     return f"{at}.body" if is_around else at
 
 

@@ -1,12 +1,11 @@
 """Tells calls that failed from calls that were answered."""
 
-from collections.abc import Mapping
-
 from daemon.domain.bad_record import Absence, NoConversation
 from daemon.domain.conversation import JSON
 from daemon.intake.decoding_fields import Object
 
 _STATUS_FIELDS = ("status", "status_code", "statusCode", "http_status", "response_status")
+_STATUSES = frozenset(_STATUS_FIELDS)
 _FAILED = frozenset({"failure", "failed", "error", "cancelled", "canceled", "timeout"})
 _FIRST_ERROR = 400
 
@@ -15,7 +14,7 @@ def pass_over_failure(response: JSON, at: str) -> None:
     """Raise NoConversation if there is no response, or if it is an error."""
     if not response:
         raise NoConversation(Absence.FAILED, at, "is empty: the call was not answered")
-    if not isinstance(response, Mapping):
+    if not isinstance(response, dict):
         return
     if response.get("error") or response.get("object") == "error" or response.get("type") == "error":
         raise NoConversation(Absence.FAILED, f"{at}.error", "says that the call failed")
@@ -24,6 +23,8 @@ def pass_over_failure(response: JSON, at: str) -> None:
 
 def pass_over_status(record: Object, at: str = "") -> None:
     """Raise NoConversation if a record has the status of a failed call, in HTTP's numbers or in words."""
+    if _STATUSES.isdisjoint(record):
+        return
     for name in _STATUS_FIELDS:
         status = record.get(name)
         if status is None or isinstance(status, bool):

@@ -1,6 +1,6 @@
 """The OpenAI chat API, as most servers and gateways speak it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from daemon.domain.bad_record import Absence, BadRecord, NoConversation, Reason
 from daemon.domain.conversation import JSON
@@ -8,7 +8,7 @@ from daemon.intake import decoding_fields as fields
 from daemon.intake.decoding_fields import Object
 from daemon.intake.formats.calls.cut import cut_off
 from daemon.intake.formats.calls.types import Answer, Request
-from daemon.intake.formats.dialects.messages import read_message, read_messages, read_system
+from daemon.intake.formats.dialects.messages import read_answer_message, read_messages, read_system
 from daemon.intake.formats.dialects.tools import tool_definitions
 from daemon.intake.formats.reading import Reading
 
@@ -46,21 +46,19 @@ def read_answer(response: Object, at: str, reading: Reading) -> Answer:
         raise NoConversation(Absence.NO_ANSWER, f"{at}choices", "is empty")
     position = _first(choices)
     place, choice = f"{at}choices[{position}]", choices[position]
-    if not isinstance(choice, Mapping):
+    if not isinstance(choice, dict):
         raise BadRecord(Reason.BAD_FIELD, place, f"must be an object, not {fields.kind(choice)}")
     message = choice.get("message")
     if message is None and isinstance(choice.get("text"), str):
         raise NoConversation(
             Absence.NOT_CHAT, f"{place}.text", "is the answer of a completion without a chat"
         )
-    if not isinstance(message, Mapping):
+    if not isinstance(message, dict):
         raise BadRecord(
             Reason.BAD_FIELD, f"{place}.message", f"must be an object, not {fields.kind(message)}"
         )
-    if message.get("role") not in ("assistant", None):
-        raise BadRecord(Reason.BAD_FIELD, f"{place}.message.role", "must be assistant")
     reason = choice.get("finish_reason")
-    turns = read_message({**message, "role": "assistant"}, f"{place}.message", reading)
+    turns = read_answer_message(message, f"{place}.message", reading)
     return Answer(turns=cut_off(turns, reason), finish_reason=reason)
 
 
@@ -69,16 +67,16 @@ def _first(choices: Sequence[JSON]) -> int:
 
     def index(position: int) -> float:
         choice = choices[position]
-        found = choice.get("index") if isinstance(choice, Mapping) else None
+        found = choice.get("index") if isinstance(choice, dict) else None
         return found if isinstance(found, int | float) else 0
 
     return 0 if len(choices) == 1 else min(range(len(choices)), key=index)
 
 
 def _documents(value: JSON, at: str) -> tuple[Object, ...]:
-    if isinstance(value, str) or not isinstance(value, Sequence):
+    if not isinstance(value, list):
         raise BadRecord(Reason.BAD_FIELD, at, f"must be a list, not {fields.kind(value)}")
     found = [{"text": document} if isinstance(document, str) else document for document in value]
-    if any(not isinstance(document, Mapping) or fields.deeper_than(64, document) for document in found):
+    if any(not isinstance(document, dict) or fields.deeper_than(64, document) for document in found):
         raise BadRecord(Reason.BAD_FIELD, at, "must be a list of objects or texts")
-    return tuple(document for document in found if isinstance(document, Mapping))
+    return tuple(document for document in found if isinstance(document, dict))

@@ -1,7 +1,5 @@
 """Reads requests and answers, each by the API that it is of."""
 
-from collections.abc import Mapping
-
 from daemon.domain.bad_record import Absence, BadRecord, NoConversation, Reason
 from daemon.domain.conversation import JSON
 from daemon.intake import decoding_fields as fields
@@ -16,7 +14,7 @@ DIALECTS: tuple[CallDialect, ...] = (openai_chat, anthropic_messages, openai_res
 
 def read_request(request: JSON, at: str, reading: Reading) -> Request:
     """Return what a request asks. Raises BadRecord, NoConversation."""
-    if isinstance(request, Mapping):
+    if isinstance(request, dict):
         for dialect in DIALECTS:
             if dialect.asks(request):
                 return dialect.read_request(request, f"{at}." if at else "", reading)
@@ -31,7 +29,7 @@ def read_request(request: JSON, at: str, reading: Reading) -> Request:
 
 def read_answer(response: JSON, at: str, reading: Reading) -> Answer:
     """Return what a response answers. Raises BadRecord, NoConversation."""
-    if isinstance(response, Mapping):
+    if isinstance(response, dict):
         for dialect in DIALECTS:
             if dialect.answers(response):
                 return dialect.read_answer(response, f"{at}." if at else "", reading)

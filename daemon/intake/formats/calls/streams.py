@@ -30,7 +30,7 @@ def events_of_text(text: str) -> list[Object]:
 
 def is_chunk(value: JSON) -> bool:
     """Return whether a value is an event of a stream."""
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return False
     if value.get("object") == "chat.completion.chunk":
         return True
@@ -38,12 +38,12 @@ def is_chunk(value: JSON) -> bool:
     if isinstance(kind, str) and (kind in _ANTHROPIC or kind.startswith("response.")):
         return True
     choices = value.get("choices")
-    return isinstance(choices, list) and any(isinstance(one, Mapping) and "delta" in one for one in choices)
+    return isinstance(choices, list) and any(isinstance(one, dict) and "delta" in one for one in choices)
 
 
 def assembled(events: Iterable[JSON]) -> Object:
     """Return the response that the events of a stream make, as the same API gives it without a stream."""
-    found = [event for event in events if isinstance(event, Mapping)]
+    found = [event for event in events if isinstance(event, dict)]
     failed = next((event for event in found if event.get("error")), None)
     if failed is not None:
         return failed
@@ -59,10 +59,10 @@ def _responses(events: Sequence[Object]) -> Object:
     """Return what the last event says of the whole response; without it, its finished items."""
     for event in reversed(events):
         response = event.get("response")
-        if event.get("type") in _ENDS and isinstance(response, Mapping):
+        if event.get("type") in _ENDS and isinstance(response, dict):
             return response
     items = [event.get("item") for event in events if event.get("type") == "response.output_item.done"]
-    started = next((found for event in events if isinstance(found := event.get("response"), Mapping)), {})
+    started = next((found for event in events if isinstance(found := event.get("response"), dict)), {})
     return {**started, "status": _UNFINISHED, "output": [item for item in items if item is not None]}
 
 
@@ -72,7 +72,7 @@ def _chat(chunks: Sequence[Object]) -> Object:
         choice
         for chunk in chunks
         for choice in _list(chunk.get("choices"))
-        if isinstance(choice, Mapping)
+        if isinstance(choice, dict)
     ]  # fmt: skip
     first = min((_index(choice) for choice in choices), default=0)
     message: dict[str, Any] = {"role": "assistant"}
@@ -83,7 +83,7 @@ def _chat(chunks: Sequence[Object]) -> Object:
             continue
         reason = choice.get("finish_reason") or reason
         delta = choice.get("delta")
-        for name, value in delta.items() if isinstance(delta, Mapping) else ():
+        for name, value in delta.items() if isinstance(delta, dict) else ():
             if name == "tool_calls":
                 _add_calls(calls, value)
             elif isinstance(value, str) and name != "role":
@@ -100,14 +100,14 @@ def _chat(chunks: Sequence[Object]) -> Object:
 def _add_calls(calls: dict[int, dict[str, Any]], value: JSON) -> None:
     """Add the pieces of calls, which belong together by their index."""
     for piece in _list(value):
-        if not isinstance(piece, Mapping):
+        if not isinstance(piece, dict):
             continue
         call = calls.setdefault(_index(piece), {"function": {"name": "", "arguments": ""}})
         if isinstance(piece.get("id"), str) and piece["id"]:
             call["id"] = piece["id"]
         function = piece.get("function")
         for name in ("name", "arguments"):
-            if isinstance(function, Mapping) and isinstance(function.get(name), str):
+            if isinstance(function, dict) and isinstance(function.get(name), str):
                 call["function"][name] += function[name]
 
 
@@ -125,16 +125,16 @@ def _anthropic(events: Sequence[Object]) -> Object:
     reason: JSON = None
     for event in events:
         delta, started = event.get("delta"), event.get("content_block")
-        if isinstance(event.get("message"), Mapping):
+        if isinstance(event.get("message"), dict):
             head.update(event["message"])  # type: ignore[arg-type]
-        if isinstance(started, Mapping):
+        if isinstance(started, dict):
             blocks[_index(event)] = {**started, "partial_json": ""}
-        elif isinstance(delta, Mapping) and event.get("type") == "content_block_delta":
+        elif isinstance(delta, dict) and event.get("type") == "content_block_delta":
             block = blocks.setdefault(_index(event), {"type": "text", "text": "", "partial_json": ""})
             name = _DELTAS.get(str(delta.get("type")))
             if name is not None and isinstance(delta.get(name), str):
                 block[name] = str(block.get(name) or "") + str(delta[name])
-        elif isinstance(delta, Mapping):
+        elif isinstance(delta, dict):
             reason = delta.get("stop_reason") or reason
     content = [_block(blocks[position]) for position in sorted(blocks)]
     return {**head, "content": content, "stop_reason": reason or _UNFINISHED}

@@ -1,15 +1,13 @@
 """What the reader of an API promises."""
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from daemon.domain.conversation import JSON, Message
 from daemon.intake.decoding_fields import Object
 from daemon.intake.formats.reading import Reading
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What a request asks of a model."""
 
     turns: tuple[Message, ...]
@@ -17,8 +15,7 @@ class Request:
     documents: tuple[Object, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What a response answers."""
 
     turns: tuple[Message, ...]

@@ -1,7 +1,5 @@
 """A row of Alpaca's files: an instruction, perhaps with an input, and the output."""
 
-from collections.abc import Sequence
-
 from daemon.domain.bad_record import BadRecord, Reason
 from daemon.domain.conversation import JSON, Message
 from daemon.intake import decoding_fields as fields
@@ -31,7 +29,7 @@ def read(row: Object, reading: Reading) -> list[Message]:
 
 def _history(value: JSON, reading: Reading) -> list[Message]:
     """Read earlier turns: a list of pairs of an instruction and an output."""
-    if isinstance(value, str) or not isinstance(value, Sequence | None):
+    if not isinstance(value, list | None):
         raise BadRecord(Reason.BAD_FIELD, "history", f"must be a list, not {fields.kind(value)}")
     if value is not None and len(value) > reading.limits.messages:
         raise BadRecord(
@@ -40,7 +38,7 @@ def _history(value: JSON, reading: Reading) -> list[Message]:
     turns: list[Message] = []
     for index, pair in enumerate(value or ()):
         at = f"history[{index}]"
-        if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2:
+        if not isinstance(pair, list) or len(pair) != 2:
             raise BadRecord(Reason.BAD_FIELD, at, "must be a pair of an instruction and an output")
         turns += plain_turn("user", read_content(pair[0], at, reading).text(), at, reading)
         turns += assistant_turn(read_content(pair[1], at, reading), at, reading)

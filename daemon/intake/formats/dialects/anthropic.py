@@ -1,6 +1,6 @@
 """The Anthropic Messages API: results of tools stand in the user's turns, arguments of calls are objects."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 
 from daemon.domain.conversation import JSON, Message, ToolCall
 from daemon.intake import decoding_fields as fields
@@ -18,7 +18,7 @@ def writes(message: Object) -> bool:
     """Return whether a message has blocks that only this API has."""
     content = message.get("content")
     return isinstance(content, list) and any(
-        isinstance(block, Mapping) and _is_own(block.get("type")) for block in content
+        isinstance(block, dict) and _is_own(block.get("type")) for block in content
     )
 
 
@@ -29,11 +29,11 @@ def read(message: Object, at: str, reading: Reading) -> Iterable[Message]:
     said: list[JSON] = []
     turns: list[Message] = []
     blocks = message.get("content")
-    for index, block in enumerate(blocks if isinstance(blocks, Sequence) else ()):
-        kind = block.get("type") if isinstance(block, Mapping) else None
-        if isinstance(block, Mapping) and kind == "tool_use":
+    for index, block in enumerate(blocks if isinstance(blocks, list) else ()):
+        kind = block.get("type") if isinstance(block, dict) else None
+        if isinstance(block, dict) and kind == "tool_use":
             calls.append(tool_call(block, f"{at}.content[{index}]", reading))
-        elif isinstance(block, Mapping) and kind == "tool_result":
+        elif isinstance(block, dict) and kind == "tool_result":
             turns += _result(block, f"{at}.content[{index}]", reading)
         elif not _is_own(kind):
             said.append(block)

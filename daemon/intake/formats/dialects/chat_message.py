@@ -1,6 +1,6 @@
 """A message of the OpenAI chat API, as most servers, gateways and files write it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 
 from daemon.domain.bad_record import BadRecord, Reason
 from daemon.domain.conversation import JSON, Message, Role, ToolCall
@@ -60,7 +60,7 @@ def read_turn(
 def tool_calls(message: Object, at: str, reading: Reading) -> list[ToolCall]:
     """Return the calls of a message, those of the legacy ``function_call`` included. Raises BadRecord."""
     calls = message.get("tool_calls") or []
-    if isinstance(calls, str) or not isinstance(calls, Sequence):
+    if not isinstance(calls, list):
         raise BadRecord(Reason.BAD_FIELD, f"{at}.tool_calls", f"must be a list, not {fields.kind(calls)}")
     found = [tool_call(call, f"{at}.tool_calls[{index}]", reading) for index, call in enumerate(calls)]
     if message.get("function_call"):
@@ -71,7 +71,7 @@ def tool_calls(message: Object, at: str, reading: Reading) -> list[ToolCall]:
 def _tool(
     message: Object, value: JSON, at: str, at_value: str, reading: Reading, *, name: str | None
 ) -> list[Message]:
-    is_said = value is None or isinstance(value, str | Sequence)
+    is_said = value is None or isinstance(value, str | list)
     text = read_content(value, at_value, reading).text() if is_said else json_text(value, at_value)
     call_id = fields.optional_name(message, "tool_call_id", f"{at}.") if message.get("tool_call_id") else None
     return tool_turn(text, at_value, reading, call_id=call_id, name=name)
@@ -82,5 +82,5 @@ def _add_refusal_or_transcript(message: Object, content: Content) -> None:
     if content.text():
         return
     audio = message.get("audio")
-    transcript = audio.get("transcript") if isinstance(audio, Mapping) else None
+    transcript = audio.get("transcript") if isinstance(audio, dict) else None
     content.texts.extend(text for text in (message.get("refusal"), transcript) if isinstance(text, str))

@@ -1,6 +1,6 @@
 """Reads what is said in a turn: a text, or a list of parts as the chat APIs have them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from daemon.domain.bad_record import Absence, BadRecord, NoConversation, Reason
@@ -47,9 +47,9 @@ def read_content(value: JSON, at: str, reading: Reading) -> Content:
     content = Content()
     if isinstance(value, str):
         content.texts.append(value)
-    elif isinstance(value, Mapping):
+    elif isinstance(value, dict):
         _add_part(content, value, at, reading)
-    elif isinstance(value, Sequence):
+    elif isinstance(value, list):
         for index, part in enumerate(value):
             _add_part(content, part, f"{at}[{index}]", reading)
     elif value is not None:
@@ -70,7 +70,7 @@ def _add_part(content: Content, part: JSON, at: str, reading: Reading) -> None:
     if isinstance(part, str):
         content.texts.append(part)
         return
-    if not isinstance(part, Mapping):
+    if not isinstance(part, dict):
         raise BadRecord(Reason.BAD_FIELD, at, f"must be an object or a string, not {fields.kind(part)}")
     kind = part.get("type", "text")
     if not isinstance(kind, str):
@@ -95,11 +95,7 @@ def _text_of(part: Object, kind: str) -> str | None:
         return next((found for name in _TEXT_FIELDS if isinstance(found := part.get(name), str)), None)
     if kind == "document":  # of Anthropic's: its source may be text
         source = part.get("source")
-        if (
-            isinstance(source, Mapping)
-            and source.get("type") == "text"
-            and isinstance(source.get("data"), str)
-        ):
+        if isinstance(source, dict) and source.get("type") == "text" and isinstance(source.get("data"), str):
             return str(source["data"])
     return None
 
@@ -124,6 +120,6 @@ def thought(part: Object, at: str, reading: Reading) -> str:
         value = part.get(name)
         if isinstance(value, str):
             return value
-        if isinstance(value, Sequence):
+        if isinstance(value, list):
             return read_content(value, f"{at}.{name}", reading).text()
     return ""

@@ -1,14 +1,13 @@
 """Reads lists of messages, each in the dialect that it is written in."""
 
-from collections.abc import Mapping, Sequence
-
 from daemon.domain.bad_record import BadRecord, Reason
 from daemon.domain.conversation import JSON, Message
 from daemon.intake import decoding_fields as fields
+from daemon.intake.decoding_fields import Object
 from daemon.intake.formats.dialects import anthropic, chat_message, otel_parts, responses_items, sharegpt
 from daemon.intake.formats.dialects.content import checked_text, read_content
 from daemon.intake.formats.dialects.roles import ROLES
-from daemon.intake.formats.dialects.turns import is_redacted, plain_turn
+from daemon.intake.formats.dialects.turns import is_plain, plain_turn
 from daemon.intake.formats.dialects.types import MessageDialect
 from daemon.intake.formats.reading import Reading
 
@@ -18,7 +17,7 @@ DIALECTS: tuple[MessageDialect, ...] = (responses_items, otel_parts, sharegpt, a
 
 def read_messages(value: JSON, at: str, reading: Reading) -> list[Message]:
     """Return the turns of a list of messages. Raises BadRecord, NoConversation."""
-    if isinstance(value, str | Mapping) or not isinstance(value, Sequence):
+    if not isinstance(value, list):
         raise BadRecord(Reason.BAD_FIELD, at, f"must be a list, not {fields.kind(value)}")
     if len(value) > reading.limits.messages:
         raise BadRecord(
@@ -34,9 +33,23 @@ def read_messages(value: JSON, at: str, reading: Reading) -> list[Message]:
     return turns
 
 
+def read_answer_message(message: Object, at: str, reading: Reading) -> list[Message]:
+    """Return the turns of a message that answers; its role may be left out. Raises BadRecord, NoConversation."""
+    if message.get("role", "assistant") not in ("assistant", None):
+        raise BadRecord(Reason.BAD_FIELD, f"{at}.role", "must be assistant")
+    content = message.get("content")
+    if isinstance(content, str) and message.keys() <= _PLAIN_ANSWER and is_plain(content):
+        text = checked_text(content, f"{at}.content", reading)
+        return [Message(role="assistant", content=text)] if text else []
+    return read_message({**message, "role": "assistant"}, at, reading)
+
+
+_PLAIN_ANSWER = frozenset({"role", "content"})
+
+
 def read_message(message: JSON, at: str, reading: Reading) -> list[Message]:
     """Return the turns of one message. Raises BadRecord, NoConversation."""
-    if not isinstance(message, Mapping):
+    if not isinstance(message, dict):
         raise BadRecord(Reason.BAD_FIELD, at, f"must be an object, not {fields.kind(message)}")
     dialect = next(dialect for dialect in DIALECTS if dialect.writes(message))
     return list(dialect.read(message, at, reading))
@@ -55,6 +68,6 @@ def _plain(message: JSON, at: str, index: int, reading: Reading) -> Message | No
     known = ROLES.get(role) if isinstance(role, str) else None
     if known is None or known == "tool" or not isinstance(content, str):
         return None
-    if (known == "assistant" and "think>" in content) or is_redacted(content):
+    if not is_plain(content):
         return None
     return Message(role=known, content=checked_text(content, f"{at}[{index}].content", reading))

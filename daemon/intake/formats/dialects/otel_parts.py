@@ -1,6 +1,6 @@
 """A message of OpenTelemetry's GenAI conventions: ``{"role": ..., "parts": [...]}``. Gemini's contents look alike."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 
 from daemon.domain.bad_record import BadRecord, Reason
 from daemon.domain.conversation import JSON, Message, ToolCall
@@ -31,16 +31,16 @@ def read(message: Object, at: str, reading: Reading) -> Iterable[Message]:
     """Return the turns of a message: results of tools first, then what is said. Raises BadRecord, NoConversation."""
     role = role_of(message.get("role"), f"{at}.role")
     parts = message["parts"]
-    if isinstance(parts, str) or not isinstance(parts, Sequence):
+    if not isinstance(parts, list):
         raise BadRecord(Reason.BAD_FIELD, f"{at}.parts", f"must be a list, not {fields.kind(parts)}")
     calls: list[ToolCall] = []
     said: list[JSON] = []
     turns: list[Message] = []
     for index, part in enumerate(parts):
-        kind = part.get("type") if isinstance(part, Mapping) else None
-        if isinstance(part, Mapping) and kind == _CALL:
+        kind = part.get("type") if isinstance(part, dict) else None
+        if isinstance(part, dict) and kind == _CALL:
             calls.append(tool_call(part, f"{at}.parts[{index}]", reading))
-        elif isinstance(part, Mapping) and kind == _RESULT:
+        elif isinstance(part, dict) and kind == _RESULT:
             turns += _result(part, f"{at}.parts[{index}]", reading)
         else:
             said.append(part)

@@ -1,7 +1,6 @@
 """Separates an answer's reasoning from the answer."""
 
 import re
-from collections.abc import Mapping, Sequence
 
 from daemon.domain.conversation import JSON
 from daemon.intake.decoding_fields import Object
@@ -10,6 +9,7 @@ _OPEN, _CLOSE = "<think>", "</think>"
 #: The opening mark may be missing: some templates put it into the prompt.
 _CLOSING = re.compile(r"</think>[ \t]*(?:\r?\n|$)")
 _FIELDS = ("reasoning_content", "reasoning", "thinking")
+_ALL_FIELDS = frozenset((*_FIELDS, "thinking_blocks"))
 
 
 def split_inline(text: str) -> tuple[str | None, str]:
@@ -29,6 +29,8 @@ def split_inline(text: str) -> tuple[str | None, str]:
 
 def reasoning_field(message: Object) -> str | None:
     """Return the reasoning that a message has in a field of its own; None if there is none."""
+    if _ALL_FIELDS.isdisjoint(message):
+        return None
     for name in _FIELDS:
         found = _joined(message.get(name))
         if found:
@@ -40,15 +42,15 @@ def _joined(value: JSON) -> str | None:
     """Return a text, or the texts of a list of blocks."""
     if isinstance(value, str):
         return value.strip() or None
-    if isinstance(value, Sequence):
+    if isinstance(value, list):
         texts = [
             text
             for block in value
-            if isinstance(block, Mapping)
+            if isinstance(block, dict)
             for text in (block.get("thinking"), block.get("text"), block.get("content"))
             if isinstance(text, str)
         ]
         return "\n".join(texts).strip() or None
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return _joined(value.get("content")) or _joined(value.get("text"))
     return None

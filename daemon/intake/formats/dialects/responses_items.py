@@ -1,6 +1,6 @@
 """An item of the OpenAI Responses API: a message, a call of a function, its output, or reasoning."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from daemon.domain.bad_record import BadRecord, Reason
 from daemon.domain.conversation import Message
@@ -71,7 +71,7 @@ def _call(message: Object, at: str, reading: Reading) -> list[Message]:
 
 def _output(message: Object, key: str, at: str, reading: Reading) -> list[Message]:
     value = message.get(key)
-    is_said = value is None or isinstance(value, str | Sequence)
+    is_said = value is None or isinstance(value, str | list)
     text = read_content(value, f"{at}.{key}", reading).text() if is_said else json_text(value, f"{at}.{key}")
     id_key = "call_id" if message.get("call_id") else "id"
     call_id = fields.optional_name(message, id_key, f"{at}.") if message.get(id_key) else None

@@ -1,6 +1,6 @@
 """A turn of ShareGPT's files: ``{"from": "human", "value": "..."}``."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import orjson
 
@@ -39,4 +39,4 @@ def _calls(value: str) -> list[JSON] | None:
     except orjson.JSONDecodeError:
         return None
     calls = parsed if isinstance(parsed, list) else [parsed]
-    return calls if calls and all(isinstance(call, Mapping) and "name" in call for call in calls) else None
+    return calls if calls and all(isinstance(call, dict) and "name" in call for call in calls) else None

@@ -1,7 +1,5 @@
 """Translates definitions and calls of tools into OpenAI's form."""
 
-from collections.abc import Mapping, Sequence
-
 import orjson
 
 from daemon.domain.bad_record import BadRecord, Reason
@@ -24,9 +22,9 @@ def tool_definitions(value: JSON, at: str) -> tuple[Object, ...]:
         return ()
     if isinstance(value, str):
         value = _parsed(value, at)
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         value = [value]
-    if isinstance(value, str) or not isinstance(value, Sequence):
+    if not isinstance(value, list):
         raise BadRecord(Reason.BAD_FIELD, at, f"must be a list, not {fields.kind(value)}")
     found = (_definition(tool, f"{at}[{index}]") for index, tool in enumerate(value))
     return tuple(tool for tool in found if tool is not None)
@@ -34,10 +32,10 @@ def tool_definitions(value: JSON, at: str) -> tuple[Object, ...]:
 
 def tool_call(value: JSON, at: str, reading: Reading) -> ToolCall:
     """Read a call, with its function nested (chat) or flat; arguments are a JSON text or an object. Raises BadRecord."""
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         raise BadRecord(Reason.BAD_FIELD, at, f"must be an object, not {fields.kind(value)}")
     function = value.get("function") or value.get("custom") or value
-    if not isinstance(function, Mapping):
+    if not isinstance(function, dict):
         raise BadRecord(Reason.BAD_FIELD, f"{at}.function", f"must be an object, not {fields.kind(function)}")
     name = fields.name(function, "name", f"{at}.")
     arguments = next((function[key] for key in _ARGUMENTS if function.get(key) is not None), None)
@@ -75,15 +73,15 @@ def _arguments(value: JSON, at: str, reading: Reading) -> str:
 
 
 def _definition(tool: JSON, at: str) -> Object | None:
-    if not isinstance(tool, Mapping):
+    if not isinstance(tool, dict):
         raise BadRecord(Reason.BAD_FIELD, at, f"must be an object, not {fields.kind(tool)}")
     if fields.deeper_than(_MAX_DEPTH, tool):
         raise BadRecord(Reason.OVER_LIMIT, at, f"is nested in more than {_MAX_DEPTH} levels")
-    if isinstance(tool.get("function"), Mapping):
+    if isinstance(tool.get("function"), dict):
         return tool if tool.get("type") == "function" else {"type": "function", **tool}
     if not isinstance(tool.get("name"), str):
         return None
-    schema = next((tool[key] for key in _SCHEMAS if isinstance(tool.get(key), Mapping)), None)
+    schema = next((tool[key] for key in _SCHEMAS if isinstance(tool.get(key), dict)), None)
     if schema is None and tool.get("type", "function") not in ("function", "custom"):
         return None
     function = {key: value for key, value in tool.items() if key in ("name", "description", "strict")}

@@ -30,6 +30,11 @@ def is_redacted(text: str) -> bool:
     return len(text) <= _LONGEST_REDACTED and text.strip().lower() in _REDACTED
 
 
+def is_plain(text: str) -> bool:
+    """Return whether a text is what was said: neither a gateway's placeholder nor an answer with its reasoning."""
+    return not (is_redacted(text) or "think>" in text)
+
+
 def is_cut_off(finish_reason: JSON) -> bool:
     """Return whether an answer ended before it was complete."""
     return isinstance(finish_reason, str) and finish_reason.lower() in _CUT_OFF

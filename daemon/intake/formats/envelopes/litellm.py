@@ -7,7 +7,7 @@ from daemon.domain.conversation import JSON, Record
 from daemon.intake import decoding_fields as fields
 from daemon.intake.decoding_fields import Object
 from daemon.intake.formats.calls.bodies import body_of
-from daemon.intake.formats.calls.failures import pass_over_failure, pass_over_status
+from daemon.intake.formats.calls.failures import pass_over_status
 from daemon.intake.formats.dialects.turns import is_redacted
 from daemon.intake.formats.exchange import Exchange, conversation_of
 from daemon.intake.formats.identity import object_at
@@ -46,7 +46,6 @@ class LiteLLMFormat:
         _pass_over_other_calls(payload)
         pass_over_status(payload)
         response = body_of(payload.get("response"))
-        pass_over_failure(response, "response")
         metadata = object_at(payload, "metadata")
         requester = object_at(metadata, "requester_metadata")
         parameters = object_at(payload, "model_parameters")

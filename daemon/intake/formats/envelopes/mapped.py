@@ -62,7 +62,7 @@ class MappedFormat:
         return [*turns, *read_bare_answer(_at(record, answer) or "", answer, reading).turns]
 
     def _listed(self, value: JSON, at: str, reading: Reading) -> list[Message]:
-        if isinstance(value, str) or not isinstance(value, Sequence):
+        if not isinstance(value, list):
             raise BadRecord(Reason.BAD_FIELD, at, f"must be a list, not {fields.kind(value)}")
         if len(value) > reading.limits.messages:
             raise BadRecord(
@@ -71,7 +71,7 @@ class MappedFormat:
         turns: list[Message] = []
         for index, turn in enumerate(value):
             place = f"{at}[{index}]"
-            if not isinstance(turn, Mapping):
+            if not isinstance(turn, dict):
                 raise BadRecord(Reason.BAD_FIELD, place, f"must be an object, not {fields.kind(turn)}")
             role = role_of(_at(turn, self._paths.role), f"{place}.{self._paths.role}", self._paths.roles)
             said = _at(turn, self._paths.content)
@@ -93,7 +93,7 @@ def _at(record: JSON, path: str | None) -> JSON:
     if isinstance(record, Mapping) and path in record:
         return record[path]
     key, _, rest = path.partition(".")
-    if isinstance(record, Mapping):
+    if isinstance(record, dict):
         found = record.get(key)
     elif isinstance(record, list) and key.isdecimal() and int(key) < len(record):
         found = record[int(key)]

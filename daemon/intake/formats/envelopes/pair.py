@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from daemon.domain.conversation import Record
+from daemon.domain.conversation import JSON, Record
 from daemon.intake.decoding_fields import Object
 from daemon.intake.formats.calls.bodies import at_body, body_of
-from daemon.intake.formats.calls.failures import pass_over_failure, pass_over_status
+from daemon.intake.formats.calls.failures import pass_over_status
 from daemon.intake.formats.exchange import Exchange, conversation_of
-from daemon.intake.formats.identity import places_of
+from daemon.intake.formats.identity import Place, places_of
 from daemon.intake.formats.reading import Reading
 
 _TAKEN = frozenset({"request", "response", "messages"})
@@ -30,13 +30,9 @@ class PairFormat:
 
     def decode(self, record: Object, reading: Reading) -> Sequence[Record]:
         """Return the conversation. Raises BadRecord, NoConversation."""
+        pass_over_status(record)
         is_inline = "request" not in record
         logged, answered = record if is_inline else record["request"], record.get("response")
-        if not answered:
-            pass_over_failure(answered, "response")
-        pass_over_status(record)
-        if isinstance(answered, dict):
-            pass_over_failure(answered, "response")
         response, request = body_of(answered), logged if is_inline else body_of(logged)
         exchange = Exchange(
             record=record,
@@ -45,8 +41,11 @@ class PairFormat:
             at_request="" if is_inline else at_body(logged, "request"),
             at_response=at_body(answered, "response"),
             taken=_INLINE if is_inline else _TAKEN,
-            places=()
-            if request is logged or not isinstance(logged, dict)
-            else tuple(places_of(logged, "request.")),
+            places=_around(logged, request),
         )
         return (conversation_of(exchange, reading),)
+
+
+def _around(logged: JSON, body: JSON) -> tuple[Place, ...]:
+    """Return an HTTP message, which may name the user, where the body stands within it."""
+    return tuple(places_of(logged, "request.")) if isinstance(logged, dict) and body is not logged else ()

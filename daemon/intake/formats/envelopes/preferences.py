@@ -1,6 +1,6 @@
 """Rows of preference files: a prompt, the answer that people chose, and the one that they rejected."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from daemon.domain.conversation import JSON, Message, Record
 from daemon.intake.decoding_fields import Object
@@ -47,7 +47,7 @@ def _asked(record: Object, reading: Reading) -> Request:
     prompt = record.get(name)
     if prompt is None:
         return Request(turns=(), tools=tools)
-    if isinstance(prompt, Mapping) and "messages" in prompt:
+    if isinstance(prompt, dict) and "messages" in prompt:
         return read_request(prompt, f"{name}.", reading)
     return Request(turns=read_bare_request(prompt, name, reading).turns, tools=tools)
 
