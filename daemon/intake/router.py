@@ -204,7 +204,7 @@ class Router:
 
     def _subjects(self, raw: RawRecord) -> frozenset[str]:
         """Hash the ids that an unusable record names, so that nothing of a forgotten user is stored again."""
-        users, conversations = named_subjects(raw.value, max_bytes=self._limits.record_bytes)
+        users, conversations = named_subjects(raw.value, limits=self._limits, headers=raw.headers)
         return frozenset(
             [self._holdout.user_hash(user) for user in users]
             + [self._holdout.conversation_hash(conversation) for conversation in conversations]
