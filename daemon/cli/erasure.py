@@ -36,7 +36,10 @@ def forget(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Erase a user or a conversation for good."""
+    """Erase a user or a conversation for good.
+
+    The exit code is 1 where nothing of the user was found and conversations remain that name no user.
+    """
     from daemon.cli.render.erasure import forgotten_screen
     from daemon.domain.clock import utc_now
     from daemon.erasure.forget import forget as erase
@@ -55,10 +58,12 @@ def forget(
         )  # fmt: skip
         request = _ask(stores, reason) if retrain else None
     present(
-        {"forgotten": done, "request": request, "found": done.found},
+        {"forgotten": done, "request": request, "found": done.found, "without_user": done.without_user},
         lambda: forgotten_screen(done, request, named=named),
         as_json=as_json,
     )
+    if done.without_user and not done.found:
+        raise typer.Exit(1)
 
 
 def erasures(context: typer.Context, *, as_json: Json = False) -> None:

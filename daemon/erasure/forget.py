@@ -7,6 +7,7 @@ from pathlib import Path
 from daemon.domain.clock import Clock
 from daemon.ledger.erasures import Erasure, ErasureLedger, Removed, Subject
 from daemon.ledger.stores import Stores
+from daemon.ledger.user_shares import count_without_user
 from registry.names import VersionName
 from registry.taint import newest_clean, tainted
 
@@ -21,6 +22,8 @@ class Forgotten:
     tainted: tuple[VersionName, ...]  # by this erasure or an earlier one
     live: VersionName | None
     clean: VersionName | None  # the newest version that learned from no erased record
+    #: Conversations that remain and name no user: some may be of the user who was to be forgotten. 0 for a conversation.
+    without_user: int = 0
 
     @property
     def found(self) -> bool:
@@ -60,6 +63,7 @@ def forget(
         tainted=tuple(sorted(tainted_versions)),
         live=history.live,
         clean=newest_clean(history.line, tainted_versions),
+        without_user=count_without_user(stores.engine) if subject.kind == "user" else 0,
     )
 
 

@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from daemon.config.settings import Settings
@@ -73,6 +73,7 @@ class Router:
         self._forgets = settings.kafka.tombstones == "forget"
         self._keep_bytes = settings.dead_letters.keep == "bytes"
         self._admission = Admission(settings.hygiene)
+        self._shared_ids = frozenset(map(str.casefold, settings.hygiene.shared_user_ids))
         self._cleaner = Cleaner(
             Redactor(settings.hygiene),
             pseudonym=holdout.conversation_hash,
@@ -145,6 +146,8 @@ class Router:
             routed.erase.append(Tombstone(at=_coordinates(raw), conversation_id=id_, conversation_hash=hash_))
 
     def _route_decoded(self, record: Record, raw: RawRecord, routed: _Routed) -> None:
+        if record.user_id is not None and record.user_id.casefold() in self._shared_ids:
+            record = replace(record, user_id=None)
         if record.model_line not in (None, self._model_line):
             routed.other_line += 1
         elif isinstance(record, Conversation) and not self._admission.admits(record):

@@ -79,7 +79,7 @@ def build_dataset(
     if not new.kept:
         raise NotEnoughData(
             f"no conversation since {since_seq} may be trained on{left_out_words(new.left_out)}; wait for more, or lower "
-            "holdout.share"
+            "holdout.share; `retuned doctor` says whether one user id has most of them"
         )
     return _write(path, new, _choose_replay(settings, new=new.kept, past=past, texts=texts))
 

@@ -10,6 +10,7 @@ from daemon.domain.clock import Clock
 from daemon.domain.decisions import Action, Decision
 from daemon.ledger.decisions import ManualTrainRequest
 from daemon.ledger.stores import Stores
+from daemon.ledger.user_shares import read_user_shares
 from daemon.telemetry.metrics import Metrics
 from daemon.training.policy import Situation, decide
 
@@ -114,6 +115,13 @@ class DecideStage:
             pause=pause,
             pending_work=self._read_pending_work(),
             last_ended=self._stores.runs.last_ended(),
+            one_user=self._one_user_held_out(),
+        )
+
+    def _one_user_held_out(self) -> str | None:
+        shares = read_user_shares(self._stores.engine)
+        return (
+            f"{shares.problem}; {shares.remedy}" if shares.problem is not None and shares.held_out else None
         )
 
     def _count_trainable(self, *, since: int) -> int:

@@ -26,6 +26,7 @@ class Situation:
     pause: str | None = None  # in words, who paused training and why
     pending_work: str | None = None  # a run, or a candidate at the gate
     last_ended: datetime | None = None  # when the last run ended
+    one_user: str | None = None  # in words, how one user id keeps conversations from being trained on
 
 
 def decide(situation: Situation, policy: PolicySection) -> Decision:
@@ -94,7 +95,11 @@ def _readiness(situation: Situation, new: int, policy: PolicySection) -> tuple[A
     if situation.pending_work is not None:
         return Action.WAIT, f"waits for {situation.pending_work}"
     if new < policy.min_new_conversations:
-        return Action.WAIT, f"waits for data: {new} of {policy.min_new_conversations} new conversations"
+        cause = f"; {situation.one_user}" if situation.one_user is not None else ""
+        return (
+            Action.WAIT,
+            f"waits for data: {new} of {policy.min_new_conversations} new conversations{cause}",
+        )
     cooldown = _cooldown_left(situation, policy)
     if cooldown > timedelta(0):
         return Action.WAIT, f"waits for the cooldown: {cooldown.total_seconds():.0f} s left"

@@ -11,6 +11,7 @@ from daemon.ledger.counts import IntakeCounts, LedgerCounts, RunSummary, WindowC
 from daemon.ledger.decisions import ManualTrainRequest
 from daemon.ledger.lease import lease_of
 from daemon.ledger.stores import Stores
+from daemon.ledger.user_shares import UserShares, read_user_shares
 from daemon.ledger.windows import JudgedWindow
 from daemon.views.orders import OrdersInForce, orders_in_force
 from registry.line_logs import read_outline
@@ -61,6 +62,7 @@ class StatusView:
     cycle_days: float = 0.0  # that the reference comes to span
     freeze: Freeze | None = None  # of the reference
     orders: OrdersInForce = field(default_factory=OrdersInForce)  # of operators
+    users: UserShares | None = None
 
 
 def status_view(stores: Stores, settings: Settings, now: datetime) -> StatusView:
@@ -86,6 +88,7 @@ def status_view(stores: Stores, settings: Settings, now: datetime) -> StatusView
         cycle_days=settings.windows.reference_days,
         freeze=stores.references.frozen(),
         orders=orders,
+        users=read_user_shares(stores.engine),
     )
 
 

@@ -13,6 +13,7 @@ from daemon.domain.errors import DaemonError, LedgerError
 from daemon.domain.os_errors import os_failure
 from daemon.ledger.database import reader, sqlite_file
 from daemon.ledger.stores import Stores, ledger_url, open_stores
+from daemon.ledger.user_shares import read_user_shares
 from daemon.runtime.fresh_ledger import refuse_lost_file
 from daemon.views.served import served_view
 from daemon.views.versions import checked_history
@@ -40,6 +41,7 @@ def check_stores(settings: Settings) -> Iterator[Check]:
         return
     try:
         yield _ledger(stores.engine)
+        yield from guarded("users", lambda: (_users(stores.engine),))
         log = next(guarded("promotion log", lambda: (_log(stores, settings),)))
         yield log
         if log.ok:
@@ -50,6 +52,17 @@ def check_stores(settings: Settings) -> Iterator[Check]:
         yield _unusable(error)
     finally:
         stores.engine.dispose()
+
+
+def _users(engine: Engine) -> Check:
+    """Check that no user id has most of the conversations."""
+    shares = read_user_shares(engine)
+    if shares.problem is not None:
+        return failed("users", shares.problem, shares.remedy)
+    unnamed = f"; {shares.without_user:,} name no user, so `retuned forget --user` finds none of them"
+    return passed(
+        "users", f"no user id has most of the conversations{unnamed if shares.without_user else ''}"
+    )
 
 
 def _unusable(error: DaemonError | OSError) -> Check:

@@ -40,6 +40,10 @@ def forgotten_screen(done: Forgotten, request: int | None, *, named: str) -> Ren
         Text(f"Proof: entry {done.entry.id} of `retuned erasures`, {done.entry.digest[:_DIGEST_SHOWN]}"),
         Text("Kafka keeps its records until the topic expires them; intake drops them if they come again."),
     ]
+    if done.without_user:
+        remain = f"{counted(done.without_user, 'conversation')} that name no user remain, which may be this user's."
+        remedy = "Erase them by their ids: `retuned forget --conversation ID -m REASON`"
+        lines += [Text(remain, style="yellow"), Text(remedy, style="yellow")]
     if removed.published:
         keys = ", ".join(f"{at.topic}/{at.partition}/{at.offset}" for at in removed.published)
         lines.append(Text(f"Still on the dead-letter topic, under these keys: {keys}", style="yellow"))

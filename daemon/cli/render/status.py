@@ -91,6 +91,8 @@ def _intake(seen: StatusView, health: DaemonHealth, halt: Halt | None) -> Iterat
         yield "", f"{counted(health.lag, 'record')} behind the end of the topic"
     for note in health.notes:
         yield "", Text(note, style="yellow")
+    if seen.users is not None and seen.users.problem is not None:
+        yield "", Text(f"{seen.users.problem}; {seen.users.remedy}", style="yellow")
     for at in counts.positions:
         yield "", f"{at.topic}/{at.partition}: next offset {at.next_offset}, {ago(seen.at, at.updated_at)}"
     if counts.dead_letters:

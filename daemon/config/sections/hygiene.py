@@ -14,6 +14,11 @@ _NAME_SERVERS = (
     "8.8.8.8", "8.8.4.4", "1.1.1.1", "1.0.0.1", "9.9.9.9", "208.67.222.222", "208.67.220.220", "114.114.114.114",
     "223.5.5.5", "223.6.6.6", "119.29.29.29", "2001:4860:4860::/64", "2606:4700:4700::/64",
 )  # fmt: skip
+#: What producers write where they know no user.
+_SHARED_IDS = (
+    "anonymous", "anon", "guest", "unknown", "unknown_user", "none", "null", "nil", "undefined", "nan", "n/a", "default",
+    "default_user", "default_user_id", "system", "test", "user", "-", "0", "00000000-0000-0000-0000-000000000000",
+)  # fmt: skip
 _DOMAIN = re.compile(r"(?!-)[\w-]{1,63}(?:\.[\w-]{1,63})+")
 _FEWEST_PHONE_DIGITS = 3
 
@@ -86,6 +91,9 @@ class HygieneSection(Section):
     """Tenants to accept. Conversations of other tenants, or of none, are dropped. Unset: all are accepted."""
     consent_field: str | None = None
     """Metadata field that must be true for a conversation to be accepted. Unset: consent is not required."""
+    shared_user_ids: tuple[str, ...] = _SHARED_IDS
+    """User ids that many people share, in upper or lower case. Their conversations count as those of no known user: each
+    session, else each chat, is held out or trained on by itself, no burst is seen, and erasing such a user finds nothing."""
     burst_conversations: Positive | None = 200
     """Most conversations of one user within burst_s. Further ones become dead letters (reason burst), so that a flood
     influences neither windows nor training. Unset: no limit, for streams whose user ids are shared by many people."""

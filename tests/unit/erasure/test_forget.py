@@ -273,7 +273,7 @@ def test_a_user_is_found_in_dead_letters_however_json_writes_the_name(line: Line
 def test_unusable_records_of_the_forgotten_leave_no_bytes_when_they_come_again(line: Line) -> None:
     type_to(line, "forget", "--user", "ada", "-m", "she asked", "--yes")
     type_to(line, "forget", "--conversation", "z1", "-m", "x", "--yes")
-    completion = json.dumps({"request": {"user": "ada"}, "response": {}}).encode()
+    completion = json.dumps({"request": {"user": "ada", "messages": 3}, "response": {"choices": 3}}).encode()
 
     result = Feed(line).read(a_record("", "ada"), a_record("z1", None, ts="never"), completion, b"{")
 
@@ -400,3 +400,24 @@ def test_a_training_set_with_forgotten_records_says_that_it_differs(line: Line) 
 
 def test_the_base_has_no_lineage(line: Line) -> None:
     assert type_to(line, "lineage", "v0", "--json").error["kind"] == "NothingLearned"
+
+
+def test_conversations_without_a_user_are_warned_about(line: Line) -> None:
+    Feed(line).read(a_record("n1", None), a_record("n2", None), a_record("n3", "ada"))
+
+    found = type_to(line, "forget", "--user", "ada", "-m", "she asked", "--yes", "--json")
+    unknown = type_to(line, "forget", "--user", "eve", "-m", "she asked", "--yes", "--json")
+    shown = type_to(line, "forget", "--user", "eve", "-m", "she asked", "--yes")
+
+    assert (found.exit_code, found.document["found"], found.document["without_user"] >= 2) == (0, True, True)
+    assert (unknown.exit_code, unknown.document["found"]) == (1, False)
+    assert "that name no user remain" in " ".join(shown.stdout.split())
+    assert "retuned forget --conversation ID" in " ".join(shown.stdout.split())
+
+
+def test_erasing_a_conversation_does_not_ask_for_users(line: Line) -> None:
+    Feed(line).read(a_record("n1", None), a_record("n2", None))
+
+    answer = type_to(line, "forget", "--conversation", "n1", "-m", "x", "--yes", "--json")
+
+    assert (answer.exit_code, answer.document["without_user"]) == (0, 0)

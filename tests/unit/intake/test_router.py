@@ -82,3 +82,28 @@ def test_opinions_that_can_not_be_read_are_counted_by_reason() -> None:
     assert found.unusable_feedback == {Unusable.SCALE: 1, Unusable.WORD: 1}
     assert found.absent == {Absence.UNUSABLE_FEEDBACK: 1}
     assert (len(found.batch.conversations), found.batch.feedback, found.batch.dead_letters) == (1, (), ())
+
+
+@pytest.mark.parametrize(
+    "user", ["anonymous", "Guest", "default_user_id", "00000000-0000-0000-0000-000000000000"]
+)
+def test_an_id_that_many_people_share_is_no_user(user: str) -> None:
+    [new] = routed("ignore", (b"k", as_bytes(a_record(user_id=user, model_line=None)))).batch.conversations
+
+    assert (new.user_hash, new.conversation.user_id) == (None, None)
+
+
+def test_which_ids_are_shared_is_a_setting() -> None:
+    router = Router(some_settings(Path(), hygiene={"shared_user_ids": ["Kiosk"]}), HOLDOUT)
+    users = ["kiosk", "anonymous"]
+    records = [
+        RawRecord(
+            topic=TOPIC, partition=0, offset=offset, timestamp_ms=0, key=None,
+            value=as_bytes(a_record(conversation_id=user, user_id=user, model_line=None)),
+        )
+        for offset, user in enumerate(users)
+    ]  # fmt: skip
+
+    found = router.route(records, NOW).batch.conversations
+
+    assert [new.conversation.user_id for new in found] == [None, "anonymous"]
