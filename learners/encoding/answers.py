@@ -104,7 +104,9 @@ class AnswerRenderer:
 
     def _turns(self, messages: Sequence[Message]) -> list[dict[str, object]]:
         turns = arranged(messages, self.traits.accepts, fold_system=self._settings.fold_system)
-        return self.traits.form.turns(turns, reasoning=self._settings.reasoning != "strip")
+        # Clients don't send back what stands inside of contents, as models that reason there are not to see it again.
+        shown = self._settings.reasoning != "strip" and self.traits.form.reasoning != "inline"
+        return self.traits.form.turns(turns, reasoning=shown)
 
     def _thoughts(self, message: Message) -> Iterator[str]:
         """Yield the reasoning to try: as it was, then none, for templates and prompts that leave no place for it."""

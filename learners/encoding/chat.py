@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerFast
 from learners.encoding.answers import Answer, AnswerRenderer
 from learners.encoding.history import exchanges_to_drop, shortened
 from learners.encoding.rows import Encoded, OpenRow
-from learners.encoding.template import TemplateRefused
+from learners.encoding.template import TemplateLacksTools, TemplateRefused
 from learners.encoding.tokens import SafeTokenizer
 from learners.errors import BadRequest
 from learners.types import Conversation, Message, Rendering
@@ -101,6 +101,8 @@ class _Rows:
         self._prompts = {}
         self._shares = False
         try:
+            if not self._renderer.traits.tool_results and any(turn.role == "tool" for turn in before):
+                raise TemplateLacksTools("the chat template leaves out what the answer is based on")
             answer = self._renderer.answer(self._conversation, before, self._conversation.messages[index])
             added = self._continued(before, answer) or self._begun(before, answer)
         except TemplateRefused as error:
@@ -126,9 +128,8 @@ class _Rows:
 
     def _reason(self, error: TemplateRefused, index: int) -> str:
         messages = self._conversation.messages[: index + 1]
-        uses_tools = any(message.tool_calls or message.role == "tool" for message in messages)
-        if uses_tools and self._renderer.traits.call_end is None:
-            return "the chat template has no tool calls"
+        if self._renderer.traits.call_end is None and any(m.tool_calls or m.role == "tool" for m in messages):
+            return TemplateLacksTools.reason
         return error.reason
 
     def _continued(self, before: Sequence[Message], answer: Answer) -> bool:

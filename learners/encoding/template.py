@@ -29,6 +29,12 @@ class TemplateAltersText(TemplateRefused):
     reason = "rewritten by the chat template"
 
 
+class TemplateLacksTools(TemplateRefused):
+    """The template shows no tool calls, or not what tools returned."""
+
+    reason = "the chat template has no tool calls"
+
+
 class ChatTemplate:
     """The chat template of a tokenizer. Raises UnusableModel if there is none."""
 

@@ -15,7 +15,7 @@ from learners.types import Message, ToolCall
 
 # Words that no template has. Some templates put a capital or strip; none of them changes digits and small letters.
 _QUESTION, _ANSWER, _THOUGHT, _RULE = "q71question", "q72answer", "q73thought", "q74rule"
-_CALLED, _VALUE = "q75called", "q76value"
+_CALLED, _VALUE, _RETURNED = "q75called", "q76value", "q77returned"
 _ASKS = Message(role="user", content=_QUESTION)
 _SAYS = Message(role="assistant", content=_ANSWER)
 _CALLS = Message(
@@ -23,7 +23,7 @@ _CALLS = Message(
     content="",
     tool_calls=(ToolCall(name=_CALLED, arguments=f'{{"key": "{_VALUE}"}}', id="call_1"),),
 )
-_RESULT = Message(role="tool", content="{}", tool_call_id="call_1", name=_CALLED)
+_RESULT = Message(role="tool", content=f'{{"key": "{_RETURNED}"}}', tool_call_id="call_1", name=_CALLED)
 #: Fields of a message in which templates look for reasoning.
 _FIELDS: list[ReasoningPlace] = ["reasoning_content", "reasoning", "thinking"]
 #: A mark at the end of a prompt after which the model thinks, such as "<think>\n" or "[THINK]".
@@ -47,6 +47,7 @@ class Traits:
     accepts: Accepts
     answer_end: TurnEnd
     call_end: TurnEnd | None  # None: it can't render tool calls
+    tool_results: bool  # whether it shows them
     #: The end of the prompt that the template leaves out when it renders an answer, such as "<think>\n".
     prefill: str
     #: What stands before and after reasoning, of a template that shows it before tool calls only.
@@ -78,6 +79,9 @@ def examine(template: ChatTemplate, tokenizer: SafeTokenizer, eos: str | None) -
         accepts=_accepted(template, form),
         answer_end=answer_end,
         call_end=call_end,
+        tool_results=_shows(
+            template, form.turns([_ASKS, _CALLS, _RESULT]), [_RETURNED], generation_prompt=True
+        ),
         prefill=prefill,
         thought_frame=frame,
         closing=_closing(prefill),
