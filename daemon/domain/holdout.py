@@ -10,9 +10,9 @@ _CACHED_USERS = 65_536  # about 20 MB at most
 
 
 class Holdout:
-    """Assigns each user (or conversation, if the user is unknown) to a side of the split.
+    """Assigns each user to a side of the split; where the user is unknown, each session; else each chat, by its first turns.
 
-    The side depends on the key and the id only, so it is the same after any restart and on any replica. User ids leave
+    The side depends on the key and that unit only, so it is the same after any restart and on any replica. User ids leave
     this class only as keyed hashes, so that the ledger can't be joined with other data.
     """
 
@@ -43,6 +43,14 @@ class Holdout:
     def group(self, user_id: str | None, conversation_id: str) -> str:
         """Return the pseudonym of the conversation's user, or of the conversation if the user is unknown."""
         return self.user_hash(user_id) if user_id is not None else self.conversation_hash(conversation_id)
+
+    def unit(self, user_id: str | None, session_id: str | None, opening: int) -> str:
+        """Return the pseudonym of what is held out as one: the user, else the session, else a chat with this opening."""
+        if user_id is not None:
+            return self.user_hash(user_id)
+        if session_id is not None:
+            return self.conversation_hash(session_id)
+        return self._hash("opening", str(opening))[:32]
 
     def _holds_out(self, group: str) -> bool:
         """Return whether a group is held out."""

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from daemon.domain.conversation import JSON, Conversation, Feedback, Message
 from daemon.domain.halts import Halt
+from daemon.domain.turns import Turn
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,14 +20,19 @@ class Coordinates:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewConversation:
-    """A conversation to store, with its side of the holdout split."""
+    """A conversation to store, with its side of the holdout split.
+
+    Group and side are those that it has by itself. Where it continues a stored one, it takes that one's side.
+    """
 
     conversation: Conversation
     at: Coordinates
     user_hash: str | None
-    group: str  # conversations of one group are dependent: the hash of the user, else of the conversation
+    session_hash: str | None = None  # keyed hash of the session
+    group: str  # conversations of one group are dependent: the hash of the user, else of the session or conversation
     conversation_hash: str  # keyed hash of the id
     held_out: bool
+    turns: tuple[Turn, ...]
     text_digest: str  # equal for conversations with the same words
     record_sha256: str
     source: str | None = None  # the tenant that produced it
@@ -48,6 +54,12 @@ class NewFeedback:
     conversation_hash: str = ""  # keyed hashes, to be compared with tombstones
     user_hash: str | None = None
     admitted: bool = True  # by its own metadata; if not, it is kept only if its conversation is stored
+    belongs_to: str | None = None  # the id of the row that it is about, where that is another id
+
+    @property
+    def row_id(self) -> str:
+        """The id of the row that it is about."""
+        return self.belongs_to or self.conversation_id
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,9 +111,21 @@ class Batch:
     received_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class PastMessage:
+    """A message of a conversation's history, and where it is stored."""
+
+    message: Message
+    seq: int  # of the row that holds it; 0: the row that it is the history of
+    index: int  # among that row's messages
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredConversation:
-    """A conversation in the ledger. ``seq`` orders all conversations of the ledger."""
+    """A conversation in the ledger, or the turns that one record added to it. ``seq`` orders all of them.
+
+    ``messages`` are the turns that the record added; ``history`` came before them and is stored elsewhere.
+    """
 
     seq: int
     conversation_id: str
@@ -119,18 +143,25 @@ class StoredConversation:
     labels: tuple[tuple[str, str], ...] = ()  # (metadata field, value), for the fields that the settings name
     tools: tuple[Mapping[str, JSON], ...] = ()
     documents: tuple[Mapping[str, JSON], ...] = ()
+    thread: int = 0  # the seq of the first record of its conversation; 0 if it is known from elsewhere
+    history: tuple[PastMessage, ...] = ()  # oldest first, with the system prompt; empty unless it was read
+    #: Whether turns of its history are no longer stored, so that its prompt is not known.
+    history_gone: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BatchResult:
     """What a batch changed. If ``refused``, it changed nothing, as intake was halted in the meantime."""
 
-    conversations: int
-    held_out: int
+    conversations: int  # records that brought new turns
+    held_out: int  # of these
     feedback: int
     dead_letters: int
-    duplicates: int
+    duplicates: int  # conversations that are stored already
     windows: int
+    continued: int = 0  # of the conversations, those that continue a stored one
+    continued_held_out: int = 0  # of these
+    repeated: int = 0  # records of which another one brought all turns
     forgotten: int = 0  # dropped records of forgotten users and conversations
     not_admitted: int = 0  # dropped feedback that is not admitted, and whose conversation is not stored
     set_aside: int = 0  # conversations of users who sent too many, now dead letters

@@ -13,6 +13,8 @@ from daemon.domain.holdout import Holdout
 from daemon.domain.personal_data import PersonalData
 from daemon.domain.records import Batch, Coordinates, DeadLetter, NewConversation, NewFeedback, Tombstone
 from daemon.domain.streams import RawRecord
+from daemon.domain.text_digest import normalized_words, text_digest
+from daemon.domain.turns import opening, turns_of
 from daemon.domain.unusable_feedback import Unusable
 from daemon.intake.decoding import BadRecord, NoConversation, decode_document
 from daemon.intake.formats.reading import Reading
@@ -22,7 +24,6 @@ from daemon.intake.privacy.admission import Admission
 from daemon.intake.privacy.cleaning import Cleaner
 from daemon.intake.privacy.redaction import Redactor
 from daemon.intake.requeueing import requeued_from
-from daemon.intake.text_digest import normalized_words, text_digest
 from daemon.intake.tombstones import deleted_conversation
 from daemon.intake.unwrapping import unwrap
 
@@ -159,18 +160,25 @@ class Router:
             if isinstance(clean, FeedbackRecord):
                 routed.feedback.append(self._feedback(clean, raw, original_id))
             else:
-                routed.conversations.append(self._conversation(clean, raw, original_id))
+                session = record.session_id if isinstance(record, Conversation) else None
+                routed.conversations.append(self._conversation(clean, raw, original_id, session))
 
-    def _conversation(self, record: Conversation, raw: RawRecord, original_id: str) -> NewConversation:
-        group = self._holdout.group(record.user_id, original_id)
+    def _conversation(
+        self, record: Conversation, raw: RawRecord, original_id: str, session: str | None
+    ) -> NewConversation:
+        turns = turns_of(record.messages)
+        group = self._holdout.group(record.user_id, session or original_id)
+        unit = self._holdout.unit(record.user_id, session, opening(record.messages, turns))
         words = normalized_words(record.messages)
         return NewConversation(
             conversation=record,
             at=_coordinates(raw),
             user_hash=group if record.user_id is not None else None,
+            session_hash=None if session is None else self._holdout.conversation_hash(session),
             group=group,
             conversation_hash=self._holdout.conversation_hash(original_id),
-            held_out=self._holdout.holds_out(group),
+            held_out=self._holdout.holds_out(unit),
+            turns=turns,
             text_digest=text_digest(record.messages, words),
             record_sha256=hashlib.sha256(raw.value or b"").hexdigest(),
             source=self._admission.source(record),

@@ -148,13 +148,16 @@ class IntakeStage:
     def _count_stored(self, result: BatchResult, batch: Batch, now: datetime) -> None:
         metrics = self._metrics.intake
         metrics.last_record_at.set(now.timestamp())
-        metrics.records("conversation").inc(result.conversations)
+        metrics.records("conversation").inc(result.conversations - result.continued)
+        metrics.records("continued").inc(result.continued)
+        metrics.records("repeated").inc(result.repeated)
         metrics.records("feedback").inc(result.feedback)
         metrics.records("duplicate").inc(result.duplicates)
         metrics.records("forgotten").inc(result.forgotten)
         metrics.records("not_admitted").inc(result.not_admitted)
-        metrics.conversations("heldout").inc(result.held_out)
-        metrics.conversations("train").inc(result.conversations - result.held_out)
+        begun_held_out = result.held_out - result.continued_held_out
+        metrics.conversations("heldout").inc(begun_held_out)
+        metrics.conversations("train").inc(result.conversations - result.continued - begun_held_out)
         self._metrics.drift.windows_closed.inc(result.windows)
         if result.set_aside:
             metrics.rejected(Reason.BURST).inc(result.set_aside)

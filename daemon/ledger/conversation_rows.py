@@ -1,39 +1,71 @@
 """Inserts conversations, without the column types' conversions, because intake is the hottest path of the ledger."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import orjson
-from sqlalchemy import Connection, column, insert, table
+from sqlalchemy import Connection, Table, column, func, insert, select, table
+from sqlalchemy import text as sql
 from sqlalchemy.dialects import sqlite
 
-from daemon.domain.conversation import Conversation
+from daemon.domain.conversation import JSON
 from daemon.domain.message_json import message_documents
-from daemon.domain.records import NewConversation
-from daemon.ledger.tables import conversations, microseconds
-
-_COLUMNS = tuple(column_.name for column_ in conversations.columns if column_.name != "seq")
-#: The table without column types, because the values are in the database's own form already.
-_INSERT = insert(table(conversations.name, *map(column, _COLUMNS)))
-_SQLITE_INSERT = str(_INSERT.compile(dialect=sqlite.dialect()))
+from daemon.domain.turns import owned_digest
+from daemon.ledger.tables import conversations, microseconds, turns
+from daemon.ledger.threads import NewRow
 
 
-def insert_conversations(
-    connection: Connection, added: Iterable[NewConversation], received_at: datetime
-) -> None:
-    """Insert conversations; their seqs rise in this order."""
+class _FastInsert:
+    """An INSERT without column types, because the values are in the database's own form already."""
+
+    def __init__(self, into: Table) -> None:
+        self._columns = tuple(one.name for one in into.columns)
+        self._insert = insert(table(into.name, *map(column, self._columns)))
+        self._sqlite = str(self._insert.compile(dialect=sqlite.dialect()))
+
+    def __call__(self, connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
+        """Insert rows, whose values are in the order of the columns."""
+        if not rows:
+            return
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql(self._sqlite, list(rows))
+        else:
+            connection.execute(self._insert, [dict(zip(self._columns, row, strict=True)) for row in rows])
+
+
+_insert_conversations = _FastInsert(conversations)
+_insert_turns = _FastInsert(turns)
+
+
+def insert_conversations(connection: Connection, added: Sequence[NewRow], received_at: datetime) -> None:
+    """Insert rows with their turns; their seqs rise in this order."""
+    if not added:
+        return
+    for one, seq in zip(added, _next_seqs(connection, len(added)), strict=True):
+        one.row.seq = seq
+        if not one.continues:
+            one.row.thread.seq = seq
     received = microseconds(received_at)
-    rows = [_row(new, received) for new in added]
+    _insert_conversations(connection, [_row(one, received) for one in added])
+    _insert_turns(connection, [values for one in added for values in _turn_rows(one)])
+
+
+def _next_seqs(connection: Connection, count: int) -> list[int]:
+    """Return the seqs of the next rows. No other transaction adds conversations meanwhile."""
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(_SQLITE_INSERT, rows)
-    else:
-        connection.execute(_INSERT, [dict(zip(_COLUMNS, row, strict=True)) for row in rows])
+        last = connection.scalar(sql("SELECT seq FROM sqlite_sequence WHERE name = 'conversations'")) or 0
+        return list(range(last + 1, last + 1 + count))
+    sequence = func.pg_get_serial_sequence(conversations.name, conversations.c.seq.name)
+    numbers = select(func.nextval(sequence)).select_from(func.generate_series(1, count))
+    return sorted(connection.scalars(numbers))
 
 
-def _row(new: NewConversation, received_at: int) -> tuple[object, ...]:
+def _row(added: NewRow, received_at: int) -> tuple[object, ...]:
     """Return a conversation's values in the database's form, in the order of the columns."""
+    new = added.new
     conversation, at = new.conversation, new.at
     return (
+        added.row.seq,
         conversation.conversation_id,
         at.topic,
         at.partition,
@@ -52,11 +84,30 @@ def _row(new: NewConversation, received_at: int) -> tuple[object, ...]:
         new.conversation_hash,
         new.source,
         None,  # sketch: of earlier releases
-        _context(conversation),
+        _json(added.context),
+        new.session_hash,
+        added.row.thread.seq if added.continues else None,
+        added.parent.seq if added.parent else None,
+        added.parent_turns,
     )
 
 
-def _context(conversation: Conversation) -> str | None:
-    if not (conversation.tools or conversation.documents):
-        return None
-    return orjson.dumps({"tools": conversation.tools, "documents": conversation.documents}).decode()
+def _turn_rows(added: NewRow) -> list[tuple[object, ...]]:
+    owner = added.new.user_hash or added.new.session_hash
+    return [
+        (
+            added.row.seq,
+            known.number,
+            turn.digest,
+            owned_digest(turn.digest, owner),
+            turn.exchange,
+            known.request,
+            added.new.held_out,
+            known.claimed,
+        )
+        for turn, known in zip(added.new.turns, added.turns, strict=bool(added.turns))
+    ]
+
+
+def _json(context: Mapping[str, JSON] | None) -> str | None:
+    return None if context is None else orjson.dumps(context).decode()

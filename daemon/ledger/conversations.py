@@ -9,12 +9,14 @@ from sqlalchemy import ColumnElement, Engine, RowMapping, Select, exists, func, 
 from daemon.domain.conversation import Message
 from daemon.domain.message_json import messages_from
 from daemon.domain.records import Coordinates, StoredConversation
+from daemon.domain.turns import turns_of
 from daemon.domain.windows import SeqRange, StoredReference
 from daemon.ledger.database import reader
+from daemon.ledger.histories import with_histories
 from daemon.ledger.labels import labels_of
 from daemon.ledger.reference_rows import in_reference
 from daemon.ledger.sql_in import in_values
-from daemon.ledger.tables import conversations, past_conversations, scores
+from daemon.ledger.tables import conversations, past_conversations, scores, turns
 from monitors.user_blocks import first_in_block
 
 _Ts = TypeVarTuple("_Ts")
@@ -30,6 +32,11 @@ class ConversationLedger:
     def __init__(self, engine: Engine, *, label_fields: Sequence[str] = ()) -> None:
         self._reads = reader(engine)
         self._label_fields = label_fields
+
+    def with_histories(self, stored: Sequence[StoredConversation]) -> list[StoredConversation]:
+        """Return conversations, in their order, with the turns before those that their rows hold."""
+        with self._reads.begin() as connection:
+            return with_histories(connection, stored)
 
     def last_seq(self) -> int:
         """Return the seq of the newest conversation; 0 if there is none."""
@@ -53,26 +60,28 @@ class ConversationLedger:
     def first_of_each_user(
         self, stored: Sequence[StoredConversation], block: int
     ) -> list[StoredConversation]:
-        """Return those that are the first of their user in a block of ``block`` seqs, and those without a user.
+        """Return those that are the first of their user, or of their conversation, in a block of ``block`` seqs.
 
         ``stored`` is in order of seq.
         """
         if not stored:
             return []
         first_of_block = stored[0].seq - stored[0].seq % block
-        users = {conversation.group for conversation in stored}
+        column = conversations.c
+        threads = {conversation.thread for conversation in stored}
         with self._reads.begin() as connection:
-            same_users = in_values(connection, conversations.c.user_hash, users)
-            inside = same_users & conversations.c.seq.between(first_of_block, stored[-1].seq)
-            columns = (conversations.c.seq, conversations.c.user_hash)
-            query = select(*columns).where(inside).order_by(conversations.c.seq)
-            seqs_of_users = [(seq, user) for seq, user in connection.execute(query)]
-        counting, known_users = first_in_block(seqs_of_users, block), {user for _, user in seqs_of_users}
-        return [
-            conversation
-            for conversation in stored
-            if conversation.seq in counting or conversation.group not in known_users
-        ]
+            related = (
+                in_values(connection, column.user_hash, {conversation.group for conversation in stored})
+                | in_values(connection, column.thread, threads)
+                | in_values(connection, column.seq, threads | {conversation.seq for conversation in stored})
+            )
+            inside = related & column.seq.between(first_of_block, stored[-1].seq)
+            query = select(column.seq, column.user_hash, column.thread).where(inside).order_by(column.seq)
+            rows = connection.execute(query).all()
+        # Without a user, those of one conversation depend on each other.
+        seqs_of_users = [(seq, user or f"conversation {thread or seq}") for seq, user, thread in rows]
+        counting = first_in_block(seqs_of_users, block)
+        return [conversation for conversation in stored if conversation.seq in counting]
 
     def after(self, seq: int, limit: int) -> list[StoredConversation]:
         """Return the next conversations after a seq, of both sides of the split."""
@@ -128,8 +137,8 @@ class ConversationLedger:
             )
         return found
 
-    def at(self, places: Iterable[Coordinates]) -> dict[Coordinates, StoredConversation]:
-        """Return the conversations that came from these records, by coordinates."""
+    def at(self, places: Iterable[Coordinates]) -> list[StoredConversation]:
+        """Return the conversations that came from these records."""
         by_partition: dict[tuple[str, int], list[int]] = {}
         for place in places:
             by_partition.setdefault((place.topic, place.partition), []).append(place.offset)
@@ -139,7 +148,7 @@ class ConversationLedger:
             for start in range(0, len(offsets), 500):
                 page = conversations.c.offset.in_(offsets[start : start + 500])
                 found += self._read(select(conversations).where(same_partition & page))
-        return {conversation.coordinates: conversation for conversation in found}
+        return found
 
     def held_out_text_digests(self) -> frozenset[str]:
         """Return the text digests of all held-out conversations."""
@@ -165,6 +174,19 @@ class ConversationLedger:
                 return
             yield from (messages_from(messages) for _, messages in page)
             last = page[-1][0]
+
+    def held_out_exchanges(self) -> frozenset[int]:
+        """Return the digests of all held-out answers with what they answer."""
+        indexed = select(turns.c.exchange).where(turns.c.held_out & turns.c.exchange.is_not(None)).distinct()
+        before = conversations.c.held_out & ~exists().where(turns.c.seq == conversations.c.seq)
+        with self._reads.begin() as connection:
+            found = set(connection.scalars(indexed))
+            # Rows of earlier releases have no digests.
+            for documents in connection.scalars(select(conversations.c.messages).where(before)):
+                found.update(
+                    turn.exchange for turn in turns_of(messages_from(documents)) if turn.exchange is not None
+                )
+        return frozenset(found)
 
     def _read(self, query: Select[*tuple[object, ...]]) -> list[StoredConversation]:
         with self._reads.begin() as connection:
@@ -212,4 +234,5 @@ def _stored(row: RowMapping, label_fields: Sequence[str]) -> StoredConversation:
         labels=labels_of(row["metadata"], label_fields),
         tools=tuple(context.get("tools", ())),
         documents=tuple(context.get("documents", ())),
+        thread=row["thread"] or row["seq"],
     )

@@ -12,7 +12,8 @@ from sqlalchemy import Connection, Engine, RowMapping, delete, func, insert, sel
 from daemon.domain.errors import LedgerError
 from daemon.ledger.database import in_intake_order, reader, write
 from daemon.ledger.sql_in import in_values
-from daemon.ledger.subject_removal import Removal, Removed, Subject, remove_subjects
+from daemon.ledger.subject_removal import Removal, Removed, remove_subjects
+from daemon.ledger.subject_rows import Subject
 from daemon.ledger.tables import erasures, past_conversations, training_records
 from daemon.ledger.tombstones import add_tombstones
 

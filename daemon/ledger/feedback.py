@@ -15,12 +15,12 @@ from daemon.ledger.tables import conversations, feedback
 
 def admitted_feedback(connection: Connection, opinions: Sequence[NewFeedback]) -> list[NewFeedback]:
     """Return the feedback that intake admitted, and the feedback whose conversation is stored."""
-    undecided = {new.conversation_id for new in opinions if not new.admitted}
+    undecided = {new.row_id for new in opinions if not new.admitted}
     if not undecided:
         return list(opinions)
     id_ = conversations.c.conversation_id
     stored = set(connection.scalars(select(id_).where(in_values(connection, id_, undecided))))
-    return [new for new in opinions if new.admitted or new.conversation_id in stored]
+    return [new for new in opinions if new.admitted or new.row_id in stored]
 
 
 def add_feedback(connection: Connection, opinions: Sequence[NewFeedback], received_at: datetime) -> None:
@@ -32,7 +32,7 @@ def add_feedback(connection: Connection, opinions: Sequence[NewFeedback], receiv
             "topic": new.at.topic,
             "partition": new.at.partition,
             "offset": new.at.offset,
-            "conversation_id": new.conversation_id,
+            "conversation_id": new.row_id,
             "user_hash": new.user_hash,
             "at": new.when,
             "thumb": new.feedback.thumb,

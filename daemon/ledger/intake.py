@@ -17,12 +17,14 @@ from daemon.ledger.dead_letter_ceiling import halt_reason
 from daemon.ledger.dead_letters import add_dead_letters
 from daemon.ledger.erasures import wipe
 from daemon.ledger.feedback import add_feedback, admitted_feedback, join_feedback
+from daemon.ledger.feedback_names import feedback_in, name_rows, note_repeats
 from daemon.ledger.first_opinions import number_first_opinions
 from daemon.ledger.halts import insert_halt, last_cleared, open_halt
+from daemon.ledger.known_turns import KnownTurns
 from daemon.ledger.quarantine import quarantine
 from daemon.ledger.recent_rejections import latest_rejections, most_frequent_reason
-from daemon.ledger.sql_in import in_values
-from daemon.ledger.tables import conversations, past_conversations, positions
+from daemon.ledger.tables import positions
+from daemon.ledger.threads import Recognised, recognise
 from daemon.ledger.tombstone_erasures import erase_deleted
 from daemon.ledger.tombstones import Tombstones
 from daemon.ledger.window_closing import close_full_windows
@@ -74,18 +76,22 @@ class IntakeLedger:
             unread = _unread(batch, stored)
             erased = self._tombstones.read(connection)
             # Of what its own tombstones name nothing is stored: before a tombstone it is erased, after it dropped.
-            named = {tombstone.conversation_hash for tombstone in unread.tombstones}
-            usable = _without_erased(_without_erased(unread, erased), named)
-            new = _unknown(connection, usable.conversations)
-            admitted, quarantined = self._quarantine(connection, new, batch.received_at)
-            if admitted:
-                insert_conversations(connection, admitted, batch.received_at)
-            opinions = admitted_feedback(connection, usable.feedback)
+            deleted = {tombstone.conversation_hash for tombstone in unread.tombstones}
+            usable = _without_erased(_without_erased(unread, erased), deleted)
+            brought, quarantined = self._recognise(connection, usable.conversations, batch.received_at)
+            insert_conversations(connection, brought.rows, batch.received_at)
+            admitted = [row.new for row in brought.rows]
+            renamed = note_repeats(connection, brought)
+            opinions = name_rows(connection, usable.feedback)
+            opinions = [*admitted_feedback(connection, opinions), *feedback_in(brought.repeats)]
             add_feedback(connection, opinions, batch.received_at)
             with_feedback = join_feedback(
                 connection,
-                [new.conversation_id for new in opinions]
-                + [conversation.conversation.conversation_id for conversation in admitted],
+                [
+                    *renamed,
+                    *(new.row_id for new in opinions),
+                    *(new.conversation.conversation_id for new in admitted),
+                ],
             )
             number_first_opinions(connection, admitted, with_feedback)
             letters = (*usable.dead_letters, *quarantined)
@@ -101,8 +107,11 @@ class IntakeLedger:
             held_out=sum(conversation.held_out for conversation in admitted),
             feedback=len(opinions),
             dead_letters=len(letters),
-            duplicates=len(usable.conversations) - len(new),
+            duplicates=brought.duplicates,
             windows=closed,
+            continued=sum(row.continues for row in brought.rows),
+            continued_held_out=sum(row.continues and row.new.held_out for row in brought.rows),
+            repeated=len(brought.names),
             forgotten=_size(unread) - _size(usable),
             set_aside=len(quarantined),
             not_admitted=len(usable.feedback) - len(opinions),
@@ -111,10 +120,28 @@ class IntakeLedger:
             halt=halt,
         )
 
-    def _quarantine(
-        self, connection: Connection, new: Sequence[NewConversation], now: datetime
-    ) -> tuple[Sequence[NewConversation], list[DeadLetter]]:
-        return (new, []) if self._hygiene is None else quarantine(connection, new, self._hygiene, now=now)
+    def _recognise(
+        self, connection: Connection, read: Sequence[NewConversation], now: datetime
+    ) -> tuple[Recognised, list[DeadLetter]]:
+        """Return what the records bring, without those that are quarantined, and the dead letters of these."""
+        if not read:
+            return Recognised(), []
+        quarantined: list[DeadLetter] = []
+        left = list(read)
+        while True:  # a quarantined record may have held the turns that others continue
+            known = KnownTurns(connection)
+            known.read(left)
+            brought = recognise(left, known)
+            if self._hygiene is None:
+                return brought, quarantined
+            new = [row.new for row in brought.rows]
+            admitted, letters = quarantine(connection, new, self._hygiene, now=now)
+            if not letters:
+                return brought, quarantined
+            quarantined += letters
+            kept = {id(one) for one in admitted}
+            refused = {id(row.record) for row in brought.rows if id(row.new) not in kept}
+            left = [one for one in left if id(one) not in refused]
 
     def _halt(self, connection: Connection, now: datetime) -> Halt | None:
         """Halt intake, and return the halt, if too many of the latest records are dead letters."""
@@ -194,19 +221,3 @@ def _advance(connection: Connection, batch: Batch, stored: Mapping[tuple[str, in
         elif offset > stored[topic, partition]:
             where = (positions.c.topic == topic) & (positions.c.partition == partition)
             connection.execute(update(positions).where(where).values(**values))
-
-
-def _unknown(connection: Connection, read: Sequence[NewConversation]) -> list[NewConversation]:
-    """Return the conversations with a new id, stored or deleted. Of several records with one id, the first counts."""
-    first: dict[str, NewConversation] = {}
-    for new in read:
-        first.setdefault(new.conversation.conversation_id, new)
-    if not first:
-        return []
-    id_ = conversations.c.conversation_id
-    known = set(connection.scalars(select(id_).where(in_values(connection, id_, first))))
-    unknown = [conversation for name, conversation in first.items() if name not in known]
-    hash_ = past_conversations.c.conversation_hash
-    was_deleted = in_values(connection, hash_, [conversation.conversation_hash for conversation in unknown])
-    deleted = set(connection.scalars(select(hash_).where(was_deleted)))
-    return [conversation for conversation in unknown if conversation.conversation_hash not in deleted]

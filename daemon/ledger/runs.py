@@ -125,6 +125,9 @@ def _record_row(run_id: str, position: int, record: TrainingRecord) -> dict[str,
         "group_key": record.group,
         "conversation_hash": record.conversation_hash,
         "erased": record.erased,
+        "line": record.line,
+        "continues": record.continues or None,
+        "unlearned": list(record.unlearned) or None,
     }
 
 
@@ -136,6 +139,9 @@ def _training_record(row: RowMapping) -> TrainingRecord:
         group=row["group_key"],
         conversation_hash=row["conversation_hash"],
         erased=row["erased"],
+        line=row["line"],
+        continues=bool(row["continues"]),
+        unlearned=tuple(row["unlearned"] or ()),
     )
 
 

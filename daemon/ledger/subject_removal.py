@@ -3,23 +3,24 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Column, Connection, delete, func, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from daemon.domain.records import Coordinates
 from daemon.ledger.dead_letter_search import remove_dead_letters_naming
 from daemon.ledger.reports import drop_incomplete_reports, reports_made_of
 from daemon.ledger.sql_in import in_values
-from daemon.ledger.tables import conversations, feedback, losses, opinions, scores, training_records
+from daemon.ledger.subject_rows import Subject, rows_of_subjects
+from daemon.ledger.tables import (
+    conversations,
+    feedback,
+    losses,
+    opinions,
+    other_names,
+    scores,
+    training_records,
+    turns,
+)
 from daemon.ledger.window_examples import remove_examples
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Subject:
-    """The user or conversation to erase. The ledger keeps only the keyed hash."""
-
-    kind: str  # user or conversation
-    id: str  # as in the records
-    hash: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,28 +86,28 @@ def remove_subjects(connection: Connection, subjects: Sequence[Subject]) -> list
 
 
 def _remove_conversations(connection: Connection, removals: Mapping[str, Removal]) -> None:
-    columns = (conversations.c.seq, conversations.c.conversation_id, conversations.c.conversation_hash)
-    if _are_users(removals):
-        key: Column[str] = conversations.c.user_hash
-        matches = in_values(connection, key, removals)
-    else:  # by the id, which has an index
-        key = conversations.c.conversation_hash
-        names = [name for removal in removals.values() for name in (removal.subject.id, removal.subject.hash)]
-        matches = in_values(connection, conversations.c.conversation_id, names)
-    query = select(*columns, key.label("key")).where(matches).order_by(conversations.c.seq)
-    for seq, id_, hash_, of in connection.execute(query):
-        if (removal := removals.get(of)) is not None:
-            removal.seqs.append(seq)
-            removal.ids.append(id_)
-            removal.conversation_hashes[hash_] = None
+    for seq, id_, hash_, of in rows_of_subjects(connection, [one.subject for one in removals.values()]):
+        removal = removals[of]
+        removal.seqs.append(seq)
+        removal.ids.append(id_)
+        removal.conversation_hashes[hash_] = None
     seqs = [seq for removal in removals.values() for seq in removal.seqs]
     made_of = reports_made_of(connection, seqs) if seqs else {}
     if seqs:
         remove_examples(connection, seqs, [id_ for removal in removals.values() for id_ in removal.ids])
-        for table in (scores, losses, opinions, conversations):
+        _remove_other_names(connection, removals)
+        for table in (scores, losses, opinions, turns, conversations):
             connection.execute(delete(table).where(in_values(connection, table.c.seq, seqs)))
     for window in drop_incomplete_reports(connection):
         _first_of(removals, made_of.get(window, frozenset())).reports += 1
+
+
+def _remove_other_names(connection: Connection, removals: Mapping[str, Removal]) -> None:
+    """Remove the other ids of these rows; records with these ids must be dropped, too."""
+    by_seq = {seq: removal for removal in removals.values() for seq in removal.seqs}
+    gone = delete(other_names).where(in_values(connection, other_names.c.seq, by_seq))
+    for hash_, seq in connection.execute(gone.returning(other_names.c.conversation_hash, other_names.c.seq)):
+        by_seq[seq].conversation_hashes[hash_] = None
 
 
 def _first_of(removals: Mapping[str, Removal], members: frozenset[int]) -> Removal:
@@ -143,12 +144,16 @@ def _remove_dead_letters(connection: Connection, removals: Mapping[str, Removal]
 
 
 def _mark_training_records(connection: Connection, removals: Mapping[str, Removal]) -> None:
-    key = training_records.c.group_key if _are_users(removals) else training_records.c.conversation_hash
-    matches = in_values(connection, key, removals)
-    columns = (key.label("key"), training_records.c.run, training_records.c.conversation_hash)
+    column = training_records.c
+    by_hash = {hash_: of for of, removal in removals.items() for hash_ in (*removal.conversation_hashes, of)}
+    matches = in_values(connection, column.conversation_hash, by_hash)
+    if _are_users(removals):
+        matches |= in_values(connection, column.group_key, removals)
+    columns = (column.group_key, column.run, column.conversation_hash)
     query = select(*columns, func.count()).where(matches).group_by(*columns)
     found = connection.execute(query).all()
-    for of, run, hash_, count in found:
+    for group, run, hash_, count in found:
+        of = by_hash.get(hash_, group)
         removals[of].training_records += count
         removals[of].runs.add(run)
         removals[of].conversation_hashes[hash_] = None

@@ -8,7 +8,8 @@ from sqlalchemy import Connection
 
 from daemon.domain.records import Tombstone
 from daemon.ledger.erasures import append_entries
-from daemon.ledger.subject_removal import Removal, Subject, remove_subjects
+from daemon.ledger.subject_removal import Removal, remove_subjects
+from daemon.ledger.subject_rows import Subject
 
 #: Who erased, in the log of erasures.
 _ACTOR = "tombstone"

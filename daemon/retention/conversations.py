@@ -5,7 +5,7 @@ Of old conversations it keeps a uniform sample, those with the smallest keyed ha
 replica the ledger is pruned.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 
@@ -22,8 +22,10 @@ from daemon.ledger.tables import (
     feedback,
     losses,
     opinions,
+    other_names,
     past_conversations,
     scores,
+    turns,
     windows,
 )
 
@@ -51,6 +53,7 @@ class ConversationRetention:
                 in_intake_order(connection)
                 _remove(connection, due)
                 _limit_past(connection, self._limits.known_ids)
+                _limit_turns(connection, self._limits.known_ids)
                 replace_depleted_reference(connection, now)
         return len(due)
 
@@ -84,8 +87,8 @@ class ConversationRetention:
         references, unjudged = kept_references(connection), _unjudged_ranges(connection)
         for held_out in (False, True):
             old = [
-                (hash_, seq)
-                for seq, hash_ in self._old(connection, held_out)
+                (key, seq)
+                for seq, hash_, key in self._old(connection, held_out)
                 if not any(span.first <= seq <= span.last for span in unjudged)
                 and not any(reference.holds(seq, hash_) for reference in references)
             ]
@@ -94,19 +97,46 @@ class ConversationRetention:
                 return sorted(seq for _, seq in surplus)[:PAGE]
         return ()
 
-    def _old(self, connection: Connection, held_out: bool) -> Sequence[tuple[int, str]]:
-        """Return the oldest conversations of one side, without the newest ones, which are kept. Reads the index alone.
+    def _old(self, connection: Connection, held_out: bool) -> Sequence[tuple[int, str, str]]:
+        """Return the oldest rows of one side, as seq, hash and what decides whether they are in the sample.
 
-        Not all old conversations are read: one outside the sample of a part is outside the sample of all.
+        The newest rows and those of conversations that still grow are not among them, as they are kept. Not all old rows
+        are read: one outside the sample of a part is outside the sample of all. Reads the index alone.
         """
         seq, side = conversations.c.seq, conversations.c.held_out == held_out
         newest = select(seq).where(side).order_by(seq.desc())
         last = connection.scalar(newest.offset(self._limits.conversations).limit(1))
         if last is None:
             return ()
-        query = select(seq, conversations.c.conversation_hash).where(side & (seq <= last)).order_by(seq)
+        columns = (seq, conversations.c.conversation_hash, conversations.c.thread)
+        query = select(*columns).where(side & (seq <= last)).order_by(seq)
         rows = connection.execute(query.limit(self._limits.sample + 4 * PAGE)).all()
-        return [(number, hash_) for number, hash_ in rows]
+        growing = _growing(connection, last)
+        keys = _first_hashes(connection, {thread for _, _, thread in rows if thread is not None})
+        return [
+            (number, hash_, keys.get(thread, hash_))
+            for number, hash_, thread in rows
+            if (thread or number) not in growing
+        ]
+
+
+def _growing(connection: Connection, last: int) -> frozenset[int]:
+    """Return the first rows of the conversations that have rows after ``last`` and before."""
+    thread = conversations.c.thread
+    grown = (
+        select(thread).where(thread.is_not(None) & (thread <= last) & (conversations.c.seq > last)).distinct()
+    )
+    return frozenset(connection.scalars(grown))
+
+
+def _first_hashes(connection: Connection, threads: Collection[int]) -> dict[int, str]:
+    """Return the hashes of the first rows of conversations, so that all their rows stay, or go, together."""
+    if not threads:
+        return {}
+    columns = (conversations.c.seq, conversations.c.conversation_hash)
+    return dict(
+        connection.execute(select(*columns).where(in_values(connection, conversations.c.seq, threads))).all()
+    )
 
 
 def _unjudged_ranges(connection: Connection) -> list[SeqRange]:
@@ -142,3 +172,14 @@ def _limit_past(connection: Connection, known: int) -> None:
     """Delete all past conversations but the newest ``known``."""
     newest = connection.scalar(select(func.max(past_conversations.c.id))) or 0
     connection.execute(delete(past_conversations).where(past_conversations.c.id <= newest - known))
+
+
+def _limit_turns(connection: Connection, known: int) -> None:
+    """Delete a page of the turns, and of the other ids, of deleted rows that are not among the newest ``known`` rows."""
+    newest = connection.scalar(select(func.max(conversations.c.seq))) or 0
+    for table in (turns, other_names):
+        stored = exists().where(conversations.c.seq == table.c.seq)
+        old = select(table.c.seq).where((table.c.seq <= newest - known) & ~stored).distinct().limit(PAGE)
+        gone = connection.scalars(old).all()
+        if gone:
+            connection.execute(delete(table).where(in_values(connection, table.c.seq, gone)))

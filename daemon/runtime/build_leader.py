@@ -133,7 +133,12 @@ def _scorer(settings: Settings, stores: Stores, metrics: Metrics, base: BaseMode
         return scorer
 
     return ChildVersionScorer(
-        launch, stores.artifacts, keep=settings.release.keep_loaded, metrics=metrics, clock=utc_now
+        launch,
+        stores.artifacts,
+        histories=stores.conversations.with_histories,
+        keep=settings.release.keep_loaded,
+        metrics=metrics,
+        clock=utc_now,
     )
 
 

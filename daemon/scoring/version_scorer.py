@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import TypeVar
 
 from daemon.domain.backoff import Backoff
@@ -14,7 +15,7 @@ from daemon.telemetry.metrics import Metrics
 from learners.codec import MESSAGES, read
 from learners.errors import BadAdapter, LearnerError
 from learners.scoring.process import Scorer
-from learners.types import Conversation, Score, Surprisals
+from learners.types import Conversation, Message, Score, Surprisals
 from registry.artifacts import ArtifactStore
 from registry.manifest import BadArtifact
 from registry.types import Version
@@ -42,13 +43,15 @@ class ChildVersionScorer:
         launch: Callable[[], ServingChild[Scorer]],
         artifacts: ArtifactStore,
         *,
+        histories: Callable[[Sequence[StoredConversation]], Sequence[StoredConversation]],
         keep: int,
         metrics: Metrics,
         clock: Clock,
     ) -> None:
-        """``keep``: the most adapters that are loaded at a time."""
+        """``histories`` adds the turns before those of each conversation. ``keep``: the most adapters loaded at a time."""
         self._launch = launch
         self._artifacts = artifacts
+        self._histories = histories
         self._keep = keep
         self._scorer: SupervisedChild[ServingChild[Scorer]] = SupervisedChild(
             self._launch_empty,
@@ -115,7 +118,7 @@ class ChildVersionScorer:
             return _failed(ArtifactUnreachable(f"{version.artifact} can't be read now: {error}"))
         answer = ask(
             str(version.name) if load else None,
-            [_conversation(conversation) for conversation in conversations],
+            [_conversation(conversation) for conversation in self._histories(conversations)],
         )
         return answer if load is None else _after(load, answer)
 
@@ -166,7 +169,9 @@ def _after(load: Future[None], scores: Future[list[_T]]) -> Future[list[_T]]:
 
 
 def _conversation(conversation: StoredConversation) -> Conversation:
-    messages = read(MESSAGES, message_documents(conversation.messages))
+    """Return a conversation whose new answers are scored, after all that came before them."""
+    history = [replace(past.message, learned=False) for past in conversation.history]
+    messages: list[Message] = read(MESSAGES, message_documents([*history, *conversation.messages]))
     return Conversation(
         id=str(conversation.seq),
         messages=tuple(messages),

@@ -10,7 +10,7 @@ from daemon.telemetry.buckets import UP_TO_SECONDS
 from daemon.telemetry.instruments import Counter, GaugeReadings, LabelledMetric, MetricFactory
 
 RecordKind: TypeAlias = Literal[
-    "conversation", "feedback", "other_line", "duplicate", "not_admitted", "forgotten", "tombstone"
+    "conversation", "continued", "repeated", "feedback", "other_line", "duplicate", "not_admitted", "forgotten", "tombstone"
 ]  # fmt: skip
 #: Records of which nothing is stored because they hold no conversation count under the reason.
 RecordLabel: TypeAlias = RecordKind | Absence
@@ -30,7 +30,7 @@ class IntakeMetrics:
         self.conversations: LabelledMetric[Counter, Split] = LabelledMetric(
             factory.counter(
                 "retuned_conversations_total",
-                "Conversations stored, by side of the holdout split: train or heldout.",
+                "Conversations stored, by side of the holdout split: train or heldout. One that grows counts once.",
                 split=get_args(Split),
             )
         )

@@ -5,27 +5,27 @@ import itertools
 import os
 import random
 import sys
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeAlias
 
-import orjson
 from atomicwrites import replace_atomic
 
 from daemon.config.settings import Settings
-from daemon.domain.conversation import JSON, Message
 from daemon.domain.errors import NotEnoughData
-from daemon.domain.message_json import message_documents
 from daemon.domain.records import StoredConversation
 from daemon.domain.runs import TrainingRecord
 from daemon.domain.windows import SeqRange
 from daemon.ledger.conversations import ConversationLedger
 from daemon.training.curation import Curated, curate
+from daemon.training.lines import LearnedRow, Line, answers_of, lines_of
 from daemon.training.text_comparison import TextComparison, compare_texts
 from registry.types import OffsetRange
 
-_Line: TypeAlias = tuple[StoredConversation, str]  # a conversation and its origin, new or replay
+#: Why a conversation is left out, besides the reasons of curation.
+_GONE = "continue turns that are no longer stored"
+_HELD_OUT_ANSWERS = "with answers as in a held-out one only"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,21 +40,8 @@ class Dataset:
     sources: tuple[OffsetRange, ...]
     #: New conversations that were not taken, by reason. Runs from before curation have none.
     left_out: Mapping[str, int] = field(default_factory=dict)
-    #: One for each line, in order. The ledger keeps them in their own table.
+    #: In order of the lines, and of the turns in each. The ledger keeps them in their own table.
     records: tuple[TrainingRecord, ...]
-
-
-class LineSource(Protocol):
-    """What a line of a training file is made of."""
-
-    @property
-    def conversation_id(self) -> str: ...
-    @property
-    def messages(self) -> tuple[Message, ...]: ...
-    @property
-    def tools(self) -> tuple[Mapping[str, JSON], ...]: ...
-    @property
-    def documents(self) -> tuple[Mapping[str, JSON], ...]: ...
 
 
 def build_dataset(
@@ -75,13 +62,26 @@ def build_dataset(
     newest = ledger.newest(settings.policy.max_new_conversations, held_out=False, since=since_seq)
     past = _draw_past(ledger, settings, new=len(newest), before=since_seq)
     texts = compare_texts(ledger, [*newest, *past], similarity=settings.curation.similarity)
-    new = curate(newest, texts.holdout, settings.curation, texts.signatures, tuned=tuned)
+    new = _with_histories(
+        ledger, curate(newest, texts.holdout, settings.curation, texts.signatures, tuned=tuned)
+    )
     if not new.kept:
         raise NotEnoughData(
             f"no conversation since {since_seq} may be trained on{left_out_words(new.left_out)}; wait for more, or lower "
             "holdout.share; `retuned doctor` says whether one user id has most of them"
         )
-    return _write(path, new, _choose_replay(settings, new=new.kept, past=past, texts=texts))
+    replay = ledger.with_histories(_choose_replay(settings, new=new.kept, past=past, texts=texts))
+    whole = [conversation for conversation in replay if not conversation.history_gone]
+    return _write(path, new, whole, held_out=ledger.held_out_exchanges())
+
+
+def _with_histories(ledger: ConversationLedger, curated: Curated) -> Curated:
+    """Return the conversations with their histories, without those whose prompt is not known any more."""
+    found = ledger.with_histories(curated.kept)
+    whole = tuple(conversation for conversation in found if not conversation.history_gone)
+    left_out = Counter(curated.left_out)
+    left_out[_GONE] += len(found) - len(whole)
+    return Curated(kept=whole, left_out=dict(+left_out))
 
 
 def left_out_words(left_out: Mapping[str, int]) -> str:
@@ -114,30 +114,42 @@ def _choose_replay(
     return tuple(kept[place] for place in sorted(chosen))
 
 
-def _write(path: Path, new: Curated, replay: tuple[StoredConversation, ...]) -> Dataset:
-    lines: list[_Line] = [*((one, "new") for one in new.kept), *((one, "replay") for one in replay)]
-    content = b"".join(training_line(one, origin) for one, origin in lines)
+def _write(
+    path: Path, new: Curated, replay: Sequence[StoredConversation], *, held_out: Collection[int]
+) -> Dataset:
+    lines = lines_of(
+        [*((one, "new") for one in new.kept), *((one, "replay") for one in replay)], held_out=held_out
+    )
+    learned = {origin: _learned_from(lines, origin) for origin in ("new", "replay")}
+    left_out = Counter(new.left_out)
+    left_out[_HELD_OUT_ANSWERS] += len(new.kept) - len(learned["new"])
+    if not learned["new"]:
+        raise NotEnoughData(
+            f"no conversation may be trained on{left_out_words(+left_out)}; wait for more, or lower holdout.share"
+        )
+    content = b"".join(line.encoded() for line in lines)
     _replace(path, content)
     return Dataset(
         path=path,
         digest=hashlib.sha256(content).hexdigest(),
-        new=len(new.kept),
-        replay=len(replay),
-        left_out=new.left_out,
-        span=SeqRange(first=new.kept[0].seq, last=new.kept[-1].seq),
-        sources=offset_ranges(conversation for conversation, _ in lines),
-        records=tuple(_record(conversation, origin) for conversation, origin in lines),
+        new=len(learned["new"]),
+        replay=len(learned["replay"]),
+        left_out=dict(+left_out),
+        span=SeqRange(first=min(learned["new"]), last=max(learned["new"])),
+        sources=offset_ranges(one for origin in learned.values() for one in origin.values()),
+        records=tuple(_record(row, line, number) for number, line in enumerate(lines) for row in line.rows),
     )
 
 
-def training_line(source: LineSource, origin: str) -> bytes:
-    """Return a conversation as one line of a training file."""
-    line: dict[str, object] = {"id": source.conversation_id, "messages": message_documents(source.messages)}
-    if source.tools:
-        line["tools"] = source.tools
-    if source.documents:
-        line["documents"] = source.documents
-    return orjson.dumps(line | {"origin": origin}) + b"\n"
+def _learned_from(lines: Iterable[Line], origin: str) -> dict[int, StoredConversation]:
+    """Return the conversations of an origin with an answer that is learned, by seq."""
+    return {
+        row.conversation.seq: row.conversation
+        for line in lines
+        if line.origin == origin
+        for row in line.rows
+        if len(row.unlearned) < len(answers_of(row.conversation))
+    }
 
 
 def offset_ranges(conversations: Iterable[StoredConversation]) -> tuple[OffsetRange, ...]:
@@ -167,11 +179,15 @@ def _replace(path: Path, content: bytes) -> None:
     sys.audit("retuned.step", "training.manifest", "after")
 
 
-def _record(conversation: StoredConversation, origin: str) -> TrainingRecord:
+def _record(row: LearnedRow, line: Line, number: int) -> TrainingRecord:
+    conversation = row.conversation
     return TrainingRecord(
         at=conversation.coordinates,
         sha256=conversation.record_sha256,
-        origin=origin,
+        origin=line.origin,
         group=conversation.group,
         conversation_hash=conversation.conversation_hash,
+        line=number,
+        continues=bool(conversation.history) or len(line.rows) > 1,
+        unlearned=row.unlearned,
     )

@@ -10,11 +10,11 @@ from daemon.domain.clock import utc_now
 from daemon.domain.conversation import Conversation
 from daemon.domain.personal_data import PersonalData
 from daemon.domain.streams import RawRecord
+from daemon.domain.text_digest import normalized_words, text_digest
 from daemon.intake.decoding import decode
 from daemon.intake.privacy.cleaning import Cleaner
 from daemon.intake.privacy.redaction import Redactor
 from daemon.intake.router import RoutedRecords, Router
-from daemon.intake.text_digest import normalized_words, text_digest
 from daemon.ledger.database import open_ledger
 from daemon.ledger.stores import Stores
 from daemon.runtime.build_leader import build_detect_stage

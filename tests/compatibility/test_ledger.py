@@ -10,9 +10,9 @@ import pytest
 from daemon.domain.conversation import Feedback, Message
 from daemon.domain.process_identity import ProcessIdentity
 from daemon.domain.records import Coordinates, NewFeedback
+from daemon.domain.text_digest import text_digest
 from daemon.drift.detector_state import state_from_json, state_to_json
 from daemon.intake.dead_letter_record import encode
-from daemon.intake.text_digest import text_digest
 from daemon.ledger.feedback import feedback_digest
 from daemon.ledger.stores import Stores
 from daemon.release.publish import publish_live

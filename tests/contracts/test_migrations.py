@@ -17,15 +17,15 @@ from sqlalchemy import Connection, Engine, MetaData, insert, select, text
 import daemon.ledger.migrations
 from daemon.domain.conversation import Feedback
 from daemon.domain.errors import LedgerError
-from daemon.domain.records import Coordinates
+from daemon.domain.message_json import message_documents
+from daemon.domain.records import Coordinates, NewConversation
 from daemon.domain.runs import TrainingRecord
-from daemon.ledger.conversation_rows import insert_conversations
 from daemon.ledger.counts import LedgerCounts
 from daemon.ledger.database import bind_identity, connect, open_ledger
 from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.runs import RunLedger
 from daemon.ledger.signals import LateSignal, SignalLedger
-from daemon.ledger.tables import feedback, metadata, opinions
+from daemon.ledger.tables import conversations, feedback, metadata, opinions
 from registry.names import VersionName
 from registry.sql import SqlStore
 from registry.tables import metadata as registry_metadata
@@ -107,7 +107,8 @@ def test_opinions_of_before_get_the_time_of_the_first_feedback_if_it_came_by_its
     )
     columns = {"thumb": "up", "score": 1.0, "topic": TOPIC, "partition": 0, "offset": 3, "received_at": LATER}
     with of_schema(database, "0008") as connection:
-        insert_conversations(connection, [inline, spoken, silent], NOW)
+        for place, one in enumerate((inline, spoken, silent), start=1):
+            connection.execute(insert(conversations).values(_of_schema_8(one, seq=place)))
         for digest, at in (("second", LATER), ("first", SOON)):
             connection.execute(insert(feedback).values(digest=digest, conversation_id="c1", at=at, **columns))
         for seq in (1, 2):
@@ -117,6 +118,17 @@ def test_opinions_of_before_get_the_time_of_the_first_feedback_if_it_came_by_its
         times = connection.execute(select(opinions.c.seq, opinions.c.at).order_by(opinions.c.seq)).all()
 
     assert times == [(1, None), (2, SOON)]
+
+
+def _of_schema_8(new: NewConversation, *, seq: int) -> dict[str, object]:
+    given, at = new.conversation, new.at
+    return {
+        "seq": seq, "conversation_id": given.conversation_id, "topic": at.topic, "partition": at.partition,
+        "offset": at.offset, "at": given.at, "received_at": NOW, "group_key": new.group, "held_out": new.held_out,
+        "messages": message_documents(given.messages), "metadata": {}, "text_digest": new.text_digest,
+        "record_sha256": new.record_sha256, "conversation_hash": new.conversation_hash,
+        "feedback": given.feedback.score if given.feedback else None,
+    }  # fmt: skip
 
 
 LINEAGE: dict[str, object] = {

@@ -10,7 +10,8 @@ from sqlalchemy import Engine
 
 from daemon.domain.conversation import Conversation, Feedback, Message
 from daemon.domain.records import Batch, Coordinates, DeadLetter, NewConversation, NewFeedback, Tombstone
-from daemon.intake.text_digest import text_digest
+from daemon.domain.text_digest import text_digest
+from daemon.domain.turns import turns_of
 from daemon.ledger.database import connect
 from daemon.ledger.tables import metadata
 
@@ -48,6 +49,7 @@ def a_conversation(
         group=user or name,
         conversation_hash=f"hash of {name}",
         held_out=held_out,
+        turns=turns_of(messages),
         text_digest=text_digest(messages),
         record_sha256=f"{offset:064x}",
     )

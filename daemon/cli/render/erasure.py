@@ -7,6 +7,7 @@ from rich.text import Text
 
 from daemon.cli.render.formatting import counted, printable, timestamp
 from daemon.cli.render.layout import facts, indented, listed
+from daemon.domain.records import Coordinates
 from daemon.erasure.forget import Forgotten
 from daemon.ledger.erasures import Erasure
 from daemon.training.lineage import VersionLineage
@@ -111,6 +112,16 @@ def lineage_screen(found: VersionLineage, again: RebuiltDataset | None) -> Rende
     return Group(*parts, *([_outcome(found, again)] if again else []))
 
 
+def _continued(records: Sequence[Coordinates]) -> str:
+    if not records:
+        return ""
+    first = records[0]
+    return (
+        f"; {len(records)} continue conversations of other records, which only the ledger joins, such as "
+        f"{first.topic}/{first.partition}@{first.offset}: rebuild these with --rebuild"
+    )
+
+
 def _outcome(found: VersionLineage, again: RebuiltDataset) -> Text:
     outcome = again.report
     if outcome.equal:
@@ -118,6 +129,6 @@ def _outcome(found: VersionLineage, again: RebuiltDataset) -> Text:
     return Text(
         f"the rebuilt set differs: {outcome.digest[:_DIGEST_SHOWN]} instead of {found.data_digest[:_DIGEST_SHOWN]}; "
         f"{outcome.erased} records were forgotten, {len(outcome.missing)} are no longer there, "
-        f"{len(outcome.changed)} differ",
+        f"{len(outcome.changed)} differ" + _continued(outcome.continued),
         style="yellow",
     )

@@ -19,13 +19,16 @@ from daemon.ledger.tables.operations import (
     tombstones,
 )
 from daemon.ledger.tables.stream import (
+    FOLLOWS,
     conversations,
     dead_letters,
     feedback,
     identity,
     opinions,
+    other_names,
     past_conversations,
     positions,
+    turns,
 )
 from daemon.ledger.tables.training import (
     decisions,
@@ -38,6 +41,7 @@ from daemon.ledger.tables.training import (
 from daemon.ledger.tables.types import UtcTime, metadata, microseconds
 
 __all__ = [
+    "FOLLOWS",
     "LEADER",
     "UtcTime",
     "alarms",
@@ -56,6 +60,7 @@ __all__ = [
     "microseconds",
     "offset_changes",
     "opinions",
+    "other_names",
     "past_conversations",
     "positions",
     "references",
@@ -66,6 +71,7 @@ __all__ = [
     "train_requests",
     "training_records",
     "triages",
+    "turns",
     "verdicts",
     "windows",
 ]

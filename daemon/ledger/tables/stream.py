@@ -13,6 +13,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 from daemon.ledger.tables.types import RowNumber, UtcTime, metadata
@@ -54,12 +55,60 @@ conversations = Table(
     Column("conversation_hash", String(64), nullable=False),  # keyed hash of the id
     Column("source", Text),  # the producer: tenant, channel or application
     Column("sketch", LargeBinary),  # of earlier releases; neither written nor read
-    Column("context", JSON),  # {"tools", "documents"} of the request; None where it had neither
+    #: {"tools", "documents"} of the request; None where it had neither. Where it differs from that of the conversation
+    #: that this one continues, also {"system"}; {"window"}: the turns of history that it had, where it was not all of them;
+    #: {"history"}: its earlier turns, where the rows that held them were deleted before.
+    Column("context", JSON),
+    Column("session_hash", String(64)),  # keyed hash of the session
+    Column("thread", BigInteger),  # seq of the conversation that it continues; None where it continues none
+    Column("parent_seq", BigInteger),  # of the row that holds the turn before
+    #: How many turns of that row come before. FOLLOWS: its history are the rows of its thread that are earlier by time.
+    Column("parent_turns", Integer),
     # Has all columns that retention reads, so that it does not read the rows that it keeps.
-    Index("conversations_by_split", "held_out", "seq", "conversation_hash"),
+    Index("conversations_by_split", "held_out", "seq", "conversation_hash", "thread"),
+    Index(
+        "conversations_by_thread",
+        "thread",
+        sqlite_where=text("thread IS NOT NULL"),
+        postgresql_where=text("thread IS NOT NULL"),
+    ),
+    Index(
+        "conversations_by_session",
+        "session_hash",
+        sqlite_where=text("session_hash IS NOT NULL"),
+        postgresql_where=text("session_hash IS NOT NULL"),
+    ),
     Index("conversations_by_text", "text_digest"),
     Index("conversations_by_user", "user_hash", "at"),
     sqlite_autoincrement=True,
+)
+
+#: In ``parent_turns``: the row's history are the rows of its thread that are earlier by time.
+FOLLOWS = -1
+
+#: The turns that each row brought, by digests that recognise them when they are sent again as history. They outlive the
+#: rows that retention deletes.
+turns = Table(
+    "turns",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("turn", Integer, primary_key=True, autoincrement=False),  # its number in the row, from 1
+    Column("digest", BigInteger, nullable=False, index=True),  # of this turn and all before it
+    Column("owned", BigInteger, nullable=False, index=True),  # the same, different for each user or session
+    Column("exchange", BigInteger),  # of an answer: of it and of what it answers
+    Column("request", BigInteger),  # of system prompt, tools and documents
+    Column("held_out", Boolean, nullable=False),
+    Column("claimed", Boolean, nullable=False),  # whether a record ended with this turn
+    sqlite_with_rowid=False,
+)
+
+#: Ids of records of which other records had brought all turns, so that feedback by these ids finds its row.
+other_names = Table(
+    "other_names",
+    metadata,
+    Column("conversation_hash", String(64), primary_key=True),
+    Column("seq", BigInteger, nullable=False, index=True),
+    sqlite_with_rowid=False,
 )
 
 #: Conversations that retention deleted. If their records arrive again, they are not counted twice.

@@ -90,4 +90,9 @@ training_records = Table(
     Column("group_key", String(64), nullable=False, index=True),
     Column("conversation_hash", String(64), nullable=False, index=True),
     Column("erased", Boolean, nullable=False),
+    Column("line", Integer),  # of the training file, from 0; empty: the record's position
+    Column("continues", Boolean),  # whether the line holds turns of other records, too; empty: no
+    Column(
+        "unlearned", JSON(none_as_null=True)
+    ),  # indexes of the answers among its messages that are no targets
 )

@@ -6,7 +6,7 @@ import pytest
 from daemon.config.holdout_key import create_key, read_key
 from daemon.domain.conversation import Message
 from daemon.domain.holdout import BadHoldoutKey, Holdout
-from daemon.intake.text_digest import text_digest
+from daemon.domain.text_digest import text_digest
 
 KEY = b"k" * 32
 

@@ -10,11 +10,11 @@ from daemon.domain.conversation import Message
 from daemon.domain.halts import Halt, HaltKind, OffsetChange
 from daemon.domain.holdout import Holdout
 from daemon.domain.streams import TopicPartition, TransactionWait
+from daemon.domain.text_digest import text_digest
 from daemon.domain.windows import SeqRange
 from daemon.intake.dead_letter_stage import DeadLetterStage
 from daemon.intake.router import Router
 from daemon.intake.stage import IntakeStage
-from daemon.intake.text_digest import text_digest
 from daemon.ledger.conversations import ConversationLedger
 from daemon.telemetry.metrics import Metrics
 from tests.factories.ledger import NOW, a_ledger

@@ -103,7 +103,7 @@ class World:
         self.scorers: list[FakeScorer] = []
         self.artifacts = FakeArtifacts()
         self.loaded = ChildVersionScorer(
-            self.launch, self.artifacts, keep=2, metrics=Metrics(), clock=lambda: self.now
+            self.launch, self.artifacts, histories=list, keep=2, metrics=Metrics(), clock=lambda: self.now
         )
         self.loaded.start()
 
@@ -198,7 +198,9 @@ def test_a_scorer_that_was_not_started_is_not_ready_and_closes() -> None:
         launched.append(FakeScorer())
         return launched[-1]
 
-    scorer = ChildVersionScorer(launch, FakeArtifacts(), keep=2, metrics=Metrics(), clock=lambda: NOW)
+    scorer = ChildVersionScorer(
+        launch, FakeArtifacts(), histories=list, keep=2, metrics=Metrics(), clock=lambda: NOW
+    )
     scorer.step()
     scorer.close(1)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from daemon.config.settings import CurationSection
 from daemon.domain.conversation import Message
 from daemon.domain.records import Coordinates, StoredConversation
-from daemon.intake.text_digest import text_digest
+from daemon.domain.text_digest import text_digest
 from daemon.training.curation import ALWAYS_ALLOWED, Curated, curate
 from daemon.training.text_comparison import compare_texts
 from tests.factories.ledger import NOW, TOPIC

@@ -1,0 +1,119 @@
+"""Digests that recognise the turns of a conversation whose history is sent again.
+
+Ids, reasoning and system prompts do not count: servers put the date into system prompts, and clients leave out the
+reasoning of earlier answers. Runs of white space count as one space.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import orjson
+
+from daemon.domain.conversation import JSON, Conversation, Message, ToolCall
+
+_BYTES = 16
+#: Of these, the bytes that are kept: as an integer, databases look them up and store them at the least cost.
+_KEPT_BYTES = 8
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Turn:
+    """One turn of a conversation that is no system prompt. Digests are integers of 64 bits with a sign."""
+
+    index: int  # of its message
+    digest: int  # of this turn and all turns before it
+    #: Of an answer: of it and the turns since the answer before it, whatever came earlier.
+    exchange: int | None = None
+
+
+def turns_of(messages: Iterable[Message]) -> tuple[Turn, ...]:
+    """Return the turns of a conversation, in order."""
+    turns: list[Turn] = []
+    chained, since_answer = b"", b""
+    for index, message in enumerate(messages):
+        if message.role == "system":
+            continue
+        said = _said(message)
+        chained = _digest(chained + said)
+        since_answer += said
+        answers = message.role == "assistant"
+        exchange = _kept(_digest(since_answer)) if answers else None
+        turns.append(Turn(index=index, digest=_kept(chained), exchange=exchange))
+        if answers:
+            since_answer = b""
+    return tuple(turns)
+
+
+def answered(turns: Sequence[Turn]) -> int:
+    """Return the index of the first answer, or how many turns there are: those before it tell no chat from another."""
+    return next((index for index, turn in enumerate(turns) if turn.exchange is not None), len(turns))
+
+
+def opening(messages: Sequence[Message], turns: Sequence[Turn]) -> int:
+    """Return what tells a chat from others: the digest of its first question and answer, or of all where none answers."""
+    asked = False
+    for turn in turns:
+        asked = asked or messages[turn.index].role == "user"
+        if asked and turn.exchange is not None:
+            return turn.digest
+    return turns[-1].digest if turns else 0
+
+
+@lru_cache(65_536)
+def _owner_bits(owner: str) -> int:
+    return _kept(_digest(owner.encode()))
+
+
+def owned_digest(digest: int, owner: str | None) -> int:
+    """Return a turn's digest as it is with this user or session, so that equal chats of two users are told apart."""
+    return digest if owner is None else digest ^ _owner_bits(owner)
+
+
+def owned_digests(digest: int, user: str | None, session: str | None) -> tuple[int, ...]:
+    """Return a turn's digests as they are with the user, with the session and with nobody, as far as these are known."""
+    owners = [owner for owner in (user, session) if owner is not None]
+    return (*(owned_digest(digest, owner) for owner in owners), digest)
+
+
+def system_prompt(messages: Iterable[Message]) -> tuple[str, ...]:
+    """Return the system turns that come before all others."""
+    prompt: list[str] = []
+    for message in messages:
+        if message.role != "system":
+            break
+        prompt.append(message.content)
+    return tuple(prompt)
+
+
+def request_digest(conversation: Conversation) -> int | None:
+    """Return a digest of system prompt, tools and documents; None where there is none of them."""
+    prompt = system_prompt(conversation.messages)
+    if not (prompt or conversation.tools or conversation.documents):
+        return None
+    facts: list[JSON] = [prompt, conversation.tools, conversation.documents]
+    return _kept(_digest(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)))
+
+
+def _said(message: Message) -> bytes:
+    text = f"{message.role}\0{' '.join(message.content.split())}\0"
+    if message.tool_calls:
+        text += "".join(f"{call.name}\0{_arguments(call)}\0" for call in message.tool_calls)
+    return text.encode(errors="surrogatepass")
+
+
+def _arguments(call: ToolCall) -> str:
+    """Return the arguments in one spelling, whatever their spacing and order; as they are where they are no JSON."""
+    try:
+        return orjson.dumps(orjson.loads(call.arguments), option=orjson.OPT_SORT_KEYS).decode()
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        return call.arguments
+
+
+def _digest(text: bytes) -> bytes:
+    return hashlib.blake2b(text, digest_size=_BYTES).digest()
+
+
+def _kept(digest: bytes) -> int:
+    return int.from_bytes(digest[:_KEPT_BYTES], signed=True)

@@ -1,0 +1,259 @@
+"""Looks up which turns of a batch's records are known: stored already, or brought by the batch itself."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, func, select
+
+from daemon.domain.message_json import messages_from
+from daemon.domain.records import NewConversation
+from daemon.domain.turns import answered, owned_digest, owned_digests, turns_of
+from daemon.ledger.sql_in import in_values
+from daemon.ledger.tables import conversations, other_names, past_conversations, turns
+
+
+@dataclass(slots=True, eq=False)
+class Thread:
+    """A conversation that grows, named by its first row."""
+
+    seq: int = 0  # 0 until the first row has one
+
+
+@dataclass(slots=True, eq=False)
+class KnownRow:
+    """A row of the ledger, or one that the batch adds."""
+
+    thread: Thread
+    held_out: bool
+    seq: int = 0  # 0 until a row of the batch has one
+    conversation_id: str | None = None  # None: retention deleted the row
+    user_hash: str | None = None
+    session_hash: str | None = None
+    group: str = ""
+    record_sha256: str = ""
+    at: datetime | None = None
+
+
+@dataclass(slots=True, eq=False)
+class KnownTurn:
+    """A turn that a row holds."""
+
+    row: KnownRow
+    number: int  # in the row, from 1
+    digest: int
+    exchange: int | None
+    request: int | None
+    claimed: bool  # whether a record ended with it
+
+
+class KnownTurns:
+    """The known rows and turns that the records of a batch may repeat or continue."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._by_id: dict[str, KnownRow] = {}
+        self._by_name: dict[str, KnownRow] = {}
+        self._by_owned: defaultdict[int, list[KnownTurn]] = defaultdict(list)
+        self._newest: dict[int, KnownTurn] = {}  # the newest with each digest, whoever's it is
+        self._deleted: frozenset[str] = frozenset()
+        self._rows: dict[int, KnownRow] = {}
+        self._threads: dict[int, Thread] = {}
+        self._of_thread: dict[Thread, list[KnownTurn]] = {}
+        self._sessions: dict[str, KnownRow] = {}
+
+    def read(self, batch: Sequence[NewConversation]) -> None:
+        """Look up the ids and turns of a batch."""
+        self._read_ids(batch)
+        owned = {
+            digest
+            for new in batch
+            for turn in new.turns
+            for digest in owned_digests(turn.digest, new.user_hash, new.session_hash)
+        }
+        same = in_values(self._connection, turns.c.owned, owned)
+        for row in self._connection.execute(_turns_where(same)):
+            self._by_owned[row.owned].append(self._turn(row))
+        self._read_newest({turn.digest for new in batch for turn in new.turns[answered(new.turns) :]})
+        self._read_unindexed()
+
+    def row_of(self, new: NewConversation) -> KnownRow | None:
+        """Return the row that has a record's id, or that held all its turns before it came."""
+        by_id = self._by_id.get(new.conversation.conversation_id)
+        return by_id or self._by_name.get(new.conversation_hash)
+
+    def was_deleted(self, new: NewConversation) -> bool:
+        """Return whether retention deleted the row with a record's id."""
+        return new.conversation_hash in self._deleted
+
+    def has_id(self, conversation_id: str) -> bool:
+        """Return whether a row has this id, which is derived from one that ``read`` looked up."""
+        if conversation_id not in self._by_id:
+            id_ = conversations.c.conversation_id
+            for row in self._connection.execute(select(*_ROW).where(id_ == conversation_id)):
+                self._by_id[conversation_id] = self._row(row)
+        return conversation_id in self._by_id
+
+    def with_turn(self, digest: int, new: NewConversation) -> list[KnownTurn]:
+        """Return the known turns with this digest that are of a record's user, its session or nobody.
+
+        Where there are none, the newest one with this digest, whoever's it is.
+        """
+        found = [
+            turn
+            for owned in owned_digests(digest, new.user_hash, new.session_hash)
+            for turn in self._by_owned.get(owned, ())
+        ]
+        if not found and digest in self._newest:
+            found.append(self._newest[digest])
+        return found
+
+    def of_session(self, session_hash: str) -> KnownRow | None:
+        """Return the newest row of a session."""
+        if session_hash not in self._sessions:
+            column = conversations.c
+            same = select(*_ROW).where(column.session_hash == session_hash)
+            for row in self._connection.execute(same.order_by(column.seq.desc()).limit(1)):
+                self._sessions[session_hash] = self._row(row)
+        return self._sessions.get(session_hash)
+
+    def of_thread(self, thread: Thread) -> list[KnownTurn]:
+        """Return all turns of a conversation, oldest first."""
+        if thread not in self._of_thread:
+            stored: list[KnownTurn] = []
+            if thread.seq:
+                same = (conversations.c.thread == thread.seq) | (conversations.c.seq == thread.seq)
+                query = _turns_where(same).order_by(turns.c.seq, turns.c.turn)
+                stored = [self._turn(row) for row in self._connection.execute(query)]
+            added = {
+                turn: None for several in self._by_owned.values() for turn in several if not turn.row.seq
+            }
+            self._of_thread[thread] = stored + [turn for turn in added if turn.row.thread is thread]
+        return self._of_thread[thread]
+
+    def add(self, row: KnownRow, added: Iterable[KnownTurn]) -> None:
+        """Remember a row with its turns."""
+        if row.conversation_id is not None:
+            self._by_id[row.conversation_id] = row
+        if row.session_hash is not None:
+            self._sessions[row.session_hash] = row
+        owner = row.user_hash or row.session_hash
+        for turn in added:
+            self._by_owned[owned_digest(turn.digest, owner)].append(turn)
+            self._newest[turn.digest] = turn
+            if row.thread in self._of_thread:
+                self._of_thread[row.thread].append(turn)
+
+    def name(self, new: NewConversation, row: KnownRow) -> None:
+        """Remember that a record's id stands for a row."""
+        self._by_name[new.conversation_hash] = row
+
+    def _read_ids(self, batch: Sequence[NewConversation]) -> None:
+        connection, column = self._connection, conversations.c
+        ids = {new.conversation.conversation_id for new in batch}
+        for row in connection.execute(
+            select(*_ROW).where(in_values(connection, column.conversation_id, ids))
+        ):
+            self._by_id[row.conversation_id] = self._row(row)
+        hashes = {new.conversation_hash for new in batch}
+        named = in_values(connection, other_names.c.conversation_hash, hashes)
+        joined = other_names.outerjoin(conversations, column.seq == other_names.c.seq)
+        names = (other_names.c.conversation_hash.label("name"), other_names.c.seq.label("of"))
+        for named_row in connection.execute(select(*names, *_ROW).select_from(joined).where(named)):
+            stored = named_row.seq is not None
+            known = (
+                self._row(named_row) if stored else KnownRow(self._thread(named_row.of), False, named_row.of)
+            )
+            self._by_name[named_row.name] = known
+        hash_ = past_conversations.c.conversation_hash
+        self._deleted = frozenset(
+            connection.scalars(select(hash_).where(in_values(connection, hash_, hashes)))
+        )
+
+    def _read_newest(self, digests: Iterable[int]) -> None:
+        """Find the newest row that holds each of these turns."""
+        same = in_values(self._connection, turns.c.digest, digests)
+        columns = (turns.c.digest.label("digest"), func.max(turns.c.seq).label("seq"))
+        newest = select(*columns).where(same).group_by(turns.c.digest).subquery()
+        holds = (turns.c.digest == newest.c.digest) & (turns.c.seq == newest.c.seq)
+        for row in self._connection.execute(_turns_where(holds, newest)):
+            self._newest[row.digest] = self._turn(row)
+
+    def _read_unindexed(self) -> None:
+        """Read the turns of rows with a known id that an earlier release stored, without digests."""
+        rows = {row.seq: row for row in self._by_id.values()}
+        if not rows:
+            return
+        indexed = set(
+            self._connection.scalars(
+                select(turns.c.seq).where(in_values(self._connection, turns.c.seq, rows))
+            )
+        )
+        columns = (conversations.c.seq, conversations.c.messages)
+        query = select(*columns).where(
+            in_values(self._connection, conversations.c.seq, rows.keys() - indexed)
+        )
+        for seq, documents in self._connection.execute(query):
+            found = turns_of(messages_from(documents))
+            known = (
+                KnownTurn(rows[seq], number, turn.digest, turn.exchange, None, claimed=number == len(found))
+                for number, turn in enumerate(found, start=1)
+            )
+            self.add(rows[seq], known)
+
+    def _turn(self, row: Any) -> KnownTurn:
+        if row.seq is None:
+            known = self._rows.setdefault(row.of, KnownRow(self._thread(row.of), row.of_held_out, row.of))
+        else:
+            known = self._row(row)
+        return KnownTurn(known, row.turn, row.digest, row.exchange, row.request, row.claimed)
+
+    def _row(self, row: Any) -> KnownRow:
+        if row.seq not in self._rows:
+            self._rows[row.seq] = KnownRow(
+                thread=self._thread(row.thread or row.seq),
+                held_out=row.held_out,
+                seq=row.seq,
+                conversation_id=row.conversation_id,
+                user_hash=row.user_hash,
+                session_hash=row.session_hash,
+                group=row.group_key,
+                record_sha256=row.record_sha256,
+                at=row.at,
+            )
+        return self._rows[row.seq]
+
+    def _thread(self, seq: int) -> Thread:
+        return self._threads.setdefault(seq, Thread(seq))
+
+
+_column = conversations.c
+_ROW = (
+    _column.seq,
+    _column.conversation_id,
+    _column.user_hash,
+    _column.session_hash,
+    _column.group_key,
+    _column.held_out,
+    _column.record_sha256,
+    _column.at,
+    _column.thread,
+)
+_TURN = (
+    turns.c.seq.label("of"),
+    turns.c.held_out.label("of_held_out"),
+    turns.c.turn,
+    turns.c.owned,
+    turns.c.digest,
+    turns.c.exchange,
+    turns.c.request,
+    turns.c.claimed,
+)
+
+
+def _turns_where(condition: ColumnElement[bool], *also_from: FromClause) -> Select[*tuple[Any, ...]]:
+    """Return a query of turns with their rows; the columns of a row that retention deleted are empty."""
+    joined = turns.outerjoin(conversations, conversations.c.seq == turns.c.seq)
+    return select(*_TURN, *_ROW).select_from(joined, *also_from).where(condition)
