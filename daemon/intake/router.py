@@ -17,6 +17,7 @@ from daemon.domain.text_digest import normalized_words, text_digest
 from daemon.domain.turns import opening, turns_of
 from daemon.domain.unusable_feedback import Unusable
 from daemon.intake.decoding import BadRecord, NoConversation, decode_document
+from daemon.intake.formats.envelopes.kserve import Halves, lonely_half
 from daemon.intake.formats.reading import Reading
 from daemon.intake.formats.registry import formats_for
 from daemon.intake.named_subjects import named_subjects
@@ -56,6 +57,7 @@ class _Routed:
     tombstones: int = 0
     redacted: Counter[PersonalData] = field(default_factory=Counter)
     absent: Counter[Absence] = field(default_factory=Counter)
+    halves: Halves[RawRecord] = field(default_factory=Halves)
     unusable_feedback: Counter[Unusable] = field(default_factory=Counter)
 
 
@@ -92,6 +94,8 @@ class Router:
                 self._route_tombstone(raw, routed)
                 continue
             self._route_value(raw, raw.value, routed, now)
+        for raw in routed.halves.left():
+            routed.dead_letters.append(self._dead_letter(raw, lonely_half(), now))
         return RoutedRecords(
             batch=Batch(
                 conversations=tuple(routed.conversations),
@@ -126,7 +130,10 @@ class Router:
             unusable_feedback=routed.unusable_feedback,
         )
         unusable: list[BadRecord] = []
-        for document in documents:
+        for one in documents:
+            document = routed.halves.join(one, raw)
+            if document is None:
+                continue
             try:
                 records = decode_document(document, reading, formats=self._formats)
             except NoConversation as none:

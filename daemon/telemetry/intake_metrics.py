@@ -51,12 +51,23 @@ class IntakeMetrics:
                 kind=PersonalData,
             )
         )
+        self._add_dead_letters(factory)
+        self._add_state(factory)
+        self.batch = factory.seconds(
+            "retuned_intake_batch_seconds",
+            "Duration of decoding and storing one batch of records.",
+            UP_TO_SECONDS,
+        )
+
+    def _add_dead_letters(self, factory: MetricFactory) -> None:
         self.dead_letters = factory.counter(
             "retuned_dead_letters_published_total", "Rejected records published to the dead-letter topic."
         )
         self.dead_letters_waiting = factory.gauge(
             "retuned_dead_letters_waiting", "Rejected records not yet published to the dead-letter topic."
         )
+
+    def _add_state(self, factory: MetricFactory) -> None:
         self.lag: GaugeReadings[int] = factory.readings(
             "retuned_consumer_lag_records",
             "Records not yet read, by assigned partition.",
@@ -82,9 +93,4 @@ class IntakeMetrics:
             "retuned_intake_halted",
             "1 while intake is halted and waits for an operator, by reason, else 0.",
             "reason",
-        )
-        self.batch = factory.seconds(
-            "retuned_intake_batch_seconds",
-            "Duration of decoding and storing one batch of records.",
-            UP_TO_SECONDS,
         )

@@ -21,7 +21,10 @@ class KafkaSection(Section):
     """Brokers to connect to first, each as host:port; an IPv6 address as [::1]:9092. Name several so that the daemon starts while one is down."""
     topic: str = Field("conversations", pattern=r"^[a-zA-Z0-9._-]{1,249}$")
     """Topic to read conversations and feedback from."""
-    format: Literal["auto", "native", "litellm", "preferences", "pair", "rows", "fields"] = "auto"
+    format: Literal[
+        "auto", "native", "pair", "litellm", "otel", "openinference", "langfuse", "kserve", "kong", "apisix", "message",
+        "rows", "preferences", "mlflow", "open_webui", "fields",
+    ] = "auto"  # fmt: skip
     """Format of the records. auto: each is recognised by its shape. Name one to refuse all others but native feedback."""
     dead_letter_topic: str = Field("conversations.dead", pattern=r"^[a-zA-Z0-9._-]{1,249}$")
     """Topic for unusable records, with the reason and the original coordinates of each."""

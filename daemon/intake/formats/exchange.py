@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass, field
 
+from daemon.domain.bad_record import BadRecord, Reason
 from daemon.domain.conversation import JSON, Conversation
 from daemon.intake import decoding_fields as fields
 from daemon.intake.decoding_fields import Object
 from daemon.intake.formats.calls.failures import pass_over_failure
+from daemon.intake.formats.calls.openai_responses import is_fragment
 from daemon.intake.formats.calls.registry import read_answer, read_request
 from daemon.intake.formats.dialects.turns import in_conversation
 from daemon.intake.formats.identity import (
@@ -71,13 +73,20 @@ def conversation_of(exchange: Exchange, reading: Reading) -> Conversation:
     if request is not record:
         places += places_of(request, f"{at_request}.")
     id_ = _id_of(exchange, response, at_response)
+    session = session_of([*places, (response, at_response)])
+    if session is None and "input" in request and is_fragment(request):
+        raise BadRecord(
+            Reason.UNSUPPORTED, f"{at_request}.input",
+            "continues another record, whose turns are not in this one; log requests with their whole input, or with the "
+            "id of their session",
+        )  # fmt: skip
     return Conversation(
         conversation_id=id_,
         at=time_of([(response, at_response), *places], reading, names=_TIMES),
         model_line=fields.optional_name(record, "model_line"),
         model_version=_model(response, at_response) or _model(request, f"{at_request}."),
         user_id=user_of(places),
-        session_id=session_of([*places, (response, at_response)]),
+        session_id=session,
         messages=in_conversation((*asked.turns, *answer.turns), _at_turns(request, at_request)),
         tools=asked.tools,
         documents=asked.documents,

@@ -5,9 +5,18 @@ from collections.abc import Sequence
 from daemon.config.settings import IntakeSection
 from daemon.domain.bad_record import BadRecord, Reason
 from daemon.intake.decoding_fields import Object
+from daemon.intake.formats.envelopes.apisix import ApisixFormat
+from daemon.intake.formats.envelopes.kong import KongFormat
+from daemon.intake.formats.envelopes.kserve import KServeFormat
+from daemon.intake.formats.envelopes.langfuse import LangfuseFormat
 from daemon.intake.formats.envelopes.litellm import LiteLLMFormat
 from daemon.intake.formats.envelopes.mapped import MappedFormat
+from daemon.intake.formats.envelopes.message import MessageFormat
+from daemon.intake.formats.envelopes.mlflow import MlflowFormat
 from daemon.intake.formats.envelopes.native import FeedbackFormat, NativeFormat
+from daemon.intake.formats.envelopes.open_webui import OpenWebUIFormat
+from daemon.intake.formats.envelopes.openinference import OpenInferenceFormat
+from daemon.intake.formats.envelopes.otel import OtelFormat
 from daemon.intake.formats.envelopes.pair import PairFormat
 from daemon.intake.formats.envelopes.preferences import PreferencesFormat
 from daemon.intake.formats.envelopes.rows import RowsFormat
@@ -15,13 +24,22 @@ from daemon.intake.formats.protocol import LogFormat
 
 AUTO = "auto"
 _NATIVE_FEEDBACK = FeedbackFormat()
-#: In the order in which they are tried: the special before the general. The first two are the most frequent.
+#: In the order in which they are tried: the special before the general. The first is the most frequent.
 FORMATS: tuple[LogFormat, ...] = (
     NativeFormat(),
     LiteLLMFormat(),
     PreferencesFormat(),
+    KServeFormat(),
+    KongFormat(),
+    ApisixFormat(),
     PairFormat(),
+    MlflowFormat(),
+    OpenWebUIFormat(),
     _NATIVE_FEEDBACK,
+    LangfuseFormat(),
+    OtelFormat(),
+    OpenInferenceFormat(),
+    MessageFormat(),
     RowsFormat(),
 )
 

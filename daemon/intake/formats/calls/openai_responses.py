@@ -1,6 +1,5 @@
 """The OpenAI Responses API: a prompt of items, and an answer of items."""
 
-from daemon.domain.bad_record import BadRecord, Reason
 from daemon.intake.decoding_fields import Object
 from daemon.intake.formats.calls.cut import cut_off
 from daemon.intake.formats.calls.types import Answer, Request
@@ -17,11 +16,6 @@ def asks(request: Object) -> bool:
 
 def read_request(request: Object, at: str, reading: Reading) -> Request:
     """Read instructions, input and tools. Raises BadRecord, NoConversation."""
-    if request.get("previous_response_id"):
-        raise BadRecord(
-            Reason.UNSUPPORTED, f"{at}previous_response_id",
-            "continues another record, whose turns are not in this one; log requests with their whole input",
-        )  # fmt: skip
     turns = []
     if request.get("instructions") is not None:
         turns += read_system(request["instructions"], f"{at}instructions", reading)
@@ -31,6 +25,15 @@ def read_request(request: Object, at: str, reading: Reading) -> Request:
     else:
         turns += read_messages(asked, f"{at}input", reading)
     return Request(turns=tuple(turns), tools=tool_definitions(request.get("tools"), f"{at}tools"))
+
+
+def is_fragment(request: Object) -> bool:
+    """Return whether a request continues another record, whose turns it does not repeat."""
+    asked = request.get("input")
+    return bool(request.get("previous_response_id")) or (
+        isinstance(asked, list)
+        and any(isinstance(item, dict) and item.get("type") == "item_reference" for item in asked)
+    )
 
 
 def answers(response: Object) -> bool:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-from daemon.domain.bad_record import BadRecord, Reason
 from daemon.domain.conversation import Message
 from daemon.intake import decoding_fields as fields
 from daemon.intake.decoding_fields import Object
@@ -14,13 +13,13 @@ from daemon.intake.formats.reading import Reading
 
 _CALLS = frozenset({"function_call", "custom_tool_call", "mcp_call"})
 _OUTPUTS = frozenset({"function_call_output", "custom_tool_call_output"})
-#: What the provider does by itself: the model that is tuned has no such tools.
+#: What the provider does by itself, as the model that is tuned has no such tools; and items of another record.
 _OF_PROVIDER = frozenset(
     {"web_search_call", "file_search_call", "code_interpreter_call", "computer_call", "computer_call_output",
      "image_generation_call", "local_shell_call", "local_shell_call_output", "mcp_list_tools", "mcp_approval_request",
-     "mcp_approval_response", "compaction"}
+     "mcp_approval_response", "compaction", "item_reference"}
 )  # fmt: skip
-_TYPES = _CALLS | _OUTPUTS | _OF_PROVIDER | {"message", "reasoning", "item_reference"}
+_TYPES = _CALLS | _OUTPUTS | _OF_PROVIDER | {"message", "reasoning"}
 
 
 def writes(message: Object) -> bool:
@@ -40,11 +39,6 @@ def read(message: Object, at: str, reading: Reading) -> Iterable[Message]:
         return _output(message, "output", at, reading)
     if kind == "reasoning":
         return _reasoning(message, at, reading)
-    if kind == "item_reference":
-        raise BadRecord(
-            Reason.UNSUPPORTED, at,
-            "refers to an item of another record; log the items themselves in the input",
-        )  # fmt: skip
     return ()
 
 
