@@ -129,10 +129,11 @@ def _from_kafka(settings: "Settings", stores: "Stores") -> "ReadConversations":
     from daemon.intake.router import Router
     from daemon.kafka import fetch_records
     from daemon.runtime.kafka_settings import load_kafka_settings
+    from daemon.runtime.schemas import load_schemas
     from daemon.training.rebuild import from_topic
 
     fetch = partial(fetch_records, load_kafka_settings(settings))
-    return from_topic(fetch, Router(settings, stores.holdout), clock=utc_now)
+    return from_topic(fetch, Router(settings, stores.holdout, load_schemas(settings)), clock=utc_now)
 
 
 def _ask(stores: "Stores", reason: str) -> int:

@@ -25,6 +25,7 @@ from daemon.config.sections.monitors import EmbeddingSection, MonitorsSection
 from daemon.config.sections.policy import PolicySection
 from daemon.config.sections.release import ReleaseSection
 from daemon.config.sections.retention import RetentionSection
+from daemon.config.sections.schema_registry import SchemaRegistrySection
 from daemon.config.sections.windows import WindowsSection
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "PolicySection",
     "ReleaseSection",
     "RetentionSection",
+    "SchemaRegistrySection",
     "Settings",
     "WindowsSection",
 ]

@@ -8,7 +8,7 @@ class Reason(StrEnum):
 
     EMPTY = "empty"  # zero bytes
     TOO_LARGE = "too_large"  # more bytes than a record may have
-    NOT_JSON = "not_json"  # not JSON in strict UTF-8; NaN and lone surrogates are not JSON
+    NOT_JSON = "not_json"  # not JSON in strict UTF-8, such as NaN; broken gzip
     UNKNOWN_SHAPE = "unknown_shape"  # JSON of none of the documented shapes
     MISSING_FIELD = "missing_field"
     BAD_FIELD = "bad_field"  # a field of the wrong type or with a value that is not allowed

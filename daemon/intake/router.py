@@ -26,7 +26,7 @@ from daemon.intake.privacy.cleaning import Cleaner
 from daemon.intake.privacy.redaction import Redactor
 from daemon.intake.requeueing import requeued_from
 from daemon.intake.tombstones import deleted_conversation
-from daemon.intake.unwrapping import unwrap
+from daemon.intake.unwrapping import Schemas, unwrap
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,7 +67,9 @@ class Router:
     Routing is pure: the same records, time and settings give the same result.
     """
 
-    def __init__(self, settings: Settings, holdout: Holdout) -> None:
+    def __init__(self, settings: Settings, holdout: Holdout, schemas: Schemas | None = None) -> None:
+        """Without ``schemas``, records in Avro are refused."""
+        self._schemas = schemas
         self._model_line = settings.model_line
         self._limits = settings.limits
         self._intake = settings.intake
@@ -85,7 +87,10 @@ class Router:
         self._holdout = holdout
 
     def route(self, records: Iterable[RawRecord], now: datetime) -> RoutedRecords:
-        """Route records, in their order. ``now`` is the time at which they were read."""
+        """Route records, in their order. ``now`` is the time at which they were read.
+
+        Raises StreamError while the schema of a record can't be had; the records must be read again later.
+        """
         routed = _Routed()
         next_offsets: dict[tuple[str, int], int] = {}
         for raw in records:
@@ -116,7 +121,7 @@ class Router:
     def _route_value(self, raw: RawRecord, value: bytes, routed: _Routed, now: datetime) -> None:
         """Route the documents of a record. It becomes one dead letter if any of them is unusable; the others are kept."""
         try:
-            documents = unwrap(value, limits=self._limits, headers=raw.headers)
+            documents = unwrap(value, limits=self._limits, headers=raw.headers, schemas=self._schemas)
         except BadRecord as bad:
             routed.dead_letters.append(self._dead_letter(raw, bad, now))
             return

@@ -5,11 +5,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from daemon.domain.backoff import Backoff
 from daemon.domain.bad_record import Reason
 from daemon.domain.clock import Clock
 from daemon.domain.halts import Halt, HaltKind
+from daemon.domain.log_once import LogOnce
 from daemon.domain.records import Batch, BatchResult
-from daemon.domain.streams import IntakeMustHalt, RawRecord, RecordSource, TopicPartition, TransactionWait
+from daemon.domain.streams import (
+    IntakeMustHalt,
+    RawRecord,
+    RecordSource,
+    StreamError,
+    TopicPartition,
+    TransactionWait,
+)
 from daemon.intake.halting import halt_for
 from daemon.intake.router import RoutedRecords, Router
 from daemon.ledger.stores import Stores
@@ -17,6 +26,8 @@ from daemon.telemetry.metrics import Metrics
 
 _log = logging.getLogger(__name__)
 _LEAVE_GROUP_S = 2.0
+#: Between attempts to fetch a schema that the records need.
+_RETRY_S, _LONGEST_RETRY_S = 2.0, 60.0
 
 
 class IntakeStage:
@@ -46,6 +57,9 @@ class IntakeStage:
         self._wait = wait
         self._halted: Halt | None = None
         self._waits: dict[TransactionWait, datetime] = {}  # since when
+        self._unroutable: str | None = None  # why records can't be routed for now
+        self._routing = LogOnce("reading records", _log, extra={"action": "schema"})
+        self._backoff = Backoff(_RETRY_S, _LONGEST_RETRY_S)
         self._metrics = metrics
         self._clock = clock
         self._poll_s = poll_s
@@ -58,7 +72,7 @@ class IntakeStage:
     @property
     def problem(self) -> str | None:
         """Why the topic can't be read now; None if it can, or while intake is halted and does not try."""
-        return None if self._halted is not None else self._source.problem
+        return None if self._halted is not None else self._unroutable or self._source.problem
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -72,7 +86,7 @@ class IntakeStage:
 
     def step(self) -> None:
         """Read and store at most one batch. The wait for records paces the whole loop."""
-        if self._waits_for_operator():
+        if self._waits_for_operator() or not self._backoff.ready(self._clock().timestamp()):
             self._wait(self._poll_s)
             return
         try:
@@ -87,7 +101,12 @@ class IntakeStage:
             return
         now = self._clock()
         with self._metrics.intake.batch.time():
-            routed = self._router.route(records, now)
+            try:
+                routed = self._router.route(records, now)
+            except StreamError as error:
+                self._read_again_later(error)
+                return
+            self._routes_again()
             self._count_routed(routed)
             batch = replace(routed.batch, topic_ids=self._topic_ids(records))
             result = self._ledger.record(batch)
@@ -104,6 +123,18 @@ class IntakeStage:
     def close(self, timeout_s: float) -> None:
         """Leave the consumer group."""
         self._source.close(timeout_s)
+
+    def _read_again_later(self, error: StreamError) -> None:
+        """Leave the records to a later step: after the reset, they are read from the ledger's offsets again."""
+        self._unroutable = str(error)
+        self._routing.failed(error)
+        self._backoff.fail(self._clock().timestamp())
+        self.reset()
+
+    def _routes_again(self) -> None:
+        self._unroutable = None
+        self._routing.recovered()
+        self._backoff.reset()
 
     def _note_waits(self) -> None:
         """Show which partitions wait for a transaction; a closed source has none."""

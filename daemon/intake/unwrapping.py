@@ -33,7 +33,7 @@ class Schemas(Protocol):
     """Reads values that carry the id of their schema and are not JSON."""
 
     def read(self, payload: bytes, schema_id: int) -> JSON:
-        """Return the value as JSON. Raises BadRecord."""
+        """Return the value as JSON. Raises BadRecord, and StreamError while a schema can't be had."""
         ...
 
 
@@ -48,7 +48,8 @@ def unwrap(
 
     Unwrapped in any order: gzip, the framing of a schema registry, JSON within a text, lists, Kafka Connect's payload,
     changes as Debezium and MongoDB report them, and CloudEvents, of which those of KServe keep their attributes around
-    ``data``. Neither the value nor all that gzip makes of it may exceed ``limits.record_bytes``. Raises BadRecord.
+    ``data``. Neither the value nor all that gzip makes of it may exceed ``limits.record_bytes``. Raises BadRecord, and
+    StreamError while ``schemas`` can't be had.
     """
     if not value:
         raise BadRecord(Reason.EMPTY, "", "has no value")
@@ -170,7 +171,8 @@ class _Unwrapping:
                 f"is Avro or Protobuf with schema {schema_id} of a schema registry: set kafka.schema_registry.url and "
                 "install the extra (`pip install 'retuned[avro]'`), or produce JSON",
             )  # fmt: skip
-        return self._schemas.read(payload, schema_id)
+        found = self._schemas.read(payload, schema_id)
+        return row_as_record(found) if isinstance(found, Mapping) and is_bare(found) else found
 
 
 def _is_kserve(event: Object) -> bool:

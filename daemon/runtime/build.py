@@ -43,6 +43,7 @@ from daemon.runtime.loop import Loop
 from daemon.runtime.opening import open_when_up
 from daemon.runtime.problems import Problems
 from daemon.runtime.reporting import ReportingStage
+from daemon.runtime.schemas import load_schemas
 from daemon.runtime.stage import Stage
 from daemon.runtime.stop_signals import stop_on_signals
 from daemon.telemetry.metrics import ChildName, Metrics
@@ -196,7 +197,7 @@ def _intake(
     return IntakeStage(
         KafkaSource(load_kafka_settings(settings), start_offsets=_ledger_offsets(stores.intake)),
         stores,
-        Router(settings, stores.holdout),
+        Router(settings, stores.holdout, load_schemas(settings)),
         metrics=metrics,
         clock=utc_now,
         poll_s=_POLL_S,

@@ -8,6 +8,7 @@ from daemon.kafka.msk import NO_BOTOCORE, botocore_is_missing
 from daemon.kafka.oauth import ClientCredentials, OAuthTokens
 from daemon.kafka.pem import authority_problem, pair_problems
 from daemon.kafka.settings import KafkaSettings
+from daemon.runtime.schemas import NO_FASTAVRO, fastavro_is_missing
 
 
 def load_kafka_settings(settings: Settings) -> KafkaSettings:
@@ -72,6 +73,9 @@ def _pem_mistakes(kafka: KafkaSection) -> Iterator[Mistake]:
         yield Mistake(path="kafka.ssl_cafile", problem=problem, source=str(kafka.ssl_cafile))
     if kafka.oauth_cafile and (problem := authority_problem(kafka.oauth_cafile)):
         yield Mistake(path="kafka.oauth_cafile", problem=problem, source=str(kafka.oauth_cafile))
+    registry = kafka.schema_registry
+    if registry.cafile and (problem := authority_problem(registry.cafile)):
+        yield Mistake(path="kafka.schema_registry.cafile", problem=problem, source=str(registry.cafile))
     if kafka.ssl_certfile:
         for file, problem in pair_problems(kafka.ssl_certfile, kafka.ssl_keyfile):
             name = "kafka.ssl_keyfile" if file == kafka.ssl_keyfile else "kafka.ssl_certfile"
@@ -79,5 +83,7 @@ def _pem_mistakes(kafka: KafkaSection) -> Iterator[Mistake]:
 
 
 def _package_mistakes(kafka: KafkaSection) -> Iterator[Mistake]:
+    if kafka.schema_registry.url is not None and fastavro_is_missing():
+        yield Mistake(path="kafka.schema_registry.url", problem=NO_FASTAVRO, source="this installation")
     if kafka.sasl_mechanism == "AWS_MSK_IAM" and botocore_is_missing():
         yield Mistake(path="kafka.sasl_mechanism", problem=NO_BOTOCORE, source="this installation")

@@ -37,7 +37,8 @@ PAGES = sorted([*ROOT.glob("*.md"), *(page for name in TOP_LEVEL for page in (RO
 #: Where a library may be imported.
 IMPORTS = {
     "kafka": ["daemon/kafka/library.py"],
-    "httpx": ["daemon/kafka/token_endpoint.py"],
+    "fastavro": ["daemon/intake/avro.py"],  # optional
+    "httpx": ["daemon/kafka/schema_registry.py", "daemon/kafka/token_endpoint.py"],
     "botocore": ["daemon/kafka/msk.py"],  # optional
     "prometheus_client": ["daemon/telemetry/exposition.py", "daemon/telemetry/instruments.py"],
     "sqlalchemy": [

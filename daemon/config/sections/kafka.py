@@ -10,6 +10,7 @@ from daemon.config.addresses import parse_broker
 from daemon.config.mistakes import Disagreement, Problem
 from daemon.config.sections.base import Positive, Section
 from daemon.config.sections.sasl import sasl_mistakes
+from daemon.config.sections.schema_registry import SchemaRegistrySection
 
 
 class KafkaSection(Section):
@@ -53,6 +54,8 @@ class KafkaSection(Section):
     """Newest version of the Kafka protocol to use, such as "2.3"; at least 0.11. Set it only for a broker that does not
     report its versions. Below 2.8 topics have no ids, so only offsets reveal a re-created topic. Below 2.4 doctor can't
     create topics."""
+    schema_registry: SchemaRegistrySection = SchemaRegistrySection()
+    """The schema registry of producers that write Avro."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     """Protocol for connections to the brokers. Use SSL or SASL_SSL on any network that you do not control."""
     ssl_cafile: Path | None = None

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from daemon.domain.conversation import Message
+from daemon.domain.conversation import JSON, Message
 from daemon.domain.halts import Halt, HaltKind, OffsetChange
 from daemon.domain.holdout import Holdout
-from daemon.domain.streams import TopicPartition, TransactionWait
+from daemon.domain.streams import BrokerUnreachable, TopicPartition, TransactionWait
 from daemon.domain.text_digest import text_digest
 from daemon.domain.windows import SeqRange
 from daemon.intake.dead_letter_stage import DeadLetterStage
@@ -336,3 +336,33 @@ def test_a_halted_intake_waits_for_no_transaction(world: World) -> None:
 
     assert not world.intake.notes
     assert b"retuned_open_transaction_wait_timestamp_seconds{" not in world.metrics.exposition("")[1]
+
+
+class Schemas:
+    """A schema registry that may be away."""
+
+    away = True
+
+    def read(self, payload: bytes, schema_id: int) -> JSON:
+        if self.away:
+            raise BrokerUnreachable("the registry does not answer")
+        return {**a_record("c1"), "ts": NOW.isoformat()}  # type: ignore[dict-item]
+
+
+def test_records_whose_schema_can_not_be_had_are_read_again_later(world: World) -> None:
+    schemas, now = Schemas(), [NOW]
+    intake = IntakeStage(
+        world.source, world.stores, Router(world.settings, Holdout(b"k" * 32, share=0.5), schemas),
+        metrics=world.metrics, clock=lambda: now[0], poll_s=0.0, wait=lambda _: None,
+    )  # fmt: skip
+    world.send(b"\0\0\0\0\x2a\x02avro")
+
+    intake.step()
+    assert (intake.problem, world.stored()) == ("the registry does not answer", [])
+    schemas.away = False
+    intake.step()  # too early
+    assert world.stored() == []
+    now[0] += timedelta(seconds=3)
+    intake.step()
+
+    assert (intake.problem, world.stored()) == (None, ["c1"])
