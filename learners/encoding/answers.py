@@ -16,10 +16,10 @@ from learners.encoding.turn_order import arranged
 from learners.types import Conversation, Message, Rendering, ToolCall
 
 
-class CutOffUnsaid(TemplateRefused):
-    """The answer was cut off before it said anything that can be learned."""
+class NothingSaid(TemplateRefused):
+    """The answer says nothing that can be learned, such as one that was cut off while the model reasoned."""
 
-    reason = "cut off before it said anything"
+    reason = "ended before it said anything"
 
 
 class Span(NamedTuple):
@@ -85,8 +85,7 @@ class AnswerRenderer:
 
         Raises TemplateRefused, or TemplateAltersText where the template can't show the answer as it was.
         """
-        if message.cut_off and message.tool_calls:
-            message = replace(message, tool_calls=())  # their end is unknown
+        message = self._learnable(message)
         contexts = list(self._contexts(conversation, before))
         error: TemplateRefused = TemplateAltersText("the chat template changes what was said")
         for thought in self._thoughts(message):
@@ -101,6 +100,15 @@ class AnswerRenderer:
                 if text is not None and _shows(text, message, thought):
                     return self._cut(text, message, thought)
         raise error
+
+    def _learnable(self, message: Message) -> Message:
+        """Return what of an answer can be learned. Raises NothingSaid."""
+        if message.cut_off and message.tool_calls:
+            message = replace(message, tool_calls=())  # where they were cut off can't be told
+        thought_alone = message.cut_off and message.reasoning and self._settings.reasoning == "include"
+        if not (message.content.strip() or message.tool_calls or thought_alone):
+            raise NothingSaid("the answer ended before it said anything")
+        return message
 
     def _turns(self, messages: Sequence[Message]) -> list[dict[str, object]]:
         turns = arranged(messages, self.traits.accepts, fold_system=self._settings.fold_system)
@@ -190,10 +198,10 @@ def _shows(text: str, message: Message, thought: str) -> bool:
 
 
 def _said(text: str, message: Message, thought: str) -> str:
-    """Return the text up to where the answer was cut off. Raises CutOffUnsaid if there is nothing before."""
+    """Return the text up to where the answer was cut off. Raises NothingSaid if there is nothing before."""
     for said in (message.content, message.content.strip()):
         if said.strip() and said in text:
             return text[: text.rfind(said) + len(said)]
     if thought:
         return text[: text.find(thought) + len(thought)]
-    raise CutOffUnsaid("the answer was cut off before it said anything")
+    raise NothingSaid("the answer was cut off before it said anything")

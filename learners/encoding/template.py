@@ -42,11 +42,10 @@ class ChatTemplate:
         if not tokenizer.chat_template:
             raise UnusableModel("the tokenizer has no chat template; use an instruction-tuned model")
         self._tokenizer = tokenizer
-
-    @property
-    def source(self) -> str:
-        """The template for conversations without tools."""
-        return str(self._tokenizer.get_chat_template())
+        try:
+            self.source = str(tokenizer.get_chat_template())  # for conversations without tools
+        except ValueError as error:
+            raise UnusableModel(f"none of the tokenizer's chat templates is the default: {error}") from error
 
     def render(
         self,

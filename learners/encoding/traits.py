@@ -1,9 +1,10 @@
 """Finds out by trial what a chat template takes, and how the answers that it renders begin and end."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import Any
 
 from learners.encoding.common_prefix import common_prefix
 from learners.encoding.template import ChatTemplate, TemplateAltersText, TemplateRefused
@@ -24,6 +25,21 @@ _CALLS = Message(
     tool_calls=(ToolCall(name=_CALLED, arguments=f'{{"key": "{_VALUE}"}}', id="call_1"),),
 )
 _RESULT = Message(role="tool", content=f'{{"key": "{_RETURNED}"}}', tool_call_id="call_1", name=_CALLED)
+#: Offered wherever calls are tried: some tokenizers have a template of their own for conversations with tools.
+_TOOLS = (
+    {
+        "type": "function",
+        "function": {
+            "name": _CALLED,
+            "description": "Find",
+            "parameters": {
+                "type": "object",
+                "properties": {"key": {"type": "string", "description": "what to find"}},
+                "required": ["key"],
+            },
+        },
+    },
+)
 #: Fields of a message in which templates look for reasoning.
 _FIELDS: list[ReasoningPlace] = ["reasoning_content", "reasoning", "thinking"]
 #: A mark at the end of a prompt after which the model thinks, such as "<think>\n" or "[THINK]".
@@ -107,7 +123,7 @@ def _call_form(template: ChatTemplate, form: TurnForm) -> TurnForm | None:
     for short_ids, in_text in product((False, True), repeat=2):
         tried = replace(form, arguments="text" if in_text else "object", short_ids=short_ids)
         turns = tried.turns([_ASKS, _CALLS, _RESULT])
-        if all(_shows(template, shown, [_CALLED, _VALUE]) for shown in (turns[:2], turns)):
+        if all(_shows(template, shown, [_VALUE], tools=_TOOLS) for shown in (turns[:2], turns)):
             return tried
     return None
 
@@ -119,7 +135,7 @@ def _reasoning_place(
     thinking = replace(answer, reasoning=_THOUGHT)
     for place in places:
         tried = replace(form, reasoning=place)
-        if _shows(template, tried.turns([_ASKS, thinking]), [_THOUGHT, word]):
+        if _shows(template, tried.turns([_ASKS, thinking]), [_THOUGHT, word], tools=_tools(answer)):
             return place
     return "nowhere"
 
@@ -132,9 +148,9 @@ def _with_thought_frame(template: ChatTemplate, form: TurnForm) -> tuple[TurnFor
     if place == "nowhere":
         return form, None
     form = replace(form, reasoning=place)
-    prompt = template.render(form.turns([_ASKS]), generation_prompt=True)
-    thinking = template.render(form.turns([_ASKS, replace(_CALLS, reasoning=_THOUGHT)]))
-    calling = template.render(form.turns([_ASKS, _CALLS]))
+    prompt = template.render(form.turns([_ASKS]), tools=_TOOLS, generation_prompt=True)
+    thinking = template.render(form.turns([_ASKS, replace(_CALLS, reasoning=_THOUGHT)]), tools=_TOOLS)
+    calling = template.render(form.turns([_ASKS, _CALLS]), tools=_TOOLS)
     added = thinking[len(prompt) : len(thinking) - len(calling) + len(prompt)]
     if prompt + added + calling[len(prompt) :] != thinking or _THOUGHT not in added:
         return form, None
@@ -163,14 +179,19 @@ def _shows(
     turns: Sequence[dict[str, object]],
     words: Sequence[str],
     *,
+    tools: Sequence[Mapping[str, Any]] = (),
     generation_prompt: bool = False,
 ) -> bool:
     """Whether the template takes the turns and prints all of the words."""
     try:
-        text = template.render(turns, generation_prompt=generation_prompt)
+        text = template.render(turns, tools=tools, generation_prompt=generation_prompt)
     except TemplateRefused:
         return False
     return all(word in text for word in words)
+
+
+def _tools(*messages: Message) -> Sequence[Mapping[str, Any]]:
+    return _TOOLS if any(message.tool_calls for message in messages) else ()
 
 
 def _prefill(template: ChatTemplate, form: TurnForm) -> str:
@@ -220,7 +241,7 @@ class _Ends:
 
     def _behind(self, form: TurnForm, messages: Sequence[Message], word: str) -> str:
         try:
-            text = self.template.render(form.turns(messages))
+            text = self.template.render(form.turns(messages), tools=_tools(*messages))
         except TemplateRefused:
             return ""
         return text[text.rfind(word) + len(word) :] if word in text else ""
