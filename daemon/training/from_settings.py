@@ -1,7 +1,7 @@
 """Translates settings into the values that learners take."""
 
 from daemon.config.settings import Settings
-from daemon.domain.personal_data import PersonalData
+from daemon.domain.personal_data import PLACEHOLDERS
 from learners.types import LoraSettings, Rendering
 
 
@@ -29,5 +29,5 @@ def rendering(settings: Settings) -> Rendering:
     return Rendering(
         reasoning=settings.learning.reasoning,
         fold_system=settings.learning.fold_system,
-        placeholders=tuple(f"[{kind.upper()}]" for kind in PersonalData),
+        placeholders=PLACEHOLDERS,
     )

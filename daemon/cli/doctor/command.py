@@ -46,6 +46,13 @@ def _checks(
 
         return check_stream(settings, create_topics=create_topics)
 
+    def schema_registry() -> "Iterable[Check]":
+        if settings.kafka.schema_registry.url is None:
+            return ()
+        from daemon.cli.doctor.schema_registry import check_schema_registry
+
+        return check_schema_registry(settings)
+
     def stores() -> "Iterable[Check]":
         from daemon.cli.doctor.stores import check_stores
 
@@ -75,6 +82,7 @@ def _checks(
         return run
 
     yield "broker", broker
+    yield "schema registry", schema_registry
     yield "ledger", stores
     yield "model", model
     yield "embedding model", embedding

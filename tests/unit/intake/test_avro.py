@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from daemon.cli.doctor.schema_registry import check_schema_registry
 from daemon.config.settings import LimitsSection, SchemaRegistrySection
 from daemon.domain.bad_record import BadRecord, Reason
 from daemon.intake.avro import AvroSchemas
@@ -245,6 +246,18 @@ def test_the_password_is_read_for_each_request(
     unwrap(framed(RECORD["messages"][0], TURN, 43), limits=LIMITS, schemas=schemas)  # type: ignore[index]
 
     assert registered.logins == ["key:one", "key:two"]
+
+
+@pytest.mark.parametrize(("status", "ok"), [(200, True), (404, True), (401, False), (500, False)])
+def test_the_doctor_says_whether_the_registry_answers(
+    registered: Registered, server: SchemaRegistryServer, tmp_path: Path, status: int, ok: bool
+) -> None:
+    registered.status = status
+
+    [check] = check_schema_registry(some_settings(tmp_path, kafka={"schema_registry": {"url": server.url}}))
+
+    assert (check.subject, check.ok) == ("schema registry", ok)
+    assert check.ok or check.remedy
 
 
 def test_without_a_registry_there_are_no_schemas(tmp_path: Path) -> None:
