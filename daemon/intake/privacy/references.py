@@ -14,9 +14,9 @@ class Span(NamedTuple):
 #: How far before a number the words may begin that say what it is.
 _BEFORE = 40
 _NUMBERED = (
-    r"(?:order|invoice|ticket|tracking|parcel|package|shipment|consignment|reference|ref|confirmation|booking|"
+    r"(?:order|invoice|ticket|tracking|parcel|package|shipment|consignment|reference|ref|confirmation|booking|receipt|waybill|awb|"
     r"reservation|transaction|serial|sku|ean|gtin|upc|isbn|asin|rma|bestellung|bestell|auftrags?|rechnungs?|sendungs?|"
-    r"pedido|factura|commande|facture)s?[\s_-]*(?:number|num|no|nr|nummer|id|code)?"
+    r"pedido|factura|commande|facture)s?[\s_-]*(?:numbers?|num|no|nr|nummer|id|code)?"
 )
 #: Words that also mean something else: they need the word for a number.
 _NUMBERED_IF_SAID = (
@@ -27,7 +27,7 @@ _CHINESE = "(?:订单|运单|快递|物流|发票|工单|流水|合同|序列|�
 #: The word, what may stand between it and its number, and the beginning of a code such as ORD-.
 _OF_A_THING = re.compile(
     rf"(?:\b(?:{_NUMBERED}|{_NUMBERED_IF_SAID})|{_CHINESE})"
-    r"\s*[.:：#=№]*\s*(?:is|was|ist|es|est|are|为|是)?\s*[.:：#=№'\"“「(\[]*\s*(?:[A-Za-z]{1,5}[-_]?)?\Z",
+    r"[\"'”’]?\s*[.:：#=№]*\s*(?:is|was|ist|es|est|are|为|是)?\s*[.:：#=№'\"“「(\[]*\s*(?:[A-Za-z]{1,5}[-_]?)?\Z",
     re.IGNORECASE,
 )
 _CODE = re.compile(
@@ -37,9 +37,13 @@ _WITHOUT_EXTENSION = re.compile(r"[^,;#xe]*")
 _GROUPED = re.compile(r"[ ()+.-]")
 _LONGEST_DOTTED = 15
 _DOTTED = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.]*\d)")
+_VERSIONED = (
+    "v|ver|version|release|build|firmware|driver|rev|revision|patch|section|sec|chapter|clause|article|figure|table|step|"
+    "oid|chrome|firefox|safari|edge|opera|windows|android|ios|macos|python|java|node|nginx|apache|docker|php|mysql|office"
+)
 _VERSION_BEFORE = re.compile(
-    r"(?:\b(?:v|ver|version|release|build|firmware|driver|rev|revision|patch|section|sec|chapter|clause|article|"
-    r"figure|table|step|oid)|版本|固件|驱动|章|节|条|第|§)\s*[.:：]?\s*\Z|(?<!ip)(?<!host)[A-Za-z]/\Z",
+    rf"(?:\b(?:{_VERSIONED})(?:\s+(?:number|no|nr))?|版本|固件|驱动|章|节|条|第|§)[\"'”]?\s*[.:：=]?\s*(?:is|was|ist|为|是)?"
+    r"\s*[\"'“]?\Z|(?<=[A-Za-z])(?<!\bip)(?<!host)(?<!server)[/_-]\Z",
     re.IGNORECASE,
 )
 _VERSION_AFTER = re.compile(
@@ -53,7 +57,7 @@ def is_reference(text: str, span: Span) -> bool:
     A number that is written as people write those of phones and cards, in groups or with a plus, is none.
     """
     number = _WITHOUT_EXTENSION.match(text, span.start, span.end)
-    if number is None or _GROUPED.search(number[0]):
+    if number is None or _GROUPED.search(number[0].strip("()")):
         return False
     before = text[max(0, span.start - _BEFORE) : span.start]
     return _CODE.search(before) is not None or _OF_A_THING.search(before) is not None
