@@ -14,6 +14,7 @@ from daemon.cli import (
     dead_letters,
     drift,
     erasure,
+    ingest,
     init,
     inspect,
     intake,
@@ -76,6 +77,7 @@ for panel, commands in (
 app.add_typer(bench.bench, name="bench", rich_help_panel=_LOOK)
 app.add_typer(drift.drift, name="drift", rich_help_panel=_LOOK)
 app.add_typer(reference.reference, name="reference", rich_help_panel=_ACT)
+app.add_typer(ingest.ingest, name="ingest", rich_help_panel=_LOOK)
 app.add_typer(intake.intake, name="intake", rich_help_panel=_ACT)
 app.add_typer(dead_letters.deadletters, name="deadletters", rich_help_panel=_ACT)
 app.add_typer(config.config, name="config", rich_help_panel=_SET_UP)

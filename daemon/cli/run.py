@@ -12,9 +12,10 @@ from daemon.cli.output import print_json
 from daemon.cli.session import DEBUG, Json, console, present, read_settings, settings_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from daemon.config.settings import Settings
+    from daemon.intake.log_file import LogFileReader
 
 _LOG_JSON = typer.Option("--json", help="Log JSON lines, whatever logging.format says.")
 
@@ -57,51 +58,86 @@ def _end(error: Exception) -> int:
 
 def replay(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="File of conversations: JSON lines, plain or gzipped.")],
+    file: Annotated[
+        Path, typer.Argument(help="Log of any format: JSON lines or one JSON list, plain or gzipped.")
+    ],
     *,
     rate: Annotated[float, typer.Option(help="Conversations per second.", min=0.001)] = 10.0,
     topic: Annotated[str | None, typer.Option(help="Topic to write to; by default kafka.topic.")] = None,
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format", help="Format of the file; by default each line's shape tells.", show_default=False
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Send the conversations of a file to the topic, dated now."""
+    """Send the conversations of a file to the topic, dated now.
+
+    Lines that hold none are passed over and counted; `retuned ingest check` says why.
+    """
+    from daemon.cli.ingest import known_format
+    from daemon.domain.clock import utc_now
+    from daemon.intake.log_file import ConversationFileError, LogFileReader
+    from daemon.views.log_sample import log_sample
+
     settings = read_settings(context)
     topic = topic or settings.kafka.topic
-    total = _count(settings, file)
+    reader = LogFileReader(
+        limits=settings.limits,
+        received_at=utc_now(),
+        intake=settings.intake,
+        feedback=settings.feedback,
+        format=known_format(format_) or "auto",
+    )
+    found = log_sample(file, reader)
+    if not found.conversations:
+        raise ConversationFileError(f"{file} holds no conversation; `retuned ingest check {file}` says why")
     started = time.monotonic()
-    sent = _send(settings, file, topic, rate=rate, total=total, quiet=as_json)
+    sent = _send(settings, reader, file, topic, rate=rate, total=found.conversations, quiet=as_json)
     seconds = round(time.monotonic() - started, 3)
+    left_out = {"refused": found.refused, "passed_over": found.passed_over, "feedback": found.feedback}
     present(
-        {"file": file, "topic": topic, "sent": sent, "seconds": seconds},
-        lambda: f"Sent {sent:,} conversations of {file} to {topic} in {seconds:.1f} s.",
+        {"file": file, "topic": topic, "sent": sent, "seconds": seconds, "not_sent": left_out},
+        lambda: _sent(file, topic, sent, seconds, left_out),
         as_json=as_json,
     )
 
 
-def _count(settings: "Settings", file: Path) -> int:
-    """Count the conversations; a bad line fails here, before anything is sent."""
-    from daemon.domain.clock import utc_now
-    from daemon.intake.conversation_file import read_conversations
+def _sent(file: Path, topic: str, sent: int, seconds: float, left_out: "Mapping[str, int]") -> str:
+    said = f"Sent {sent:,} conversations of {file} to {topic} in {seconds:.1f} s."
+    if not any(left_out.values()):
+        return said
+    tally = ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in left_out.items() if count)
+    return f"{said}\nNot sent: {tally}; `retuned ingest check {file}` says why."
 
-    return sum(1 for _ in read_conversations(file, limits=settings.limits, received_at=utc_now()))
 
-
-def _send(settings: "Settings", file: Path, topic: str, *, rate: float, total: int, quiet: bool) -> int:
+def _send(
+    settings: "Settings",
+    reader: "LogFileReader",
+    file: Path,
+    topic: str,
+    *,
+    rate: float,
+    total: int,
+    quiet: bool,
+) -> int:
     from rich.progress import Progress
 
     from daemon.domain.clock import utc_now
-    from daemon.intake.conversation_file import read_conversations
+    from daemon.domain.conversation import Conversation
     from daemon.intake.replay import replay as send_all
     from daemon.kafka import KafkaSink
     from daemon.runtime.kafka_settings import load_kafka_settings
 
-    found = read_conversations(file, limits=settings.limits, received_at=utc_now())
+    records = (record for line in reader.read(file) for record in line.records)
     sink = KafkaSink(load_kafka_settings(settings))
     try:
         with Progress(console=console(), disable=quiet) as bar:
             task = bar.add_task(f"to {topic}", total=total)
             on_progress: Callable[[int], None] = lambda sent: bar.update(task, completed=sent)  # noqa: E731
             return send_all(
-                (line.conversation for line in found),
+                (record for record in records if isinstance(record, Conversation)),
                 sink,
                 topic,
                 rate=rate,

@@ -64,14 +64,24 @@ def test_replay_sends_every_conversation(tmp_path: Path, config: str, settings: 
     assert (answer.document["sent"], answer.document["topic"]) == (20, settings.kafka.topic)
 
 
-def test_replay_sends_nothing_of_a_file_with_a_bad_line(tmp_path: Path, config: str) -> None:
-    file = a_file(tmp_path, a_chat("c1"), "{")
+def test_replay_goes_on_over_lines_without_a_conversation(
+    tmp_path: Path, config: str, settings: Settings
+) -> None:
+    create_topic(load_kafka_settings(settings), settings.kafka.topic, partitions=1)
+    failed = json.dumps({"request": {"messages": []}, "response": {"error": {"code": 429}}})
+    file = a_file(tmp_path, a_chat("c1"), "{", failed, a_chat("c2"))
 
-    answer = typed("--config", config, "replay", file, "--json")
+    answer = typed("--config", config, "replay", file, "--rate", "1000", "--json")
+
+    assert (answer.exit_code, answer.document["sent"]) == (0, 2)
+    assert answer.document["not_sent"] == {"refused": 1, "passed_over": 1, "feedback": 0}
+
+
+def test_replay_fails_on_a_file_without_a_conversation(tmp_path: Path, config: str) -> None:
+    answer = typed("--config", config, "replay", a_file(tmp_path, "{"), "--json")
 
     assert answer.exit_code == 1
-    assert answer.error["kind"] == "BadLine"
-    assert "line 2" in answer.error["message"]
+    assert "retuned ingest check" in answer.error["message"]
 
 
 def send(settings: Settings, *values: bytes) -> None:

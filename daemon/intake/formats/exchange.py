@@ -13,6 +13,7 @@ from daemon.intake.formats.dialects.turns import in_conversation
 from daemon.intake.formats.identity import (
     TIME_FIELDS,
     Place,
+    digest_id,
     object_at,
     own_metadata,
     places_of,
@@ -108,6 +109,8 @@ def _id_of(exchange: Exchange, response: Object, at_response: str) -> str:
     for name in () if own else ("id", "request_id", "conversation_id"):
         if name in record and record is not response:
             own = own or fields.optional_name(record, name)
+    if own is None and not isinstance(exchange.response, dict):
+        return digest_id(dict(record))  # a text has no place for an id
     return own or fields.name(response, "id", at_response)
 
 

@@ -23,7 +23,13 @@ def a_place(folder: Path) -> Place:
 def test_a_mistake_in_the_options_starts_and_leaves_nothing(tmp_path: Path) -> None:
     data = tmp_path / "talks.jsonl"
     data.write_text(
-        json.dumps({"id": "1", "domain": "酒店", "messages": [{"role": "user", "content": "你好"}]}),
+        json.dumps(
+            {
+                "id": "1",
+                "domain": "酒店",
+                "messages": [{"role": "user", "content": "你好"}, {"role": "assistant", "content": "您好"}],
+            }
+        ),
         encoding="utf-8",
     )
     workdir, report = tmp_path / "work", tmp_path / "report.json"

@@ -5,12 +5,8 @@ import pytest
 
 from daemon.config.settings import LimitsSection
 from daemon.domain.conversation import JSON, Feedback
-from daemon.intake.conversation_file import (
-    BadLine,
-    ConversationFileError,
-    FileConversation,
-    read_conversations,
-)
+from daemon.intake.conversation_file import BadLine, FileConversation, read_conversations
+from daemon.intake.log_file import ConversationFileError
 from tests.factories.intake import NOW, a_message, a_record, as_bytes
 
 

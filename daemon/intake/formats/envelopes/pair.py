@@ -34,6 +34,8 @@ class PairFormat:
         is_inline = "request" not in record
         logged, answered = record if is_inline else record["request"], record.get("response")
         response, request = body_of(answered), logged if is_inline else body_of(logged)
+        if response is not answered and isinstance(answered, dict):
+            pass_over_status(answered, "response.")
         exchange = Exchange(
             record=record,
             request=request,
