@@ -15,6 +15,30 @@ class BadRequest(LearnerError):
     """The request names something that is missing, malformed or not allowed."""
 
 
+class Unlearnable(LearnerError):
+    """The training set can't be learned, or not as it should be. Training again on the same data will not help."""
+
+
+class NoTargets(Unlearnable):
+    """The training set has nothing to learn; no step was taken."""
+
+
+class TooManySkipped(Unlearnable):
+    """More of the training set can't be learned than may be skipped; no step was taken."""
+
+
+class AnswersCut(Unlearnable):
+    """Most answers of the training set are cut off before their end; no step was taken."""
+
+
+class EndNotLearned(Unlearnable):
+    """No answer's end is among the targets: the model would learn never to stop; no step was taken."""
+
+
+class NothingChanged(Unlearnable):
+    """The training changed nothing that the model computes; no artifact was written."""
+
+
 class UnusableModel(LearnerError):
     """The base model, its tokenizer or its chat template can't be used for training or scoring."""
 

@@ -11,6 +11,8 @@ Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
 MaxTokens: TypeAlias = int | Literal["auto"]
 Dtype: TypeAlias = Literal["auto", "float32", "bfloat16"]
 NotEmpty: TypeAlias = Annotated[str, Field(min_length=1)]
+#: Share of a training set that may be skipped, by default.
+MAX_SKIPPED = 0.9
 #: Fields that a type does not have are refused when it is read from JSON.
 _CLOSED = ConfigDict(extra="forbid")
 
@@ -108,6 +110,8 @@ class TrainRequest:
     seed: int = 0
     device: str = "auto"
     threads: int = 0  # 0: as torch decides
+    #: Largest share of the data's lines that may be skipped; the run fails where more are.
+    max_skipped: Annotated[float, Field(exclude_if=lambda share: share == MAX_SKIPPED)] = MAX_SKIPPED
 
 
 @with_config(_CLOSED)
@@ -143,6 +147,15 @@ class RunResult:
     seconds: float
     packages: Mapping[str, str]  # name -> version of what the run used
     skipped: Mapping[str, int] = field(default_factory=dict)  # reason -> conversations left out
+    #: Theirs in the data, from 0.
+    skipped_lines: Annotated[Mapping[str, tuple[int, ...]], Field(exclude_if=lambda lines: not lines)] = (
+        field(default_factory=dict)
+    )
+
+    #: Reason -> answers left out of conversations that were learned otherwise.
+    left_out_answers: Annotated[Mapping[str, int], Field(exclude_if=lambda answers: not answers)] = field(
+        default_factory=dict
+    )
 
 
 @with_config(_CLOSED)

@@ -53,6 +53,7 @@ ERRORS: Mapping[ExitCode, tuple[str, ...]] = {
         "TemplateRefused",
         "TokenError",
         "UnknownAdapter",
+        "Unlearnable",
         "UnsupportedClient",
         "UnusableModel",
     ),

@@ -22,6 +22,10 @@ class Action(StrEnum):
     NONE = "none"
 
 
+#: What a decision waits for that only a person can do; stands in its reason.
+FOR_AN_OPERATOR = "an operator"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decision:
     """Whether to train, and why; recorded in either case."""
@@ -34,3 +38,8 @@ class Decision:
     window: int | None = None
     requested_by: str | None = None
     id: int | None = None  # assigned by the ledger
+
+    @property
+    def waits_for_operator(self) -> bool:
+        """Whether it waits for somebody to look at what would be learned."""
+        return self.action is Action.WAIT and f"waits for {FOR_AN_OPERATOR}" in self.reason

@@ -10,7 +10,7 @@ from daemon.domain.records import Coordinates
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingRecord:
-    """One conversation that a run learned from, or the turns that one record brought."""
+    """One conversation of a run's training file, or the turns that one record brought."""
 
     at: Coordinates
     sha256: str | None  # of the record; None once it is erased
@@ -21,6 +21,7 @@ class TrainingRecord:
     line: int | None = None  # of the training file, from 0; None: the record's position
     continues: bool = False  # whether the line holds turns of other records, too
     unlearned: tuple[int, ...] = ()  # indexes of the answers among its messages that are no targets there
+    skipped: str | None = None  # why the run did not learn from it
 
 
 class RunState(StrEnum):

@@ -1,7 +1,7 @@
 """Counts what the ledger holds, cheaply enough to be called twice a second."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine, RowMapping, func, select
@@ -60,6 +60,12 @@ class RunSummary:
     ended_at: datetime | None
     progress: Mapping[str, object] | None
     error: str | None
+    left_out: Mapping[str, int] = field(
+        default_factory=dict
+    )  # new conversations that curation did not take, by reason
+    skipped: Mapping[str, int] = field(
+        default_factory=dict
+    )  # of its training set, what it could not learn from
 
 
 class LedgerCounts:
@@ -114,6 +120,8 @@ class LedgerCounts:
                 runs.c.ended_at,
                 runs.c.progress,
                 runs.c.error,
+                runs.c.request[("dataset", "left_out")].label("left_out"),
+                runs.c.result["skipped"].label("skipped"),
             )
             .order_by(runs.c.started_at.desc(), runs.c.id.desc())
             .limit(1)
@@ -136,4 +144,5 @@ def _collected(connection: Connection, reference: StoredReference | None) -> int
 
 
 def _summary(row: RowMapping) -> RunSummary:
-    return RunSummary(**{**row, "state": RunState(row["state"])})
+    counts = {"left_out": row["left_out"] or {}, "skipped": row["skipped"] or {}}
+    return RunSummary(**{**row, **counts, "state": RunState(row["state"])})

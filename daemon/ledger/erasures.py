@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, RowMapping, delete, func, insert, sel
 
 from daemon.domain.errors import LedgerError
 from daemon.ledger.database import in_intake_order, reader, write
+from daemon.ledger.runs import erased_after_learning
 from daemon.ledger.sql_in import in_values
 from daemon.ledger.subject_removal import Removal, Removed, remove_subjects
 from daemon.ledger.subject_rows import Subject
@@ -78,7 +79,7 @@ class ErasureLedger:
 
     def runs_with_erased_records(self) -> frozenset[str]:
         """Return the runs that learned from records that were erased since."""
-        query = select(training_records.c.run).where(training_records.c.erased).distinct()
+        query = select(training_records.c.run).where(erased_after_learning()).distinct()
         with self._reads.begin() as connection:
             return frozenset(connection.scalars(query))
 

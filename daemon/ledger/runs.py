@@ -3,14 +3,36 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, Integer, RowMapping, cast, exists, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Integer,
+    RowMapping,
+    cast,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from daemon.domain.errors import ForgottenMeanwhile
 from daemon.domain.records import Coordinates
 from daemon.domain.runs import Run, RunState, TrainingRecord
 from daemon.ledger.database import in_intake_order, reader, write
+from daemon.ledger.sql_in import in_values
 from daemon.ledger.tables import runs, tombstones, training_records
+
+
+class FailedRun(NamedTuple):
+    """A run that failed, without its request, which can be large."""
+
+    id: str
+    error: str
+    until_seq: int
 
 
 class RunLedger:
@@ -34,7 +56,7 @@ class RunLedger:
                 connection.execute(insert(training_records), rows)
 
     def training_records(self, run_id: str) -> tuple[TrainingRecord, ...]:
-        """Return the records that a run learned from, in the order of its training file."""
+        """Return the records of a run's training file, in its order."""
         query = (
             select(training_records)
             .where(training_records.c.run == run_id)
@@ -62,12 +84,17 @@ class RunLedger:
         now: datetime,
         result: Mapping[str, object] | None = None,
         error: str | None = None,
+        skipped: Mapping[str, Sequence[int]] | None = None,
     ) -> None:
-        """Store the end of a run. A run that has ended already is not changed."""
+        """Store the end of a run. A run that has ended already is not changed.
+
+        ``skipped`` are the lines of the training file, from 0, that the run did not learn from, by reason.
+        """
         where = (runs.c.id == run_id) & (runs.c.state == RunState.RUNNING)
         values = {"state": state, "ended_at": now, "result": dict(result) if result else None, "error": error}
         with write(self._engine, "run.end") as connection:
-            connection.execute(update(runs).where(where).values(**values))
+            if connection.execute(update(runs).where(where).values(**values)).rowcount:
+                _mark_skipped(connection, run_id, skipped or {})
 
     def run(self, run_id: str) -> Run | None:
         """Return one run."""
@@ -87,12 +114,22 @@ class RunLedger:
         with self._reads.begin() as connection:
             return [_run(row) for row in connection.execute(query).mappings()]
 
+    def newest_failure(self) -> FailedRun | None:
+        """Return the newest run if it failed."""
+        columns = (runs.c.id, runs.c.error, runs.c.until_seq, runs.c.state)
+        query = select(*columns).order_by(runs.c.started_at.desc(), runs.c.id.desc()).limit(1)
+        with self._reads.begin() as connection:
+            row = connection.execute(query).first()
+        if row is None or row.state != RunState.FAILED:
+            return None
+        return FailedRun(row.id, row.error or "", row.until_seq)
+
     def learned_until(self) -> int:
         """Return the seq of the newest conversation that a finished run has learned from; 0 if there is none.
 
         Runs with erased records do not count, so that their other records are learned again.
         """
-        erased = exists().where((training_records.c.run == runs.c.id) & training_records.c.erased)
+        erased = exists().where((training_records.c.run == runs.c.id) & erased_after_learning())
         query = select(func.max(runs.c.until_seq)).where((runs.c.state == RunState.FINISHED) & ~erased)
         with self._reads.begin() as connection:
             return connection.scalar(query) or 0
@@ -102,6 +139,18 @@ class RunLedger:
         with self._reads.begin() as connection:
             ended: datetime | None = connection.scalar(select(func.max(runs.c.ended_at)))
             return ended
+
+
+def erased_after_learning() -> ColumnElement[bool]:
+    """Return the condition that a run learned from a record that was erased since."""
+    return training_records.c.erased & training_records.c.skipped.is_(None)
+
+
+def _mark_skipped(connection: Connection, run_id: str, skipped: Mapping[str, Sequence[int]]) -> None:
+    for reason, lines in skipped.items():
+        line = func.coalesce(training_records.c.line, training_records.c.position)
+        of_run = (training_records.c.run == run_id) & in_values(connection, line, lines)
+        connection.execute(update(training_records).where(of_run).values(skipped=reason))
 
 
 def _refuse_erased(connection: Connection, run: Run, records: Sequence[TrainingRecord]) -> None:
@@ -128,6 +177,7 @@ def _record_row(run_id: str, position: int, record: TrainingRecord) -> dict[str,
         "line": record.line,
         "continues": record.continues or None,
         "unlearned": list(record.unlearned) or None,
+        "skipped": record.skipped,
     }
 
 
@@ -142,6 +192,7 @@ def _training_record(row: RowMapping) -> TrainingRecord:
         line=row["line"],
         continues=bool(row["continues"]),
         unlearned=tuple(row["unlearned"] or ()),
+        skipped=row["skipped"],
     )
 
 

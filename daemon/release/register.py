@@ -4,6 +4,7 @@ import logging
 from dataclasses import asdict
 
 from daemon.domain.clock import Clock
+from daemon.training.dataset import offset_ranges
 from daemon.training.planned_run import PlannedRun
 from learners.types import RunResult
 from registry.artifacts import ArtifactStore
@@ -87,6 +88,18 @@ def _free_name(store: Store, artifacts: ArtifactStore, model_line: str, digest: 
 
 def _lineage(planned: PlannedRun, result: RunResult, base: str) -> Lineage:
     request, dataset = planned.request, planned.dataset
+    skipped = {number for numbers in result.skipped_lines.values() for number in numbers}
+    within = {
+        (span.topic, span.partition, offset)
+        for span in dataset.sources
+        for offset in range(span.first, span.last + 1)
+    }
+    learned = [
+        record.at
+        for position, record in enumerate(dataset.records)
+        if (position if record.line is None else record.line) not in skipped
+        and (record.at.topic, record.at.partition, record.at.offset) in within
+    ]
     return Lineage(
         base=base,
         base_digest=request.base_digest,
@@ -95,8 +108,8 @@ def _lineage(planned: PlannedRun, result: RunResult, base: str) -> Lineage:
         settings=asdict(request.settings),
         seed=request.seed,
         packages=dict(result.packages),
-        sources=dataset.sources,
-        conversations=len(dataset.records),
+        sources=offset_ranges(learned),
+        conversations=len(learned),
         data_digest=dataset.digest,
     )
 

@@ -33,7 +33,7 @@ def build_decide_stage(
         settings.policy,
         train=training.submit,
         read_pause=TrainingOrders(stores.versions, settings.model_line).read_pause,
-        read_pending_work=lambda: training.pending_work or release.read_pending_work(),
+        read_pending_work=lambda: training.pending_work or training.held_back or release.read_pending_work(),
         metrics=metrics,
         clock=utc_now,
     )

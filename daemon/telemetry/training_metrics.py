@@ -1,5 +1,8 @@
 """Metrics of training runs."""
 
+from collections.abc import Mapping
+
+from daemon.domain.left_out import LeftOut, count_kinds
 from daemon.domain.runs import RunState
 from daemon.telemetry.buckets import UP_TO_HOURS
 from daemon.telemetry.instruments import Counter, GaugeReadings, LabelledMetric, MetricFactory
@@ -19,6 +22,23 @@ class TrainingMetrics:
             "retuned_run_duration_seconds",
             "Duration of training runs, whatever their outcome.",
             UP_TO_HOURS,
+        )
+        self._left_out: LabelledMetric[Counter, LeftOut] = LabelledMetric(
+            factory.counter(
+                "retuned_conversations_left_out_total",
+                "New conversations that a training set, or the run, left out, by reason. Each training set counts anew.",
+                reason=LeftOut,
+            )
+        )
+        self._share_left_out: GaugeReadings[()] = factory.readings(
+            "retuned_training_left_out_ratio",
+            "Share of the new conversations that the newest training set left out, or would have. Absent before the first.",
+            unit="ratio",
+        )
+        self._share_skipped: GaugeReadings[()] = factory.readings(
+            "retuned_training_skipped_ratio",
+            "Share of its training set that the last finished run could not learn from. Absent before the first.",
+            unit="ratio",
         )
         self._progress: GaugeReadings[()] = factory.readings(
             "retuned_run_progress_ratio",
@@ -40,6 +60,22 @@ class TrainingMetrics:
             "Estimated time to the end of the current run. Absent without a run.",
             unit="seconds",
         )
+
+    def would_leave_out(self, left_out: Mapping[str, int], *, new: int) -> None:
+        """Show what a training set leaves out, by reason, and takes."""
+        self._count(left_out)
+        total = sum(left_out.values())
+        self._share_left_out.replace({(): total / (total + new)})
+
+    def skipped(self, skipped: Mapping[str, int], *, learned: int) -> None:
+        """Show what a run could not learn from, by reason, and how many it learned from."""
+        self._count(skipped)
+        total = sum(skipped.values())
+        self._share_skipped.replace({(): total / (total + learned)})
+
+    def _count(self, left_out: Mapping[str, int]) -> None:
+        for kind, count in count_kinds(left_out).items():
+            self._left_out(kind).inc(count)
 
     def run_is_at(self, progress: Progress) -> None:
         """Show the progress of the run; unknown values are absent."""

@@ -14,7 +14,8 @@ from atomicwrites import replace_atomic
 
 from daemon.config.settings import Settings
 from daemon.domain.errors import NotEnoughData
-from daemon.domain.records import StoredConversation
+from daemon.domain.left_out import left_out_words
+from daemon.domain.records import Coordinates, StoredConversation
 from daemon.domain.runs import TrainingRecord
 from daemon.domain.windows import SeqRange
 from daemon.ledger.conversations import ConversationLedger
@@ -43,6 +44,12 @@ class Dataset:
     #: In order of the lines, and of the turns in each. The ledger keeps them in their own table.
     records: tuple[TrainingRecord, ...]
 
+    @property
+    def share_left_out(self) -> float:
+        """The share of the new conversations that were not taken."""
+        left_out = sum(self.left_out.values())
+        return left_out / (left_out + self.new)
+
 
 def build_dataset(
     ledger: ConversationLedger,
@@ -67,8 +74,8 @@ def build_dataset(
     )
     if not new.kept:
         raise NotEnoughData(
-            f"no conversation since {since_seq} may be trained on{left_out_words(new.left_out)}; wait for more, or lower "
-            "holdout.share; `retuned doctor` says whether one user id has most of them"
+            f"no conversation since {since_seq} may be trained on (left out: {left_out_words(new.left_out) or 'none'}); wait "
+            "for more, or lower holdout.share; `retuned doctor` says whether one user id has most of them"
         )
     replay = ledger.with_histories(_choose_replay(settings, new=new.kept, past=past, texts=texts))
     whole = [conversation for conversation in replay if not conversation.history_gone]
@@ -82,12 +89,6 @@ def _with_histories(ledger: ConversationLedger, curated: Curated) -> Curated:
     left_out = Counter(curated.left_out)
     left_out[_GONE] += len(found) - len(whole)
     return Curated(kept=whole, left_out=dict(+left_out))
-
-
-def left_out_words(left_out: Mapping[str, int]) -> str:
-    """Return the reasons and counts as the end of a sentence; nothing where none was left out."""
-    reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(left_out.items()))
-    return f" (left out: {reasons})" if reasons else ""
 
 
 def _draw_past(
@@ -125,7 +126,7 @@ def _write(
     left_out[_HELD_OUT_ANSWERS] += len(new.kept) - len(learned["new"])
     if not learned["new"]:
         raise NotEnoughData(
-            f"no conversation may be trained on{left_out_words(+left_out)}; wait for more, or lower holdout.share"
+            f"no conversation may be trained on (left out: {left_out_words(+left_out)}); wait for more, or lower holdout.share"
         )
     content = b"".join(line.encoded() for line in lines)
     _replace(path, content)
@@ -136,7 +137,7 @@ def _write(
         replay=len(learned["replay"]),
         left_out=dict(+left_out),
         span=SeqRange(first=min(learned["new"]), last=max(learned["new"])),
-        sources=offset_ranges(one for origin in learned.values() for one in origin.values()),
+        sources=offset_ranges(one.coordinates for origin in learned.values() for one in origin.values()),
         records=tuple(_record(row, line, number) for number, line in enumerate(lines) for row in line.rows),
     )
 
@@ -152,11 +153,9 @@ def _learned_from(lines: Iterable[Line], origin: str) -> dict[int, StoredConvers
     }
 
 
-def offset_ranges(conversations: Iterable[StoredConversation]) -> tuple[OffsetRange, ...]:
+def offset_ranges(records: Iterable[Coordinates]) -> tuple[OffsetRange, ...]:
     """Return the records as ranges of adjacent offsets, by topic and partition."""
-    places = sorted(
-        (one.coordinates.topic, one.coordinates.partition, one.coordinates.offset) for one in conversations
-    )
+    places = sorted((at.topic, at.partition, at.offset) for at in records)
     runs = itertools.groupby(enumerate(places), key=lambda item: (item[1][:2], item[1][2] - item[0]))
     return tuple(
         OffsetRange(topic=topic, partition=partition, first=members[0][1][2], last=members[-1][1][2])

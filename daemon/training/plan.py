@@ -78,4 +78,5 @@ class RunPlanner:
             seed=learning.seed,
             device=model.device,
             threads=model.threads,
+            max_skipped=learning.max_skipped,
         )

@@ -91,7 +91,7 @@ def rebuild_dataset(lineage: VersionLineage, read: ReadConversations) -> Rebuilt
 
     A line that holds turns of several records is rebuilt only as a whole.
     """
-    records = lineage.records
+    records = lineage.all_records
     sources = read([record.at for record in records if not record.erased])
     problems: dict[str, list[Coordinates]] = {"missing": [], "changed": [], "continued": []}
     lines: dict[int, list[tuple[TrainingRecord, SourceConversation | None]]] = {}

@@ -3,18 +3,22 @@
 import logging
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from daemon.config.settings import Settings
 from daemon.domain.clock import Clock
-from daemon.domain.decisions import Decision
+from daemon.domain.decisions import Action, Decision, Trigger
 from daemon.domain.errors import ForgottenMeanwhile, NotEnoughData
+from daemon.domain.left_out import left_out_words
 from daemon.domain.runs import Run, RunState
 from daemon.ledger.stores import Stores
 from daemon.telemetry.metrics import Metrics
 from daemon.training.current_run import CurrentRun, RunEnd
+from daemon.training.dataset import Dataset
+from daemon.training.held_back import HeldBack
 from daemon.training.orders import TrainingOrders
 from daemon.training.planned_run import PlannedRun, from_json, to_json
 from daemon.training.protocols import Planner, TrainerChild
@@ -61,6 +65,10 @@ class TrainStage:
         self._metrics = metrics.training
         self._clock = clock
         self._waiting = WaitingDecision(clock)
+        self._max_left_out = settings.curation.max_left_out
+        self._held_back = HeldBack(
+            stores.conversations, stores.runs, enough=settings.policy.min_new_conversations
+        )
         self._current: CurrentRun | None = None
         self._suspended: Run | None = None  # in progress, without a child
 
@@ -69,6 +77,11 @@ class TrainStage:
         """The run in progress or the decision that waits, in words; None when a training could start at once."""
         run = self._current.run if self._current else self._suspended
         return f"run {run.id}" if run else self._waiting.description
+
+    @property
+    def held_back(self) -> str | None:
+        """What automatic trainings wait for that is neither a run nor a decision, in words; None if nothing."""
+        return self._held_back.reason
 
     @property
     def pid(self) -> int | None:
@@ -144,14 +157,28 @@ class TrainStage:
         try:
             planned = self._plan(run_id, since_seq=decision.since_seq, folder=self._runs_dir / run_id)
         except NotEnoughData as error:
-            _log.warning("no training: %s", error, extra={"action": "train", "run": run_id})
-            self._discard_files(run_id)
-            self._waiting.clear()
+            self._put_off(run_id, decision, str(error))
         except (RegistryError, OSError) as error:
             self._discard_files(run_id)
             self._waiting.retry_later(error)
         else:
-            self._record_and_launch(run_id, decision, planned)
+            self._metrics.would_leave_out(planned.dataset.left_out, new=planned.dataset.new)
+            if decision.trigger is not Trigger.MANUAL and planned.dataset.share_left_out > self._max_left_out:
+                self._put_off(run_id, decision, _most_left_out(planned.dataset))
+            else:
+                self._record_and_launch(run_id, decision, planned)
+
+    def _put_off(self, run_id: str, decision: Decision, reason: str) -> None:
+        """Record that the training does not start, and why; another one waits for more data or an operator."""
+        self._discard_files(run_id)
+        self._waiting.clear()
+        if decision.trigger is Trigger.MANUAL:
+            action, said = Action.NONE, f"{decision.reason}; {reason}"
+        else:
+            action, said = Action.WAIT, f"{decision.reason}; waits for {self._held_back.put(reason)}"
+        put_off = replace(decision, id=None, at=self._clock(), action=action, reason=said)
+        self._decisions.decide(put_off)
+        _log.warning("no training: %s", reason, extra={"action": "train", "run": run_id})
 
     def _record_and_launch(self, run_id: str, decision: Decision, planned: PlannedRun) -> None:
         run = Run(
@@ -170,6 +197,7 @@ class TrainStage:
             self._discard_files(run_id)
         else:
             self._waiting.clear()
+            self._held_back.clear()
             self._launch(run, planned)
 
     def _discard_files(self, run_id: str) -> None:
@@ -220,8 +248,12 @@ class TrainStage:
 
     def _end(self, run: Run, end: RunEnd) -> None:
         now = self._clock()
-        result = {**asdict(end.result), "artifact": str(end.result.artifact)} if end.result else None
-        self._runs.end(run.id, end.state, now=now, result=result, error=end.error)
+        skipped = end.result.skipped_lines if end.result else {}
+        self._runs.end(
+            run.id, end.state, now=now, result=_result_json(end.result), error=end.error, skipped=skipped
+        )
+        if end.result is not None:
+            self._metrics.skipped(end.result.skipped, learned=end.result.conversations)
         self._metrics.runs(end.state).inc()
         self._metrics.duration.observe((now - run.started_at).total_seconds())
         self._metrics.no_run()
@@ -231,3 +263,20 @@ class TrainStage:
             extra={"action": "train", "run": run.id},
         )  # fmt: skip
         self._current = None
+
+
+def _most_left_out(dataset: Dataset) -> str:
+    left_out = sum(dataset.left_out.values())
+    return (
+        f"{left_out:,} of {left_out + dataset.new:,} new conversations would be left out "
+        f"({left_out_words(dataset.left_out)}), more than curation.max_left_out"
+    )
+
+
+def _result_json(result: RunResult | None) -> dict[str, Any] | None:
+    """Return a result as the ledger keeps it. Which lines were skipped stands with the training records."""
+    if result is None:
+        return None
+    values = {**asdict(result), "artifact": str(result.artifact)}
+    del values["skipped_lines"]
+    return values

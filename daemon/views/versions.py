@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from daemon.ledger.stores import Stores
 from daemon.ledger.version_feedback import VersionFeedback, VersionFeedbackLedger
+from daemon.views.left_out import LeftOutOfRun, left_out_of
 from registry.history import BrokenChain, verify
 from registry.line_logs import LineOutline, outlined_bar, read_logs, read_outline
 from registry.names import VersionName
@@ -51,6 +52,7 @@ class VersionDetails:
     gate_reports: tuple[GateReport, ...]
     promotions: tuple[Promotion, ...]  # the entries that put it live
     bar: Bar | None = None  # why it does not go live by itself
+    left_out: LeftOutOfRun | None = None  # None for the bare base, and where the run is not kept
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,6 +82,7 @@ def version_details(stores: Stores, name: VersionName) -> VersionDetails:
     reports = tuple(stores.versions.gate_reports(name))
     promotions = tuple(stores.versions.promotions_of(name))
     spans, line = live_spans(stores, promotions), _read_line(stores, name.line)
+    run = stores.runs.run(version.run) if version.run else None
     return VersionDetails(
         row=_row(version, line, reports[-1].verdict if reports else None),
         version=version,
@@ -87,6 +90,7 @@ def version_details(stores: Stores, name: VersionName) -> VersionDetails:
         gate_reports=reports,
         promotions=promotions,
         bar=outlined_bar(stores.versions, name, line.outline),
+        left_out=left_out_of(run) if run else None,
     )
 
 

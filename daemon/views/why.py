@@ -13,6 +13,7 @@ from daemon.ledger.stores import Stores
 from daemon.ledger.windows import JudgedWindow
 from daemon.training.planned_run import from_json
 from daemon.views.explanation import explanation_of
+from daemon.views.left_out import skipped_by
 from daemon.views.orders import OrdersInForce
 from daemon.views.status import StatusView
 from monitors.types import Explanation
@@ -50,6 +51,8 @@ class TrainingRun:
     span: SeqRange  # of the new conversations
     sources: tuple[OffsetRange, ...]
     result: Mapping[str, object] | None
+    left_out: Mapping[str, int]  # new conversations that curation did not take, by reason
+    skipped: Mapping[str, int]  # of the training file, those that the run could not learn from, by reason
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -244,4 +247,6 @@ def _learned(run: Run, version: Version) -> TrainingRun:
         span=dataset.span,
         sources=version.lineage.sources,
         result=run.result,
+        left_out=dataset.left_out,
+        skipped=skipped_by(run),
     )

@@ -8,7 +8,8 @@ from torch.nn.functional import normalize
 from transformers import AutoModel, PreTrainedModel
 
 from learners.embedding.encoder_files import Pooling, resolve_encoder
-from learners.models.loading import choose_device, load_tokenizer, load_weights
+from learners.models.loading import choose_device, load_weights
+from learners.models.tokenizer import load_tokenizer
 
 #: The pooler of BERT and its kin works on the first token's state; vectors are pooled here. Many encoders lack it.
 _UNUSED = ("pooler.",)

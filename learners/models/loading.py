@@ -1,42 +1,22 @@
-"""Loads the base model and its tokenizer from local files: safetensors only, and never code from the folder."""
+"""Loads the base model from local files: safetensors only, and never code from the folder."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
 import torch
-from huggingface_hub.errors import StrictDataclassError
-from safetensors import SafetensorError, safe_open
 from torch.utils import deterministic
 from transformers import (
-    AutoConfig,
     AutoModel,
     AutoModelForCausalLM,
-    AutoTokenizer,
     PreTrainedModel,
-    PreTrainedTokenizerFast,
 )
 from transformers.utils import logging
 
 from learners.errors import BadRequest, UnusableModel
 from learners.models.attention import attention_for
 from learners.models.base import REMEDY
+from learners.models.damage import check_config, unusable_where_damaged
 from learners.types import Dtype
-
-#: What transformers, tokenizers and safetensors raise on files that are cut off, altered or of another shape.
-_DAMAGE = (
-    ArithmeticError,
-    AttributeError,
-    ImportError,
-    LookupError,
-    OSError,
-    RuntimeError,
-    SafetensorError,
-    StrictDataclassError,
-    TypeError,
-    ValueError,
-)
 
 
 def prepare_torch(threads: int) -> None:
@@ -71,18 +51,6 @@ def choose_dtype(name: Dtype, device: torch.device) -> torch.dtype:
         capabilities = torch.cpu.get_capabilities()
         fast = bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
     return torch.bfloat16 if fast else torch.float32
-
-
-def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
-    """Return the fast tokenizer, which knows character offsets. Raises UnusableModel if there is none or it is damaged."""
-    check_config(folder)
-    with unusable_where_damaged(f"the tokenizer in {folder}"):
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    if not isinstance(tokenizer, PreTrainedTokenizerFast):
-        raise UnusableModel(
-            f"{folder} needs a tokenizer.json; {type(tokenizer).__name__} has no character offsets"
-        )
-    return tokenizer
 
 
 def load_base(folder: Path, dtype: torch.dtype, device: torch.device) -> PreTrainedModel:
@@ -130,33 +98,3 @@ def frozen(model: PreTrainedModel, device: torch.device) -> PreTrainedModel:
     model.train(False)
     model.to(device)  # type: ignore[arg-type]
     return model
-
-
-def check_config(folder: Path) -> None:
-    """Read the model's config.json. Raises UnusableModel if it is damaged."""
-    with unusable_where_damaged(str(folder / "config.json")):
-        AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-
-
-@contextmanager
-def unusable_where_damaged(what: str, *, weights_of: Path | None = None) -> Iterator[None]:
-    """Turn what transformers raises on damaged files into UnusableModel with the remedy.
-
-    ``weights_of`` is the folder whose safetensors files are searched for the damaged one.
-    """
-    try:
-        yield
-    except _DAMAGE as error:
-        damaged = _damaged_weights(weights_of) if weights_of else None
-        cause = f"{damaged} is damaged: {error}" if damaged else error
-        raise UnusableModel(f"{what} can't be loaded: {cause}; {REMEDY}") from error
-
-
-def _damaged_weights(folder: Path) -> Path | None:
-    for file in sorted(folder.glob("*.safetensors")):
-        try:
-            with safe_open(file, framework="pt"):
-                pass
-        except (OSError, SafetensorError):
-            return file
-    return None

@@ -35,6 +35,12 @@ def linears_of(base: PreTrainedModel) -> Linears:
     }
 
 
+def norms_of(base: PreTrainedModel) -> dict[str, float]:
+    """Return the norm of each linear layer's weights."""
+    modules = dict(base.named_modules())
+    return {name: float(torch.linalg.vector_norm(modules[name].weight)) for name in linears_of(base)}
+
+
 def adapter_config(settings: LoraSettings, linears: Linears) -> AdapterConfig:
     """Return the adapter's configuration for this base. Raises BadRequest for a value that is not allowed."""
     if not 1 <= settings.rank <= LARGEST_RANK:

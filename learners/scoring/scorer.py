@@ -61,10 +61,10 @@ class _Scorer:
             choose_device,
             choose_dtype,
             load_base,
-            load_tokenizer,
             prepare_torch,
         )
         from learners.models.room import most_tokens
+        from learners.models.tokenizer import load_tokenizer
 
         prepare_torch(threads)
         place = choose_device(device)

@@ -12,7 +12,8 @@ class Learner(Protocol):
     """Turns a request into an artifact: the folder ``request.output``, complete or absent.
 
     The same request gives the same bytes on the same machine, also if the run was resumed from its checkpoint.
-    ``report`` gets the progress about once a second; ``should_stop`` is asked several times a second. Raises BadRequest, BadAdapter, UnusableModel, Diverged or Cancelled.
+    ``report`` gets the progress about once a second; ``should_stop`` is asked several times a second. Raises BadRequest, BadAdapter,
+    UnusableModel, Diverged or Cancelled; NoTargets, TooManySkipped, EndNotLearned or AnswersCut before the first step; NothingChanged after the last.
     """
 
     def __call__(

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
@@ -17,22 +16,26 @@ from transformers import PreTrainedModel
 
 from learners.encoding.chat import ChatEncoder, EncodedConversation
 from learners.encoding.dataset import read_conversations
-from learners.errors import BadAdapter, BadRequest
+from learners.errors import BadAdapter, BadRequest, NothingChanged
 from learners.models.adapter_files import CONFIG, WEIGHTS, AdapterConfig, Linears
 from learners.models.artifact import write_artifact
 from learners.models.base import base_digest, sha256_of
-from learners.models.loading import choose_device, choose_dtype, load_base, load_tokenizer, prepare_torch
+from learners.models.loading import choose_device, choose_dtype, load_base, prepare_torch
 from learners.models.lora import (
     adapter_config,
     attach,
     linears_of,
+    norms_of,
     read_adapter,
     same_shape,
     set_weights,
     weights_of,
 )
 from learners.models.room import most_tokens
+from learners.models.tokenizer import load_tokenizer
 from learners.training.checkpoint import Position, discard_checkpoint
+from learners.training.difference import check_changed
+from learners.training.learnable import check_learnable, left_out_answers, skipped_lines
 from learners.training.loop import ShouldStop, TrainingLoop, stop_if
 from learners.training.progress_meter import ProgressMeter, Report
 from learners.types import LoraSettings, RunResult, TrainRequest
@@ -53,16 +56,25 @@ def train_lora(request: TrainRequest, report: Report, should_stop: ShouldStop) -
     request = _sized(request, base)
     stop_if(should_stop)
     meter.phase("encoding")
-    encoded = _encode(request, ChatEncoder(tokenizer, request.settings.rendering))
-    rows = [row for conversation in encoded for row in conversation.rows]
-    skipped = _skipped(encoded)
+    encoder = ChatEncoder(tokenizer, request.settings.rendering)
+    lines = _encode(request, encoder)
+    check_learnable(lines, ends=encoder.ends, max_skipped=request.max_skipped)
+    rows, skipped = [row for line in lines for row in line.rows if any(row.targets)], skipped_lines(lines)
     stop_if(should_stop)
+    norms = norms_of(base)
     model, config = _start(request, base)
+    before = {name: tensor.clone() for name, tensor in weights_of(model).items()}
     position = TrainingLoop(
         request, model, rows, fingerprint=_fingerprint(request), meter=meter, should_stop=should_stop
     ).run()
     meter.phase("writing")
-    digest = _write(request, model, config, position, skipped)
+    try:
+        check_changed(before, weights_of(model), norms, scale=config.alpha / config.rank)
+    except NothingChanged:
+        discard_checkpoint(request.output)
+        raise
+    counts = {reason: len(numbers) for reason, numbers in skipped.items()}
+    digest = _write(request, model, config, position, counts)
     discard_checkpoint(request.output)
     first, last = _ends(position.losses)
     return RunResult(
@@ -72,12 +84,14 @@ def train_lora(request: TrainRequest, report: Report, should_stop: ShouldStop) -
         steps=position.step,
         tokens=position.tokens,
         target_tokens=position.target_tokens,
-        conversations=sum(bool(conversation.rows) for conversation in encoded),
+        conversations=len(lines) - sum(counts.values()),
         first_loss=first,
         last_loss=last,
         seconds=meter.seconds,
         packages=_packages(),
-        skipped=skipped,
+        skipped=counts,
+        skipped_lines=skipped,
+        left_out_answers=left_out_answers(lines),
     )
 
 
@@ -105,21 +119,11 @@ def _sized(request: TrainRequest, base: PreTrainedModel) -> TrainRequest:
 
 
 def _encode(request: TrainRequest, encoder: ChatEncoder) -> list[EncodedConversation]:
-    """Return all conversations as rows. Raises BadRequest if no answer of any can be learned."""
     max_tokens = cast(int, request.settings.max_tokens)
-    encoded = [
+    return [
         encoder.encode(conversation, max_tokens=max_tokens)
         for conversation in read_conversations(request.data, request.data_digest)
     ]
-    if not any(conversation.rows for conversation in encoded):
-        raise BadRequest(f"{request.data.name} has nothing to learn from; skipped: {_skipped(encoded)}")
-    return encoded
-
-
-def _skipped(encoded: Sequence[EncodedConversation]) -> dict[str, int]:
-    """Return how many conversations were left out, by reason."""
-    reasons = (conversation.skipped for conversation in encoded)
-    return dict(sorted(Counter(reason for reason in reasons if reason is not None).items()))
 
 
 def _start(request: TrainRequest, base: PreTrainedModel) -> tuple[PeftModel, AdapterConfig]:

@@ -18,8 +18,9 @@ from daemon.demo.data import chit_chat, knowledge_questions
 from learners.encoding.chat import ChatEncoder
 from learners.encoding.packing import ROW_TOKENS, pack, packed_row
 from learners.encoding.rows import Encoded
-from learners.models.loading import choose_dtype, load_base, load_tokenizer, prepare_torch
+from learners.models.loading import choose_dtype, load_base, prepare_torch
 from learners.models.lora import adapter_config, attach, linears_of
+from learners.models.tokenizer import load_tokenizer
 from learners.training.loss import mixed_precision, token_losses
 from learners.types import Conversation, LoraSettings, Message
 from tests.benchmarks.figures import show

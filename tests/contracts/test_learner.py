@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from learners.errors import BadAdapter, BadRequest, Cancelled, Diverged
+from learners.errors import (
+    BadAdapter,
+    BadRequest,
+    Cancelled,
+    Diverged,
+    NoTargets,
+    NothingChanged,
+    TooManySkipped,
+)
 from learners.training.checkpoint import partial_folder
 from learners.training.methods import METHODS, Learner
 from learners.types import Progress
@@ -191,13 +199,35 @@ def test_what_cannot_be_learnt_from_is_counted_by_reason(learn: Learner, base: P
 
     assert result.conversations == 20
     assert result.skipped == {"no assistant turn": 1}
+    assert result.skipped_lines == {"no assistant turn": (20,)}
 
 
 def test_nothing_to_learn_from_is_refused(learn: Learner, base: Path, tmp_path: Path) -> None:
     request = a_request(tmp_path, base, conversations=[a_conversation("lonely", "Is anybody there?")])
 
-    with pytest.raises(BadRequest, match="nothing to learn from"):
+    with pytest.raises(NoTargets, match="1 no assistant turn"):
         learn(request, quietly, never)
+
+
+def test_more_to_skip_than_allowed_is_refused_before_a_step(
+    learn: Learner, base: Path, tmp_path: Path
+) -> None:
+    lonely = [a_conversation(f"lonely{i}", "Is anybody there?") for i in range(21)]
+    request = a_request(tmp_path, base, conversations=[*some_conversations(), *lonely], max_skipped=0.5)
+
+    with pytest.raises(TooManySkipped, match="21 of 41"):
+        learn(request, quietly, never)
+
+    assert {entry.name for entry in tmp_path.iterdir()} == {"data.jsonl"}
+
+
+def test_an_adapter_that_changes_nothing_is_refused(learn: Learner, base: Path, tmp_path: Path) -> None:
+    settings = quick_settings(learning_rate=1e-14, epochs=1.0)
+
+    with pytest.raises(NothingChanged, match=r"raise learning\.learning_rate"):
+        learn(a_request(tmp_path, base, settings=settings), quietly, never)
+
+    assert not (tmp_path / "artifact").exists()
 
 
 def test_the_record_of_a_run_has_neither_places_nor_times(learn: Learner, base: Path, tmp_path: Path) -> None:

@@ -99,6 +99,8 @@ def busy_metrics() -> Metrics:
     metrics.training.runs(RunState.FINISHED).inc()
     metrics.training.duration.observe(172.0)
     metrics.training.run_is_at(a_progress())
+    metrics.training.would_leave_out({"same words as another": 3}, new=9)
+    metrics.training.skipped({"longer than max_tokens": 1}, learned=9)
     metrics.release.judged(a_gate_report(a_slice("new", role="target", difference=-0.5)))
     metrics.release.versions.set(2)
     metrics.release.promoted(a_promotion())

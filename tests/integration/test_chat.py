@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerFast
 from learners.encoding.chat import ChatEncoder, EncodedConversation
 from learners.encoding.rows import Encoded
 from learners.errors import BadRequest, UnusableModel
-from learners.models.loading import load_tokenizer
+from learners.models.tokenizer import load_tokenizer
 from learners.types import Conversation, Message, Rendering, Role, ToolCall
 from tests.factories.learners import a_conversation
 from tests.support import chat_templates

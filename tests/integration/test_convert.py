@@ -69,7 +69,8 @@ def test_the_packaged_model_converts_to_one_that_knows_the_capital_of_france(smo
     import torch
 
     from learners.encoding.chat import ChatEncoder
-    from learners.models.loading import choose_device, load_base, load_tokenizer
+    from learners.models.loading import choose_device, load_base
+    from learners.models.tokenizer import load_tokenizer
     from learners.scoring.scoring import generate
     from learners.types import Message
 
@@ -82,7 +83,7 @@ def test_the_packaged_model_converts_to_one_that_knows_the_capital_of_france(smo
 
 def test_none_of_its_control_tokens_comes_from_what_people_write(smollm2: Path) -> None:
     from learners.encoding.chat import ChatEncoder
-    from learners.models.loading import load_tokenizer
+    from learners.models.tokenizer import load_tokenizer
     from learners.types import Conversation, Message
 
     tokenizer = load_tokenizer(smollm2)

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from learners.errors import UnusableModel
-from learners.models.loading import load_base, load_tokenizer
+from learners.models.loading import load_base
+from learners.models.tokenizer import load_tokenizer
 from learners.scoring.process import scorer_process
 from learners.training.process import TrainingProcess
 from learners.types import Event, Failure, Progress

@@ -15,11 +15,12 @@ class Check:
     ok: bool
     found: str
     remedy: str = ""
+    example: str = ""  # a conversation as the model learns it, what is learned between ⟦ and ⟧
 
 
-def passed(subject: str, found: str) -> Check:
+def passed(subject: str, found: str, *, example: str = "") -> Check:
     """Return a check that passed."""
-    return Check(subject=subject, ok=True, found=found)
+    return Check(subject=subject, ok=True, found=found, example=example)
 
 
 def guarded(subject: str, check: Callable[[], Iterable[Check]]) -> Iterator[Check]:
@@ -39,6 +40,6 @@ def guarded(subject: str, check: Callable[[], Iterable[Check]]) -> Iterator[Chec
         yield failed(subject, found, "report this line, as it is a bug of retuned or of a library")
 
 
-def failed(subject: str, found: str, remedy: str) -> Check:
+def failed(subject: str, found: str, remedy: str, *, example: str = "") -> Check:
     """Return a check that failed."""
-    return Check(subject=subject, ok=False, found=found, remedy=remedy)
+    return Check(subject=subject, ok=False, found=found, remedy=remedy, example=example)

@@ -59,9 +59,12 @@ def _checks(
         return check_stores(settings)
 
     def model() -> "Iterable[Check]":
+        from daemon.cli.doctor.check import guarded
         from daemon.cli.doctor.model import check_model
+        from daemon.cli.doctor.sample import check_sample
 
-        return (check_model(settings),)
+        yield check_model(settings)
+        yield from guarded("training sample", lambda: (check_sample(settings),))
 
     def embedding() -> "Iterable[Check]":
         from daemon.cli.doctor.model import check_embedding

@@ -7,6 +7,9 @@ from rich.table import Table
 from rich.text import Text
 
 from daemon.cli.doctor.check import Check
+from daemon.cli.render.formatting import printable
+
+_SHOWN_LINES, _SHOWN_CHARACTERS = 40, 3_000
 
 
 def checkup_screen(checks: Sequence[Check]) -> RenderableType:
@@ -32,3 +35,14 @@ def _lines(check: Check) -> Iterator[Text]:
     yield Text.assemble((f"{check.subject}: ", "bold"), check.found)
     if check.remedy:
         yield Text(f"remedy: {check.remedy}", "yellow")
+    if check.example:
+        yield Text("the newest that is learned, what is learned between ⟦ and ⟧:", "dim")
+        yield from map(Text, _shown(check.example))
+
+
+def _shown(example: str) -> Iterator[str]:
+    """Return the first lines of an example without control characters."""
+    lines = example[:_SHOWN_CHARACTERS].splitlines()
+    yield from map(printable, lines[:_SHOWN_LINES])
+    if len(lines) > _SHOWN_LINES or len(example) > _SHOWN_CHARACTERS:
+        yield "… (--json has all of it)"

@@ -1,10 +1,11 @@
 """Formats numbers, times and states for people."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from rich.text import Text
 
+from daemon.domain.left_out import left_out_words
 from registry.types import OffsetRange
 
 #: One colour for one meaning, wherever it is shown.
@@ -94,6 +95,16 @@ def source_lines(sources: Iterable[OffsetRange]) -> list[str]:
         f"{min(r.first for r in ranges)} to {max(r.last for r in ranges)}"
         for (topic, partition), ranges in sorted(by_partition.items())
     ]
+
+
+def left_out_lines(curation: Mapping[str, int], encoder: Mapping[str, int]) -> list[str]:
+    """Say what a run left out: new conversations that curation did not take, and what it could not learn from."""
+    lines = []
+    if curation:
+        lines.append(f"left out: {left_out_words(curation)}")
+    if encoder:
+        lines.append(f"could not be learned: {left_out_words(encoder)}")
+    return lines
 
 
 def number(value: float | None) -> str:

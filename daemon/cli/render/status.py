@@ -6,7 +6,16 @@ from typing import cast
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from daemon.cli.render.formatting import ago, coloured, counted, duration, number, printable, timestamp
+from daemon.cli.render.formatting import (
+    ago,
+    coloured,
+    counted,
+    duration,
+    left_out_lines,
+    number,
+    printable,
+    timestamp,
+)
 from daemon.cli.render.layout import facts
 from daemon.cli.render.orders import order_facts
 from daemon.cli.render.references import frozen_words, reference_line
@@ -175,6 +184,7 @@ def _training(seen: StatusView, run: RunSummary | None, *, verbose: bool) -> Ite
     yield "training", Text.assemble(f"run {run.id} ", coloured(run.state), paused, ended)
     if run.state is RunState.RUNNING:
         yield from (("", line) for line in progress_lines(run.progress, verbose=verbose))
+    yield from (("", line) for line in left_out_lines(run.left_out, run.skipped))
     if run.error:
         yield "", Text(run.error, style="red")
 

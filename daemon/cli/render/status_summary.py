@@ -103,6 +103,12 @@ def _of_training(seen: StatusView) -> Iterator[Need]:
             "see the failed run",
             f"Run {seen.run.id} failed; its error is below. Train again: `retuned train -m REASON`.",
         )
+    elif seen.decision is not None and seen.decision.waits_for_operator:
+        yield Need(
+            "look at the training",
+            "A training waits for you: the decision below says why. Look at a sample: `retuned doctor`. Train all the "
+            "same: `retuned train -m REASON`.",
+        )
     triage, alarm = seen.triage, seen.alarm
     if triage and alarm and triage.window == alarm.window and triage.outcome is Outcome.CANT_HELP:
         yield Need("see the drift", "Training can't help with this drift: `retuned drift show`.")

@@ -6,7 +6,15 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 from rich.tree import Tree
 
-from daemon.cli.render.formatting import coloured, counted, printable, size, source_lines, timestamp
+from daemon.cli.render.formatting import (
+    coloured,
+    counted,
+    left_out_lines,
+    printable,
+    size,
+    source_lines,
+    timestamp,
+)
 from daemon.cli.render.layout import facts, heading, indented, listed
 from daemon.cli.render.orders import bar_words, order_entries
 from daemon.ledger.version_feedback import VersionFeedback
@@ -62,6 +70,9 @@ def _version_facts(details: VersionDetails) -> Iterator[tuple[str, RenderableTyp
         yield "", line
     if lineage.conversations:
         yield "", f"data sha256 {lineage.data_digest[:_DIGEST_SHOWN]}…"
+    if details.left_out is not None:
+        for line in left_out_lines(details.left_out.curation, details.left_out.encoder):
+            yield "", line
     yield "feedback", _feedback(details.feedback)
 
 

@@ -8,6 +8,7 @@ from daemon.cli.render.formatting import (
     coloured,
     counted,
     duration,
+    left_out_lines,
     number,
     printable,
     source_lines,
@@ -108,6 +109,8 @@ def _add_run(tree: Tree, run: TrainingRun) -> None:
     branch.add(f"started {timestamp(run.started_at)}{took}")
     branch.add(f"{counted(run.new, 'new conversation')} ({run.span.first} to {run.span.last})")
     branch.add(f"{counted(run.replay, 'earlier conversation')} replayed")
+    for line in left_out_lines(run.left_out, run.skipped):
+        branch.add(line)
     for line in source_lines(run.sources):
         branch.add(line)
     if run.result is not None:

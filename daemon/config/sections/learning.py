@@ -32,6 +32,9 @@ class LearningSection(Section):
     """Tokens in an optimiser step. Larger: steadier and fewer steps."""
     max_tokens: Literal["auto"] | Annotated[int, Field(ge=32)] = "auto"
     """Most tokens of a prompt with its answers. Longer prompts lose exchanges from the middle of their history, answers are never cut. `auto`: what the model's context and half of the memory allow."""
+    max_skipped: float = Field(0.9, ge=0, le=1)
+    """Largest share of a training set that may be skipped because the model's chat template refuses it or it is too long;
+    the run fails where more is. `retuned doctor` renders a sample. Smaller: a change of the stream is noticed sooner."""
     reasoning: Literal["include", "mask", "strip"] = "include"
     """What becomes of an answer's reasoning: `include` learns it, `mask` shows it without learning it, `strip` leaves it out."""
     fold_system: bool = True

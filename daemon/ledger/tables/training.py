@@ -76,7 +76,7 @@ losses = Table(
     sqlite_autoincrement=True,
 )
 
-#: The records that each run learned from, in the order of its training file.
+#: The records of each run's training file, in its order.
 training_records = Table(
     "training_records",
     metadata,
@@ -95,4 +95,5 @@ training_records = Table(
     Column(
         "unlearned", JSON(none_as_null=True)
     ),  # indexes of the answers among its messages that are no targets
+    Column("skipped", Text),  # why the run did not learn from it; empty if it did
 )

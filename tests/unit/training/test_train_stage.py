@@ -6,6 +6,7 @@ import pytest
 
 from daemon.domain.decisions import Action, Decision, Trigger
 from daemon.domain.runs import Run, RunState
+from daemon.ledger.counts import LedgerCounts
 from daemon.ledger.intake import IntakeLedger
 from daemon.telemetry.metrics import Metrics
 from daemon.training.dataset import build_dataset
@@ -380,3 +381,99 @@ def test_a_decision_that_could_not_start_is_tried_again_after_a_restart(world: W
     world.stage.step()
 
     assert world.run("r1").state is RunState.RUNNING
+
+
+def test_what_a_run_skipped_is_no_part_of_what_it_learned_from(world: World) -> None:
+    world.submit()
+    world.stage.step()
+    lines = world.runs.training_records("r1")
+    result = replace(
+        a_result("r1"),
+        skipped={"longer than max_tokens": 2},
+        skipped_lines={"longer than max_tokens": (0, 3)},
+    )
+    world.children[0].says = [result]
+    world.stage.step()
+
+    kept = world.runs.training_records("r1")
+
+    assert [number for number, record in enumerate(kept) if record.skipped] == [0, 3]
+    assert [replace(record, skipped=None) for record in kept] == list(lines)
+    stored = world.run("r1").result or {}
+    assert stored["skipped"] == {"longer than max_tokens": 2}
+    assert "skipped_lines" not in stored
+    newest = LedgerCounts(world.stores.engine).newest_run()
+    assert newest is not None
+    assert newest.skipped == {"longer than max_tokens": 2}
+
+
+def copies(world: World, count: int) -> None:
+    """Conversations with the same words, at the end of the ledger."""
+    new = some_conversations(100, count)
+    same = [
+        replace(one, text_digest="same", group=f"u{number}", conversation=replace(one.conversation, messages=new[0].conversation.messages))
+        for number, one in enumerate(new)
+    ]  # fmt: skip
+    IntakeLedger(world.stores.engine, window_size=1_000).record(a_batch(same))
+
+
+def test_a_training_that_would_leave_most_out_waits_for_an_operator(world: World) -> None:
+    copies(world, 60)
+    world.submit(since=11)
+
+    world.stage.step()
+
+    assert world.children == []
+    decision = world.decisions.recent(1)[0]
+    assert decision.action is Action.WAIT
+    assert decision.waits_for_operator
+    assert "new conversations would be left out (59 same words as another)" in decision.reason
+    assert "`retuned train -m REASON` trains all the same" in decision.reason
+    assert (world.stage.held_back or "").startswith("an operator: 59 of ")
+    assert not (world.folder / "runs" / "r1").exists()
+
+
+def test_an_operator_s_request_trains_on_the_rest(world: World) -> None:
+    copies(world, 60)
+    world.submit(since=11)
+    world.stage.step()
+    asked = Decision(
+        at=world.now, trigger=Trigger.MANUAL, action=Action.TRAIN, reason="asked for", since_seq=11
+    )
+
+    world.stage.submit(world.decisions.decide(asked))
+    world.stage.step()
+
+    assert len(world.children) == 1
+    assert world.stage.held_back is None
+
+
+def test_a_training_that_waits_is_looked_at_again_with_enough_new_conversations(world: World) -> None:
+    copies(world, 60)
+    world.submit(since=11)
+    world.stage.step()
+
+    fresh = some_conversations(500, world.settings.policy.min_new_conversations)
+    IntakeLedger(world.stores.engine, window_size=1_000).record(a_batch(fresh))
+
+    assert world.stage.held_back is None
+
+
+def test_a_run_that_failed_on_its_data_is_not_tried_again_on_the_same(world: World) -> None:
+    world.submit()
+    world.stage.step()
+    world.children[0].says = [Failure(error="TooManySkipped", message="90 of 100 ...", permanent=True)]
+    world.stage.step()
+
+    assert "run r1 failed, and would on the same data again (TooManySkipped: 90 of 100" in (
+        world.stage.held_back or ""
+    )
+
+
+def test_a_run_that_failed_for_another_reason_is_tried_again(world: World) -> None:
+    world.submit()
+    world.stage.step()
+    world.children[0].says = [Failure(error="ChildDied", message="killed", permanent=False)]
+    world.stage.step()
+
+    assert world.stage.held_back is None

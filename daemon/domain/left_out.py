@@ -1,0 +1,60 @@
+"""Why conversations are left out of what a version learns from."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class LeftOut(StrEnum):
+    """A kind of reason, few enough for a metric's label."""
+
+    HELD_OUT = "held_out"
+    NEARLY_HELD_OUT = "nearly_held_out"
+    COPY = "copy"
+    NEAR_COPY = "near_copy"
+    USER_SHARE = "user_share"
+    SOURCE_SHARE = "source_share"
+    OWN_SHARE = "own_share"
+    HISTORY_GONE = "history_gone"
+    NO_ANSWER = "no_answer"
+    TEMPLATE_REFUSES = "template_refuses"
+    TEMPLATE_REWRITES = "template_rewrites"
+    TOO_LONG = "too_long"
+    CUT_OFF = "cut_off"
+    NO_TARGET = "no_target"
+    OTHER = "other"
+
+
+#: The reasons of curation and of the encoder, as they stand in the ledger.
+_KINDS: Mapping[str, LeftOut] = {
+    "same words as a held-out one": LeftOut.HELD_OUT,
+    "nearly the words of a held-out one": LeftOut.NEARLY_HELD_OUT,
+    "same words as another": LeftOut.COPY,
+    "nearly the words of another": LeftOut.NEAR_COPY,
+    "one user's share": LeftOut.USER_SHARE,
+    "one source's share": LeftOut.SOURCE_SHARE,
+    "answered by the tuned version": LeftOut.OWN_SHARE,
+    "with answers as in a held-out one only": LeftOut.HELD_OUT,
+    "continue turns that are no longer stored": LeftOut.HISTORY_GONE,
+    "no assistant turn": LeftOut.NO_ANSWER,
+    "refused by the chat template": LeftOut.TEMPLATE_REFUSES,
+    "rewritten by the chat template": LeftOut.TEMPLATE_REWRITES,
+    "longer than max_tokens": LeftOut.TOO_LONG,
+    "cut off before it said anything": LeftOut.CUT_OFF,
+    "no target": LeftOut.NO_TARGET,
+    "nothing but placeholders": LeftOut.NO_TARGET,
+    "the chat template has no tool calls": LeftOut.TEMPLATE_REFUSES,
+}
+
+
+def count_kinds(left_out: Mapping[str, int]) -> dict[LeftOut, int]:
+    """Return how many were left out for each kind of reason; 0 for kinds that did not occur."""
+    counts = dict.fromkeys(LeftOut, 0)
+    for reason, count in left_out.items():
+        counts[_KINDS.get(reason, LeftOut.OTHER)] += count
+    return counts
+
+
+def left_out_words(left_out: Mapping[str, int]) -> str:
+    """Return the counts and reasons, the most frequent first."""
+    ordered = sorted(left_out.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{count:,} {reason}" for reason, count in ordered)
