@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import takewhile
 
 import orjson
 
@@ -48,7 +49,10 @@ def turns_of(messages: Iterable[Message]) -> tuple[Turn, ...]:
 
 def answered(turns: Sequence[Turn]) -> int:
     """Return the index of the first answer, or how many turns there are: those before it tell no chat from another."""
-    return next((index for index, turn in enumerate(turns) if turn.exchange is not None), len(turns))
+    for index, turn in enumerate(turns):
+        if turn.exchange is not None:
+            return index
+    return len(turns)
 
 
 def opening(messages: Sequence[Message], turns: Sequence[Turn]) -> int:
@@ -61,30 +65,31 @@ def opening(messages: Sequence[Message], turns: Sequence[Turn]) -> int:
     return turns[-1].digest if turns else 0
 
 
+def owner_of(user: str | None, session: str | None) -> int:
+    """Return what a turn's digest is combined with (XOR), so that equal chats of two users or sessions are told apart."""
+    owner = user or session
+    return 0 if owner is None else _owner(owner)
+
+
+def owners(user: str | None, session: str | None) -> tuple[int, ...]:
+    """Return whom a record's turns may belong to: its user, its session, nobody."""
+    if user is None:
+        return (0,) if session is None else (_owner(session), 0)
+    return (_owner(user), 0) if session is None else (_owner(user), _owner(session), 0)
+
+
 @lru_cache(65_536)
-def _owner_bits(owner: str) -> int:
+def _owner(owner: str) -> int:
     return _kept(_digest(owner.encode()))
-
-
-def owned_digest(digest: int, owner: str | None) -> int:
-    """Return a turn's digest as it is with this user or session, so that equal chats of two users are told apart."""
-    return digest if owner is None else digest ^ _owner_bits(owner)
-
-
-def owned_digests(digest: int, user: str | None, session: str | None) -> tuple[int, ...]:
-    """Return a turn's digests as they are with the user, with the session and with nobody, as far as these are known."""
-    owners = [owner for owner in (user, session) if owner is not None]
-    return (*(owned_digest(digest, owner) for owner in owners), digest)
 
 
 def system_prompt(messages: Iterable[Message]) -> tuple[str, ...]:
     """Return the system turns that come before all others."""
-    prompt: list[str] = []
-    for message in messages:
-        if message.role != "system":
-            break
-        prompt.append(message.content)
-    return tuple(prompt)
+    return tuple([message.content for message in takewhile(_is_system, messages)])
+
+
+def _is_system(message: Message) -> bool:
+    return message.role == "system"
 
 
 def request_digest(conversation: Conversation) -> int | None:

@@ -10,7 +10,7 @@ from sqlalchemy.dialects import sqlite
 
 from daemon.domain.conversation import JSON
 from daemon.domain.message_json import message_documents
-from daemon.domain.turns import owned_digest
+from daemon.domain.turns import owner_of
 from daemon.ledger.tables import conversations, microseconds, turns
 from daemon.ledger.threads import NewRow
 
@@ -93,19 +93,20 @@ def _row(added: NewRow, received_at: int) -> tuple[object, ...]:
 
 
 def _turn_rows(added: NewRow) -> list[tuple[object, ...]]:
-    owner = added.new.user_hash or added.new.session_hash
+    owner = owner_of(added.new.user_hash, added.new.session_hash)
+    seq, held_out = added.row.seq, added.new.held_out
     return [
         (
-            added.row.seq,
-            known.number,
+            seq,
+            turn.number,
             turn.digest,
-            owned_digest(turn.digest, owner),
+            turn.digest ^ owner,
             turn.exchange,
-            known.request,
-            added.new.held_out,
-            known.claimed,
+            turn.request,
+            held_out,
+            turn.claimed,
         )
-        for turn, known in zip(added.new.turns, added.turns, strict=bool(added.turns))
+        for turn in added.turns
     ]
 
 

@@ -1,7 +1,7 @@
 """Looks up which turns of a batch's records are known: stored already, or brought by the batch itself."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, FromClause, Select, func, sele
 
 from daemon.domain.message_json import messages_from
 from daemon.domain.records import NewConversation
-from daemon.domain.turns import answered, owned_digest, owned_digests, turns_of
+from daemon.domain.turns import answered, owner_of, owners, turns_of
 from daemon.ledger.sql_in import in_values
 from daemon.ledger.tables import conversations, other_names, past_conversations, turns
 
@@ -68,10 +68,10 @@ class KnownTurns:
         """Look up the ids and turns of a batch."""
         self._read_ids(batch)
         owned = {
-            digest
+            turn.digest ^ owner
             for new in batch
+            for owner in owners(new.user_hash, new.session_hash)
             for turn in new.turns
-            for digest in owned_digests(turn.digest, new.user_hash, new.session_hash)
         }
         same = in_values(self._connection, turns.c.owned, owned)
         for row in self._connection.execute(_turns_where(same)):
@@ -96,19 +96,25 @@ class KnownTurns:
                 self._by_id[conversation_id] = self._row(row)
         return conversation_id in self._by_id
 
-    def with_turn(self, digest: int, new: NewConversation) -> list[KnownTurn]:
-        """Return the known turns with this digest that are of a record's user, its session or nobody.
+    def longest_first(self, new: NewConversation) -> Iterator[tuple[int, list[KnownTurn]]]:
+        """Yield the turns of a record that are known, by index, the last one first, with the known turns.
 
-        Where there are none, the newest one with this digest, whoever's it is.
+        These are of the record's user, its session or nobody; where there are none, the newest, whoever's it is.
         """
-        found = [
-            turn
-            for owned in owned_digests(digest, new.user_hash, new.session_hash)
-            for turn in self._by_owned.get(owned, ())
-        ]
-        if not found and digest in self._newest:
-            found.append(self._newest[digest])
-        return found
+        by_owned, newest = self._by_owned, self._newest
+        owned_by = owners(new.user_hash, new.session_hash)
+        for index in range(len(new.turns) - 1, -1, -1):
+            digest = new.turns[index].digest
+            found = [
+                turn
+                for owner in owned_by
+                if (digest ^ owner) in by_owned
+                for turn in by_owned[digest ^ owner]
+            ]
+            if found:
+                yield index, found
+            elif digest in newest:
+                yield index, [newest[digest]]
 
     def of_session(self, session_hash: str) -> KnownRow | None:
         """Return the newest row of a session."""
@@ -139,9 +145,9 @@ class KnownTurns:
             self._by_id[row.conversation_id] = row
         if row.session_hash is not None:
             self._sessions[row.session_hash] = row
-        owner = row.user_hash or row.session_hash
+        owner = owner_of(row.user_hash, row.session_hash)
         for turn in added:
-            self._by_owned[owned_digest(turn.digest, owner)].append(turn)
+            self._by_owned[turn.digest ^ owner].append(turn)
             self._newest[turn.digest] = turn
             if row.thread in self._of_thread:
                 self._of_thread[row.thread].append(turn)
@@ -173,8 +179,8 @@ class KnownTurns:
         )
 
     def _read_newest(self, digests: Iterable[int]) -> None:
-        """Find the newest row that holds each of these turns."""
-        same = in_values(self._connection, turns.c.digest, digests)
+        """Find the newest row that holds each of these turns, of those of users and sessions."""
+        same = in_values(self._connection, turns.c.digest, digests) & (turns.c.owned != turns.c.digest)
         columns = (turns.c.digest.label("digest"), func.max(turns.c.seq).label("seq"))
         newest = select(*columns).where(same).group_by(turns.c.digest).subquery()
         holds = (turns.c.digest == newest.c.digest) & (turns.c.seq == newest.c.seq)
@@ -198,7 +204,7 @@ class KnownTurns:
         for seq, documents in self._connection.execute(query):
             found = turns_of(messages_from(documents))
             known = (
-                KnownTurn(rows[seq], number, turn.digest, turn.exchange, None, claimed=number == len(found))
+                KnownTurn(rows[seq], number, turn.digest, turn.exchange, None, number == len(found))
                 for number, turn in enumerate(found, start=1)
             )
             self.add(rows[seq], known)

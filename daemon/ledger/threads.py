@@ -8,7 +8,7 @@ from daemon.domain.conversation import JSON, Conversation, Message
 from daemon.domain.message_json import message_documents
 from daemon.domain.records import NewConversation
 from daemon.domain.text_digest import text_digest
-from daemon.domain.turns import Turn, request_digest, system_prompt
+from daemon.domain.turns import Turn, answered, request_digest, system_prompt
 from daemon.ledger.known_turns import KnownRow, KnownTurn, KnownTurns, Thread
 from daemon.ledger.tables import FOLLOWS
 
@@ -100,18 +100,14 @@ class _Recogniser:
 
         Those of ``relative``'s conversation are known whoever is named in its rows: not all of them need name the user.
         """
-        answers = [turn.exchange is not None for turn in new.turns]
-        for index in range(len(new.turns) - 1, -1, -1):
-            answered = sum(answers[: index + 1])
-            found = [
-                turn
-                for turn in self._known.with_turn(new.turns[index].digest, new)
-                if _may_be_same(turn.row, new, row, answered)
+        for index, found in self._known.longest_first(new):
+            likely = [
+                turn for turn in found if _may_be_same(turn.row, new, row, _answers(new, until=index + 1))
             ]
-            if found:
+            if likely:
                 # Of several, the record's own row, one of its session, then one that no record ended with.
                 return index, max(
-                    found, key=lambda turn: (turn.row is row, _same_session(turn.row, new), not turn.claimed)
+                    likely, key=lambda turn: (turn.row is row, _same_session(turn.row, new), not turn.claimed)
                 )
         if relative is None:
             return None
@@ -165,11 +161,7 @@ class _Recogniser:
                 self.found.repeats.append((new, last.row))
         elif part is not None:
             self._extend(new, part, relative)
-        elif (
-            new.session_hash is not None
-            and _answers(new) <= 1
-            and not system_prompt(new.conversation.messages)
-        ):
+        elif new.session_hash is not None and _may_follow(new):
             self._follow(new, relative)
         elif new.session_hash is None and _answers(new) <= 1:
             self.found.duplicates += 1  # one id, other words: the first counts
@@ -200,37 +192,35 @@ class _Recogniser:
         self.found.repeats.append((new, turn.row))
 
     def _begin(self, new: NewConversation, *, remembered: bool = True) -> None:
-        row = _row_for(new, Thread(), new.held_out, new.group)
-        follows = (
-            new.session_hash is not None
-            and _answers(new) <= 1
-            and not system_prompt(new.conversation.messages)
-        )
+        conversation = new.conversation
+        row, request = _row_for(new, Thread(), new.held_out, new.group), request_digest(conversation)
+        follows = new.session_hash is not None and _may_follow(new)
         self._add(
             NewRow(
                 new=new,
                 record=new,
                 row=row,
                 parent_turns=FOLLOWS if follows else None,
-                request=request_digest(new.conversation),
-                context=_context(new.conversation),
-                turns=_known_turns(new.turns, new, row, request_digest(new.conversation))
-                if remembered
-                else (),
+                request=request,
+                context=_context(conversation),
+                turns=_known_turns(new.turns, new, row, request) if remembered else (),
             )
         )
 
     def _follow(self, new: NewConversation, relative: KnownRow) -> None:
         """Add a record that holds one message or exchange; its history is what came before in time."""
         row, at = self._known.row_of(new), new.conversation.at
-        if row is not None and row.at == at and any(turn.row is row for turn in self._with_last_turn(new)):
+        if row is not None and row.at == at and self._holds_last_turn(row, new):
             self.found.duplicates += 1
             return
         seed = f"{new.turns[-1].digest} {at.isoformat()}"
         self._append(new, new.conversation.messages, new.turns, relative, seed=seed, parent_turns=FOLLOWS)
 
-    def _with_last_turn(self, new: NewConversation) -> list[KnownTurn]:
-        return self._known.with_turn(new.turns[-1].digest, new)
+    def _holds_last_turn(self, row: KnownRow, new: NewConversation) -> bool:
+        found = next(self._known.longest_first(new), None)
+        return (
+            found is not None and found[0] == len(new.turns) - 1 and any(turn.row is row for turn in found[1])
+        )
 
     def _extend(self, new: NewConversation, part: _Part, relative: KnownRow) -> None:
         """Add the new turns of a record to the conversation of ``relative``."""
@@ -308,12 +298,17 @@ def _may_be_same(row: KnownRow, new: NewConversation, own: KnownRow | None, answ
     return answered > (1 if other_session else 0)
 
 
+def _may_follow(new: NewConversation) -> bool:
+    """Return whether a record may be one message or exchange of a session, rather than all that the model was given."""
+    return _answers(new) <= 1 and not system_prompt(new.conversation.messages)
+
+
 def _same_session(row: KnownRow, new: NewConversation) -> bool:
     return new.session_hash is not None and row.session_hash == new.session_hash
 
 
-def _answers(new: NewConversation) -> int:
-    return sum(turn.exchange is not None for turn in new.turns)
+def _answers(new: NewConversation, *, until: int | None = None) -> int:
+    return sum([turn.exchange is not None for turn in new.turns[:until]])
 
 
 def _unknown_part(turns: Sequence[Turn], exchanges: Mapping[int, KnownTurn]) -> _Part | None:
@@ -351,9 +346,13 @@ def _row_for(new: NewConversation, thread: Thread, held_out: bool, group: str) -
 def _known_turns(
     turns: Sequence[Turn], record: NewConversation, row: KnownRow, request: int | None
 ) -> tuple[KnownTurn, ...]:
+    """Return the turns by which a row is recognised: not by a first question, unless nothing answers it."""
+    last = record.turns[-1]
+    first = 0 if turns[0] is not record.turns[0] else answered(turns)
     return tuple(
-        KnownTurn(row, number, turn.digest, turn.exchange, request, claimed=turn is record.turns[-1])
+        KnownTurn(row, number, turn.digest, turn.exchange, request, turn is last)
         for number, turn in enumerate(turns, start=1)
+        if number > first or turn is last
     )
 
 

@@ -20,13 +20,14 @@ from daemon.domain.runs import TrainingRecord
 from daemon.domain.windows import SeqRange
 from daemon.ledger.conversations import ConversationLedger
 from daemon.training.curation import Curated, curate
-from daemon.training.lines import LearnedRow, Line, answers_of, lines_of
+from daemon.training.lines import LearnedRow, Line, answers_of, lines_of, path_of
 from daemon.training.text_comparison import TextComparison, compare_texts
 from registry.types import OffsetRange
 
 #: Why a conversation is left out, besides the reasons of curation.
 _GONE = "continue turns that are no longer stored"
 _HELD_OUT_ANSWERS = "with answers as in a held-out one only"
+_NO_ANSWER = "without an answer to learn"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -122,11 +123,10 @@ def _write(
         [*((one, "new") for one in new.kept), *((one, "replay") for one in replay)], held_out=held_out
     )
     learned = {origin: _learned_from(lines, origin) for origin in ("new", "replay")}
-    left_out = Counter(new.left_out)
-    left_out[_HELD_OUT_ANSWERS] += len(new.kept) - len(learned["new"])
+    left_out = Counter(new.left_out) + _not_learned(new.kept, lines)
     if not learned["new"]:
         raise NotEnoughData(
-            f"no conversation may be trained on (left out: {left_out_words(+left_out)}); wait for more, or lower holdout.share"
+            f"no conversation may be trained on (left out: {left_out_words(left_out)}); wait for more, or lower holdout.share"
         )
     content = b"".join(line.encoded() for line in lines)
     _replace(path, content)
@@ -135,11 +135,18 @@ def _write(
         digest=hashlib.sha256(content).hexdigest(),
         new=len(learned["new"]),
         replay=len(learned["replay"]),
-        left_out=dict(+left_out),
+        left_out=dict(left_out),
         span=SeqRange(first=min(learned["new"]), last=max(learned["new"])),
         sources=offset_ranges(one.coordinates for origin in learned.values() for one in origin.values()),
         records=tuple(_record(row, line, number) for number, line in enumerate(lines) for row in line.rows),
     )
+
+
+def _not_learned(chosen: Iterable[StoredConversation], lines: Iterable[Line]) -> Counter[str]:
+    """Count the chosen conversations of which no line learns, by reason; a question that a line holds is none of them."""
+    held = {past.seq for line in lines for past in path_of(line.rows[-1].conversation)}
+    left = [one for one in chosen if one.seq not in held]
+    return Counter(_HELD_OUT_ANSWERS if answers_of(one) else _NO_ANSWER for one in left)
 
 
 def _learned_from(lines: Iterable[Line], origin: str) -> dict[int, StoredConversation]:

@@ -35,14 +35,15 @@ def conversation_of_row(
         for name, value in record.items()
         if name not in read and name not in _TAKEN and name not in _IDS
     }
+    session = session_of(places, but=id_)
     return Conversation(
         conversation_id=id_,
         at=time_of(places, reading),
         model_line=fields.optional_name(record, "model_line"),
         model_version=fields.optional_name(record, "model_version") or fields.optional_name(record, "model"),
         user_id=user_of(places),
-        session_id=session_of(places, but=id_),
-        messages=in_conversation(row.turns, at),
+        session_id=session,
+        messages=in_conversation(row.turns, at, joins=session is not None),
         tools=row.tools,
         documents=row.documents,
         feedback=read_feedback(record.get("feedback"), reading),

@@ -107,3 +107,24 @@ def test_which_ids_are_shared_is_a_setting() -> None:
     found = router.route(records, NOW).batch.conversations
 
     assert [new.conversation.user_id for new in found] == [None, "anonymous"]
+
+
+def test_one_message_of_a_session_is_a_record_of_its_own() -> None:
+    record = a_record(
+        model_line=None, session_id="s", messages=[{"role": "assistant", "content": "On its way."}]
+    )
+
+    [new] = routed("ignore", (None, as_bytes(record))).batch.conversations
+
+    assert [message.role for message in new.conversation.messages] == ["assistant"]
+    assert new.session_hash == HOLDOUT.conversation_hash("s")
+
+
+def test_side_and_group_are_those_of_the_session_where_no_user_is_named() -> None:
+    records = [
+        a_record(model_line=None, conversation_id=id_, user_id=None, session_id="s") for id_ in ("one", "two")
+    ]
+
+    one, two = routed("ignore", *((None, as_bytes(record)) for record in records)).batch.conversations
+
+    assert (one.group, one.held_out) == (two.group, two.held_out)

@@ -1,12 +1,13 @@
 from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from daemon.domain.conversation import Message
-from daemon.domain.records import Coordinates, StoredConversation
+from daemon.domain.records import Coordinates, PastMessage, StoredConversation
 from daemon.scoring.version_scorer import ArtifactUnreachable, ChildVersionScorer
 from daemon.telemetry.metrics import Metrics
 from learners.errors import BadAdapter, UnknownAdapter
@@ -27,6 +28,7 @@ class FakeScorer:
         self.pid: int | None = 4242
         self.loaded: list[str] = []
         self.refuses: Exception | None = None
+        self.scored: list[Conversation] = []
 
     @property
     def calls(self) -> "FakeScorer":
@@ -50,6 +52,7 @@ class FakeScorer:
     def score(
         self, adapter: str | None, conversations: Sequence[Conversation], *, on_progress: object = None
     ) -> Future[list[Score]]:
+        self.scored += conversations
         future: Future[list[Score]] = Future()
         if adapter is not None and adapter not in self.loaded:
             future.set_exception(UnknownAdapter(adapter))
@@ -135,6 +138,17 @@ def world() -> World:
 def test_the_base_needs_no_loading_and_conversations_go_by_their_seq(world: World) -> None:
     assert [score.id for score in world.score(0).result()] == ["7"]
     assert world.scorers[0].loaded == []
+
+
+def test_only_new_answers_are_scored_after_their_history(world: World) -> None:
+    before = (Message(role="user", content="Hi"), Message(role="assistant", content="Hello"))
+    grown = replace(TALK, history=tuple(PastMessage(message, 1, at) for at, message in enumerate(before)))
+
+    world.loaded.score(version(0), [grown]).result()
+
+    [scored] = world.scorers[-1].scored
+    assert [(turn.content, turn.learned) for turn in scored.messages[:2]] == [("Hi", False), ("Hello", False)]
+    assert all(turn.learned for turn in scored.messages[2:])
 
 
 def test_a_version_is_loaded_once_and_the_least_recently_used_makes_room(world: World) -> None:

@@ -1,16 +1,28 @@
 import hashlib
 import json
+import random
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, delete
 
+from daemon.domain.conversation import Conversation, Message
 from daemon.domain.errors import NotEnoughData
+from daemon.domain.holdout import Holdout
+from daemon.domain.records import Coordinates
 from daemon.domain.windows import SeqRange
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.tables import conversations
 from daemon.training.dataset import Dataset, build_dataset
+from daemon.training.lineage import VersionLineage
+from daemon.training.rebuild import from_ledger, rebuild_dataset
+from registry.names import VersionName
 from registry.types import OffsetRange
+from tests.factories.chats import Chat, records_of, routed
 from tests.factories.ledger import TOPIC, a_batch, a_conversation, a_ledger, some_conversations
 from tests.factories.stores import some_settings
 
@@ -123,3 +135,114 @@ def test_nothing_to_learn_from_is_said(engine: Engine) -> None:
 
     with pytest.raises(NotEnoughData, match="no conversation since 1"):
         built(engine, since=1)
+
+
+def a_growing_chat(engine: Engine, chat: Chat) -> list[Conversation]:
+    """Record a chat, one record a batch, and return its records."""
+    records = records_of(chat, random.Random(1))
+    for offset, one in enumerate(
+        records, start=IntakeLedger(engine, window_size=20).next_offsets().get((TOPIC, 0), 0)
+    ):
+        new = routed(one, Coordinates(topic=TOPIC, partition=0, offset=offset), ALL_TRAINABLE)
+        record(engine, [new])
+    return records
+
+
+ALL_TRAINABLE = Holdout(b"0123456789abcdef", share=0.0)
+
+
+def answers(line: dict[str, object]) -> list[tuple[str, bool]]:
+    """Return the answers of a line, and whether each is learned."""
+    messages = cast("list[dict[str, Any]]", line["messages"])
+    return [(one["content"], one.get("learned", True)) for one in messages if one["role"] == "assistant"]
+
+
+def test_the_rows_of_a_conversation_are_one_line(engine: Engine) -> None:
+    a_growing_chat(engine, Chat(name="chat", exchanges=3))
+
+    dataset, [line] = built(engine, since=1)
+
+    assert answers(line) == [(f"chat answer {n}", True) for n in range(3)]
+    assert (dataset.new, [record.line for record in dataset.records]) == (3, [0, 0, 0])
+
+
+def test_what_was_learned_before_is_history(engine: Engine) -> None:
+    a_growing_chat(engine, Chat(name="chat", exchanges=3))
+
+    _, [line] = built(engine, since=3, replay_share=0)
+
+    assert answers(line) == [("chat answer 0", False), ("chat answer 1", False), ("chat answer 2", True)]
+
+
+def test_each_branch_has_a_line_and_each_answer_is_a_target_once(engine: Engine) -> None:
+    a_growing_chat(engine, Chat(name="chat", exchanges=3, regenerated=1))
+
+    _, lines = built(engine, since=1)
+
+    assert [answers(line)[-1] for line in lines] == [("chat answer 2", True), ("chat again", True)]
+    learned = Counter(text for line in lines for text, is_target in answers(line) if is_target)
+    assert set(learned.values()) == {1}
+    assert len(learned) == 4
+
+
+def test_an_answer_given_after_another_prompt_has_a_line_of_its_own(engine: Engine) -> None:
+    first, second, _ = records_of(Chat(name="chat", exchanges=3, prompt="It is Monday."), random.Random(1))
+    tuesday = replace(
+        second, messages=(Message(role="system", content="It is Tuesday."), *second.messages[1:])
+    )
+    for offset, one in enumerate((first, tuesday)):
+        record(engine, [routed(one, Coordinates(topic=TOPIC, partition=0, offset=offset), ALL_TRAINABLE)])
+
+    _, lines = built(engine, since=1)
+
+    assert [answers(line) for line in lines] == [
+        [("chat answer 0", True)],
+        [("chat answer 0", False), ("chat answer 1", True)],
+    ]
+    prompts = [cast("list[dict[str, Any]]", line["messages"])[0]["content"] for line in lines]
+    assert prompts == ["It is Monday.", "It is Tuesday."]
+
+
+def test_an_answer_as_in_a_held_out_conversation_is_no_target_wherever_it_is(engine: Engine) -> None:
+    a_growing_chat(engine, Chat(name="chat", exchanges=2))
+    [*_, last] = records_of(Chat(name="chat", exchanges=1), random.Random(1))
+    copied = routed(
+        replace(last, conversation_id="elsewhere", user_id="u"),
+        Coordinates(topic=TOPIC, partition=0, offset=9),
+    )
+    record(engine, [replace(copied, held_out=True, text_digest="0" * 64)])
+
+    _, [line] = built(engine, since=1)
+
+    assert answers(line) == [("chat answer 0", False), ("chat answer 1", True)]
+
+
+def test_a_conversation_whose_history_is_gone_is_left_out_and_counted(engine: Engine) -> None:
+    a_growing_chat(engine, Chat(name="chat", exchanges=2))
+    record(engine, [replace(a_conversation(9), held_out=False)])
+    with engine.begin() as connection:
+        connection.execute(delete(conversations).where(conversations.c.seq == 1))
+
+    dataset, lines = built(engine, since=1)
+
+    assert [line["id"] for line in lines] == ["c9"]
+    assert dataset.left_out == {"continue turns that are no longer stored": 1}
+
+
+def test_a_set_of_growing_conversations_is_rebuilt_from_the_ledger_byte_for_byte(engine: Engine) -> None:
+    a_growing_chat(engine, Chat(name="chat", exchanges=3, regenerated=1))
+    a_growing_chat(engine, Chat(name="other", exchanges=4, style="messages", session="always"))
+    dataset, _ = built(engine, since=3)
+    lineage = VersionLineage(
+        version=VersionName("chat", 1),
+        parent=None,
+        run="r1",
+        data_digest=dataset.digest,
+        records=dataset.records,
+        skipped={},
+    )
+
+    again = rebuild_dataset(lineage, from_ledger(ConversationLedger(engine)))
+
+    assert again.report.equal
+    assert again.content == dataset.path.read_bytes()

@@ -97,8 +97,11 @@ def assistant_turn(
     ]
 
 
-def in_conversation(turns: Iterable[Message], at: str) -> tuple[Message, ...]:
-    """Join consecutive turns of one role with a line break. Raises NoConversation if nobody asks or nobody answers."""
+def in_conversation(turns: Iterable[Message], at: str, *, joins: bool = False) -> tuple[Message, ...]:
+    """Join consecutive turns of one role with a line break. Raises NoConversation if nobody asks or nobody answers.
+
+    A single turn passes where it ``joins`` others: its record names the conversation that it is one message of.
+    """
     joined = tuple(turns)
     roles = [turn.role for turn in joined]
     if any(role == before and role != "tool" for role, before in pairwise(roles)):
@@ -107,6 +110,8 @@ def in_conversation(turns: Iterable[Message], at: str) -> tuple[Message, ...]:
             enumerate(joined), lambda at: (at[1].role, at[1].learned, at[0] if at[1].role == "tool" else 0)
         )
         joined = tuple(_one_turn([turn for _, turn in run]) for _, run in runs)
+    if joins and len([role for role in roles if role != "system"]) == 1:
+        return joined
     if "user" not in roles:
         raise NoConversation(Absence.NO_QUESTION, at, "has no user turn")
     if "assistant" not in roles:

@@ -36,14 +36,16 @@ class MappedFormat:
         paths = self._paths
         opinion = _at(record, paths.feedback)
         tools = _at(record, paths.tools)
+        session = _name(record, paths.session)
+        at = paths.turns or paths.question or ""
         conversation = Conversation(
             conversation_id=_name(record, paths.id) or digest_id(record),
             at=_time(record, paths.time, reading),
             model_line=fields.optional_name(record, "model_line"),
             model_version=_name(record, paths.model),
             user_id=_name(record, paths.user),
-            session_id=_name(record, paths.session),
-            messages=in_conversation(self._turns(record, reading), paths.turns or paths.question or ""),
+            session_id=session,
+            messages=in_conversation(self._turns(record, reading), at, joins=session is not None),
             tools=tool_definitions(tools, paths.tools or ""),
             feedback=read_feedback(opinion, reading),
             metadata=self._metadata(record),

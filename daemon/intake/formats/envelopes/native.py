@@ -43,14 +43,15 @@ class NativeFormat:
         places = places_of(record)
         id_ = fields.name(record, "conversation_id")
         at_key = "ts" if record.get("ts") is not None else _time_key(record)
+        session = session_of(places, but=id_)
         conversation = Conversation(
             conversation_id=id_,
             at=fields.time(record, at_key, reading.received_at, otherwise=reading.recorded_at),
             model_line=fields.optional_name(record, "model_line"),
             model_version=fields.optional_name(record, "model_version"),
             user_id=fields.optional_name(record, "user_id") or user_of(places),
-            session_id=session_of(places, but=id_),
-            messages=in_conversation(asked.turns, "messages"),
+            session_id=session,
+            messages=in_conversation(asked.turns, "messages", joins=session is not None),
             tools=asked.tools,
             documents=asked.documents,
             feedback=read_feedback(record.get("feedback"), reading),

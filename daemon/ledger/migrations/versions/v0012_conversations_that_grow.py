@@ -35,7 +35,7 @@ def upgrade() -> None:
         "turns",
         sa.Column("seq", sa.BigInteger(), primary_key=True, autoincrement=False),
         sa.Column("turn", sa.Integer(), primary_key=True, autoincrement=False),
-        sa.Column("digest", sa.BigInteger(), nullable=False, index=True),
+        sa.Column("digest", sa.BigInteger(), nullable=False),
         sa.Column("owned", sa.BigInteger(), nullable=False, index=True),
         sa.Column("exchange", sa.BigInteger(), nullable=True),
         sa.Column("request", sa.BigInteger(), nullable=True),
@@ -43,6 +43,8 @@ def upgrade() -> None:
         sa.Column("claimed", sa.Boolean(), nullable=False),
         sqlite_with_rowid=False,
     )
+    owned = sa.text("owned <> digest")
+    op.create_index("turns_of_owners", "turns", ["digest"], sqlite_where=owned, postgresql_where=owned)
     op.create_table(
         "other_names",
         sa.Column("conversation_hash", sa.String(64), primary_key=True),
