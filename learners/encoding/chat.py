@@ -8,6 +8,7 @@ from transformers import PreTrainedTokenizerFast
 
 from learners.encoding.answers import Answer, AnswerRenderer
 from learners.encoding.history import exchanges_to_drop, shortened
+from learners.encoding.least import least
 from learners.encoding.rows import Encoded, OpenRow
 from learners.encoding.template import TemplateLacksTools, TemplateRefused
 from learners.encoding.tokens import SafeTokenizer
@@ -76,7 +77,7 @@ class ChatEncoder:
             text = self._renderer.prompt(conversation, conversation.messages)
         except TemplateRefused as error:
             raise BadRequest(str(error)) from error
-        return [token.id for token in self._safe.tokens(text)]
+        return self._safe.ids(text)
 
 
 class _Rows:
@@ -103,7 +104,9 @@ class _Rows:
         try:
             if not self._renderer.traits.tool_results and any(turn.role == "tool" for turn in before):
                 raise TemplateLacksTools("the chat template leaves out what the answer is based on")
-            answer = self._renderer.answer(self._conversation, before, self._conversation.messages[index])
+            # It looks the same after a part of its history, which is all that the last row had room for.
+            shown = shortened(before, self._dropped)
+            answer = self._renderer.answer(self._conversation, shown, self._conversation.messages[index])
             added = self._continued(before, answer) or self._begun(before, answer)
         except TemplateRefused as error:
             self._left_out[self._reason(error, index)] += 1
@@ -168,23 +171,21 @@ class _Rows:
         return True
 
     def _longest(self, before: Sequence[Message], answer: Answer, max_tokens: int) -> int | None:
-        """Return how few exchanges must go for prompt and answer to fit; None if they never do."""
-        low, high = 0, exchanges_to_drop(before)
-        if self._fits(before, low, answer, max_tokens):
-            return low
-        if not self._fits(before, high, answer, max_tokens):
-            return None
-        while low < high:
-            middle = (low + high) // 2
-            if self._fits(before, middle, answer, max_tokens):
-                high = middle
-            else:
-                low = middle + 1
-        return low
+        """Return how few exchanges must go for prompt and answer to fit; None if they never do.
+
+        Most answers need nearly as many to go as the one before, so hardly more is tokenised than fits, however long
+        the conversation is.
+        """
+        most = exchanges_to_drop(before)
+        return least(
+            lambda dropped: self._fits(before, dropped, answer, max_tokens),
+            guess=min(self._dropped, most),
+            most=most,
+        )
 
     def _fits(self, before: Sequence[Message], dropped: int, answer: Answer, max_tokens: int) -> bool:
         prompt = self._prompt(before, dropped)
-        tokens = len(self._safe.tokens(prompt)) + len(self._safe.continuation(prompt, answer.text).tokens)
+        tokens = len(self._safe.ids(prompt)) + len(self._safe.continuation(prompt, answer.text).tokens)
         return tokens <= max_tokens
 
     def _prompt(self, before: Sequence[Message], dropped: int) -> str:

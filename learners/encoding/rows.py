@@ -39,11 +39,9 @@ class OpenRow:
         if not prompt.startswith(self._text):
             return None
         if self._closed:
-            last = self._safe.controls(self._text)[-1]
-            return [
-                token.id for token in self._safe.tokens(self._text[last[0] :] + prompt[len(self._text) :])[1:]
-            ]
-        ids = [token.id for token in self._safe.tokens(prompt)]
+            last, _ = self._safe.controls(self._text)[-1]
+            return self._safe.ids(self._text[last:] + prompt[len(self._text) :])[1:]
+        ids = self._safe.ids(prompt)
         return ids[len(self._ids) :] if ids[: len(self._ids)] == self._ids else None
 
     def add(self, prompt: str, added: Sequence[int], answer: Answer, tokens: Continuation) -> None:

@@ -60,6 +60,12 @@ class SafeTokenizer:
         """Return where the control tokens of a protected text begin and end."""
         return [found.span() for found in self._names.finditer(text)]
 
+    def ids(self, text: str) -> list[int]:
+        """Return the ids of the tokens of a protected text."""
+        if self._protected.search(text):
+            return [token.id for token in self.tokens(text)]
+        return list(self._tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+
     def tokens(self, text: str) -> list[Token]:
         """Return the tokens of a protected text. Their positions are the same in the original."""
         tokens = [
