@@ -61,6 +61,11 @@ def _counted(value: float) -> datetime:
 
 
 def _written(text: str) -> datetime:
+    if text[10:11] == "T":  # as nearly all are written: a shortcut
+        try:
+            return _in_utc(datetime.fromisoformat(text))
+        except ValueError:
+            pass
     found = _WRITTEN.fullmatch(text)
     if found is None:
         return _written_otherwise(text)
@@ -79,6 +84,10 @@ def _written_otherwise(text: str) -> datetime:
     if _NUMBER.fullmatch(text):
         return _counted(float(text) if "." in text else int(text))
     read = parsedate_to_datetime(text) if _HTTP_DATE.fullmatch(text) else datetime.fromisoformat(text)
+    return _in_utc(read)
+
+
+def _in_utc(read: datetime) -> datetime:
     return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
 
 

@@ -10,6 +10,8 @@ from daemon.domain.unusable_feedback import Unusable
 
 Media: TypeAlias = Literal["placeholder", "drop"]
 
+_FEEDBACK, _INTAKE = FeedbackSection(), IntakeSection()  # immutable, and slow to make
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reading:
@@ -18,6 +20,6 @@ class Reading:
     limits: LimitsSection
     received_at: datetime  # no record's time may be far after it
     recorded_at: datetime | None = None  # of a record that names no time; None: it must name one
-    intake: IntakeSection = field(default_factory=IntakeSection)
-    feedback: FeedbackSection = field(default_factory=FeedbackSection)
+    intake: IntakeSection = _INTAKE
+    feedback: FeedbackSection = _FEEDBACK
     unusable_feedback: Counter[Unusable] = field(default_factory=Counter)  # readers of opinions add to it
