@@ -15,6 +15,9 @@ from learners.encoding.traits import TurnEnd, examine
 from learners.encoding.turn_order import arranged
 from learners.types import Conversation, Message, Rendering, ToolCall
 
+#: Reasoning at the beginning of a content, as servers without a parser for it answer.
+_INLINE = re.compile(r"\s*<think>(?P<thought>.+?)</think>\s*(?P<content>.*)\Z", re.DOTALL)
+
 
 class NothingSaid(TemplateRefused):
     """The answer says nothing that can be learned, such as one that was cut off while the model reasoned."""
@@ -102,7 +105,14 @@ class AnswerRenderer:
         raise error
 
     def _learnable(self, message: Message) -> Message:
-        """Return what of an answer can be learned. Raises NothingSaid."""
+        """Return what of an answer can be learned, its reasoning apart. Raises NothingSaid."""
+        inline = _INLINE.match(message.content)
+        if (
+            inline
+            and not message.reasoning
+            and (self.traits.closing or self.traits.form.reasoning != "nowhere")
+        ):
+            message = replace(message, reasoning=inline["thought"], content=inline["content"])
         if message.cut_off and message.tool_calls:
             message = replace(message, tool_calls=())  # where they were cut off can't be told
         thought_alone = message.cut_off and message.reasoning and self._settings.reasoning == "include"

@@ -157,6 +157,24 @@ def test_an_answer_that_was_cut_off_before_it_said_anything_is_counted(encoder: 
     assert skipped(encoder, conversation) == "ended before it said anything"
 
 
+@pytest.mark.parametrize(
+    ("template", "target"),
+    [
+        ("trl/qwen3", f"<think>\nTwo and two.\n</think>\n\nFour.{END}"),
+        ("trl/deepseek_r1_distill", "Two and two.\n</think>\n\nFour.<｜end▁of▁sentence｜>"),
+        ("trl/qwen2_5", f"<think>Two and two.</think>Four.{END}"),  # knows no reasoning, so it is content
+    ],
+)
+def test_reasoning_within_the_content_is_reasoning_where_the_template_knows_it(
+    template: str, target: str
+) -> None:
+    tokenizer = chat_templates.tokenizer(template)
+
+    encoded = encode(ChatEncoder(tokenizer), "Hi", "<think>Two and two.</think>Four.")
+
+    assert learnt(tokenizer, encoded) == target
+
+
 def test_what_may_not_be_learned_is_context(encoder: ChatEncoder, tokenizer: PreTrainedTokenizerFast) -> None:
     whole = a_conversation("c1", "Hi", "Yes?", "So?", "No.").messages
     kept = Conversation(id="c1", messages=(whole[0], replace(whole[1], learned=False), *whole[2:]))

@@ -8,8 +8,9 @@ import torch
 from transformers import PreTrainedModel
 
 from learners.encoding.chat import ChatEncoder
-from learners.models.loading import load_base, load_tokenizer
+from learners.models.loading import load_base
 from learners.models.room import memory, most_tokens
+from learners.models.tokenizer import load_tokenizer
 from learners.scoring.scoring import score, surprisals
 from learners.types import Conversation
 from tests.factories.learners import a_conversation
