@@ -31,11 +31,12 @@ class IntakeCounts:
     """What intake has stored so far."""
 
     positions: tuple[Position, ...]
-    conversations: int
-    held_out: int  # of the conversations
+    conversations: int  # records that brought turns: one, or one for each part of a conversation that grew
+    held_out: int  # of these
     feedback: int  # feedback records; feedback inside conversations is not counted
     dead_letters: Mapping[str, int]  # by reason
     dead_letters_waiting: int  # not yet published to the dead-letter topic
+    continued: int = 0  # of the records that brought turns, those that continued a conversation
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,6 +87,8 @@ class LedgerCounts:
                 positions=tuple(Position(**row) for row in rows),
                 conversations=sum(sides.values()),
                 held_out=sides.get(True, 0),
+                continued=connection.scalar(select(func.count()).where(conversations.c.thread.is_not(None)))
+                or 0,
                 feedback=connection.scalar(select(func.count()).select_from(feedback)) or 0,
                 dead_letters=count_dead_letters(connection),
                 dead_letters_waiting=connection.scalar(

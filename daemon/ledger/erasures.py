@@ -105,7 +105,7 @@ def append_entries(
     ids = connection.scalars(appended).all()
     buried: dict[str, int] = {}
     for id_, (removal, _) in zip(ids, removals, strict=True):
-        buried |= dict.fromkeys((removal.subject.hash, *removal.conversation_hashes), id_)
+        buried |= dict.fromkeys((removal.subject.hash, *removal.conversation_hashes, *removal.turns), id_)
     add_tombstones(connection, buried)
     past = in_values(connection, past_conversations.c.conversation_hash, buried)
     connection.execute(delete(past_conversations).where(past))

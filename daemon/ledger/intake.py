@@ -15,6 +15,7 @@ from daemon.ledger.conversation_rows import insert_conversations
 from daemon.ledger.database import in_intake_order, reader, write
 from daemon.ledger.dead_letter_ceiling import halt_reason
 from daemon.ledger.dead_letters import add_dead_letters
+from daemon.ledger.erased_turns import names_of
 from daemon.ledger.erasures import wipe
 from daemon.ledger.feedback import add_feedback, admitted_feedback, join_feedback
 from daemon.ledger.feedback_names import feedback_in, name_rows, note_repeats
@@ -187,9 +188,7 @@ def _without_erased(batch: Batch, erased: AbstractSet[str]) -> Batch:
         return batch
     return replace(
         batch,
-        conversations=tuple(
-            new for new in batch.conversations if erased.isdisjoint((new.user_hash, new.conversation_hash))
-        ),
+        conversations=tuple(new for new in batch.conversations if erased.isdisjoint(names_of(new))),
         feedback=tuple(
             new for new in batch.feedback if erased.isdisjoint((new.user_hash, new.conversation_hash))
         ),

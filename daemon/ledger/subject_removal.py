@@ -7,6 +7,7 @@ from sqlalchemy import Connection, delete, func, select, update
 
 from daemon.domain.records import Coordinates
 from daemon.ledger.dead_letter_search import remove_dead_letters_naming
+from daemon.ledger.erased_turns import erased_turns
 from daemon.ledger.reports import drop_incomplete_reports, reports_made_of
 from daemon.ledger.sql_in import in_values
 from daemon.ledger.subject_rows import Subject, rows_of_subjects
@@ -45,6 +46,7 @@ class Removal:
     ids: list[str] = field(default_factory=list)  # as they are stored: one with personal data is its own hash
     #: Of its conversations, those included that only the lists of runs still name: retention took them.
     conversation_hashes: dict[str, None] = field(default_factory=dict)
+    turns: dict[str, None] = field(default_factory=dict)  # as tombstones name them
     feedback: int = 0
     dead_letters: int = 0
     reports: int = 0
@@ -95,11 +97,19 @@ def _remove_conversations(connection: Connection, removals: Mapping[str, Removal
     made_of = reports_made_of(connection, seqs) if seqs else {}
     if seqs:
         remove_examples(connection, seqs, [id_ for removal in removals.values() for id_ in removal.ids])
+        _note_turns(connection, removals)
         _remove_other_names(connection, removals)
         for table in (scores, losses, opinions, turns, conversations):
             connection.execute(delete(table).where(in_values(connection, table.c.seq, seqs)))
     for window in drop_incomplete_reports(connection):
         _first_of(removals, made_of.get(window, frozenset())).reports += 1
+
+
+def _note_turns(connection: Connection, removals: Mapping[str, Removal]) -> None:
+    """Note the turns of these rows: a record that sends them again as history must be dropped, whatever its id."""
+    by_seq = {seq: removal for removal in removals.values() for seq in removal.seqs}
+    for seq, name in erased_turns(connection, by_seq.keys()):
+        by_seq[seq].turns[name] = None
 
 
 def _remove_other_names(connection: Connection, removals: Mapping[str, Removal]) -> None:

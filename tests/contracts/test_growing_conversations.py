@@ -18,7 +18,7 @@ from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.subject_rows import Subject
 from daemon.ledger.tables import conversations, other_names, past_conversations, turns
 from daemon.retention.conversations import ConversationRetention
-from tests.factories.chats import HOLDOUT, Chat, batches_of, records_of, routed
+from tests.factories.chats import HOLDOUT, Chat, Evidence, batches_of, records_of, routed
 from tests.factories.ledger import NOW, TOPIC, a_batch, a_feedback
 from tests.factories.retention import some_retention
 
@@ -237,6 +237,32 @@ def test_forgetting_a_conversation_by_any_of_its_ids_erases_all_of_it(log: Log, 
         assert connection.execute(select(turns)).all() == []
         assert connection.execute(select(other_names)).all() == []
     assert log.read(first, second, third).forgotten == 3
+
+
+@pytest.mark.parametrize("evidence", ["always", "never"])
+def test_the_history_of_a_forgotten_conversation_is_not_stored_again(log: Log, evidence: Evidence) -> None:
+    first, second, third = a_log(replace(CHAT, user=evidence))
+    log.read(first, second)
+    log.read(*a_log(Chat(name="other", exchanges=1)))
+    subject = Subject(kind="conversation", id="chat-0", hash=HOLDOUT.conversation_hash("chat-0"))
+    ErasureLedger(log.engine).erase(subject, by="me", why="asked", now=NOW)
+
+    assert log.read(third).forgotten == 1
+    assert log.read(replace(third, user_id=None)).forgotten == 1
+    assert [texts(row.messages) for row in log.rows()] == [["other asks 0", "other answer 0"]]
+
+
+def test_others_may_begin_as_a_forgotten_conversation_did(log: Log) -> None:
+    mine, yours = (
+        a_log(Chat(name=name, exchanges=1, greets=True, user="always")) for name in ("mine", "yours")
+    )
+    theirs = a_log(Chat(name="theirs", exchanges=1, greets=True))
+    log.read(*mine, theirs[0])
+    subject = Subject(kind="conversation", id="mine-0", hash=HOLDOUT.conversation_hash("mine-0"))
+    ErasureLedger(log.engine).erase(subject, by="me", why="asked", now=NOW)
+
+    assert log.read(*yours).conversations == 2
+    assert log.read(theirs[1]).conversations == 1
 
 
 def test_forgetting_a_user_erases_the_turns_of_their_chat_that_name_nobody(log: Log) -> None:

@@ -91,7 +91,10 @@ def _daemon(health: DaemonHealth) -> Iterator[_Fact]:
 
 def _intake(seen: StatusView, health: DaemonHealth, halt: Halt | None) -> Iterator[_Fact]:
     counts = seen.intake
-    yield "intake", f"{counted(counts.conversations, 'conversation')} ({counts.held_out:,} held out)"
+    conversations = counted(counts.conversations - counts.continued, "conversation")
+    if counts.continued:
+        conversations += f" in {counts.conversations:,} records"
+    yield "intake", f"{conversations} ({counts.held_out:,} held out)"
     if halt is not None:
         yield "", Text(f"halted since {timestamp(halt.at)}, {ago(seen.at, halt.at)}", style="bold red")
     if counts.feedback:

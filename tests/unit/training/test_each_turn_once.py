@@ -104,7 +104,7 @@ def check(engine: Engine, folder: Path, several: Sequence[Chat]) -> None:
             assert len(sides) == 1, chat
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(several=logs, seed=st.integers(0, 10**6))
 def test_each_turn_is_stored_once_and_no_held_out_turn_is_a_target(
     several: tuple[Chat, ...], seed: int
