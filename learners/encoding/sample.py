@@ -61,11 +61,15 @@ def render_sample(request: SampleRequest, *, timeout_s: float) -> RenderedSample
     """
     lines: list[str] = []
     deaths: list[ChildDied] = []
-    ended = threading.Event()
+    answered = threading.Event()
+
+    def answer(line: str) -> None:
+        lines.append(line)
+        answered.set()
 
     def end(death: ChildDied) -> None:
         deaths.append(death)
-        ended.set()
+        answered.set()
 
     with tempfile.TemporaryDirectory(prefix="retuned-sample-") as folder:
         file = Path(folder) / "request.json"
@@ -74,10 +78,10 @@ def render_sample(request: SampleRequest, *, timeout_s: float) -> RenderedSample
             "learners.encoding.sample_worker",
             [str(file)],
             log=(Path(folder) / "worker.log").open("w+b"),
-            on_line=lines.append,
+            on_line=answer,
             on_end=end,
         )
-        in_time = ended.wait(timeout_s)
+        in_time = answered.wait(timeout_s)
         child.stop(1.0)
     if lines:
         return ANSWER.validate_json(lines[-1])

@@ -1,6 +1,7 @@
 """A model line with a past, for tests of what operators see and do: each step writes what the daemon would write."""
 
 import gzip
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -144,8 +145,9 @@ class Line:
         self.stores.runs.note_progress(run_id, asdict(progress))
         return run
 
-    def finish_run(self, run: Run) -> Version:
+    def finish_run(self, run: Run, *, skipped_lines: Mapping[str, tuple[int, ...]] | None = None) -> Version:
         """What a run that went well leaves behind."""
+        skipped = dict(skipped_lines or {})
         planned = self.planned[run.id]
         output = planned.request.output
         digest = write_artifact(output, {"adapter_model.safetensors": run.id.encode()})
@@ -153,6 +155,7 @@ class Line:
             run=run.id, artifact=output, digest=digest, steps=40, tokens=40_000,
             target_tokens=20_000, conversations=54, first_loss=2.4, last_loss=1.8, seconds=100.0,
             packages={"torch": "2.13.0", "peft": "0.21.2"},
+            skipped={reason: len(lines) for reason, lines in skipped.items()}, skipped_lines=skipped,
         )  # fmt: skip
         version = register_run(
             self.stores.versions, self.stores.artifacts, planned, result,
@@ -163,6 +166,7 @@ class Line:
             RunState.FINISHED,
             now=self.clock(),
             result={**asdict(result), "artifact": str(result.artifact)},
+            skipped=skipped,
         )
         return version
 

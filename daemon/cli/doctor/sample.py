@@ -65,7 +65,7 @@ def _newest(settings: Settings) -> list[StoredConversation]:
 
 def _judged(found: RenderedSample, max_skipped: float) -> Check:
     skipped = sum(found.skipped.values())
-    text = f"of the newest {found.conversations} conversations, {_words(skipped, found.skipped)} skipped"
+    text = f"of the newest {found.conversations} conversations, {_words(skipped, found.skipped)}"
     if found.left_out_answers:
         text += f"; of the others' answers, {left_out_words(found.left_out_answers)}"
     example = "" if found.example is None else _marked(found.example)
@@ -82,8 +82,8 @@ def _judged(found: RenderedSample, max_skipped: float) -> Check:
 
 def _words(count: int, reasons: Mapping[str, int]) -> str:
     if not count:
-        return "none will be"
-    return f"{count} will be ({left_out_words(reasons)})"
+        return "none would be skipped"
+    return f"{count} would be skipped ({left_out_words(reasons)})"
 
 
 def _marked(conversation: RenderedConversation) -> str:
