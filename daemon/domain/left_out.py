@@ -36,6 +36,7 @@ _KINDS: Mapping[str, LeftOut] = {
     "with answers as in a held-out one only": LeftOut.HELD_OUT,
     "continue turns that are no longer stored": LeftOut.HISTORY_GONE,
     "no assistant turn": LeftOut.NO_ANSWER,
+    "no answer that may be learned": LeftOut.NO_ANSWER,
     "refused by the chat template": LeftOut.TEMPLATE_REFUSES,
     "rewritten by the chat template": LeftOut.TEMPLATE_REWRITES,
     "longer than max_tokens": LeftOut.TOO_LONG,

@@ -107,16 +107,12 @@ class AnswerRenderer:
     def _learnable(self, message: Message) -> Message:
         """Return what of an answer can be learned, its reasoning apart. Raises NothingSaid."""
         inline = _INLINE.match(message.content)
-        if (
-            inline
-            and not message.reasoning
-            and (self.traits.closing or self.traits.form.reasoning != "nowhere")
-        ):
+        if inline and not message.reasoning and self.traits.reasons:
             message = replace(message, reasoning=inline["thought"], content=inline["content"])
         if message.cut_off and message.tool_calls:
             message = replace(message, tool_calls=())  # where they were cut off can't be told
-        thought_alone = message.cut_off and message.reasoning and self._settings.reasoning == "include"
-        if not (message.content.strip() or message.tool_calls or thought_alone):
+        thinks = message.reasoning and self.traits.reasons and self._settings.reasoning == "include"
+        if not (message.content.strip() or message.tool_calls or (thinks and message.cut_off)):
             raise NothingSaid("the answer ended before it said anything")
         return message
 

@@ -57,14 +57,17 @@ class ChatEncoder:
 
         Where a prompt is too long, exchanges in the middle of its history are left out, see history.shortened.
         """
-        if not any(message.role == "assistant" for message in conversation.messages):
-            return EncodedConversation(id=conversation.id, rows=(), left_out={})
         building = _Rows(self._renderer, self._safe, self._renderer.protected(conversation), max_tokens)
-        asked = False
-        for index, message in enumerate(conversation.messages):
-            asked = asked or message.role == "user"
-            if message.role == "assistant" and message.learned and asked:
-                building.add(index)
+        answers = [
+            index for index, message in enumerate(conversation.messages) if message.role == "assistant"
+        ]
+        learned = [index for index in answers if _may_be_learned(conversation.messages, index)]
+        for index in learned:
+            building.add(index)
+        if answers and not learned:
+            return EncodedConversation(
+                id=conversation.id, rows=(), left_out={"no answer that may be learned": len(answers)}
+            )
         return building.finished()
 
     def prompt(self, conversation: Conversation) -> list[int]:
@@ -78,6 +81,11 @@ class ChatEncoder:
         except TemplateRefused as error:
             raise BadRequest(str(error)) from error
         return self._safe.ids(text)
+
+
+def _may_be_learned(messages: Sequence[Message], index: int) -> bool:
+    """Whether the producer lets the answer be learned, and a question came before it: else no prompt asked for it."""
+    return messages[index].learned and any(message.role == "user" for message in messages[:index])
 
 
 class _Rows:

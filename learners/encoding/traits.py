@@ -71,6 +71,11 @@ class Traits:
     #: What closes reasoning that the prompt has opened with ``prefill``; "" if it has not.
     closing: str
 
+    @property
+    def reasons(self) -> bool:
+        """Whether reasoning has a place in what the model generates."""
+        return bool(self.closing) or self.form.reasoning != "nowhere"
+
 
 def examine(template: ChatTemplate, tokenizer: SafeTokenizer, eos: str | None) -> Traits:
     """Return the traits of a template. ``eos`` is the tokenizer's end-of-sequence token.

@@ -185,6 +185,13 @@ def test_what_may_not_be_learned_is_context(encoder: ChatEncoder, tokenizer: Pre
     assert learnt(tokenizer, row) == f"No.{END}"
 
 
+def test_a_conversation_of_which_nothing_may_be_learned_says_so(encoder: ChatEncoder) -> None:
+    whole = a_conversation("c1", "Hi", "Yes?")
+    nothing = replace(whole, messages=tuple(replace(message, learned=False) for message in whole.messages))
+
+    assert skipped(encoder, nothing) == "no answer that may be learned"
+
+
 def test_a_greeting_was_generated_by_no_prompt_so_it_is_context(
     encoder: ChatEncoder, tokenizer: PreTrainedTokenizerFast
 ) -> None:
