@@ -7,16 +7,19 @@ import tempfile
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO, Protocol, cast
+from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
-import fsspec
 from atomicwrites import replace_atomic
-from fsspec.implementations.local import LocalFileSystem
 
 from registry.artifact_urls import is_absolute, is_local, path_inside
+from registry.file_systems import OpenedFolder, local_path, open_folder
 from registry.manifest import MANIFEST, BadArtifact, Manifest, NoArtifact, WrongDigest, parse, read_folder
 from registry.names import VersionName
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
 
 __all__ = ["ArtifactStore", "BadArtifact", "FsspecArtifactStore", "StoredArtifact"]
 
@@ -91,9 +94,22 @@ class FsspecArtifactStore:
 
     def __init__(self, url: str, *, cache: Path) -> None:
         """``cache`` is a local folder for copies of artifacts from remote file systems."""
-        # Other processes write to the same folder, so a cached listing could be outdated.
-        self._fs, self._root = _open(url)
+        self._url = url
         self._cache = cache
+        #: The store's folder on this machine's disk, which is known without opening a file system.
+        self._folder = local_path(url)
+
+    @cached_property
+    def _store(self) -> OpenedFolder:
+        return open_folder(self._url)
+
+    @property
+    def _fs(self) -> "AbstractFileSystem":
+        return self._store.fs
+
+    @property
+    def _root(self) -> str:
+        return self._store.path
 
     def put(self, folder: Path, name: VersionName) -> StoredArtifact:
         """Store a version's artifact folder. Raises BadArtifact."""
@@ -113,21 +129,22 @@ class FsspecArtifactStore:
             return _checked(folder, digest)
         with suppress(BadArtifact):  # not cached yet, or damaged: download it
             return _checked(cached, digest)
-        fs, place = self._locate(url, digest)
-        return self._download(fs, place, digest, cached)
+        return self._download(self._locate(url, digest), digest, cached)
 
     def local_folder(self, url: str, digest: str) -> Path:
         """Return the folder that ``fetch`` returns, without checking that the artifact is there."""
-        if isinstance(self._fs, LocalFileSystem) or is_local(url):
-            fs, place = self._locate(url, digest)
-            if isinstance(fs, LocalFileSystem):
-                return Path(place)
+        if self._folder is not None and not is_absolute(url):
+            return self._folder / url
+        if self._store.local or is_local(url):
+            found = self._locate(url, digest)
+            if found.local:
+                return Path(found.path)
         return self._cache / digest
 
     def has(self, url: str, digest: str) -> bool:
         """Return whether there is an artifact, without checking its files."""
-        fs, place = self._locate(url, digest)
-        return bool(fs.exists(f"{place}/{MANIFEST}"))
+        found = self._locate(url, digest)
+        return bool(found.fs.exists(f"{found.path}/{MANIFEST}"))
 
     def digests(self, name: VersionName) -> frozenset[str]:
         """Return the digests of the artifacts that are stored under a version's name."""
@@ -150,7 +167,7 @@ class FsspecArtifactStore:
     def write_note(self, name: str, content: bytes) -> None:
         """Write a small file beside the artifacts, atomically."""
         self._fs.makedirs(self._root, exist_ok=True)
-        if not isinstance(self._fs, LocalFileSystem):
+        if not self._store.local:
             self._fs.pipe_file(f"{self._root}/{name}", content)
             return
         temporary = f"{self._root}/.{name}.{uuid.uuid4().hex}"
@@ -159,8 +176,8 @@ class FsspecArtifactStore:
 
     def verify(self, url: str, digest: str) -> None:
         """Check every file in the store, without a local copy. Raises BadArtifact."""
-        fs, place = self._locate(url, digest)
-        manifest = _manifest(fs, place, digest)
+        fs, place, _ = found = self._locate(url, digest)
+        manifest = _manifest(found, digest)
         names = [str(path).rstrip("/").rsplit("/", 1)[-1] for path in fs.ls(place, detail=False)]
         manifest.check(names, lambda name: cast("BinaryIO", fs.open(f"{place}/{name}", "rb")), where=place)
 
@@ -168,14 +185,14 @@ class FsspecArtifactStore:
         """Return the total size of the store in bytes."""
         return int(self._fs.du(self._root)) if self._fs.exists(self._root) else 0
 
-    def _locate(self, url: str, digest: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    def _locate(self, url: str, digest: str) -> OpenedFolder:
         """Return where an artifact is: in this store, or where an absolute URL says if this store does not have it."""
         inside = path_inside(url, digest)
         if inside is not None:
             place = f"{self._root}/{inside}"
             if not is_absolute(url) or self._fs.exists(f"{place}/{MANIFEST}"):
-                return self._fs, place
-        return _open(url)
+                return self._store._replace(path=place)
+        return open_folder(url)
 
     def _upload(self, folder: Path, manifest: Manifest, place: str) -> None:
         self._fs.makedirs(place, exist_ok=True)
@@ -186,20 +203,21 @@ class FsspecArtifactStore:
         # The temporary file is outside the artifact's folder: after a crash it would be an unlisted file there.
         temporary = f"{place}.{uuid.uuid4().hex}"
         self._fs.pipe_file(temporary, manifest.content)
-        if isinstance(self._fs, LocalFileSystem):
+        if self._store.local:
             sys.audit("retuned.step", "artifact.sync", "before")
             _sync(*(Path(place) / name for name in manifest.files), Path(temporary), Path(place))
             sys.audit("retuned.step", "artifact.sync", "after")
         sys.audit("retuned.step", "artifact.manifest", "before")
-        if isinstance(self._fs, LocalFileSystem):
+        if self._store.local:
             replace_atomic(temporary, f"{place}/{MANIFEST}")
             _sync(Path(place).parent)
         else:
             self._fs.mv(temporary, f"{place}/{MANIFEST}")
         sys.audit("retuned.step", "artifact.manifest", "after")
 
-    def _download(self, fs: fsspec.AbstractFileSystem, place: str, digest: str, cached: Path) -> Path:
-        manifest = _manifest(fs, place, digest)
+    def _download(self, found: OpenedFolder, digest: str, cached: Path) -> Path:
+        fs, place, _ = found
+        manifest = _manifest(found, digest)
         self._cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self._cache) as temporary:
             folder = Path(temporary) / digest
@@ -219,19 +237,6 @@ class FsspecArtifactStore:
         return cached
 
 
-def _open(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
-    """Return the file system of a URL, and the path in it.
-
-    The path of a file URL is taken as it stands, but for ~: fsspec would take :: in it for a chain of URLs.
-    """
-    if url.startswith("file://"):
-        local = LocalFileSystem(use_listings_cache=False)
-        path = Path(url.removeprefix("file://"))
-        return local, str((path.expanduser() if path.parts[:1] == ("~",) else path).absolute())
-    opened: tuple[fsspec.AbstractFileSystem, str] = fsspec.core.url_to_fs(url, use_listings_cache=False)
-    return opened
-
-
 def _checked(folder: Path, digest: str) -> Path:
     actual = read_folder(folder).digest
     if actual != digest:
@@ -241,7 +246,8 @@ def _checked(folder: Path, digest: str) -> Path:
     return folder
 
 
-def _manifest(fs: fsspec.AbstractFileSystem, place: str, digest: str) -> Manifest:
+def _manifest(found: OpenedFolder, digest: str) -> Manifest:
+    fs, place, _ = found
     try:
         content = bytes(fs.cat_file(f"{place}/{MANIFEST}"))
     except FileNotFoundError as error:

@@ -13,7 +13,8 @@ from daemon.domain.errors import DaemonError
 if TYPE_CHECKING:
     from daemon.config.settings import Settings
     from daemon.ledger.stores import Stores
-    from daemon.training.rebuild import ReadConversations
+    from daemon.training.lineage import VersionLineage
+    from daemon.training.rebuild import ReadConversations, RebuiltDataset
 
 
 class NobodyNamed(DaemonError):
@@ -102,15 +103,15 @@ def lineage(
     """List the records that a version learned from."""
     from daemon.cli.render.erasure import lineage_screen
     from daemon.training.lineage import lineage_of
-    from daemon.training.rebuild import from_ledger, rebuild_dataset
     from registry.names import VersionName
 
     settings = read_settings(context)
     name = VersionName.parse(version, line=settings.model_line)
     with opened(settings) as stores:
         found = lineage_of(stores, name)
-        read = _from_kafka(settings, stores) if from_kafka else from_ledger(stores.conversations)
-        again = rebuild_dataset(found, read) if rebuild or from_kafka or output else None
+        again = None
+        if rebuild or from_kafka or output:
+            again = _rebuild(found, settings, stores, from_kafka=from_kafka)
     if again is not None and output is not None:
         output.write_bytes(again.content)
     present(
@@ -120,6 +121,16 @@ def lineage(
     )
     if again is not None and not again.report.equal:
         raise typer.Exit(1)
+
+
+def _rebuild(
+    found: "VersionLineage", settings: "Settings", stores: "Stores", *, from_kafka: bool
+) -> "RebuiltDataset":
+    from daemon.training.rebuild import from_ledger, rebuild_dataset
+
+    return rebuild_dataset(
+        found, _from_kafka(settings, stores) if from_kafka else from_ledger(stores.conversations)
+    )
 
 
 def _from_kafka(settings: "Settings", stores: "Stores") -> "ReadConversations":

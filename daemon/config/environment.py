@@ -2,12 +2,9 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, EnvSettingsSource
 
 from daemon.config.document import Place
 from daemon.config.settings import Settings
@@ -34,40 +31,22 @@ _SERVICE_LINKS = re.compile(
 )
 
 
-class _FromEnvironment(Settings, BaseSettings):  # type: ignore[misc]  # the configurations of both are merged
-    """The settings, for the source to look up their fields. It is never instantiated."""
-
-
-class _Source(EnvSettingsSource):
-    """Reads the given variables rather than those of the process."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
-        super().__init__(_FromEnvironment, env_prefix=PREFIX, env_nested_delimiter=DELIMITER)
-
-    def _load_env_vars(self) -> Mapping[str, str | None]:
-        return {name.lower(): value for name, value in self._environ.items()}
-
-    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
-        """Read a list or a mapping as JSON; what is no JSON, such as [::1]:9092, as texts between commas."""
-        if not isinstance(value, str) or value.lstrip().startswith(("[", "{")):
-            with suppress(ValueError):
-                return super().decode_complex_value(field_name, field, value)
-        return [part.strip() for part in str(value).split(",")]
-
-
 def read_environment(environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[Place, str]]:
     """Return the settings that variables name, nested as in the file, and the variable that named each."""
-    given = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
+    given = {name: value for name, value in environ.items() if _may_be_setting(name)}
+    if not given:
+        return {}, {}
+    from daemon.config.environment_source import read_nested  # slow to load
+
     origins = {_place(OLDER_NAMES.get(name, name)): name for name in sorted(given, key=_older_first)}
     canonical = {OLDER_NAMES.get(name, name): given[name] for name in sorted(given, key=_older_first)}
-    return _Source(canonical)(), origins
+    return read_nested(canonical, prefix=PREFIX, delimiter=DELIMITER), origins
 
 
 def unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
     """Yield the variables of the prefix that name nothing. A misspelt one would else be passed over in silence."""
     for name in sorted(environ):
-        if not name.startswith(PREFIX) or name in OLDER_NAMES or _NO_SETTINGS.fullmatch(name):
+        if not _may_be_setting(name) or name in OLDER_NAMES:
             continue
         if not _names_setting(_place(name)) and not _SERVICE_LINKS.fullmatch(name):
             yield name
@@ -88,6 +67,10 @@ def setting_variables(model: type[BaseModel] = Settings, section: Place = ()) ->
 def variable_of(place: Place) -> str:
     """Return the variable that sets a setting."""
     return PREFIX + DELIMITER.join(place).upper()
+
+
+def _may_be_setting(name: str) -> bool:
+    return name.startswith(PREFIX) and not _NO_SETTINGS.fullmatch(name)
 
 
 def _older_first(name: str) -> bool:

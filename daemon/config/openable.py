@@ -34,11 +34,14 @@ def check_ledger_url(url: str) -> str:
 
 def check_artifacts_url(url: str) -> str:
     """Return the URL. Raises ValueError with what to correct or install if artifacts can't be stored there."""
+    if url.startswith(
+        ("file://", "/")
+    ):  # a local folder, whose path may contain what chains the URLs of others
+        return url
     # Imported here because it takes half a second, and most settings have no such URL.
     from fsspec.registry import available_protocols, known_implementations
 
-    # The path of a local folder may contain what chains the URLs of others.
-    for part in [url] if url.startswith(("file://", "/")) else url.split("::"):
+    for part in url.split("::"):
         scheme = _scheme(part)
         if scheme is None:
             if part.startswith("/") or (part in available_protocols() and "::" in url):

@@ -8,8 +8,8 @@ from typing import Protocol
 from daemon.domain.clock import Clock
 from daemon.domain.records import StoredConversation
 from daemon.domain.windows import StoredReference
+from daemon.drift.aspect_words import describe_aspect
 from daemon.drift.detector_state import state_from_json, state_to_json
-from daemon.drift.detector_verdicts import describe_aspect
 from daemon.drift.late_signals import LateSignalFeed
 from daemon.drift.samples import embedded_text, sample_of
 from daemon.drift.user_sampling import UserSample, UserSampler

@@ -1,30 +1,11 @@
 """The sequential detector's verdicts on windows, in words."""
 
-from collections.abc import Mapping
-
+from daemon.drift.aspect_words import describe_aspect
 from daemon.ledger.detectors import RaisedAlarm
 from monitors.sequential.aspect_evidence import DOUBT, EVIDENCE
 from monitors.sequential.detector_state import DetectorState
 from monitors.sequential.pending_alarm import DETECTOR
 from monitors.types import Aspect, Finding, Verdict
-
-_DESCRIPTIONS: Mapping[Aspect, str] = {
-    Aspect.INPUT: "what users say",
-    Aspect.REPLY: "what the assistant says",
-    Aspect.LANGUAGE: "the language",
-    Aspect.SHAPE: "lengths and turns",
-    Aspect.DEFECTS: "empty, repeated or cut-off turns",
-    Aspect.LABEL: "labels",
-    Aspect.QUALITY: "what users think of the answers",
-    Aspect.FEEDBACK_RATE: "how many users say what they think",
-    Aspect.CONCEPT: "the live version's loss",
-    Aspect.EMBEDDING: "what users mean, by the embedding model",
-}
-
-
-def describe_aspect(aspect: Aspect) -> str:
-    """Return what an aspect is about, for people."""
-    return _DESCRIPTIONS[aspect]
 
 
 def alarm_verdict(

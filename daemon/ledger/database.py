@@ -22,7 +22,7 @@ from sqlalchemy import (
     make_url,
     select,
 )
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
@@ -182,6 +182,8 @@ def _check_fence(connection: Connection) -> None:
 def insert_or_ignore(connection: Connection, table: Table) -> Insert:
     """Return an INSERT that skips rows whose key exists."""
     if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql  # slow to load, and loaded by the engine where it is used
+
         return postgresql.insert(table).on_conflict_do_nothing()
     return sqlite.insert(table).on_conflict_do_nothing()
 

@@ -31,12 +31,11 @@ from sqlalchemy import (
 )
 
 from daemon.domain.errors import LedgerError
-from daemon.ledger.schema import migrate
+from daemon.ledger.schema import VERSION_TABLE, migrate
 from daemon.ledger.tables import LEADER, lease
 from daemon.ledger.tables import metadata as of_the_daemon
 from registry.tables import metadata as of_the_registry
 
-VERSION_TABLE = "alembic_version"
 _ROWS = 1_000  # that are in memory at once
 
 

@@ -7,7 +7,6 @@ import random
 import sys
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from atomicwrites import replace_atomic
@@ -19,6 +18,7 @@ from daemon.domain.records import Coordinates, StoredConversation
 from daemon.domain.runs import TrainingRecord
 from daemon.domain.windows import SeqRange
 from daemon.ledger.conversations import ConversationLedger
+from daemon.training.built_dataset import Dataset
 from daemon.training.curation import Curated, curate
 from daemon.training.lines import LearnedRow, Line, answers_of, lines_of, path_of
 from daemon.training.text_comparison import TextComparison, compare_texts
@@ -28,28 +28,6 @@ from registry.types import OffsetRange
 _GONE = "continue turns that are no longer stored"
 _HELD_OUT_ANSWERS = "with answers as in a held-out one only"
 _NO_ANSWER = "without an answer to learn"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Dataset:
-    """A training file, and where each of its lines came from."""
-
-    path: Path
-    digest: str  # sha256 of the file
-    new: int
-    replay: int
-    span: SeqRange  # of the new conversations
-    sources: tuple[OffsetRange, ...]
-    #: New conversations that were not taken, by reason. Runs from before curation have none.
-    left_out: Mapping[str, int] = field(default_factory=dict)
-    #: In order of the lines, and of the turns in each. The ledger keeps them in their own table.
-    records: tuple[TrainingRecord, ...]
-
-    @property
-    def share_left_out(self) -> float:
-        """The share of the new conversations that were not taken."""
-        left_out = sum(self.left_out.values())
-        return left_out / (left_out + self.new)
 
 
 def build_dataset(

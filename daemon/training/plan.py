@@ -4,7 +4,8 @@ from pathlib import Path
 
 from daemon.config.settings import Settings
 from daemon.ledger.stores import Stores
-from daemon.training.dataset import Dataset, build_dataset
+from daemon.training.built_dataset import Dataset
+from daemon.training.dataset import build_dataset
 from daemon.training.from_settings import lora_settings
 from daemon.training.planned_run import PlannedRun
 from learners.types import TrainRequest

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from daemon.domain.runs import TrainingRecord
-from daemon.training.dataset import Dataset
+from daemon.training.built_dataset import Dataset
 from learners.codec import request_to_json
 from learners.types import TrainRequest
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence, Sized
 import numpy as np
 from numpy.typing import NDArray
 
+from monitors.sequential.experts import HORIZONS, SLOPES
 from monitors.sequential.tokens import Tokens
 
 Floats = NDArray[np.float64]
@@ -15,11 +16,6 @@ Places = NDArray[np.intp]
 #: The tokens of a conversation, aspect by aspect. An empty array: it has none.
 AspectTokens = Sequence[Tokens]
 
-#: Maximum number of fresh conversations that an expert learns from. A short horizon sees a sudden change sooner, a long
-#: one sees a smaller change. At most half the users of the reference: experts would else learn its sampling error.
-HORIZONS = (25, 100, 400)
-#: Trust of each expert in its scores. Words are dependent, so the sum of their log-odds overstates the evidence.
-SLOPES = np.array((0.1, 0.3, 1.0))
 #: Weight of the reference in an expert's model of fresh conversations, in conversations.
 _PRIOR = 16.0
 #: Count that is added for each token (Krichevsky and Trofimov 1981).
@@ -31,8 +27,7 @@ DRAWN = 32
 _NOTHING: Places = np.empty(0, dtype=np.intp)
 
 _H = len(HORIZONS)
-VIEWS = 2 * _H  # of a conversation: the log-odds and the witness function of each horizon
-EXPERTS = VIEWS * len(SLOPES) + 1  # one of them never bets
+_SLOPES = np.array(SLOPES)
 
 
 class Bettor:
@@ -167,7 +162,9 @@ def e_values(scores: Floats, has_score: Flags, margin: Floats | float = 0.0) -> 
     """
     ahead = scores - scores[-1] + margin  # by which each is ahead of the fresh one
     ahead[-1] = 0
-    exponents = np.minimum(np.where(has_score[:, :, None], ahead, -np.inf)[..., None] * SLOPES, _MAX_EXPONENT)
+    exponents = np.minimum(
+        np.where(has_score[:, :, None], ahead, -np.inf)[..., None] * _SLOPES, _MAX_EXPONENT
+    )
     values = has_score.sum(axis=0)[:, None, None] / np.exp(exponents).sum(axis=0)
     return np.hstack([values.reshape(len(values), -1), np.ones((len(values), 1))])
 

@@ -19,12 +19,13 @@ reason.
 import random
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
+from monitors.sequential.detector_state import LateState
 from monitors.types import Aspect
 from monitors.user_blocks import RecentUsers
 
@@ -74,17 +75,6 @@ class Signal:
     kind: str  # signals are ranked within their kind; there are few kinds
     level: int  # larger is worse
     fresh: bool  # of the stream; False: of the reference, which is learned without a bet
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LateState:
-    """The state of the bets on one late aspect, besides the wealth."""
-
-    until: int = 0  # number of the newest signal
-    levels: Mapping[str, Mapping[int, int]] = field(default_factory=dict)  # by kind: the count of each level
-    recent: tuple[int, ...] = ()  # keys of the conversations whose users are remembered, the oldest first
-    count: int = 0  # signals observed
-    recent_at: tuple[int, ...] = ()  # for each recent one, the number of signals observed with it
 
 
 class LateBets:
@@ -188,8 +178,3 @@ def _latest_places(state: LateState) -> Sequence[int]:
 def experts_of(aspect: Aspect) -> Experts:
     """Return the experts of a late aspect."""
     return _TWO_SIDED_EXPERTS if aspect in _TWO_SIDED else _ONE_SIDED_EXPERTS
-
-
-def remembered_keys(states: Iterable[LateState]) -> set[int]:
-    """Return the keys of the conversations whose users are remembered."""
-    return {key for state in states for key in state.recent}

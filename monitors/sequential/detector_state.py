@@ -3,9 +3,29 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from monitors.sequential.conformal_bets import LateState, remembered_keys
-from monitors.sequential.wealth import AspectWealth
+from monitors.sequential.experts import EXPERTS, VIEWS
 from monitors.types import Aspect
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AspectWealth:
+    """The result of all bets on one aspect."""
+
+    wealth: float = 1.0  # W; above 1 it is evidence for a change
+    since: int | None = None  # key of the conversation since which the wealth is above DOUBT
+    weights: tuple[float, ...] = (1 / EXPERTS,) * EXPERTS  # share of each expert in the wealth
+    variances: tuple[float, ...] = (0.0,) * VIEWS  # mean squared distance of fresh scores from those drawn
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LateState:
+    """The state of the bets on one late aspect, besides the wealth."""
+
+    until: int = 0  # number of the newest signal
+    levels: Mapping[str, Mapping[int, int]] = field(default_factory=dict)  # by kind: the count of each level
+    recent: tuple[int, ...] = ()  # keys of the conversations whose users are remembered, the oldest first
+    count: int = 0  # signals observed
+    recent_at: tuple[int, ...] = ()  # for each recent one, the number of signals observed with it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,7 +41,7 @@ class DetectorState:
     @property
     def keys(self) -> list[int]:
         """The keys of all samples that are needed to go on, in order."""
-        return sorted(remembered_keys(self.late.values()) | set(self.recent))
+        return sorted(set(self.recent).union(*(late.recent for late in self.late.values())))
 
     @property
     def wealth(self) -> float:

@@ -36,9 +36,10 @@ import numpy as np
 
 from monitors.cycles import KnownTimes
 from monitors.sequential.aspect_evidence import DOUBT
-from monitors.sequential.betting import HORIZONS, VIEWS, e_values
+from monitors.sequential.betting import e_values
 from monitors.sequential.conformal_bets import LATE_ASPECTS, Signal, late_bets
-from monitors.sequential.detector_state import DetectorState
+from monitors.sequential.detector_state import AspectWealth, DetectorState
+from monitors.sequential.experts import HORIZONS, VIEWS
 from monitors.sequential.reference_sampling import (
     ReferenceSampler,
     TokensByAspect,
@@ -46,7 +47,7 @@ from monitors.sequential.reference_sampling import (
     reference_samplers,
 )
 from monitors.sequential.tokens import tokens_of
-from monitors.sequential.wealth import AspectWealth, after_bet, initial_late_wealth, restored
+from monitors.sequential.wealth import after_bet, initial_late_wealth, restored
 from monitors.times import spanned_days
 from monitors.types import PLAIN_ASPECTS, Aspect, Sample
 from monitors.user_blocks import LONGEST_BLOCK, Block, block_length, first_in_block

@@ -1,26 +1,17 @@
 """The wealth of each aspect, which is the evidence for a change, and how bets change it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from monitors.sequential.aspect_evidence import DOUBT
-from monitors.sequential.betting import EXPERTS, VIEWS, Floats
+from monitors.sequential.betting import Floats
 from monitors.sequential.conformal_bets import experts_of
+from monitors.sequential.detector_state import AspectWealth
 from monitors.types import Aspect
 
 _SHARED = 0.005  # of the wealth, which is evened out among the experts at each bet
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AspectWealth:
-    """The result of all bets on one aspect."""
-
-    wealth: float = 1.0  # W; above 1 it is evidence for a change
-    since: int | None = None  # key of the conversation since which the wealth is above DOUBT
-    weights: tuple[float, ...] = (1 / EXPERTS,) * EXPERTS  # share of each expert in the wealth
-    variances: tuple[float, ...] = (0.0,) * VIEWS  # mean squared distance of fresh scores from those drawn
 
 
 def restored(stored: AspectWealth, initial: AspectWealth) -> AspectWealth:

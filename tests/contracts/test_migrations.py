@@ -12,6 +12,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, MetaData, insert, select, text
 
 import daemon.ledger.migrations
@@ -24,6 +25,7 @@ from daemon.ledger.counts import LedgerCounts
 from daemon.ledger.database import bind_identity, connect, open_ledger
 from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.runs import RunLedger
+from daemon.ledger.schema import newest_revision
 from daemon.ledger.signals import LateSignal, SignalLedger
 from daemon.ledger.tables import conversations, feedback, metadata, opinions
 from registry.names import VersionName
@@ -171,6 +173,13 @@ def test_replicas_may_make_a_ledger_file_at_the_same_moment(tmp_path: Path) -> N
     with ThreadPoolExecutor(3) as starters:
         for number in range(60):
             list(starters.map(start, [f"sqlite:///{tmp_path}/{number}.db"] * 3))
+
+
+def test_the_newest_revision_is_the_last_of_the_migrations() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(daemon.ledger.migrations.__file__).parent))
+
+    assert newest_revision() == ScriptDirectory.from_config(config).get_current_head()
 
 
 def test_opening_again_changes_nothing(database: str, opened: Opener) -> None:

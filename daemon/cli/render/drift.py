@@ -15,7 +15,7 @@ from daemon.cli.render.layout import facts, heading, indented, listed
 from daemon.cli.render.references import frozen_words
 from daemon.domain.alarms import Alarm
 from daemon.domain.reference_span import span_words
-from daemon.drift.detector_verdicts import describe_aspect
+from daemon.drift.aspect_words import describe_aspect
 from daemon.ledger.detectors import RaisedAlarm
 from daemon.views.drift import DriftView, Watch
 from monitors.types import Aspect

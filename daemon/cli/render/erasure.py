@@ -1,6 +1,7 @@
 """Screens of erasure: what was erased, and what a version learned from."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -11,7 +12,9 @@ from daemon.domain.records import Coordinates
 from daemon.erasure.forget import Forgotten
 from daemon.ledger.erasures import Erasure
 from daemon.training.lineage import VersionLineage
-from daemon.training.rebuild import RebuiltDataset
+
+if TYPE_CHECKING:
+    from daemon.training.rebuild import RebuiltDataset  # loads the reading of records
 
 _DIGEST_SHOWN = 12
 _SHOWN = 20
@@ -92,7 +95,7 @@ def _erasure(entry: Erasure) -> RenderableType:
     )
 
 
-def lineage_screen(found: VersionLineage, again: RebuiltDataset | None) -> RenderableType:
+def lineage_screen(found: VersionLineage, again: "RebuiltDataset | None") -> RenderableType:
     """Show what a version learned from: the first records, how many more there are, and how a rebuild went."""
     table = listed("record", "origin", "sha256")
     for record in found.records[:_SHOWN]:
@@ -122,7 +125,7 @@ def _continued(records: Sequence[Coordinates]) -> str:
     )
 
 
-def _outcome(found: VersionLineage, again: RebuiltDataset) -> Text:
+def _outcome(found: VersionLineage, again: "RebuiltDataset") -> Text:
     outcome = again.report
     if outcome.equal:
         return Text(f"rebuilt byte for byte: {outcome.digest}", style="green")

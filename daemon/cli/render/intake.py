@@ -1,6 +1,7 @@
 """Screens of intake: positions, halts and dead letters."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -9,9 +10,11 @@ from daemon.cli.render.formatting import counted, printable, size, timestamp
 from daemon.cli.render.layout import facts, heading, indented, listed
 from daemon.domain.halts import REMEDIES, Halt, OffsetChange
 from daemon.domain.records import StoredDeadLetter
-from daemon.intake.resetting import PartitionReset, TopicReset
 from daemon.ledger.counts import Position
 from daemon.views.intake import StreamView
+
+if TYPE_CHECKING:
+    from daemon.intake.resetting import PartitionReset, TopicReset  # loads kafka-python
 
 _TEXT_SHOWN = 2_000  # characters of a dead letter
 
@@ -67,7 +70,7 @@ def _changed(change: OffsetChange) -> RenderableType:
     )
 
 
-def reset_screen(plan: TopicReset) -> RenderableType:
+def reset_screen(plan: "TopicReset") -> RenderableType:
     """Say where each partition is read on from, and what that skips or reads again."""
     table = listed("partition", "from", "to", "that is", right=("from", "to"))
     for partition in plan.partitions:
@@ -82,7 +85,7 @@ def reset_screen(plan: TopicReset) -> RenderableType:
     return indented(table)
 
 
-def _meaning(partition: PartitionReset) -> str:
+def _meaning(partition: "PartitionReset") -> str:
     if partition.recreated:
         return f"the new topic, {counted(partition.end - partition.after, 'offset')} to read"
     if partition.skipped:

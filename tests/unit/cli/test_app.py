@@ -15,6 +15,11 @@ from tests.factories.daemon import a_line
 #: Importing any of these would make every command slow.
 _HEAVY = {"torch", "transformers", "peft", "evidently", "pandas", "sklearn"}
 _SLOW_TO_LOAD = _HEAVY | {"sqlalchemy", "alembic", "pydantic", "kafka", "yaml"}
+#: What a command that reads the ledger, or appends to it, needs nothing of.
+_FOR_OTHERS = _HEAVY | {
+    "alembic", "apscheduler", "boto3", "botocore", "detect_secrets", "fsspec", "httpx", "jsonschema", "kafka", "litestar",
+    "numpy", "phonenumbers", "prometheus_client", "psycopg", "py3langid", "pydantic_settings", "stdnum", "uvicorn",
+}  # fmt: skip
 
 
 def loaded_by(*words: str) -> set[str]:
@@ -51,6 +56,23 @@ def test_no_command_that_looks_loads_what_learns_or_judges(tmp_path: Path, comma
     line = a_line(tmp_path)
 
     assert not loaded_by("--config", str(line.config), *command) & _HEAVY
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("status",), ("versions",), ("show", "v1"), ("history",), ("why",), ("why", "v1"), ("lineage", "v1"), ("erasures",),
+        ("drift", "show"), ("reference", "show"), ("intake", "show"), ("deadletters", "list"),
+        ("hold", "-m", "audit"), ("config", "check"), ("rollback", "-m", "worse"),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_commands_load_only_what_they_need(tmp_path: Path, command: tuple[str, ...]) -> None:
+    line = a_line(tmp_path)
+    line.promoted()
+    switching = {"fsspec"} if command[0] == "rollback" else set()  # it reads the artifact store
+
+    assert not loaded_by("--config", str(line.config), *command) & _FOR_OTHERS - switching
 
 
 def test_the_release_is_told() -> None:

@@ -12,8 +12,7 @@ from daemon.ledger.detectors import RaisedAlarm, StoredDetector
 from daemon.ledger.provenance import ProvenanceLedger
 from daemon.views.drift import first_of_each_change
 from daemon.views.explanation import explanation_of
-from monitors.sequential.detector_state import DetectorState
-from monitors.sequential.wealth import AspectWealth
+from monitors.sequential.detector_state import AspectWealth, DetectorState
 from monitors.types import PLAIN_ASPECTS, Aspect, DomainView, Explanation, Outcome, WordEffect
 from tests.factories.cli import type_to
 from tests.factories.daemon import Line, a_line

@@ -23,8 +23,7 @@ from daemon.ledger.detectors import RaisedAlarm, StoredDetector
 from daemon.release.promotion import roll_back_version
 from daemon.views.versions import version_details
 from monitors.sequential.calibration import Calibration, Reach, Replay
-from monitors.sequential.detector_state import DetectorState
-from monitors.sequential.wealth import AspectWealth
+from monitors.sequential.detector_state import AspectWealth, DetectorState
 from monitors.types import PLAIN_ASPECTS, Aspect, Outcome
 from registry.types import Actor, GateVerdict
 from tests.factories.daemon import LINE, Line, a_line

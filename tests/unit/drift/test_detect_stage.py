@@ -19,8 +19,8 @@ from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.signals import SignalLedger
 from daemon.ledger.windows import WindowLedger
 from daemon.telemetry.metrics import Metrics
-from monitors.sequential.conformal_bets import LATE_ASPECTS, LateState
-from monitors.sequential.detector_state import DetectorState
+from monitors.sequential.conformal_bets import LATE_ASPECTS
+from monitors.sequential.detector_state import DetectorState, LateState
 from monitors.sequential.edetector import DetectorSettings, EDetector
 from monitors.types import Aspect, Sample
 from tests.factories.ledger import NOW, a_batch, a_conversation, a_feedback, a_ledger

@@ -1,9 +1,7 @@
 import json
 
 from daemon.drift.detector_state import state_from_json, state_to_json
-from monitors.sequential.conformal_bets import LateState
-from monitors.sequential.detector_state import DetectorState
-from monitors.sequential.wealth import AspectWealth
+from monitors.sequential.detector_state import AspectWealth, DetectorState, LateState
 from monitors.types import Aspect
 
 STATE = DetectorState(

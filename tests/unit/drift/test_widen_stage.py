@@ -26,9 +26,8 @@ from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
 from daemon.telemetry.metrics import Metrics
-from monitors.sequential.detector_state import DetectorState
+from monitors.sequential.detector_state import AspectWealth, DetectorState
 from monitors.sequential.edetector import DetectorSettings, EDetector
-from monitors.sequential.wealth import AspectWealth
 from monitors.types import Aspect, Outcome, Sample
 from tests.factories.ledger import NOW, a_batch, a_conversation, a_ledger, spread
 from tests.factories.stores import some_settings, some_stores

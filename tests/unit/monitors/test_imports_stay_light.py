@@ -7,7 +7,14 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    "module", ["monitors.types", "monitors.suite", "monitors.sample_requirements", "monitors.times"]
+    "module",
+    [
+        "monitors.types",
+        "monitors.suite",
+        "monitors.sample_requirements",
+        "monitors.times",
+        "monitors.sequential.detector_state",
+    ],
 )
 def test_importing_loads_nothing_heavy(module: str) -> None:
     heavy = "{'evidently', 'pandas', 'sklearn', 'scipy', 'numpy', 'py3langid'}"

@@ -17,7 +17,8 @@ from daemon.domain.windows import SeqRange
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.tables import conversations
-from daemon.training.dataset import Dataset, build_dataset
+from daemon.training.built_dataset import Dataset
+from daemon.training.dataset import build_dataset
 from daemon.training.lineage import VersionLineage
 from daemon.training.rebuild import from_ledger, rebuild_dataset
 from registry.names import VersionName

@@ -6,7 +6,7 @@ from pathlib import Path
 from daemon.domain.records import Coordinates
 from daemon.domain.runs import TrainingRecord
 from daemon.domain.windows import SeqRange
-from daemon.training.dataset import Dataset
+from daemon.training.built_dataset import Dataset
 from daemon.training.planned_run import PlannedRun, from_json, to_json
 from learners.types import LoraSettings, TrainRequest
 from registry.types import OffsetRange

@@ -3,7 +3,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from monitors.sequential.betting import DRAWN, EXPERTS, HORIZONS, VIEWS, Bettor, Floats, e_values
+from monitors.sequential.betting import DRAWN, Bettor, Floats, e_values
+from monitors.sequential.experts import EXPERTS, HORIZONS, VIEWS
 from monitors.sequential.tokens import Tokens
 
 BUCKETS = 64

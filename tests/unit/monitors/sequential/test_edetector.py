@@ -7,11 +7,10 @@ from itertools import product
 import numpy as np
 import pytest
 
-from monitors.sequential.detector_state import DetectorState
+from monitors.sequential.detector_state import AspectWealth, DetectorState
 from monitors.sequential.edetector import DetectorSettings, EDetector
 from monitors.sequential.reference_sampling import ReferenceSampler
 from monitors.sequential.tokens import tokens_of
-from monitors.sequential.wealth import AspectWealth
 from monitors.types import PLAIN_ASPECTS, Aspect, Sample, Turn
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)
