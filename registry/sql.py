@@ -83,7 +83,7 @@ class SqlStore:
         """Return where each version of a line came from, oldest first, without the rest of the versions."""
         document = versions.c.document
         query = (
-            select(versions.c.number, document["run"].as_string(), document["lineage"]["parent"].as_string())
+            select(versions.c.number, document["run"].as_string(), document["lineage", "parent"].as_string())
             .where(versions.c.model_line == model_line)
             .order_by(versions.c.number)
         )

@@ -22,7 +22,7 @@ class StepRow(NamedTuple):
 def step_rows(connection: Connection, model_line: str) -> Sequence[StepRow]:
     """Return a row for each entry of a log, oldest first."""
     document, of_line = promotions.c.document, promotions.c.model_line == model_line
-    kind, actor = document["kind"].as_string(), document["by"]["kind"].as_string()
+    kind, actor = document["kind"].as_string(), document["by", "kind"].as_string()
     query = select(promotions.c.position, promotions.c.number, kind, actor).where(of_line)
     return [
         StepRow(

@@ -4,6 +4,7 @@ from sqlalchemy import (
     JSON,
     Column,
     ForeignKeyConstraint,
+    Index,
     Integer,
     MetaData,
     PrimaryKeyConstraint,
@@ -33,6 +34,7 @@ promotions = Table(
     ForeignKeyConstraint(
         ["model_line", "number"], ["versions.model_line", "versions.number"], name="promotions_version"
     ),
+    Index("promotions_by_version", "model_line", "number", "position"),
 )
 
 gate_reports = Table(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, RowMapping, func, select
+from sqlalchemy import Connection, Engine, RowMapping, Select, func, select
 
 from daemon.domain.runs import RunState
 from daemon.domain.windows import StoredReference
@@ -75,33 +75,32 @@ class LedgerCounts:
     def __init__(self, engine: Engine) -> None:
         self._reads = reader(engine)
 
+    def positions(self) -> tuple[Position, ...]:
+        """Return how far each partition is read."""
+        with self._reads.begin() as connection:
+            return _positions(connection)
+
     def intake(self) -> IntakeCounts:
         """Count what intake has stored."""
         with self._reads.begin() as connection:
-            rows = connection.execute(
-                select(positions).order_by(positions.c.topic, positions.c.partition)
-            ).mappings()
-            by_side = select(conversations.c.held_out, func.count()).group_by(conversations.c.held_out)
-            sides: dict[bool, int] = dict(connection.execute(by_side).all())
             return IntakeCounts(
-                positions=tuple(Position(**row) for row in rows),
-                conversations=sum(sides.values()),
-                held_out=sides.get(True, 0),
-                continued=connection.scalar(select(func.count()).where(conversations.c.thread.is_not(None)))
-                or 0,
-                feedback=connection.scalar(select(func.count()).select_from(feedback)) or 0,
+                positions=_positions(connection),
+                # SQLite counts all rows without reading each, and few of them are held out.
+                conversations=_count(connection, select(func.count()).select_from(conversations)),
+                held_out=_count(connection, select(func.count()).where(conversations.c.held_out)),
+                continued=_count(connection, select(func.count()).where(conversations.c.thread.is_not(None))),
+                feedback=_count(connection, select(func.count()).select_from(feedback)),
                 dead_letters=count_dead_letters(connection),
-                dead_letters_waiting=connection.scalar(
-                    select(func.count()).where(dead_letters.c.published_at.is_(None))
-                )
-                or 0,
+                dead_letters_waiting=_count(
+                    connection, select(func.count()).where(dead_letters.c.published_at.is_(None))
+                ),
             )
 
     def windows(self) -> WindowCounts:
         """Count the windows, and the conversations of the open one and of the reference."""
         with self._reads.begin() as connection:
-            closed = connection.scalar(select(func.count()).select_from(windows)) or 0
-            judged = connection.scalar(select(func.count()).where(windows.c.judged_at.is_not(None))) or 0
+            closed = _count(connection, select(func.count()).select_from(windows))
+            judged = _count(connection, select(func.count()).where(windows.c.judged_at.is_not(None)))
             start = window_start(connection)
             reference = newest_reference(connection)
             return WindowCounts(
@@ -134,8 +133,19 @@ class LedgerCounts:
             return _summary(row) if row else None
 
 
-def _count_after(connection: Connection, seq: int) -> int:
-    return connection.scalar(select(func.count()).where(conversations.c.seq > seq)) or 0
+def _positions(connection: Connection) -> tuple[Position, ...]:
+    query = select(positions).order_by(positions.c.topic, positions.c.partition)
+    return tuple(Position(**row) for row in connection.execute(query).mappings())
+
+
+def _count(connection: Connection, query: Select[int]) -> int:
+    return connection.scalar(query) or 0
+
+
+def _count_after(connection: Connection, seq: int, *, at_most: int | None = None) -> int:
+    """Count the conversations after one; ``at_most`` ends the count."""
+    after = select(conversations.c.seq).where(conversations.c.seq > seq).limit(at_most)
+    return _count(connection, select(func.count()).select_from(after.subquery()))
 
 
 def _collected(connection: Connection, reference: StoredReference | None) -> int:
@@ -143,7 +153,7 @@ def _collected(connection: Connection, reference: StoredReference | None) -> int
         return 0
     if reference.range is not None:
         return reference.size
-    return min(reference.size, _count_after(connection, reference.after_seq))
+    return _count_after(connection, reference.after_seq, at_most=reference.size)
 
 
 def _summary(row: RowMapping) -> RunSummary:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Engine, func, select
+from sqlalchemy import ColumnElement, Engine, func, select, union_all
 
 from daemon.ledger.database import reader
 from daemon.ledger.tables import conversations
@@ -29,12 +29,17 @@ class VersionFeedbackLedger:
 
         ``live`` are the spans in which it was live: start (included) and end (excluded; None: it is live now).
         """
-        answered: ColumnElement[bool] = conversations.c.version == version
-        for since, until in live:
-            unnamed = conversations.c.version.is_(None) & (conversations.c.at >= since)
-            answered |= unnamed if until is None else unnamed & (conversations.c.at < until)
-        rated = answered & conversations.c.feedback.is_not(None)
-        query = select(func.count(), func.avg(conversations.c.feedback)).where(rated)
+        named = [conversations.c.version == version]
+        unnamed = [conversations.c.version.is_(None) & _while_live(since, until) for since, until in live]
+        rated = select(conversations.c.feedback).where(conversations.c.feedback.is_not(None))
+        # One query for each, as they differ in what they look up in the index. None finds what another does.
+        answers = union_all(*(rated.where(which) for which in (*named, *unnamed))).subquery()
+        query = select(func.count(), func.avg(answers.c.feedback))
         with self._reads.begin() as connection:
             count, mean = connection.execute(query).one()
             return VersionFeedback(conversations=count, mean=mean)
+
+
+def _while_live(since: datetime, until: datetime | None) -> ColumnElement[bool]:
+    begun = conversations.c.at >= since
+    return begun if until is None else begun & (conversations.c.at < until)

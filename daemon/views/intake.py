@@ -21,7 +21,7 @@ class StreamView:
 def stream_view(stores: Stores, *, shown: int) -> StreamView:
     """Read the intake view, with at most ``shown`` past halts and changes."""
     return StreamView(
-        positions=LedgerCounts(stores.engine).intake().positions,
+        positions=LedgerCounts(stores.engine).positions(),
         halt=stores.halts.current(),
         halts=stores.halts.recent(shown),
         offset_changes=stores.halts.recent_offset_changes(shown),

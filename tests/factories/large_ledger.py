@@ -24,7 +24,8 @@ def grow(line: Line, *, conversations_to: int, windows_to: int, versions_to: int
     with line.stores.engine.begin() as connection:
         _grow_versions(connection, line, versions_to)
         _copy(connection, conversations, conversations_to, key="seq", changed=_conversation)
-        _copy(connection, windows, windows_to, key="number", changed=_window)
+        size = conversations_to // windows_to
+        _copy(connection, windows, windows_to, key="number", changed=lambda _, number: _window(number, size))
         _grow_verdicts(connection, windows_to)
 
 
@@ -69,11 +70,13 @@ def _conversation(row: Mapping[str, Any], number: int) -> dict[str, Any]:
         "conversation_id": f"c{number}", "offset": number, "user_hash": f"{number // 10:064x}",
         "group_key": f"{number // 10:064x}", "held_out": number // 10 % 10 == 0, "text_digest": name,
         "record_sha256": name, "conversation_hash": name,
+        "version": None if number % 5 == 0 else f"{LINE}-v{number // 100}",
+        "feedback": 1.0 if number % 10 == 0 else -1.0 if number % 10 == 1 else None,
     }  # fmt: skip
 
 
-def _window(row: Mapping[str, Any], number: int) -> dict[str, Any]:
-    return {"first_seq": number * 20, "last_seq": number * 20 + 19}
+def _window(number: int, size: int) -> dict[str, Any]:
+    return {"first_seq": (number - 1) * size + 1, "last_seq": number * size}
 
 
 def _grow_verdicts(connection: Connection, count: int) -> None:

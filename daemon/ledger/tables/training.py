@@ -7,6 +7,7 @@ from sqlalchemy import (
     Column,
     Float,
     ForeignKey,
+    Index,
     Integer,
     String,
     Table,
@@ -53,6 +54,9 @@ runs = Table(
     Column("progress", JSON),
     Column("result", JSON),
     Column("error", Text),
+    # Requests and results can be large, so what looks for one run reads an index rather than all runs.
+    Index("runs_by_start", "started_at", "id"),
+    Index("runs_by_state", "state", "until_seq"),
 )
 
 #: The score of each version on each conversation, so that none is computed twice.
