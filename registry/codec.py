@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import TypeVar
 
+import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from registry.errors import RegistryError
@@ -47,7 +48,7 @@ def promotion_from_json(document: object) -> Promotion:
 
 def promotion_from_text(text: str) -> Promotion:
     """Read a promotion entry from the text of its JSON. Raises BadDocument."""
-    document = json.loads(text)
+    document = orjson.loads(text)
     _require_all_fields(Promotion, document, "promotion")
     if isinstance(document, Mapping):
         _require_all_fields(GateReport, document["gate"], "promotion.gate")

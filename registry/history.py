@@ -5,9 +5,9 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
-from registry.codec import stored_promotion_to_json
+from registry.codec import Document, stored_promotion_to_json
 from registry.errors import RegistryError
 from registry.names import VersionName
 from registry.types import Promotion, PromotionKind
@@ -19,10 +19,32 @@ class BrokenChain(RegistryError):
 
 def entry_digest(entry: Promotion) -> str:
     """Return the SHA-256 of an entry's canonical JSON; the next entry stores it as ``previous_digest``."""
-    canonical = json.dumps(
-        stored_promotion_to_json(entry), sort_keys=True, separators=(",", ":"), ensure_ascii=True
-    )
-    return hashlib.sha256(canonical.encode("ascii")).hexdigest()
+    return document_digest(stored_promotion_to_json(entry))
+
+
+def document_digest(document: Document) -> str:
+    """Return the digest of an entry, given its document."""
+    return hashlib.sha256(_canonical(document).encode("ascii")).hexdigest()
+
+
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode
+
+
+class Link(Protocol):
+    """What an entry says that must fit the entries before it."""
+
+    @property
+    def model_line(self) -> str: ...
+    @property
+    def position(self) -> int: ...
+    @property
+    def kind(self) -> PromotionKind: ...
+    @property
+    def version(self) -> VersionName: ...
+    @property
+    def previous(self) -> VersionName | None: ...
+    @property
+    def previous_digest(self) -> str: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,8 +108,7 @@ def rolled_back(steps: Iterable[Step]) -> dict[VersionName, Promotion]:
 
 def check_next(history: History, entry: Promotion) -> None:
     """Check that an entry can follow a history. Raises BrokenChain with the position and the mismatch."""
-    last = history.entries[-1] if history.entries else None
-    _check(history.model_line, _live_line(history), last, entry)
+    _live_line(history).check(entry, digest=history.head)
 
 
 def verify(history: History) -> None:
@@ -95,14 +116,14 @@ def verify(history: History) -> None:
 
     The check can't detect that the newest entries were removed, or that only the last entry was altered.
     """
-    line, last = _LiveLine(history.model_line), None
+    line, last = LiveLine(history.model_line), None
     for entry in history.entries:
-        _check(history.model_line, line, last, entry)
+        line.check(entry, digest=entry_digest(last) if last else "")
         line.follow(entry)
         last = entry
 
 
-class _LiveLine:
+class LiveLine:
     """Computes ``History.line`` entry by entry, in time linear in the number of entries."""
 
     def __init__(self, model_line: str) -> None:
@@ -111,7 +132,28 @@ class _LiveLine:
         self._model_line = model_line
         self._counts: Counter[VersionName] = Counter()
 
-    def follow(self, entry: Promotion) -> None:
+    def check(self, entry: Link, *, digest: str) -> None:
+        """Raise BrokenChain if an entry can't come next; ``digest`` is that of the entry before it."""
+        position = self.entries + 1
+        first, rollback = entry.kind is PromotionKind.BOOTSTRAP, entry.kind is PromotionKind.ROLLBACK
+        live = self.versions[-1] if self.versions else None
+        problems = {
+            "belongs to another model line": {entry.model_line, entry.version.line} != {self._model_line},
+            "is missing or out of place": entry.position != position,
+            "does not have the digest of the entry before it": entry.previous_digest != digest,
+            "does not name the version that was live before it": entry.previous != live,
+            "is a bootstrap, but the line has a live version": first and live is not None,
+            "is not a bootstrap, but the line has no live version": not first and live is None,
+            "is for the version that is live already": entry.version == live,
+            "rolls back to a version that was not live before": rollback
+            and not self.has_before_live(entry.version),
+        }
+        if present := [problem for problem, is_present in problems.items() if is_present]:
+            raise BrokenChain(
+                f"{self._model_line}: entry {position} {present[0]}; restore a backup of the ledger"
+            )
+
+    def follow(self, entry: Link) -> None:
         """Apply the next entry. Raises BrokenChain if it rolls back to a version that was not live before."""
         self.entries += 1
         if entry.kind is not PromotionKind.ROLLBACK:
@@ -132,29 +174,8 @@ class _LiveLine:
         return self._counts[version] > is_live
 
 
-def _live_line(history: History) -> _LiveLine:
-    line = _LiveLine(history.model_line)
+def _live_line(history: History) -> LiveLine:
+    line = LiveLine(history.model_line)
     for entry in history.entries:
         line.follow(entry)
     return line
-
-
-def _check(model_line: str, line: _LiveLine, last: Promotion | None, entry: Promotion) -> None:
-    """Raise BrokenChain if an entry can't follow ``last``, with ``line`` the live line up to it."""
-    live = last.version if last else None
-    position = line.entries + 1
-    first, rollback = entry.kind is PromotionKind.BOOTSTRAP, entry.kind is PromotionKind.ROLLBACK
-    problems = {
-        "belongs to another model line": {entry.model_line, entry.version.line} != {model_line},
-        "is missing or out of place": entry.position != position,
-        "does not have the digest of the entry before it": entry.previous_digest
-        != (entry_digest(last) if last else ""),
-        "does not name the version that was live before it": entry.previous != live,
-        "is a bootstrap, but the line has a live version": first and bool(line.versions),
-        "is not a bootstrap, but the line has no live version": not first and not line.versions,
-        "is for the version that is live already": entry.version == live,
-        "rolls back to a version that was not live before": rollback
-        and not line.has_before_live(entry.version),
-    }
-    if present := [problem for problem, is_present in problems.items() if is_present]:
-        raise BrokenChain(f"{model_line}: entry {position} {present[0]}; restore a backup of the ledger")

@@ -19,6 +19,7 @@ from registry.codec import (
     version_to_json,
 )
 from registry.history import History, LogStep, Step, check_next
+from registry.log_documents import verify_documents
 from registry.names import VersionName
 from registry.orders import Order, OrderLog
 from registry.sql_logs import step_rows
@@ -148,6 +149,12 @@ class SqlStore:
         with self._reads.connect() as connection:
             return self._read_history(connection, model_line)
 
+    def verify(self, model_line: str) -> None:
+        """Check the whole promotion log of a line. Raises BrokenChain, and BadDocument."""
+        with self._reads.connect() as connection:
+            texts = _texts_from(connection, model_line, 1)
+        verify_documents(model_line, texts)
+
     def steps(self, model_line: str) -> Sequence[Step]:
         """Return the promotion log, oldest first; of entries that are no rollbacks only what ``LogStep`` has."""
         with self._reads.connect() as connection:
@@ -173,6 +180,10 @@ class SqlStore:
     def promotions_at(self, model_line: str, positions: Collection[int]) -> Sequence[Promotion]:
         """Return the entries at these positions, those that there are, oldest first."""
         return self._promotions(model_line, promotions.c.position.in_(positions))
+
+    def promotions_between(self, model_line: str, first: int, last: int) -> Sequence[Promotion]:
+        """Return the entries from one position to another, both included, oldest first."""
+        return self._promotions(model_line, promotions.c.position.between(first, last))
 
     def _promotions(self, model_line: str, where: ColumnElement[bool]) -> Sequence[Promotion]:
         query = _entry_texts(model_line).where(where).order_by(promotions.c.position)

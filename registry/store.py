@@ -80,6 +80,10 @@ class Store(Protocol):
         """Return the entries at these positions, those that there are, oldest first."""
         ...
 
+    def promotions_between(self, model_line: str, first: int, last: int) -> Sequence[Promotion]:
+        """Return the entries from one position to another, both included, oldest first."""
+        ...
+
     def steps(self, model_line: str) -> Sequence[Step]:
         """Return the promotion log, oldest first; of entries that are no rollbacks only what ``LogStep`` has."""
         ...
@@ -94,6 +98,10 @@ class Store(Protocol):
 
     def history(self, model_line: str) -> History:
         """Return the promotion log of a line."""
+        ...
+
+    def verify(self, model_line: str) -> None:
+        """Check the whole promotion log of a line; see ``history.verify``. Raises BrokenChain, and BadDocument."""
         ...
 
     def add_gate_report(self, version: VersionName, report: GateReport, *, at: datetime) -> None:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from daemon.ledger.stores import Stores
 from daemon.ledger.version_feedback import VersionFeedback, VersionFeedbackLedger
 from daemon.views.left_out import LeftOutOfRun, left_out_of
-from registry.history import BrokenChain, verify
-from registry.line_logs import LineOutline, outlined_bar, read_logs, read_outline
+from registry.history import BrokenChain
+from registry.line_logs import LineOutline, outlined_bar, read_outline
 from registry.names import VersionName
 from registry.orders import Order
 from registry.restrictions import Bar, BarCause, Bars
@@ -61,7 +61,7 @@ class CheckedHistory:
 
     model_line: str
     live: VersionName | None
-    length: int  # number of entries, all of which were verified
+    length: int  # position of the newest entry; all up to it were verified
     entries: tuple[Promotion, ...]  # the newest, the oldest of them first
     intact: bool
     problem: str | None
@@ -107,18 +107,19 @@ def live_spans(stores: Stores, promotions: Sequence[Promotion]) -> list[LiveSpan
 
 def checked_history(stores: Stores, model_line: str, *, newest: int | None = None) -> CheckedHistory:
     """Read and verify the promotion log. Its entries and the orders are shown all, or so many of the newest."""
-    logs = read_logs(stores.versions, model_line)
-    history, orders = logs.history, logs.orders.orders
+    problem, last = None, stores.versions.newest_promotion(model_line)
     try:
-        verify(history)
-        problem = None
+        stores.versions.verify(model_line)
     except BrokenChain as broken:
         problem = str(broken)
+    length = last.position if last else 0
+    first = 1 if newest is None else max(1, length - newest + 1)
+    orders = stores.versions.orders(model_line).orders
     return CheckedHistory(
         model_line=model_line,
-        live=history.live,
-        length=history.position,
-        entries=history.entries if newest is None else history.entries[-newest:],
+        live=last.version if last else None,
+        length=length,
+        entries=tuple(stores.versions.promotions_between(model_line, first, length)),
         intact=problem is None,
         problem=problem,
         orders=orders if newest is None else orders[-newest:],

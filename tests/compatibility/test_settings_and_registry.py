@@ -49,6 +49,7 @@ def test_the_line_of_versions_is_as_it_was(stores: Stores) -> None:
 
 def test_the_promotion_log_is_whole(stores: Stores) -> None:
     verify(stores.versions.history(LINE))
+    stores.versions.verify(LINE)
 
 
 def test_the_digests_of_the_promotion_log_are_as_they_were(stores: Stores) -> None:

@@ -429,6 +429,47 @@ def test_an_altered_entry_breaks_the_chain(database: str) -> None:
 
         with pytest.raises(BrokenChain, match="entry 3"):
             verify(store.history(LINE))
+        with pytest.raises(BrokenChain, match="entry 3"):
+            store.verify(LINE)
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [({}, "entry 2 .*'previous'"), ({"previous": 7}, "entry 2 "), ([], "entry 2 "), ("no", "entry 2 ")],
+)
+def test_a_document_that_is_no_entry_is_named(database: str, document: object, said: str) -> None:
+    with engine_on(database) as engine:
+        store = SqlStore(engine)
+        with_versions(store, 0, 1, 2)
+        promoted(store, "0", "1", "2")
+        with engine.begin() as connection:
+            second = promotions.c.position == 2
+            connection.execute(update(promotions).where(second).values(document=document))
+
+        with pytest.raises(BadDocument, match=said):
+            store.verify(LINE)
+
+
+def test_a_removed_entry_is_missed_in_its_place(database: str) -> None:
+    with engine_on(database) as engine:
+        store = SqlStore(engine)
+        with_versions(store, 0, 1, 2)
+        promoted(store, "0", "1", "2")
+        with engine.begin() as connection:
+            connection.execute(delete(promotions).where(promotions.c.position == 2))
+
+        with pytest.raises(BrokenChain, match="entry 2 is missing or out of place"):
+            store.verify(LINE)
+
+
+def test_a_whole_log_is_verified_and_read_in_parts(store: Store) -> None:
+    with_versions(store, 0, 1, 2)
+    promoted(store, "0", "1", "back", "2", "back 0")
+
+    store.verify(LINE)
+    store.verify("another-line")
+    assert list(store.promotions_between(LINE, 2, 3)) == list(store.history(LINE).entries[1:3])
+    assert list(store.promotions_between(LINE, 5, 9)) == list(store.history(LINE).entries[4:])
 
 
 def test_the_newest_versions_can_be_read_alone(store: Store) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from registry.history import History, LogStep, Step, check_next
+from registry.history import History, LogStep, Step, check_next, verify
 from registry.names import VersionName
 from registry.orders import Order, OrderLog
 from registry.store import Ancestry, Conflict, VersionExists, VersionNotFound
@@ -62,6 +62,12 @@ class MemoryStore:
 
     def promotions_at(self, model_line: str, positions: Collection[int]) -> Sequence[Promotion]:
         return [entry for entry in self.history(model_line).entries if entry.position in positions]
+
+    def promotions_between(self, model_line: str, first: int, last: int) -> Sequence[Promotion]:
+        return self.promotions_at(model_line, range(first, last + 1))
+
+    def verify(self, model_line: str) -> None:
+        verify(self.history(model_line))
 
     def steps(self, model_line: str) -> Sequence[Step]:
         return [

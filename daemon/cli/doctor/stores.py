@@ -84,7 +84,7 @@ def _ledger(engine: Engine) -> Check:
 
 
 def _log(stores: Stores, settings: Settings) -> Check:
-    history = checked_history(stores, settings.model_line)
+    history = checked_history(stores, settings.model_line, newest=1)
     if history.problem is not None:
         return failed("promotion log", history.problem, _BACKUP)
     return passed(

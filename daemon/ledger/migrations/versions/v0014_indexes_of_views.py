@@ -1,13 +1,13 @@
 """Indexes for what operators look at, so that no command reads all runs, promotions or conversations.
 
-Revision: 0013
+Revision: 0014
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0013"
-down_revision = "0012"
+revision = "0014"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 
