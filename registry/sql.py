@@ -45,6 +45,7 @@ class SqlStore:
         self._cache: dict[VersionName, Version] = {}
         #: A log only grows, so only its new entries are read again.
         self._histories: dict[str, _ReadHistory] = {}
+        self._steps: dict[str, tuple[Step, ...]] = {}
         #: The log of orders only grows, so each entry is read once.
         self._orders: dict[str, OrderLog] = {}
 
@@ -157,15 +158,18 @@ class SqlStore:
 
     def steps(self, model_line: str) -> Sequence[Step]:
         """Return the promotion log, oldest first; of entries that are no rollbacks only what ``LogStep`` has."""
+        known = self._steps.get(model_line, ())
         with self._reads.connect() as connection:
-            rows = step_rows(connection, model_line)
+            rows = step_rows(connection, model_line, after=known[-1].position if known else 0)
         rollbacks = [row.position for row in rows if row.rollback]
         whole = {
             entry.position: entry
             for some in _batched(rollbacks, _NUMBERS_AT_ONCE)
             for entry in self.promotions_at(model_line, some)
         }
-        return [whole.get(row.position) or LogStep(row.position, row.version, row.automatic) for row in rows]
+        newer = (whole.get(row.position) or LogStep(row.position, row.version, row.automatic) for row in rows)
+        self._steps[model_line] = (*known, *newer)
+        return self._steps[model_line]
 
     def newest_promotion(self, model_line: str) -> Promotion | None:
         """Return the last entry of the log; None for an empty log."""

@@ -19,11 +19,13 @@ class StepRow(NamedTuple):
     automatic: bool
 
 
-def step_rows(connection: Connection, model_line: str) -> Sequence[StepRow]:
-    """Return a row for each entry of a log, oldest first."""
+def step_rows(connection: Connection, model_line: str, *, after: int) -> Sequence[StepRow]:
+    """Return a row for each entry of a log after a position, oldest first."""
     document, of_line = promotions.c.document, promotions.c.model_line == model_line
     kind, actor = document["kind"].as_string(), document["by", "kind"].as_string()
-    query = select(promotions.c.position, promotions.c.number, kind, actor).where(of_line)
+    query = select(promotions.c.position, promotions.c.number, kind, actor).where(
+        of_line & (promotions.c.position > after)
+    )
     return [
         StepRow(
             position,

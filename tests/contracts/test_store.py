@@ -155,6 +155,17 @@ def test_the_steps_of_the_log_are_its_rollbacks_and_outlines_of_the_rest(store: 
     assert list(store.steps("other")) == []
 
 
+def test_steps_are_read_again_with_what_came_since(store: Store) -> None:
+    with_versions(store, 0, 1, 2)
+    promoted(store, "0", "1")
+    assert len(store.steps(LINE)) == 2
+
+    promoted(store, "2", "back")
+
+    assert [step.position for step in store.steps(LINE)] == [1, 2, 3, 4]
+    assert store.steps(LINE)[3] == store.history(LINE).entries[3]
+
+
 def test_digests_survive_the_store(store: Store) -> None:
     with_versions(store, 0, 1)
     promoted(store, "0", "1")
