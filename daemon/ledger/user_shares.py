@@ -10,14 +10,16 @@ from daemon.ledger.tables import conversations
 #: With fewer conversations, one user's share says nothing.
 _FEWEST = 20
 _MOST_SHARE = 0.5
+#: Shares are those of the newest conversations, so that they cost the same in a large ledger.
+_NEWEST = 10_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UserShares:
-    """How the stored conversations spread over users."""
+    """How the newest conversations, at most 10,000, spread over users."""
 
     conversations: int
-    without_user: int  # whose records name no user: no erasure of a user finds them
+    without_user: int  # of all stored ones, those whose records name no user: no erasure of a user finds them
     of_one_user: int  # of the user who has the most
     held_out: bool = False  # whether that user's are held out
 
@@ -31,8 +33,9 @@ class UserShares:
             if self.held_out
             else "trainable, so the gate lacks them"
         )
+        those = "the newest " if self.conversations == _NEWEST else ""
         return (
-            f"one user id has {self.of_one_user:,} of {self.conversations:,} conversations, and a user is on one side of "
+            f"one user id has {self.of_one_user:,} of {those}{self.conversations:,} conversations, and a user is on one side of "
             f"the holdout: they are all {side}"
         )
 
@@ -46,14 +49,15 @@ class UserShares:
 
 
 def read_user_shares(engine: Engine) -> UserShares:
-    """Count the stored conversations by user."""
+    """Count the newest conversations by user."""
+    newest = select(conversations.c.user_hash).order_by(conversations.c.seq.desc()).limit(_NEWEST).subquery()
     with reader(engine).begin() as connection:
-        hash_ = conversations.c.user_hash
-        total = connection.scalar(select(func.count()).select_from(conversations)) or 0
+        hash_ = newest.c.user_hash
+        total = connection.scalar(select(func.count()).select_from(newest)) or 0
         by_size = select(hash_, func.count()).where(hash_.is_not(None)).group_by(hash_)
         largest = connection.execute(by_size.order_by(func.count().desc(), hash_).limit(1)).first()
         user, count = largest if largest is not None else (None, 0)
-        side = select(conversations.c.held_out).where(hash_ == user).limit(1)
+        side = select(conversations.c.held_out).where(conversations.c.user_hash == user).limit(1)
         return UserShares(
             conversations=total,
             without_user=_without_user(connection),

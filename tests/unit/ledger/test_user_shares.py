@@ -66,3 +66,16 @@ def test_a_few_conversations_say_nothing(engine: Engine) -> None:
     store(engine, *["shared"] * 19)
 
     assert read_user_shares(engine).problem is None
+
+
+def test_shares_are_those_of_the_newest_conversations(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daemon.ledger.user_shares._NEWEST", 30)
+    store(engine, *["old"] * 40, *["shared"] * 30)
+
+    shares = read_user_shares(engine)
+
+    assert (shares.conversations, shares.of_one_user) == (30, 30)
+    assert shares.problem is not None
+    assert "30 of the newest 30 conversations" in shares.problem
