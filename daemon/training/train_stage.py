@@ -16,8 +16,8 @@ from daemon.domain.left_out import left_out_words
 from daemon.domain.runs import Run, RunState
 from daemon.ledger.stores import Stores
 from daemon.telemetry.metrics import Metrics
-from daemon.training.current_run import CurrentRun, RunEnd
 from daemon.training.built_dataset import Dataset
+from daemon.training.current_run import CurrentRun, RunEnd
 from daemon.training.held_back import HeldBack
 from daemon.training.orders import TrainingOrders
 from daemon.training.planned_run import PlannedRun, from_json, to_json
