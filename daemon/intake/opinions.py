@@ -56,6 +56,8 @@ def read_feedback(value: JSON, reading: Reading) -> Feedback | None:
     settings, limits, unusable = reading.feedback, reading.limits, reading.unusable_feedback
     if not isinstance(value, Mapping):
         return _given(_attempt(lambda: _opinion(value, settings.scale, settings), unusable))
+    if len(value) == 1 and (plain := _plain_thumb(value, settings)) is not None:
+        return plain
     if not _is_human(value.get("source", value.get("feedback_source"))):
         unusable[Unusable.NOT_HUMAN] += 1
         return None
@@ -72,6 +74,16 @@ def read_feedback(value: JSON, reading: Reading) -> Feedback | None:
     return _given(
         Feedback(thumb=thumb.thumb or rating.thumb, rating=rating.rating, correction=correction.correction)
     )
+
+
+#: The thumbs of native records: a shortcut, as most feedback is one of these.
+_PLAIN_THUMBS: Mapping[JSON, Feedback] = {"up": Feedback(thumb="up"), "down": Feedback(thumb="down")}
+
+
+def _plain_thumb(value: Object, settings: FeedbackSection) -> Feedback | None:
+    thumb = value.get("thumb")
+    is_usual = isinstance(thumb, str) and not settings.words and settings.fields.thumb[:1] == ("thumb",)
+    return _PLAIN_THUMBS.get(thumb) if is_usual and settings.names is None else None
 
 
 def read_score(name: JSON, value: JSON, reading: Reading, *, source: JSON = None) -> Feedback | None:

@@ -70,8 +70,10 @@ def _plain(value: bytes) -> Object | None:
         record = orjson.loads(value)
     except orjson.JSONDecodeError:
         return None
-    plain = isinstance(record, dict) and isinstance(record.get("messages"), list) and is_bare(record)
-    return record if plain else None
+    if not isinstance(record, dict) or not is_bare(record):
+        return None
+    is_pair = isinstance(record.get("request"), dict) and isinstance(record.get("response"), dict)
+    return record if is_pair or isinstance(record.get("messages"), list) else None
 
 
 class _Unwrapping:

@@ -14,6 +14,7 @@ from daemon.intake.formats.identity import (
     TIME_FIELDS,
     Place,
     digest_id,
+    names_someone,
     object_at,
     own_metadata,
     places_of,
@@ -73,8 +74,9 @@ def conversation_of(exchange: Exchange, reading: Reading) -> Conversation:
     places = [*places_of(record), *exchange.places]
     if request is not record:
         places += places_of(request, f"{at_request}.")
+    named = [place for place in places if names_someone(place[0])]
     id_ = _id_of(exchange, response, at_response)
-    session = session_of([*places, (response, at_response)])
+    session = session_of([*named, (response, at_response)] if "conversation" in response else named)
     if session is None and "input" in request and is_fragment(request):
         raise BadRecord(
             Reason.UNSUPPORTED, f"{at_request}.input",
@@ -86,12 +88,12 @@ def conversation_of(exchange: Exchange, reading: Reading) -> Conversation:
         at=time_of([(response, at_response), *places], reading, names=_TIMES),
         model_line=fields.optional_name(record, "model_line"),
         model_version=_model(response, at_response) or _model(request, f"{at_request}."),
-        user_id=user_of(places),
+        user_id=user_of(named) if named else None,
         session_id=session,
         messages=in_conversation((*asked.turns, *answer.turns), _at_turns(request, at_request)),
         tools=asked.tools,
         documents=asked.documents,
-        feedback=read_feedback(record.get("feedback"), reading),
+        feedback=read_feedback(record["feedback"], reading) if "feedback" in record else None,
         metadata=_metadata(exchange, request, response, answer.finish_reason),
     )
 
@@ -102,13 +104,12 @@ _TIMES = ("created", "created_at", "ts", "timestamp", *TIME_FIELDS)
 
 def _id_of(exchange: Exchange, response: Object, at_response: str) -> str:
     """Return the answer's own id, else the record's. Raises BadRecord."""
-    if exchange.id is not None:
-        return exchange.id
-    own = fields.optional_name(response, "id", at_response)
+    own = exchange.id or fields.optional_name(response, "id", at_response)
+    if own is not None:
+        return own
     record = exchange.record
-    for name in () if own else ("id", "request_id", "conversation_id"):
-        if name in record and record is not response:
-            own = own or fields.optional_name(record, name)
+    found = (fields.optional_name(record, name) for name in ("id", "request_id", "conversation_id"))
+    own = next((id_ for id_ in found if id_), None)
     if own is None and not isinstance(exchange.response, dict):
         return digest_id(dict(record))  # a text has no place for an id
     return own or fields.name(response, "id", at_response)
@@ -119,14 +120,14 @@ def _model(body: Object, at: str) -> str | None:
 
 
 def _at_turns(request: Object, at: str) -> str:
-    name = next((name for name in ("messages", "input") if name in request), None)
-    return f"{at}.{name}" if at and name else at or name or ""
+    name = "input" if "input" in request else "messages"
+    return f"{at}.{name}" if at else name
 
 
 def _metadata(exchange: Exchange, request: Object, response: Object, finish_reason: JSON) -> dict[str, JSON]:
     """Return what was not read, the fields of the record first: they name tenant and consent."""
-    merged: dict[str, JSON] = {}
-    for lifted in (object_at(request, "metadata"), *exchange.lifted):
+    merged: dict[str, JSON] = dict(object_at(request, "metadata"))
+    for lifted in exchange.lifted:
         merged |= lifted
     record, taken = exchange.record, exchange.taken
     merged |= own_metadata(record)

@@ -29,9 +29,15 @@ TIME_FIELDS = (
     "start_time", "started_at", "endTime", "end_time",
 )  # fmt: skip
 _USERS, _SESSIONS = frozenset(USER_FIELDS), frozenset(SESSION_FIELDS)
+_NAMES = _USERS | _SESSIONS
 
 Place = tuple[Object, str]
 """An object that may name something, and its path with a dot at its end; empty for the record itself."""
+
+
+def names_someone(record: Object) -> bool:
+    """Return whether an object may name a user or a session."""
+    return not _NAMES.isdisjoint(record)
 
 
 def user_of(places: Sequence[Place]) -> str | None:

@@ -13,6 +13,10 @@ Media: TypeAlias = Literal["placeholder", "drop"]
 _FEEDBACK, _INTAKE = FeedbackSection(), IntakeSection()  # immutable, and slow to make
 
 
+#: Sections are immutable, so that all readings may share them.
+_INTAKE, _FEEDBACK = IntakeSection(), FeedbackSection()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reading:
     """The limits, choices and times that the readers of all formats need."""

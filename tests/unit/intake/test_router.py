@@ -3,11 +3,13 @@ from pathlib import Path
 import pytest
 
 from daemon.domain.bad_record import Absence
+from daemon.domain.conversation import JSON
 from daemon.domain.holdout import Holdout
 from daemon.domain.records import Coordinates, Tombstone
 from daemon.domain.streams import RawRecord
 from daemon.domain.unusable_feedback import Unusable
 from daemon.intake.router import RoutedRecords, Router
+from tests.factories.formats import PLAIN, completion, langfuse_batch, request_of
 from tests.factories.intake import a_record, as_bytes
 from tests.factories.ledger import NOW, TOPIC
 from tests.factories.stores import some_settings
@@ -72,7 +74,7 @@ def test_a_change_that_reports_a_deletion_is_passed_over_and_counted() -> None:
 
 
 def test_opinions_that_can_not_be_read_are_counted_by_reason() -> None:
-    values = [
+    values: list[JSON] = [
         a_record(conversation_id="c-1", model_line=None, feedback={"rating": 8}),
         {"conversation_id": "c-1", "ts": 1_795_521_540, "feedback": {"thumb": "sideways"}},
     ]
@@ -128,3 +130,56 @@ def test_side_and_group_are_those_of_the_session_where_no_user_is_named() -> Non
     one, two = routed("ignore", *((None, as_bytes(record)) for record in records)).batch.conversations
 
     assert (one.group, one.held_out) == (two.group, two.held_out)
+
+
+def kserve_event(kind: str, id_: str, data: JSON) -> bytes:
+    type_ = f"org.kubeflow.serving.inference.{kind}"
+    return as_bytes({"specversion": "1.0", "type": type_, "id": id_, "data": data})
+
+
+@pytest.mark.parametrize("order", [("request", "response"), ("response", "request")])
+def test_the_two_events_of_kserve_are_one_conversation(order: tuple[str, str]) -> None:
+    bodies = {"request": request_of(PLAIN[:2]), "response": completion(PLAIN[2])}
+
+    found = routed("ignore", *((b"k", kserve_event(kind, "e-1", bodies[kind])) for kind in order))
+
+    assert [new.conversation.messages for new in found.batch.conversations] == [PLAIN]
+    assert (found.batch.conversations[0].at.offset, found.batch.dead_letters) == (1, ())
+
+
+def test_an_event_of_kserve_that_stays_alone_is_a_dead_letter_that_says_why() -> None:
+    found = routed("ignore", (b"k", kserve_event("request", "e-1", request_of(PLAIN[:2]))))
+
+    (letter,) = found.batch.dead_letters
+    assert (letter.reason, letter.at.offset) == ("unsupported", 0)
+    assert "read as kserve" in letter.message
+
+
+def test_records_without_a_conversation_are_counted_by_why() -> None:
+    failed = {"request": request_of(PLAIN[:2]), "response": {"error": {"code": 429}}}
+
+    found = routed("ignore", (b"k", as_bytes(failed)), (b"k", as_bytes(failed)))
+
+    assert (found.absent, found.batch.dead_letters) == ({Absence.FAILED: 2}, ())
+
+
+def test_one_value_may_bring_several_conversations() -> None:
+    calls = [langfuse_batch(PLAIN)["batch"][0] | {"id": f"e-{number}"} for number in range(2)]
+    for number, call in enumerate(calls):
+        call["body"] = call["body"] | {"id": f"a-{number}"}
+
+    found = routed("ignore", (b"k", as_bytes({"batch": calls})))
+
+    assert [new.conversation.conversation_id for new in found.batch.conversations] == ["a-0", "a-1"]
+
+
+def test_a_record_without_a_time_has_kafkas() -> None:
+    record = as_bytes(a_record(ts=None, model_line=None))
+    router = Router(some_settings(Path()), HOLDOUT)
+    raw = RawRecord(
+        topic=TOPIC, partition=0, offset=0, timestamp_ms=1_795_521_540_000, key=None, value=record
+    )
+
+    (new,) = router.route([raw], NOW).batch.conversations
+
+    assert new.conversation.at.timestamp() == 1_795_521_540

@@ -5,8 +5,8 @@ from daemon.domain.conversation import JSON, Message
 from daemon.intake import decoding_fields as fields
 from daemon.intake.decoding_fields import Object
 from daemon.intake.formats.dialects import anthropic, chat_message, otel_parts, responses_items, sharegpt
-from daemon.intake.formats.dialects.content import checked_text, read_content
-from daemon.intake.formats.dialects.roles import ROLES
+from daemon.intake.formats.dialects.content import read_content
+from daemon.intake.formats.dialects.roles import SPEAKERS
 from daemon.intake.formats.dialects.turns import is_plain, plain_turn
 from daemon.intake.formats.dialects.types import MessageDialect
 from daemon.intake.formats.reading import Reading
@@ -24,12 +24,17 @@ def read_messages(value: JSON, at: str, reading: Reading) -> list[Message]:
             Reason.OVER_LIMIT, at, f"has {len(value)} messages; allowed are {reading.limits.messages}"
         )
     turns: list[Message] = []
+    longest = reading.limits.message_chars
     for index, message in enumerate(value):
-        plain = _plain(message, at, index, reading)
-        if plain is None:
-            turns.extend(read_message(message, f"{at}[{index}]", reading))
-        elif plain.content:
-            turns.append(plain)
+        # The shortcut, which nearly all messages take: a role and a text.
+        if isinstance(message, dict) and len(message) == 2:
+            role, content = message.get("role"), message.get("content")
+            if isinstance(role, str) and isinstance(content, str) and is_plain(content, longest):
+                known = SPEAKERS.get(role)
+                if known is not None:
+                    turns.append(Message(role=known, content=content))
+                    continue
+        turns.extend(read_message(message, f"{at}[{index}]", reading))
     return turns
 
 
@@ -38,9 +43,9 @@ def read_answer_message(message: Object, at: str, reading: Reading) -> list[Mess
     if message.get("role", "assistant") not in ("assistant", None):
         raise BadRecord(Reason.BAD_FIELD, f"{at}.role", "must be assistant")
     content = message.get("content")
-    if isinstance(content, str) and message.keys() <= _PLAIN_ANSWER and is_plain(content):
-        text = checked_text(content, f"{at}.content", reading)
-        return [Message(role="assistant", content=text)] if text else []
+    longest = reading.limits.message_chars
+    if isinstance(content, str) and message.keys() <= _PLAIN_ANSWER and is_plain(content, longest):
+        return [Message(role="assistant", content=content)]
     return read_message({**message, "role": "assistant"}, at, reading)
 
 
@@ -58,16 +63,3 @@ def read_message(message: JSON, at: str, reading: Reading) -> list[Message]:
 def read_system(value: JSON, at: str, reading: Reading) -> list[Message]:
     """Return the system turn of a prompt that stands beside the messages. Raises BadRecord, NoConversation."""
     return plain_turn("system", read_content(value, at, reading).text(), at, reading)
-
-
-def _plain(message: JSON, at: str, index: int, reading: Reading) -> Message | None:
-    """Read a message that has a role and a text only, as nearly all have; None if it has more."""
-    if not isinstance(message, dict) or len(message) != 2:
-        return None
-    role, content = message.get("role"), message.get("content")
-    known = ROLES.get(role) if isinstance(role, str) else None
-    if known is None or known == "tool" or not isinstance(content, str):
-        return None
-    if not is_plain(content):
-        return None
-    return Message(role=known, content=checked_text(content, f"{at}[{index}].content", reading))

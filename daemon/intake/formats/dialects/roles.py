@@ -18,6 +18,9 @@ _ALIASES: Mapping[Role, tuple[str, ...]] = {
 #: The role of each name, in lower case.
 ROLES: Mapping[str, Role] = {name: role for role, names in _ALIASES.items() for name in names}
 
+#: The names of those who say something by themselves, as tools do not.
+SPEAKERS: Mapping[str, Role] = {name: role for name, role in ROLES.items() if role != "tool"}
+
 
 def role_of(value: JSON, at: str, own: Mapping[str, Role] | None = None) -> Role:
     """Return the role that a name means; ``own`` names come first. Raises BadRecord."""

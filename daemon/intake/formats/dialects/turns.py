@@ -30,9 +30,18 @@ def is_redacted(text: str) -> bool:
     return len(text) <= _LONGEST_REDACTED and text.strip().lower() in _REDACTED
 
 
-def is_plain(text: str) -> bool:
-    """Return whether a text is what was said: neither a gateway's placeholder nor an answer with its reasoning."""
-    return not (is_redacted(text) or "think>" in text)
+def is_plain(text: str, longest: int) -> bool:
+    """Return whether a text says something, is at most so long, and is a turn as it stands.
+
+    It is not if it may be a gateway's placeholder, holds reasoning, or must be refused.
+    """
+    length = len(text)
+    return 0 < length <= longest and not (
+        "think>" in text
+        or "\0" in text
+        or text.isspace()
+        or (length <= _LONGEST_REDACTED and is_redacted(text))
+    )
 
 
 def is_cut_off(finish_reason: JSON) -> bool:
