@@ -1,11 +1,12 @@
 """Stores the state of each reference's sequential detector, and the alarms that it raised."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, update
 
+from daemon.domain.changes import changes_of, is_same_change
 from daemon.domain.windows import SeqRange
 from daemon.ledger.database import in_intake_order, reader, write
 from daemon.ledger.tables import alarms, detectors, windows
@@ -32,6 +33,7 @@ class RaisedAlarm:
     evidence: Mapping[str, float]  # by aspect: how many times as likely as without a change
     at: datetime
     again: int = 0  # later windows in which it was raised again, because the change lasted
+    reference_id: int = 0  # that it was raised against; assigned by the ledger
 
 
 class DetectorLedger:
@@ -59,16 +61,18 @@ class DetectorLedger:
         So the next window, which may confirm the alarm, has no conversation that contributed to it. While an alarm waits
         for confirmation, further alarms close no window, and at most one alarm a window is stored.
 
-        Returns whether no earlier alarm was waiting for confirmation.
+        Returns whether the alarm is the first of its change, see ``is_same_change``.
         """
+        raised = replace(raised, reference_id=stored.reference_id)
         with write(self._engine, "alarm") as connection:
             in_intake_order(connection)
             _upsert(connection, stored)
-            waiting = _awaits_confirmation(connection, stored.reference_id)
-            if not _in_the_same_window(connection, stored.reference_id, raised.seq):
+            waiting = _awaits_confirmation(connection, raised)
+            first = _is_first(connection, raised)
+            if not _in_the_same_window(connection, raised.reference_id, raised.seq):
                 connection.execute(
                     insert(alarms).values(
-                        reference_id=stored.reference_id,
+                        reference_id=raised.reference_id,
                         seq=raised.seq,
                         since_seq=raised.since_seq,
                         evidence=dict(raised.evidence),
@@ -77,7 +81,7 @@ class DetectorLedger:
                 )
             if not waiting:
                 close_window_at(connection, raised.seq, now=raised.at)
-        return not waiting
+        return first
 
     def first_alarm_in(self, span: SeqRange, *, reference_id: int) -> RaisedAlarm | None:
         """Return the first alarm that was raised in a range of conversations."""
@@ -89,8 +93,18 @@ class DetectorLedger:
     def newest(self, limit: int) -> list[RaisedAlarm]:
         """Return the newest alarms, newest first."""
         with self._reads.begin() as connection:
-            rows = connection.execute(select(alarms).order_by(alarms.c.id.desc()).limit(limit)).mappings()
-            return [_raised(row) for row in rows]
+            return _newest(connection, limit)
+
+    def changes(self, limit: int) -> list[RaisedAlarm]:
+        """Return the first alarm of each change, the newest first, with how often it was raised again.
+
+        Only the newest ``limit`` alarms are read.
+        """
+        with self._reads.begin() as connection:
+            found = _newest(connection, limit)[::-1]
+            spans = _windows_after(connection, min((alarm.seq for alarm in found), default=0))
+        changes = changes_of(found, spans)
+        return [replace(change[0], again=len(change) - 1) for change in reversed(changes)]
 
 
 def _upsert(connection: Connection, stored: StoredDetector) -> None:
@@ -100,10 +114,35 @@ def _upsert(connection: Connection, stored: StoredDetector) -> None:
         connection.execute(insert(detectors).values(reference_id=stored.reference_id, **values))
 
 
-def _awaits_confirmation(connection: Connection, reference_id: int) -> bool:
-    """Return whether an alarm was raised so lately that windows may still confirm it."""
-    query = select(windows.c.first_seq).order_by(windows.c.number.desc()).offset(LOOKS - 1).limit(1)
-    return _has_alarm_from(connection, reference_id, connection.scalar(query) or 0)
+def _newest(connection: Connection, limit: int) -> list[RaisedAlarm]:
+    rows = connection.execute(select(alarms).order_by(alarms.c.id.desc()).limit(limit)).mappings()
+    return [_raised(row) for row in rows]
+
+
+def _windows_after(connection: Connection, seq: int, *, until: int | None = None) -> list[SeqRange]:
+    """Return the windows that begin after a conversation and, if named, end before another, in order."""
+    query = select(windows.c.first_seq, windows.c.last_seq).where(windows.c.first_seq > seq)
+    if until is not None:
+        query = query.where(windows.c.last_seq < until)
+    rows = connection.execute(query.order_by(windows.c.number)).all()
+    return [SeqRange(first=first, last=last) for first, last in rows]
+
+
+def _is_first(connection: Connection, raised: RaisedAlarm) -> bool:
+    """Return whether no earlier alarm is about the same change."""
+    ours = select(alarms).where(alarms.c.reference_id == raised.reference_id)
+    row = connection.execute(ours.order_by(alarms.c.id.desc()).limit(1)).mappings().first()
+    if row is None:
+        return True
+    last = _raised(row)
+    return not is_same_change(last, raised, _windows_after(connection, last.seq, until=raised.since_seq))
+
+
+def _awaits_confirmation(connection: Connection, raised: RaisedAlarm) -> bool:
+    """Return whether an alarm was raised so shortly before that windows before this one may still confirm it."""
+    before = select(windows.c.first_seq).where(windows.c.last_seq < raised.seq)
+    start = connection.scalar(before.order_by(windows.c.number.desc()).offset(LOOKS - 1).limit(1))
+    return _has_alarm_from(connection, raised.reference_id, start or 0)
 
 
 def _in_the_same_window(connection: Connection, reference_id: int, seq: int) -> bool:
@@ -119,4 +158,4 @@ def _has_alarm_from(connection: Connection, reference_id: int, seq: int) -> bool
 
 
 def _raised(row: RowMapping) -> RaisedAlarm:
-    return RaisedAlarm(seq=row["seq"], since_seq=row["since_seq"], evidence=row["evidence"], at=row["at"])
+    return RaisedAlarm(**{name: value for name, value in row.items() if name != "id"})

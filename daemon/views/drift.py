@@ -1,7 +1,7 @@
 """What is known about drift: the detector's evidence, its alarms, and what changed."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from daemon.config.settings import Settings
 from daemon.domain.alarms import Alarm, Triage
@@ -39,7 +39,7 @@ class DriftView:
     watch: Watch | None  # None: the reference is not full yet, or nothing came since
     alarm: Alarm | None  # that no training has answered
     triages: tuple[Triage, ...]  # whether the latest confirmed changes hurt, newest first
-    raised: tuple[RaisedAlarm, ...]  # the latest alarms, newest first, those that were dropped too
+    raised: tuple[RaisedAlarm, ...]  # the first of each change, newest first, those that were dropped too
     explained: JudgedWindow | None  # the latest window with an explanation
     explanation: Explanation | None
     report: ReportEntry | None  # on that window, for people
@@ -57,11 +57,7 @@ def drift_view(stores: Stores, settings: Settings) -> DriftView:
         watch=None if reference is None else watch_on(stores, reference, settings),
         alarm=stores.windows.alarm(after_seq=stores.runs.learned_until()),
         triages=tuple(stores.triages.newest(_TRIAGES_SHOWN)),
-        raised=tuple(
-            first_of_each_change(stores.detectors.newest(_ALARMS_READ), within=LOOKS * settings.windows.size)[
-                :_ALARMS_SHOWN
-            ]
-        ),
+        raised=tuple(stores.detectors.changes(_ALARMS_READ)[:_ALARMS_SHOWN]),
         explained=explained,
         explanation=explanation_of(explained) if explained else None,
         report=next(
@@ -74,19 +70,6 @@ def drift_view(stores: Stores, settings: Settings) -> DriftView:
         freeze=stores.references.frozen(),
         cycle_days=settings.windows.reference_days,
     )
-
-
-def first_of_each_change(alarms: Sequence[RaisedAlarm], *, within: int) -> list[RaisedAlarm]:
-    """Return the first alarm of each change, the newest first; alarms ``within`` conversations belong to one change."""
-    firsts: list[RaisedAlarm] = []
-    last = None
-    for alarm in reversed(alarms):
-        if last is not None and last <= alarm.seq <= last + within:
-            firsts[-1] = replace(firsts[-1], again=firsts[-1].again + 1)
-        else:  # a new reference is watched from its start, so its seqs may be older
-            firsts.append(alarm)
-        last = alarm.seq
-    return firsts[::-1]
 
 
 def watch_on(stores: Stores, reference: StoredReference, settings: Settings) -> Watch | None:

@@ -63,7 +63,8 @@ def test_an_alarm_closes_the_window_with_what_raised_it(
 
     assert spans(windows) == [(11, 18), (19, 38)]
     assert detectors.stored(1) == SEEN
-    assert detectors.first_alarm_in(SeqRange(first=11, last=18), reference_id=1) == an_alarm(18)
+    stored = replace(an_alarm(18), reference_id=1)
+    assert detectors.first_alarm_in(SeqRange(first=11, last=18), reference_id=1) == stored
     assert detectors.first_alarm_in(SeqRange(first=19, last=38), reference_id=1) is None
     assert detectors.first_alarm_in(SeqRange(first=11, last=18), reference_id=2) is None
 
@@ -101,3 +102,29 @@ def test_an_alarm_in_a_window_that_is_closed_already_closes_none(
     detectors.raise_alarm(SEEN, an_alarm(22))
 
     assert spans(windows) == [(11, 30)]
+
+
+def test_an_alarm_is_told_by_the_windows_between_it_and_the_one_before_not_by_the_newest(
+    detectors: DetectorLedger, engine: Engine
+) -> None:
+    read(engine, 0, 410)  # a backlog: windows of 20 up to 410, all closed before the detector begins
+
+    told = [detectors.raise_alarm(SEEN, an_alarm(seq)) for seq in (18, 40, 93, 120, 190, 270)]
+
+    assert told == [True, False, False, False, False, True]
+    assert [(change.seq, change.again) for change in detectors.changes(99)] == [(270, 0), (18, 4)]
+
+
+def test_alarms_against_another_reference_are_about_another_change(
+    detectors: DetectorLedger, engine: Engine
+) -> None:
+    read(engine, 0, 50)
+    detectors.raise_alarm(SEEN, an_alarm(30))
+    ReferenceLedger(engine).start("chat-v1", size=10, after_seq=20, now=NOW)
+
+    assert detectors.raise_alarm(replace(SEEN, reference_id=2), an_alarm(34))
+    assert [(change.seq, change.reference_id) for change in detectors.changes(99)] == [(34, 2), (30, 1)]
+
+
+def test_there_are_no_changes_before_the_first_alarm(detectors: DetectorLedger) -> None:
+    assert detectors.changes(99) == []

@@ -10,7 +10,6 @@ from daemon.domain.alarms import Triage
 from daemon.drift.detector_state import state_to_json
 from daemon.ledger.detectors import RaisedAlarm, StoredDetector
 from daemon.ledger.provenance import ProvenanceLedger
-from daemon.views.drift import first_of_each_change
 from daemon.views.explanation import explanation_of
 from monitors.sequential.detector_state import AspectWealth, DetectorState
 from monitors.types import PLAIN_ASPECTS, Aspect, DomainView, Explanation, Outcome, WordEffect
@@ -70,15 +69,16 @@ def test_an_alarm_and_what_changed_are_shown(line: Line) -> None:
 
 
 def test_alarms_of_a_change_that_lasts_are_shown_as_one(line: Line) -> None:
-    def alarm(seq: int) -> RaisedAlarm:
-        return RaisedAlarm(seq=seq, since_seq=seq - 5, evidence={"input": 9e4}, at=line.now)
+    line.drift()
+    for seq in (75, 95):
+        raised = RaisedAlarm(seq=seq, since_seq=seq - 5, evidence={"input": 9e4}, at=line.now)
+        line.stores.detectors.raise_alarm(watched(line, 1.0), raised)
 
-    newest_first = [alarm(seq) for seq in (70, 1_100, 900, 700, 350, 300)]
+    shown = " ".join(type_to(line, "drift", "show").stdout.split())
 
-    first = first_of_each_change(newest_first, within=200)
-
-    assert [(one.seq, one.again) for one in first] == [(70, 0), (700, 2), (300, 1)]
-    assert first_of_each_change([], within=200) == []
+    assert "at conversation 75 " in shown
+    assert "raised again in 1 window after it" in shown
+    assert "at conversation 95" not in shown
 
 
 def test_topics_and_what_a_classifier_goes_by_are_shown_in_short(line: Line) -> None:

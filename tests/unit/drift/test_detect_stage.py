@@ -68,10 +68,16 @@ class World:
         """Users have a day to say what they think."""
         return LateSignalFeed(self.stores, MonitorsSection(feedback_wait_h=24), clock=lambda: self.now)
 
-    def talk(self, count: int, topic: list[str]) -> None:
+    def talk(self, count: int, topic: list[str], *, window_size: int = 500) -> None:
         new = [conversation_about(n, topic, at=self.now) for n in range(self.read, self.read + count)]
-        IntakeLedger(self.engine, window_size=500).record(a_batch(new, at=self.now))
+        IntakeLedger(self.engine, window_size=window_size).record(a_batch(new, at=self.now))
         self.read += count
+
+    def told(self) -> float:
+        """The alarms that the metrics count."""
+        exposed = self.metrics.exposition("")[1].decode()
+        counted = [line for line in exposed.splitlines() if line.startswith("retuned_alarms_total{")]
+        return sum(float(line.split()[-1]) for line in counted)
 
     def pass_a_day(self) -> None:
         """The users of all conversations had the time to say what they think."""
@@ -144,9 +150,57 @@ def test_a_change_that_lasts_is_told_once_and_kept_once_a_window(
     assert [record.message.split(":")[0] for record in caplog.records if "alarm at" in record.message] == [
         f"alarm at conversation {first.seq}"
     ]
-    exposed = world.metrics.exposition("")[1].decode()
-    counted = [line for line in exposed.splitlines() if line.startswith("retuned_alarms_total{")]
-    assert sum(float(line.split()[-1]) for line in counted) == 1
+    assert world.told() == 1
+
+
+def alarms_logged(caplog: pytest.LogCaptureFixture) -> int:
+    return sum("alarm at" in record.message for record in caplog.records)
+
+
+def test_one_change_in_a_backlog_is_one_alarm(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """All windows are closed, and the newest of them is far from the alarm, before the detector begins."""
+    world.talk(260, SHOP, window_size=20)
+    world.talk(1_200, SPORT, window_size=20)
+
+    step(world, 400)
+
+    [change] = world.detectors.changes(999)
+    assert 260 < change.seq < 320
+    assert change.again > 10  # it lasts
+    assert (world.told(), alarms_logged(caplog)) == (1, 1)
+
+
+def test_a_change_that_goes_and_comes_back_is_two(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    world.talk(260, SHOP, window_size=20)
+    world.talk(80, SPORT, window_size=20)
+    world.talk(300, SHOP, window_size=20)
+    world.talk(80, SPORT, window_size=20)
+
+    step(world, 100)
+
+    second, first = world.detectors.changes(999)
+    assert (260 < first.seq < 320, 640 < second.seq < 700) == (True, True)
+    assert (world.told(), alarms_logged(caplog)) == (2, 2)
+
+
+def test_a_change_after_a_promotion_is_compared_with_the_new_reference_and_is_its_own(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The second change comes within two windows of the last alarm against the old reference."""
+    world.talk(260, SHOP, window_size=200)
+    world.talk(240, SPORT, window_size=200)
+    step(world, 60)
+    world.references.start("chat-v1", size=200, after_seq=300, now=NOW)  # v1 learned the first change
+    world.talk(40, SPORT, window_size=200)
+    step(world, 20)
+    world.talk(60, SHOP, window_size=200)
+
+    step(world, 20)
+
+    second, first = world.detectors.changes(999)
+    assert (first.reference_id, second.reference_id) == (1, 2)
+    assert second.seq - 500 < 150
+    assert (world.told(), alarms_logged(caplog)) == (2, 2)
 
 
 def test_a_new_process_goes_on_where_the_old_one_stopped(world: World) -> None:
