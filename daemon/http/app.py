@@ -5,6 +5,7 @@ Imports Litestar, so only the serving thread imports this module.
 
 import json
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
 
 from litestar import Litestar, Request, Response, get
@@ -12,6 +13,7 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
 from litestar.handlers import HTTPRouteHandler
 
+from daemon.domain.situation import Situation
 from daemon.http.health import Answer, Health
 from daemon.http.limits import Limits
 from daemon.http.report_access import Access
@@ -24,12 +26,18 @@ _JSON = "application/json"
 
 
 def build_app(
-    metrics: Metrics, health: Health, reports: ReportLedger | None, *, access: Access, limits: Limits
+    metrics: Metrics,
+    health: Health,
+    reports: ReportLedger | None,
+    *,
+    read_situation: Callable[[], Situation] | None = None,
+    access: Access,
+    limits: Limits,
 ) -> Litestar:
     """Return the application: /metrics, /livez and /readyz, and /reports where there is a ledger of them."""
     routes = [*_probe_routes(metrics, health)]
     if reports is not None:
-        routes.append(report_routes(reports, access=access, limits=limits))
+        routes.append(report_routes(reports, read_situation=read_situation, access=access, limits=limits))
     return Litestar(
         routes,
         before_request=_require_get,

@@ -7,7 +7,9 @@ import asyncio
 import gzip
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from html import escape
 from http import HTTPStatus
 
 from litestar import Request, Response, get
@@ -15,6 +17,7 @@ from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 
 from daemon.domain.errors import LedgerError
+from daemon.domain.situation import Situation, sentence_of
 from daemon.http.limits import Limits
 from daemon.http.report_access import Access, refusal
 from daemon.ledger.reports import ReportEntry, ReportLedger
@@ -31,8 +34,14 @@ _HEADERS = {
 }
 
 
-def report_routes(reports: ReportLedger, *, access: Access, limits: Limits) -> HTTPRouteHandler:
-    """Return the handler of every path below /reports."""
+def report_routes(
+    reports: ReportLedger,
+    *,
+    read_situation: Callable[[], Situation] | None,
+    access: Access,
+    limits: Limits,
+) -> HTTPRouteHandler:
+    """Return the handler of every path below /reports. The list says what is going on, where that can be read."""
     readers = asyncio.Semaphore(limits.report_readers)
 
     @get(["/reports", "/reports/{rest:path}"])
@@ -53,7 +62,8 @@ def report_routes(reports: ReportLedger, *, access: Access, limits: Limits) -> H
         try:
             if found[1] is not None:
                 return await asyncio.to_thread(_report, reports, int(found[1]))
-            return await asyncio.to_thread(_list, reports, request.headers.get("Accept", ""))
+            accept = request.headers.get("Accept", "")
+            return await asyncio.to_thread(_list, reports, read_situation, accept)
         except LedgerError as error:
             return _refuse(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
         finally:
@@ -62,10 +72,13 @@ def report_routes(reports: ReportLedger, *, access: Access, limits: Limits) -> H
     return serve
 
 
-def _list(reports: ReportLedger, accept: str) -> Response[bytes]:
+def _list(
+    reports: ReportLedger, read_situation: Callable[[], Situation] | None, accept: str
+) -> Response[bytes]:
     entries = reports.newest_first()
+    situation = read_situation() if read_situation is not None else None
     if "text/html" in accept:
-        return _respond(_HTML, _list_page(entries).encode())
+        return _respond(_HTML, _list_page(entries, situation).encode())
     rows = [
         {
             "window": e.window,
@@ -75,7 +88,8 @@ def _list(reports: ReportLedger, accept: str) -> Response[bytes]:
         }
         for e in entries
     ]
-    return _respond(_JSON, json.dumps({"reports": rows}).encode())
+    known = {} if situation is None else {"situation": asdict(situation)}
+    return _respond(_JSON, json.dumps({"reports": rows, **known}).encode())
 
 
 def _report(reports: ReportLedger, window: int) -> Response[bytes]:
@@ -88,7 +102,9 @@ def _report(reports: ReportLedger, window: int) -> Response[bytes]:
     return _respond(_HTML, gzip.decompress(packed))
 
 
-def _list_page(entries: Sequence[ReportEntry]) -> str:
+def _list_page(entries: Sequence[ReportEntry], situation: Situation | None) -> str:
+    said = (situation.sentence, situation.next) if situation is not None else ()
+    now = "".join(f"<p>{escape(sentence_of(words))}</p>" for words in said if words)
     rows = "".join(
         f'<li><a href="/reports/{e.window}">window {e.window}</a>, {e.made_at:%Y-%m-%d %H:%M} UTC</li>'
         for e in entries
@@ -96,7 +112,7 @@ def _list_page(entries: Sequence[ReportEntry]) -> str:
     return (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>retuned: reports</title>'
         "<style>:root{color-scheme:light dark}body{font:16px/1.6 system-ui,sans-serif;margin:2rem}</style></head>"
-        f"<body><h1>What changed</h1>{f'<ul>{rows}</ul>' if rows else '<p>Nothing was reported yet.</p>'}</body></html>"
+        f"<body><h1>What changed</h1>{now}{f'<ul>{rows}</ul>' if rows else '<p>Nothing was reported yet.</p>'}</body></html>"
     )
 
 

@@ -1,6 +1,7 @@
 """Serves metrics, probes and reports over HTTP from a thread of its own, so a busy loop still answers."""
 
 import socket
+from collections.abc import Callable
 from threading import Event, Thread
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 from daemon.config.addresses import bracketed
 from daemon.config.settings import HttpSection
 from daemon.domain.errors import DaemonError
+from daemon.domain.situation import Situation
 from daemon.http.health import Health
 from daemon.http.limits import Limits
 from daemon.ledger.reports import ReportLedger
@@ -36,12 +38,14 @@ class HttpServer:
         health: Health,
         *,
         reports: ReportLedger | None = None,
+        read_situation: Callable[[], Situation] | None = None,
         limits: Limits | None = None,
     ) -> None:
         self._http = http
         self._metrics = metrics
         self._health = health
         self._reports = reports
+        self._read_situation = read_situation
         self._limits = limits or Limits()
         self._listener: socket.socket | None = None
         self._server: Server | None = None
@@ -100,7 +104,12 @@ class HttpServer:
             from daemon.http.uvicorn_server import build_server
 
             app = build_app(
-                self._metrics, self._health, self._reports, access=self._http.reports, limits=self._limits
+                self._metrics,
+                self._health,
+                self._reports,
+                read_situation=self._read_situation,
+                access=self._http.reports,
+                limits=self._limits,
             )
             self._server = build_server(app, self._limits)
         finally:

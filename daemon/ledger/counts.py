@@ -108,7 +108,7 @@ class LedgerCounts:
                 waiting=closed - judged,
                 open=0 if start is None else _count_after(connection, start),
                 reference=reference,
-                collected=_collected(connection, reference),
+                collected=count_collected(connection, reference),
             )
 
     def newest_run(self) -> RunSummary | None:
@@ -148,7 +148,8 @@ def _count_after(connection: Connection, seq: int, *, at_most: int | None = None
     return _count(connection, select(func.count()).select_from(after.subquery()))
 
 
-def _collected(connection: Connection, reference: StoredReference | None) -> int:
+def count_collected(connection: Connection, reference: StoredReference | None) -> int:
+    """Count the conversations that a reference has so far."""
     if reference is None:
         return 0
     if reference.range is not None:

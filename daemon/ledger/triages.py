@@ -73,10 +73,25 @@ class TriageLedger:
             row = connection.execute(query).mappings().first()
             return None if row is None else _triage(row)
 
+    def ignored_until(self, reference_id: int) -> int:
+        """Return the last window in which alarms against a reference are ignored, see ``answered_until``."""
+        with self._reads.begin() as connection:
+            return answered_until(connection, reference_id)
+
     def count_answered(self, reference_id: int) -> int:
         """Count the alarms against a reference that were answered without training."""
         with self._reads.begin() as connection:
             return _answered(connection, reference_id)[0]
+
+    def declined(self, reference_id: int, *, from_window: int) -> Triage | None:
+        """Return the newest triage of an alarm of that window or a later one, if the decision on it was not to train."""
+        of_change = (triages.c.reference_id == reference_id) & (triages.c.window >= from_window)
+        newest = select(triages.c.id).where(of_change).order_by(triages.c.id.desc()).limit(1)
+        without_training = triages.c.outcome.in_(_NO_TRAINING) & _declined()
+        query = select(triages).where((triages.c.id == newest.scalar_subquery()) & without_training)
+        with self._reads.begin() as connection:
+            row = connection.execute(query).mappings().first()
+            return None if row is None else _triage(row)
 
     def newest(self, limit: int) -> list[Triage]:
         """Return the newest triages, newest first."""

@@ -26,6 +26,7 @@ from daemon.ledger.database import size_bytes
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.lease import Lease
 from daemon.ledger.ledger_id import LedgerId
+from daemon.ledger.situation import read_situation
 from daemon.ledger.stores import Stores, fenced_stores, ledger_url, open_stores
 from daemon.release.bound import refuse_differences
 from daemon.runtime.base_model import BaseModel, find_base_model
@@ -79,7 +80,13 @@ def run_daemon(settings: Settings, *, settings_file: Path) -> int:
         resolve_encoder(settings.monitors.embedding.model)  # a missing model ends the start, not leadership
     health = Health(clock=time.monotonic, model_line=settings.model_line)
     problems = Problems(health, metrics)
-    server = HttpServer(settings.http, metrics, health, reports=stores.reports)
+    server = HttpServer(
+        settings.http,
+        metrics,
+        health,
+        reports=stores.reports,
+        read_situation=lambda: read_situation(stores, settings),
+    )
     with stop_on_signals() as stop, server:
         intake = _intake(settings, stores, metrics, stop.wait)
         leadership = _leadership(settings, stores, metrics, base, intake)

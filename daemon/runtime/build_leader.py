@@ -1,6 +1,6 @@
 """Builds what runs in the leader alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from daemon.config.settings import Settings
@@ -17,6 +17,7 @@ from daemon.drift.triage_stage import TriageStage
 from daemon.drift.widen_stage import WidenStage
 from daemon.intake.dead_letter_stage import DeadLetterStage
 from daemon.kafka import KafkaSink
+from daemon.ledger.situation import read_situation
 from daemon.ledger.stores import Stores
 from daemon.release.register import register_base
 from daemon.release.stage import ReleaseStage
@@ -27,6 +28,7 @@ from daemon.runtime.base_model import BaseModel
 from daemon.runtime.build_training import build_decide_stage, build_train_stage, runs_dir
 from daemon.runtime.kafka_settings import load_kafka_settings
 from daemon.runtime.leadership import LeaderRuntime
+from daemon.runtime.situation_stage import SituationStage
 from daemon.scoring.version_scorer import ChildVersionScorer
 from daemon.telemetry.metrics import Metrics
 from daemon.training.from_settings import rendering
@@ -86,6 +88,7 @@ def build_leader(
             release,
             _live_loss(settings, stores, scorer, busy=busy),
             _retention(settings, stores, metrics),
+            _telling(settings, stores, metrics),
         ),
         start=start,
         children={
@@ -94,13 +97,19 @@ def build_leader(
             "scorer": lambda: scorer.pid,
             "embedder": lambda: embeddings.pid if embeddings else None,
         },
-        problems={
-            ProblemKind.SCORER_DOWN: lambda: None if scorer.ready else "the scorer is not running",
-            ProblemKind.DEAD_LETTERS: lambda: dead_letters.problem,
-            ProblemKind.ARTIFACT_DAMAGED: lambda: release.artifact_problem,
-            ProblemKind.TARGET_DIFFERS: lambda: release.target_problem,
-        },
+        problems=_problems(scorer, dead_letters, release),
     )
+
+
+def _problems(
+    scorer: ChildVersionScorer, dead_letters: DeadLetterStage, release: ReleaseStage
+) -> Mapping[ProblemKind, Callable[[], str | None]]:
+    return {
+        ProblemKind.SCORER_DOWN: lambda: None if scorer.ready else "the scorer is not running",
+        ProblemKind.DEAD_LETTERS: lambda: dead_letters.problem,
+        ProblemKind.ARTIFACT_DAMAGED: lambda: release.artifact_problem,
+        ProblemKind.TARGET_DIFFERS: lambda: release.target_problem,
+    }
 
 
 def _register_base(settings: Settings, stores: Stores, base: BaseModel) -> None:
@@ -151,6 +160,10 @@ def _retention(settings: Settings, stores: Stores, metrics: Metrics) -> Retentio
         metrics=metrics,
         clock=utc_now,
     )
+
+
+def _telling(settings: Settings, stores: Stores, metrics: Metrics) -> SituationStage:
+    return SituationStage(lambda: read_situation(stores, settings), metrics=metrics, clock=utc_now)
 
 
 def _scored_versions(settings: Settings, stores: Stores) -> set[str]:

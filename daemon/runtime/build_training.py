@@ -4,6 +4,7 @@ from pathlib import Path
 
 from daemon.config.settings import Settings
 from daemon.domain.clock import utc_now
+from daemon.ledger.situation import read_situation
 from daemon.ledger.stores import Stores
 from daemon.release.register import register_run
 from daemon.release.stage import ReleaseStage
@@ -34,6 +35,7 @@ def build_decide_stage(
         train=training.submit,
         read_pause=TrainingOrders(stores.versions, settings.model_line).read_pause,
         read_pending_work=lambda: training.pending_work or training.held_back or release.read_pending_work(),
+        read_situation=lambda: read_situation(stores, settings),
         metrics=metrics,
         clock=utc_now,
     )

@@ -1,6 +1,7 @@
 """Metrics of drift detection."""
 
 from daemon.domain.decisions import Action, Trigger
+from daemon.domain.situation import SituationState
 from daemon.telemetry.buckets import UP_TO_MINUTES
 from daemon.telemetry.instruments import Counter, Gauge, GaugeReadings, LabelledMetric, MetricFactory
 from monitors.false_alarm_rate import score_of
@@ -68,9 +69,15 @@ class DriftMetrics:
                 action=Action,
             )
         )
+        self._situation = _situation(factory)
         self.triages: LabelledMetric[Counter, Outcome] = LabelledMetric(
             factory.counter("retuned_triages_total", "Triaged alarms, by outcome.", outcome=Outcome)
         )
+
+    def situation_is(self, state: SituationState | None) -> None:
+        """Show what is going on; None: this replica does not lead."""
+        states = () if state is None else tuple(SituationState)
+        self._situation.replace({(each,): float(each is state) for each in states})
 
     def judged(self, verdict: Verdict) -> None:
         """Count a verdict, and show its score and threshold."""
@@ -88,3 +95,11 @@ class DriftMetrics:
 
 def _by_monitor(factory: MetricFactory, name: str, meaning: str) -> LabelledMetric[Gauge, str]:
     return LabelledMetric(factory.gauge(name, meaning, "monitor"))
+
+
+def _situation(factory: MetricFactory) -> GaugeReadings[SituationState]:
+    return factory.readings(
+        "retuned_situation",
+        "What is going on, as `retuned status` says it: 1 for the current state, 0 for the others. The leader alone has it.",
+        "state",
+    )

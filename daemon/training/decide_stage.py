@@ -8,11 +8,12 @@ from daemon.config.cron import Schedule
 from daemon.config.settings import PolicySection
 from daemon.domain.clock import Clock
 from daemon.domain.decisions import Action, Decision
+from daemon.domain.situation import Situation, SituationState, decision_reason
 from daemon.ledger.decisions import ManualTrainRequest
 from daemon.ledger.stores import Stores
 from daemon.ledger.user_shares import read_user_shares
 from daemon.telemetry.metrics import Metrics
-from daemon.training.policy import Situation, decide
+from daemon.training.policy import DecisionInputs, decide
 
 _log = logging.getLogger(__name__)
 
@@ -34,18 +35,21 @@ class DecideStage:
         train: Callable[[Decision], None],
         read_pause: Callable[[], str | None],
         read_pending_work: Callable[[], str | None],
+        read_situation: Callable[[], Situation],
         metrics: Metrics,
         clock: Clock,
     ) -> None:
         """``train`` takes each decision to train.
 
-        ``read_pause`` returns in words who paused training; ``read_pending_work`` names what a decision has to wait for.
+        ``read_pause`` returns in words who paused training; ``read_pending_work`` names what a decision has to wait for;
+        ``read_situation`` returns what is going on, for the reason of a decision.
         """
         self._stores = stores
         self._policy = policy
         self._train = train
         self._read_pause = read_pause
         self._read_pending_work = read_pending_work
+        self._read_situation = read_situation
         self._metrics = metrics
         self._clock = clock
         self._schedule = Schedule(policy.schedule) if policy.schedule else None
@@ -68,9 +72,9 @@ class DecideStage:
         scheduled = self._next_scheduled is not None and now >= self._next_scheduled and triage is None
         if request is None and window is None and triage is None and not scheduled:
             return
-        situation = self._situation(now, window, request, scheduled=scheduled, pause=pause)
+        inputs = self._inputs(now, window, request, scheduled=scheduled, pause=pause)
         decision = self._stores.decisions.decide(
-            decide(situation, self._policy), answers=request, triage=situation.triage or triage
+            decide(inputs, self._policy), answers=request, triage=inputs.triage or triage
         )
         self._last_window_decided = window or self._last_window_decided
         if scheduled:
@@ -90,7 +94,7 @@ class DecideStage:
         window = self._stores.windows.newest_judged()
         return window if window is not None and window > self._last_window_decided else None
 
-    def _situation(
+    def _inputs(
         self,
         now: datetime,
         window: int | None,
@@ -98,10 +102,11 @@ class DecideStage:
         *,
         scheduled: bool,
         pause: str | None,
-    ) -> Situation:
+    ) -> DecisionInputs:
         learned = self._stores.runs.learned_until()
         alarm = self._stores.windows.alarm(after_seq=learned)
-        return Situation(
+        situation = self._read_situation()
+        return DecisionInputs(
             now=now,
             window=window,
             alarm=alarm,
@@ -116,6 +121,8 @@ class DecideStage:
             pending_work=self._read_pending_work(),
             last_ended=self._stores.runs.last_ended(),
             one_user=self._one_user_held_out(),
+            standing=decision_reason(situation),
+            tried=situation.sentence if situation.state is SituationState.UNRESOLVED else None,
         )
 
     def _one_user_held_out(self) -> str | None:

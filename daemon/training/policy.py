@@ -1,4 +1,4 @@
-"""Decides whether to train: a pure function of the situation, with a reason either way."""
+"""Decides whether to train: a pure function of what is known, with a reason either way."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from monitors.types import Outcome
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Situation:
+class DecisionInputs:
     """Everything that a decision depends on. Counts are of conversations that may be trained on."""
 
     now: datetime
@@ -27,100 +27,102 @@ class Situation:
     pending_work: str | None = None  # a run, or a candidate at the gate
     last_ended: datetime | None = None  # when the last run ended
     one_user: str | None = None  # in words, how one user id keeps conversations from being trained on
+    #: Why nothing calls for a training, where no alarm is open; see ``daemon.domain.situation.decision_reason``.
+    standing: str = "no drift and no other reason to train"
+    tried: str | None = None  # what became of an earlier training on the change
 
 
-def decide(situation: Situation, policy: PolicySection) -> Decision:
+def decide(inputs: DecisionInputs, policy: PolicySection) -> Decision:
     """Decide by the strongest trigger: an operator's request, drift, the schedule, the volume."""
-    if situation.requested is not None:
-        return _on_request(situation)
-    if situation.alarm is not None and policy.on_drift:
-        return _on_drift(situation, situation.alarm, policy)
-    if situation.scheduled:
-        return _on_occasion(situation, Trigger.SCHEDULE, "the scheduled time has come", policy)
+    if inputs.requested is not None:
+        return _on_request(inputs)
+    if inputs.alarm is not None and policy.on_drift:
+        return _on_drift(inputs, inputs.alarm, policy)
+    if inputs.scheduled:
+        return _on_occasion(inputs, Trigger.SCHEDULE, "the scheduled time has come", policy)
     wanted = policy.after_conversations
-    if wanted is not None and situation.new_since_learned >= wanted:
-        reason = f"{situation.new_since_learned} new conversations, {wanted} wanted"
-        return _on_occasion(situation, Trigger.VOLUME, reason, policy)
-    if situation.alarm is not None:
-        return _drift_is_off(situation, situation.alarm)
-    return _decision(situation, None, Action.NONE, "no drift and no other reason to train")
+    if wanted is not None and inputs.new_since_learned >= wanted:
+        reason = f"{inputs.new_since_learned} new conversations, {wanted} wanted"
+        return _on_occasion(inputs, Trigger.VOLUME, reason, policy)
+    if inputs.alarm is not None:
+        return _drift_is_off(inputs, inputs.alarm)
+    return _decision(inputs, None, Action.NONE, inputs.standing)
 
 
-def _on_request(situation: Situation) -> Decision:
+def _on_request(inputs: DecisionInputs) -> Decision:
     """An operator's request overrules cooldown and minimum, but needs at least one conversation to learn from."""
-    since = situation.alarm.first_seq if situation.alarm else situation.learned_until + 1
-    new = situation.new_since_alarm if situation.alarm else situation.new_since_learned
+    since = inputs.alarm.first_seq if inputs.alarm else inputs.learned_until + 1
+    new = inputs.new_since_alarm if inputs.alarm else inputs.new_since_learned
     if new == 0:
         reason = "asked for, but there is no conversation to learn from yet"
-        return _decision(situation, Trigger.MANUAL, Action.NONE, reason)
-    return _decision(
-        situation, Trigger.MANUAL, Action.TRAIN, f"asked for: {situation.requested}", since=since
-    )
+        return _decision(inputs, Trigger.MANUAL, Action.NONE, reason)
+    return _decision(inputs, Trigger.MANUAL, Action.TRAIN, f"asked for: {inputs.requested}", since=since)
 
 
-def _on_drift(situation: Situation, alarm: Alarm, policy: PolicySection) -> Decision:
-    cause = f"drift since window {alarm.window} ({alarm.reason})"
+def _on_drift(inputs: DecisionInputs, alarm: Alarm, policy: PolicySection) -> Decision:
+    tried = f"; {inputs.tried}" if inputs.tried else ""
+    cause = f"drift since window {alarm.window} ({alarm.reason}){tried}"
 
     def answer(action: Action, reason: str) -> Decision:
-        return _decision(situation, Trigger.DRIFT, action, f"{cause}; {reason}", since=alarm.first_seq)
+        return _decision(inputs, Trigger.DRIFT, action, f"{cause}; {reason}", since=alarm.first_seq)
 
     if not alarm.confirmed:
         return answer(Action.WAIT, "waits for a fresh window to confirm it")
     if not policy.triage:
-        return answer(*_readiness(situation, situation.new_since_alarm, policy))
-    if situation.triage is None:
+        return answer(*_readiness(inputs, inputs.new_since_alarm, policy))
+    if inputs.triage is None:
         return answer(Action.WAIT, "waits for triage: whether it hurts")
-    if situation.triage.outcome in (Outcome.IGNORE, Outcome.CANT_HELP):
-        return answer(Action.NONE, situation.triage.reason)
-    action, readiness = _readiness(situation, situation.new_since_alarm, policy)
-    return answer(action, f"{situation.triage.reason}; {readiness}")
+    if inputs.triage.outcome in (Outcome.IGNORE, Outcome.CANT_HELP):
+        return answer(Action.NONE, inputs.triage.reason)
+    action, readiness = _readiness(inputs, inputs.new_since_alarm, policy)
+    return answer(action, f"{inputs.triage.reason}; {readiness}")
 
 
-def _drift_is_off(situation: Situation, alarm: Alarm) -> Decision:
+def _drift_is_off(inputs: DecisionInputs, alarm: Alarm) -> Decision:
     reason = f"drift since window {alarm.window} ({alarm.reason}), but policy.on_drift is off"
-    return _decision(situation, Trigger.DRIFT, Action.NONE, reason, since=alarm.first_seq)
+    return _decision(inputs, Trigger.DRIFT, Action.NONE, reason, since=alarm.first_seq)
 
 
-def _on_occasion(situation: Situation, trigger: Trigger, cause: str, policy: PolicySection) -> Decision:
-    action, readiness = _readiness(situation, situation.new_since_learned, policy)
+def _on_occasion(inputs: DecisionInputs, trigger: Trigger, cause: str, policy: PolicySection) -> Decision:
+    action, readiness = _readiness(inputs, inputs.new_since_learned, policy)
     if action is Action.WAIT and trigger is Trigger.SCHEDULE:
         action, readiness = Action.NONE, f"{readiness}; skipped until the next scheduled time"
-    return _decision(situation, trigger, action, f"{cause}; {readiness}")
+    return _decision(inputs, trigger, action, f"{cause}; {readiness}")
 
 
-def _readiness(situation: Situation, new: int, policy: PolicySection) -> tuple[Action, str]:
+def _readiness(inputs: DecisionInputs, new: int, policy: PolicySection) -> tuple[Action, str]:
     """Return whether a training that has a cause may start now."""
-    if situation.pause is not None:
-        return Action.WAIT, f"waits: {situation.pause}"
-    if situation.pending_work is not None:
-        return Action.WAIT, f"waits for {situation.pending_work}"
+    if inputs.pause is not None:
+        return Action.WAIT, f"waits: {inputs.pause}"
+    if inputs.pending_work is not None:
+        return Action.WAIT, f"waits for {inputs.pending_work}"
     if new < policy.min_new_conversations:
-        cause = f"; {situation.one_user}" if situation.one_user is not None else ""
+        cause = f"; {inputs.one_user}" if inputs.one_user is not None else ""
         return (
             Action.WAIT,
             f"waits for data: {new} of {policy.min_new_conversations} new conversations{cause}",
         )
-    cooldown = _cooldown_left(situation, policy)
+    cooldown = _cooldown_left(inputs, policy)
     if cooldown > timedelta(0):
         return Action.WAIT, f"waits for the cooldown: {cooldown.total_seconds():.0f} s left"
     return Action.TRAIN, f"{new} new conversations"
 
 
-def _cooldown_left(situation: Situation, policy: PolicySection) -> timedelta:
-    if situation.last_ended is None:
+def _cooldown_left(inputs: DecisionInputs, policy: PolicySection) -> timedelta:
+    if inputs.last_ended is None:
         return timedelta(0)
-    return situation.last_ended + timedelta(seconds=policy.cooldown_s) - situation.now
+    return inputs.last_ended + timedelta(seconds=policy.cooldown_s) - inputs.now
 
 
 def _decision(
-    situation: Situation, trigger: Trigger | None, action: Action, reason: str, *, since: int | None = None
+    inputs: DecisionInputs, trigger: Trigger | None, action: Action, reason: str, *, since: int | None = None
 ) -> Decision:
     return Decision(
-        at=situation.now,
+        at=inputs.now,
         trigger=trigger,
         action=action,
         reason=reason,
-        since_seq=situation.learned_until + 1 if since is None else since,
-        window=situation.window,
-        requested_by=situation.requested_by,
+        since_seq=inputs.learned_until + 1 if since is None else since,
+        window=inputs.window,
+        requested_by=inputs.requested_by,
     )

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 from daemon.config.settings import Settings
 from daemon.domain.alarms import Alarm, Triage
+from daemon.domain.situation import Situation
 from daemon.domain.windows import Freeze, StoredReference
 from daemon.drift.detector_state import state_from_json
 from daemon.ledger.detectors import RaisedAlarm
 from daemon.ledger.provenance import ProvenanceLedger
 from daemon.ledger.reports import ReportEntry
+from daemon.ledger.situation import read_situation
 from daemon.ledger.stores import Stores
 from daemon.ledger.windows import JudgedWindow
 from daemon.views.explanation import explanation_of
@@ -46,6 +48,7 @@ class DriftView:
     recurrence: str | None  # which earlier reference fits that window again, if one does
     freeze: Freeze | None  # of the reference
     cycle_days: float  # that the reference comes to span
+    situation: Situation  # what is going on, in one statement
 
 
 def drift_view(stores: Stores, settings: Settings) -> DriftView:
@@ -69,6 +72,7 @@ def drift_view(stores: Stores, settings: Settings) -> DriftView:
         else ProvenanceLedger(stores.engine).recurrence_reason(explained.window.number - LOOKS),
         freeze=stores.references.frozen(),
         cycle_days=settings.windows.reference_days,
+        situation=read_situation(stores, settings),
     )
 
 

@@ -6,10 +6,12 @@ from datetime import datetime
 from daemon.config.settings import Settings
 from daemon.domain.alarms import Alarm, Triage
 from daemon.domain.decisions import Decision
+from daemon.domain.situation import Situation
 from daemon.domain.windows import Freeze
 from daemon.ledger.counts import IntakeCounts, LedgerCounts, RunSummary, WindowCounts
 from daemon.ledger.decisions import ManualTrainRequest
 from daemon.ledger.lease import lease_of
+from daemon.ledger.situation import gate_is_open, read_situation
 from daemon.ledger.stores import Stores
 from daemon.ledger.user_shares import UserShares, read_user_shares
 from daemon.ledger.windows import JudgedWindow
@@ -53,12 +55,13 @@ class StatusView:
     intake: IntakeCounts
     windows: WindowCounts
     judged: tuple[JudgedWindow, ...]  # the last ones, newest first
-    alarm: Alarm | None  # drift that nothing has answered
+    alarm: Alarm | None  # drift that nothing has answered; `situation` says what that means
     triage: Triage | None  # the last one
     wish: ManualTrainRequest | None  # an operator's request that no decision has answered
     decision: Decision | None  # the last one
     run: RunSummary | None  # the newest one, whether it goes on or has ended
     candidate: Candidate | None
+    situation: Situation  # what is going on, in one statement
     cycle_days: float = 0.0  # that the reference comes to span
     freeze: Freeze | None = None  # of the reference
     orders: OrdersInForce = field(default_factory=OrdersInForce)  # of operators
@@ -85,6 +88,7 @@ def status_view(stores: Stores, settings: Settings, now: datetime) -> StatusView
         decision=next(iter(stores.decisions.recent(1)), None),
         run=run,
         candidate=_candidate(stores, newest, orders, settings),
+        situation=read_situation(stores, settings),
         cycle_days=settings.windows.reference_days,
         freeze=stores.references.frozen(),
         orders=orders,
@@ -115,5 +119,4 @@ def _candidate(
         return None
     reports = stores.versions.gate_reports(name)
     last = reports[-1] if reports else None
-    undecided = last is None or (last.verdict == "inconclusive" and last.look < settings.gate.max_looks)
-    return Candidate(name=name, report=last, looks=len(reports), open=undecided)
+    return Candidate(name=name, report=last, looks=len(reports), open=gate_is_open(last, settings))

@@ -7,6 +7,7 @@ from datetime import datetime
 from daemon.domain.alarms import Triage
 from daemon.domain.decisions import Action, Decision, Trigger
 from daemon.domain.runs import Run, RunState
+from daemon.domain.situation import Situation
 from daemon.domain.windows import SeqRange
 from daemon.ledger.provenance import ProvenanceLedger
 from daemon.ledger.stores import Stores
@@ -92,6 +93,7 @@ class RecentActivity:
     triage: Triage | None
     spells: tuple[DecisionStreak, ...]  # newest first
     obstacles: tuple[str, ...]  # each a sentence
+    situation: Situation  # what is going on, in one statement
 
 
 def promotion_chain(stores: Stores, name: VersionName) -> PromotionChain:
@@ -128,6 +130,7 @@ def recent_activity(stores: Stores, seen: StatusView, *, automatic: bool) -> Rec
         triage=stores.triages.of_decision(last) if last else None,
         spells=tuple(decision_streaks(recent)[:_SPELLS_SHOWN]),
         obstacles=tuple(_obstacles(seen, automatic=automatic)),
+        situation=seen.situation,
     )
 
 

@@ -14,8 +14,10 @@ from daemon.domain.windows import SeqRange
 from daemon.ledger.reports import NewReport
 from daemon.ledger.stores import Stores, open_stores
 from daemon.ledger.windows import VerdictRow
+from daemon.release.log_follower import LogFollower
 from daemon.release.publish import publish_live
 from daemon.release.register import DAEMON, register_base, register_run
+from daemon.telemetry.metrics import Metrics
 from daemon.training.dataset import build_dataset
 from daemon.training.planned_run import PlannedRun, to_json
 from learners.models.artifact import write_artifact
@@ -183,6 +185,11 @@ class Line:
         entry = promote(history, name, gate=report, reason=report.reason, by=DAEMON, now=self.clock())
         self.stores.versions.append(entry, expected=history.position)
         publish_live(self.stores, model_line=LINE, clock=self.clock)
+
+    def follow(self) -> None:
+        """The reference of the live version begins, as the daemon begins it after a promotion or a rollback."""
+        metrics, history = Metrics(), self.stores.versions.history(LINE)
+        LogFollower(self.stores, self.settings, metrics=metrics, clock=self.clock).follow(history)
 
     def damage(self, name: VersionName) -> None:
         """Alter the stored weights of a version."""

@@ -19,6 +19,7 @@ from daemon.domain.alarms import Alarm, Triage
 from daemon.domain.conversation import Conversation, Message
 from daemon.domain.decisions import Action, Decision, Trigger
 from daemon.domain.runs import RunState
+from daemon.domain.situation import SituationFacts, situation_of
 from daemon.domain.windows import ClosedWindow, SeqRange, StoredReference
 from daemon.ledger.counts import IntakeCounts, RunSummary, WindowCounts
 from daemon.ledger.windows import JudgedWindow, VerdictRow
@@ -326,4 +327,5 @@ def an_overview(
         decision=decision,
         run=run,
         candidate=candidate,
+        situation=situation_of(SituationFacts()),
     )

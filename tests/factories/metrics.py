@@ -7,6 +7,7 @@ from daemon.domain.decisions import Action, Trigger
 from daemon.domain.halts import HaltKind
 from daemon.domain.problems import ProblemKind
 from daemon.domain.runs import RunState
+from daemon.domain.situation import SituationState
 from daemon.telemetry.metrics import Metrics
 from learners.types import Progress
 from monitors.types import Aspect, Finding, Verdict
@@ -95,6 +96,7 @@ def busy_metrics() -> Metrics:
     metrics.drift.windows_waiting.set(1)
     metrics.drift.errors("words").inc()
     metrics.drift.judging.observe(2.0)
+    metrics.drift.situation_is(SituationState.STABLE)
     metrics.drift.decisions(Trigger.DRIFT, Action.TRAIN).inc()
     metrics.training.runs(RunState.FINISHED).inc()
     metrics.training.duration.observe(172.0)

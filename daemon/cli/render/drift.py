@@ -13,8 +13,10 @@ from daemon.cli.render.changes import add_changes, add_triage
 from daemon.cli.render.formatting import ago, counted, timestamp
 from daemon.cli.render.layout import facts, heading, indented, listed
 from daemon.cli.render.references import frozen_words
+from daemon.cli.render.situation import style_of
 from daemon.domain.alarms import Alarm
 from daemon.domain.reference_span import span_words
+from daemon.domain.situation import sentence_of
 from daemon.drift.aspect_words import describe_aspect
 from daemon.ledger.detectors import RaisedAlarm
 from daemon.views.drift import DriftView, Watch
@@ -28,7 +30,7 @@ _BAR = 20
 
 def drift_screen(seen: DriftView, now: datetime, *, verbose: bool) -> RenderableType:
     """Say in one sentence whether there is drift, then show the evidence, the alarms and what changed."""
-    parts: list[RenderableType] = [_sentence(seen, now), facts(_facts(seen, now))]
+    parts: list[RenderableType] = [*_statement(seen, now), facts(_facts(seen, now))]
     if seen.watch is not None:
         parts += [heading("Evidence by aspect"), _evidence(seen.watch, verbose=verbose)]
     if seen.triages:
@@ -43,14 +45,15 @@ def drift_screen(seen: DriftView, now: datetime, *, verbose: bool) -> Renderable
     return Group(*parts)
 
 
-def _sentence(seen: DriftView, now: datetime) -> Text:
-    alarm = seen.alarm
-    if alarm is None:
-        watching = "" if seen.watch is not None else "; nothing is watched yet"
-        return Text(f"No drift{watching}.", style="bold green")
-    if alarm.confirmed:
-        return Text(f"Drift confirmed, {ago(now, alarm.at)}.", style="bold red")
-    return Text(f"Drift suspected, {ago(now, alarm.at)}; a fresh window has to confirm it.", style="bold red")
+def _statement(seen: DriftView, now: datetime) -> Iterator[RenderableType]:
+    """Say what is going on, what follows, and what an operator can do."""
+    situation = seen.situation
+    since = "" if seen.alarm is None else f" The alarm was raised {ago(now, seen.alarm.at)}."
+    yield Text(f"{sentence_of(situation.sentence)}{since}", style=style_of(situation.state))
+    if situation.next is not None:
+        yield Text(sentence_of(situation.next))
+    if situation.remedy is not None:
+        yield Text(situation.remedy)
 
 
 def _facts(seen: DriftView, now: datetime) -> Iterator[tuple[str, RenderableType]]:

@@ -19,6 +19,7 @@ from daemon.cli.render.formatting import (
 from daemon.cli.render.layout import facts
 from daemon.cli.render.orders import order_facts
 from daemon.cli.render.references import frozen_words, reference_line
+from daemon.cli.render.situation import situation_lines
 from daemon.cli.render.status_summary import Need, headline
 from daemon.domain.halts import Halt
 from daemon.domain.runs import RunState
@@ -149,16 +150,8 @@ def _windows(seen: StatusView, *, verbose: bool) -> Iterator[_Fact]:
 
 
 def _drift(seen: StatusView) -> Iterator[_Fact]:
-    alarm = seen.alarm
-    if alarm is None:
-        yield "drift", Text("none", style="green")
-    else:
-        state = "confirmed" if alarm.confirmed else "suspected"
-        since = f"{state} since window {alarm.window}, {ago(seen.at, alarm.at)}"
-        yield "drift", Text(since, style="bold red")
-        if not alarm.confirmed:
-            yield "", "the next window confirms it or drops it"
-        yield "", alarm.reason
+    for row, line in enumerate(situation_lines(seen.situation, seen.alarm, seen.at)):
+        yield "" if row else "drift", line
     if seen.triage is not None:
         yield (
             "triage",

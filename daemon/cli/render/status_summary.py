@@ -8,6 +8,7 @@ from rich.text import Text
 from daemon.cli.render.formatting import duration
 from daemon.domain.halts import REMEDIES, Halt
 from daemon.domain.runs import RunState
+from daemon.domain.situation import CALM, SituationState
 from daemon.http.probe import DaemonHealth
 from daemon.ledger.counts import RunSummary
 from daemon.release.bound import Difference
@@ -42,11 +43,11 @@ def needs_of_bound(served: ServedView, bound: Iterable[Difference]) -> tuple[Nee
 
 def headline(seen: StatusView, health: DaemonHealth, halt: Halt | None, needs: tuple[Need, ...]) -> Text:
     """Return the one line: whether all is well, what is live and since when, drift, what is going on."""
-    facts = f"{_live(seen)}, {_drift(seen)}, {activity(seen, health, halt)}{_orders(seen)}."
+    facts = f"{_live(seen)}, {seen.situation.phrase}, {activity(seen, health, halt)}{_orders(seen)}."
     if needs:
         more = f" (+{len(needs) - 1} more)" if len(needs) > 1 else ""
         return Text(f"To do: {needs[0].phrase}{more}. {facts}", style="bold yellow")
-    if seen.alarm is not None:
+    if seen.situation.state not in CALM:
         return Text(f"Nothing to do. {facts}", style="bold cyan")
     return Text(f"All is well. {facts}", style="bold green")
 
@@ -98,7 +99,8 @@ def _of_daemon(health: DaemonHealth, halt: Halt | None) -> Iterator[Need]:
 
 
 def _of_training(seen: StatusView) -> Iterator[Need]:
-    if seen.run is not None and seen.run.state is RunState.FAILED:
+    failed = seen.run is not None and seen.run.state is RunState.FAILED
+    if seen.run is not None and failed:
         yield Need(
             "see the failed run",
             f"Run {seen.run.id} failed; its error is below. Train again: `retuned train -m REASON`.",
@@ -109,9 +111,15 @@ def _of_training(seen: StatusView) -> Iterator[Need]:
             "A training waits for you: the decision below says why. Look at a sample: `retuned doctor`. Train all the "
             "same: `retuned train -m REASON`.",
         )
-    triage, alarm = seen.triage, seen.alarm
+    situation, triage, alarm = seen.situation, seen.triage, seen.alarm
     if triage and alarm and triage.window == alarm.window and triage.outcome is Outcome.CANT_HELP:
         yield Need("see the drift", "Training can't help with this drift: `retuned drift show`.")
+    elif situation.state is SituationState.NOT_TRAINED:
+        found = f"The change since window {situation.window} is not trained on (see drift below)."
+        yield Need("see the drift", f"{found} {situation.remedy or 'What changed: `retuned drift show`.'}")
+    elif situation.state is SituationState.UNRESOLVED and not failed:
+        found = f"The change since window {situation.window} is still there (see drift below)."
+        yield Need("see the change", f"{found} {situation.remedy or ''}".rstrip())
 
 
 def _of_release(seen: StatusView, automatic: bool) -> Iterator[Need]:
@@ -148,12 +156,6 @@ def _live(seen: StatusView) -> str:
         return "nothing live"
     age = max(0.0, (seen.at - seen.live.at).total_seconds())
     return f"v{seen.live.version.number} live for {duration(age)}"
-
-
-def _drift(seen: StatusView) -> str:
-    if seen.alarm is None:
-        return "no drift"
-    return "drift confirmed" if seen.alarm.confirmed else "drift suspected"
 
 
 def _share_done(run: RunSummary) -> str:

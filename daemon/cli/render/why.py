@@ -15,8 +15,10 @@ from daemon.cli.render.formatting import (
     timestamp,
 )
 from daemon.cli.render.orders import bar_words
+from daemon.cli.render.situation import style_of
 from daemon.cli.render.versions import gate_tree
 from daemon.domain.decisions import Decision
+from daemon.domain.situation import Situation, sentence_of
 from daemon.views.why import DecisionStreak, DriftFound, PromotionChain, RecentActivity, TrainingRun
 from registry.types import Promotion
 
@@ -47,6 +49,7 @@ def chain_tree(chain: PromotionChain, *, verbose: bool) -> Tree:
 def recent_tree(recent: RecentActivity, shown: PromotionChain | None, *, verbose: bool) -> Tree:
     """Show recent drift, decisions and obstacles. Drift that ``shown`` explains is not repeated."""
     tree = Tree("recent activity")
+    _add_situation(tree, recent.situation)
     if recent.drift is not None and not (shown and _same_window(shown.drift, recent.drift)):
         _add_drift(tree, recent.drift, verbose=verbose)
         if recent.triage is not None:
@@ -60,6 +63,14 @@ def recent_tree(recent: RecentActivity, shown: PromotionChain | None, *, verbose
     for streak in recent.spells:
         _add_streak(decisions, streak)
     return tree
+
+
+def _add_situation(tree: Tree, situation: Situation) -> None:
+    branch = tree.add(Text(sentence_of(situation.sentence), style=style_of(situation.state)))
+    if situation.next is not None:
+        branch.add(Text(sentence_of(situation.next)))
+    if situation.remedy is not None:
+        branch.add(Text(situation.remedy))
 
 
 def _same_window(one: DriftFound | None, other: DriftFound) -> bool:

@@ -38,7 +38,7 @@ def watched(line: Line, wealth: float) -> StoredDetector:
 def test_before_anything_is_watched_it_says_why(line: Line) -> None:
     shown = type_to(line, "drift", "show").stdout
 
-    assert shown.startswith("No drift; nothing is watched yet.")
+    assert shown.startswith("No drift; no window is compared with this reference yet.")
     assert "the reference is not full" in shown
     assert "`retuned reference show`" in shown
 
@@ -62,7 +62,7 @@ def test_an_alarm_and_what_changed_are_shown(line: Line) -> None:
 
     shown = " ".join(type_to(line, "drift", "show").stdout.split())
 
-    assert shown.startswith("Drift confirmed, ")
+    assert shown.startswith("The change since window 2 is being answered: a training is decided on.")
     assert "since conversation 71, window 2" in shown
     assert "at conversation 75 └── changed at about 71, mostly in what users say" in shown
     assert "退款 0.10% -> 12.00%" in shown

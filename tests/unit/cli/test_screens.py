@@ -100,7 +100,9 @@ def test_status_before_the_first_start(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_status_when_all_is_well(line: Line, fixed_time: pytest.MonkeyPatch) -> None:
     line.promoted()
-    line.add_conversations(27)
+    line.follow()
+    line.add_conversations(57)
+    line.judge("stable")
     line.judge("stable")
     later(line, fixed_time, hours=7)
 
@@ -162,6 +164,14 @@ def test_status_with_a_candidate_at_the_gate(line: Line, fixed_time: pytest.Monk
     assert_picture("status_candidate", printed(line, "status"))
 
 
+def test_a_change_that_a_rejected_candidate_left(line: Line, fixed_time: pytest.MonkeyPatch) -> None:
+    line.gate(line.candidate(), GateVerdict.REJECT)
+    later(line, fixed_time, minutes=30)
+
+    assert_picture("status_unresolved", printed(line, "status"))
+    assert_picture("why_unresolved", printed(line, "why", "--not"))
+
+
 def test_status_where_training_can_not_help(line: Line, fixed_time: pytest.MonkeyPatch) -> None:
     line.drift()
     reason = "training can't help, fix the source: broken conversations +31% (+22% to +40%)"
@@ -173,6 +183,7 @@ def test_status_where_training_can_not_help(line: Line, fixed_time: pytest.Monke
 
 def test_after_a_rollback(line: Line, fixed_time: pytest.MonkeyPatch) -> None:
     line.promoted()
+    line.follow()
     roll_back_version(
         line.stores,
         model_line=LINE,
@@ -181,6 +192,7 @@ def test_after_a_rollback(line: Line, fixed_time: pytest.MonkeyPatch) -> None:
         by=OPERATOR,
         clock=line.clock,
     )
+    line.follow()
     later(line, fixed_time, minutes=2)
 
     assert_picture("status_after_rollback", printed(line, "status"))
@@ -191,6 +203,7 @@ def test_after_a_rollback(line: Line, fixed_time: pytest.MonkeyPatch) -> None:
 
 def test_orders(line: Line, fixed_time: pytest.MonkeyPatch) -> None:
     line.promoted()
+    line.follow()
     line.start_run(line.decide(Action.TRAIN, "again"))
     shown = [
         printed(line, *words)
@@ -227,6 +240,7 @@ def test_a_version_that_continues_from_one_that_was_rolled_back(
 
 def test_why(line: Line, fixed_time: pytest.MonkeyPatch) -> None:
     line.promoted()
+    line.follow()
 
     assert_picture("why", printed(line, "why"))
     assert_picture("why_verbose", printed(line, "why", "v1", "--verbose"))

@@ -14,6 +14,14 @@ import pytest
 
 from daemon.config.settings import HttpSection
 from daemon.domain.errors import LedgerError
+from daemon.domain.situation import (
+    Answer,
+    AnswerFate,
+    OpenChange,
+    Situation,
+    SituationFacts,
+    situation_of,
+)
 from daemon.http.app import build_app
 from daemon.http.health import Health
 from daemon.http.limits import Limits
@@ -68,9 +76,16 @@ def reports(tmp_path: Path) -> ReportLedger:
     return ReportLedger(engine)
 
 
-def ask(reports: ReportLedger, asked: PageRequest, access: Access = "local") -> PageResponse:
+def ask(
+    reports: ReportLedger,
+    asked: PageRequest,
+    access: Access = "local",
+    *,
+    situation: Situation | None = None,
+) -> PageResponse:
     health = Health(clock=lambda: 0.0, components=())
-    app = build_app(Metrics(), health, reports, access=access, limits=Limits())
+    read = None if situation is None else lambda: situation
+    app = build_app(Metrics(), health, reports, read_situation=read, access=access, limits=Limits())
     headers = {"host": asked.host, **asked.headers}
     scope: dict[str, Any] = {
         "type": "http", "http_version": "1.1", "method": "GET", "scheme": "http", "query_string": b"",
@@ -229,3 +244,24 @@ def test_a_ledger_that_cannot_be_read_is_503() -> None:
     with HttpServer(HttpSection(port=0), Metrics(), health, reports=BrokenLedger()) as server:
         for _ in range(5):  # and no reader is lost by it
             assert fetch(server, "/reports")[0].status == 503
+
+
+def test_the_list_says_what_is_going_on(reports: ReportLedger) -> None:
+    """In the words of `retuned status`. A name is shown as text."""
+    facts = SituationFacts(
+        change=OpenChange(window=2, newest_window=9, quiet=0, dropped=False, ended=False),
+        answer=Answer(
+            run="r1", fate=AnswerFate.REJECTED, version="chat-v1", short="v1", reason="<b>worse</b>"
+        ),
+    )
+    situation = situation_of(facts)
+
+    people = ask(reports, replace(LOCAL, headers={"Accept": "text/html"}), situation=situation).body.decode()
+    programs = json.loads(ask(reports, LOCAL, situation=situation).body)
+
+    assert (
+        "<p>The change since window 2, raised last in window 9, is still there: the gate rejected" in people
+    )
+    assert "(&lt;b&gt;worse&lt;/b&gt;)" in people
+    assert programs["situation"]["state"] == "unresolved"
+    assert programs["situation"]["sentence"] == situation.sentence

@@ -7,11 +7,13 @@ from daemon.config.settings import PolicySection
 from daemon.domain.alarms import Triage
 from daemon.domain.decisions import Action, Decision, Trigger
 from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.situation import read_situation
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import VerdictRow
 from daemon.telemetry.metrics import Metrics
 from daemon.training.decide_stage import DecideStage
 from monitors.types import Outcome
+from registry.tables import metadata as registry_metadata
 from tests.factories.ledger import a_batch, a_ledger, some_conversations
 from tests.factories.stores import some_settings, some_stores
 
@@ -23,7 +25,9 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.engine = a_ledger(folder)
-        self.stores = some_stores(self.engine, some_settings(folder))
+        registry_metadata.create_all(self.engine)
+        self.settings = some_settings(folder)
+        self.stores = some_stores(self.engine, self.settings)
         self.windows = self.stores.windows
         self.stores.references.start("chat-v0", size=10, after_seq=0, now=NIGHT)
         self.now = NIGHT
@@ -37,7 +41,9 @@ class World:
         policy = PolicySection(triage=triage, min_new_conversations=30, cooldown_s=3_600, schedule=schedule)
         stage = DecideStage(
             self.stores, policy, train=self.submitted.append, read_pause=lambda: self.pause,
-            read_pending_work=lambda: self.pending_work, metrics=Metrics(), clock=lambda: self.now,
+            read_pending_work=lambda: self.pending_work,
+            read_situation=lambda: read_situation(self.stores, self.settings), metrics=Metrics(),
+            clock=lambda: self.now,
         )  # fmt: skip
         stage.start()
         return stage
@@ -195,7 +201,38 @@ def test_what_is_not_trained_for_is_answered_once_with_the_reason(world: World, 
 
     assert world.decisions() == [(Trigger.DRIFT, Action.NONE), (None, Action.NONE)]
     assert world.submitted == []
-    assert f"it is {outcome}" in world.stores.decisions.recent(2)[1].reason
+    later, first = world.stores.decisions.recent(2)
+    assert f"it is {outcome}" in first.reason
+    assert later.reason == (
+        "the change since window 1 is answered by the decision not to train: "
+        f"it is {outcome}; no other reason to train"
+    )
+
+
+def test_a_window_that_differs_without_an_alarm_is_said_to_differ_and_why_that_is_no_drift(
+    world: World,
+) -> None:
+    world.read(0, 30)
+    window, reference = world.windows.next_to_judge(), world.windows.reference()
+    assert window is not None
+    assert reference is not None
+    rows = [
+        VerdictRow(
+            window=window.number, monitor=monitor, finding=finding, score=1, threshold=1, reason="so", triggers=triggers
+        )
+        for monitor, finding, triggers in (("e_detector", "stable", True), ("columns", "drift", False))
+    ]  # fmt: skip
+    world.windows.record_judgement(
+        window, rows, finding="stable", reference_id=reference.id, explanation=None, now=world.now
+    )
+
+    world.stage.step()
+
+    [decision] = world.stores.decisions.recent(9)
+    assert decision.action is Action.NONE
+    assert decision.reason == (
+        "window 1 differs from the reference (columns), and no alarm is open; no other reason to train"
+    )
 
 
 def test_an_operator_trains_for_what_was_ignored(world: World) -> None:

@@ -6,13 +6,15 @@ import pytest
 from daemon.config.settings import PolicySection
 from daemon.domain.alarms import Alarm, Triage
 from daemon.domain.decisions import Action, Decision, Trigger
-from daemon.training.policy import Situation, decide
+from daemon.training.policy import DecisionInputs, decide
 from monitors.types import Outcome
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 POLICY = PolicySection(triage=False, min_new_conversations=100, cooldown_s=3_600)
 ALARM = Alarm(window=7, first_seq=701, reason="the words changed", at=NOW)
-QUIET = Situation(now=NOW, window=9, alarm=None, new_since_alarm=0, learned_until=500, new_since_learned=400)
+QUIET = DecisionInputs(
+    now=NOW, window=9, alarm=None, new_since_alarm=0, learned_until=500, new_since_learned=400
+)
 DRIFTED = replace(QUIET, alarm=ALARM, new_since_alarm=150)
 
 
@@ -20,8 +22,8 @@ def changed(**values: object) -> PolicySection:
     return POLICY.model_copy(update=values)
 
 
-def decided(situation: Situation, policy: PolicySection = POLICY) -> tuple[Trigger | None, Action]:
-    decision = decide(situation, policy)
+def decided(inputs: DecisionInputs, policy: PolicySection = POLICY) -> tuple[Trigger | None, Action]:
+    decision = decide(inputs, policy)
     return decision.trigger, decision.action
 
 
@@ -105,7 +107,7 @@ def test_an_operators_wish_waits_for_no_triage() -> None:
 
 
 def test_an_operators_wish_overrules_cooldown_and_minimum() -> None:
-    situation = replace(
+    inputs = replace(
         QUIET,
         requested="new prices",
         requested_by="ada",
@@ -114,7 +116,7 @@ def test_an_operators_wish_overrules_cooldown_and_minimum() -> None:
         pending_work="run r3",
     )
 
-    decision = decide(situation, POLICY)
+    decision = decide(inputs, POLICY)
 
     assert (decision.trigger, decision.action, decision.requested_by) == (Trigger.MANUAL, Action.TRAIN, "ada")
 

@@ -5,6 +5,7 @@ import pytest
 
 from daemon.domain.decisions import Action, Decision, Trigger
 from daemon.domain.runs import RunState
+from daemon.domain.situation import SituationState
 from daemon.views.status import status_view
 from daemon.views.why import RecentActivity, decision_streaks, promotion_chain, recent_activity
 from registry.names import VersionName
@@ -142,4 +143,9 @@ def test_a_candidate_that_passed_waits_for_an_operator_where_nothing_is_automati
 
 
 def test_nothing_is_in_the_way_of_a_calm_line(line: Line) -> None:
-    assert recently(line) == RecentActivity(drift=None, triage=None, spells=(), obstacles=())
+    found = recently(line)
+
+    assert found.situation.state is SituationState.STABLE
+    assert found == RecentActivity(
+        drift=None, triage=None, spells=(), obstacles=(), situation=found.situation
+    )

@@ -1,0 +1,259 @@
+"""Reads from the ledger and the registry what is going on in a model line."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import Connection, select
+
+from daemon.config.settings import Settings
+from daemon.domain.alarms import Alarm
+from daemon.domain.changes import changes_of
+from daemon.domain.runs import RunState
+from daemon.domain.situation import (
+    Answer,
+    AnswerFate,
+    ComparedWindow,
+    OpenChange,
+    Situation,
+    SituationFacts,
+    situation_of,
+)
+from daemon.domain.windows import ReferenceCause, SeqRange, StoredReference
+from daemon.ledger.counts import count_collected
+from daemon.ledger.database import reader
+from daemon.ledger.recurrences import RECURRENCE
+from daemon.ledger.stores import Stores
+from daemon.ledger.tables import runs, windows
+from daemon.ledger.window_evidence import RaisedWindow, evidence_from, raised_windows
+from monitors.sequential.pending_alarm import LOOKS, pending_alarm
+from registry.line_logs import outlined_bar, read_outline
+from registry.looks import waits_for_data
+from registry.names import VersionName
+from registry.types import GateReport, GateVerdict, Promotion, PromotionKind
+
+#: Windows with an alarm that are read. A change that lasts longer seems to have begun later.
+_RAISED_READ = 1_000
+
+
+def read_situation(stores: Stores, settings: Settings) -> Situation:
+    """Read what is going on. Takes a few milliseconds."""
+    return situation_of(_facts(stores, settings))
+
+
+def gate_is_open(report: GateReport | None, settings: Settings) -> bool:
+    """Return whether the gate has yet to decide on a candidate, and can."""
+    limits = {"max_looks": settings.gate.max_looks, "limit": settings.gate.max_conversations}
+    return report is None or waits_for_data(report, **limits)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Change:
+    """The change from a reference that is open, or the newest one, and where its alarm was raised."""
+
+    change: OpenChange
+    reference_id: int
+    raised_until: int  # seq of the last conversation of the window of the alarm
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Run:
+    """The newest run, without its request, which can be large."""
+
+    id: str
+    state: RunState
+    until_seq: int
+    started_at: datetime
+    error: str | None
+
+
+def _facts(stores: Stores, settings: Settings) -> SituationFacts:
+    reference, live = stores.windows.reference(), stores.versions.newest_promotion(settings.model_line)
+    if reference is None:
+        return SituationFacts(collecting="has not begun")
+    name = None if live is None else str(live.version)
+    awaited = _awaits_reference(stores, reference, live)
+    if reference.range is None:
+        collected = f"has {_collected(stores, reference)} of {reference.size} conversations"
+        return SituationFacts(collecting=collected, live=name, awaits_reference=awaited)
+    compared, learned = _compared(stores, reference), stores.runs.learned_until()
+    alarm = stores.windows.alarm(after_seq=learned)
+    found = _change(stores, reference, alarm)
+    facts = SituationFacts(
+        live=name,
+        awaits_reference=found is None and (awaited or (compared is None and _is_new(reference, live))),
+        compared=compared,
+        alarm=alarm,
+        on_drift=settings.policy.on_drift,
+        triages=settings.policy.triage,
+    )
+    return (
+        facts if found is None else _with_answers(facts, found, stores, settings, live=live, learned=learned)
+    )
+
+
+def _with_answers(
+    facts: SituationFacts,
+    found: _Change,
+    stores: Stores,
+    settings: Settings,
+    *,
+    live: Promotion | None,
+    learned: int,
+) -> SituationFacts:
+    """Add the change, and what was done about it. ``learned``: the newest conversation that a finished run learned from."""
+    run = _newest_run(stores)
+    answer = None if run is None else _answer(found, run, stores, settings, live=live, learned=learned)
+    return replace(
+        facts,
+        change=found.change,
+        work=_work(found, run, stores),
+        answer=answer,
+        triage=None if facts.alarm is None else stores.triages.of_window(facts.alarm.window),
+        declined=_declined(found, stores, trained_at=run.started_at if run and answer else None),
+    )
+
+
+def _declined(found: _Change, stores: Stores, *, trained_at: datetime | None) -> str | None:
+    """Return why a change was answered without training; None if it was not, or was trained on later all the same."""
+    triage = stores.triages.declined(found.reference_id, from_window=found.change.window)
+    if triage is not None:
+        return triage.reason if trained_at is None or trained_at < triage.at else None
+    until = stores.triages.ignored_until(found.reference_id)
+    if found.change.newest_window > until:
+        return None
+    return f"alarms up to window {until} are passed over, as training was declined for the change before it"
+
+
+def _awaits_reference(stores: Stores, reference: StoredReference, live: Promotion | None) -> bool:
+    """Return whether the live version was promoted, and its reference has not begun or is not full."""
+    if live is None or live.kind is not PromotionKind.PROMOTION:
+        return False
+    if reference.version == str(live.version):
+        return reference.range is None
+    return stores.references.frozen() is None
+
+
+def _is_new(reference: StoredReference, live: Promotion | None) -> bool:
+    """Return whether a reference began because the live version was promoted."""
+    promoted = live is not None and live.kind is PromotionKind.PROMOTION
+    same = live is not None and reference.version == str(live.version)
+    return promoted and same and reference.cause is ReferenceCause.VERSION
+
+
+def _collected(stores: Stores, reference: StoredReference) -> int:
+    with reader(stores.engine).begin() as connection:
+        return count_collected(connection, reference)
+
+
+def _compared(stores: Stores, reference: StoredReference) -> ComparedWindow | None:
+    """Return the newest judged window, if it was compared with this reference and is no part of it."""
+    newest = next(iter(stores.windows.judged(limit=1)), None)
+    if newest is None or newest.reference_id != reference.id or reference.range is None:
+        return None
+    if newest.window.range.last <= reference.range.last:
+        return None
+    drifting = tuple(
+        verdict.monitor
+        for verdict in newest.verdicts
+        if verdict.finding == "drift" and verdict.monitor != RECURRENCE
+    )
+    return ComparedWindow(number=newest.window.number, finding=newest.finding, drifting=drifting)
+
+
+def _change(stores: Stores, reference: StoredReference, alarm: Alarm | None) -> _Change | None:
+    """Return the change that an open alarm is about, else the newest one from a reference; None where there is none."""
+    with reader(stores.engine).begin() as connection:
+        raised = raised_windows(connection, reference.id, _RAISED_READ)
+        if not raised:
+            return None
+        spans = _judged_after(connection, raised[0])
+        changes = changes_of(raised, spans)
+        mine = (one for one in changes if alarm and one[0].number <= alarm.window <= one[-1].number)
+        windows_of = next(mine, changes[-1])
+        kept = pending_alarm(evidence_from(connection, reference.id, windows_of[0].number))
+    first, last = windows_of[0], windows_of[-1]
+    quiet = sum(span.first > last.last_seq for span in spans)
+    # A weak change takes as long to be found again as it took at first.
+    longest = max(one.seq - one.since_seq for one in windows_of)
+    at_alarm = {one.number: one.last_seq for one in raised}
+    return _Change(
+        change=OpenChange(
+            window=first.number,
+            newest_window=last.number,
+            quiet=quiet,
+            dropped=kept is None,
+            ended=quiet >= LOOKS and spans[-1].last - last.seq > 2 * longest,
+        ),
+        reference_id=reference.id,
+        raised_until=first.last_seq if kept is None else at_alarm.get(kept.window, first.last_seq),
+    )
+
+
+def _judged_after(connection: Connection, first: RaisedWindow) -> list[SeqRange]:
+    """Return the judged windows from that in which an alarm was raised on, in order."""
+    judged = windows.c.judged_at.is_not(None) & (windows.c.number >= first.number)
+    query = select(windows.c.first_seq, windows.c.last_seq).where(judged).order_by(windows.c.number)
+    return [SeqRange(first=begin, last=end) for begin, end in connection.execute(query).all()]
+
+
+def _newest_run(stores: Stores) -> _Run | None:
+    columns = (runs.c.id, runs.c.state, runs.c.until_seq, runs.c.started_at, runs.c.error)
+    query = select(*columns).order_by(runs.c.started_at.desc(), runs.c.id.desc()).limit(1)
+    with reader(stores.engine).begin() as connection:
+        row = connection.execute(query).mappings().first()
+        return None if row is None else _Run(**{**row, "state": RunState(row["state"])})
+
+
+def _work(found: _Change, run: _Run | None, stores: Stores) -> str | None:
+    """Return in words the training on a change that goes on or is decided on."""
+    if run is not None and run.state is RunState.RUNNING and run.until_seq >= found.raised_until:
+        return f"run {run.id} learns from it"
+    decision = stores.decisions.open_decision()
+    if decision is None or (decision.window is not None and decision.window < found.change.window):
+        return None
+    return "a training is decided on"
+
+
+def _answer(
+    found: _Change, run: _Run, stores: Stores, settings: Settings, *, live: Promotion | None, learned: int
+) -> Answer | None:
+    """Return what became of the newest training that learned from a change, or was to."""
+    answer = None
+    if learned >= found.raised_until:
+        answer = _of_newest_version(run, stores, settings, live)
+    failed = run.state in (RunState.FAILED, RunState.CANCELLED) and run.until_seq >= found.raised_until
+    if failed and (answer is None or answer.fate not in (AnswerFate.OPEN, AnswerFate.PASSED)):
+        return Answer(run=run.id, fate=AnswerFate.FAILED, reason=run.error or "")
+    return answer
+
+
+def _of_newest_version(
+    run: _Run, stores: Stores, settings: Settings, live: Promotion | None
+) -> Answer | None:
+    """Return what became of the newest version that a run made; None where none did."""
+    number = stores.versions.next_number(settings.model_line) - 1
+    if number < 1:
+        return None
+    name = VersionName(settings.model_line, number)
+    fate, reason = _fate(name, stores, settings, live)
+    return Answer(run=run.id, fate=fate, version=str(name), short=f"v{number}", reason=reason)
+
+
+def _fate(
+    name: VersionName, stores: Stores, settings: Settings, live: Promotion | None
+) -> tuple[AnswerFate, str]:
+    """Return what became of a version, and why."""
+    if live is not None and live.version == name:
+        return AnswerFate.LIVE, ""
+    if stores.versions.promotions_of(name):
+        return AnswerFate.LEFT, live.reason if live is not None else ""
+    bar = outlined_bar(stores.versions, name, read_outline(stores.versions, settings.model_line))
+    if bar is not None and bar.version == name:
+        return AnswerFate.BARRED, str(bar)
+    report = next(iter(reversed(stores.versions.gate_reports(name))), None)
+    if report is None or gate_is_open(report, settings):
+        return AnswerFate.OPEN, ""
+    if report.verdict is GateVerdict.PROMOTE:
+        return AnswerFate.PASSED, report.reason
+    fate = AnswerFate.REJECTED if report.verdict is GateVerdict.REJECT else AnswerFate.UNDECIDED
+    return fate, report.reason
