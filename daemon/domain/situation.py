@@ -167,7 +167,9 @@ def _of_change(facts: SituationFacts, change: OpenChange) -> Situation:
         )
     if facts.declined is not None and facts.alarm is None:
         return _unless_ended(facts, change, lambda: _not_trained(change, facts.declined or ""))
-    if facts.answer is not None and not change.dropped:
+    # A version that is live answers no alarm that was raised against an earlier version's reference since.
+    answers = facts.answer is not None and (facts.alarm is None or facts.answer.fate is not AnswerFate.LIVE)
+    if facts.answer is not None and answers and not change.dropped:
         return _answered(facts, change, facts.answer)
     if facts.alarm is None:
         note = "" if not change.dropped else f"; fresh windows did not confirm the alarm {_since(change)}"
@@ -302,7 +304,7 @@ def _undisturbed(facts: SituationFacts, note: str = "") -> Situation:
     monitors = ", ".join(window.drifting)
     return _said(
         SituationState.WINDOW_DRIFT,
-        f"window {window.number} differs from the reference ({monitors}), and no alarm is open{note}",
+        f"window {window.number} differs from the reference ({monitors}), as one may by chance, and no alarm is open{note}",
         next_="one window may differ by chance, at the declared rate of false alarms; the detector, which adds up the "
         "evidence of all conversations, decides",
         window=window.number,

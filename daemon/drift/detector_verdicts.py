@@ -9,12 +9,21 @@ from monitors.types import Aspect, Finding, Verdict
 
 
 def alarm_verdict(
-    window_id: str, raised: RaisedAlarm, *, threshold: float, caution: str | None = None
+    window_id: str,
+    raised: RaisedAlarm,
+    *,
+    first: RaisedAlarm | None = None,
+    threshold: float,
+    caution: str | None = None,
 ) -> Verdict:
     """Return the verdict on the window in which an alarm was raised: drift.
 
-    ``threshold``: the evidence from which on there is an alarm; ``caution``: what the reference can't tell yet.
+    ``first``: the alarm by which the change was found, where it is another one; ``threshold``: the evidence from which on
+    there is an alarm; ``caution``: what the reference can't tell yet.
     """
+    changed_at = f"the stream changed at about conversation {raised.since_seq}"
+    if first is not None and first.seq != raised.seq:
+        changed_at = f"the change at about conversation {first.since_seq} is still there"
     wealth = sum(raised.evidence.values()) / len(raised.evidence)
     changed = sorted(
         (Aspect(name) for name, evidence in raised.evidence.items() if evidence >= DOUBT),
@@ -27,7 +36,7 @@ def alarm_verdict(
         finding=Finding.DRIFT,
         score=wealth / threshold,
         threshold=1.0,
-        reason=f"the stream changed at about conversation {raised.since_seq}: {aspects} (evidence {wealth:,.0f} : 1, alarm "
+        reason=f"{changed_at}: {aspects} (evidence {wealth:,.0f} : 1, alarm "
         f"from {threshold:,.0f})" + (f"; {caution}" if caution else ""),
         numbers={
             "seq": raised.seq,

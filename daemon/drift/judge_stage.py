@@ -150,7 +150,8 @@ class JudgeStage:
         if raised is not None:
             leading = leading or strongest_aspect(raised.evidence)
             caution = span_words(reference, self._settings.cycle_days)
-            detected = alarm_verdict(window_id, raised, threshold=threshold, caution=caution)
+            first = self._detectors.first_of_change(raised)
+            detected = alarm_verdict(window_id, raised, first=first, threshold=threshold, caution=caution)
         else:
             detected = quiet_verdict(
                 window_id,
@@ -180,9 +181,11 @@ class JudgeStage:
             return False
         state = state_from_json(detector.state)
         threshold = self._settings.conversations_between_false_alarms
+        alarmed = self._first_open_alarm(detector.reference_id)
 
         def detected(number: int) -> VerdictRow:
-            verdict = quiet_verdict(str(number), state, threshold=threshold)
+            open_alarm = alarmed if alarmed is not None and alarmed < number else None
+            verdict = quiet_verdict(str(number), state, threshold=threshold, alarm_window=open_alarm)
             reason = (
                 f"{verdict.reason}; no other monitor looked: windows close faster than they can be judged"
             )
@@ -198,6 +201,11 @@ class JudgeStage:
                 extra={"action": "judge"},
             )
         return skipped > 0
+
+    def _first_open_alarm(self, reference_id: int) -> int | None:
+        """Return the window of the pending alarm, else of the first alarm in a window that waits to be judged."""
+        pending = self._windows.alarm(after_seq=self._runs.learned_until())
+        return pending.window if pending is not None else self._windows.first_alarmed(reference_id)
 
     def _poll(self, case: _Case) -> None:
         try:

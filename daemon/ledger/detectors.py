@@ -13,6 +13,9 @@ from daemon.ledger.tables import alarms, detectors, windows
 from daemon.ledger.window_closing import close_window_at
 from monitors.sequential.pending_alarm import LOOKS
 
+#: Alarms of one change that are read to find the first.
+_OF_CHANGE = 1_000
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredDetector:
@@ -89,6 +92,16 @@ class DetectorLedger:
         with self._reads.begin() as connection:
             row = connection.execute(select(alarms).where(inside).order_by(alarms.c.seq)).mappings().first()
         return None if row is None else _raised(row)
+
+    def first_of_change(self, alarm: RaisedAlarm) -> RaisedAlarm:
+        """Return the first alarm about the change that a stored alarm is about."""
+        query = select(alarms).where(
+            (alarms.c.reference_id == alarm.reference_id) & (alarms.c.seq <= alarm.seq)
+        )
+        with self._reads.begin() as connection:
+            rows = connection.execute(query.order_by(alarms.c.id.desc()).limit(_OF_CHANGE)).mappings().all()
+            found = [_raised(row) for row in reversed(rows)]
+            return changes_of(found, _windows_after(connection, found[0].seq))[-1][0] if found else alarm
 
     def newest(self, limit: int) -> list[RaisedAlarm]:
         """Return the newest alarms, newest first."""

@@ -86,6 +86,8 @@ class WindowLedger:
     def skip_waiting(self, rows: Callable[[int], VerdictRow], *, keep: int, seen: int, now: datetime) -> int:
         """Mark waiting windows but the newest ``keep`` as judged, by the detector's verdict alone; return how many.
 
+        The verdict's finding is the window's.
+
         Windows that the detector has not processed completely (up to the seq ``seen``), and windows in which it raised an
         alarm, go on waiting. ``rows`` returns the detector's verdict on a window, by the window's number.
         """
@@ -98,10 +100,22 @@ class WindowLedger:
             numbers = connection.scalars(due.order_by(windows.c.number).limit(1_000)).all()
             if not numbers or reference is None:
                 return 0
-            values = {"finding": "stable", "reference_id": reference.id, "judged_at": now}
-            connection.execute(update(windows).where(windows.c.number.in_(numbers)).values(**values))
-            connection.execute(insert(verdicts), [_verdict_values(rows(number)) for number in numbers])
+            given = [rows(number) for number in numbers]
+            for finding in {row.finding for row in given}:
+                these = [row.window for row in given if row.finding == finding]
+                values = {"finding": finding, "reference_id": reference.id, "judged_at": now}
+                connection.execute(update(windows).where(windows.c.number.in_(these)).values(**values))
+            connection.execute(insert(verdicts), [_verdict_values(row) for row in given])
         return len(numbers)
+
+    def first_alarmed(self, reference_id: int) -> int | None:
+        """Return the number of the oldest window without verdicts in which an alarm was raised against a reference."""
+        inside = alarms.c.seq.between(windows.c.first_seq, windows.c.last_seq)
+        alarmed = exists().where(inside & (alarms.c.reference_id == reference_id))
+        query = select(func.min(windows.c.number)).where(windows.c.judged_at.is_(None) & alarmed)
+        with self._reads.begin() as connection:
+            number: int | None = connection.scalar(query)
+            return number
 
     def record_judgement(
         self,

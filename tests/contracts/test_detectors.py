@@ -128,3 +128,18 @@ def test_alarms_against_another_reference_are_about_another_change(
 
 def test_there_are_no_changes_before_the_first_alarm(detectors: DetectorLedger) -> None:
     assert detectors.changes(99) == []
+
+
+def test_the_first_alarm_of_a_change_is_found_and_the_oldest_window_that_waits_with_one(
+    detectors: DetectorLedger, windows: WindowLedger, engine: Engine
+) -> None:
+    read(engine, 0, 410)
+    assert windows.first_alarmed(1) is None
+    for seq in (40, 60, 93, 270):
+        detectors.raise_alarm(SEEN, an_alarm(seq))
+
+    newest, last, *_, first = detectors.newest(9)
+
+    assert detectors.first_of_change(last) == detectors.first_of_change(first) == first
+    assert detectors.first_of_change(newest) == newest
+    assert (windows.first_alarmed(1), windows.first_alarmed(2)) == (2, None)

@@ -12,6 +12,7 @@ from daemon.ledger.erasures import ErasureLedger, Subject
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.triages import TriageLedger
+from daemon.ledger.window_evidence import evidence_from, raised_windows
 from daemon.ledger.windows import VerdictRow, WindowLedger
 from monitors.types import Outcome
 from tests.factories.ledger import NOW, a_batch, a_conversation
@@ -138,3 +139,45 @@ def test_the_forgotten_are_no_examples(engine: Engine, triages: TriageLedger) ->
     triages.record(replace(FOUND, window=2))
 
     assert triages.newest(1)[0].examples == ("c12",)
+
+
+def test_an_alarm_that_was_declined_is_known_with_the_windows_that_are_passed_over(
+    engine: Engine, triages: TriageLedger
+) -> None:
+    triages.record(FOUND)
+    assert (triages.declined(1, from_window=1), triages.ignored_until(1)) == (None, 0)
+
+    decision = DecisionLedger(engine).decide(DECIDED, triage=FOUND)
+
+    assert triages.declined(1, from_window=1) == replace(FOUND, id=1, decision_id=decision.id)
+    assert triages.ignored_until(1) == 5
+    assert triages.declined(1, from_window=2) is None
+    assert triages.declined(2, from_window=1) is None
+
+
+def test_an_alarm_that_was_trained_on_in_the_end_is_not_declined(
+    engine: Engine, triages: TriageLedger
+) -> None:
+    triages.record(FOUND)
+    decisions = DecisionLedger(engine)
+    decisions.decide(DECIDED, triage=FOUND)
+
+    decisions.decide(replace(DECIDED, trigger=Trigger.MANUAL, action=Action.TRAIN), triage=FOUND)
+
+    assert triages.declined(1, from_window=1) is None
+
+
+def test_windows_with_an_alarm_are_read_in_order_the_newest_of_them(
+    engine: Engine, windows: WindowLedger
+) -> None:
+    with engine.connect() as connection:
+        found = raised_windows(connection, 1, 2)
+        other = raised_windows(connection, 2, 2)
+        evidence = [each.window for each in evidence_from(connection, 1, 11)]
+
+    assert [(one.number, one.first_seq, one.seq, one.since_seq) for one in found] == [
+        (11, 111, 120, 111),
+        (12, 121, 130, 121),
+    ]
+    assert other == []
+    assert evidence == [11, 12]

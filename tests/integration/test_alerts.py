@@ -6,6 +6,7 @@ from pathlib import Path
 
 import yaml
 
+from daemon.domain.situation import SituationState
 from daemon.telemetry.metrics import Metrics
 from tests.support.helpers import required_program
 
@@ -61,3 +62,46 @@ def test_an_open_transaction_alerts_after_ten_minutes_and_not_before(tmp_path: P
     file.write_text(yaml.safe_dump(tests), encoding="utf-8")
 
     promtool("test", "rules", str(file))
+
+
+def test_a_change_that_a_training_did_not_answer_alerts_after_an_hour(tmp_path: Path) -> None:
+    """From minute 10 on; at minute 80 another training has begun."""
+    other = 'retuned_situation{instance="a",state="training"}'
+    series = 'retuned_situation{instance="a",state="unresolved"}'
+    alert = {
+        "exp_labels": {"severity": "warning"},
+        "exp_annotations": {
+            "summary": "A change of the stream is still there, and a training on it led to no live version.",
+            "description": "`retuned why --not` says what became of the candidate or the run, what follows, and what you "
+            "can do.",
+        },
+    }
+    tests = {
+        "rule_files": [str(RULES)],
+        "evaluation_interval": "1m",
+        "tests": [
+            {
+                "interval": "1m",
+                "input_series": [
+                    {"series": series, "values": "0x9 1x69 0x40"},
+                    {"series": other, "values": "1x9 0x69 1x40"},
+                ],
+                "alert_rule_test": [
+                    {"eval_time": "69m", "alertname": "RetunedChangeUnresolved", "exp_alerts": []},
+                    {"eval_time": "71m", "alertname": "RetunedChangeUnresolved", "exp_alerts": [alert]},
+                    {"eval_time": "85m", "alertname": "RetunedChangeUnresolved", "exp_alerts": []},
+                ],
+            }
+        ],
+    }
+    file = tmp_path / "tests.yaml"
+    file.write_text(yaml.safe_dump(tests), encoding="utf-8")
+
+    promtool("test", "rules", str(file))
+
+
+def test_every_state_that_an_alert_asks_for_exists() -> None:
+    asked = re.findall(r'retuned_situation\{state="(\w+)"\}', RULES.read_text(encoding="utf-8"))
+
+    assert asked == ["unresolved", "not_trained"]
+    assert {*asked} <= {*SituationState}

@@ -231,7 +231,7 @@ def test_a_window_that_differs_without_an_alarm_is_said_to_differ_and_why_that_i
     [decision] = world.stores.decisions.recent(9)
     assert decision.action is Action.NONE
     assert decision.reason == (
-        "window 1 differs from the reference (columns), and no alarm is open; no other reason to train"
+        "window 1 differs from the reference (columns), as one may by chance, and no alarm is open; no other reason to train"
     )
 
 
