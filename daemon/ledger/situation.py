@@ -1,7 +1,9 @@
 """Reads from the ledger and the registry what is going on in a model line."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import pairwise
 
 from sqlalchemy import Connection, select
 
@@ -18,13 +20,15 @@ from daemon.domain.situation import (
     SituationFacts,
     situation_of,
 )
-from daemon.domain.windows import ReferenceCause, SeqRange, StoredReference
+from daemon.domain.windows import ClosedWindow, ReferenceCause, SeqRange, StoredReference
 from daemon.ledger.counts import count_collected
 from daemon.ledger.database import reader
 from daemon.ledger.recurrences import RECURRENCE
+from daemon.ledger.sql_in import in_values
 from daemon.ledger.stores import Stores
 from daemon.ledger.tables import runs, windows
 from daemon.ledger.window_evidence import RaisedWindow, evidence_from, raised_windows
+from daemon.ledger.windows import JudgedWindow
 from monitors.sequential.pending_alarm import LOOKS, pending_alarm
 from registry.line_logs import outlined_bar, read_outline
 from registry.looks import waits_for_data
@@ -37,7 +41,7 @@ _RAISED_READ = 1_000
 
 def read_situation(stores: Stores, settings: Settings) -> Situation:
     """Read what is going on. Takes a few milliseconds."""
-    return situation_of(_facts(stores, settings))
+    return situation_of(situation_facts(stores, settings))
 
 
 def gate_is_open(report: GateReport | None, settings: Settings) -> bool:
@@ -66,7 +70,8 @@ class _Run:
     error: str | None
 
 
-def _facts(stores: Stores, settings: Settings) -> SituationFacts:
+def situation_facts(stores: Stores, settings: Settings) -> SituationFacts:
+    """Read the facts that the situation follows from."""
     reference, live = stores.windows.reference(), stores.versions.newest_promotion(settings.model_line)
     if reference is None:
         return SituationFacts(collecting="has not begun")
@@ -75,20 +80,22 @@ def _facts(stores: Stores, settings: Settings) -> SituationFacts:
     if reference.range is None:
         collected = f"has {_collected(stores, reference)} of {reference.size} conversations"
         return SituationFacts(collecting=collected, live=name, awaits_reference=awaited)
-    compared, learned = _compared(stores, reference), stores.runs.learned_until()
-    alarm = stores.windows.alarm(after_seq=learned)
-    found = _change(stores, reference, alarm)
+    newest = next(iter(stores.windows.judged(limit=1)), None)
+    compared = None if newest is None else _compared(newest, reference)
+    changes = _changes(stores, reference)
     facts = SituationFacts(
         live=name,
-        awaits_reference=found is None and (awaited or (compared is None and _is_new(reference, live))),
+        awaits_reference=not changes and (awaited or (compared is None and _is_new(reference, live))),
         compared=compared,
-        alarm=alarm,
         on_drift=settings.policy.on_drift,
         triages=settings.policy.triage,
     )
-    return (
-        facts if found is None else _with_answers(facts, found, stores, settings, live=live, learned=learned)
-    )
+    if newest is None or not changes:
+        return facts
+    learned = stores.runs.learned_until()
+    facts = replace(facts, alarm=stores.windows.alarm(after_seq=learned))
+    found = _change(stores, changes, facts.alarm, newest.window)
+    return _with_answers(facts, found, stores, settings, live=live, learned=learned)
 
 
 def _with_answers(
@@ -145,12 +152,10 @@ def _collected(stores: Stores, reference: StoredReference) -> int:
         return count_collected(connection, reference)
 
 
-def _compared(stores: Stores, reference: StoredReference) -> ComparedWindow | None:
+def _compared(newest: JudgedWindow, reference: StoredReference) -> ComparedWindow | None:
     """Return the newest judged window, if it was compared with this reference and is no part of it."""
-    newest = next(iter(stores.windows.judged(limit=1)), None)
-    if newest is None or newest.reference_id != reference.id or reference.range is None:
-        return None
-    if newest.window.range.last <= reference.range.last:
+    within = reference.range is not None and newest.window.range.last <= reference.range.last
+    if newest.reference_id != reference.id or within:
         return None
     drifting = tuple(
         verdict.monitor
@@ -160,40 +165,48 @@ def _compared(stores: Stores, reference: StoredReference) -> ComparedWindow | No
     return ComparedWindow(number=newest.window.number, finding=newest.finding, drifting=drifting)
 
 
-def _change(stores: Stores, reference: StoredReference, alarm: Alarm | None) -> _Change | None:
-    """Return the change that an open alarm is about, else the newest one from a reference; None where there is none."""
+def _changes(stores: Stores, reference: StoredReference) -> list[list[RaisedWindow]]:
+    """Return the judged windows in which an alarm was raised against a reference, by change, in order."""
     with reader(stores.engine).begin() as connection:
         raised = raised_windows(connection, reference.id, _RAISED_READ)
-        if not raised:
-            return None
-        spans = _judged_after(connection, raised[0])
-        changes = changes_of(raised, spans)
-        mine = (one for one in changes if alarm and one[0].number <= alarm.window <= one[-1].number)
-        windows_of = next(mine, changes[-1])
-        kept = pending_alarm(evidence_from(connection, reference.id, windows_of[0].number))
-    first, last = windows_of[0], windows_of[-1]
-    quiet = sum(span.first > last.last_seq for span in spans)
+        distant = [last for last, later in pairwise(raised) if later.number - last.number > LOOKS]
+        return changes_of(raised, _windows_behind(connection, distant))
+
+
+def _windows_behind(connection: Connection, raised: Sequence[RaisedWindow]) -> list[SeqRange]:
+    """Return the LOOKS windows after each of these, in order: whether they were quiet separates two changes."""
+    numbers = {alarm.number + step for alarm in raised for step in range(1, LOOKS + 1)}
+    if not numbers:
+        return []
+    named = in_values(connection, windows.c.number, sorted(numbers))
+    query = select(windows.c.first_seq, windows.c.last_seq).where(named).order_by(windows.c.number)
+    return [SeqRange(first=first, last=last) for first, last in connection.execute(query).all()]
+
+
+def _change(
+    stores: Stores, changes: Sequence[Sequence[RaisedWindow]], alarm: Alarm | None, newest: ClosedWindow
+) -> _Change:
+    """Return the change that an open alarm is about, else the newest one. ``newest``: the newest judged window."""
+    mine = (one for one in changes if alarm and one[0].number <= alarm.window <= one[-1].number)
+    raised = next(mine, changes[-1])
+    first, last = raised[0], raised[-1]
+    with reader(stores.engine).begin() as connection:
+        kept = pending_alarm(evidence_from(connection, first.reference_id, first.number))
+    ends = {window.number: window.last_seq for window in raised}
+    quiet = newest.number - last.number
     # A weak change takes as long to be found again as it took at first.
-    longest = max(one.seq - one.since_seq for one in windows_of)
-    at_alarm = {one.number: one.last_seq for one in raised}
+    longest = max(window.seq - window.since_seq for window in raised)
     return _Change(
         change=OpenChange(
             window=first.number,
             newest_window=last.number,
             quiet=quiet,
             dropped=kept is None,
-            ended=quiet >= LOOKS and spans[-1].last - last.seq > 2 * longest,
+            ended=quiet >= LOOKS and newest.range.last - last.seq > 2 * longest,
         ),
-        reference_id=reference.id,
-        raised_until=first.last_seq if kept is None else at_alarm.get(kept.window, first.last_seq),
+        reference_id=first.reference_id,
+        raised_until=first.last_seq if kept is None else ends.get(kept.window, first.last_seq),
     )
-
-
-def _judged_after(connection: Connection, first: RaisedWindow) -> list[SeqRange]:
-    """Return the judged windows from that in which an alarm was raised on, in order."""
-    judged = windows.c.judged_at.is_not(None) & (windows.c.number >= first.number)
-    query = select(windows.c.first_seq, windows.c.last_seq).where(judged).order_by(windows.c.number)
-    return [SeqRange(first=begin, last=end) for begin, end in connection.execute(query).all()]
 
 
 def _newest_run(stores: Stores) -> _Run | None:

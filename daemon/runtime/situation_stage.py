@@ -9,12 +9,12 @@ from daemon.domain.situation import Situation, SituationState
 from daemon.telemetry.metrics import Metrics
 
 _log = logging.getLogger(__name__)
-#: Between two readings of the ledger.
-_EVERY = timedelta(seconds=2)
+#: Between two readings of the ledger. Each reads a few rows; where years are stored, it takes a tenth of a second.
+_EVERY = timedelta(seconds=5)
 
 
 class SituationStage:
-    """Reads what is going on every few seconds, sets the gauge of its state, and logs each new state once."""
+    """Reads what is going on every five seconds, sets the gauge of its state, and logs each new state once."""
 
     name = "telling"
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from daemon.config.settings import Settings
 from daemon.domain.alarms import Alarm, Triage
-from daemon.domain.situation import Situation
+from daemon.domain.situation import Situation, situation_of
 from daemon.domain.windows import Freeze, StoredReference
 from daemon.drift.detector_state import state_from_json
 from daemon.ledger.detectors import RaisedAlarm
 from daemon.ledger.provenance import ProvenanceLedger
 from daemon.ledger.reports import ReportEntry
-from daemon.ledger.situation import read_situation
+from daemon.ledger.situation import situation_facts
 from daemon.ledger.stores import Stores
 from daemon.ledger.windows import JudgedWindow
 from daemon.views.explanation import explanation_of
@@ -54,11 +54,12 @@ class DriftView:
 def drift_view(stores: Stores, settings: Settings) -> DriftView:
     """Read the drift view."""
     reference = stores.windows.reference()
+    facts = situation_facts(stores, settings)
     explained = next(iter(stores.windows.judged(limit=1, drift_only=True)), None)
     return DriftView(
         reference=reference,
         watch=None if reference is None else watch_on(stores, reference, settings),
-        alarm=stores.windows.alarm(after_seq=stores.runs.learned_until()),
+        alarm=facts.alarm,
         triages=tuple(stores.triages.newest(_TRIAGES_SHOWN)),
         raised=tuple(stores.detectors.changes(_ALARMS_READ)[:_ALARMS_SHOWN]),
         explained=explained,
@@ -72,7 +73,7 @@ def drift_view(stores: Stores, settings: Settings) -> DriftView:
         else ProvenanceLedger(stores.engine).recurrence_reason(explained.window.number - LOOKS),
         freeze=stores.references.frozen(),
         cycle_days=settings.windows.reference_days,
-        situation=read_situation(stores, settings),
+        situation=situation_of(facts),
     )
 
 

@@ -6,12 +6,12 @@ from datetime import datetime
 from daemon.config.settings import Settings
 from daemon.domain.alarms import Alarm, Triage
 from daemon.domain.decisions import Decision
-from daemon.domain.situation import Situation
+from daemon.domain.situation import Situation, situation_of
 from daemon.domain.windows import Freeze
 from daemon.ledger.counts import IntakeCounts, LedgerCounts, RunSummary, WindowCounts
 from daemon.ledger.decisions import ManualTrainRequest
 from daemon.ledger.lease import lease_of
-from daemon.ledger.situation import gate_is_open, read_situation
+from daemon.ledger.situation import gate_is_open, situation_facts
 from daemon.ledger.stores import Stores
 from daemon.ledger.user_shares import UserShares, read_user_shares
 from daemon.ledger.windows import JudgedWindow
@@ -73,6 +73,7 @@ def status_view(stores: Stores, settings: Settings, now: datetime) -> StatusView
     counts = LedgerCounts(stores.engine)
     run, newest = counts.newest_run(), _newest_never_live(stores, settings)
     outline = read_outline(stores.versions, settings.model_line)
+    facts = situation_facts(stores, settings)
     orders = orders_in_force(stores.versions, outline, candidate=newest, run=run)
     return StatusView(
         model_line=settings.model_line,
@@ -82,13 +83,13 @@ def status_view(stores: Stores, settings: Settings, now: datetime) -> StatusView
         intake=counts.intake(),
         windows=counts.windows(),
         judged=tuple(stores.windows.judged(limit=_WINDOWS_SHOWN)),
-        alarm=stores.windows.alarm(after_seq=stores.runs.learned_until()),
+        alarm=facts.alarm,
         triage=next(iter(stores.triages.newest(1)), None),
         wish=stores.decisions.open_request(),
         decision=next(iter(stores.decisions.recent(1)), None),
         run=run,
         candidate=_candidate(stores, newest, orders, settings),
-        situation=read_situation(stores, settings),
+        situation=situation_of(facts),
         cycle_days=settings.windows.reference_days,
         freeze=stores.references.frozen(),
         orders=orders,

@@ -16,7 +16,7 @@ from daemon.cli.render.status import status_screen
 from daemon.cli.render.status_summary import needs_of
 from daemon.cli.render.why import recent_tree
 from daemon.domain.alarms import Triage
-from daemon.domain.decisions import Decision
+from daemon.domain.decisions import Action, Decision, Trigger
 from daemon.domain.json_values import json_value
 from daemon.domain.runs import Run, RunState
 from daemon.domain.situation import CALM, SituationState, sentence_of
@@ -27,6 +27,7 @@ from daemon.http.probe import DaemonHealth
 from daemon.ledger.freezes import FreezeLedger
 from daemon.ledger.situation import gate_is_open, read_situation
 from daemon.ledger.windows import VerdictRow
+from daemon.release.orders import reject_version
 from daemon.release.promotion import roll_back_version
 from daemon.runtime.situation_stage import SituationStage
 from daemon.telemetry.metrics import Metrics
@@ -169,6 +170,22 @@ class LineHistory(RuleBasedStateMachine):
         stores.windows.record_judgement(
             window, rows, finding=found[triggering], reference_id=reference.id, explanation=None, now=self.line.clock()
         )  # fmt: skip
+
+    @precondition(lambda self: self.run is None)
+    @rule(verdict=st.sampled_from([None, *GateVerdict]), rejects=st.booleans())
+    def a_change_is_trained_on(self, *, verdict: GateVerdict | None, rejects: bool) -> None:
+        """From the alarm to the gate, which answers until it is done, or not yet; an operator may reject the version."""
+        for _ in range(2):
+            self.a_window_is_judged(raised=True, confirms="drift", columns=False)
+        self.run = self.line.start_run(
+            self.line.decide(Action.TRAIN, "the stream changed", trigger=Trigger.DRIFT)
+        )
+        self.the_run_ends(RunState.FINISHED)
+        assert self.newest is not None
+        if rejects:
+            reject_version(self.line.stores, self.newest, reason="no", by=ADA, clock=self.line.clock)
+        for _ in range(self.line.settings.gate.max_looks if verdict else 0):
+            self.the_gate_answers(verdict or GateVerdict.REJECT)
 
     @rule()
     def the_daemon_decides(self) -> None:
