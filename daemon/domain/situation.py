@@ -238,7 +238,7 @@ def _answered(facts: SituationFacts, change: OpenChange, answer: Answer) -> Situ
 
 def _unresolved(facts: SituationFacts, change: OpenChange, answer: Answer) -> Situation:
     if facts.alarm is not None and facts.alarm.confirmed and facts.on_drift:
-        next_ = "the daemon trains again as soon as triage, data and cooldown allow; `retuned why` says what it waits for"
+        next_ = "the daemon trains again once nothing is in the way; `retuned why` says what it waits for"
     elif facts.on_drift:
         next_ = "the daemon trains again once an alarm on newer conversations is confirmed"
     else:

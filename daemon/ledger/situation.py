@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 from daemon.config.settings import Settings
 from daemon.domain.alarms import Alarm
 from daemon.domain.changes import changes_of
+from daemon.domain.decisions import Decision
 from daemon.domain.runs import RunState
 from daemon.domain.situation import (
     Answer,
@@ -37,6 +38,8 @@ from registry.types import GateReport, GateVerdict, Promotion, PromotionKind
 
 #: Windows with an alarm that are read. A change that lasts longer seems to have begun later.
 _RAISED_READ = 1_000
+#: A decision that puts off a training follows within so many.
+_PUT_OFF_WITHIN = 3
 
 
 def read_situation(stores: Stores, settings: Settings) -> Situation:
@@ -224,7 +227,13 @@ def _work(found: _Change, run: _Run | None, stores: Stores) -> str | None:
     decision = stores.decisions.open_decision()
     if decision is None or (decision.window is not None and decision.window < found.change.window):
         return None
-    return "a training is decided on"
+    return None if _was_put_off(decision, stores) else "a training is decided on"
+
+
+def _was_put_off(decision: Decision, stores: Stores) -> bool:
+    """Return whether a training that was decided on could not start: the decision after it repeats its reason."""
+    later = (stores.decisions.decision((decision.id or 0) + step) for step in range(1, _PUT_OFF_WITHIN + 1))
+    return any(one is not None and one.reason.startswith(f"{decision.reason}; ") for one in later)
 
 
 def _answer(

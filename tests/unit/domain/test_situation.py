@@ -155,7 +155,7 @@ def test_what_follows_after_a_rejection_is_said() -> None:
 
     assert waits == "the daemon trains again once an alarm on newer conversations is confirmed"
     assert raised is not None
-    assert raised.startswith("the daemon trains again as soon as triage, data and cooldown allow")
+    assert raised.startswith("the daemon trains again once nothing is in the way")
     assert off is None
 
 

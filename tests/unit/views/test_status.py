@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from daemon.domain.decisions import Action
+from daemon.domain.decisions import Action, Trigger
 from daemon.domain.runs import RunState
+from daemon.domain.situation import SituationState
 from daemon.views.status import StatusView, status_view
 from registry.names import VersionName
 from registry.types import GateVerdict
@@ -129,3 +130,14 @@ def test_an_operators_request_shows_until_it_is_answered(line: Line) -> None:
 
     assert wish is not None
     assert wish.by == "ada"
+
+
+def test_a_training_that_was_put_off_is_not_said_to_be_decided_on(line: Line) -> None:
+    decision = line.drift()
+    assert look(line).situation.state is SituationState.TRAINING
+
+    line.decide(
+        Action.WAIT, f"{decision.reason}; waits for an operator to look", trigger=Trigger.DRIFT, since=decision.since_seq
+    )  # fmt: skip
+
+    assert look(line).situation.state is SituationState.IN_TRIAGE
