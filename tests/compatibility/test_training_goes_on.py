@@ -11,7 +11,9 @@ from daemon.domain.runs import RunState
 from daemon.ledger.stores import Stores
 from daemon.telemetry.metrics import Metrics
 from daemon.training.dataset import build_dataset
+from daemon.training.lineage import VersionLineage
 from daemon.training.planned_run import PlannedRun, from_json
+from daemon.training.rebuild import from_ledger, rebuild_dataset
 from daemon.training.train_stage import TrainStage
 from learners.codec import (
     request_to_json,
@@ -93,3 +95,14 @@ def test_the_last_decision_is_the_one_that_led_to_the_run(stores: Stores) -> Non
 
     assert run is not None
     assert (decision.id, decision.action) == (run.decision_id, Action.TRAIN)
+
+
+def test_the_training_file_is_rebuilt_from_its_records_byte_for_byte(stores: Stores) -> None:
+    run = stores.runs.run("r4")
+    assert run is not None
+    lineage = VersionLineage(
+        version=V1, parent=None, run="r4", data_digest=from_json(run.request).dataset.digest,
+        records=stores.runs.training_records("r4"), skipped={},
+    )  # fmt: skip
+
+    assert rebuild_dataset(lineage, from_ledger(stores.conversations)).report.equal
