@@ -1,7 +1,7 @@
 """Looks up which turns of a batch's records are known: stored already, or brought by the batch itself."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -67,6 +67,7 @@ class KnownTurns:
     def read(self, batch: Sequence[NewConversation]) -> None:
         """Look up the ids and turns of a batch."""
         self._read_ids(batch)
+        self._read_sessions({new.session_hash for new in batch if new.session_hash is not None})
         owned = {
             turn.digest ^ owner
             for new in batch
@@ -117,12 +118,7 @@ class KnownTurns:
                 yield index, [newest[digest]]
 
     def of_session(self, session_hash: str) -> KnownRow | None:
-        """Return the newest row of a session."""
-        if session_hash not in self._sessions:
-            column = conversations.c
-            same = select(*_ROW).where(column.session_hash == session_hash)
-            for row in self._connection.execute(same.order_by(column.seq.desc()).limit(1)):
-                self._sessions[session_hash] = self._row(row)
+        """Return the newest row of a session of the batch."""
         return self._sessions.get(session_hash)
 
     def of_thread(self, thread: Thread) -> list[KnownTurn]:
@@ -177,6 +173,15 @@ class KnownTurns:
         self._deleted = frozenset(
             connection.scalars(select(hash_).where(in_values(connection, hash_, hashes)))
         )
+
+    def _read_sessions(self, hashes: Collection[str]) -> None:
+        if not hashes:
+            return
+        column = conversations.c
+        same = in_values(self._connection, column.session_hash, hashes)
+        newest = select(func.max(column.seq)).where(same).group_by(column.session_hash)
+        for row in self._connection.execute(select(*_ROW).where(column.seq.in_(newest))):
+            self._sessions[row.session_hash] = self._row(row)
 
     def _read_newest(self, digests: Iterable[int]) -> None:
         """Find the newest row that holds each of these turns, of those of users and sessions."""
