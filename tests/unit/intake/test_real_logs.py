@@ -220,6 +220,23 @@ def test_a_message_by_itself_is_a_turn_of_its_session() -> None:
     assert (found.conversation_id, found.session_id, said(found)) == ("m1", "s", [("user", "Hi")])
 
 
+@pytest.mark.parametrize(
+    ("ids", "found"), [({"id": 7}, ("7", None)), ({"id": "a", "session_id": "s"}, ("a", "s"))]
+)
+def test_a_conversation_may_be_named_by_another_id(
+    ids: dict[str, Any], found: tuple[str, str | None]
+) -> None:
+    answer = {"role": "assistant", "content": "A"}
+    named = record({"ts": TS, "messages": [PARCEL, answer]} | ids)
+
+    assert (named.conversation_id, named.session_id) == found
+
+
+def test_a_message_without_a_session_is_refused() -> None:
+    with pytest.raises(BadRecord, match="session_id: is required"):
+        records({"message_id": "m1", "role": "user", "content": "Hi", "ts": TS})
+
+
 def test_rows_without_an_id_get_their_digest() -> None:
     one, same, other = (logged("training_rows", number) for number in (0, 0, 3))
 

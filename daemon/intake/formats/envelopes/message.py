@@ -7,6 +7,7 @@ from daemon.domain.conversation import Conversation, Record
 from daemon.intake import decoding_fields as fields
 from daemon.intake.decoding_fields import Object
 from daemon.intake.formats.dialects.messages import read_message
+from daemon.intake.formats.dialects.turns import in_conversation
 from daemon.intake.formats.identity import digest_id, own_metadata, places_of, session_of, time_of, user_of
 from daemon.intake.formats.reading import Reading
 from daemon.intake.opinions import read_feedback
@@ -46,7 +47,7 @@ class MessageFormat:
             or fields.optional_name(record, "model"),
             user_id=user_of(places),
             session_id=session,
-            messages=tuple(turns),
+            messages=in_conversation(turns, "content", joins=True),
             feedback=read_feedback(record.get("feedback"), reading),
             metadata=fields.metadata(
                 {**own_metadata(record), **{key: value for key, value in record.items() if key not in _TAKEN}}

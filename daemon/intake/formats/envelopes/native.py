@@ -18,10 +18,8 @@ _OWN_FIELDS = frozenset(
 )  # fmt: skip
 #: A record with one of these beside its messages is a log of a call.
 _OF_CALLS = frozenset({"response", "call_type", "chosen", "rejected", "choices"})
-#: Names of the answer's version, where ``model_version`` is none.
-_PLAIN = frozenset(
-    {"messages", "conversation_id", "ts", "model_line", "model_version", "user_id", "feedback"}
-)
+#: A record without ``conversation_id`` that has one of these is a row, which they name.
+_OTHER_IDS = frozenset({"id", "session_id", "thread_id", "chat_id"})
 
 
 class NativeFormat:
@@ -31,11 +29,9 @@ class NativeFormat:
 
     def recognises(self, record: Object) -> bool:
         """Return whether a record has messages and an id or a time of their conversation."""
-        return (
-            "messages" in record
-            and ("conversation_id" in record or "ts" in record)
-            and _OF_CALLS.isdisjoint(record)
-        )
+        if "messages" not in record or not _OF_CALLS.isdisjoint(record):
+            return False
+        return "conversation_id" in record or ("ts" in record and _OTHER_IDS.isdisjoint(record))
 
     def decode(self, record: Object, reading: Reading) -> Sequence[Record]:
         """Return the conversation. Raises BadRecord, NoConversation."""
