@@ -36,7 +36,7 @@ class RoutedRecords:
     batch: Batch
     other_line: int  # records of other model lines
     not_admitted: int  # conversations that may not be kept
-    tombstones: int  # records without a value, those in the batch included, and those that report a deletion
+    tombstones: int  # records without a value or of zero bytes, those in the batch included, and those that report a deletion
     redacted: Mapping[PersonalData, int]
     absent: Mapping[Absence, int] = field(
         default_factory=dict
@@ -95,10 +95,10 @@ class Router:
         next_offsets: dict[tuple[str, int], int] = {}
         for raw in records:
             next_offsets[raw.topic, raw.partition] = raw.offset + 1
-            if raw.value is None:
+            if raw.value:
+                self._route_value(raw, raw.value, routed, now)
+            else:
                 self._route_tombstone(raw, routed)
-                continue
-            self._route_value(raw, raw.value, routed, now)
         for raw in routed.halves.left():
             routed.dead_letters.append(self._dead_letter(raw, lonely_half(), now))
         return RoutedRecords(
@@ -152,8 +152,9 @@ class Router:
             routed.dead_letters.append(self._dead_letter(raw, unusable[0], now))
 
     def _route_tombstone(self, raw: RawRecord, routed: _Routed) -> None:
+        """Count a record without a value. One of zero bytes, as some clients send, erases nothing: it is no deletion."""
         routed.tombstones += 1
-        id_ = deleted_conversation(raw.key) if self._forgets else None
+        id_ = deleted_conversation(raw.key) if self._forgets and raw.value is None else None
         if id_ is not None:
             hash_ = self._holdout.conversation_hash(id_)
             routed.erase.append(Tombstone(at=_coordinates(raw), conversation_id=id_, conversation_hash=hash_))
