@@ -12,7 +12,8 @@ from daemon.domain.streams import RawRecord, TopicPartition
 from daemon.intake.router import Router
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.intake import IntakeLedger
-from daemon.training.dataset import Dataset, build_dataset
+from daemon.training.built_dataset import Dataset
+from daemon.training.dataset import build_dataset
 from daemon.training.lineage import VersionLineage
 from daemon.training.rebuild import RebuiltDataset, from_ledger, from_topic, rebuild_dataset
 from registry.names import VersionName
