@@ -165,7 +165,7 @@ class LiveLine:
         if not self.versions:
             raise BrokenChain(
                 f"{self._model_line}: entry {entry.position} rolls back to {entry.version}, which was not "
-                "live before; restore a backup of the ledger"
+                "live before; restore a backup: `retuned restore FILE --yes`"
             )
 
     def has_before_live(self, version: VersionName) -> bool:

@@ -58,7 +58,9 @@ def pause(history: History, orders: OrderLog, *, reason: str, by: Actor, now: da
 def resume(history: History, orders: OrderLog, *, reason: str, by: Actor, now: datetime) -> Order:
     """Decide to resume training. Raises NotPaused, ReasonMissing."""
     if orders.paused is None:
-        raise NotPaused("training is not paused; see `retuned status`. Intake: `retuned intake resume`")
+        raise NotPaused(
+            "training is not paused; see `retuned status`. Intake: `retuned intake resume -m REASON`"
+        )
     return _order(history, orders, OrderKind.RESUME, None, reason=reason, by=by, now=now)
 
 

@@ -8,13 +8,15 @@ from registry.store import Store
 
 
 class Tainted(RegistryError):
-    """The version learned from records erased since; it can be promoted by force only."""
+    """The version learned from records erased since; it goes live only if an operator says so by name."""
 
-    def __init__(self, name: VersionName, clean: VersionName | None) -> None:
-        alternative = f"{clean} is the newest version that did not" if clean else "train a new one"
+    def __init__(self, name: VersionName, clean: VersionName | None, *, overrule: str) -> None:
+        """``overrule`` is the command that puts it live all the same."""
+        alternative = (
+            f"{clean} is the newest version that did not" if clean else "train one: `retuned train -m REASON`"
+        )
         super().__init__(
-            f"{name} learned from records that were erased since; {alternative}. `--force` overrules this and is "
-            "recorded"
+            f"{name} learned from records that were erased since; {alternative}. {overrule} overrules this and is recorded"
         )
 
 

@@ -56,7 +56,7 @@ class GateNotPassed(Refused):
 
 
 class GateOutdated(Refused):
-    """The gate compared the version with one that is no longer live. Judge it again, or force the promotion."""
+    """The gate compared the version with one that is no longer live."""
 
 
 class ReasonMissing(Refused):
@@ -125,7 +125,7 @@ def promote(
     ReasonMissing.
     """
     if history.live is None:
-        raise NothingLive(f"{history.model_line} has no live version yet; start the daemon once")
+        raise NothingLive(f"{history.model_line} has no live version yet; start the daemon: `retuned run`")
     _check_expected(history, expect)
     check_same_line(history, version)
     if version == history.live:
@@ -185,7 +185,8 @@ def roll_back(
 def check_automatic(version: VersionName, restrictions: Restrictions) -> None:
     """Check that the daemon may put a version live by itself. Raises Held, Barred."""
     if restrictions.bar is not None:
-        raise Barred(f"{explain_bar(version, restrictions.bar)}; only a person may promote it")
+        command = promote_command(version, force=must_force(restrictions.bar))
+        raise Barred(f"{explain_bar(version, restrictions.bar)}; only a person may promote it: {command}")
     if restrictions.hold is not None:
         raise Held(f"{restrictions.hold}; `retuned unhold -m REASON` ends it")
 
@@ -195,11 +196,21 @@ def explain_bar(version: VersionName, bar: Bar) -> str:
     return str(bar) if bar.version == version else f"{version} continues from {bar.version}: {bar}"
 
 
+def must_force(bar: Bar) -> bool:
+    """Return whether a person has to force a promotion in spite of this bar; after a rollback a reason is enough."""
+    return bar.cause is not BarCause.ROLLED_BACK
+
+
+def promote_command(version: VersionName, *, force: bool) -> str:
+    """Return the command by which a person puts a version live, for messages."""
+    return f"`retuned promote v{version.number}{' --force' if force else ''} -m REASON`"
+
+
 def _rejection(version: VersionName, bar: Bar | None) -> Refused | None:
     """Return why an operator has to force a promotion that the gate allows; None if there is no need."""
-    if bar is None or bar.cause is BarCause.ROLLED_BACK:
+    if bar is None or not must_force(bar):
         return None
-    return Barred(f"{explain_bar(version, bar)}; to overrule this, force the promotion")
+    return Barred(f"{explain_bar(version, bar)}; to overrule this: {promote_command(version, force=True)}")
 
 
 def _check_expected(history: History, expect: VersionName | None) -> None:
@@ -225,15 +236,18 @@ def _check_not_just_rolled_back(history: History, next_back: VersionName, now: d
 def _objection(history: History, version: VersionName, gate: GateReport | None) -> Refused | None:
     """Return why a version can't be promoted without force; None if it can."""
     if gate is None:
-        return NotJudged(f"the gate has not judged {version}; wait for it, or force the promotion")
+        return NotJudged(
+            f"the gate has not judged {version}: the daemon has it judge the newest version; to promote it without that: "
+            f"{promote_command(version, force=True)}"
+        )
     if gate.verdict is not GateVerdict.PROMOTE:
         return GateNotPassed(
-            f"the gate said {gate.verdict} to {version}: {gate.reason}; to overrule it, force the promotion"
+            f"the gate said {gate.verdict} to {version}: {gate.reason}; to overrule it: {promote_command(version, force=True)}"
         )
     if gate.against is not None and gate.against != history.live:
         return GateOutdated(
-            f"the gate compared {version} with {gate.against}, but {history.live} is live now; judge it again, or "
-            "force the promotion"
+            f"the gate compared {version} with {gate.against}, but {history.live} is live now; to promote it all the same: "
+            f"{promote_command(version, force=True)}"
         )
     return None
 

@@ -15,12 +15,12 @@ _SHOWN = 20
 def status(context: typer.Context, *, verbose: Verbose = False, as_json: Json = False) -> None:
     """Show whether all is well, what is live, and what needs you."""
     from daemon.cli.render.status import status_screen
-    from daemon.cli.render.status_summary import needs_of, needs_of_bound
+    from daemon.cli.render.status_faults import needs_of_faults
+    from daemon.cli.render.status_summary import needs_of
     from daemon.domain.clock import utc_now
     from daemon.domain.json_values import json_value
     from daemon.http.probe import probe
-    from daemon.release.bound import differences
-    from daemon.views.served import served_view
+    from daemon.views.faults import read_faults
     from daemon.views.status import status_view
 
     settings = read_settings(context)
@@ -28,11 +28,18 @@ def status(context: typer.Context, *, verbose: Verbose = False, as_json: Json = 
     with opened(settings) as stores:
         seen = status_view(stores, settings, utc_now())
         halt = stores.halts.current()
-        served = served_view(stores, settings.model_line, daemon=health.live, now=seen.at)
-        bound = tuple(differences(stores, settings, near=True))
-    needs = needs_of_bound(served, bound) + needs_of(seen, health, halt, automatic=settings.release.automatic)
+        faults = read_faults(stores, settings, seen, daemon=health.live)
+    needs = needs_of_faults(faults, seen) + needs_of(seen, health, halt, automatic=settings.release.automatic)
     present(
-        {"overview": json_value(seen), "daemon": health, "served": served, "bound": bound},
+        {
+            "overview": json_value(seen),
+            "daemon": health,
+            "served": faults.served,
+            "bound": faults.bound,
+            "live_files": faults.live_files,
+            "tainted": faults.tainted,
+            "machine": faults.machine,
+        },
         lambda: status_screen(seen, health, halt, needs, verbose=verbose),
         as_json=as_json,
     )

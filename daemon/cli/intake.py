@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime
-from typing import Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeAlias
 
 import typer
 
@@ -10,8 +10,15 @@ from daemon.cli.confirmation import confirm
 from daemon.cli.session import Json, Reason, opened, operator, present, read_settings
 from daemon.domain.errors import DaemonError
 
+if TYPE_CHECKING:
+    from daemon.config.settings import Settings
+    from daemon.domain.halts import Halt
+    from daemon.intake.resetting import ResetTarget, TopicReset
+
 intake = typer.Typer(help="Show, halt, resume or move the intake of records.", no_args_is_help=True)
 _SHOWN = 10
+
+Yes: TypeAlias = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
 
 
 class BadPlace(DaemonError):
@@ -78,32 +85,21 @@ def seek(
     offset: Annotated[int, typer.Argument(min=0, help="The offset to read next.", show_default=False)],
     *,
     reason: Reason,
+    yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Set a partition's next offset, and resume the halted intake.
 
+    Asks the broker whether the topic has that offset, shows what is skipped or read again, and asks for confirmation.
     Records that are read again are not counted again. Records that are skipped are never read.
     """
-    from daemon.domain.clock import utc_now
-    from daemon.domain.halts import OffsetChange
-
     settings = read_settings(context)
     found = parse_place(place)
     _refuse_other_topic(found, settings.kafka.topic)
-    topic, partition = found
-    change = OffsetChange(
-        topic=topic,
-        partition=partition,
-        before=None,
-        after=offset,
-        at=utc_now(),
-        by=operator().name,
-        why=reason,
-    )
-    with opened(settings) as stores:
-        halted = stores.halts.seek(change)
+    plan, halted = _move(settings, offset, found.partition, reason=reason, yes=yes, as_json=as_json)
+    result = {"cleared": halted, "topic": found.topic, "partition": found.partition, "offset": offset}
     present(
-        {"cleared": halted, "topic": topic, "partition": partition, "offset": offset},
+        {**result, "seek": plan},
         lambda: f"{place} is read from {offset} on, and intake goes on; it was halted: {halted.reason}",
         as_json=as_json,
     )
@@ -126,7 +122,7 @@ def reset(
         ),
     ] = None,
     reason: Reason,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
+    yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Bring a halted topic back: set the next offset of all its partitions, and resume.
@@ -134,29 +130,43 @@ def reset(
     Asks the broker which offsets there are, shows what is skipped or read again, and asks for confirmation.
     Records that are read again are not counted again.
     """
-    from daemon.cli.render.intake import reset_screen
-    from daemon.domain.clock import utc_now
-    from daemon.intake.resetting import parse_target, plan_reset
-    from daemon.kafka.offsets import topic_offsets
-    from daemon.runtime.kafka_settings import load_kafka_settings
+    from daemon.intake.resetting import parse_target
 
     settings = read_settings(context)
     target = parse_target(to)
     only = None if partition is None else _partition_number(partition, settings.kafka.topic)
-    with opened(settings) as stores:
-        stores.halts.require_halt()
-        found = topic_offsets(
-            load_kafka_settings(settings), at=target if isinstance(target, datetime) else None
-        )
-        plan = plan_reset(settings.kafka.topic, stores.intake.starts(), found, target, only=only)
-        confirm("Read on from there?", screen=reset_screen(plan), yes=yes, as_json=as_json)
-        changes = plan.changes(by=operator().name, why=reason, now=utc_now())
-        halted = stores.halts.reset(changes, topic_id=plan.topic_id, gone=plan.gone)
+    plan, halted = _move(settings, target, only, reason=reason, yes=yes, as_json=as_json)
     present(
         {"cleared": halted, "reset": plan},
         lambda: f"Intake goes on; it was halted: {halted.reason}",
         as_json=as_json,
     )
+
+
+def _move(
+    settings: "Settings",
+    target: "ResetTarget",
+    only: int | None,
+    *,
+    reason: str,
+    yes: bool,
+    as_json: bool,
+) -> "tuple[TopicReset, Halt]":
+    """Move one partition or all, once somebody has confirmed it. Return what was done, and the halt that it ended."""
+    from daemon.cli.render.intake import reset_screen
+    from daemon.domain.clock import utc_now
+    from daemon.intake.resetting import plan_reset
+    from daemon.kafka.offsets import topic_offsets
+    from daemon.runtime.kafka_settings import load_kafka_settings
+
+    with opened(settings) as stores:
+        stores.halts.require_halt()
+        at = target if isinstance(target, datetime) else None
+        found = topic_offsets(load_kafka_settings(settings), at=at)
+        plan = plan_reset(settings.kafka.topic, stores.intake.starts(), found, target, only=only)
+        confirm("Read on from there?", screen=reset_screen(plan), yes=yes, as_json=as_json)
+        changes = plan.changes(by=operator().name, why=reason, now=utc_now())
+        return plan, stores.halts.reset(changes, topic_id=plan.topic_id, gone=plan.gone)
 
 
 def _partition_number(text: str, topic: str) -> int:

@@ -140,4 +140,4 @@ def _next(entry: "Promotion", health: "DaemonHealth", *, back: bool) -> str:
             f"{follows} Automatic promotion is held until `retuned unhold -m REASON`, and a training that continues from "
             f"{entry.previous} is cancelled. {entry.previous} stays in the registry: `retuned why v{entry.previous.number}`."
         )
-    return f"{follows} `retuned rollback -m ...` takes it back."
+    return f"{follows} `retuned rollback -m REASON` takes it back."

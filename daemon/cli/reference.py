@@ -91,13 +91,13 @@ def freeze(
         frozen = FreezeLedger(stores.engine).freeze(by=operator().name, why=reason or why, now=utc_now())
     present(
         {"freeze": frozen},
-        lambda: f"{frozen_words(frozen, utc_now())}; `retuned reference unfreeze` lets it go on",
+        lambda: f"{frozen_words(frozen, utc_now())}; `retuned reference unfreeze -m REASON` lets it go on",
         as_json=as_json,
     )
 
 
 @reference.command()
-def unfreeze(context: typer.Context, *, as_json: Json = False) -> None:
+def unfreeze(context: typer.Context, *, reason: Reason = "", as_json: Json = False) -> None:
     """Unfreeze the reference: it follows the live version again."""
     from daemon.cli.render.formatting import timestamp
     from daemon.domain.clock import utc_now
@@ -105,7 +105,7 @@ def unfreeze(context: typer.Context, *, as_json: Json = False) -> None:
 
     settings = read_settings(context)
     with opened(settings) as stores:
-        ended = FreezeLedger(stores.engine).unfreeze(by=operator().name, now=utc_now())
+        ended = FreezeLedger(stores.engine).unfreeze(by=operator().name, why=reason, now=utc_now())
     next_ = _next(settings, "compares windows with what the live version knows")
     present(
         {"ended": ended, "next": next_},

@@ -72,3 +72,4 @@ class Freeze:
     why: str
     ended_at: datetime | None = None
     ended_by: str | None = None
+    ended_why: str | None = None

@@ -108,7 +108,7 @@ def plan_reset(
     """Return where each partition is read on from. ``only`` moves one partition. Raises BadReset."""
     stored = {source.partition: start for source, start in starts.items() if source.topic == topic}
     if only is not None and only not in found.first:
-        raise BadReset(f"{topic} has no partition {only}; it has {min(found.first)} to {max(found.first)}")
+        raise BadReset(f"{topic} has no partition {only}; it has {_named(topic, found)}")
     moved = found.first if only is None else {only}
     return TopicReset(
         topic=topic,
@@ -116,6 +116,11 @@ def plan_reset(
         partitions=tuple(_partitions(topic, stored, found, target, moved)),
         gone=_gone(topic, stored, found) if only is None else (),
     )
+
+
+def _named(topic: str, found: TopicOffsets) -> str:
+    first, last = min(found.first), max(found.first)
+    return f"{topic}/{first} alone" if first == last else f"{topic}/{first} to {topic}/{last}"
 
 
 def _gone(topic: str, stored: Mapping[int, Start], found: TopicOffsets) -> tuple[TopicPartition, ...]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from daemon.domain.streams import TopicMissing
+from daemon.kafka.admin import topic_partitions
 from daemon.kafka.connection import Client, unreachable
 from daemon.kafka.groupless import groupless_consumer
 from daemon.kafka.library import ClientPartition, KafkaConsumer, kafka_errors
@@ -30,11 +31,12 @@ def topic_offsets(
 
     Raises BrokerUnreachable, AccessDenied, and TopicMissing.
     """
+    # Asked through an admin client: the consumer would wait for a broker without end.
+    count = topic_partitions(settings, settings.topic, timeout_s=timeout_s)
+    if not count:
+        raise TopicMissing(settings.topic, setting="kafka.topic")
     with _consumer(settings, timeout_s) as (consumer, client):
-        numbers = consumer.partitions_for_topic(settings.topic)
-        if not numbers:
-            raise TopicMissing(settings.topic, setting="kafka.topic")
-        partitions = [ClientPartition(settings.topic, number) for number in sorted(numbers)]
+        partitions = [ClientPartition(settings.topic, number) for number in range(count)]
         timeout_ms = timeout_s * 1000
         first = consumer.beginning_offsets(partitions, timeout_ms=timeout_ms)
         end = consumer.end_offsets(partitions, timeout_ms=timeout_ms)

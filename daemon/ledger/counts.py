@@ -37,6 +37,7 @@ class IntakeCounts:
     dead_letters: Mapping[str, int]  # by reason
     dead_letters_waiting: int  # not yet published to the dead-letter topic
     continued: int = 0  # of the records that brought turns, those that continued a conversation
+    dead_letters_requeued: int = 0  # put back on the topic
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,6 +94,9 @@ class LedgerCounts:
                 dead_letters=count_dead_letters(connection),
                 dead_letters_waiting=_count(
                     connection, select(func.count()).where(dead_letters.c.published_at.is_(None))
+                ),
+                dead_letters_requeued=_count(
+                    connection, select(func.count()).where(dead_letters.c.requeued_at.is_not(None))
                 ),
             )
 

@@ -171,7 +171,7 @@ def _check_fence(connection: Connection) -> None:
     if newest is None or newest < fence:
         raise LedgerLost(
             f"the ledger has fencing token {newest}, an older one than this leader's ({fence}): it was replaced by an "
-            "older copy; nothing more is written; restore the newest one, and start again"
+            "older copy; nothing more is written; put the newest one back, and start again"
         )
     if newest != fence:
         raise StaleLeader(

@@ -68,7 +68,7 @@ class ErasureLedger:
             if entry.previous_digest != previous or entry.digest != _digest(entry):
                 raise LedgerError(
                     f"entry {entry.id} of the log of erasures was altered, or one before it is missing; restore a "
-                    "backup of the ledger"
+                    "backup: `retuned restore FILE --yes`"
                 )
             previous = entry.digest
 

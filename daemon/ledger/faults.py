@@ -33,8 +33,7 @@ _START_SERVER = "check that its server runs and that ledger_url is right"
 _FREE_SPACE = "nothing is lost; free some space"
 _NO_SPACE = "53100"
 
-_RESTORE = "stop the daemon and restore the ledger from a backup"
-_RESTORE_FILE = "stop the daemon, move the file away together with those ending in -wal and -shm, and restore it from a backup"
+_RESTORE = "stop the daemon and restore a backup: `retuned restore FILE --yes`"
 
 
 def declare_faults(engine: Engine) -> None:
@@ -62,7 +61,7 @@ def _declared(context: ExceptionContext) -> LedgerError | None:
 def _of_sqlite(error: sqlite3.Error, shown: str, cause: str) -> LedgerError | None:
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
     if code in _SQLITE_LASTS or (code == sqlite3.SQLITE_ERROR and "no such table" in cause):
-        return LedgerLost(f"the ledger {shown} is damaged: {cause}; {_RESTORE_FILE}")
+        return LedgerLost(f"the ledger {shown} is damaged: {cause}; {_RESTORE}")
     remedy = _SQLITE_PASSES.get(code)
     return None if remedy is None else _unavailable(shown, cause, remedy)
 

@@ -1,5 +1,6 @@
 """Stores freezes of the reference. While the reference is frozen, only an operator changes it."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Engine, insert, update
@@ -43,13 +44,15 @@ class FreezeLedger:
             connection.execute(insert(freezes).values(at=now, by=by, why=why))
             return Freeze(at=now, by=by, why=why)
 
-    def unfreeze(self, *, by: str, now: datetime) -> Freeze:
-        """End the freeze and return it, without its end. The daemon may change the reference again. Raises NotFrozen."""
+    def unfreeze(self, *, by: str, now: datetime, why: str = "") -> Freeze:
+        """End the freeze and return it. The daemon may change the reference again. Raises NotFrozen."""
         with write(self._engine, "reference.unfreeze") as connection:
             in_intake_order(connection)
             frozen = open_freeze(connection)
             if frozen is None:
                 raise NotFrozen("the reference is not frozen; see `retuned reference show`")
             is_open = freezes.c.ended_at.is_(None)
-            connection.execute(update(freezes).where(is_open).values(ended_at=now, ended_by=by))
-        return frozen
+            connection.execute(
+                update(freezes).where(is_open).values(ended_at=now, ended_by=by, ended_why=why)
+            )
+        return replace(frozen, ended_at=now, ended_by=by, ended_why=why)

@@ -51,25 +51,15 @@ class HaltLedger:
         with write(self._engine, "halt.clear") as connection:
             return _clear(connection, by=by, why=why, now=now)
 
-    def seek(self, change: OffsetChange) -> Halt:
-        """Set the offset at which intake continues in a partition, clear the open halt and return it.
-
-        The offset applies to whatever topic has the name now. With a higher offset, the records in between are never read.
-        With a lower one, they are read again; conversations and feedback that are stored are not counted twice.
-        Raises NothingHalted.
-        """
-        with write(self._engine, "offset.change") as connection:
-            halt = _clear(connection, by=change.by, why=change.why, now=change.at)
-            _move(connection, change, topic_id=None)
-        return halt
-
     def reset(
         self, changes: Sequence[OffsetChange], *, topic_id: str | None, gone: Sequence[TopicPartition] = ()
     ) -> Halt:
-        """Do what ``seek`` does for several partitions, all or nothing. ``changes`` name at least one.
+        """Set the offsets at which intake continues, clear the open halt and return it: all or nothing.
 
-        The offsets apply to the topic of this id. The positions of partitions that are ``gone`` are dropped.
-        Raises NothingHalted.
+        ``changes`` name at least one partition. With a higher offset, the records in between are never read. With a lower
+        one, they are read again; conversations and feedback that are stored are not counted twice. The offsets apply to
+        the topic of this id; None: to whatever topic has the name now. The positions of partitions that are ``gone`` are
+        dropped. Raises NothingHalted.
         """
         first = changes[0]
         with write(self._engine, "offset.change") as connection:

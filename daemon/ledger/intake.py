@@ -160,7 +160,7 @@ class IntakeLedger:
 
 _REMEDY = (
     "See `retuned deadletters list`; fix the producer or raise the limits, then `retuned intake resume -m REASON` and "
-    "`retuned deadletters requeue`"
+    "`retuned deadletters requeue --all`"
 )
 _REFUSED = BatchResult(
     conversations=0, held_out=0, feedback=0, dead_letters=0, duplicates=0, windows=0, refused=True

@@ -97,4 +97,6 @@ def _copy(file: Path, copy: Path) -> None:
         target.close()
         source.close()
     if problems != ["ok"]:
-        raise LedgerError(f"the ledger {file} is damaged: {'; '.join(problems)}; restore an earlier backup")
+        raise LedgerError(
+            f"the ledger {file} is damaged: {'; '.join(problems)}; restore an earlier backup: `retuned restore FILE --yes`"
+        )

@@ -11,7 +11,7 @@ from registry.line_logs import LineLogs, read_logs, restrictions_on
 from registry.names import VersionName
 from registry.store import Conflict
 from registry.taint import Tainted, newest_clean, tainted
-from registry.transitions import promote, roll_back
+from registry.transitions import promote, promote_command, roll_back
 from registry.types import Actor, Promotion, PromotionKind
 
 
@@ -37,7 +37,7 @@ def promote_version(
     """
     version = stores.versions.version(name)
     if not force:
-        _check_untainted(stores, name)
+        _check_untainted(stores, name, overrule=promote_command(name, force=True))
     reports = stores.versions.gate_reports(name)
     gate = reports[-1] if reports else None
 
@@ -80,17 +80,20 @@ def roll_back_version(
     def decide(logs: LineLogs) -> Promotion:
         entry = roll_back(logs.history, to=to, reason=reason, by=by, now=clock(), expect=expect)
         if to is None:  # an operator who names a version has chosen it, tainted or not
-            _check_untainted(stores, entry.version)
+            overrule = f"`retuned rollback v{entry.version.number} -m REASON`"
+            _check_untainted(stores, entry.version, overrule=overrule)
         return entry
 
     return _change(stores, decide, model_line=model_line, clock=clock)
 
 
-def _check_untainted(stores: Stores, name: VersionName) -> None:
-    """Raise Tainted where a version learned from records that were erased since."""
+def _check_untainted(stores: Stores, name: VersionName, *, overrule: str) -> None:
+    """Raise Tainted where a version learned from records that were erased since. ``overrule`` puts it live all the same."""
     tainted_names = tainted(stores.versions, name.line, stores.erasures.runs_with_erased_records())
     if name in tainted_names:
-        raise Tainted(name, newest_clean(stores.versions.history(name.line).line, tainted_names))
+        raise Tainted(
+            name, newest_clean(stores.versions.history(name.line).line, tainted_names), overrule=overrule
+        )
 
 
 def _change(

@@ -31,7 +31,7 @@ def _refuse(settings: Settings, found: str) -> None:
         pointer = target_dir(settings) / POINTER
         raise LedgerLost(
             f"{found}, but {pointer} names {served}, which an earlier one put live; put that ledger back, or restore a "
-            f"backup (to begin anew instead, delete {pointer})"
+            f"backup: `retuned restore FILE --yes` (to begin anew instead, delete {pointer})"
         )
 
 

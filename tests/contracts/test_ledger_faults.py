@@ -137,7 +137,7 @@ def test_a_damaged_file_is_named_with_the_way_out(path: Path, damage: Callable[[
         note(engine)
     damage(path)
 
-    with pytest.raises(LedgerLost, match=r"damaged: .*restore it from a backup"):
+    with pytest.raises(LedgerLost, match=r"damaged: .*`retuned restore FILE --yes`"):
         use(path)
 
 
@@ -283,7 +283,7 @@ def test_a_database_whose_tables_are_gone_is_lost(server: PostgresServer, shared
     database = name_of(url)
     server.say("DROP TABLE identity CASCADE", database=database)
 
-    with pytest.raises(LedgerLost, match="restore the ledger from a backup"):
+    with pytest.raises(LedgerLost, match="`retuned restore FILE --yes`"):
         count(engine)
 
 

@@ -224,7 +224,7 @@ def test_while_it_is_frozen_only_an_operator_changes_it(engine: Engine, referenc
     assert references.start("chat-v1", size=10, after_seq=0, now=NOW).version == "chat-v0"
     assert references.restore("chat-v0", NOW) is None
     assert references.set_to_newest("chat-v0", 20, size=10, by="ada", why="", now=NOW).id == 2
-    freezes.unfreeze(by="bob", now=NOW)
+    freezes.unfreeze(by="bob", why="enough", now=NOW)
     assert references.frozen() is None
     assert references.start("chat-v1", size=10, after_seq=0, now=NOW).version == "chat-v1"
 

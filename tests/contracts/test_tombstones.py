@@ -107,7 +107,7 @@ def test_tombstones_that_are_read_from_the_start_again_add_no_entries(
     intake.record(batch)
     back = OffsetChange(topic=TOPIC, partition=0, before=3, after=0, at=NOW, by="ada", why="again")
     HaltLedger(engine).halt(Halt(kind=HaltKind.OPERATOR, reason="again", at=NOW))
-    HaltLedger(engine).seek(back)
+    HaltLedger(engine).reset([back], topic_id=None)
 
     assert intake.record(batch).erasures == 0
     assert stored(engine) == []

@@ -39,7 +39,7 @@ def test_a_compression_bomb_halts_the_daemon_until_an_operator_leaves_it_out(
         [halt] = daemon.retuned("intake", "show")["halts"]
         assert "retuned intake seek bomb/0 1 -m" in halt["reason"]
 
-        daemon.retuned("intake", "seek", "bomb/0", "1", "-m", "it was a bomb")
+        daemon.retuned("intake", "seek", "bomb/0", "1", "-m", "it was a bomb", "--yes")
 
         eventually(daemon.ready, deadline_s=30)
         eventually(

@@ -3,6 +3,8 @@
 from collections import defaultdict
 from collections.abc import Mapping
 
+import pytest
+
 from daemon.domain.streams import (
     Headers,
     OffsetLost,
@@ -13,6 +15,7 @@ from daemon.domain.streams import (
     TopicRecreated,
     TransactionWait,
 )
+from daemon.kafka.offsets import TopicOffsets
 
 
 class FakeBroker:
@@ -22,6 +25,7 @@ class FakeBroker:
         self.up = True
         self.partitions = partitions
         self.topic_ids: dict[str, str] = {}
+        self.first: dict[TopicPartition, int] = {}  # earlier records have expired
         self.logs: dict[TopicPartition, list[RawRecord]] = defaultdict(list)
 
     def append(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers = ()) -> RawRecord:
@@ -40,6 +44,22 @@ class FakeBroker:
 
     def values(self, topic: str) -> list[bytes | None]:
         return [record.value for source, log in self.logs.items() if source.topic == topic for record in log]
+
+    def offsets(self, topic: str) -> TopicOffsets:
+        """What the broker answers when it is asked which offsets a topic has."""
+        return TopicOffsets(
+            topic_id=self.topic_ids.get(topic),
+            first={
+                number: self.first.get(TopicPartition(topic, number), 0) for number in range(self.partitions)
+            },
+            end={number: len(self.logs[TopicPartition(topic, number)]) for number in range(self.partitions)},
+            at={},
+        )
+
+    def serve(self, monkeypatch: pytest.MonkeyPatch, topic: str) -> None:
+        """Have the commands ask this broker, and put records back on it."""
+        monkeypatch.setattr("daemon.kafka.offsets.topic_offsets", lambda _, **__: self.offsets(topic))
+        monkeypatch.setattr("daemon.kafka.KafkaSink", lambda _: FakeSink(self))
 
 
 class FakeSource:
@@ -70,8 +90,8 @@ class FakeSource:
         polled: list[RawRecord] = []
         for source, offset in self._next.items():
             log = self._broker.logs[source]
-            if offset > len(log):
-                raise OffsetLost(source, offset, (0, len(log)))
+            if not self._broker.first.get(source, 0) <= offset <= len(log):
+                raise OffsetLost(source, offset, (self._broker.first.get(source, 0), len(log)))
             taken = log[offset:][: (max_records or 500) - len(polled)]
             self._next[source] += len(taken)
             polled += taken

@@ -156,8 +156,9 @@ class Daemon:
         if len(self.halts.recent(9)) == 1:
             self.halts.halt(Halt(kind=HaltKind.OPERATOR, reason="wait", at=NOW))
         if self.halts.current() is not None:
-            self.halts.seek(
-                OffsetChange(topic=TOPIC, partition=0, before=None, after=65, at=NOW, by="ada", why="so")
+            self.halts.reset(
+                [OffsetChange(topic=TOPIC, partition=0, before=None, after=65, at=NOW, by="ada", why="so")],
+                topic_id=None,
             )
         if (
             self.talks.last_seq() < 65

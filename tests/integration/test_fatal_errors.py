@@ -50,7 +50,7 @@ def no_folder(line: Line) -> None:
 #: What is wrong, and what the record says.
 STATES: dict[str, tuple[Callable[[Line], object], str, int]] = {
     "no database": (lambda line: ledger(line).write_bytes(b"no database" * 500), "not a database", 1),
-    "cut ledger": (cut_ledger, "restore it from a backup", 1),
+    "cut ledger": (cut_ledger, "restore a backup: `retuned restore FILE --yes`", 1),
     "stale log": (stale_log, "", 1),
     "no model": (lambda _: None, "model", 1),
     "another holdout key": (

@@ -7,6 +7,7 @@ from sqlalchemy import Engine
 
 from daemon.cli.doctor.bound import check_bound
 from daemon.cli.doctor.check import Check, failed, guarded, passed
+from daemon.cli.doctor.orders import check_orders
 from daemon.config.settings import Settings
 from daemon.domain.clock import utc_now
 from daemon.domain.errors import DaemonError, LedgerError
@@ -48,6 +49,7 @@ def check_stores(settings: Settings) -> Iterator[Check]:
             yield from guarded("artifacts", lambda: _artifacts(stores, settings))
             yield from guarded("target", lambda: (_target(stores, settings),))
             yield from guarded("bound", lambda: check_bound(stores, settings))
+            yield from guarded("operator orders", lambda: check_orders(stores, settings))
     except LedgerError as error:
         yield _unusable(error)
     finally:
@@ -69,7 +71,7 @@ def _unusable(error: DaemonError | OSError) -> Check:
     """Return a failed check; the last part of the message says what to do."""
     text = os_failure(error) if isinstance(error, OSError) else str(error)
     found, _, remedy = text.rpartition("; ")
-    return failed("ledger", found or remedy, remedy if found else _BACKUP)
+    return failed("ledger", found or remedy, remedy if found else "correct what the message names")
 
 
 def _ledger(engine: Engine) -> Check:
@@ -101,20 +103,21 @@ def _artifacts(stores: Stores, settings: Settings) -> Iterator[Check]:
     needed |= {name: stores.versions.version(name) for name in history.line[-2:]}
     for version in (needed[name] for name in sorted(needed)):
         if version.artifact is not None:
-            yield from guarded(f"artifact of {version.name}", partial(_artifact_check, stores, version))
+            check = partial(_artifact_check, stores, version, live=version.name == history.live)
+            yield from guarded(f"artifact of {version.name}", check)
 
 
-def _artifact_check(stores: Stores, version: Version) -> tuple[Check, ...]:
-    return (_artifact(stores, version),)
+def _artifact_check(stores: Stores, version: Version, *, live: bool) -> tuple[Check, ...]:
+    return (_artifact(stores, version, live=live),)
 
 
-def _artifact(stores: Stores, version: Version) -> Check:
+def _artifact(stores: Stores, version: Version, *, live: bool) -> Check:
     subject = f"artifact of {version.name}"
     try:
         stores.artifacts.verify(version.artifact or "", version.digest)
     except BadArtifact as error:
-        remedy = f"restore {version.artifact} from a backup, or promote another version"
-        return failed(subject, str(error), remedy)
+        way_out = ", or go back: `retuned rollback -m REASON`" if live else "; until then it can't go live"
+        return failed(subject, str(error), f"restore {version.artifact} from a backup{way_out}")
     return passed(subject, f"all files match the digest {version.digest[:12]}")
 
 

@@ -11,20 +11,23 @@ from daemon.cli.render.layout import indented
 from daemon.views.orders import OrdersInForce
 from registry.orders import Order
 from registry.restrictions import Bar, Hold
-from registry.transitions import explain_bar
+from registry.transitions import explain_bar, must_force, promote_command
 
 
 def order_facts(orders: OrdersInForce, now: datetime) -> Iterator[tuple[str, RenderableType]]:
     """Show each order in force: who gave it, when and why."""
     if orders.hold is not None:
         yield "hold", _yellow(hold_words(orders.hold, now))
+        yield "", "`retuned unhold -m REASON` ends it"
     if orders.pause is not None:
         yield "pause", _yellow(f"no training runs, {_by(orders.pause, now)}")
+        yield "", "`retuned resume -m REASON` ends it"
     if orders.cancel is not None:
         yield "cancel", _yellow(f"run {orders.cancel.subject} is to end, {_by(orders.cancel, now)}")
     if orders.bar is not None and orders.barred is not None:
         words = f"{explain_bar(orders.barred, orders.bar)} ({ago(now, orders.bar.at)})"
         yield "barred", _yellow(words)
+        yield "", f"{promote_command(orders.barred, force=must_force(orders.bar))} puts it live all the same"
 
 
 def hold_words(hold: Hold, now: datetime) -> str:

@@ -24,8 +24,10 @@ from daemon.cli.render.status_summary import Need, headline
 from daemon.domain.halts import Halt
 from daemon.domain.runs import RunState
 from daemon.http.probe import DaemonHealth
-from daemon.ledger.counts import RunSummary
+from daemon.ledger.counts import IntakeCounts, RunSummary
 from daemon.views.status import Candidate, StatusView
+from registry.transitions import promote_command
+from registry.types import GateVerdict
 
 _Fact = tuple[str, RenderableType]
 
@@ -111,8 +113,17 @@ def _intake(seen: StatusView, health: DaemonHealth, halt: Halt | None) -> Iterat
     if counts.dead_letters:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(counts.dead_letters.items()))
         yield "dead letters", Text(reasons, style="yellow")
+        yield from (("", line) for line in _dead_letter_lines(counts))
+
+
+def _dead_letter_lines(counts: IntakeCounts) -> Iterator[RenderableType]:
     if counts.dead_letters_waiting:
-        yield "", Text(f"{counts.dead_letters_waiting:,} not published yet", style="yellow")
+        yield Text(f"{counts.dead_letters_waiting:,} not published yet", style="yellow")
+    if counts.dead_letters_requeued:
+        yield f"{counts.dead_letters_requeued:,} requeued"
+    if counts.dead_letters_requeued < sum(counts.dead_letters.values()):
+        yield "see `retuned deadletters list`; once the cause is mended:"
+        yield "`retuned deadletters requeue --all`"
 
 
 def _reference(seen: StatusView) -> Iterator[_Fact]:
@@ -126,6 +137,7 @@ def _reference(seen: StatusView) -> Iterator[_Fact]:
         yield "reference", reference_line(reference, cycle_days=seen.cycle_days)
     if seen.freeze is not None:
         yield "", frozen_words(seen.freeze, seen.at)
+        yield "", "`retuned reference unfreeze -m REASON` ends that"
 
 
 def _windows(seen: StatusView, *, verbose: bool) -> Iterator[_Fact]:
@@ -214,3 +226,5 @@ def _gate(candidate: Candidate | None) -> Iterator[_Fact]:
         yield "", candidate.report.reason
         if candidate.open:
             yield "", "the gate looks again once there is more held-out data"
+        elif candidate.report.verdict is not GateVerdict.PROMOTE:
+            yield "", f"{promote_command(candidate.name, force=True)} overrules the gate"

@@ -1,6 +1,6 @@
 """Summarises the status in one line, and lists what needs the operator."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple, cast
 
 from rich.text import Text
@@ -11,10 +11,9 @@ from daemon.domain.runs import RunState
 from daemon.domain.situation import CALM, SituationState
 from daemon.http.probe import DaemonHealth
 from daemon.ledger.counts import RunSummary
-from daemon.release.bound import Difference
-from daemon.views.served import ServedView
 from daemon.views.status import StatusView
 from monitors.types import Outcome
+from registry.transitions import must_force, promote_command
 from registry.types import GateVerdict
 
 
@@ -30,15 +29,6 @@ def needs_of(
 ) -> tuple[Need, ...]:
     """List what needs the operator, the most urgent first. ``automatic``: the daemon promotes by itself."""
     return (*_of_intake(halt), *_of_daemon(health, halt), *_of_training(seen), *_of_release(seen, automatic))
-
-
-def needs_of_bound(served: ServedView, bound: Iterable[Difference]) -> tuple[Need, ...]:
-    """List what is not as the ledger says: what is served, and what the ledger is bound to."""
-    found = [Need(f"restore the {each.bound}", f"{_sentence(str(each))}") for each in bound]
-    if served.problem is not None:
-        problem = f"{_sentence(served.problem)} Finish the switch: `retuned sync`."
-        found.append(Need("finish the switch", problem))
-    return tuple(found)
 
 
 def headline(seen: StatusView, health: DaemonHealth, halt: Halt | None, needs: tuple[Need, ...]) -> Text:
@@ -74,28 +64,29 @@ def _of_intake(halt: Halt | None) -> Iterator[Need]:
     if halt is not None:
         yield Need(
             "resume intake",
-            f"Intake is halted: {halt.reason.rstrip('.')}. {_sentence(REMEDIES[halt.kind])}",
+            f"Intake is halted: {halt.reason.rstrip('.')}. {sentence(REMEDIES[halt.kind])}",
         )
 
 
-def _sentence(remedy: str) -> str:
+def sentence(remedy: str) -> str:
+    """Return words as a sentence."""
     return f"{remedy[0].upper()}{remedy[1:]}."
 
 
 def _of_daemon(health: DaemonHealth, halt: Halt | None) -> Iterator[Need]:
     if health.other is not None:
         found = (
-            f"{_sentence(health.absence)} Set http.port to a free port, and start this line's: `retuned run`."
+            f"{sentence(health.absence)} Set http.port to a free port, and start this line's: `retuned run`."
         )
         yield Need("free the port", found)
     elif not health.running:
         yield Need("start the daemon", f"No daemon answers at {health.url}. Start it: `retuned run`.")
     elif not health.ready and halt is None:  # a halt makes the daemon unready, and is named already
         named = "; ".join(f"{component}: {problem}" for component, problem in health.problems.items())
-        sentence = (
+        not_ready = (
             f"The daemon is not ready: {named or 'no reason given'}. Find the remedy: `retuned doctor`."
         )
-        yield Need("run the doctor", sentence)
+        yield Need("run the doctor", not_ready)
 
 
 def _of_training(seen: StatusView) -> Iterator[Need]:
@@ -129,8 +120,15 @@ def _of_release(seen: StatusView, automatic: bool) -> Iterator[Need]:
     if candidate.report.verdict is not GateVerdict.PROMOTE:
         return
     short = f"v{candidate.name.number}"
-    promote = f"`retuned promote {short} -m REASON`"
-    if orders.bar is not None:
+    promote = promote_command(candidate.name, force=orders.bar is not None and must_force(orders.bar))
+    against, live = candidate.report.against, seen.live and seen.live.version
+    if against is not None and against != live:
+        yield Need(
+            f"promote or reject {short}",
+            f"{candidate.name} passed the gate against {against}, but {live} is live now: "
+            f"{promote_command(candidate.name, force=True)} or `retuned reject {short} -m REASON`.",
+        )
+    elif orders.bar is not None:
         yield Need(
             f"promote or reject {short}",
             f"{candidate.name} passed the gate, but it is barred (see below): {promote} or "

@@ -44,6 +44,7 @@ freezes = Table(
     Column("why", Text, nullable=False),
     Column("ended_at", UtcTime),
     Column("ended_by", Text),
+    Column("ended_why", Text),
 )
 
 windows = Table(

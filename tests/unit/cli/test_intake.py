@@ -4,13 +4,19 @@ import pytest
 
 from daemon.domain.clock import utc_now
 from daemon.domain.halts import Halt, HaltKind
-from tests.factories.cli import type_to
+from tests.factories.cli import type_to, typed
 from tests.factories.daemon import Line, a_line
-from tests.factories.ledger import a_batch, a_dead_letter
+from tests.factories.ledger import TOPIC, a_batch, a_dead_letter
+from tests.fakes.kafka import FakeBroker
 
 
 @pytest.fixture
-def line(tmp_path: Path) -> Line:
+def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Line:
+    """A line whose topic has four partitions; all records are in the first, and more of them than were read."""
+    broker = FakeBroker(partitions=4)
+    for number in range(60):
+        broker.append(TOPIC, None, b"%d" % number)
+    broker.serve(monkeypatch, TOPIC)
     return a_line(tmp_path)
 
 
@@ -35,14 +41,63 @@ def test_halt_and_resume(line: Line) -> None:
     assert line.stores.halts.current() is None
 
 
-def test_seek_moves_a_partition_and_resumes(line: Line) -> None:
+def test_seek_shows_what_it_skips_asks_and_resumes(line: Line) -> None:
     halted(line)
 
-    answer = type_to(line, "intake", "seek", "conversations/3", "0", "-m", "made anew")
+    answer = typed(
+        "--config",
+        str(line.config),
+        "intake",
+        "seek",
+        "conversations/0",
+        "58",
+        "-m",
+        "unreadable",
+        stdin="y\n",
+    )
 
-    assert "conversations/3 is read from 0 on" in answer.stdout
-    assert line.stores.intake.next_offsets()["conversations", 3] == 0
-    assert "conversations/3, nothing -> 0" in type_to(line, "intake", "show").stdout
+    assert "skips 7 offsets, never to be read" in answer.stdout
+    assert "conversations/0 is read from 58 on" in answer.stdout
+    assert line.stores.intake.next_offsets()["conversations", 0] == 58
+    assert "conversations/0, 51 -> 58" in type_to(line, "intake", "show").stdout
+
+
+def test_seek_changes_nothing_unless_somebody_says_yes(line: Line) -> None:
+    halted(line)
+    words = ("intake", "seek", "conversations/0", "58", "-m", "unreadable")
+
+    refused = [type_to(line, *words), type_to(line, *words, "--json")]
+
+    assert [answer.exit_code for answer in refused] == [3, 3]
+    assert line.stores.intake.next_offsets()["conversations", 0] == 51
+    assert line.stores.halts.current() is not None
+    assert type_to(line, *words, "--json", "--yes").document["seek"]["partitions"][0]["after"] == 58
+
+
+@pytest.mark.parametrize(
+    ("place", "offset", "says"),
+    [
+        (
+            "conversations/4",
+            "0",
+            "conversations has no partition 4; it has conversations/0 to conversations/3",
+        ),
+        ("conversations/0", "61", "conversations/0 has the offsets 0 to 60 (end excluded), not 61"),
+        ("conversations/3", "1", "conversations/3 has the offsets 0 to 0 (end excluded), not 1"),
+        ("other/0", "0", "other is not the topic that is read, conversations"),
+    ],
+)
+def test_a_place_that_the_topic_does_not_have_is_refused(
+    line: Line, place: str, offset: str, says: str
+) -> None:
+    halted(line)
+
+    answer = type_to(line, "intake", "seek", place, offset, "-m", "x", "--yes", "--json")
+
+    assert answer.exit_code == 2
+    assert says in answer.error["message"]
+    assert line.stores.halts.current() is not None
+    assert line.stores.intake.next_offsets() == {("conversations", 0): 51}
 
 
 @pytest.mark.parametrize(

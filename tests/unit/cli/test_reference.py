@@ -114,7 +114,7 @@ def test_what_makes_no_reference_is_refused(line: Line, words: tuple[str, ...], 
 
 
 def test_it_is_frozen_and_let_go_and_everybody_is_told(line: Line) -> None:
-    assert "`retuned reference unfreeze` lets it go on" in shown(
+    assert "`retuned reference unfreeze -m REASON` lets it go on" in shown(
         line, "reference", "freeze", "-m", "the audit"
     )
 
@@ -124,6 +124,9 @@ def test_it_is_frozen_and_let_go_and_everybody_is_told(line: Line) -> None:
     assert "the reference is frozen by" in shown(line, "why", "--not")
     assert type_to(line, "reference", "freeze", "--json").document["freeze"]["why"] == "the audit"
 
+    ended = type_to(line, "reference", "unfreeze", "-m", "the audit is over", "--json").document["ended"]
+    assert ended["ended_why"] == "the audit is over"
+    type_to(line, "reference", "freeze")
     assert "no longer frozen" in shown(line, "reference", "unfreeze")
     assert "not frozen" in shown(line, "reference", "show")
     refused = type_to(line, "reference", "unfreeze", "--json")

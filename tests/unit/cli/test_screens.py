@@ -27,7 +27,8 @@ from monitors.sequential.detector_state import AspectWealth, DetectorState
 from monitors.types import PLAIN_ASPECTS, Aspect, Outcome
 from registry.types import Actor, GateVerdict
 from tests.factories.daemon import LINE, Line, a_line
-from tests.factories.ledger import a_batch, a_dead_letter
+from tests.factories.ledger import TOPIC, a_batch, a_dead_letter
+from tests.fakes.kafka import FakeBroker
 from tests.unit.cli.screens import WIDTH, assert_picture, fail_if_renewed, fix_time_and_health, printed
 
 HEALTHY = DaemonHealth(url="http://127.0.0.1:8080", running=True, ready=True, lag=3)
@@ -301,8 +302,14 @@ def test_reference(line: Line, fixed_time: pytest.MonkeyPatch) -> None:
 
 
 def test_intake(line: Line, fixed_time: pytest.MonkeyPatch) -> None:
+    broker = FakeBroker()
+    for _ in range(60):
+        broker.append(TOPIC, None, b"{}")
+    broker.serve(fixed_time, TOPIC)
     printed(line, "intake", "halt", "-m", "broker upgrade")
-    printed(line, "intake", "seek", "conversations/0", "40", "-m", "read the last ten again: 重新读取")
+    printed(
+        line, "intake", "seek", "conversations/0", "40", "-m", "read the last ten again: 重新读取", "--yes"
+    )
     reason = "conversations/0: 512 of the last 1,000 records can't be used, not_json most of all"
     line.stores.halts.halt(Halt(kind=HaltKind.DEAD_LETTERS, reason=reason, at=line.clock()))
 

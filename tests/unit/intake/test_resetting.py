@@ -68,7 +68,9 @@ def test_one_partition_can_be_moved_alone() -> None:
 
 
 def test_what_the_topic_does_not_have_is_refused_by_name() -> None:
-    with pytest.raises(BadReset, match=r"conversations has no partition 3; it has 0 to 2"):
+    with pytest.raises(
+        BadReset, match=r"conversations has no partition 3; it has conversations/0 to conversations/2"
+    ):
         plan_reset(TOPIC, {}, FOUND, None, only=3)
     with pytest.raises(
         BadReset, match=r"conversations/0 has the offsets 10 to 100 \(end excluded\), not 101"

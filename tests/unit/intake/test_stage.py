@@ -179,8 +179,9 @@ def test_a_lost_offset_halts_intake_until_an_operator_has_set_another(world: Wor
     assert "retuned intake reset -m REASON" in world.intake.halted
     assert world.source.closed
 
-    world.halts.seek(
-        OffsetChange(topic=TOPIC, partition=0, before=None, after=0, at=NOW, by="ada", why="made anew")
+    world.halts.reset(
+        [OffsetChange(topic=TOPIC, partition=0, before=None, after=0, at=NOW, by="ada", why="made anew")],
+        topic_id=None,
     )
     world.source.rebalance()
     world.send(a_record("b"))

@@ -85,7 +85,7 @@ def test_there_is_nothing_to_resume_while_intake_goes_on(halts: HaltLedger) -> N
     with pytest.raises(NothingHalted, match="not halted"):
         halts.resume(by="ada", why="x", now=NOW)
     with pytest.raises(NothingHalted):
-        halts.seek(a_change(0))
+        halts.reset([a_change(0)], topic_id=None)
 
 
 def test_seeking_back_counts_nothing_twice(halts: HaltLedger, intake: IntakeLedger, engine: Engine) -> None:
@@ -93,7 +93,7 @@ def test_seeking_back_counts_nothing_twice(halts: HaltLedger, intake: IntakeLedg
     intake.record(batch)
     halts.halt(HALT)
 
-    halts.seek(a_change(0))
+    halts.reset([a_change(0)], topic_id=None)
 
     assert intake.next_offsets() == {(TOPIC, 0): 0}
     assert intake.record(batch).duplicates == 5
@@ -105,7 +105,7 @@ def test_seeking_back_counts_nothing_twice(halts: HaltLedger, intake: IntakeLedg
 def test_a_partition_that_was_never_read_can_be_placed(halts: HaltLedger, intake: IntakeLedger) -> None:
     halts.halt(HALT)
 
-    halts.seek(a_change(7))
+    halts.reset([a_change(7)], topic_id=None)
 
     assert intake.next_offsets() == {(TOPIC, 0): 7}
 

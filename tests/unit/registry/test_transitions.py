@@ -288,7 +288,7 @@ def test_a_person_promotes_whatever_is_held_or_was_rolled_back() -> None:
 
 @pytest.mark.parametrize("cause", [BarCause.REJECTED, BarCause.CANCELLED])
 def test_a_person_overrules_a_rejection_by_force_only_and_that_is_recorded(cause: BarCause) -> None:
-    with pytest.raises(Barred, match="to overrule this, force the promotion"):
+    with pytest.raises(Barred, match="to overrule this: `retuned promote v3 --force -m REASON`"):
         under(barred(cause), by=OPERATOR)
 
     assert under(barred(cause), by=OPERATOR, force=True).forced
