@@ -90,7 +90,7 @@ def _of_daemon(health: DaemonHealth, halt: Halt | None) -> Iterator[Need]:
 
 
 def _of_training(seen: StatusView) -> Iterator[Need]:
-    failed = seen.run is not None and seen.run.state is RunState.FAILED
+    failed = seen.run is not None and seen.run.state is RunState.FAILED and seen.wish is None
     if seen.run is not None and failed:
         yield Need(
             "see the failed run",
