@@ -150,7 +150,7 @@ class LiveLine:
         }
         if present := [problem for problem, is_present in problems.items() if is_present]:
             raise BrokenChain(
-                f"{self._model_line}: entry {position} {present[0]}; restore a backup of the ledger"
+                f"{self._model_line}: entry {position} {present[0]}; restore a backup: `retuned restore FILE --yes`"
             )
 
     def follow(self, entry: Link) -> None:
