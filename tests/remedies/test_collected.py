@@ -62,6 +62,7 @@ APART: Mapping[Remedy, str] = {
     Remedy("daemon/cli/backup.py", "retuned doctor"): "looks at artifacts: tests/contracts/test_backup.py",
     Remedy("daemon/cli/backup.py", "retuned sync"): "tests/contracts/test_backup.py",
     Remedy("daemon/cli/backup.py", "retuned forget"): "repeats what the operator typed before",
+    Remedy("daemon/cli/doctor/stores.py", "retuned forget --user"): "says what it does not find",
     Remedy("registry/taint.py", "retuned train -m REASON"): "a line without a clean version: the base is always one",
 }  # fmt: skip
 
@@ -77,7 +78,7 @@ def _words(command: str) -> list[str]:
 
 
 #: Named as what somebody did before, or as what a text is about: which options it takes depends on that.
-_MENTIONED = ("backup", "forget", "hold", "unhold")
+_MENTIONED = ("backup", "forget", "forget --user", "hold", "unhold")
 
 
 @pytest.mark.parametrize(

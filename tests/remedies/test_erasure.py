@@ -1,13 +1,16 @@
 """Versions that learned from erased records: what shows them names the way out."""
 
+from pathlib import Path
+
 import pytest
 
 from daemon.domain.decisions import Action
 from daemon.domain.holdout import Holdout
+from daemon.training.dataset import NotEnoughData, build_dataset
 from registry.names import VersionName
 from tests.factories.daemon import LINE, Line
 from tests.remedies.cases import mends
-from tests.remedies.operator import Operator
+from tests.remedies.operator import Operator, in_one_line, printed_command
 
 V0, V1 = VersionName(LINE, 0), VersionName(LINE, 1)
 FAULTS = "daemon/cli/render/status_faults.py"
@@ -93,3 +96,25 @@ def test_a_promotion_of_a_tainted_version_has_to_be_forced(operator: Operator) -
     operator.follows(refused, "retuned promote v{} --force -m REASON")
 
     assert live(operator.line) == V1
+
+
+@mends("retuned forget --conversation ID -m REASON", "daemon/cli/render/erasure.py")
+def test_conversations_that_name_no_user_are_erased_by_their_ids(operator: Operator) -> None:
+    printed = operator.reads("forget", "--user", "somebody", "-m", "asked to")
+
+    erased = operator.follows(printed, "retuned forget --conversation ID -m REASON", ID="c7").stdout
+
+    assert "1 conversation" in erased
+    assert operator.line.stores.conversations.last_seq() == 50
+    assert "conversations erased: 1" in operator.reads("erasures")
+
+
+@mends("retuned doctor", "daemon/training/dataset.py")
+def test_a_training_set_that_is_empty_leads_to_the_share_of_users(operator: Operator, tmp_path: Path) -> None:
+    line = operator.line
+    with pytest.raises(NotEnoughData) as refused:
+        build_dataset(line.stores.conversations, line.settings, since_seq=999, path=tmp_path / "data.jsonl")
+
+    examined = operator.types(*printed_command(str(refused.value), "retuned doctor")).stdout
+
+    assert "users: no user id has most of the conversations" in in_one_line(examined)
