@@ -1,12 +1,15 @@
-"""Notices that the file of an SQLite ledger was moved, deleted or replaced while it is open."""
+"""Notices that the file of an SQLite ledger, or its write-ahead log, was moved, deleted or replaced while it is open."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, event
 
 from daemon.domain.errors import LedgerLost, LedgerUnavailable
 
+#: Where a connection keeps which file its write-ahead log was, in its ``info``.
+_LOG = "retuned_log"
 _PUT_BACK = (
     "nothing more is written; put the file back with the files -wal and -shm beside it, and start again"
 )
@@ -19,8 +22,8 @@ def watch_file(engine: Engine, path: Path) -> None:
     """
     file = LedgerFile(path.absolute())
     event.listen(engine, "connect", lambda *_: file.note_opened())
-    event.listen(engine, "begin", lambda _: file.check())
-    event.listen(engine, "commit", file.check_before_commit)
+    event.listen(engine, "begin", file.check_with_log)
+    event.listen(engine, "commit", file.check_with_log)
 
 
 class LedgerFile:
@@ -42,9 +45,25 @@ class LedgerFile:
                 f"the ledger {self._path} was replaced by another file while it was open; {_PUT_BACK}"
             )
 
-    def check_before_commit(self, _: Connection) -> None:
-        """See check."""
+    def check_with_log(self, connection: Connection) -> None:
+        """Check the file, and that the log is the one that this connection has open.
+
+        SQLite deletes the log when the last connection ends, so while one is open, somebody else did.
+        """
         self.check()
+        known, found = connection.info.get(_LOG), self._read_log()
+        if known is None:
+            connection.info[_LOG] = found
+        elif known != found:
+            raise LedgerLost(
+                f"the log of the ledger, {self._path}-wal, was deleted or replaced while it was open; {_PUT_BACK}"
+            )
+
+    def _read_log(self) -> tuple[int, int] | None:
+        with suppress(OSError):
+            found = os.stat(f"{self._path}-wal")  # noqa: PTH116 - as below
+            return found.st_dev, found.st_ino
+        return None
 
     def _read(self) -> tuple[int, int]:
         try:

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, func, insert, make_url, select
 
 from daemon.domain.errors import LedgerLost, LedgerUnavailable, StaleLeader
 from daemon.ledger.database import bind_identity, connect, fenced, open_ledger, reader, write
+from daemon.ledger.erasures import wipe
 from daemon.ledger.ledger_id import LedgerId
 from daemon.ledger.tables import LEADER, identity, lease
 from tests.servers.postgres_server import PostgresServer, running_postgres
@@ -99,6 +100,53 @@ def test_what_was_begun_is_not_committed_to_a_file_that_is_gone(
 ) -> None:
     with pytest.raises(LedgerLost):
         note(ledger, meanwhile=lambda: gone(path))
+
+
+def log_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}-wal")
+
+
+@pytest.mark.parametrize("act", [count, note])
+@pytest.mark.parametrize(
+    "gone", [Path.unlink, lambda log: Path(shutil.copy(log, log.with_name("copy"))).replace(log)]
+)
+def test_a_log_that_is_gone_is_noticed_by_its_own(
+    ledger: Engine, path: Path, gone: Callable[[Path], object], act: Callable[[Engine], object]
+) -> None:
+    note(ledger, "before")
+    gone(log_of(path))
+
+    with pytest.raises(LedgerLost, match=r"-wal, was deleted or replaced .* nothing more is written"):
+        act(ledger)
+
+
+def test_nothing_is_committed_to_a_log_that_is_gone(ledger: Engine, path: Path) -> None:
+    note(ledger, "before")
+    with pytest.raises(LedgerLost):
+        note(ledger, meanwhile=log_of(path).unlink)
+
+
+def test_a_log_that_was_put_back_is_whole(ledger: Engine, path: Path) -> None:
+    note(ledger)
+    log_of(path).rename(path.parent / "away")
+    with pytest.raises(LedgerLost):
+        note(ledger, "other")
+    (path.parent / "away").rename(log_of(path))
+
+    assert count(ledger) == 1
+
+
+def test_a_log_that_came_and_went_with_all_connections_is_none_that_is_gone(
+    ledger: Engine, path: Path
+) -> None:
+    for number in range(3):
+        note(ledger, f"fact {number}")
+        ledger.dispose()
+        assert not log_of(path).exists()
+        with opened(path) as other:
+            assert count(other) == count(ledger)
+    wipe(ledger)  # cuts the log, and leaves it
+    assert count(ledger) == 3
 
 
 def test_a_file_that_was_put_back_is_whole(ledger: Engine, path: Path) -> None:
