@@ -1,13 +1,13 @@
 """The reason that an operator gave for the end of a freeze of the reference.
 
-Revision: 0013
+Revision: 0014
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0013"
-down_revision = "0012"
+revision = "0014"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 
