@@ -23,6 +23,8 @@ ELSEWHERE: Mapping[str, str] = {
     "daemon/domain/os_errors.py": "done with the system's tools; tests/unit/domain/test_os_errors.py has the errors",
     "daemon/cli/init.py": "about commands that start something: tests/integration/test_try_broker.py",
     "daemon/cli/doctor/broker.py": "needs a broker: tests/contracts/test_topics.py, tests/integration/test_rights.py",
+    "daemon/cli/doctor/sample.py": "renders with a model's template: tests/unit/cli/test_doctor_sample.py",
+    "learners/training/learnable.py": "about a training's data: tests/unit/learners/test_learnable.py",
     "daemon/cli/doctor/check.py": "about a broken installation, or a bug",
     "monitors/bench/contenders.py": "the name of a detector",
     "daemon/telemetry/release_metrics.py": "the meaning of a metric",
@@ -63,6 +65,9 @@ APART: Mapping[Remedy, str] = {
     Remedy("daemon/cli/backup.py", "retuned sync"): "tests/contracts/test_backup.py",
     Remedy("daemon/cli/backup.py", "retuned forget"): "repeats what the operator typed before",
     Remedy("daemon/cli/doctor/stores.py", "retuned forget --user"): "says what it does not find",
+    Remedy("daemon/cli/render/ingest.py", "retuned forget --user"): "says what it does not find",
+    Remedy("daemon/cli/run.py", "retuned ingest check {}"): "looks at a file: tests/unit/cli/test_ingest.py",
+    Remedy("daemon/training/held_back.py", "retuned train -m REASON"): "tests/unit/training/test_train_stage.py",
     Remedy("registry/taint.py", "retuned train -m REASON"): "a line without a clean version: the base is always one",
 }  # fmt: skip
 

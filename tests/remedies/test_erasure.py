@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from daemon.domain.decisions import Action
+from daemon.domain.errors import NotEnoughData
 from daemon.domain.holdout import Holdout
-from daemon.training.dataset import NotEnoughData, build_dataset
+from daemon.training.dataset import build_dataset
 from registry.names import VersionName
 from tests.factories.daemon import LINE, Line
 from tests.remedies.cases import mends

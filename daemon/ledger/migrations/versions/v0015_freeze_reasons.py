@@ -1,13 +1,13 @@
 """The reason that an operator gave for the end of a freeze of the reference.
 
-Revision: 0014
+Revision: 0015
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0014"
-down_revision = "0013"
+revision = "0015"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 
