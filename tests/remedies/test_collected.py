@@ -28,6 +28,8 @@ ELSEWHERE: Mapping[str, str] = {
     "daemon/cli/doctor/check.py": "about a broken installation, or a bug",
     "monitors/bench/contenders.py": "the name of a detector",
     "daemon/telemetry/release_metrics.py": "the meaning of a metric",
+    "daemon/telemetry/drift_metrics.py": "the meaning of a metric",
+    "daemon/domain/situation.py": "what a change waits for: tests/unit/domain/test_situation.py",
 }
 #: Remedies that are not followed here, and why.
 _START = "starts the daemon, which tests/e2e does"
