@@ -83,8 +83,10 @@ class AnswerRenderer:
             generation_prompt=True,
         )
 
-    def answer(self, conversation: Conversation, before: Sequence[Message], message: Message) -> Answer:
-        """Return what the model generated as ``message``, after the prompt of the turns before it.
+    def answer(
+        self, conversation: Conversation, before: Sequence[Message], message: Message, *, prompt: str
+    ) -> Answer:
+        """Return what the model generated as ``message``, after ``prompt``, which is that of the turns before it.
 
         Raises TemplateRefused, or TemplateAltersText where the template can't show the answer as it was.
         """
@@ -94,9 +96,13 @@ class AnswerRenderer:
         for thought in self._thoughts(message):
             for context in contexts:
                 try:
-                    if context is not contexts[0] and self._opening(context) != self._opening(contexts[0]):
+                    if context is contexts[0]:
+                        text = self._generated(context, prompt, message, thought)
+                    elif self._opening(context) == self._opening(contexts[0]):
+                        shorter = self.prompt(context, context.messages)
+                        text = self._generated(context, shorter, message, thought)
+                    else:
                         continue
-                    text = self._generated(context, message, thought)
                 except TemplateRefused as refused:
                     error = refused
                     continue
@@ -149,13 +155,10 @@ class AnswerRenderer:
         prompt = self._template.render(turns, tools=tools, documents=documents, generation_prompt=True)
         return prompt[len(common_prefix(plain, prompt)) :]
 
-    def _generated(self, context: Conversation, message: Message, thought: str) -> str | None:
-        """Return what follows the prompt once the answer was given; None if that can't be told."""
-        turns = self._turns(context.messages)
-        tools, documents = context.tools, context.documents
-        prompt = self._template.render(turns, tools=tools, documents=documents, generation_prompt=True)
-        turn = self.traits.form.turn(message, reasoning=bool(thought))
-        full = self._template.render([*turns, turn], tools=tools, documents=documents)
+    def _generated(self, context: Conversation, prompt: str, message: Message, thought: str) -> str | None:
+        """Return what follows the prompt of a context once the answer was given; None if that can't be told."""
+        turns = [*self._turns(context.messages), self.traits.form.turn(message, reasoning=bool(thought))]
+        full = self._template.render(turns, tools=context.tools, documents=context.documents)
         if full.startswith(prompt):
             return self._with_thought(full[len(prompt) :], thought)
         prefill = self.traits.prefill

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from transformers import PreTrainedTokenizerFast
 
@@ -11,7 +12,7 @@ from learners.encoding.history import exchanges_to_drop, shortened
 from learners.encoding.least import least
 from learners.encoding.rows import Encoded, OpenRow
 from learners.encoding.template import TemplateLacksTools, TemplateRefused
-from learners.encoding.tokens import SafeTokenizer
+from learners.encoding.tokens import Continuation, SafeTokenizer
 from learners.errors import BadRequest
 from learners.types import Conversation, Message, Rendering
 
@@ -88,6 +89,18 @@ def _may_be_learned(messages: Sequence[Message], index: int) -> bool:
     return messages[index].learned and any(message.role == "user" for message in messages[:index])
 
 
+class _Beginning(NamedTuple):
+    """A row that begins with an answer."""
+
+    prompt: str
+    ids: list[int]  # of the prompt
+    answer: Continuation
+
+    @property
+    def tokens(self) -> int:
+        return len(self.ids) + len(self.answer.tokens)
+
+
 class _Rows:
     """The rows of one conversation, while they are made."""
 
@@ -102,19 +115,24 @@ class _Rows:
         self._dropped = 0  # exchanges that the last row leaves out
         self._shares = False  # whether the newest prompt continues the last row
         self._prompts: dict[int, str] = {}  # of the newest answer, by exchanges left out
+        self._beginnings: dict[int, _Beginning] = {}  # likewise
         self._left_out: Counter[str] = Counter()
 
     def add(self, index: int) -> None:
         """Add the answer that this message is, or count why not."""
         before = self._conversation.messages[:index]
         self._prompts = {}
+        self._beginnings = {}
         self._shares = False
         try:
             if not self._renderer.traits.tool_results and any(turn.role == "tool" for turn in before):
                 raise TemplateLacksTools("the chat template leaves out what the answer is based on")
             # It looks the same after a part of its history, which is all that the last row had room for.
             shown = shortened(before, self._dropped)
-            answer = self._renderer.answer(self._conversation, shown, self._conversation.messages[index])
+            prompt = self._prompt(before, self._dropped)
+            answer = self._renderer.answer(
+                self._conversation, shown, self._conversation.messages[index], prompt=prompt
+            )
             added = self._continued(before, answer) or self._begun(before, answer)
         except TemplateRefused as error:
             self._left_out[self._reason(error, index)] += 1
@@ -170,10 +188,9 @@ class _Rows:
         if found and self._shares:
             roomy = self._longest(before, answer, self._max_tokens // 2)
             found = found if roomy is None else roomy
-        prompt = self._prompt(before, found)
+        begins = self._beginning(before, found, answer)
         row = OpenRow(self._safe)
-        added = row.after(prompt) or []  # any prompt continues an empty row
-        row.add(prompt, added, answer, self._safe.continuation(prompt, answer.text))
+        row.add(begins.prompt, begins.ids, answer, begins.answer)
         self._rows.append(row)
         self._dropped = found
         return True
@@ -186,15 +203,18 @@ class _Rows:
         """
         most = exchanges_to_drop(before)
         return least(
-            lambda dropped: self._fits(before, dropped, answer, max_tokens),
+            lambda dropped: self._beginning(before, dropped, answer).tokens <= max_tokens,
             guess=min(self._dropped, most),
             most=most,
         )
 
-    def _fits(self, before: Sequence[Message], dropped: int, answer: Answer, max_tokens: int) -> bool:
-        prompt = self._prompt(before, dropped)
-        tokens = len(self._safe.ids(prompt)) + len(self._safe.continuation(prompt, answer.text).tokens)
-        return tokens <= max_tokens
+    def _beginning(self, before: Sequence[Message], dropped: int, answer: Answer) -> _Beginning:
+        if dropped not in self._beginnings:
+            prompt = self._prompt(before, dropped)
+            self._beginnings[dropped] = _Beginning(
+                prompt, self._safe.ids(prompt), self._safe.continuation(prompt, answer.text)
+            )
+        return self._beginnings[dropped]
 
     def _prompt(self, before: Sequence[Message], dropped: int) -> str:
         if dropped not in self._prompts:

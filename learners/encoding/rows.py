@@ -26,7 +26,7 @@ class OpenRow:
     def __init__(self, safe: SafeTokenizer) -> None:
         self._safe = safe
         self._text = ""  # protected
-        self._closed = False  # the text ends with a control token, so what follows is tokenised apart from it
+        self._end: str | None = None  # the control token at its end: what follows is tokenised apart from it
         self._ids: list[int] = []
         self._targets: list[bool] = []
         self.answers = 0
@@ -38,9 +38,8 @@ class OpenRow:
         """Return the tokens that the prompt adds to this row; None if it does not continue it."""
         if not prompt.startswith(self._text):
             return None
-        if self._closed:
-            last, _ = self._safe.controls(self._text)[-1]
-            return self._safe.ids(self._text[last:] + prompt[len(self._text) :])[1:]
+        if self._end is not None:
+            return self._safe.ids(self._end + prompt[len(self._text) :])[1:]
         ids = self._safe.ids(prompt)
         return ids[len(self._ids) :] if ids[: len(self._ids)] == self._ids else None
 
@@ -50,7 +49,10 @@ class OpenRow:
         self._targets += [False] * len(added)
         self._targets += [not _overlaps(token, answer.unlearned) for token in tokens.tokens]
         self._text = prompt + answer.text
-        self._closed = answer.ended and tokens.natural
+        self._end = None
+        if answer.ended and tokens.natural:
+            last, _ = self._safe.controls(answer.text)[-1]
+            self._end = answer.text[last:]
         self.answers += 1
 
     def encoded(self, id_: str) -> Encoded:

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar, cast
+from functools import lru_cache
+from typing import NamedTuple, TypeVar, cast
 
+from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
 _T = TypeVar("_T")
@@ -33,7 +35,7 @@ class SafeTokenizer:
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
-        self._tokenizer = tokenizer
+        self._backend = _backend(tokenizer)
         added = tokenizer.added_tokens_decoder
         self._special = {id_ for id_, token in added.items() if token.special}
         names = sorted({added[id_].content for id_ in self._special}, key=lambda name: (-len(name), name))
@@ -43,6 +45,9 @@ class SafeTokenizer:
         self._restore = str.maketrans({stand_in: first for first, stand_in in self._exchange.items()})
         self._protected = re.compile(f"[{''.join(self._exchange.values())}]" if firsts else "(?!)")
         self._adds_prefix = bool(names) and self._prefixes(names[0])
+        #: Most prompts end alike, such as with the mark of the assistant's turn.
+        self._context_ids = lru_cache(maxsize=16)(self.ids)
+        self._continuations = lru_cache(maxsize=16)(self._behind_one_of)
 
     def protect(self, content: _T) -> _T:
         """Return the content, or the JSON value with all texts in it, protected."""
@@ -64,14 +69,11 @@ class SafeTokenizer:
         """Return the ids of the tokens of a protected text."""
         if self._protected.search(text):
             return [token.id for token in self.tokens(text)]
-        return list(self._tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+        return list(self._backend.encode(text, add_special_tokens=False).ids)
 
     def tokens(self, text: str) -> list[Token]:
         """Return the tokens of a protected text. Their positions are the same in the original."""
-        tokens = [
-            Token(token.id, token.start, token.end, token.id in self._special)
-            for token in self._pieces(text, 0, plain=False)
-        ]
+        tokens = self._pieces(text)
         if not self._protected.search(text):
             return tokens
         return list(self._restored(text, tokens))
@@ -82,13 +84,14 @@ class SafeTokenizer:
         contexts = [before[controls[-1][0] :] if controls else before]
         if self._adds_prefix and controls:
             contexts.append(before[slice(*controls[-1])])
+        return self._continuations(tuple(contexts), after)
+
+    def _behind_one_of(self, contexts: Sequence[str], after: str) -> Continuation:
         for context in contexts:
-            alone = [token.id for token in self.tokens(context)]
-            both = self.tokens(context + after)
+            alone, both = self._context_ids(context), self.tokens(context + after)
             rest = both[len(alone) :]
-            if [token.id for token in both[: len(alone)]] == alone and all(
-                token.start >= len(context) for token in rest
-            ):
+            same = [token.id for token in both[: len(alone)]] == alone
+            if same and all(token.start >= len(context) for token in rest):
                 return Continuation(_moved(rest, -len(context)), context is contexts[0])
         return Continuation(self.tokens(after), False)
 
@@ -97,9 +100,7 @@ class SafeTokenizer:
 
     def _prefixes(self, control: str) -> bool:
         """Whether a text alone is tokenised as if a space stood before it, as SentencePiece does."""
-        behind = self._tokenizer(f"{control}a", add_special_tokens=False)["input_ids"]
-        alone = self._tokenizer("a", add_special_tokens=False)["input_ids"]
-        return list(behind)[1:] != list(alone)
+        return self.ids(f"{control}a")[1:] != self.ids("a")
 
     def _restored(self, text: str, tokens: Sequence[Token]) -> Iterator[Token]:
         """Tokenise again, as plain text, each stretch between control tokens that holds a stand-in."""
@@ -111,7 +112,7 @@ class SafeTokenizer:
                 continue
             part = text[position : token.start]
             if self._protected.search(part):
-                yield from self._pieces(part.translate(self._restore), position, plain=True)
+                yield from _moved(self._plain_pieces(part.translate(self._restore)), position)
             else:
                 yield from stretch
             stretch = []
@@ -119,19 +120,31 @@ class SafeTokenizer:
             if token.id >= 0:
                 yield token
 
-    def _pieces(self, text: str, offset: int, *, plain: bool) -> list[Token]:
-        encoding: Any = self._tokenizer(
-            text,
-            add_special_tokens=False,
-            return_offsets_mapping=True,
-            split_special_tokens=plain,
-            verbose=False,
-        )
+    def _pieces(self, text: str) -> list[Token]:
+        encoding = self._backend.encode(text, add_special_tokens=False)
+        special = self._special
         return [
-            Token(id_, start + offset, end + offset, False)
-            for id_, (start, end) in zip(encoding["input_ids"], encoding["offset_mapping"], strict=True)
+            Token(id_, start, end, id_ in special)
+            for id_, (start, end) in zip(encoding.ids, encoding.offsets, strict=True)
         ]
+
+    def _plain_pieces(self, text: str) -> list[Token]:
+        """Tokenise as if there were no control tokens."""
+        self._backend.encode_special_tokens = True
+        try:
+            return [token._replace(control=False) for token in self._pieces(text)]
+        finally:
+            self._backend.encode_special_tokens = False
+
+
+def _backend(tokenizer: PreTrainedTokenizerFast) -> Tokenizer:
+    """Return what tokenises without the checks of each call, set as those would set it."""
+    backend: Tokenizer = tokenizer.backend_tokenizer
+    backend.no_truncation()
+    backend.no_padding()
+    backend.encode_special_tokens = False
+    return backend
 
 
 def _moved(tokens: Sequence[Token], by: int) -> list[Token]:
-    return [Token(token.id, token.start + by, token.end + by, token.control) for token in tokens]
+    return [Token(id_, start + by, end + by, control) for id_, start, end, control in tokens]

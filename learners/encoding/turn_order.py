@@ -41,7 +41,9 @@ def _folded(messages: Sequence[Message], accepts: Accepts, *, fold_system: bool)
             else:
                 waiting.append(message.content)
         elif message.role == "user":
-            turns.append(replace(message, content=_BETWEEN.join([*waiting, message.content])))
+            if waiting:
+                message = replace(message, content=_BETWEEN.join([*waiting, message.content]))
+            turns.append(message)
             waiting = []
         else:
             turns = [*_told(turns, waiting), message]
