@@ -10,13 +10,15 @@ import orjson
 from daemon.config.settings import LimitsSection
 from daemon.domain.bad_record import BadRecord, Reason
 from daemon.domain.conversation import JSON
-from daemon.intake.times import NoTimeOfDay, moment
+from daemon.intake.times import NoTimeOfDay, is_unset, moment
 
 Object: TypeAlias = Mapping[str, JSON]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _MAX_ID_CHARS = 256  # of ids and names
 _EXTENDED_IDS = ("$oid", "$uuid", "$numberLong", "$numberInt")  # of MongoDB's extended JSON
+#: Where objects that stand for a person or a chat have the id.
+_HELD_IDS = ("id", "_id", "user_id", "userId", "uid", "sub", "uuid", "email")
 _EXACT = 2**53  # below it a number of any language is exact
 _MAX_METADATA_BYTES = 16_384  # as JSON
 _MAX_METADATA_DEPTH = 16
@@ -40,7 +42,7 @@ def optional_name(record: Object, key: str, at: str = "") -> str | None:
     Objects are those of MongoDB, such as ``{"$oid": "..."}``, and those that hold the id in a field ``id``.
     """
     value = record.get(key)
-    if value is None or value == "":
+    if value is None or value == "" or (isinstance(value, str) and value.isspace()):
         return None
     if not isinstance(value, str):
         value = _id_text(value, at + key)
@@ -65,8 +67,10 @@ def _id_text(value: JSON, at: str) -> str:
 
 
 def _held_id(value: Object) -> JSON:
-    if "id" in value:
-        return value["id"]
+    for name in _HELD_IDS:
+        if value.get(name) is not None:
+            inner = value[name]
+            return _held_id(inner) if isinstance(inner, Mapping) and name not in inner else inner
     return next((value[key] for key in _EXTENDED_IDS if value.keys() == {key}), None)
 
 
@@ -93,7 +97,7 @@ def time(
     ``otherwise`` is the time of a record that names none; None: it must name one.
     """
     value = record.get(key)
-    if value is None or value == "":
+    if is_unset(value):
         if otherwise is not None:
             return otherwise
         raise BadRecord(Reason.MISSING_FIELD, at + key, "is required")

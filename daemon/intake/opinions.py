@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from daemon.config.settings import FeedbackSection, LimitsSection
+from daemon.config.settings import FeedbackFieldsSection, FeedbackSection, LimitsSection
 from daemon.domain.bad_record import BadRecord
 from daemon.domain.conversation import HIGHEST_RATING, JSON, LOWEST_RATING, Feedback, Thumb
 from daemon.domain.unusable_feedback import Unusable
@@ -54,6 +54,8 @@ def read_feedback(value: JSON, reading: Reading) -> Feedback | None:
     if value is None:
         return None
     settings, limits, unusable = reading.feedback, reading.limits, reading.unusable_feedback
+    if isinstance(value, list):
+        return _together(value, reading)
     if not isinstance(value, Mapping):
         return _given(_attempt(lambda: _opinion(value, settings.scale, settings), unusable))
     if len(value) == 1 and (plain := _plain_thumb(value, settings)) is not None:
@@ -65,15 +67,70 @@ def read_feedback(value: JSON, reading: Reading) -> Feedback | None:
         unusable[Unusable.OTHER_NAME] += 1
         return None
     names = settings.fields
+    value = _as_fields(value, names)
     if value.keys().isdisjoint((*names.thumb, *names.rating, *names.correction)):
         unusable[Unusable.NO_OPINION] += 1
         return None
+    highest = _first(value, _HIGHEST)[1]
     thumb = _attempt(lambda: _thumb(_first(value, names.thumb)[1], settings), unusable)
-    rating = _attempt(lambda: _rating(*_first(value, names.rating), settings), unusable)
+    rating = _attempt(lambda: _rating(*_first(value, names.rating), settings, highest), unusable)
     correction = _attempt(lambda: _correction(_first(value, names.correction)[1], limits), unusable)
     return _given(
         Feedback(thumb=thumb.thumb or rating.thumb, rating=rating.rating, correction=correction.correction)
     )
+
+
+def _together(values: Sequence[JSON], reading: Reading) -> Feedback | None:
+    """Read a list of opinions: of each kind the last counts, as people change their minds."""
+    found = Feedback()
+    for value in values[:_MOST_OPINIONS]:
+        if isinstance(value, list):
+            reading.unusable_feedback[Unusable.TYPE] += 1
+            continue
+        one = read_feedback(value, reading)
+        if one is not None:
+            found = Feedback(
+                thumb=one.thumb or found.thumb,
+                rating=found.rating if one.rating is None else one.rating,
+                correction=one.correction or found.correction,
+            )
+    return _given(found)
+
+
+_MOST_OPINIONS = 100
+#: Fields that hold an object with the opinion, where no field says one itself.
+_FRAMES = ("feedback", "user_feedback", "satisfaction_rating", "annotation")
+#: Fields that are true where people pressed that button; false says only that they did not.
+_BUTTONS: Mapping[str, Thumb] = {
+    "thumbs_up": "up", "thumbsUp": "up", "thumb_up": "up", "upvoted": "up", "upvote": "up", "thumbs_down": "down",
+    "thumbsDown": "down", "thumb_down": "down", "dislike": "down", "disliked": "down", "downvoted": "down",
+    "downvote": "down",
+}  # fmt: skip
+#: What a type says of the value beside it, in lower case.
+_THUMB_TYPES = frozenset({"thumb", "thumbs", "like", "vote", "binary", "boolean"})
+
+
+def _as_fields(value: Object, names: FeedbackFieldsSection) -> Object:
+    """Return feedback with the opinion in the fields that the settings name, from the other shapes that producers write."""
+    known = (*names.thumb, *names.rating, *names.correction)
+    pressed = {
+        thumb for name, thumb in _BUTTONS.items() if name not in known and value.get(name) in (True, 1)
+    }
+    if len(pressed) == 1:
+        return {**value, names.thumb[0]: pressed.pop()}
+    kind = value.get("type")
+    if isinstance(kind, str) and kind.casefold() in _THUMB_TYPES and value.keys().isdisjoint(names.thumb):
+        given = next(
+            (value[name] for name in ("value", "score", "rating") if value.get(name) is not None), None
+        )
+        return {names.thumb[0]: given, **{name: value[name] for name in names.correction if name in value}}
+    if not value.keys().isdisjoint(known):
+        return value
+    frame = next((name for name in _FRAMES if value.get(name) is not None), None)
+    if frame is not None:
+        held = value[frame]
+        return held if isinstance(held, Mapping) else {names.rating[0]: held}
+    return value
 
 
 #: The thumbs of native records: a shortcut, as most feedback is one of these.
@@ -124,7 +181,7 @@ def _opinion(value: JSON, scale: tuple[float, ...] | None, settings: FeedbackSec
 
 
 def _said(text: str, scale: tuple[float, ...] | None, settings: FeedbackSection) -> Feedback:
-    said = _MODIFIERS.sub("", text.strip().casefold()) if len(text) <= _LONGEST_WORD else text
+    said = _MODIFIERS.sub("", text.strip().rstrip("!.").casefold()) if len(text) <= _LONGEST_WORD else text
     if not said:
         return _NONE
     if scale is not None and (number := _number_in(said)) is not None:
@@ -152,7 +209,13 @@ def _thumb(value: JSON, settings: FeedbackSection) -> Feedback:
     return _opinion(value, settings.scale, settings)
 
 
-def _rating(name: str, value: JSON, settings: FeedbackSection) -> Feedback:
+#: Fields in which producers say how high their ratings go.
+_HIGHEST = ("scale", "max", "max_rating", "out_of", "maximum")
+
+
+def _rating(name: str, value: JSON, settings: FeedbackSection, highest: JSON) -> Feedback:
+    if settings.scale is None and highest not in (None, HIGHEST_RATING) and not isinstance(value, bool | str):
+        raise _NotRead(Unusable.SCALE)
     scale = settings.scale or (_NATIVE_SCALE if name in _NATIVE_RATINGS else None)
     return _opinion(value, scale, settings)
 

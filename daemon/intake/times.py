@@ -17,7 +17,11 @@ _WRITTEN = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)[Tt ](?P<time>\d\d:\d\d(?::\d\d)?)(?:[.,](?P<fraction>\d{1,9})\d*)?"
     r" ?(?P<offset>[Zz]|[+-]\d\d(?::?\d\d)?)?(?: ?(?:UTC|GMT|Z))?(?:\[[\w/+-]+\])?(?: m=\S+)?"
 )
-_NUMBER = re.compile(r"\d{1,20}(?:\.\d{1,20})?")
+_NUMBER = re.compile(r"\d{1,20}(?:\.\d{1,20})?(?:[eE]\+?\d{1,2})?", re.ASCII)
+#: Numbers that count no seconds: those of days, as spreadsheets have them, and dates such as 20261120.
+_FIRST_DAY, _LAST_DATE = 20_000, 10**8
+#: .NET's older form of JSON: milliseconds, and an offset that says only where the clock stood.
+_DOT_NET = re.compile(r"\\?/Date\((-?\d{1,15})(?:[+-]\d{4})?\)\\?/", re.ASCII)
 _DATE_ONLY = re.compile(r"\d{4}-?\d\d-?\d\d|\d{4}-?W\d\d-?\d")
 _HTTP_DATE = re.compile(r"[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d (?:GMT|UTC|[+-]\d{4})")
 _LOCAL_PARTS = range(5, 8)  # year, month, day, hour, minute; second; nanosecond
@@ -32,7 +36,7 @@ def moment(value: JSON) -> datetime | None:
     """Return the instant that a value means, in UTC; None if values of its type mean none.
 
     Texts are ISO 8601, RFC 3339 or HTTP dates, in UTC if they name no offset. Numbers count from 1970; their magnitude
-    tells whether seconds, milliseconds, microseconds or nanoseconds. Objects are those of MongoDB, protobuf and Firestore,
+    tells whether seconds, milliseconds, microseconds or nanoseconds; from 20,000 to 100,000,000 they are days. Objects are those of MongoDB, protobuf and Firestore,
     lists those of Java. Raises ValueError and OverflowError for what is no time, NoTimeOfDay for a day.
     """
     match value:
@@ -49,7 +53,7 @@ def moment(value: JSON) -> datetime | None:
 
 
 def _counted(value: float) -> datetime:
-    if value < 0:
+    if value < 0 or _FIRST_DAY <= value < _LAST_DATE:
         raise ValueError(value)
     if value >= _FIRST_NANOSECONDS:
         return _EPOCH + timedelta(microseconds=value // 1000)
@@ -82,13 +86,24 @@ def _written_otherwise(text: str) -> datetime:
     if _DATE_ONLY.fullmatch(text):
         raise NoTimeOfDay(text)
     if _NUMBER.fullmatch(text):
-        return _counted(float(text) if "." in text else int(text))
+        return _counted(int(text) if text.isdecimal() else float(text))
+    if (milliseconds := _DOT_NET.fullmatch(text)) is not None:
+        return _EPOCH + timedelta(milliseconds=int(milliseconds[1]))
     read = parsedate_to_datetime(text) if _HTTP_DATE.fullmatch(text) else datetime.fromisoformat(text)
     return _in_utc(read)
 
 
 def _in_utc(read: datetime) -> datetime:
     return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+
+
+#: Seconds and nanoseconds: protobuf's, Firestore's, and those of Java's Instant.
+_INSTANTS = (("seconds", "nanos"), ("_seconds", "_nanoseconds"), ("epochSecond", "nano"))
+
+
+def is_unset(value: JSON) -> bool:
+    """Return whether a value is what producers write for no time: null, an empty text, or Go's and .NET's zero."""
+    return value is None or value == "" or (isinstance(value, str) and value.startswith("0001-01-01"))
 
 
 def _from_object(value: Mapping[str, JSON]) -> datetime | None:
@@ -98,11 +113,13 @@ def _from_object(value: Mapping[str, JSON]) -> datetime | None:
         if (millis := _number(inner)) is not None:
             return _EPOCH + timedelta(milliseconds=millis)
         return _written(inner) if isinstance(inner, str) else None
+    if "iso" in keys and isinstance(inner := value["iso"], str):  # Parse's
+        return _written(inner)
     if keys == {"$timestamp"}:
         inner = value["$timestamp"]
         whole = _number(inner.get("t")) if isinstance(inner, Mapping) else None
         return None if whole is None else _counted(whole)
-    for seconds, nanos in (("seconds", "nanos"), ("_seconds", "_nanoseconds")):
+    for seconds, nanos in _INSTANTS:
         if seconds in keys and keys <= {seconds, nanos}:
             whole, rest = _number(value[seconds]), _number(value.get(nanos, 0))
             return (
@@ -121,7 +138,7 @@ def _number(value: JSON) -> float | None:
     if isinstance(value, str):
         if not _NUMBER.fullmatch(value):
             return None
-        value = float(value) if "." in value else int(value)
+        value = int(value) if value.isdecimal() else float(value)
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 

@@ -73,7 +73,7 @@ def _plain(value: bytes) -> Object | None:
     if not isinstance(record, dict) or not is_bare(record):
         return None
     is_pair = isinstance(record.get("request"), dict) and isinstance(record.get("response"), dict)
-    return record if is_pair or isinstance(record.get("messages"), list) else None
+    return with_parsed_texts(record) if is_pair or isinstance(record.get("messages"), list) else None
 
 
 class _Unwrapping:

@@ -27,7 +27,22 @@ class Content(NamedTuple):
 
 
 #: Fields of which each layer has one at least: what lacks them all is not wrapped.
-_MARKS = frozenset({"payload", "op", "fullDocument", "operationType", "specversion", "__deleted", "__op"})
+_MARKS = frozenset(
+    {"payload", "op", "fullDocument", "operationType", "specversion", "__deleted", "__op", "log", "message", "Message",
+     "detail"}
+)  # fmt: skip
+#: Where shippers of logs and message services put the record: Fluent Bit, Logstash, SNS, EventBridge.
+_SHIPPED = ("payload", "log", "message", "Message", "detail")
+#: Fields of which a record of its own has one; what has one is no shipper's.
+_OF_RECORDS = frozenset(
+    {"messages", "request", "response", "feedback", "conversations", "conversation", "input", "output", "body", "role",
+     "prompt", "attributes", "choices", "conversation_id", "choice"}
+)  # fmt: skip
+#: Changes that concern no row: Debezium's truncations and messages, and MongoDB's of whole collections.
+_NO_ROW_OPS = frozenset({"t", "m"})
+_NO_DOCUMENT = frozenset(
+    {"drop", "dropDatabase", "rename", "invalidate", "create", "createIndexes", "dropIndexes"}
+)
 _CONNECT = frozenset({"schema", "payload"})
 _HELD_AS_TEXT = ("messages", "request", "response", "feedback", "metadata")
 #: Columns that hold an object and are no record by themselves.
@@ -53,8 +68,23 @@ def unwrapped_layer(record: Object) -> Content | None:
         return Content(Nothing.DELETED if document is None else document, "fullDocument", is_row=True)
     if "specversion" in record and isinstance(record.get("type"), str):
         return Content(*cloud_event_data(record))
+    if str(record.get("op")) in _NO_ROW_OPS and "source" in record:
+        return Content(Nothing.DELETED, "op")
+    if str(record.get("operationType")) in _NO_DOCUMENT and "ns" in record:
+        return Content(Nothing.DELETED, "operationType")
     if "__deleted" in record or "__op" in record:
         return _flattened(record)
+    return _shipped(record) if _OF_RECORDS.isdisjoint(record) else None
+
+
+def _shipped(record: Object) -> Content | None:
+    """Take off what a shipper of logs puts around a record: an object, or the JSON text of one."""
+    for name in _SHIPPED:
+        held = record.get(name)
+        if isinstance(held, str):
+            held = _parsed_text(held.strip())
+        if isinstance(held, dict) and held:
+            return Content(held, name)
     return None
 
 

@@ -74,9 +74,9 @@ def conversation_of(exchange: Exchange, reading: Reading) -> Conversation:
     places = [*places_of(record), *exchange.places]
     if request is not record:
         places += places_of(request, f"{at_request}.")
-    named = [place for place in places if names_someone(place[0])]
+    named = [place for place in (*places, (response, at_response)) if names_someone(place[0])]
     id_ = _id_of(exchange, response, at_response)
-    session = session_of([*named, (response, at_response)] if "conversation" in response else named)
+    session = session_of(named)
     if session is None and "input" in request and is_fragment(request):
         raise BadRecord(
             Reason.UNSUPPORTED, f"{at_request}.input",
@@ -110,8 +110,8 @@ def _id_of(exchange: Exchange, response: Object, at_response: str) -> str:
     record = exchange.record
     found = (fields.optional_name(record, name) for name in ("id", "request_id", "conversation_id"))
     own = next((id_ for id_ in found if id_), None)
-    if own is None and not isinstance(exchange.response, dict):
-        return digest_id(dict(record))  # a text has no place for an id
+    if own is None and not (isinstance(exchange.response, dict) and "choices" in response):
+        return digest_id(dict(record))  # neither a text nor an answer of Ollama's has a place for an id
     return own or fields.name(response, "id", at_response)
 
 

@@ -12,17 +12,19 @@ from daemon.domain.conversation import JSON
 from daemon.intake import decoding_fields as fields
 from daemon.intake.decoding_fields import Object
 from daemon.intake.formats.reading import Reading
+from daemon.intake.times import is_unset
 
 #: Names of a user's id, the most telling first. ``safety_identifier`` may be a hash that only one provider knows.
 USER_FIELDS = (
     "user_id", "userId", "userID", "user", "end_user", "endUser", "end_user_id", "endUserId", "enduser_id",
-    "enduser.id", "user.id", "customer_id", "user_api_key_end_user_id", "safety_identifier",
+    "enduser.id", "user.id", "langfuse.user.id", "traceloop.association.properties.user_id", "customer_id", "_user",
+    "uid", "username", "user_api_key_end_user_id", "safety_identifier",
 )  # fmt: skip
 #: Names of the id of a chat that goes on over several records.
 SESSION_FIELDS = (
     "session_id", "sessionId", "sessionID", "session", "session.id", "litellm_session_id", "chat_session_id",
     "thread_id", "threadId", "chat_id", "chatId", "conversation_id", "conversationId", "conversation",
-    "gen_ai.conversation.id",
+    "gen_ai.conversation.id", "langfuse.session.id", "traceloop.association.properties.session_id",
 )  # fmt: skip
 TIME_FIELDS = (
     "ts", "timestamp", "@timestamp", "time", "datetime", "date", "created_at", "createdAt", "created", "startTime",
@@ -56,7 +58,7 @@ def time_of(places: Sequence[Place], reading: Reading, *, names: Sequence[str] =
     """Return the first time that is named, else the time at which the record was recorded. Raises BadRecord."""
     for record, at in places:
         for name in names:
-            if record.get(name) not in (None, ""):
+            if not is_unset(record.get(name)):
                 return fields.time(record, name, reading.received_at, at)
     if reading.recorded_at is not None:
         return reading.recorded_at
@@ -70,9 +72,13 @@ def object_at(record: Object, key: str) -> Object:
 
 
 def places_of(record: Object, at: str = "") -> list[Place]:
-    """Return an object and its metadata, as places that may name something."""
-    metadata = record.get("metadata")
-    return [(record, at), (metadata, f"{at}metadata.")] if isinstance(metadata, dict) else [(record, at)]
+    """Return an object and those within it that may name something, such as its metadata."""
+    held = [(inner, f"{at}{name}.") for name in _HOLDERS if isinstance(inner := record.get(name), dict)]
+    return [(record, at), *held]
+
+
+#: Objects beside the turns in which producers name user and session.
+_HOLDERS = ("metadata", "context", "extra", "properties")
 
 
 def digest_id(record: JSON) -> str:
@@ -86,9 +92,43 @@ def digest_id(record: JSON) -> str:
 def _first_name(places: Sequence[Place], names: Sequence[str]) -> str | None:
     for name in names if places else ():
         for record, at in places:
-            if name in record and (found := fields.optional_name(record, name, at)):
+            if name not in record:
+                continue
+            value = record[name]
+            if isinstance(value, list):
+                if name == "conversation":  # its turns
+                    continue
+                value = value[0] if len(value) == 1 else value
+            found = fields.optional_name({name: value}, name, at)
+            if found and found not in _NO_IDS:
                 return found
     return None
+
+
+#: What languages make of an id that is not there.
+_NO_IDS = frozenset({"null", "None", "undefined"})
+_HEADERS = frozenset(
+    {"user_id", "session_id", "conversation_id", "chat_id", "thread_id", "end_user_id", "user", "session"}
+)
+#: Headers that admission may ask for, and the metadata that they become.
+_ADMITTING_HEADERS = frozenset({"tenant", "tenant_id", "org_id", "organization_id", "consent"})
+
+
+def named_by_headers(headers: Object) -> dict[str, JSON]:
+    """Return what the headers of chat front ends name, such as ``x-session-id``: who, which chat, and the tenant."""
+    named: dict[str, JSON] = {}
+    for header, value in headers.items():
+        name = header.lower().removeprefix("x-").removeprefix("openwebui-").replace("-", "_")
+        if isinstance(value, list) and len(value) == 1:
+            value = value[0]
+        if isinstance(value, str) and (name in _HEADERS or name in _ADMITTING_HEADERS):
+            named.setdefault(name, value)
+    return named
+
+
+def admitting(named: Object) -> Object:
+    """Return what headers say of tenant and consent, as metadata."""
+    return {name: value for name, value in named.items() if name in _ADMITTING_HEADERS}
 
 
 def own_metadata(record: Object) -> Object:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import orjson
 
 from daemon.domain.conversation import JSON
-from daemon.intake.formats.calls.streams import assembled, events_of_text, is_chunk
+from daemon.intake.formats.calls.streams import assembled, events_of_text, is_chunk, is_line_of_ollama
 
 #: Fields of which a body of a chat API has one; what has none and a field ``body`` is an HTTP message around one.
 _OF_BODIES = frozenset({"messages", "input", "prompt", "choices", "output", "content", "error"})
@@ -18,10 +18,23 @@ def body_of(value: JSON) -> JSON:
     if isinstance(value, dict):
         if "body" in value and _OF_BODIES.isdisjoint(value):
             return body_of(value["body"])
+        chunks = value.get("chunks")
+        if isinstance(chunks, list) and _OF_BODIES.isdisjoint(value):
+            return body_of(chunks)
         return assembled([value]) if _is_stream(value) else value
-    if isinstance(value, list) and any(is_chunk(event) for event in value):
-        return assembled(value)
+    if isinstance(value, list):
+        return _of_list(value)
     return value
+
+
+def _of_list(value: list[JSON]) -> JSON:
+    """Return the response that a list of events makes, each an object or its text; any other list as it is."""
+    if value and all(isinstance(event, str) for event in value):
+        return body_of("\n".join(str(event) for event in value if event != "[DONE]"))
+    is_stream = any(is_chunk(event) for event in value) or (
+        len(value) > 1 and all(map(is_line_of_ollama, value))
+    )
+    return assembled(value) if is_stream else value
 
 
 def at_body(value: JSON, at: str) -> str:
@@ -40,6 +53,15 @@ def _parsed(text: str) -> JSON:
         try:
             return body_of(orjson.loads(text))
         except (orjson.JSONDecodeError, UnicodeEncodeError):
-            pass
+            if (lines := _json_lines(text)) is not None:
+                return body_of(lines)
     events = events_of_text(text) if "data:" in text else []
     return assembled(events) if events else text
+
+
+def _json_lines(text: str) -> list[JSON] | None:
+    """Return the values of a text with one on each line; None if it is no such text."""
+    try:
+        return [orjson.loads(line) for line in text.splitlines() if line.strip()]
+    except (orjson.JSONDecodeError, UnicodeEncodeError):
+        return None

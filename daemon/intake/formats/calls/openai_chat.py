@@ -40,7 +40,9 @@ def answers(response: Object) -> bool:
 def read_answer(response: Object, at: str, reading: Reading) -> Answer:
     """Read the choice with index 0, else the first. Raises BadRecord, NoConversation."""
     choices = response["choices"]
-    if not isinstance(choices, list):
+    if isinstance(choices, list):
+        choices = [choice for choice in choices if choice is not None]
+    elif choices is not None:
         raise BadRecord(Reason.BAD_FIELD, f"{at}choices", f"must be a list, not {fields.kind(choices)}")
     if not choices:
         raise NoConversation(Absence.NO_ANSWER, f"{at}choices", "is empty")
@@ -48,11 +50,15 @@ def read_answer(response: Object, at: str, reading: Reading) -> Answer:
     place, choice = f"{at}choices[{position}]", choices[position]
     if not isinstance(choice, dict):
         raise BadRecord(Reason.BAD_FIELD, place, f"must be an object, not {fields.kind(choice)}")
+    if choice.get("error"):
+        raise NoConversation(Absence.FAILED, f"{place}.error", "says that the call failed")
     message = choice.get("message")
     if message is None and isinstance(choice.get("text"), str):
         raise NoConversation(
             Absence.NOT_CHAT, f"{place}.text", "is the answer of a completion without a chat"
         )
+    if message is None and "message" in choice:
+        raise NoConversation(Absence.NO_ANSWER, f"{place}.message", "is null")
     if not isinstance(message, dict):
         raise BadRecord(
             Reason.BAD_FIELD, f"{place}.message", f"must be an object, not {fields.kind(message)}"
@@ -68,9 +74,14 @@ def _first(choices: Sequence[JSON]) -> int:
     def index(position: int) -> float:
         choice = choices[position]
         found = choice.get("index") if isinstance(choice, dict) else None
+        if isinstance(found, str) and found.isdecimal() and len(found) < _LONG_INDEX:
+            return int(found)
         return found if isinstance(found, int | float) else 0
 
     return 0 if len(choices) == 1 else min(range(len(choices)), key=index)
+
+
+_LONG_INDEX = 9
 
 
 def _documents(value: JSON, at: str) -> tuple[Object, ...]:

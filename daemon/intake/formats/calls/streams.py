@@ -41,12 +41,33 @@ def is_chunk(value: JSON) -> bool:
     return isinstance(choices, list) and any(isinstance(one, dict) and "delta" in one for one in choices)
 
 
+def is_line_of_ollama(value: JSON) -> bool:
+    """Return whether a value is a line of a stream of Ollama's."""
+    return isinstance(value, dict) and isinstance(value.get("done"), bool) and "message" in value
+
+
+def _ollama(lines: Sequence[Object]) -> Object:
+    """Join the pieces of the message; the last line has all else."""
+    messages = [message for line in lines if isinstance(message := line.get("message"), dict)]
+    joined: dict[str, Any] = {"role": "assistant"}
+    for name in ("content", "thinking"):
+        joined[name] = "".join(str(message.get(name) or "") for message in messages)
+    calls = [call for message in messages for call in _list(message.get("tool_calls"))]
+    if calls:
+        joined["tool_calls"] = calls
+    last = lines[-1]
+    reason = last.get("done_reason") or (None if last["done"] else _UNFINISHED)
+    return {**last, "message": joined, "done_reason": reason}
+
+
 def assembled(events: Iterable[JSON]) -> Object:
     """Return the response that the events of a stream make, as the same API gives it without a stream."""
     found = [event for event in events if isinstance(event, dict)]
     failed = next((event for event in found if event.get("error")), None)
     if failed is not None:
         return failed
+    if found and all(is_line_of_ollama(event) for event in found):
+        return _ollama(found)
     kinds = {event.get("type") for event in found if isinstance(event.get("type"), str)}
     if any(isinstance(kind, str) and kind.startswith("response.") for kind in kinds):
         return _responses(found)
@@ -108,6 +129,8 @@ def _add_calls(calls: dict[int, dict[str, Any]], value: JSON) -> None:
         function = piece.get("function")
         for name in ("name", "arguments"):
             if isinstance(function, dict) and isinstance(function.get(name), str):
+                if name == "name" and call["function"][name] == function[name]:
+                    continue  # some servers name the function in every piece
                 call["function"][name] += function[name]
 
 

@@ -9,22 +9,31 @@ from daemon.intake.formats.dialects.turns import assistant_turn, is_learned, pla
 from daemon.intake.formats.reading import Reading
 
 #: All that a row may have; the others are kept as metadata.
-FIELDS = frozenset({"instruction", "input", "output", "system", "history", "weight"})
+FIELDS = frozenset({"instruction", "input", "context", "output", "response", "system", "history", "weight"})
 
 
 def writes(row: Object) -> bool:
-    """Return whether a row has an instruction and an output."""
-    return "instruction" in row and "output" in row
+    """Return whether a row has an instruction and an output, Dolly's ``response`` included; several are no row of these."""
+    return (
+        "instruction" in row
+        and not {"output", "response"}.isdisjoint(row)
+        and not isinstance(row.get("output"), list)
+    )
 
 
 def read(row: Object, reading: Reading) -> list[Message]:
     """Return the turns of a row, those of its history first. Raises BadRecord, NoConversation."""
+    name = "output" if "output" in row else "response"
+    answer = Content(texts=[_text(row, name, reading)])
+    return asked(row, reading) + assistant_turn(answer, name, reading, learned=is_learned(row))
+
+
+def asked(row: Object, reading: Reading) -> list[Message]:
+    """Return the turns before the answer of a row. Raises BadRecord, NoConversation."""
     turns = plain_turn("system", _text(row, "system", reading), "system", reading)
     turns += _history(row.get("history"), reading)
-    asked = [_text(row, "instruction", reading), _text(row, "input", reading)]
-    turns += plain_turn("user", "\n\n".join(text for text in asked if text), "instruction", reading)
-    answer = Content(texts=[_text(row, "output", reading)])
-    return turns + assistant_turn(answer, "output", reading, learned=is_learned(row))
+    texts = [_text(row, name, reading) for name in ("instruction", "input", "context")]
+    return turns + plain_turn("user", "\n\n".join(text for text in texts if text), "instruction", reading)
 
 
 def _history(value: JSON, reading: Reading) -> list[Message]:

@@ -6,6 +6,7 @@ from daemon.domain.bad_record import BadRecord, Reason
 from daemon.domain.conversation import JSON, Message, Role, ToolCall
 from daemon.intake import decoding_fields as fields
 from daemon.intake.decoding_fields import Object
+from daemon.intake.formats.attributes import parsed
 from daemon.intake.formats.dialects.content import Content, read_content
 from daemon.intake.formats.dialects.reasoning import reasoning_field
 from daemon.intake.formats.dialects.roles import role_of
@@ -27,11 +28,34 @@ def writes(_message: Object) -> bool:
 
 def read(message: Object, at: str, reading: Reading) -> Iterable[Message]:
     """Return the turns of a message. Raises BadRecord, NoConversation."""
-    role = role_of(message.get("role"), f"{at}.role")
+    message = _unframed(message)
+    role = role_of(_speaker(message), f"{at}.role")
     value = message.get("content")
     if value is None and "text" in message:
         return read_turn(message, role, message["text"], at, f"{at}.text", reading)
     return read_turn(message, role, value, at, f"{at}.content", reading)
+
+
+def _unframed(message: Object) -> Object:
+    """Return the message that LangChain writes within a frame; any other as it is."""
+    for frame in ("kwargs", "data"):
+        inner = message.get(frame)
+        if isinstance(inner, dict) and "content" in inner and "content" not in message:
+            return {"type": message.get("type"), **inner}
+    return message
+
+
+def _speaker(message: Object) -> JSON:
+    """Return who speaks: the role, else what other producers call it."""
+    if message.get("role") is not None:
+        return message["role"]
+    author = message.get("author")
+    found = (
+        author.get("role") if isinstance(author, dict) else author,
+        message.get("sender"),
+        message.get("speaker"),
+    )
+    return next((name for name in (*found, message.get("type")) if isinstance(name, str)), None)
 
 
 def read_turn(
@@ -59,7 +83,7 @@ def read_turn(
 
 def tool_calls(message: Object, at: str, reading: Reading) -> list[ToolCall]:
     """Return the calls of a message, those of the legacy ``function_call`` included. Raises BadRecord."""
-    calls = message.get("tool_calls") or []
+    calls = parsed(message.get("tool_calls")) or []
     if not isinstance(calls, list):
         raise BadRecord(Reason.BAD_FIELD, f"{at}.tool_calls", f"must be a list, not {fields.kind(calls)}")
     found = [tool_call(call, f"{at}.tool_calls[{index}]", reading) for index, call in enumerate(calls)]

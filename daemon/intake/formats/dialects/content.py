@@ -34,7 +34,7 @@ class Content:
 
     def text(self, separator: str = "\n") -> str:
         """Join the texts that are not blank."""
-        return separator.join([text for text in self.texts if text and not text.isspace()])
+        return separator.join([text for text in self.texts if not is_blank(text)])
 
     @property
     def reasoning(self) -> str | None:
@@ -59,20 +59,31 @@ def read_content(value: JSON, at: str, reading: Reading) -> Content:
     return content
 
 
+#: Characters that show nothing and are no white space, such as the zero-width space.
+_INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
+
+
+def is_blank(text: str) -> bool:
+    """Return whether a text shows nothing."""
+    if not text or text.isspace():
+        return True
+    return text[0] in _INVISIBLE and all(letter in _INVISIBLE or letter.isspace() for letter in text)
+
+
 def checked_text(text: str, at: str, reading: Reading) -> str:
     """Return a text that fits into the limits; one that is blank is empty. Raises BadRecord."""
-    if not text or text.isspace():
-        return ""
-    return fields.text(text, at, reading.limits)
+    return "" if is_blank(text) else fields.text(text, at, reading.limits)
 
 
 def _add_part(content: Content, part: JSON, at: str, reading: Reading) -> None:
     if isinstance(part, str):
         content.texts.append(part)
         return
+    if part is None:
+        return
     if not isinstance(part, dict):
         raise BadRecord(Reason.BAD_FIELD, at, f"must be an object or a string, not {fields.kind(part)}")
-    kind = part.get("type", "text")
+    kind = part.get("type") or _kind_of(part)
     if not isinstance(kind, str):
         raise BadRecord(Reason.BAD_FIELD, f"{at}.type", f"must be a string, not {fields.kind(kind)}")
     if kind in _SILENT_TYPES:
@@ -82,7 +93,8 @@ def _add_part(content: Content, part: JSON, at: str, reading: Reading) -> None:
     elif (text := _text_of(part, kind)) is not None:
         content.texts.append(text)
     elif kind in _TEXT_TYPES:
-        raise BadRecord(Reason.BAD_FIELD, f"{at}.text", "must be a string")
+        if part.get("text") is not None or "text" not in part:
+            raise BadRecord(Reason.BAD_FIELD, f"{at}.text", "must be a string")
     else:
         _add_media(content, _placeholder(part, kind), at, reading)
 
@@ -90,8 +102,16 @@ def _add_part(content: Content, part: JSON, at: str, reading: Reading) -> None:
 _TEXT_TYPES = frozenset({"text", "input_text", "output_text", "refusal", "summary_text", "reasoning_text"})
 
 
+def _kind_of(part: Object) -> str:
+    """Return the type of a part that names none: the field that it has tells."""
+    return next((name for name in part if name in _PLACEHOLDERS), "text")
+
+
 def _text_of(part: Object, kind: str) -> str | None:
     if kind in _TEXT_TYPES:
+        value = part.get("text")
+        if isinstance(value, dict):  # of the Assistants API: a text with its annotations
+            part = value
         return next((found for name in _TEXT_FIELDS if isinstance(found := part.get(name), str)), None)
     if kind == "document":  # of Anthropic's: its source may be text
         source = part.get("source")

@@ -6,7 +6,7 @@ from daemon.intake import decoding_fields as fields
 from daemon.intake.decoding_fields import Object
 from daemon.intake.formats.dialects import anthropic, chat_message, otel_parts, responses_items, sharegpt
 from daemon.intake.formats.dialects.content import read_content
-from daemon.intake.formats.dialects.roles import SPEAKERS
+from daemon.intake.formats.dialects.roles import SPEAKERS, role_of
 from daemon.intake.formats.dialects.turns import is_plain, plain_turn
 from daemon.intake.formats.dialects.types import MessageDialect
 from daemon.intake.formats.reading import Reading
@@ -34,13 +34,15 @@ def read_messages(value: JSON, at: str, reading: Reading) -> list[Message]:
                 if known is not None:
                     turns.append(Message(role=known, content=content))
                     continue
-        turns.extend(read_message(message, f"{at}[{index}]", reading))
+        if message is not None:
+            turns.extend(read_message(message, f"{at}[{index}]", reading))
     return turns
 
 
 def read_answer_message(message: Object, at: str, reading: Reading) -> list[Message]:
     """Return the turns of a message that answers; its role may be left out. Raises BadRecord, NoConversation."""
-    if message.get("role", "assistant") not in ("assistant", None):
+    role = message.get("role")
+    if role not in ("assistant", None) and role_of(role, f"{at}.role") != "assistant":
         raise BadRecord(Reason.BAD_FIELD, f"{at}.role", "must be assistant")
     content = message.get("content")
     longest = reading.limits.message_chars

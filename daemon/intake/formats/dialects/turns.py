@@ -7,8 +7,8 @@ from daemon.domain.bad_record import Absence, NoConversation
 from daemon.domain.conversation import JSON, Message, Role, ToolCall
 from daemon.intake import decoding_fields as fields
 from daemon.intake.decoding_fields import Object
-from daemon.intake.formats.dialects.content import Content, checked_text
-from daemon.intake.formats.dialects.reasoning import split_inline
+from daemon.intake.formats.dialects.content import Content, checked_text, is_blank
+from daemon.intake.formats.dialects.reasoning import holds_reasoning, split_inline
 from daemon.intake.formats.dialects.tools import is_call
 from daemon.intake.formats.reading import Reading
 
@@ -21,8 +21,15 @@ _LONGEST_REDACTED = max(map(len, _REDACTED))
 #: Reasons for which a model stopped before its answer was complete, in lower case.
 _CUT_OFF = frozenset(
     {"length", "content_filter", "max_tokens", "incomplete", "max_output_tokens", "model_length", "safety",
-     "model_context_window_exceeded", "abort", "aborted", "error", "cancelled", "in_progress", "recitation"}
+     "model_context_window_exceeded", "abort", "aborted", "error", "cancelled", "canceled", "user_cancelled",
+     "in_progress", "recitation", "content_filtered", "guardrail_intervened", "prohibited_content", "blocklist", "spii",
+     "image_safety", "language", "malformed_function_call", "malformed_tool_use", "insufficient_system_resource",
+     "pause_turn", "time_limit", "timeout", "repetition", "error_toxic", "error_limit", "network_error"}
 )  # fmt: skip
+
+
+#: How an answer may begin that holds its reasoning.
+_BEFORE_REASONING = "<[◁ \t\r\n"
 
 
 def is_redacted(text: str) -> bool:
@@ -38,8 +45,9 @@ def is_plain(text: str, longest: int) -> bool:
     length = len(text)
     return 0 < length <= longest and not (
         "think>" in text
+        or text[0] in _BEFORE_REASONING
         or "\0" in text
-        or text.isspace()
+        or is_blank(text)
         or (length <= _LONGEST_REDACTED and is_redacted(text))
     )
 
@@ -52,7 +60,7 @@ def is_cut_off(finish_reason: JSON) -> bool:
 def is_learned(message: Object) -> bool:
     """Return whether a turn may be a target: not if its producer gave it the weight 0, or says that it is no target."""
     weight = message.get("weight")
-    if isinstance(weight, int | float) and weight == 0:
+    if weight == 0 or (isinstance(weight, str) and weight.strip() in ("0", "0.0")):
         return False
     return all(message.get(name) is not False for name in ("learned", "train", "trainable", "loss"))
 
@@ -85,7 +93,7 @@ def assistant_turn(
     """Return an assistant's turn; none if it is empty. Raises BadRecord, NoConversation."""
     text = content.text(separator)
     thought = reasoning or content.reasoning
-    if (thought is None and "</think>" in text) or text.lstrip().startswith("<think>"):
+    if holds_reasoning(text, opened=thought is not None):
         inline, text = split_inline(text)
         thought = thought or inline
     said = _checked(text, at, reading)

@@ -20,5 +20,12 @@ class ApisixFormat:
 
     def decode(self, record: Object, reading: Reading) -> Sequence[Record]:
         """Return the conversation. Raises BadRecord, NoConversation."""
-        asked, answered = object_at(record, "request").get("body"), object_at(record, "response").get("body")
-        return decode_http_log(record, asked, answered, reading, at=("request.body", "response.body"))
+        asked, response = object_at(record, "request").get("body"), object_at(record, "response")
+        if not _ANSWERS.isdisjoint(response):  # the body itself stands in the response's place
+            return decode_http_log(record, asked, response, reading, at=("request.body", "response"))
+        return decode_http_log(
+            record, asked, response.get("body"), reading, at=("request.body", "response.body")
+        )
+
+
+_ANSWERS = frozenset({"choices", "output", "content"})

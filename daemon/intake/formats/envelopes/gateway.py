@@ -1,6 +1,6 @@
 """The logs of HTTP gateways, which have the bodies of a request and its response as texts: Kong and APISIX."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from daemon.domain.bad_record import Absence, NoConversation
 from daemon.domain.conversation import JSON, Record
@@ -8,7 +8,7 @@ from daemon.intake.decoding_fields import Object
 from daemon.intake.formats.calls.bodies import body_of
 from daemon.intake.formats.calls.failures import pass_over_status
 from daemon.intake.formats.exchange import Exchange, conversation_of
-from daemon.intake.formats.identity import object_at, places_of
+from daemon.intake.formats.identity import admitting, named_by_headers, object_at, places_of
 from daemon.intake.formats.reading import Reading
 
 _OF_HTTP = frozenset({"uri", "url", "method", "headers", "querystring"})
@@ -36,7 +36,7 @@ def decode_http_log(
     if not answered:
         raise NoConversation(Absence.REDACTED, at[1], "is absent: the gateway does not log bodies")
     http = object_at(record, "request")
-    headers = object_at(http, "headers")
+    named = named_by_headers(object_at(http, "headers"))
     exchange = Exchange(
         record=_without_bodies(record),
         request=asked,
@@ -44,8 +44,11 @@ def decode_http_log(
         at_request=at[0],
         at_response=at[1],
         taken=frozenset({"request", "response", "ai"}),
-        places=(*places_of(http, "request."), (_named_by_headers(headers), "request.headers.")),
-        lifted=({"http": {name: value for name, value in http.items() if name not in ("body", "headers")}},),
+        places=(*places_of(http, "request."), (named, "request.headers.")),
+        lifted=(
+            admitting(named),
+            {"http": {name: value for name, value in http.items() if name not in ("body", "headers")}},
+        ),
     )
     return (conversation_of(exchange, reading),)
 
@@ -53,16 +56,3 @@ def decode_http_log(
 def _without_bodies(record: Object) -> Object:
     """Return the gateway's own fields. Its id of the request is no id of an answer, and its status is HTTP's."""
     return {name: value for name, value in record.items() if name != "status"}
-
-
-def _named_by_headers(headers: Object) -> Mapping[str, JSON]:
-    """Return user and session of the headers that chat front ends send, such as ``x-session-id``."""
-    named: dict[str, JSON] = {}
-    for header, value in headers.items():
-        name = header.lower().removeprefix("x-").removeprefix("openwebui-").replace("-", "_")
-        if name in _HEADERS and isinstance(value, str):
-            named.setdefault(name, value)
-    return named
-
-
-_HEADERS = frozenset({"user_id", "session_id", "conversation_id", "chat_id", "thread_id", "end_user_id"})

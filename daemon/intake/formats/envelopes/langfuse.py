@@ -82,16 +82,33 @@ def _batch(events: JSON, reading: Reading) -> Sequence[Record]:
         body = object_at(event, "body")
         if event.get("type") == "trace-create" and isinstance(body.get("id"), str):
             traces[str(body["id"])] = body
+    answers = _answers_of_traces(listed)
     found: list[Record] = []
     none: NoConversation | None = None
     for event in listed:
+        trace = str(object_at(event, "body").get("traceId"))
+        if trace in answers and _is_of_trace(event):
+            event = {**event, "body": {**object_at(event, "body"), "observationId": answers[trace]}}
         try:
-            found += _event(event, traces.get(str(object_at(event, "body").get("traceId")), {}), reading)
+            found += _event(event, traces.get(trace, {}), reading)
         except NoConversation as absent:
             none = none or absent
     if not found:
         raise none or NoConversation(Absence.NOT_CHAT, "batch", "holds no generation and no score")
     return found
+
+
+def _answers_of_traces(events: Sequence[Object]) -> dict[str, str]:
+    """Return the id of the last generation of each trace: a score of the trace is about what people saw last."""
+    bodies = [object_at(event, "body") for event in events if _kind(event) in _GENERATIONS]
+    return {
+        str(body["traceId"]): str(body["id"]) for body in bodies if body.get("traceId") and body.get("id")
+    }
+
+
+def _is_of_trace(event: Object) -> bool:
+    body = object_at(event, "body")
+    return _kind(event) == "score-create" and not (body.get("observationId") or body.get("sessionId"))
 
 
 def _event(event: Object, trace: Object, reading: Reading) -> Sequence[Record]:
@@ -131,7 +148,8 @@ def _conversation(record: Object, trace: Object, reading: Reading, *, at: str = 
         conversation_id=fields.name(record, "id", at),
         at=time_of(places[:1], reading, names=_TIMES),
         model_line=fields.optional_name(record, "model_line", at),
-        model_version=fields.optional_name(record, "model", at),
+        model_version=fields.optional_name(record, "model", at)
+        or fields.optional_name(record, "provided_model_name", at),
         user_id=user_of(places),
         session_id=session_of(places),
         messages=in_conversation(row.turns, f"{at}input"),
@@ -168,13 +186,24 @@ def _metadata(record: Object, trace: Object) -> dict[str, JSON]:
 def _scores(value: JSON, reading: Reading) -> Feedback | None:
     """Return what the scores of an observation say together."""
     thumb = rating = correction = None
-    for score in value if isinstance(value, list) else ():
+    for score in _listed_scores(value):
         opinion = _opinion(score, reading) if isinstance(score, dict) else None
         if opinion is not None:
             thumb, rating = opinion.thumb or thumb, opinion.rating if opinion.rating is not None else rating
             correction = opinion.correction or correction
     given = Feedback(thumb=thumb, rating=rating, correction=correction)
     return None if given == Feedback() else given
+
+
+def _listed_scores(value: JSON) -> list[JSON]:
+    """Return scores: a list, or by their names as exports have them."""
+    value = parsed(value)
+    if isinstance(value, dict):
+        return [
+            {"name": name, **score} if isinstance(score, dict) else {"name": name, "value": score}
+            for name, score in value.items()
+        ]
+    return value if isinstance(value, list) else []
 
 
 def _opinion(score: Object, reading: Reading) -> Feedback | None:

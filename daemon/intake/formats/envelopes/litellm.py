@@ -43,6 +43,8 @@ class LiteLLMFormat:
         """Return the conversation. Raises BadRecord, NoConversation."""
         wrapped = record.get(_WRAPPER)
         payload = {**record, **wrapped} if isinstance(wrapped, dict) else record
+        if payload.get("end_user"):  # "user" of a row of the spend logs owns the key
+            payload = {name: value for name, value in payload.items() if name != "user"}
         _pass_over_other_calls(payload)
         pass_over_status(payload)
         response = body_of(payload.get("response"))
@@ -51,7 +53,7 @@ class LiteLLMFormat:
         parameters = object_at(payload, "model_parameters")
         request: dict[str, JSON] = {
             **{name: parameters[name] for name in _OF_REQUEST if name in parameters},
-            "messages": _messages(payload.get("messages")),
+            "messages": _asked(payload),
             "model": payload.get("model_group") or payload.get("model"),
         }
         if (
@@ -82,6 +84,14 @@ def _pass_over_other_calls(payload: Object) -> None:
     kind = payload.get("call_type")
     if isinstance(kind, str) and any(name in kind for name in _NO_CHATS):
         raise NoConversation(Absence.NOT_CHAT, "call_type", "is no call of a chat")
+
+
+def _asked(payload: Object) -> JSON:
+    """Return the messages; rows of the spend logs may have them in the request alone. Raises NoConversation."""
+    found = payload.get("messages") or body_of(payload.get("proxy_server_request"))
+    if not found:
+        raise NoConversation(Absence.NO_QUESTION, "messages", "is absent")
+    return _messages(found)
 
 
 def _messages(value: JSON) -> JSON:

@@ -25,7 +25,8 @@ class MlflowFormat:
     def decode(self, record: Object, reading: Reading) -> Sequence[Record]:
         """Return the feedback of a person. Raises BadRecord, NoConversation."""
         value = record.get("value", object_at(record, "feedback").get("value"))
-        opinion = read_score(record.get("name"), value, reading, source=record.get("source"))
+        name = record.get("name", record.get("assessment_name"))
+        opinion = read_score(name, value, reading, source=record.get("source"))
         if opinion is None:
             raise NoConversation(Absence.UNUSABLE_FEEDBACK, "value", "is no opinion that can be read")
         late = FeedbackRecord(
@@ -33,6 +34,6 @@ class MlflowFormat:
             at=time_of([(record, "")], reading, names=_TIMES),
             feedback=opinion,
             user_id=user_of([(record, "")]),
-            metadata=fields.metadata({**object_at(record, "metadata"), "name": record.get("name")}),
+            metadata=fields.metadata({**object_at(record, "metadata"), "name": name}),
         )
         return (late,)

@@ -8,7 +8,7 @@ from daemon.intake import decoding_fields as fields
 from daemon.intake.decoding_fields import Object
 from daemon.intake.formats.calls.openai_chat import read_request
 from daemon.intake.formats.dialects.turns import in_conversation
-from daemon.intake.formats.identity import TIME_FIELDS, own_metadata, places_of, session_of, user_of
+from daemon.intake.formats.identity import TIME_FIELDS, own_metadata, places_of, session_of, time_of, user_of
 from daemon.intake.formats.reading import Reading
 from daemon.intake.opinions import read_feedback
 
@@ -63,22 +63,46 @@ class FeedbackFormat:
 
     def recognises(self, record: Object) -> bool:
         """Return whether a record has feedback, and is none of a conversation."""
-        return "feedback" in record and "messages" not in record
+        if "feedback" in record:
+            return "messages" not in record
+        return (
+            not _OPINIONS.isdisjoint(record)
+            and any(name in record for name in _ABOUT)
+            and _TURNS.isdisjoint(record)
+        )
 
     def decode(self, record: Object, reading: Reading) -> Sequence[Record]:
         """Return the feedback. Raises BadRecord, NoConversation."""
-        given = read_feedback(record["feedback"], reading)
+        given = read_feedback(record.get("feedback", record), reading)
         if given is None:
             raise NoConversation(Absence.UNUSABLE_FEEDBACK, "feedback", "holds no opinion that can be read")
         late = FeedbackRecord(
-            conversation_id=fields.name(record, "conversation_id"),
-            at=fields.time(record, "ts", reading.received_at, otherwise=reading.recorded_at),
+            conversation_id=fields.name(
+                record, next((name for name in _ABOUT if record.get(name)), _ABOUT[0])
+            ),
+            at=time_of([(record, "")], reading, names=_TIMES),
             feedback=given,
-            user_id=fields.optional_name(record, "user_id"),
+            user_id=user_of(places_of(record)),
             model_line=fields.optional_name(record, "model_line"),
             metadata=_metadata(record),
         )
         return (late,)
+
+
+#: What feedback may name: its conversation, or the answer that it is about.
+_ABOUT = (
+    "conversation_id", "completion_id", "response_id", "message_id", "run_id", "request_id", "generation_id", "chat_id",
+    "session_id",
+)  # fmt: skip
+#: Fields by which a record is feedback that has no field ``feedback``, if nobody says anything in it.
+_OPINIONS = frozenset(
+    {"thumb", "thumbs", "rating", "stars", "correction", "liked", "thumbs_up", "thumbs_down", "score"}
+)
+_TURNS = frozenset(
+    {"messages", "request", "response", "input", "output", "prompt", "conversations", "conversation", "instruction",
+     "role", "attributes", "body", "dataType"}
+)  # fmt: skip
+_TIMES = ("ts", *TIME_FIELDS)
 
 
 def _time_key(record: Object) -> str:

@@ -65,7 +65,7 @@ def _read(span: Object, reading: Reading) -> Sequence[Record]:
     if asked is not None:
         turns += read_messages(asked, f"attributes.{_INPUT}", reading)
     if answered is not None:
-        turns += read_bare_answer(answered, f"attributes.{_OUTPUT}", reading).turns
+        turns += read_bare_answer(_first_candidate(answered), f"attributes.{_OUTPUT}", reading).turns
     tools = tool_definitions(parsed(attributes.get(_TOOLS)), f"attributes.{_TOOLS}")
     own = {
         "id": attributes.get("gen_ai.response.id"),
@@ -77,6 +77,17 @@ def _read(span: Object, reading: Reading) -> Sequence[Record]:
             span, attributes, row, reading, at=f"attributes.{_INPUT}", taken=_TAKEN, own=own
         ),
     )
+
+
+def _first_candidate(answered: JSON) -> JSON:
+    """Return the first answer where each message of the output is one of several, as their finish reasons tell."""
+    if (
+        isinstance(answered, list)
+        and len(answered) > 1
+        and all(isinstance(one, dict) and one.get("finish_reason") for one in answered)
+    ):
+        return answered[:1]
+    return answered
 
 
 def _all_attributes(span: Object) -> dict[str, JSON]:

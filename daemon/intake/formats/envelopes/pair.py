@@ -7,7 +7,7 @@ from daemon.intake.decoding_fields import Object
 from daemon.intake.formats.calls.bodies import at_body, body_of
 from daemon.intake.formats.calls.failures import pass_over_status
 from daemon.intake.formats.exchange import Exchange, conversation_of
-from daemon.intake.formats.identity import Place, places_of
+from daemon.intake.formats.identity import Place, admitting, named_by_headers, object_at, places_of
 from daemon.intake.formats.reading import Reading
 
 _TAKEN = frozenset({"request", "response", "messages"})
@@ -36,6 +36,7 @@ class PairFormat:
         response, request = body_of(answered), logged if is_inline else body_of(logged)
         if response is not answered and isinstance(answered, dict):
             pass_over_status(answered, "response.")
+        headers = _headers(record, logged)
         exchange = Exchange(
             record=record,
             request=request,
@@ -43,9 +44,18 @@ class PairFormat:
             at_request="" if is_inline else at_body(logged, "request"),
             at_response=at_body(answered, "response"),
             taken=_INLINE if is_inline else _TAKEN,
-            places=_around(logged, request),
+            places=(*_around(logged, request), *headers),
+            lifted=tuple(admitting(named) for named, _ in headers),
         )
         return (conversation_of(exchange, reading),)
+
+
+def _headers(record: Object, logged: JSON) -> list[Place]:
+    """Return what the request's headers name, which stand in the record or in the request."""
+    places = [(record, name, name) for name in ("headers", "request_headers", "requestHeaders")]
+    if isinstance(logged, dict) and logged is not record:
+        places.append((logged, "headers", "request.headers"))
+    return [(named_by_headers(object_at(one, name)), f"{at}.") for one, name, at in places if name in one]
 
 
 def _around(logged: JSON, body: JSON) -> tuple[Place, ...]:

@@ -30,34 +30,45 @@ class RowsFormat:
             or isinstance(record.get("conversations"), list)
             or isinstance(record.get("conversation"), list)
             or alpaca.writes(record)
-            or ("prompt" in record and "completion" in record)
+            or _completes(record)
         )
 
     def decode(self, record: Object, reading: Reading) -> Sequence[Record]:
         """Return the conversation. Raises BadRecord, NoConversation."""
-        if "prompt" in record and "completion" in record:
+        if _completes(record):
             return (_prompt_and_completion(record, reading),)
         if alpaca.writes(record):
             turns = alpaca.read(record, reading)
             return (conversation_of_row(record, Request(turns=tuple(turns)), alpaca.FIELDS, reading),)
         name = next(name for name in ("messages", "conversations", "conversation") if name in record)
         asked = read_request({**record, "messages": record[name]}, "", reading)
-        return (conversation_of_row(record, asked, _READ, reading, at=name),)
+        record, judged = _judged(record, asked.turns)
+        return (conversation_of_row(record, asked._replace(turns=judged), _READ, reading, at=name),)
+
+
+def _completes(record: Object) -> bool:
+    return "prompt" in record and ("completion" in record or "response" in record)
+
+
+def _judged(record: Object, turns: tuple[Message, ...]) -> tuple[Object, tuple[Message, ...]]:
+    """Return a row that says whether its answer is wanted, with its opinion; no answer of an unwanted one is a target."""
+    label = next((record[name] for name in ("kto_tag", "label") if isinstance(record.get(name), bool)), None)
+    if label is None:
+        return record, turns
+    return {"feedback": {"thumb": "up" if label else "down"}, **record}, turns if label else as_context(turns)
 
 
 def _prompt_and_completion(record: Object, reading: Reading) -> Conversation:
     """Read a row of TRL's: only the completion is a target, and none where its label says that it is bad."""
     asked = as_context(read_bare_request(record["prompt"], "prompt", reading).turns)
-    answer = read_bare_answer(record["completion"], "completion", reading).turns
+    name = "completion" if "completion" in record else "response"
+    answer = read_bare_answer(record[name], name, reading).turns
     label = record.get("label")
     if label is not None and not isinstance(label, bool):
         raise BadRecord(Reason.BAD_FIELD, "label", f"must be a boolean, not {fields.kind(label)}")
-    if label is not None:
-        record = {"feedback": {"thumb": "up" if label else "down"}, **record}
-        answer = answer if label else as_context(answer)
-    read = frozenset({"prompt", "completion", "label", "tools"})
+    record, answer = _judged(record, answer)
     row = Request(turns=(*asked, *answer), tools=tool_definitions(record.get("tools"), "tools"))
-    read = frozenset({"prompt", "completion", "label", "tools"})
+    read = frozenset({"prompt", name, "label", "tools"})
     return conversation_of_row(record, row, read, reading, at="prompt")
 
 
