@@ -58,7 +58,7 @@ def time_of(places: Sequence[Place], reading: Reading, *, names: Sequence[str] =
     """Return the first time that is named, else the time at which the record was recorded. Raises BadRecord."""
     for record, at in places:
         for name in names:
-            if not is_unset(record.get(name)):
+            if name in record and not is_unset(record[name]):
                 return fields.time(record, name, reading.received_at, at)
     if reading.recorded_at is not None:
         return reading.recorded_at
@@ -73,12 +73,15 @@ def object_at(record: Object, key: str) -> Object:
 
 def places_of(record: Object, at: str = "") -> list[Place]:
     """Return an object and those within it that may name something, such as its metadata."""
-    held = [(inner, f"{at}{name}.") for name in _HOLDERS if isinstance(inner := record.get(name), dict)]
+    if _HOLDERS.isdisjoint(record):  # a shortcut
+        return [(record, at)]
+    held = [(inner, f"{at}{name}.") for name in _HOLDING if isinstance(inner := record.get(name), dict)]
     return [(record, at), *held]
 
 
 #: Objects beside the turns in which producers name user and session.
-_HOLDERS = ("metadata", "context", "extra", "properties")
+_HOLDING = ("metadata", "context", "extra", "properties")
+_HOLDERS = frozenset(_HOLDING)
 
 
 def digest_id(record: JSON) -> str:

@@ -52,10 +52,15 @@ class PairFormat:
 
 def _headers(record: Object, logged: JSON) -> list[Place]:
     """Return what the request's headers name, which stand in the record or in the request."""
-    places = [(record, name, name) for name in ("headers", "request_headers", "requestHeaders")]
-    if isinstance(logged, dict) and logged is not record:
-        places.append((logged, "headers", "request.headers"))
-    return [(named_by_headers(object_at(one, name)), f"{at}.") for one, name, at in places if name in one]
+    found: list[Place] = []
+    if not _HEADERS.isdisjoint(record):
+        found += [(named_by_headers(object_at(record, name)), f"{name}.") for name in sorted(_HEADERS)]
+    if logged is not record and isinstance(logged, dict) and "headers" in logged:
+        found.append((named_by_headers(object_at(logged, "headers")), "request.headers."))
+    return found
+
+
+_HEADERS = frozenset({"headers", "request_headers", "requestHeaders"})
 
 
 def _around(logged: JSON, body: JSON) -> tuple[Place, ...]:
