@@ -216,7 +216,7 @@ def _annotation(annotation: Any) -> str:
     if values:
         return " or ".join(_annotation(value) for value in values if value not in (type(None), ...))
     words = {str: "string", int: "integer", float: "number", Path: "path"}
-    return words.get(annotation, annotation.__name__.lower())
+    return words.get(annotation, str(annotation.__name__).lower())
 
 
 def _parameter_default(parameter: Any, *, flag: bool) -> str:

@@ -96,15 +96,20 @@ def _turns(messages: Sequence[Message]) -> Iterator[tuple[str, RenderableType]]:
     for message in messages:
         role: str = message.role
         if message.reasoning:
-            yield role, Text(cut(printable(message.reasoning), _TEXT_SHOWN), style="dim italic")
+            yield role, Text(_line(message.reasoning), style="dim italic")
             role = ""
         if message.content or not (message.reasoning or message.tool_calls):
-            yield role, cut(printable(message.content), _TEXT_SHOWN)
+            yield role, _line(message.content)
             role = ""
         for call in message.tool_calls:
-            yield role, Text(cut(printable(f"{call.name}({call.arguments})"), _TEXT_SHOWN), style="cyan")
+            yield role, Text(_line(f"{call.name}({call.arguments})"), style="cyan")
             role = ""
         if not message.learned:
             yield "", Text("not learned", style="yellow")
         if message.cut_off:
             yield "", Text("cut off here", style="yellow")
+
+
+def _line(text: str) -> str:
+    """Return the beginning of a text from outside on one line."""
+    return cut(printable(" ".join(text.split())), _TEXT_SHOWN)

@@ -13,6 +13,7 @@ from daemon.kafka.refusals import explain
 from daemon.runtime.kafka_settings import load_kafka_settings
 from tests.factories.cli import typed
 from tests.factories.daemon import line_settings
+from tests.factories.intake import a_record, as_bytes
 from tests.factories.intake import kafka_settings as quick_settings
 from tests.servers.tls import Pem
 
@@ -216,7 +217,7 @@ def test_every_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", [["run"], ["replay", "talks.jsonl"]])
 def test_a_command_that_needs_a_file_names_it_and_starts_nothing(tmp_path: Path, command: list[str]) -> None:
-    (tmp_path / "talks.jsonl").write_text("", encoding="utf-8")
+    (tmp_path / "talks.jsonl").write_bytes(as_bytes(a_record()))
     config = tmp_path / "retuned.yaml"
     config.write_text(dump(with_files(tmp_path, ssl_cafile=tmp_path / "none.pem")), encoding="utf-8")
     words = [str(tmp_path / word) if word.endswith("jsonl") else word for word in command]

@@ -29,7 +29,7 @@ def test_no_new_ledger_is_begun_where_one_put_a_version_live(
 ) -> None:
     lose(line.settings.state_dir / "ledger.db")
 
-    with pytest.raises(LedgerLost, match=r"names support-bot-v1.* restore a backup \(to begin anew"):
+    with pytest.raises(LedgerLost, match=r"names support-bot-v1.* restore a backup: .* \(to begin anew"):
         refuse_lost_file(line.settings)
 
 
