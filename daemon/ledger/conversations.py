@@ -165,15 +165,7 @@ class ConversationLedger:
 
     def held_out_messages(self) -> Iterator[tuple[Message, ...]]:
         """Return the messages of all held-out conversations, in order, a few hundred at a time in memory."""
-        columns, last = (conversations.c.seq, conversations.c.messages), 0
-        query = select(*columns).where(conversations.c.held_out).order_by(conversations.c.seq).limit(500)
-        while True:
-            with self._reads.begin() as connection:
-                page = connection.execute(query.where(conversations.c.seq > last)).all()
-            if not page:
-                return
-            yield from (messages_from(messages) for _, messages in page)
-            last = page[-1][0]
+        return self._messages(conversations.c.held_out)
 
     def held_out_exchanges(self) -> frozenset[int]:
         """Return the digests of all held-out answers with what they answer."""
@@ -181,12 +173,21 @@ class ConversationLedger:
         before = conversations.c.held_out & ~exists().where(turns.c.seq == conversations.c.seq)
         with self._reads.begin() as connection:
             found = set(connection.scalars(indexed))
-            # Rows of earlier releases have no digests.
-            for documents in connection.scalars(select(conversations.c.messages).where(before)):
-                found.update(
-                    turn.exchange for turn in turns_of(messages_from(documents)) if turn.exchange is not None
-                )
+        for messages in self._messages(before):  # rows of earlier releases have no digests
+            found.update(turn.exchange for turn in turns_of(messages) if turn.exchange is not None)
         return frozenset(found)
+
+    def _messages(self, where: ColumnElement[bool]) -> Iterator[tuple[Message, ...]]:
+        """Return messages in order, read a page at a time: no transaction is open while the caller works."""
+        columns, last = (conversations.c.seq, conversations.c.messages), 0
+        query = select(*columns).where(where).order_by(conversations.c.seq).limit(500)
+        while True:
+            with self._reads.begin() as connection:
+                page = connection.execute(query.where(conversations.c.seq > last)).all()
+            if not page:
+                return
+            yield from (messages_from(messages) for _, messages in page)
+            last = page[-1][0]
 
     def _read(self, query: Select[*tuple[object, ...]]) -> list[StoredConversation]:
         with self._reads.begin() as connection:

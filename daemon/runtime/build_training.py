@@ -1,5 +1,6 @@
 """Builds the stages that decide and train."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from daemon.config.settings import Settings
@@ -14,6 +15,7 @@ from daemon.training.decide_stage import DecideStage
 from daemon.training.orders import TrainingOrders
 from daemon.training.plan import RunPlanner
 from daemon.training.planned_run import PlannedRun
+from daemon.training.planning import Planning
 from daemon.training.train_stage import TrainStage
 from learners.training.process import TrainingProcess
 from learners.types import RunResult, TrainRequest
@@ -42,7 +44,7 @@ def build_decide_stage(
 
 
 def build_train_stage(settings: Settings, stores: Stores, metrics: Metrics, base: BaseModel) -> TrainStage:
-    """Build the stage that runs trainings in a child process."""
+    """Build the stage that plans trainings in a thread and runs them in a child process."""
 
     def register(planned: PlannedRun, result: RunResult) -> Version:
         return register_run(
@@ -55,10 +57,12 @@ def build_train_stage(settings: Settings, stores: Stores, metrics: Metrics, base
             clock=utc_now,
         )
 
+    planner = RunPlanner(stores, settings, base=base.folder, base_digest=base.digest)
+    executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="retuned-plan")
     return TrainStage(
         stores,
         settings,
-        plan=RunPlanner(stores, settings, base=base.folder, base_digest=base.digest),
+        planning=Planning(planner, executor),
         launch=_launch_trainer,
         register=register,
         runs_dir=runs_dir(settings),

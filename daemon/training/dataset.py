@@ -6,7 +6,7 @@ import os
 import random
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 from atomicwrites import replace_atomic
@@ -36,18 +36,26 @@ def build_dataset(
     *,
     since_seq: int,
     path: Path,
+    until_seq: int | None = None,
     tuned: str | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> Dataset:
-    """Write the training file for conversations from ``since_seq`` on.
+    """Write the training file for conversations from ``since_seq`` to ``until_seq``; by default, to the newest.
 
     The same ledger and arguments give the same bytes. Held-out conversations are left out, and so are conversations
     with the same, or nearly the same, words as a held-out one. ``tuned`` is the version that the run continues from.
+    ``check`` is called every few milliseconds and before the file is written; it may raise to end the work.
 
     Raises NotEnoughData, OSError.
     """
-    newest = ledger.newest(settings.policy.max_new_conversations, held_out=False, since=since_seq)
+    newest = ledger.newest(
+        settings.policy.max_new_conversations,
+        held_out=False,
+        since=since_seq,
+        before=None if until_seq is None else until_seq + 1,
+    )
     past = _draw_past(ledger, settings, new=len(newest), before=since_seq)
-    texts = compare_texts(ledger, [*newest, *past], similarity=settings.curation.similarity)
+    texts = compare_texts(ledger, [*newest, *past], similarity=settings.curation.similarity, check=check)
     new = _with_histories(
         ledger, curate(newest, texts.holdout, settings.curation, texts.signatures, tuned=tuned)
     )
@@ -58,7 +66,7 @@ def build_dataset(
         )
     replay = ledger.with_histories(_choose_replay(settings, new=new.kept, past=past, texts=texts))
     whole = [conversation for conversation in replay if not conversation.history_gone]
-    return _write(path, new, whole, held_out=ledger.held_out_exchanges())
+    return _write(path, new, whole, held_out=ledger.held_out_exchanges(), check=check)
 
 
 def _with_histories(ledger: ConversationLedger, curated: Curated) -> Curated:
@@ -95,7 +103,12 @@ def _choose_replay(
 
 
 def _write(
-    path: Path, new: Curated, replay: Sequence[StoredConversation], *, held_out: Collection[int]
+    path: Path,
+    new: Curated,
+    replay: Sequence[StoredConversation],
+    *,
+    held_out: Collection[int],
+    check: Callable[[], None],
 ) -> Dataset:
     lines = lines_of(
         [*((one, "new") for one in new.kept), *((one, "replay") for one in replay)], held_out=held_out
@@ -107,6 +120,7 @@ def _write(
             f"no conversation may be trained on (left out: {left_out_words(left_out)}); wait for more, or lower holdout.share"
         )
     content = b"".join(line.encoded() for line in lines)
+    check()
     _replace(path, content)
     return Dataset(
         path=path,

@@ -8,6 +8,7 @@ from daemon.training.built_dataset import Dataset
 from daemon.training.dataset import build_dataset
 from daemon.training.from_settings import lora_settings
 from daemon.training.planned_run import PlannedRun
+from daemon.training.protocols import Check
 from learners.types import TrainRequest
 from registry.line_logs import LineLogs, read_bar, read_logs
 from registry.taint import tainted
@@ -27,20 +28,28 @@ class RunPlanner:
         self._base = base
         self._base_digest = base_digest
 
-    def __call__(self, run_id: str, *, since_seq: int, folder: Path) -> PlannedRun:
-        """Write the training file and return the planned run. Raises NotEnoughData, RegistryError, OSError."""
+    def __call__(
+        self, run_id: str, *, since_seq: int, folder: Path, check: Check = lambda: None
+    ) -> PlannedRun:
+        """Write the training file and return the planned run.
+
+        Raises NotEnoughData, RegistryError, OSError, and what ``check`` raises.
+        """
         until_seq = self._stores.conversations.last_seq()
         logs = read_logs(self._stores.versions, self._settings.model_line)
         history = logs.history
         parent = self._parent(logs)
         # Fetched first: while the artifact store is down, no training set is built in vain.
         adapter = self._adapter(parent)
+        check()
         dataset = build_dataset(
             self._stores.conversations,
             self._settings,
             since_seq=since_seq,
             path=folder / "data.jsonl",
+            until_seq=until_seq,
             tuned=str(history.live) if history.live else None,
+            check=check,
         )
         return PlannedRun(
             request=self._request(run_id, dataset, adapter, output=folder / "artifact"),

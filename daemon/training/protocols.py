@@ -1,16 +1,23 @@
 """What the training stage needs from a planner and from a training process."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from daemon.training.planned_run import PlannedRun
 from learners.types import Event
 
+#: Raises CancelledError once the work at hand is not wanted any more.
+Check: TypeAlias = Callable[[], None]
+
 
 class Planner(Protocol):
-    """Plans a run. Raises NotEnoughData, RegistryError, OSError."""
+    """Plans a run. Raises NotEnoughData, RegistryError, OSError, and what ``check`` raises.
 
-    def __call__(self, run_id: str, *, since_seq: int, folder: Path) -> PlannedRun: ...
+    ``check`` is called every few milliseconds, and before the training file is written.
+    """
+
+    def __call__(self, run_id: str, *, since_seq: int, folder: Path, check: Check) -> PlannedRun: ...
 
 
 class TrainerChild(Protocol):

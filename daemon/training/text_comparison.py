@@ -1,6 +1,6 @@
 """Compares the words of candidates for a training set with each other's, and with held-out conversations'."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -39,22 +39,30 @@ class TextComparison:
 
 
 def compare_texts(
-    ledger: HeldOutTexts, candidates: Sequence[StoredConversation], *, similarity: float
+    ledger: HeldOutTexts,
+    candidates: Sequence[StoredConversation],
+    *,
+    similarity: float,
+    check: Callable[[], None] = lambda: None,
 ) -> TextComparison:
     """Compare the candidates with all held-out conversations, without the text that many share.
 
-    ``similarity`` is the word overlap from which two conversations are near-duplicates.
+    ``similarity`` is the word overlap from which two conversations are near-duplicates. ``check`` is called before each
+    conversation is compared, and may raise to end the comparison.
     """
     texts = {conversation.text_digest: conversation.messages for conversation in candidates}
     newest = ledger.newest_held_out(_HELD_OUT_READ)
     held_out = {conversation.text_digest: conversation.messages for conversation in newest}
     shared = find_shared_text([*texts.values(), *held_out.values()])
-    signatures = {one.seq: signature(shared.own_text(one.messages)) for one in candidates}
+    signatures: dict[int, Signature] = {}
     index = NearDuplicates(threshold=similarity)
-    for seq, of_candidate in signatures.items():
-        index.add(seq, of_candidate)
+    for one in candidates:
+        check()
+        signatures[one.seq] = signature(shared.own_text(one.messages))
+        index.add(one.seq, signatures[one.seq])
     near: set[int] = set()
     for messages in ledger.held_out_messages():
+        check()
         near.update(index.like(signature(shared.own_text(messages))))
     return TextComparison(
         holdout=HoldoutFilter(ledger.held_out_text_digests(), near),

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from daemon.training.current_run import CurrentRun, RunEnd
 from daemon.training.held_back import HeldBack
 from daemon.training.orders import TrainingOrders
 from daemon.training.planned_run import PlannedRun, from_json, to_json
-from daemon.training.protocols import Planner, TrainerChild
+from daemon.training.planning import PendingPlan, Planning, read_basis
+from daemon.training.protocols import TrainerChild
 from daemon.training.waiting_decision import WaitingDecision
 from learners.types import RunResult, TrainRequest
 from registry.errors import RegistryError
@@ -33,7 +35,8 @@ _log = logging.getLogger(__name__)
 class TrainStage:
     """Starts the training that was decided on, follows it, and registers its result.
 
-    A run that was cut short by the daemon's end continues from its checkpoint after the next start. A decision whose
+    A run is planned beside the loop; a plan that is stale when it is done is made again. A run
+    that was cut short by the daemon's end continues from its checkpoint after the next start. A decision whose
     run can't start now, because the artifact store does not answer or the disk is full, waits and is tried again.
 
     Operators' orders are read at each step: a run that is cancelled, or that continues from a version that was rolled
@@ -47,7 +50,7 @@ class TrainStage:
         stores: Stores,
         settings: Settings,
         *,
-        plan: Planner,
+        planning: Planning,
         launch: Callable[[TrainRequest, Path], TrainerChild],
         register: Callable[[PlannedRun, RunResult], object],
         runs_dir: Path,
@@ -56,9 +59,10 @@ class TrainStage:
     ) -> None:
         self._decisions = stores.decisions
         self._runs = stores.runs
+        self._read_basis = partial(read_basis, stores, settings.model_line)
         self._orders = TrainingOrders(stores.versions, settings.model_line)
         self._timeout = timedelta(seconds=settings.learning.timeout_s)
-        self._plan = plan
+        self._planning = planning
         self._launch_child = launch
         self._register = register
         self._runs_dir = runs_dir
@@ -69,6 +73,7 @@ class TrainStage:
         self._held_back = HeldBack(
             stores.conversations, stores.runs, enough=settings.policy.min_new_conversations
         )
+        self._pending: PendingPlan | None = None
         self._current: CurrentRun | None = None
         self._suspended: Run | None = None  # in progress, without a child
 
@@ -100,16 +105,22 @@ class TrainStage:
         self._waiting.put(decision)
 
     def step(self) -> None:
-        """Follow the run in progress, continue one that was suspended, or start the one that waits."""
+        """Follow the run in progress, continue one that was suspended, or plan and start the one that waits."""
         if self._current is not None:
             self._obey(self._current)
         elif self._suspended is not None:
             self._continue()
+        elif self._pending is not None:
+            self._follow_plan(self._pending)
         elif (decision := self._waiting.due()) is not None and self._orders.read_pause() is None:
             self._begin(decision)
 
     def close(self, timeout_s: float) -> None:
-        """Stop the child. Its run stays open in the ledger and continues after the next start."""
+        """Stop planning, and the child. Its run stays open in the ledger and continues after the next start."""
+        self._planning.close()
+        if self._pending is not None:
+            self._pending.cancel()
+            self._pending.wait(timeout_s)
         if self._current is not None:
             self._current.stop(timeout_s)
 
@@ -154,8 +165,30 @@ class TrainStage:
 
     def _begin(self, decision: Decision) -> None:
         run_id = self._next_run_id()
+        self._pending = self._planning.begin(
+            run_id, decision, folder=self._runs_dir / run_id, basis=self._read_basis()
+        )
+        self._follow_plan(self._pending)
+
+    def _follow_plan(self, pending: PendingPlan) -> None:
+        """Take the plan once it is done, unless it is stale: then the decision that waits is planned again."""
+        if self._waiting.decision is not pending.decision or self._orders.read_pause() is not None:
+            pending.cancel()
+        if not pending.done:
+            return
+        self._pending = None
+        if pending.cancelled or self._read_basis() != pending.basis:
+            self._discard_files(pending.run_id)
+            extra = {"action": "train", "run": pending.run_id}
+            _log.info("the plan of run %s is stale and is discarded", pending.run_id, extra=extra)
+        else:
+            self._take(pending)
+
+    def _take(self, pending: PendingPlan) -> None:
+        """Start the planned run, or say why it does not start."""
+        run_id, decision = pending.run_id, pending.decision
         try:
-            planned = self._plan(run_id, since_seq=decision.since_seq, folder=self._runs_dir / run_id)
+            planned = pending.result()
         except NotEnoughData as error:
             self._put_off(run_id, decision, str(error))
         except (RegistryError, OSError) as error:

@@ -26,6 +26,11 @@ class WaitingDecision:
         self._log_once = LogOnce("starting a training", _log, extra={"action": "train"})
 
     @property
+    def decision(self) -> Decision | None:
+        """The decision that waits, whether its next attempt is due or not."""
+        return self._decision
+
+    @property
     def description(self) -> str | None:
         """What waits, and why it could not start; None if nothing waits."""
         if self._decision is None:

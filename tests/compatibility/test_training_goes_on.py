@@ -13,6 +13,8 @@ from daemon.telemetry.metrics import Metrics
 from daemon.training.dataset import build_dataset
 from daemon.training.lineage import VersionLineage
 from daemon.training.planned_run import PlannedRun, from_json
+from daemon.training.planning import Planning
+from daemon.training.protocols import Check
 from daemon.training.rebuild import from_ledger, rebuild_dataset
 from daemon.training.train_stage import TrainStage
 from learners.codec import (
@@ -20,6 +22,7 @@ from learners.codec import (
 )
 from learners.types import Event, Failure, TrainRequest
 from tests.compatibility.written import V1, clock
+from tests.fakes.executors import InPlace
 
 
 @dataclass
@@ -47,7 +50,7 @@ class Started:
         return self.children[-1]
 
 
-def plans_nothing(run_id: str, *, since_seq: int, folder: Path) -> PlannedRun:
+def plans_nothing(run_id: str, *, since_seq: int, folder: Path, check: Check) -> PlannedRun:
     raise AssertionError(run_id)
 
 
@@ -55,7 +58,7 @@ def plans_nothing(run_id: str, *, since_seq: int, folder: Path) -> PlannedRun:
 def started(settings: Settings, stores: Stores, folder: Path) -> Started:
     made = Started()
     made.stage = TrainStage(
-        stores, settings, plan=plans_nothing, launch=made.start, register=lambda *_: None,
+        stores, settings, planning=Planning(plans_nothing, InPlace()), launch=made.start, register=lambda *_: None,
         runs_dir=folder / "state" / "runs", metrics=Metrics(), clock=clock,
     )  # fmt: skip
     made.stage.start()

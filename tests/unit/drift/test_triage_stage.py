@@ -1,4 +1,4 @@
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import replace
 from datetime import timedelta
@@ -30,6 +30,7 @@ from registry.types import Version
 from tests.factories.ledger import NOW, a_batch, a_conversation, a_feedback, a_ledger
 from tests.factories.registry import a_version
 from tests.factories.stores import some_settings, some_stores
+from tests.fakes.executors import InPlace, OnDemand
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -68,31 +69,6 @@ class FakeScorer:
         tokens = np.random.default_rng(talk.seq).integers(100 if new else 0, 130 if new else 30, 20)
         nats = (self.surprise if new else KNOWN) + 0.001 * (talk.seq % 5)
         return Surprisals(id=str(talk.seq), tokens=tuple(map(int, tokens)), nats=(nats,) * 20)
-
-
-class InPlace(Executor):
-    """Works at once, in the caller's thread."""
-
-    def submit(self, work: Callable[P, T], /, *args: P.args, **options: P.kwargs) -> Future[T]:
-        done: Future[T] = Future()
-        done.set_result(work(*args, **options))
-        return done
-
-
-class OnDemand(InPlace):
-    """Works when it is told to."""
-
-    def __init__(self) -> None:
-        self._waiting: list[Callable[[], None]] = []
-
-    def submit(self, work: Callable[P, T], /, *args: P.args, **options: P.kwargs) -> Future[T]:
-        promised: Future[T] = Future()
-        self._waiting.append(lambda: promised.set_result(work(*args, **options)))
-        return promised
-
-    def work(self) -> None:
-        while self._waiting:
-            self._waiting.pop(0)()
 
 
 class World:

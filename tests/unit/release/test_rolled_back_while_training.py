@@ -13,12 +13,14 @@ from daemon.release.register import register_run
 from daemon.release.stage import ReleaseStage
 from daemon.telemetry.metrics import Metrics
 from daemon.training.plan import RunPlanner
+from daemon.training.planning import Planning
 from daemon.training.train_stage import TrainStage
 from learners.models.artifact import write_artifact
 from learners.types import TrainRequest
 from registry.names import VersionName
 from tests.factories.cli import type_to
 from tests.factories.daemon import LINE, a_gate_report, a_line
+from tests.fakes.executors import InPlace
 from tests.unit.release.test_stage import FakeScorer
 from tests.unit.training.test_train_stage import FakeChild, a_result
 
@@ -44,7 +46,9 @@ class Daemon:
         self.training = TrainStage(
             line.stores,
             settings,
-            plan=RunPlanner(line.stores, settings, base=Path("/base"), base_digest="b" * 64),
+            planning=Planning(
+                RunPlanner(line.stores, settings, base=Path("/base"), base_digest="b" * 64), InPlace()
+            ),
             launch=self.launch,
             register=register,
             runs_dir=settings.state_dir / "runs",

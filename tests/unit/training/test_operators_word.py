@@ -8,6 +8,7 @@ import pytest
 
 from daemon.domain.runs import RunState
 from daemon.training.planned_run import PlannedRun
+from daemon.training.protocols import Check
 from learners.types import Failure
 from registry import ordering
 from registry.names import VersionName
@@ -36,8 +37,8 @@ class World(TrainingWorld):
         self.append(lambda history: bootstrap(history, V0, reason="base", by=ADA, now=NOW))
         self.promote(V1)
 
-    def plan(self, run_id: str, *, since_seq: int, folder: Path) -> PlannedRun:
-        planned = super().plan(run_id, since_seq=since_seq, folder=folder)
+    def plan(self, run_id: str, *, since_seq: int, folder: Path, check: Check = lambda: None) -> PlannedRun:
+        planned = super().plan(run_id, since_seq=since_seq, folder=folder, check=check)
         return replace(planned, parent=str(self.parent) if self.parent else None)
 
     def append(self, decide: object) -> None:

@@ -10,12 +10,14 @@ from daemon.release.orders import reject_version
 from daemon.release.promotion import roll_back_version
 from daemon.telemetry.metrics import Metrics
 from daemon.training.plan import RunPlanner
+from daemon.training.planning import Planning
 from daemon.training.train_stage import TrainStage
 from learners.types import Event, TrainRequest
 from registry.artifacts import FsspecArtifactStore
 from registry.names import VersionName
 from registry.types import Actor
 from tests.factories.daemon import LINE, Line, a_line
+from tests.fakes.executors import InPlace
 
 
 class Outage(FsspecArtifactStore):
@@ -120,7 +122,7 @@ def test_a_training_decided_during_an_outage_of_the_artifact_store_starts_after_
         return SilentChild()
 
     stage = TrainStage(
-        line.stores, line.settings, plan=planner(line), launch=launch, register=lambda *_: None,
+        line.stores, line.settings, planning=Planning(planner(line), InPlace()), launch=launch, register=lambda *_: None,
         runs_dir=line.settings.state_dir / "runs", metrics=Metrics(), clock=line.clock,
     )  # fmt: skip
     stage.start()

@@ -1,3 +1,4 @@
+from concurrent.futures import Executor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +12,8 @@ from daemon.ledger.intake import IntakeLedger
 from daemon.telemetry.metrics import Metrics
 from daemon.training.dataset import build_dataset
 from daemon.training.planned_run import PlannedRun, from_json, to_json
+from daemon.training.planning import Planning
+from daemon.training.protocols import Check, Planner
 from daemon.training.train_stage import TrainStage
 from learners.types import Event, Failure, Progress, RunResult, TrainRequest
 from registry.errors import RegistryError
@@ -18,6 +21,7 @@ from registry.manifest import BadArtifact
 from registry.tables import metadata as registry_metadata
 from tests.factories.ledger import NOW, a_batch, a_ledger, some_conversations
 from tests.factories.stores import some_settings, some_stores
+from tests.fakes.executors import InPlace
 
 PROGRESS = Progress(
     phase="training", step=3, steps=10, loss=1.5, learning_rate=1e-4, tokens=900, tokens_per_s=300.0,
@@ -68,20 +72,22 @@ class World:
         self.registered: list[str] = []
         self.store_error: Exception | None = None  # of registering
         self.plan_error: Exception | None = None
+        self.planner: Planner = self.plan
+        self.executor: Executor = InPlace()
         self.stage = self.start()
 
     def start(self) -> TrainStage:
         """A new process on the same ledger."""
         stage = TrainStage(
-            self.stores, self.settings, plan=self.plan, launch=self.launch, register=self.register,
+            self.stores, self.settings, planning=Planning(self.planner, self.executor), launch=self.launch, register=self.register,
             runs_dir=self.folder / "runs", metrics=Metrics(), clock=lambda: self.now,
         )  # fmt: skip
         stage.start()
         return stage
 
-    def plan(self, run_id: str, *, since_seq: int, folder: Path) -> PlannedRun:
+    def plan(self, run_id: str, *, since_seq: int, folder: Path, check: Check = lambda: None) -> PlannedRun:
         dataset = build_dataset(
-            self.conversations, self.settings, since_seq=since_seq, path=folder / "data.jsonl"
+            self.conversations, self.settings, since_seq=since_seq, path=folder / "data.jsonl", check=check
         )
         if self.plan_error is not None:
             raise self.plan_error
