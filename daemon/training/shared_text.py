@@ -79,6 +79,8 @@ class SharedText:
         """
         places = np.minimum(np.searchsorted(self._passages, codes), len(self._passages) - 1)
         counts = np.where(self._passages[places] == codes, self._counts[places], 0)
+        if not counts.any():
+            return np.zeros(len(codes), dtype=bool)
         overlapping = sliding_window_view(np.pad(counts, _PASSAGE - 1), 2 * _PASSAGE - 1)
         shared: NDArray[np.bool_] = (counts > 0) & (2 * counts >= overlapping.max(axis=1))
         return shared
