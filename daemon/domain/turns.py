@@ -94,10 +94,10 @@ def _is_system(message: Message) -> bool:
 
 def request_digest(conversation: Conversation) -> int | None:
     """Return a digest of system prompt, tools and documents; None where there is none of them."""
-    prompt = system_prompt(conversation.messages)
-    if not (prompt or conversation.tools or conversation.documents):
+    messages, tools, documents = conversation.messages, conversation.tools, conversation.documents
+    if not (_is_system(messages[0]) or tools or documents):
         return None
-    facts: list[JSON] = [prompt, conversation.tools, conversation.documents]
+    facts: list[JSON] = [system_prompt(messages), tools, documents]
     return _kept(_digest(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)))
 
 

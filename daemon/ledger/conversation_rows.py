@@ -46,8 +46,9 @@ def insert_conversations(connection: Connection, added: Sequence[NewRow], receiv
         if not one.continues:
             one.row.thread.seq = seq
     received = microseconds(received_at)
-    _insert_conversations(connection, [_row(one, received) for one in added])
-    _insert_turns(connection, [values for one in added for values in _turn_rows(one)])
+    flag = int if connection.dialect.name == "sqlite" else bool  # in SQLite's own form, 1 and 0
+    _insert_conversations(connection, [_row(one, received, flag) for one in added])
+    _insert_turns(connection, [values for one in added for values in _turn_rows(one, flag)])
 
 
 def _next_seqs(connection: Connection, count: int) -> list[int]:
@@ -60,7 +61,7 @@ def _next_seqs(connection: Connection, count: int) -> list[int]:
     return sorted(connection.scalars(numbers))
 
 
-def _row(added: NewRow, received_at: int) -> tuple[object, ...]:
+def _row(added: NewRow, received_at: int, flag: type[int]) -> tuple[object, ...]:
     """Return a conversation's values in the database's form, in the order of the columns."""
     new = added.new
     conversation, at = new.conversation, new.at
@@ -74,7 +75,7 @@ def _row(added: NewRow, received_at: int) -> tuple[object, ...]:
         received_at,
         new.user_hash,
         new.group,
-        new.held_out,
+        flag(new.held_out),
         conversation.model_version,
         orjson.dumps(message_documents(conversation.messages)).decode(),
         orjson.dumps(conversation.metadata).decode(),
@@ -92,9 +93,9 @@ def _row(added: NewRow, received_at: int) -> tuple[object, ...]:
     )
 
 
-def _turn_rows(added: NewRow) -> list[tuple[object, ...]]:
+def _turn_rows(added: NewRow, flag: type[int]) -> list[tuple[object, ...]]:
     owner = owner_of(added.new.user_hash, added.new.session_hash)
-    seq, held_out = added.row.seq, added.new.held_out
+    seq, held_out = added.row.seq, flag(added.new.held_out)
     return [
         (
             seq,
@@ -104,7 +105,7 @@ def _turn_rows(added: NewRow) -> list[tuple[object, ...]]:
             turn.exchange,
             turn.request,
             held_out,
-            turn.claimed,
+            flag(turn.claimed),
         )
         for turn in added.turns
     ]

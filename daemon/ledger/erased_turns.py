@@ -35,8 +35,10 @@ def erased_turns(connection: Connection, seqs: Collection[int]) -> Iterator[tupl
             openings[digest] = seq
     common = set(
         connection.scalars(
-            select(turns.c.owned).where(
-                in_values(connection, turns.c.owned, openings) & ~in_values(connection, turns.c.seq, seqs)
+            select(turns.c.digest).where(
+                in_values(connection, turns.c.digest, openings)
+                & (turns.c.owned == turns.c.digest)
+                & ~in_values(connection, turns.c.seq, seqs)
             )
         )
     )

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, FromClause, Select, func, sele
 from daemon.domain.message_json import messages_from
 from daemon.domain.records import NewConversation
 from daemon.domain.turns import answered, owner_of, owners, turns_of
-from daemon.ledger.sql_in import in_values
+from daemon.ledger.sql_in import in_pairs, in_values
 from daemon.ledger.tables import conversations, other_names, past_conversations, turns
 
 
@@ -57,7 +57,8 @@ class KnownTurns:
         self._by_id: dict[str, KnownRow] = {}
         self._by_name: dict[str, KnownRow] = {}
         self._by_owned: defaultdict[int, list[KnownTurn]] = defaultdict(list)
-        self._newest: dict[int, KnownTurn] = {}  # the newest with each digest, whoever's it is
+        #: All known digests, with the newest turn that has it; None where that is nobody's or before any answer.
+        self._newest: dict[int, KnownTurn | None] = {}
         self._deleted: frozenset[str] = frozenset()
         self._rows: dict[int, KnownRow] = {}
         self._threads: dict[int, Thread] = {}
@@ -68,16 +69,7 @@ class KnownTurns:
         """Look up the ids and turns of a batch."""
         self._read_ids(batch)
         self._read_sessions({new.session_hash for new in batch if new.session_hash is not None})
-        owned = {
-            turn.digest ^ owner
-            for new in batch
-            for owner in owners(new.user_hash, new.session_hash)
-            for turn in new.turns
-        }
-        same = in_values(self._connection, turns.c.owned, owned)
-        for row in self._connection.execute(_turns_where(same)):
-            self._by_owned[row.owned].append(self._turn(row))
-        self._read_newest({turn.digest for new in batch for turn in new.turns[answered(new.turns) :]})
+        self._read_turns(batch)
         self._read_unindexed()
 
     def row_of(self, new: NewConversation) -> KnownRow | None:
@@ -102,9 +94,10 @@ class KnownTurns:
 
         These are of the record's user, its session or nobody; where there are none, the newest, whoever's it is.
         """
-        by_owned, newest = self._by_owned, self._newest
+        by_owned = self._by_owned
         owned_by = owners(new.user_hash, new.session_hash)
-        for index in range(len(new.turns) - 1, -1, -1):
+        known = [index for index, turn in enumerate(new.turns) if turn.digest in self._newest]
+        for index in reversed(known):
             digest = new.turns[index].digest
             found = [
                 turn
@@ -114,8 +107,8 @@ class KnownTurns:
             ]
             if found:
                 yield index, found
-            elif digest in newest:
-                yield index, [newest[digest]]
+            elif (newest := self._newest[digest]) is not None:
+                yield index, [newest]
 
     def of_session(self, session_hash: str) -> KnownRow | None:
         """Return the newest row of a session of the batch."""
@@ -182,6 +175,28 @@ class KnownTurns:
         newest = select(func.max(column.seq)).where(same).group_by(column.session_hash)
         for row in self._connection.execute(select(*_ROW).where(column.seq.in_(newest))):
             self._sessions[row.session_hash] = self._row(row)
+
+    def _read_turns(self, batch: Sequence[NewConversation]) -> None:
+        """Find the turns of a batch that rows hold. Most records bring new ones only, which one look-up tells."""
+        connection, column = self._connection, turns.c
+        sent = in_values(connection, column.digest, {turn.digest for new in batch for turn in new.turns})
+        known = set(connection.scalars(select(column.digest).where(sent).distinct()))
+        if not known:
+            return
+        self._newest.update(dict.fromkeys(known))
+        pairs = {
+            (turn.digest, turn.digest ^ owner)
+            for new in batch
+            for turn in new.turns
+            if turn.digest in known
+            for owner in owners(new.user_hash, new.session_hash)
+        }
+        same = in_pairs(connection, (column.digest, column.owned), pairs)
+        for row in connection.execute(_turns_where(same)):
+            self._by_owned[row.owned].append(self._turn(row))
+        self._read_newest(
+            known.intersection(turn.digest for new in batch for turn in new.turns[answered(new.turns) :])
+        )
 
     def _read_newest(self, digests: Iterable[int]) -> None:
         """Find the newest row that holds each of these turns, of those of users and sessions."""

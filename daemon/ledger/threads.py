@@ -13,7 +13,7 @@ from daemon.ledger.known_turns import KnownRow, KnownTurn, KnownTurns, Thread
 from daemon.ledger.tables import FOLLOWS
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True, eq=False)
 class NewRow:
     """A row to insert: the new turns of a record, and where they belong."""
 
@@ -350,9 +350,11 @@ def _known_turns(
     last = record.turns[-1]
     first = 0 if turns[0] is not record.turns[0] else answered(turns)
     return tuple(
-        KnownTurn(row, number, turn.digest, turn.exchange, request, turn is last)
-        for number, turn in enumerate(turns, start=1)
-        if number > first or turn is last
+        [
+            KnownTurn(row, number, turn.digest, turn.exchange, request, turn is last)
+            for number, turn in enumerate(turns, start=1)
+            if number > first or turn is last
+        ]
     )
 
 

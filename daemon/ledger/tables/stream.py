@@ -97,17 +97,12 @@ turns = Table(
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("turn", Integer, primary_key=True, autoincrement=False),  # its number in the row, from 1
     Column("digest", BigInteger, nullable=False),  # of this turn and all before it
-    Column("owned", BigInteger, nullable=False, index=True),  # the same, different for each user or session
+    Column("owned", BigInteger, nullable=False),  # the same, different for each user or session
     Column("exchange", BigInteger),  # of an answer: of it and of what it answers
     Column("request", BigInteger),  # of system prompt, tools and documents
     Column("held_out", Boolean, nullable=False),
     Column("claimed", Boolean, nullable=False),  # whether a record ended with this turn
-    Index(
-        "turns_of_owners",
-        "digest",
-        sqlite_where=text("owned <> digest"),
-        postgresql_where=text("owned <> digest"),
-    ),
+    Index("turns_by_digest", "digest", "owned"),
     sqlite_with_rowid=False,
 )
 
