@@ -94,5 +94,5 @@ def _restore_screen(report: "RestoreReport") -> "RenderableType":
         lines.append(f"live.json names {report.live}.")
     else:
         lines.append("The live version's artifact is missing: put it into the store, then `retuned sync`.")
-    lines.append("Repeat what was done since then with `retuned forget`; then start `retuned run`.")
+    lines.append("Erase again what was erased since then with `retuned forget`; then start `retuned run`.")
     return "\n".join(lines)

@@ -1,6 +1,7 @@
 """The command init: writes a first settings file."""
 
 import re
+import shlex
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
@@ -47,7 +48,7 @@ def init(
     given = {"brokers": broker, "topic": topic, "model": model, "state_dir": state_dir, "traffic": traffic}
     answers = _answers(given, ask=not defaults, as_json=as_json)
     _write(file, first_settings(answers))
-    option = f" --config {file}" if str(file) != "retuned.yaml" else ""
+    option = f" --config {shlex.quote(str(file))}" if str(file) != "retuned.yaml" else ""
     next_ = tuple(f"retuned {words}{option}" for words in ("doctor --create-topics", "run", "status"))
     result = {"file": file, "answers": answers, "next": next_}
     present(

@@ -16,7 +16,7 @@ def status(context: typer.Context, *, verbose: Verbose = False, as_json: Json = 
     """Show whether all is well, what is live, and what needs you."""
     from daemon.cli.render.status import status_screen
     from daemon.cli.render.status_faults import needs_of_faults
-    from daemon.cli.render.status_summary import needs_of
+    from daemon.cli.render.status_summary import most_urgent_first, needs_of
     from daemon.domain.clock import utc_now
     from daemon.domain.json_values import json_value
     from daemon.http.probe import probe
@@ -29,7 +29,10 @@ def status(context: typer.Context, *, verbose: Verbose = False, as_json: Json = 
         seen = status_view(stores, settings, utc_now())
         halt = stores.halts.current()
         faults = read_faults(stores, settings, seen, daemon=health.live)
-    needs = needs_of_faults(faults, seen) + needs_of(seen, health, halt, automatic=settings.release.automatic)
+    automatic = settings.release.automatic
+    needs = most_urgent_first(
+        needs_of_faults(faults, seen) + needs_of(seen, health, halt, automatic=automatic)
+    )
     present(
         {
             "overview": json_value(seen),

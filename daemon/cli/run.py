@@ -1,6 +1,7 @@
 """Commands that run for a while: run, demo, replay."""
 
 import json
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -92,7 +93,7 @@ def replay(
     )
     found = log_sample(file, reader)
     if not found.conversations:
-        raise ConversationFileError(f"{file} holds no conversation; `retuned ingest check {file}` says why")
+        raise ConversationFileError(f"{file} holds no conversation; {_check_command(file)} says why")
     started = time.monotonic()
     sent = _send(settings, reader, file, topic, rate=rate, total=found.conversations, quiet=as_json)
     seconds = round(time.monotonic() - started, 3)
@@ -109,7 +110,12 @@ def _sent(file: Path, topic: str, sent: int, seconds: float, left_out: "Mapping[
     if not any(left_out.values()):
         return said
     tally = ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in left_out.items() if count)
-    return f"{said}\nNot sent: {tally}; `retuned ingest check {file}` says why."
+    return f"{said}\nNot sent: {tally}; {_check_command(file)} says why."
+
+
+def _check_command(file: Path) -> str:
+    """Return the command that tells what is wrong in a file, for a shell."""
+    return f"`retuned ingest check {shlex.quote(str(file))}`"
 
 
 def _send(

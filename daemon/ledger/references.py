@@ -27,6 +27,9 @@ from daemon.ledger.reference_widening import WidenBlocker, widen_blocker, widene
 from daemon.ledger.tables import conversations
 from monitors.times import trimmed_range
 
+#: Of windows.reference_size.
+_LEAST_SIZE = 50
+
 
 class TooFewConversations(DaemonError):
     """The conversations that an operator chose are too few for a reference."""
@@ -142,9 +145,10 @@ class ReferenceLedger:
         with self._reads.begin() as connection:
             seqs = sorted(connection.scalars(query).all())
         if len(seqs) < size:
+            smaller = ", or set windows.reference_size lower" if len(seqs) >= _LEAST_SIZE else ""
             raise TooFewConversations(
                 f"there are {len(seqs)} conversations ({choice}), and a reference needs {size} "
-                "(windows.reference_size); choose more, or set windows.reference_size lower"
+                f"(windows.reference_size); choose more{smaller}"
             )
         return seqs
 

@@ -62,7 +62,7 @@ def build_dataset(
     if not new.kept:
         raise NotEnoughData(
             f"no conversation since {since_seq} may be trained on (left out: {left_out_words(new.left_out) or 'none'}); wait "
-            "for more, or lower holdout.share; `retuned doctor` says whether one user id has most of them"
+            "for more; `retuned doctor` says whether one user id has most of them"
         )
     replay = ledger.with_histories(_choose_replay(settings, new=new.kept, past=past, texts=texts))
     whole = [conversation for conversation in replay if not conversation.history_gone]
@@ -117,7 +117,8 @@ def _write(
     left_out = Counter(new.left_out) + _not_learned(new.kept, lines)
     if not learned["new"]:
         raise NotEnoughData(
-            f"no conversation may be trained on (left out: {left_out_words(left_out)}); wait for more, or lower holdout.share"
+            f"no conversation may be trained on (left out: {left_out_words(left_out)}); wait for more; "
+            "`retuned doctor` says whether one user id has most of them"
         )
     content = b"".join(line.encoded() for line in lines)
     check()

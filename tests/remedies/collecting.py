@@ -17,6 +17,8 @@ _COMMAND = re.compile(r"`retuned ([^`]+)`|\Aretuned ([a-z][^`]*)\Z")
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 #: Dictionaries whose values are instructions.
 _TABLES = re.compile(r"REMED|_PASSES|_PASS\b")
+#: A change of a setting that a message asks for.
+_CHANGE = re.compile(r"\b(raise|lower|correct|set|name it in) ((?:[a-z_]+\.)+[a-z_]+)\b")
 _HELP = ("help", "metavar", "epilog")
 
 
@@ -64,6 +66,18 @@ def instructions() -> frozenset[Remedy]:
         for path, tree in _modules()
         for text in _instructions(tree)
         if not list(commands_in(text)) and text != "{}"
+    )
+
+
+@cache
+def changes() -> frozenset[Remedy]:
+    """Every change of a setting, such as "raise learning.max_tokens", that a message asks for besides."""
+    known = instructions()
+    return frozenset(
+        Remedy(text.path, f"{found[1]} {found[2]}")
+        for text in texts()
+        if not text.help and Remedy(text.path, text.text) not in known
+        for found in _CHANGE.finditer(text.text)
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from daemon.cli.render.status_summary import Need, sentence
+from daemon.cli.render.status_summary import Need, Urgency, sentence
 from daemon.domain.runs import RunState
 from daemon.release.bound import Difference
 from daemon.views.erased import TaintedNow
@@ -13,7 +13,7 @@ from registry.transitions import promote_command
 
 
 def needs_of_faults(faults: Faults, seen: StatusView) -> tuple[Need, ...]:
-    """List what needs the operator, the most urgent first."""
+    """List what needs the operator."""
     return (
         *_of_bound(faults.bound),
         *_of_served(faults, seen),
@@ -24,25 +24,26 @@ def needs_of_faults(faults: Faults, seen: StatusView) -> tuple[Need, ...]:
 
 def _of_bound(bound: Iterable[Difference]) -> Iterator[Need]:
     for each in bound:
-        yield Need(f"restore the {each.bound}", sentence(str(each)))
+        yield Need(f"restore the {each.bound}", sentence(str(each)), Urgency.BOUND)
 
 
 def _of_served(faults: Faults, seen: StatusView) -> Iterator[Need]:
     if faults.served.problem is not None:
         problem = f"{sentence(faults.served.problem)} Finish the switch: `retuned sync`."
-        yield Need("finish the switch", problem)
+        yield Need("finish the switch", problem, Urgency.SERVED)
     if faults.live_files is not None and seen.live is not None:
         live = seen.live.version
         yield Need(
             f"restore the files of v{live.number}",
             f"The files of {live}, which is live, are not as they were: {faults.live_files}. Restore them from a backup, or "
             "go back: `retuned rollback -m REASON`.",
+            Urgency.SERVED,
         )
 
 
 def _of_machine(problems: Iterable[MachineProblem]) -> Iterator[Need]:
     for problem in problems:
-        yield Need(problem.remedy, f"{sentence(problem.found)} {sentence(problem.remedy)}")
+        yield Need(problem.remedy, f"{sentence(problem.found)} {sentence(problem.remedy)}", Urgency.MACHINE)
 
 
 def _of_erasures(found: TaintedNow, seen: StatusView) -> Iterator[Need]:
@@ -56,6 +57,7 @@ def _of_erasures(found: TaintedNow, seen: StatusView) -> Iterator[Need]:
                 f"replace v{live.version.number}",
                 f"{live.version}, which is live, learned from records that were erased since. Train one without them: "
                 f"`retuned train -m REASON`{back}.",
+                Urgency.ERASED,
             )
     if candidate is not None and candidate.name in found:
         name = candidate.name

@@ -1,6 +1,7 @@
 """Summarises the status in one line, and lists what needs the operator."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from enum import IntEnum
 from typing import NamedTuple, cast
 
 from rich.text import Text
@@ -9,6 +10,7 @@ from daemon.cli.render.formatting import duration
 from daemon.domain.halts import REMEDIES, Halt
 from daemon.domain.runs import RunState
 from daemon.domain.situation import CALM, SituationState
+from daemon.http.health import Component
 from daemon.http.probe import DaemonHealth
 from daemon.ledger.counts import RunSummary
 from daemon.views.status import StatusView
@@ -17,17 +19,34 @@ from registry.transitions import must_force, promote_command
 from registry.types import GateVerdict
 
 
+class Urgency(IntEnum):
+    """How soon something needs the operator; what is mended first comes first."""
+
+    MACHINE = 0  # without space no other remedy can be written down
+    BOUND = 1  # the ledger, its key or the base model may be the wrong one
+    SERVED = 2  # users get something else than was decided
+    STOPPED = 3  # records wait, and the topic keeps them for a while only
+    ERASED = 4  # what is live knows erased records
+    DECISION = 5  # a training, a candidate
+
+
 class Need(NamedTuple):
     """Something that only the operator can do."""
 
     phrase: str  # for the headline: a few words
     sentence: str  # with the command to run
+    urgency: Urgency = Urgency.DECISION
+
+
+def most_urgent_first(needs: Iterable[Need]) -> tuple[Need, ...]:
+    """Sort needs by urgency; those of the same urgency keep their order."""
+    return tuple(sorted(needs, key=lambda need: need.urgency))
 
 
 def needs_of(
     seen: StatusView, health: DaemonHealth, halt: Halt | None, *, automatic: bool
 ) -> tuple[Need, ...]:
-    """List what needs the operator, the most urgent first. ``automatic``: the daemon promotes by itself."""
+    """List what needs the operator. ``automatic``: the daemon promotes by itself."""
     return (*_of_intake(halt), *_of_daemon(health, halt), *_of_training(seen), *_of_release(seen, automatic))
 
 
@@ -65,6 +84,7 @@ def _of_intake(halt: Halt | None) -> Iterator[Need]:
         yield Need(
             "resume intake",
             f"Intake is halted: {halt.reason.rstrip('.')}. {sentence(REMEDIES[halt.kind])}",
+            Urgency.STOPPED,
         )
 
 
@@ -78,15 +98,20 @@ def _of_daemon(health: DaemonHealth, halt: Halt | None) -> Iterator[Need]:
         found = (
             f"{sentence(health.absence)} Set http.port to a free port, and start this line's: `retuned run`."
         )
-        yield Need("free the port", found)
+        yield Need("free the port", found, Urgency.STOPPED)
     elif not health.running:
-        yield Need("start the daemon", f"No daemon answers at {health.url}. Start it: `retuned run`.")
-    elif not health.ready and halt is None:  # a halt makes the daemon unready, and is named already
-        named = "; ".join(f"{component}: {problem}" for component, problem in health.problems.items())
+        absent = f"No daemon answers at {health.url}. Start it: `retuned run`."
+        yield Need("start the daemon", absent, Urgency.STOPPED)
+    elif not health.ready and not (halt is not None and health.problems.keys() <= {Component.INTAKE}):
+        named = "; ".join(
+            f"{component}: {problem}"
+            for component, problem in health.problems.items()
+            if halt is None or component != Component.INTAKE  # a halt is named already
+        )
         not_ready = (
             f"The daemon is not ready: {named or 'no reason given'}. Find the remedy: `retuned doctor`."
         )
-        yield Need("run the doctor", not_ready)
+        yield Need("run the doctor", not_ready, Urgency.STOPPED)
 
 
 def _of_training(seen: StatusView) -> Iterator[Need]:

@@ -82,8 +82,8 @@ def lonely_half() -> BadRecord:
     """Return the refusal of an event whose other half did not come."""
     alone = BadRecord(
         Reason.UNSUPPORTED, "id",
-        "is a request or a response alone: its other event is not in the same batch; requeue both dead letters, and key "
-        "the events by their id so that both go to one partition",
+        "is a request or a response alone: its other event is not in the same batch; requeue both dead "
+        "letters (`retuned deadletters requeue FIRST SECOND`), and key the events by their id so that both go to one partition",
     )  # fmt: skip
     alone.read_as(KServeFormat.name)
     return alone
