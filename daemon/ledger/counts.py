@@ -68,6 +68,9 @@ class RunSummary:
     skipped: Mapping[str, int] = field(
         default_factory=dict
     )  # of its training set, what it could not learn from
+    left_out_answers: Mapping[str, int] = field(
+        default_factory=dict
+    )  # answers of the other conversations that it did not learn
 
 
 class LedgerCounts:
@@ -128,6 +131,7 @@ class LedgerCounts:
                 runs.c.error,
                 runs.c.request[("dataset", "left_out")].label("left_out"),
                 runs.c.result["skipped"].label("skipped"),
+                runs.c.result["left_out_answers"].label("left_out_answers"),
             )
             .order_by(runs.c.started_at.desc(), runs.c.id.desc())
             .limit(1)
@@ -162,5 +166,5 @@ def count_collected(connection: Connection, reference: StoredReference | None) -
 
 
 def _summary(row: RowMapping) -> RunSummary:
-    counts = {"left_out": row["left_out"] or {}, "skipped": row["skipped"] or {}}
+    counts = {kind: row[kind] or {} for kind in ("left_out", "skipped", "left_out_answers")}
     return RunSummary(**{**row, **counts, "state": RunState(row["state"])})

@@ -14,7 +14,7 @@ from daemon.ledger.stores import Stores
 from daemon.ledger.windows import JudgedWindow
 from daemon.training.planned_run import from_json
 from daemon.views.explanation import explanation_of
-from daemon.views.left_out import skipped_by
+from daemon.views.left_out import answers_left_out_by, skipped_by
 from daemon.views.orders import OrdersInForce
 from daemon.views.status import StatusView
 from monitors.types import Explanation
@@ -54,6 +54,7 @@ class TrainingRun:
     result: Mapping[str, object] | None
     left_out: Mapping[str, int]  # new conversations that curation did not take, by reason
     skipped: Mapping[str, int]  # of the training file, those that the run could not learn from, by reason
+    left_out_answers: Mapping[str, int]  # answers of the other conversations that were not learned, by reason
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -252,4 +253,5 @@ def _learned(run: Run, version: Version) -> TrainingRun:
         result=run.result,
         left_out=dataset.left_out,
         skipped=skipped_by(run),
+        left_out_answers=answers_left_out_by(run),
     )

@@ -60,7 +60,7 @@ class AnswerRenderer:
             messages=tuple(
                 replace(
                     message,
-                    content=protect(message.content),
+                    content=self._protected_content(message),
                     reasoning=protect(message.reasoning),
                     name=protect(message.name),
                     tool_calls=tuple(
@@ -73,6 +73,11 @@ class AnswerRenderer:
             tools=protect(conversation.tools),
             documents=protect(conversation.documents),
         )
+
+    def _protected_content(self, message: Message) -> str:
+        if message.role == "assistant":
+            return self._safe.protect_answer(message.content)
+        return self._safe.protect(message.content)
 
     def prompt(self, conversation: Conversation, before: Sequence[Message]) -> str:
         """Return what a server sends the model after these turns. Raises TemplateRefused."""

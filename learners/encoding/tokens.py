@@ -1,12 +1,15 @@
 """Tokenises rendered text so that contents never become control tokens."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple, TypeVar, cast
 
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
+
+from learners.encoding.controls import control_tokens, generated_marks
 
 _T = TypeVar("_T")
 
@@ -36,10 +39,12 @@ class SafeTokenizer:
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
         self._backend = _backend(tokenizer)
-        added = tokenizer.added_tokens_decoder
-        self._special = {id_ for id_, token in added.items() if token.special}
-        names = sorted({added[id_].content for id_ in self._special}, key=lambda name: (-len(name), name))
-        self._names = re.compile("|".join(map(re.escape, names)) or "(?!)")
+        controls = control_tokens(tokenizer)
+        self._controls = controls.keys()
+        names = sorted(set(controls.values()), key=lambda name: (-len(name), name))
+        self._names = _any_of(names)
+        marks = generated_marks(tokenizer)
+        self._names_in_answers = _any_of([name for name in names if name not in marks])
         firsts = dict.fromkeys(name[0] for name in names)
         self._exchange = dict(zip(firsts, _STAND_INS, strict=False))
         self._restore = str.maketrans({stand_in: first for first, stand_in in self._exchange.items()})
@@ -52,14 +57,16 @@ class SafeTokenizer:
     def protect(self, content: _T) -> _T:
         """Return the content, or the JSON value with all texts in it, protected."""
         if isinstance(content, str):
-            while self._names.search(content):
-                content = self._names.sub(lambda found: self._stand_in(found[0]), content)  # type: ignore[assignment]
-            return content
+            return cast(_T, self._exchanged(content, self._names))
         if isinstance(content, Mapping):
             return cast(_T, {self.protect(key): self.protect(value) for key, value in content.items()})
         if isinstance(content, Sequence):
             return cast(_T, [self.protect(value) for value in content])
         return content
+
+    def protect_answer(self, content: str) -> str:
+        """Return an answer protected, but for marks of reasoning and calls that the model has generated."""
+        return self._exchanged(content, self._names_in_answers)
 
     def controls(self, text: str) -> list[tuple[int, int]]:
         """Return where the control tokens of a protected text begin and end."""
@@ -95,6 +102,11 @@ class SafeTokenizer:
                 return Continuation(_moved(rest, -len(context)), context is contexts[0])
         return Continuation(self.tokens(after), False)
 
+    def _exchanged(self, text: str, names: re.Pattern[str]) -> str:
+        while names.search(text):
+            text = names.sub(lambda found: self._stand_in(found[0]), text)
+        return text
+
     def _stand_in(self, name: str) -> str:
         return self._exchange.get(name[0], _STAND_INS[-1]) + name[1:]
 
@@ -122,19 +134,33 @@ class SafeTokenizer:
 
     def _pieces(self, text: str) -> list[Token]:
         encoding = self._backend.encode(text, add_special_tokens=False)
-        special = self._special
+        controls = self._controls
         return [
-            Token(id_, start, end, id_ in special)
+            Token(id_, start, end, id_ in controls)
             for id_, (start, end) in zip(encoding.ids, encoding.offsets, strict=True)
         ]
 
     def _plain_pieces(self, text: str) -> list[Token]:
         """Tokenise as if there were no control tokens."""
-        self._backend.encode_special_tokens = True
-        try:
-            return [token._replace(control=False) for token in self._pieces(text)]
-        finally:
-            self._backend.encode_special_tokens = False
+        encoding = self._plain.encode(text, add_special_tokens=False)
+        return [
+            Token(id_, start, end, False)
+            for id_, (start, end) in zip(encoding.ids, encoding.offsets, strict=True)
+        ]
+
+    @cached_property
+    def _plain(self) -> Tokenizer:
+        """A tokenizer without control tokens. Few texts hold one, so it is made when the first does."""
+        parts = json.loads(self._backend.to_str())
+        for added in parts["added_tokens"]:
+            added["special"] = added["special"] or added["id"] in self._controls
+        plain: Tokenizer = Tokenizer.from_str(json.dumps(parts))
+        plain.encode_special_tokens = True
+        return plain
+
+
+def _any_of(names: Sequence[str]) -> re.Pattern[str]:
+    return re.compile("|".join(map(re.escape, names)) or "(?!)")
 
 
 def _backend(tokenizer: PreTrainedTokenizerFast) -> Tokenizer:

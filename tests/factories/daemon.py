@@ -147,7 +147,13 @@ class Line:
         self.stores.runs.note_progress(run_id, asdict(progress))
         return run
 
-    def finish_run(self, run: Run, *, skipped_lines: Mapping[str, tuple[int, ...]] | None = None) -> Version:
+    def finish_run(
+        self,
+        run: Run,
+        *,
+        skipped_lines: Mapping[str, tuple[int, ...]] | None = None,
+        left_out_answers: Mapping[str, int] | None = None,
+    ) -> Version:
         """What a run that went well leaves behind."""
         skipped = dict(skipped_lines or {})
         planned = self.planned[run.id]
@@ -158,6 +164,7 @@ class Line:
             target_tokens=20_000, conversations=54, first_loss=2.4, last_loss=1.8, seconds=100.0,
             packages={"torch": "2.13.0", "peft": "0.21.2"},
             skipped={reason: len(lines) for reason, lines in skipped.items()}, skipped_lines=skipped,
+            left_out_answers=left_out_answers or {},
         )  # fmt: skip
         version = register_run(
             self.stores.versions, self.stores.artifacts, planned, result,

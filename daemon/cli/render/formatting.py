@@ -97,13 +97,17 @@ def source_lines(sources: Iterable[OffsetRange]) -> list[str]:
     ]
 
 
-def left_out_lines(curation: Mapping[str, int], encoder: Mapping[str, int]) -> list[str]:
-    """Say what a run left out: new conversations that curation did not take, and what it could not learn from."""
+def left_out_lines(
+    curation: Mapping[str, int], encoder: Mapping[str, int], answers: Mapping[str, int]
+) -> list[str]:
+    """Say what a run left out: new conversations that curation did not take, conversations and answers not learned."""
     lines = []
     if curation:
         lines.append(f"left out: {left_out_words(curation)}")
     if encoder:
         lines.append(f"could not be learned: {left_out_words(encoder)}")
+    if answers:
+        lines.append(f"answers of other conversations that could not be learned: {left_out_words(answers)}")
     return lines
 
 

@@ -192,7 +192,7 @@ def _training(seen: StatusView, run: RunSummary | None, *, verbose: bool) -> Ite
     yield "training", Text.assemble(f"run {run.id} ", coloured(run.state), paused, ended)
     if run.state is RunState.RUNNING:
         yield from (("", line) for line in progress_lines(run.progress, verbose=verbose))
-    yield from (("", line) for line in left_out_lines(run.left_out, run.skipped))
+    yield from (("", line) for line in left_out_lines(run.left_out, run.skipped, run.left_out_answers))
     if run.error:
         yield "", Text(run.error, style="red")
 

@@ -70,8 +70,8 @@ def _version_facts(details: VersionDetails) -> Iterator[tuple[str, RenderableTyp
         yield "", line
     if lineage.conversations:
         yield "", f"data sha256 {lineage.data_digest[:_DIGEST_SHOWN]}…"
-    if details.left_out is not None:
-        for line in left_out_lines(details.left_out.curation, details.left_out.encoder):
+    if (left_out := details.left_out) is not None:
+        for line in left_out_lines(left_out.curation, left_out.encoder, left_out.answers):
             yield "", line
     yield "feedback", _feedback(details.feedback)
 

@@ -120,7 +120,7 @@ def _add_run(tree: Tree, run: TrainingRun) -> None:
     branch.add(f"started {timestamp(run.started_at)}{took}")
     branch.add(f"{counted(run.new, 'new conversation')} ({run.span.first} to {run.span.last})")
     branch.add(f"{counted(run.replay, 'earlier conversation')} replayed")
-    for line in left_out_lines(run.left_out, run.skipped):
+    for line in left_out_lines(run.left_out, run.skipped, run.left_out_answers):
         branch.add(line)
     for line in source_lines(run.sources):
         branch.add(line)

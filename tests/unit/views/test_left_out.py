@@ -16,6 +16,7 @@ from tests.factories.cli import type_to
 from tests.factories.daemon import Line, a_line
 
 REFUSED = "refused by the chat template"
+ANSWERS = {"longer than max_tokens": 3}
 
 
 @pytest.fixture
@@ -28,7 +29,9 @@ def skipping(line: Line) -> VersionName:
     """A version whose run skipped all lines of its training file but the first five."""
     run = line.start_run(line.decide(Action.TRAIN, "asked for"))
     count = len(line.planned[run.id].dataset.records)
-    return line.finish_run(run, skipped_lines={REFUSED: tuple(range(5, count))}).name
+    return line.finish_run(
+        run, skipped_lines={REFUSED: tuple(range(5, count))}, left_out_answers=ANSWERS
+    ).name
 
 
 def records(line: Line) -> tuple[TrainingRecord, ...]:
@@ -61,6 +64,21 @@ def test_show_and_why_say_what_was_skipped_and_why(line: Line, skipping: Version
         type_to(line, "why", str(skipping)).stdout.split()
     )
     assert f"could not be learned: {skipped} {REFUSED}" in " ".join(type_to(line, "status").stdout.split())
+
+
+def test_show_why_and_status_count_the_answers_that_were_not_learned(
+    line: Line, skipping: VersionName
+) -> None:
+    left_out = version_details(line.stores, skipping).left_out
+    run = promotion_chain(line.stores, skipping).run
+    assert left_out is not None
+    assert run is not None
+
+    assert left_out.answers == run.left_out_answers == ANSWERS
+    for command in (["show", str(skipping)], ["why", str(skipping)], ["status"]):
+        shown = " ".join(type_to(line, *command).stdout.split())
+        assert "answers of other conversations that could not be learned: 3 longer than max_tokens" in shown
+        assert '"longer than max_tokens": 3' in type_to(line, *command, "--json").stdout
 
 
 def test_what_was_not_learned_taints_nothing(line: Line, skipping: VersionName) -> None:
