@@ -8,8 +8,14 @@ from daemon.domain.conversation import Conversation, Message
 
 _PEOPLE = ("Ada", "Bob", "Chen", "Dora", "Emil", "Fatima", "Goro", "Hana")
 _THINGS = ("weather", "train", "garden", "music", "coffee", "book", "dog", "game")
-_GOODS = ("手机", "电脑", "耳机", "相机", "手表", "键盘", "背包", "雨伞")
-_WISHES = ("退货", "发货", "保修", "发票", "优惠", "换颜色", "取消订单", "修改地址")
+_GOODS = (
+    "手机", "电脑", "耳机", "相机", "手表", "键盘", "背包", "雨伞", "沙发", "台灯", "毛衣", "球鞋", "窗帘", "水壶", "书架", "音箱",
+)  # fmt: skip
+_WISHES = (
+    "退货", "发货", "保修", "开发票", "用优惠券", "换颜色", "取消订单", "修改地址", "分期付款", "上门安装", "查物流", "补差价",
+    "申请售后", "加急配送", "到店自提", "寄回维修",
+)  # fmt: skip
+_TIMES = ("昨天", "今天早上", "上周", "前天晚上", "月初", "国庆节", "刚才", "去年冬天")
 
 
 def small_talk(count: int, *, seed: int) -> Iterator[Conversation]:
@@ -35,9 +41,11 @@ def shop_questions(count: int, *, seed: int) -> Iterator[Conversation]:
     """Chinese, about orders."""
     chance = random.Random(seed)
     for number in range(count):
-        goods, wish = chance.choice(_GOODS), chance.choice(_WISHES)
+        goods, wish, when = chance.choice(_GOODS), chance.choice(_WISHES), chance.choice(_TIMES)
         yield _talk(
-            f"shop-{number}", f"我买的{goods}订单{number}怎么{wish}？", f"您好，{goods}可以{wish}，请稍等。"
+            f"shop-{number}",
+            f"我{when}买的{goods}订单{number}怎么{wish}？",
+            f"您好，{when}的{goods}可以{wish}，请稍等。",
         )
 
 
