@@ -95,7 +95,8 @@ def test_the_old_token_serves_while_its_renewal_fails(
     eventually(lambda: endpoint.asked == 2)
 
     assert tokens.token() == "t1"
-    assert "fetching a token for Kafka fails and is tried again: https://login.test/token" in caplog.text
+    said = "fetching a token for Kafka fails and is tried again: https://login.test/token"
+    eventually(lambda: said in caplog.text)
 
 
 def test_after_its_end_the_failure_is_told_at_once_and_a_later_attempt_helps(endpoint: Endpoint) -> None:
