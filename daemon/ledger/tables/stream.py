@@ -13,7 +13,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    text,
 )
 
 from daemon.ledger.tables.types import RowNumber, UtcTime, metadata
@@ -66,22 +65,13 @@ conversations = Table(
     Column("parent_turns", Integer),
     # Has all columns that retention reads, so that it does not read the rows that it keeps.
     Index("conversations_by_split", "held_out", "seq", "conversation_hash", "thread"),
-    Index(
-        "conversations_by_thread",
-        "thread",
-        sqlite_where=text("thread IS NOT NULL"),
-        postgresql_where=text("thread IS NOT NULL"),
-    ),
-    Index(
-        "conversations_by_session",
-        "session_hash",
-        sqlite_where=text("session_hash IS NOT NULL"),
-        postgresql_where=text("session_hash IS NOT NULL"),
-    ),
     Index("conversations_by_text", "text_digest"),
     Index("conversations_by_user", "user_hash", "at"),
-    # Has all columns that the feedback on a version is read from. The migration makes it of the rows with feedback alone;
-    # said here, too, that would load the dialect of PostgreSQL into every command.
+    # Migrations make these of the rows with a thread, a session or feedback alone; said here, too, that would load the
+    # dialect of PostgreSQL into every command.
+    Index("conversations_by_thread", "thread"),
+    Index("conversations_by_session", "session_hash"),
+    # Has all columns that the feedback on a version is read from.
     Index("conversations_with_feedback", "version", "at", "feedback"),
     sqlite_autoincrement=True,
 )
