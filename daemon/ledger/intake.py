@@ -83,8 +83,8 @@ class IntakeLedger:
             insert_conversations(connection, brought.rows, batch.received_at)
             admitted = [row.new for row in brought.rows]
             renamed = note_repeats(connection, brought)
-            opinions = name_rows(connection, usable.feedback)
-            opinions = [*admitted_feedback(connection, opinions), *feedback_in(brought.repeats)]
+            late = admitted_feedback(connection, name_rows(connection, usable.feedback))
+            opinions = [*late, *feedback_in(brought.repeats)]
             add_feedback(connection, opinions, batch.received_at)
             with_feedback = join_feedback(
                 connection,
@@ -115,7 +115,7 @@ class IntakeLedger:
             repeated=len(brought.names),
             forgotten=_size(unread) - _size(usable),
             set_aside=len(quarantined),
-            not_admitted=len(usable.feedback) - len(opinions),
+            not_admitted=len(usable.feedback) - len(late),
             erasures=len(removals),
             published=tuple(at for removal in removals for at in removal.published),
             halt=halt,

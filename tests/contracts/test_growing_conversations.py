@@ -219,9 +219,10 @@ def test_feedback_inside_a_record_that_comes_again_is_kept(log: Log) -> None:
     first, second, _ = a_log(CHAT)
     log.read(second)
 
-    log.read(replace(first, feedback=Feedback(thumb="down")))
+    result = log.read(replace(first, feedback=Feedback(thumb="down")))
 
     assert log.opinions() == [-1.0]
+    assert (result.repeated, result.feedback, result.not_admitted) == (1, 1, 0)
 
 
 @pytest.mark.parametrize("named", ["chat-0", "chat-1", "session of chat"])
