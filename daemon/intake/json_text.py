@@ -30,6 +30,17 @@ def read_json(value: bytes, at: str = "") -> JSON:
     return parsed
 
 
+def parsed_text(value: JSON) -> JSON:
+    """Return the list or object that a JSON text holds; any other value as it is."""
+    if not isinstance(value, str) or not value.lstrip().startswith(("{", "[")):
+        return value
+    try:
+        parsed: JSON = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return value
+    return parsed
+
+
 def _read_leniently(text: bytes, at: str, error: orjson.JSONDecodeError) -> JSON:
     try:
         text.decode()

@@ -5,11 +5,10 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import NamedTuple
 
-import orjson
-
 from daemon.domain.bad_record import BadRecord, Reason
 from daemon.domain.conversation import JSON
 from daemon.intake.decoding_fields import Object
+from daemon.intake.json_text import parsed_text
 
 
 class Nothing(Enum):
@@ -82,7 +81,7 @@ def _shipped(record: Object) -> Content | None:
     for name in _SHIPPED:
         held = record.get(name)
         if isinstance(held, str):
-            held = _parsed_text(held.strip())
+            held = parsed_text(held.strip())
         if isinstance(held, dict) and held:
             return Content(held, name)
     return None
@@ -115,7 +114,7 @@ def row_as_record(row: Object) -> Object:
 
     Databases send columns of JSON as texts. The columns beside the one with the record fill in what it lacks.
     """
-    columns = {name: _parsed_text(value) for name, value in row.items()}
+    columns = {name: parsed_text(value) for name, value in row.items()}
     objects = [
         name
         for name, value in columns.items()
@@ -132,7 +131,7 @@ def row_as_record(row: Object) -> Object:
 def with_parsed_texts(record: Object) -> Object:
     """Return a record whose main fields are no JSON in texts."""
     texts = [name for name in _HELD_AS_TEXT if isinstance(record.get(name), str)]
-    return {**record, **{name: _parsed_text(record[name]) for name in texts}} if texts else record
+    return {**record, **{name: parsed_text(record[name]) for name in texts}} if texts else record
 
 
 def _debezium(record: Object) -> Content:
@@ -149,16 +148,6 @@ def _flattened(record: Object) -> Content:
     return Content(
         {name: value for name, value in record.items() if not name.startswith("__")}, "", is_row=True
     )
-
-
-def _parsed_text(value: JSON) -> JSON:
-    if not isinstance(value, str) or not value.lstrip().startswith(("{", "[")):
-        return value
-    try:
-        parsed: JSON = orjson.loads(value)
-    except orjson.JSONDecodeError:
-        return value
-    return parsed
 
 
 def _is_extended(value: Object) -> bool:

@@ -43,7 +43,7 @@ _PUT_OFF_WITHIN = 3
 
 
 def read_situation(stores: Stores, settings: Settings) -> Situation:
-    """Read what is going on. Takes a few milliseconds."""
+    """Read what is going on."""
     return situation_of(situation_facts(stores, settings))
 
 

@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 
-import orjson
-
 from daemon.domain.conversation import JSON
 from daemon.intake.decoding_fields import Object
 
@@ -19,17 +17,6 @@ def attributes_of(record: Object) -> dict[str, JSON]:
     if isinstance(given, dict):
         return dict(given)
     return dict(record)
-
-
-def parsed(value: JSON) -> JSON:
-    """Return the value of a JSON text; any other value as it is."""
-    if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "["):
-        return value
-    try:
-        found: JSON = orjson.loads(value)
-    except (orjson.JSONDecodeError, UnicodeEncodeError):
-        return value
-    return found
 
 
 def nested(attributes: Mapping[str, JSON], prefix: str) -> JSON:

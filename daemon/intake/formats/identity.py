@@ -1,6 +1,5 @@
 """Finds who spoke, in which chat, and when, under the names that producers use."""
 
-import contextlib
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,6 +11,7 @@ from daemon.domain.conversation import JSON
 from daemon.intake import decoding_fields as fields
 from daemon.intake.decoding_fields import Object
 from daemon.intake.formats.reading import Reading
+from daemon.intake.json_text import parsed_text
 from daemon.intake.times import is_unset
 
 #: Names of a user's id, the most telling first. ``safety_identifier`` may be a hash that only one provider knows.
@@ -136,12 +136,9 @@ def admitting(named: Object) -> Object:
 
 def own_metadata(record: Object) -> Object:
     """Return the metadata that a record gives. Raises BadRecord."""
-    given = record.get("metadata")
+    given = parsed_text(record.get("metadata"))
     if given is None:
         return {}
-    if isinstance(given, str) and given.lstrip().startswith("{"):
-        with contextlib.suppress(orjson.JSONDecodeError, UnicodeEncodeError):
-            given = orjson.loads(given)
     if not isinstance(given, dict):
         raise BadRecord(Reason.BAD_FIELD, "metadata", f"must be an object, not {fields.kind(given)}")
     return given

@@ -7,11 +7,11 @@ from daemon.domain.bad_record import Absence, NoConversation
 from daemon.domain.conversation import JSON, Conversation, Record
 from daemon.intake import decoding_fields as fields
 from daemon.intake.decoding_fields import Object
-from daemon.intake.formats.attributes import parsed
 from daemon.intake.formats.calls.types import Request
 from daemon.intake.formats.dialects.turns import in_conversation
 from daemon.intake.formats.identity import Place, digest_id, object_at, session_of, time_of, user_of
 from daemon.intake.formats.reading import Reading
+from daemon.intake.json_text import parsed_text
 
 #: How OTLP's JSON nests what it exports: the list, then the list within each of its items, and so on.
 _NESTED = (
@@ -101,7 +101,7 @@ def conversation_of_span(
 
 def metadata_of(attributes: Object) -> Object:
     """Return the attribute ``metadata``, an object or its JSON text."""
-    value = parsed(attributes.get("metadata"))
+    value = parsed_text(attributes.get("metadata"))
     return value if isinstance(value, dict) else {}
 
 

@@ -6,7 +6,6 @@ from daemon.domain.bad_record import BadRecord, Reason
 from daemon.domain.conversation import JSON, Message, Role, ToolCall
 from daemon.intake import decoding_fields as fields
 from daemon.intake.decoding_fields import Object
-from daemon.intake.formats.attributes import parsed
 from daemon.intake.formats.dialects.content import Content, read_content
 from daemon.intake.formats.dialects.reasoning import reasoning_field
 from daemon.intake.formats.dialects.roles import role_of
@@ -19,6 +18,7 @@ from daemon.intake.formats.dialects.turns import (
     tool_turn,
 )
 from daemon.intake.formats.reading import Reading
+from daemon.intake.json_text import parsed_text
 
 
 def writes(_message: Object) -> bool:
@@ -83,7 +83,7 @@ def read_turn(
 
 def tool_calls(message: Object, at: str, reading: Reading) -> list[ToolCall]:
     """Return the calls of a message, those of the legacy ``function_call`` included. Raises BadRecord."""
-    calls = parsed(message.get("tool_calls")) or []
+    calls = parsed_text(message.get("tool_calls")) or []
     if not isinstance(calls, list):
         raise BadRecord(Reason.BAD_FIELD, f"{at}.tool_calls", f"must be a list, not {fields.kind(calls)}")
     found = [tool_call(call, f"{at}.tool_calls[{index}]", reading) for index, call in enumerate(calls)]

@@ -6,13 +6,13 @@ from daemon.domain.bad_record import Absence, BadRecord, NoConversation, Reason
 from daemon.domain.conversation import JSON, Conversation, Feedback, FeedbackRecord, Record
 from daemon.intake import decoding_fields as fields
 from daemon.intake.decoding_fields import Object
-from daemon.intake.formats.attributes import parsed
 from daemon.intake.formats.calls.registry import read_answer, read_request
 from daemon.intake.formats.calls.types import Request
 from daemon.intake.formats.dialects.tools import tool_definitions
 from daemon.intake.formats.dialects.turns import in_conversation
 from daemon.intake.formats.identity import Place, object_at, places_of, session_of, time_of, user_of
 from daemon.intake.formats.reading import Reading
+from daemon.intake.json_text import parsed_text
 from daemon.intake.opinions import read_score
 
 _GENERATIONS = frozenset(
@@ -161,7 +161,7 @@ def _conversation(record: Object, trace: Object, reading: Reading, *, at: str = 
 
 def _row(record: Object, at: str, reading: Reading) -> Request:
     """Read input and output, each in the form of an API, as a message, as a list of them or as a text."""
-    asked, answered = parsed(record.get("input")), parsed(record.get("output"))
+    asked, answered = parsed_text(record.get("input")), parsed_text(record.get("output"))
     if asked is None:
         raise NoConversation(Absence.NO_QUESTION, f"{at}input", "is absent")
     if not answered:
@@ -197,7 +197,7 @@ def _scores(value: JSON, reading: Reading) -> Feedback | None:
 
 def _listed_scores(value: JSON) -> list[JSON]:
     """Return scores: a list, or by their names as exports have them."""
-    value = parsed(value)
+    value = parsed_text(value)
     if isinstance(value, dict):
         return [
             {"name": name, **score} if isinstance(score, dict) else {"name": name, "value": score}

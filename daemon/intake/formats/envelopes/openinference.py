@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from daemon.domain.bad_record import Absence, NoConversation
 from daemon.domain.conversation import JSON, Record
 from daemon.intake.decoding_fields import Object
-from daemon.intake.formats.attributes import attributes_of, nested, parsed
+from daemon.intake.formats.attributes import attributes_of, nested
 from daemon.intake.formats.calls.types import Request
 from daemon.intake.formats.dialects.messages import read_messages
 from daemon.intake.formats.dialects.tools import tool_definitions
 from daemon.intake.formats.reading import Reading
 from daemon.intake.formats.spans import conversation_of_span, each, exported, is_export
+from daemon.intake.json_text import parsed_text
 
 _KIND = "openinference.span.kind"
 _INPUT, _OUTPUT, _TOOLS = "llm.input_messages", "llm.output_messages", "llm.tools"
@@ -57,8 +58,8 @@ def _read(span: Object, reading: Reading) -> Sequence[Record]:
     status = span.get("status_code")
     if status == "ERROR":
         raise NoConversation(Absence.FAILED, "status_code", "says that the call failed")
-    turns = read_messages(_unframed(parsed(asked)), f"attributes.{_INPUT}", reading)
-    turns += read_messages(_unframed(parsed(answered)), f"attributes.{_OUTPUT}", reading)
+    turns = read_messages(_unframed(parsed_text(asked)), f"attributes.{_INPUT}", reading)
+    turns += read_messages(_unframed(parsed_text(answered)), f"attributes.{_OUTPUT}", reading)
     tools = tool_definitions(_schemas(nested(attributes, _TOOLS)), f"attributes.{_TOOLS}")
     own = {"model": nested(attributes, "llm.model_name")}
     row = Request(turns=tuple(turns), tools=tools)
@@ -104,4 +105,4 @@ def _schemas(value: JSON) -> JSON:
     if not isinstance(value, list):
         return None
     found = [_inner(tool, "tool") for tool in value]
-    return [parsed(_inner(tool, "json_schema")) if isinstance(tool, dict) else tool for tool in found]
+    return [parsed_text(_inner(tool, "json_schema")) if isinstance(tool, dict) else tool for tool in found]

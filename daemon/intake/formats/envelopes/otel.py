@@ -6,13 +6,14 @@ from daemon.domain.bad_record import Absence, NoConversation
 from daemon.domain.conversation import JSON, FeedbackRecord, Message, Record
 from daemon.intake import decoding_fields as fields
 from daemon.intake.decoding_fields import Object
-from daemon.intake.formats.attributes import attributes_of, nested, parsed
+from daemon.intake.formats.attributes import attributes_of, nested
 from daemon.intake.formats.calls.bare import read_bare_answer
 from daemon.intake.formats.calls.types import Request
 from daemon.intake.formats.dialects.messages import read_messages, read_system
 from daemon.intake.formats.dialects.tools import tool_definitions
 from daemon.intake.formats.reading import Reading
 from daemon.intake.formats.spans import conversation_of_span, each, exported, is_export, time_of_span
+from daemon.intake.json_text import parsed_text
 from daemon.intake.opinions import read_score
 
 _INPUT, _OUTPUT = "gen_ai.input.messages", "gen_ai.output.messages"
@@ -66,7 +67,7 @@ def _read(span: Object, reading: Reading) -> Sequence[Record]:
         turns += read_messages(asked, f"attributes.{_INPUT}", reading)
     if answered is not None:
         turns += read_bare_answer(_first_candidate(answered), f"attributes.{_OUTPUT}", reading).turns
-    tools = tool_definitions(parsed(attributes.get(_TOOLS)), f"attributes.{_TOOLS}")
+    tools = tool_definitions(parsed_text(attributes.get(_TOOLS)), f"attributes.{_TOOLS}")
     own = {
         "id": attributes.get("gen_ai.response.id"),
         "model": attributes.get("gen_ai.response.model") or attributes.get("gen_ai.request.model"),
@@ -113,11 +114,11 @@ def _messages(attributes: Object, name: str, flat: str) -> JSON:
     value = attributes.get(name)
     if value is None:
         value = nested(attributes, name)
-    return nested(attributes, flat) if value is None else parsed(value)
+    return nested(attributes, flat) if value is None else parsed_text(value)
 
 
 def _system(attributes: Object, reading: Reading) -> list[Message]:
-    value = parsed(attributes.get(_SYSTEM))
+    value = parsed_text(attributes.get(_SYSTEM))
     return [] if value is None else read_system(value, f"attributes.{_SYSTEM}", reading)
 
 
