@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, select, update
 
 from daemon.domain.records import NewConversation, NewFeedback
 from daemon.ledger.database import insert_or_ignore
-from daemon.ledger.known_turns import KnownRow
+from daemon.ledger.known_turns import KnownRow, newest_in_sessions
 from daemon.ledger.sql_in import in_values
 from daemon.ledger.tables import conversations, feedback, other_names, turns
 from daemon.ledger.threads import Recognised, grown_from
@@ -107,9 +107,7 @@ def _newest_with_id(connection: Connection, ids: Iterable[str]) -> dict[str, str
 
 def _newest_of_session(connection: Connection, hashes: Iterable[str]) -> dict[str, str]:
     column = conversations.c
-    same = in_values(connection, column.session_hash, hashes)
-    newest = select(func.max(column.seq)).where(same).group_by(column.session_hash)
-    query = select(column.session_hash, column.conversation_id).where(column.seq.in_(newest))
+    query = select(column.session_hash, column.conversation_id).where(newest_in_sessions(connection, hashes))
     return dict(connection.execute(query).all())
 
 

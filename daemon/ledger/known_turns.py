@@ -170,10 +170,8 @@ class KnownTurns:
     def _read_sessions(self, hashes: Collection[str]) -> None:
         if not hashes:
             return
-        column = conversations.c
-        same = in_values(self._connection, column.session_hash, hashes)
-        newest = select(func.max(column.seq)).where(same).group_by(column.session_hash)
-        for row in self._connection.execute(select(*_ROW).where(column.seq.in_(newest))):
+        newest = newest_in_sessions(self._connection, hashes)
+        for row in self._connection.execute(select(*_ROW).where(newest)):
             self._sessions[row.session_hash] = self._row(row)
 
     def _read_turns(self, batch: Sequence[NewConversation]) -> None:
@@ -277,6 +275,12 @@ _TURN = (
     turns.c.request,
     turns.c.claimed,
 )
+
+
+def newest_in_sessions(connection: Connection, hashes: Iterable[str]) -> ColumnElement[bool]:
+    """Return the condition that a row is the newest of one of these sessions."""
+    same = in_values(connection, _column.session_hash, hashes)
+    return _column.seq.in_(select(func.max(_column.seq)).where(same).group_by(_column.session_hash))
 
 
 def _turns_where(condition: ColumnElement[bool], *also_from: FromClause) -> Select[*tuple[Any, ...]]:
