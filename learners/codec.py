@@ -7,6 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from learners.errors import BadRequest
 from learners.types import (
+    Answer,
     Conversation,
     Event,
     Failure,
@@ -36,6 +37,7 @@ CONVERSATIONS = TypeAdapter(list[Conversation])
 MESSAGES = TypeAdapter(list[Message])
 SCORES = TypeAdapter(list[Score])
 SURPRISALS = TypeAdapter(list[Surprisals])
+ANSWERS = TypeAdapter(list[Answer])
 RENDERING = TypeAdapter(Rendering)
 SCORER_STATS = TypeAdapter(ScorerStats)
 

@@ -10,6 +10,8 @@ from pydantic import ConfigDict, Field, with_config
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
 MaxTokens: TypeAlias = int | Literal["auto"]
 Dtype: TypeAlias = Literal["auto", "float32", "bfloat16"]
+#: What a line of a training set teaches, see ``Conversation.lesson``.
+Teaching: TypeAlias = Literal["imitate", "prefer", "avoid"]
 NotEmpty: TypeAlias = Annotated[str, Field(min_length=1)]
 #: Share of a training set that may be skipped, by default.
 MAX_SKIPPED = 0.9
@@ -47,12 +49,25 @@ class Message:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Conversation:
-    """A conversation to learn from or to score: its messages in order, and what its request gave the template."""
+    """A conversation to learn from or to score: its messages in order, and what its request gave the template.
+
+    ``lesson`` says what its answers teach. "imitate": those that may be learned are targets. "prefer": its last message is
+    the better answer to the prompt before it, and ``rejected`` the worse one. "avoid": its last message is an answer that
+    is never imitated. Of the latter two no other answer is a target.
+    """
 
     id: NotEmpty
     messages: tuple[Message, ...]
     tools: tuple[Mapping[str, Any], ...] = ()  # as OpenAI's function definitions
     documents: tuple[Mapping[str, Any], ...] = ()
+    lesson: Teaching = "imitate"
+    rejected: Message | None = None
+    weight: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0  # of each of its targets in the loss
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a pair without its worse answer, and for a worse answer without a pair."""
+        if (self.lesson == "prefer") != (self.rejected is not None):
+            raise ValueError("rejected is the worse answer of a pair: it belongs to the lesson prefer")
 
 
 @with_config(_CLOSED)
@@ -192,6 +207,17 @@ class Surprisals:
     id: str
     tokens: tuple[int, ...]  # ids of the target tokens; none: nothing to score
     nats: tuple[float, ...]  # negative log-likelihood of each
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What a version wrote after a prompt, decoded greedily."""
+
+    id: str  # of the prompt's conversation
+    text: str  # as users read it: without control tokens, and without space at its ends
+    raw: str  # with its control tokens, such as the marks of calls, but for the one that ended it
+    ended: bool  # by itself, not by the limit of tokens
+    tokens: int  # generated, the one that ended it included
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -108,13 +108,16 @@ def _load_text(adapter: TypeAdapter[_T], text: str, where: str) -> _T:
 
 
 def _require_all_fields(kind: type[GateReport | Promotion], document: object, where: str) -> None:
-    """Raise BadDocument if a field is missing, even one with a default: every field is always written."""
+    """Raise BadDocument if a field is missing, even one with a default: every field of ``_FIELDS`` is always written."""
     if isinstance(document, Mapping):
         for name in _FIELDS[kind]:
             if name not in document:
                 raise BadDocument(f"{where}.{name}: Field required")
 
 
+#: Fields that were added later; they are left out where they are empty.
+_ADDED = frozenset({"checks", "figures"})
 _FIELDS: Mapping[type[GateReport | Promotion], tuple[str, ...]] = {
-    kind: tuple(field.name for field in dataclasses.fields(kind)) for kind in (GateReport, Promotion)
+    kind: tuple(field.name for field in dataclasses.fields(kind) if field.name not in _ADDED)
+    for kind in (GateReport, Promotion)
 }

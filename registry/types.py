@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import with_config
+from pydantic import Field, with_config
 
 from registry.json_types import STRICT, FreeForm, Moment, Number
 from registry.names import VersionName
@@ -84,6 +85,31 @@ class SliceReport:
     reason: str
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheckReport:
+    """How often both versions' answers to the same prompts failed one check, such as "ends by itself"."""
+
+    name: str
+    prompts: int
+    live_failed: int
+    candidate_failed: int
+    worse: int  # prompts on which only the candidate failed
+    better: int  # prompts on which only the live version failed
+    p_value: Number  # of the exact one-sided McNemar test that the candidate fails more often
+    verdict: GateVerdict  # REJECT: it fails more often; PROMOTE: no harm found; INCONCLUSIVE: too few prompts
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Figure:
+    """A figure of both versions that the gate reports and does not decide on, such as token F1 against good answers."""
+
+    name: str
+    live: Number
+    candidate: Number
+    count: int  # of prompts or pairs
+
+
 @with_config(STRICT)
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GateReport:
@@ -96,6 +122,9 @@ class GateReport:
     slices: tuple[SliceReport, ...] = ()
     #: The live version that the candidate was compared with. A pass is valid against this version only.
     against: VersionName | None = None
+    #: Left out of JSON where there are none, as in entries of earlier releases, whose digests stay what they are.
+    checks: Annotated[tuple[CheckReport, ...], Field(exclude_if=lambda checks: not checks)] = ()
+    figures: Annotated[tuple[Figure, ...], Field(exclude_if=lambda figures: not figures)] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -173,7 +173,7 @@ holdout:
 
 policy:
   # Fewest new conversations for a training; they come in {min_new_fills}. With fewer than 150 most gates are inconclusive.
-  min_new_conversations: {min_new}
+  min_new_lessons: {min_new}
   # Most new conversations in a training: what comes in {max_new_fills}. It bounds how long a training takes.
   max_new_conversations: {max_new}
 

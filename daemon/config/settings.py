@@ -18,6 +18,7 @@ from daemon.config.sections.intake import FieldsSection, IntakeSection
 from daemon.config.sections.kafka import KafkaSection
 from daemon.config.sections.leader import LeaderSection
 from daemon.config.sections.learning import LearningSection
+from daemon.config.sections.lessons import LessonsSection
 from daemon.config.sections.limits import LimitsSection
 from daemon.config.sections.logging import LoggingSection
 from daemon.config.sections.model import ModelSection
@@ -44,6 +45,7 @@ __all__ = [
     "KeepSection",
     "LeaderSection",
     "LearningSection",
+    "LessonsSection",
     "LimitsSection",
     "LoggingSection",
     "ModelSection",
@@ -97,6 +99,8 @@ class Settings(Section):
     """When to train."""
     curation: CurationSection = CurationSection()
     """Which of the eligible conversations enter a training set."""
+    lessons: LessonsSection = LessonsSection()
+    """What an answer teaches: whether it is imitated, preferred over another, or never imitated."""
     learning: LearningSection = LearningSection()
     """How to train an update."""
     gate: GateSection = GateSection()

@@ -65,7 +65,7 @@ def _values(place: Place, sizes: Sizes, key: Path, seed: int) -> dict[str, _Plai
             "min_size": min(50, sizes.window),
         },
         "monitors": {"seed": seed},
-        "policy": {"min_new_conversations": sizes.min_new, "cooldown_s": 0.0},
+        "policy": {"min_new_lessons": sizes.min_new, "cooldown_s": 0.0},
         "learning": {"max_tokens": 512, "seed": seed},
         "gate": {"max_conversations": 120},
     }

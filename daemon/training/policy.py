@@ -96,11 +96,11 @@ def _readiness(inputs: DecisionInputs, new: int, policy: PolicySection) -> tuple
         return Action.WAIT, f"waits: {inputs.pause}"
     if inputs.pending_work is not None:
         return Action.WAIT, f"waits for {inputs.pending_work}"
-    if new < policy.min_new_conversations:
+    if new < policy.min_new_lessons:
         cause = f"; {inputs.one_user}" if inputs.one_user is not None else ""
         return (
             Action.WAIT,
-            f"waits for data: {new} of {policy.min_new_conversations} new conversations{cause}",
+            f"waits for data: {new} of {policy.min_new_lessons} new lessons{cause}",
         )
     cooldown = _cooldown_left(inputs, policy)
     if cooldown > timedelta(0):

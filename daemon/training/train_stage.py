@@ -70,9 +70,7 @@ class TrainStage:
         self._clock = clock
         self._waiting = WaitingDecision(clock)
         self._max_left_out = settings.curation.max_left_out
-        self._held_back = HeldBack(
-            stores.conversations, stores.runs, enough=settings.policy.min_new_conversations
-        )
+        self._held_back = HeldBack(stores.conversations, stores.runs, enough=settings.policy.min_new_lessons)
         self._pending: PendingPlan | None = None
         self._current: CurrentRun | None = None
         self._suspended: Run | None = None  # in progress, without a child

@@ -24,7 +24,7 @@ SETTINGS: dict[str, Any] = {
     "kafka": {"session_timeout_ms": 1_200, "heartbeat_interval_ms": 400},
     "holdout": {"share": 0.25},
     "windows": {"size": 50, "min_size": 20, "reference_size": 150, "reference_days": 0},
-    "policy": {"min_new_conversations": 150, "max_new_conversations": 150, "cooldown_s": 0},
+    "policy": {"min_new_lessons": 150, "max_new_conversations": 150, "cooldown_s": 0},
     "learning": {"rank": 8, "learning_rate": 1e-2, "epochs": 2, "replay_share": 0.3},
     "gate": {"max_conversations": 60},
 }

@@ -264,7 +264,7 @@ def line_settings(folder: Path, **changes: object) -> Settings:
         "model": {"base": str(folder / "model")},
         "kafka": {"bootstrap_servers": ["127.0.0.1:1"]},
         "windows": {"size": 20, "min_size": 10, "reference_size": 50, "reference_days": 0},
-        "policy": {"min_new_conversations": 30},
+        "policy": {"min_new_lessons": 30},
         "http": {"port": 1},
     }
     return Settings.model_validate(values | changes)

@@ -1,5 +1,7 @@
 """Settings of the section ``gate``."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from daemon.config.sections.base import Positive, Section
@@ -18,3 +20,12 @@ class GateSection(Section):
     """Most evaluations of an inconclusive candidate, each with more data."""
     max_conversations: int = Field(400, ge=20)
     """Most held-out conversations to score per slice. Larger: more certain, slower."""
+    answers: int = Field(40, ge=0, le=1_000)
+    """Held-out prompts that both versions answer, to compare what they write. 0: none."""
+    answer_tokens: int = Field(128, ge=8, le=4_096)
+    """Most tokens of such an answer. A longer one counts as one that does not end by itself."""
+    answer_seconds: float | None = Field(None, gt=0)
+    """Most seconds that both versions take to answer; prompts that were not reached are left out. Unset: as long as scoring took."""
+    behaviour: Literal["auto", "always", "never"] = "auto"
+    """Whether both versions also answer retuned's own prompts with false claims and invitations to flatter: what a version
+    learns from users' opinions must not make it agree, flatter or ramble more. `auto`: where a version learned from opinions."""

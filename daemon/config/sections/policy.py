@@ -1,8 +1,10 @@
 """Settings of the section ``policy``."""
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from daemon.config.sections.base import Positive, Section
+
+_OLD_NAME = "min_new_conversations"
 
 
 class PolicySection(Section):
@@ -17,12 +19,23 @@ class PolicySection(Section):
     """Train after this many new conversations, with or without drift. Unset: never for this reason."""
     schedule: str | None = None
     """Train at these times: five cron fields in UTC, such as "0 3 * * 1". Unset: never for this reason."""
-    min_new_conversations: Positive = 300
-    """Fewest new conversations for a training. Smaller: trainings start sooner, and more gates are inconclusive."""
+    min_new_lessons: Positive = 300
+    """Fewest new conversations with a lesson that a training learns from: an answer to imitate or a pair to prefer. Own
+    answers that nobody judged are none. Smaller: trainings start sooner, and more gates are inconclusive. Earlier releases
+    called it `min_new_conversations`, which is still read."""
     max_new_conversations: Positive = 5_000
     """Most new conversations in a training, newest first. Bounds its duration."""
     cooldown_s: float = Field(3_600, ge=0)
     """Seconds between the end of a training and the next automatic one."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _reads_the_old_name(cls, values: object) -> object:
+        if isinstance(values, dict) and _OLD_NAME in values:
+            if "min_new_lessons" in values:
+                raise ValueError(f"min_new_lessons and {_OLD_NAME} are the same setting; remove {_OLD_NAME}")
+            return {("min_new_lessons" if key == _OLD_NAME else key): value for key, value in values.items()}
+        return values
 
     @field_validator("schedule")
     @classmethod

@@ -45,7 +45,7 @@ def test_the_daemon_reads_the_settings_that_the_demo_wrote(tmp_path: Path) -> No
     settings = write_config(a_place(tmp_path), fit(2000, 700), seed=7)
 
     assert settings.windows.size == 100
-    assert settings.policy.min_new_conversations == fit(2000, 700).min_new
+    assert settings.policy.min_new_lessons == fit(2000, 700).min_new
     assert settings.holdout.share == HOLDOUT_SHARE
     assert settings.learning.seed == settings.monitors.seed == 7
 

@@ -38,7 +38,7 @@ class World:
 
     def start(self, schedule: str | None = None, *, triage: bool = False) -> DecideStage:
         """A new process on the same ledger."""
-        policy = PolicySection(triage=triage, min_new_conversations=30, cooldown_s=3_600, schedule=schedule)
+        policy = PolicySection(triage=triage, min_new_lessons=30, cooldown_s=3_600, schedule=schedule)
         stage = DecideStage(
             self.stores, policy, train=self.submitted.append, read_pause=lambda: self.pause,
             read_pending_work=lambda: self.pending_work,

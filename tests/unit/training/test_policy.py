@@ -10,7 +10,7 @@ from daemon.training.policy import DecisionInputs, decide
 from monitors.types import Outcome
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
-POLICY = PolicySection(triage=False, min_new_conversations=100, cooldown_s=3_600)
+POLICY = PolicySection(triage=False, min_new_lessons=100, cooldown_s=3_600)
 ALARM = Alarm(window=7, first_seq=701, reason="the words changed", at=NOW)
 QUIET = DecisionInputs(
     now=NOW, window=9, alarm=None, new_since_alarm=0, learned_until=500, new_since_learned=400
@@ -51,7 +51,7 @@ def test_drift_with_enough_data_trains_on_what_came_since_the_change() -> None:
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"new_since_alarm": 99}, "99 of 100 new conversations"),
+        ({"new_since_alarm": 99}, "99 of 100 new lessons"),
         ({"pending_work": "run r3"}, "waits for run r3"),
         ({"last_ended": NOW - timedelta(minutes=59)}, "cooldown: 60 s left"),
     ],

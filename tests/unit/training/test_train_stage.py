@@ -459,7 +459,7 @@ def test_a_training_that_waits_is_looked_at_again_with_enough_new_conversations(
     world.submit(since=11)
     world.stage.step()
 
-    fresh = some_conversations(500, world.settings.policy.min_new_conversations)
+    fresh = some_conversations(500, world.settings.policy.min_new_lessons)
     IntakeLedger(world.stores.engine, window_size=1_000).record(a_batch(fresh))
 
     assert world.stage.held_back is None
