@@ -31,6 +31,7 @@ _HEAVY = ("torch", "transformers", "peft", "safetensors", "numpy", "huggingface_
     [
         "types",
         "errors",
+        "method_names",
         "models.base",
         "codec",
         "training.process",
