@@ -1,15 +1,16 @@
-"""The statistical gate: a candidate must be better on new conversations and not worse on old ones.
+"""The statistical gate: a candidate must be better on new lessons, not worse on old ones, and fail no check more often.
 
-Both versions are scored on the same held-out conversations. The gate compares the loss per assistant token, a ratio
-of sums, so that short replies do not outweigh long ones. ``registry.clustered`` computes the confidence bounds of the
-difference, because conversations of one user are correlated.
+Both versions are scored on the same held-out lessons. The gate compares the loss per token of their good answers, a
+ratio of sums, so that short answers do not outweigh long ones. On lessons that prefer one answer to another it compares
+the margin: by how many nats per token the preferred answer is likelier, a mean over pairs. ``registry.clustered``
+computes the confidence bounds of the difference, because lessons of one user are correlated.
 
 A candidate passes only if it passes on every slice. Each slice is tested at the same level without a correction,
 because an intersection-union test keeps the probability of passing a bad candidate at or below that level (Berger
 1982, Technometrics 24(4)). On old conversations the test is one of non-inferiority: a missing difference alone does
 not pass. A candidate can be judged up to ``max_looks`` times, so each look is tested at ``alpha / max_looks``
 (Bonferroni). Rejections are not corrected for the number of slices: a false rejection discards a candidate but never
-promotes a bad one.
+promotes a bad one. ``registry.checks`` tests what both versions write; such a test can only reject.
 """
 
 import math
@@ -17,12 +18,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import NormalDist
 
+from registry.checks import CheckData, judge_checks
 from registry.clustered import ClusteredMean, clustered_mean
 from registry.errors import RegistryError
 from registry.names import VersionName
-from registry.types import GateReport, GateVerdict, SliceReport
+from registry.types import CheckReport, Figure, GateReport, GateVerdict, Measure, SliceReport
 
-TARGET, PROTECTED = "target", "protected"
+TARGET, PROTECTED, REPORTED = "target", "protected", "reported"
 _POWER = 0.8  # of the test, for which further conversations are estimated
 _MAX_NEEDED = 1_000_000  # conversations; a larger estimate is reported as this
 
@@ -41,7 +43,7 @@ class NoLooksLeft(RegistryError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pair:
-    """One held-out conversation scored by both versions. Losses are sums over its assistant tokens, in nats."""
+    """One held-out lesson scored by both versions. Losses are sums over the tokens of its good answers, in nats."""
 
     id: str
     group: str  # the user, or the conversation if it has none; pairs of one group are correlated
@@ -51,12 +53,36 @@ class Pair:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ScoredAnswer:
+    """One version's loss on one answer: the sum over its tokens, in nats."""
+
+    nll: float
+    tokens: int  # 1 or more
+
+
+def preference_margin(preferred: ScoredAnswer, rejected: ScoredAnswer) -> float:
+    """Return by how many nats per token a version finds the preferred answer likelier than the rejected one."""
+    return rejected.nll / rejected.tokens - preferred.nll / preferred.tokens
+
+
+def margin_pair(lesson_id: str, group: str, *, live: float, candidate: float) -> Pair:
+    """Return a pair of margins in nats per token. Each counts alike, however long its answers are."""
+    return Pair(id=lesson_id, group=group, live_nll=-live, candidate_nll=-candidate, tokens=1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SliceData:
-    """The pairs of one slice. The candidate must be better on a target slice and not worse on a protected one."""
+    """The pairs of one slice.
+
+    The candidate must be better on a target slice and not worse on a protected one; a reported one does not decide. A
+    protected slice of margins with fewer than ``GateSettings.min_clusters`` users is reported: preferences are rare,
+    and a line without them must be able to go on.
+    """
 
     name: str
-    role: str  # "target" or "protected"
+    role: str  # "target", "protected" or "reported"
     pairs: tuple[Pair, ...]
+    measure: Measure = Measure.LOSS  # of margins, make the pairs by ``margin_pair``
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,26 +108,37 @@ class GateSettings:
 
 
 def judge(
-    slices: Sequence[SliceData], settings: GateSettings, *, look: int, against: VersionName | None = None
+    slices: Sequence[SliceData],
+    settings: GateSettings,
+    *,
+    look: int,
+    against: VersionName | None = None,
+    checks: Sequence[CheckData] = (),
+    figures: Sequence[Figure] = (),
 ) -> GateReport:
-    """Compare candidate and live version on all slices and return promote, reject or inconclusive.
+    """Compare candidate and live version on all slices and checks and return promote, reject or inconclusive.
 
-    ``look`` counts from 1; ``against`` is the live version, for the report. Without a target slice the gate never
-    promotes. Raises BadPairs, NoLooksLeft.
+    ``look`` counts from 1; ``against`` is the live version, for the report, and so are ``figures``. Without a target
+    slice the gate never promotes. Raises BadPairs, BadChecks, NoLooksLeft.
     """
     if not 1 <= look <= settings.max_looks:
         raise NoLooksLeft(f"look {look} is outside 1..{settings.max_looks}; train a new candidate")
     _check(slices)
     reports = tuple(_judge_slice(data, settings) for data in slices)
-    verdict = _overall(reports)
-    if any(report.role == TARGET for report in reports):
-        reason = "; ".join(report.reason for report in reports if report.verdict is verdict)
-    else:
-        reason = "there are no new held-out conversations yet"
+    checked = judge_checks(checks, alpha=settings.alpha / settings.max_looks)
+    verdict = _overall(reports, checked)
+    reason = _overall_reason(verdict, reports, checked)
     if verdict is GateVerdict.INCONCLUSIVE and look == settings.max_looks:
         reason += f"; this was the last of {look} looks, a new candidate is needed"
     return GateReport(
-        verdict=verdict, reason=reason, alpha=settings.alpha, look=look, slices=reports, against=against
+        verdict=verdict,
+        reason=reason,
+        alpha=settings.alpha,
+        look=look,
+        slices=reports,
+        against=against,
+        checks=checked,
+        figures=tuple(figures),
     )
 
 
@@ -111,8 +148,10 @@ def _check(slices: Sequence[SliceData]) -> None:
     if duplicates := {name for name in names if names.count(name) > 1}:
         raise BadPairs(f"slice {min(duplicates)} is given twice")
     for data in slices:
-        if data.role not in {TARGET, PROTECTED}:
-            raise BadPairs(f"slice {data.name} has role {data.role!r}; it must be {TARGET} or {PROTECTED}")
+        if data.role not in {TARGET, PROTECTED, REPORTED}:
+            raise BadPairs(
+                f"slice {data.name} has role {data.role!r}; it must be {TARGET}, {PROTECTED} or {REPORTED}"
+            )
         seen: set[str] = set()
         for pair in data.pairs:
             if pair.id in seen:
@@ -124,13 +163,34 @@ def _check(slices: Sequence[SliceData]) -> None:
             seen.add(pair.id)
 
 
-def _overall(reports: Sequence[SliceReport]) -> GateVerdict:
-    """Return reject if any slice rejects, promote if all pass and one is a target, else inconclusive."""
-    verdicts = {report.verdict for report in reports}
-    if GateVerdict.REJECT in verdicts:
+def _overall(reports: Sequence[SliceReport], checks: Sequence[CheckReport]) -> GateVerdict:
+    """Return reject if a slice or a check rejects, promote if all slices pass and one is a target, else inconclusive."""
+    verdicts = {report.verdict for report in _deciding(reports)}
+    if GateVerdict.REJECT in verdicts or any(check.verdict is GateVerdict.REJECT for check in checks):
         return GateVerdict.REJECT
     passed = verdicts == {GateVerdict.PROMOTE} and any(report.role == TARGET for report in reports)
     return GateVerdict.PROMOTE if passed else GateVerdict.INCONCLUSIVE
+
+
+def _deciding(reports: Sequence[SliceReport]) -> list[SliceReport]:
+    return [report for report in reports if report.role != REPORTED]
+
+
+def _overall_reason(
+    verdict: GateVerdict, reports: Sequence[SliceReport], checks: Sequence[CheckReport]
+) -> str:
+    """Return what led to the verdict: the slices with the same one, and the checks that reject or found no harm."""
+    reasons = [report.reason for report in _deciding(reports) if report.verdict is verdict]
+    if verdict is GateVerdict.INCONCLUSIVE and not any(report.role == TARGET for report in reports):
+        return "there are no new held-out conversations yet"
+    if verdict is GateVerdict.REJECT:
+        reasons += [check.reason for check in checks if check.verdict is verdict]
+    elif verdict is GateVerdict.PROMOTE and checks:
+        harmless = sum(check.verdict is GateVerdict.PROMOTE for check in checks)
+        reasons.append(
+            f"what it writes: {harmless} of {len(checks)} checks had enough prompts, none found harm"
+        )
+    return "; ".join(reasons)
 
 
 def _judge_slice(data: SliceData, settings: GateSettings) -> SliceReport:
@@ -155,7 +215,7 @@ def _without_numbers(data: SliceData, settings: GateSettings, verdict: GateVerdi
     decided = verdict is not GateVerdict.INCONCLUSIVE
     return SliceReport(
         name=data.name,
-        role=data.role,
+        role=_role(data, clusters, settings),
         conversations=len(data.pairs),
         clusters=clusters,
         live_loss=math.inf,
@@ -166,7 +226,14 @@ def _without_numbers(data: SliceData, settings: GateSettings, verdict: GateVerdi
         verdict=verdict,
         needed=0 if decided else max(1, settings.min_clusters - clusters),
         reason=f"{data.name}: {why}",
+        measure=data.measure,
     )
+
+
+def _role(data: SliceData, clusters: int, settings: GateSettings) -> str:
+    """Return a slice's role, which is "reported" for a protected slice of margins with too few users."""
+    few = data.measure is Measure.MARGIN and data.role == PROTECTED and clusters < settings.min_clusters
+    return REPORTED if few else data.role
 
 
 def _compare(data: SliceData, settings: GateSettings) -> SliceReport:
@@ -188,7 +255,7 @@ def _compare(data: SliceData, settings: GateSettings) -> SliceReport:
     live = math.fsum(pair.live_nll for pair in data.pairs) / sum(tokens)
     report = SliceReport(
         name=data.name,
-        role=data.role,
+        role=_role(data, estimate.clusters, settings),
         conversations=len(data.pairs),
         clusters=estimate.clusters,
         live_loss=live,
@@ -199,6 +266,7 @@ def _compare(data: SliceData, settings: GateSettings) -> SliceReport:
         verdict=verdict,
         needed=needed,
         reason="",
+        measure=data.measure,
     )
     return replace(report, reason=_reason(report, threshold))
 
@@ -224,14 +292,26 @@ def _needed(estimate: ClusteredMean, pairs: int, threshold: float, level: float)
 
 
 def _reason(report: SliceReport, threshold: float) -> str:
+    things = "pairs" if report.measure is Measure.MARGIN else "conversations"
     answers = {
         GateVerdict.PROMOTE: "better" if report.role == TARGET else "not worse",
         GateVerdict.REJECT: "not better" if report.role == TARGET else "worse",
-        GateVerdict.INCONCLUSIVE: f"undecided, about {report.needed} more conversations needed",
+        GateVerdict.INCONCLUSIVE: f"undecided, about {report.needed} more {things} needed",
     }
-    losses = f"{report.live_loss:.3f} -> {report.candidate_loss:.3f} nats per token"
     return (
-        f"{report.name}: {answers[report.verdict]}: {losses}, "
-        f"difference {report.difference:+.3f} ({report.lower:+.3f} to {report.upper:+.3f}, must be below "
-        f"{threshold:+.3f}) on {report.conversations} conversations of {report.clusters} users"
+        f"{report.name}: {answers[report.verdict]}: {_numbers(report, threshold)} on {report.conversations} {things} "
+        f"of {report.clusters} users"
+    )
+
+
+def _numbers(report: SliceReport, threshold: float) -> str:
+    """Return the comparison in numbers; of margins, of which a higher one is better, with their signs turned."""
+    if report.measure is Measure.MARGIN:
+        return (
+            f"margin {-report.live_loss:.3f} -> {-report.candidate_loss:.3f} nats per token, difference "
+            f"{-report.difference:+.3f} ({-report.upper:+.3f} to {-report.lower:+.3f}, must be above {-threshold:+.3f})"
+        )
+    return (
+        f"{report.live_loss:.3f} -> {report.candidate_loss:.3f} nats per token, difference {report.difference:+.3f} "
+        f"({report.lower:+.3f} to {report.upper:+.3f}, must be below {threshold:+.3f})"
     )

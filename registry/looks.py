@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from registry.gate import REPORTED
 from registry.types import GateReport, GateVerdict, SliceReport
 
 
@@ -25,7 +26,9 @@ def worth_another_look(last: GateReport, sizes: Mapping[str, int], *, max_looks:
 
 
 def _undecided(report: GateReport) -> list[SliceReport]:
-    return [slice_ for slice_ in report.slices if slice_.verdict is GateVerdict.INCONCLUSIVE]
+    """Return the slices that keep a report from a verdict."""
+    undecided = (slice_ for slice_ in report.slices if slice_.verdict is GateVerdict.INCONCLUSIVE)
+    return [slice_ for slice_ in undecided if slice_.role != REPORTED]
 
 
 def _required_size(slice_: SliceReport) -> int:

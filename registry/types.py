@@ -67,12 +67,22 @@ class GateVerdict(StrEnum):
     INCONCLUSIVE = "inconclusive"
 
 
+class Measure(StrEnum):
+    """What a slice compares. Both are in nats per token."""
+
+    LOSS = "loss"  # of good answers; lower is better
+    MARGIN = "margin"  # by which preferred answers are likelier than rejected ones; higher is better
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SliceReport:
-    """The paired comparison on one slice of held-out conversations. Losses in nats per assistant token."""
+    """The paired comparison on one slice of held-out lessons, in nats per token of the answers.
+
+    Of a slice of margins, ``live_loss`` and ``candidate_loss`` are the negative margins, so that lower is better.
+    """
 
     name: str
-    role: str  # "target": must be better; "protected": must not be worse by the margin or more
+    role: str  # "target": must be better; "protected": must not be worse by the margin or more; "reported": either
     conversations: int
     clusters: int
     live_loss: Number
@@ -83,6 +93,8 @@ class SliceReport:
     verdict: GateVerdict
     needed: int  # estimated further conversations for a decision; 0 if there is one
     reason: str
+    #: Left out of JSON where it is the loss, as in entries of earlier releases.
+    measure: Annotated[Measure, Field(exclude_if=lambda measure: measure is Measure.LOSS)] = Measure.LOSS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,6 +108,8 @@ class CheckReport:
     worse: int  # prompts on which only the candidate failed
     better: int  # prompts on which only the live version failed
     p_value: Number  # of the exact one-sided McNemar test that the candidate fails more often
+    #: By how much the share of failing prompts must grow to be found with 80% power; infinite if none is found so surely.
+    smallest_harm: Number
     verdict: GateVerdict  # REJECT: it fails more often; PROMOTE: no harm found; INCONCLUSIVE: too few prompts
     reason: str
 

@@ -32,6 +32,7 @@ ERRORS: Mapping[ExitCode, tuple[str, ...]] = {
         "BadDocument",
         "BadGateSettings",
         "BadHoldoutKey",
+        "BadChecks",
         "BadPairs",
         "BadPointer",
         "BadRequest",

@@ -3,8 +3,9 @@
 from typing import Literal, TypeAlias, get_args
 
 from daemon.telemetry.instruments import Counter, Gauge, GaugeReadings, LabelledMetric, MetricFactory
+from registry.gate import REPORTED
 from registry.names import VersionName
-from registry.types import GateReport, GateVerdict, Promotion, PromotionKind
+from registry.types import GateReport, GateVerdict, Measure, Promotion, PromotionKind
 
 #: What an operator can hold: promotion by the daemon, and training.
 HeldActivity: TypeAlias = Literal["promotion", "training"]
@@ -59,7 +60,10 @@ class ReleaseMetrics:
         """Count the verdict, and replace the figures of the previous candidate."""
         self._verdicts(report.verdict).inc()
         worst: dict[tuple[str], float] = {}
-        for found in report.slices:
+        losses = (
+            found for found in report.slices if found.measure is Measure.LOSS and found.role != REPORTED
+        )
+        for found in losses:
             worst[found.role,] = max(found.difference, worst.get((found.role,), found.difference))
         self._difference.replace(worst)
 

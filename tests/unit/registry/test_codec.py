@@ -22,8 +22,11 @@ from registry.history import entry_digest
 from registry.names import VersionName
 from registry.types import (
     Actor,
+    CheckReport,
+    Figure,
     GateReport,
     Lineage,
+    Measure,
     OffsetRange,
     Promotion,
     PromotionKind,
@@ -46,11 +49,17 @@ FREE = st.recursive(
 )
 SLICES = st.builds(
     SliceReport, conversations=COUNTS, clusters=COUNTS, live_loss=NUMBERS, candidate_loss=NUMBERS,
-    difference=NUMBERS, lower=NUMBERS, upper=NUMBERS, needed=COUNTS,
+    difference=NUMBERS, lower=NUMBERS, upper=NUMBERS, needed=COUNTS, measure=st.sampled_from(Measure),
 )  # fmt: skip
+CHECKS = st.builds(
+    CheckReport, prompts=COUNTS, live_failed=COUNTS, candidate_failed=COUNTS, worse=COUNTS, better=COUNTS,
+    p_value=NUMBERS, smallest_harm=NUMBERS,
+)  # fmt: skip
+FIGURES = st.builds(Figure, live=NUMBERS, candidate=NUMBERS, count=COUNTS)
 REPORTS = st.builds(
     GateReport, alpha=NUMBERS, look=COUNTS, slices=st.lists(SLICES, max_size=2).map(tuple),
-    against=st.none() | NAMES,
+    against=st.none() | NAMES, checks=st.lists(CHECKS, max_size=2).map(tuple),
+    figures=st.lists(FIGURES, max_size=2).map(tuple),
 )  # fmt: skip
 PROMOTIONS = st.builds(
     Promotion, version=NAMES, previous=st.none() | NAMES, at=TIMES, position=COUNTS, gate=st.none() | REPORTS,

@@ -5,8 +5,20 @@ from typing import Any
 
 import pytest
 
-from registry.gate import BadGateSettings, BadPairs, GateSettings, NoLooksLeft, Pair, SliceData, judge
-from registry.types import GateReport, GateVerdict, SliceReport
+from registry.gate import (
+    BadGateSettings,
+    BadPairs,
+    GateSettings,
+    NoLooksLeft,
+    Pair,
+    ScoredAnswer,
+    SliceData,
+    judge,
+    margin_pair,
+    preference_margin,
+)
+from registry.looks import waits_for_data, worth_another_look
+from registry.types import Figure, GateReport, GateVerdict, Measure, SliceReport
 
 SETTINGS = GateSettings()
 PROMOTE, REJECT, INCONCLUSIVE = GateVerdict.PROMOTE, GateVerdict.REJECT, GateVerdict.INCONCLUSIVE
@@ -237,3 +249,58 @@ def test_settings_that_make_no_sense_are_refused(field: str, value: float) -> No
 
     with pytest.raises(BadGateSettings, match=field):
         GateSettings(**made)
+
+
+def preferences(gain: float, *, users: int = 40, role: str = "protected") -> SliceData:
+    """Pairs of answers, one a user, whose margin the candidate widens by about ``gain``."""
+    pairs = tuple(
+        margin_pair(f"c{n}", f"用户{n}", live=0.3, candidate=0.3 + gain + 0.001 * (n % 5 - 2))
+        for n in range(users)
+    )
+    return SliceData(name="preferred answers", role=role, pairs=pairs, measure=Measure.MARGIN)
+
+
+def test_a_margin_is_of_nats_per_token_whatever_the_lengths() -> None:
+    short, long = ScoredAnswer(nll=2.0, tokens=2), ScoredAnswer(nll=130.0, tokens=100)
+
+    assert preference_margin(short, long) == pytest.approx(0.3)
+    assert preference_margin(long, short) == pytest.approx(-0.3)
+
+
+def test_a_wider_margin_is_told_in_its_own_words() -> None:
+    report = judge([a_slice(-0.5), preferences(0.14)], SETTINGS, look=1)
+    found = report.slices[1]
+
+    assert report.verdict is PROMOTE
+    assert found.reason.startswith("preferred answers: not worse: margin 0.300 -> 0.440 nats per token")
+    assert "must be above -0.020) on 40 pairs of 40 users" in found.reason
+    assert (found.live_loss, found.candidate_loss, found.difference) == pytest.approx((-0.3, -0.44, -0.14))
+
+
+def test_a_narrower_margin_rejects() -> None:
+    report = judge([a_slice(-0.5), preferences(-0.14)], SETTINGS, look=1)
+
+    assert report.verdict is REJECT
+    assert report.reason.startswith("preferred answers: worse: margin 0.300 -> 0.160")
+
+
+@pytest.mark.parametrize("gain", [0.14, -0.14])
+def test_preferences_of_too_few_users_are_reported_and_do_not_decide(gain: float) -> None:
+    report = judge([a_slice(-0.5), preferences(gain, users=19)], SETTINGS, look=1)
+
+    assert report.verdict is PROMOTE
+    assert (report.slices[1].role, report.slices[1].conversations) == ("reported", 19)
+
+
+def test_what_is_reported_only_does_not_keep_a_candidate_from_another_look() -> None:
+    report = judge([a_slice(-0.01), preferences(0.0, users=3)], SETTINGS, look=1)
+
+    assert report.verdict is INCONCLUSIVE
+    assert waits_for_data(report, max_looks=3, limit=10_000)
+    assert worth_another_look(report, {"target slice": 10_000}, max_looks=3, limit=10_000)
+
+
+def test_figures_are_handed_on() -> None:
+    figure = Figure(name="token F1", live=0.1, candidate=0.8, count=40)
+
+    assert judge([a_slice(-0.5)], SETTINGS, look=1, figures=[figure]).figures == (figure,)
