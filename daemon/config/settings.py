@@ -27,6 +27,7 @@ from daemon.config.sections.policy import PolicySection
 from daemon.config.sections.release import ReleaseSection
 from daemon.config.sections.retention import RetentionSection
 from daemon.config.sections.schema_registry import SchemaRegistrySection
+from daemon.config.sections.teacher import TeacherSection
 from daemon.config.sections.windows import WindowsSection
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "RetentionSection",
     "SchemaRegistrySection",
     "Settings",
+    "TeacherSection",
     "WindowsSection",
 ]
 
@@ -101,6 +103,8 @@ class Settings(Section):
     """Which of the eligible conversations enter a training set."""
     lessons: LessonsSection = LessonsSection()
     """What an answer teaches: whether it is imitated, preferred over another, or never imitated."""
+    teacher: TeacherSection = TeacherSection()
+    """Another model that answers what has no good answer yet."""
     learning: LearningSection = LearningSection()
     """How to train an update."""
     gate: GateSection = GateSection()

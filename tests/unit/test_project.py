@@ -38,7 +38,11 @@ PAGES = sorted([*ROOT.glob("*.md"), *(page for name in TOP_LEVEL for page in (RO
 IMPORTS = {
     "kafka": ["daemon/kafka/library.py"],
     "fastavro": ["daemon/intake/avro.py"],  # optional
-    "httpx": ["daemon/kafka/schema_registry.py", "daemon/kafka/token_endpoint.py"],
+    "httpx": [
+        "daemon/kafka/schema_registry.py",
+        "daemon/kafka/token_endpoint.py",
+        "daemon/teaching/client.py",
+    ],
     "botocore": ["daemon/kafka/msk.py"],  # optional
     "prometheus_client": ["daemon/telemetry/exposition.py", "daemon/telemetry/instruments.py"],
     "sqlalchemy": [

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterator
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from daemon.config.loopback import is_loopback
 
 if TYPE_CHECKING:
     from daemon.config.sections.kafka import KafkaSection
@@ -81,13 +82,6 @@ def _url_problem(url: str) -> str | None:
         return "must be a URL such as https://login.example.com/oauth2/token"
     if "@" in parts.netloc:
         return "must hold no user and password: use oauth_client_id and oauth_client_secret_file"
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         return "must be https: over http anybody on the way reads the secret and the token"
     return None
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -1,12 +1,12 @@
 """Settings of the section ``kafka.schema_registry``."""
 
 from collections.abc import Iterator
-from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr, model_validator
 
+from daemon.config.loopback import is_loopback
 from daemon.config.mistakes import Disagreement, Problem
 from daemon.config.sections.base import Section
 
@@ -50,12 +50,5 @@ class SchemaRegistrySection(Section):
             yield "url", "must be a URL such as https://registry.example.com"
         elif "@" in parts.netloc:
             yield "url", "must hold no user and password: use username and password_file"
-        elif parts.scheme == "http" and has_password and not _is_loopback(host):
+        elif parts.scheme == "http" and has_password and not is_loopback(host):
             yield "url", "must be https: over http anybody on the way reads the password"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
