@@ -1,12 +1,14 @@
 """The gate keeps its promise: simulated candidates that must not pass do so in at most alpha of all cases."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.stats import binom
+from scipy.stats import binom, norm
 
+from registry.checks import CheckData, judge_checks
 from registry.gate import GateSettings, Pair, SliceData, judge
 from registry.types import GateReport, GateVerdict
 
@@ -138,3 +140,84 @@ def test_a_real_gain_without_harm_mostly_passes_at_once() -> None:
     )
 
     assert passed >= 0.8 * (TRIALS // 5)
+
+
+#: How often a version fails each of eight checks: most never, some often.
+FAILING = (0.0, 0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
+
+
+def checked(
+    rng: np.random.Generator, prompts: int, *, more: float = 0.0, difficulty: float = 0.7
+) -> list[CheckData]:
+    """What checks find on both versions' answers; the candidate fails one more often by ``more``.
+
+    Prompts differ: a share ``difficulty`` of an answer's failing is the prompt's, for both versions and all checks.
+    """
+    of_prompt = rng.standard_normal((prompts, 1, 1))
+    own = rng.standard_normal((prompts, len(FAILING), 2))
+    score = np.sqrt(difficulty) * of_prompt + np.sqrt(1.0 - difficulty) * own
+    rates = np.repeat(np.array(FAILING)[:, None], 2, axis=1)
+    rates[4, 1] += more
+    failed = score < norm.ppf(rates)
+    return [
+        CheckData(name=f"check {check}", outcomes=tuple(map(tuple, failed[:, check].tolist())))
+        for check in range(len(FAILING))
+    ]
+
+
+def harm_found(checks: list[CheckData], settings: GateSettings) -> bool:
+    reports = judge_checks(checks, alpha=settings.alpha / settings.max_looks)
+    return any(report.verdict is GateVerdict.REJECT for report in reports)
+
+
+@pytest.mark.parametrize(("prompts", "difficulty"), [(12, 0.7), (40, 0.0), (40, 0.7), (80, 0.7)])
+def test_checks_reject_the_harmless_in_alpha_of_all_cases_at_most(prompts: int, difficulty: float) -> None:
+    settings = GateSettings()
+    rng = np.random.default_rng(18)
+    rejected = 0
+    for _ in range(TRIALS):
+        answers = checked(rng, prompts, difficulty=difficulty)
+        looks = [prompts * look // settings.max_looks for look in range(1, settings.max_looks + 1)]
+        rejected += any(
+            harm_found([replace(check, outcomes=check.outcomes[:count]) for check in answers], settings)
+            for count in looks
+        )
+
+    assert rejected <= tolerated(settings.alpha)
+
+
+@pytest.mark.parametrize(("more", "least"), [(0.3, 0.9), (0.5, 0.99)])
+def test_one_check_of_eight_finds_a_broken_candidate_on_40_prompts_at_one_look(
+    more: float, least: float
+) -> None:
+    rng = np.random.default_rng(40)
+    found = sum(harm_found(checked(rng, 40, more=more), GateSettings()) for _ in range(TRIALS))
+
+    assert found >= least * TRIALS
+
+
+def test_the_smallest_harm_that_a_report_names_is_found_in_80_percent_of_all_cases() -> None:
+    rng = np.random.default_rng(80)
+    (report,) = judge_checks([CheckData(name="c", outcomes=((False, False),) * 40)], alpha=0.05 / 3)
+    found = 0
+    for _ in range(TRIALS):
+        outcomes = tuple((False, bool(failed)) for failed in rng.random(40) < report.smallest_harm)
+        found += harm_found([CheckData(name="c", outcomes=outcomes)], GateSettings())
+
+    assert found >= int(binom.ppf(0.001, TRIALS, 0.8))
+
+
+def test_checks_cost_at_most_a_twentieth_of_the_promotions_of_what_is_harmless() -> None:
+    settings = GateSettings()
+    rng = np.random.default_rng(95)
+    before = after = 0
+    for _ in range(TRIALS // 2):
+        slices = [
+            Crowd(rng, "a few each", difference=-0.05).first(300, "target"),
+            Crowd(rng, "a few each", difference=-0.03).first(300, "protected"),
+        ]
+        checks = checked(rng, 40)
+        before += judge(slices, settings, look=1).verdict is GateVerdict.PROMOTE
+        after += judge(slices, settings, look=1, checks=checks).verdict is GateVerdict.PROMOTE
+
+    assert after >= 0.95 * before
