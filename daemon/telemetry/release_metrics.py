@@ -10,6 +10,7 @@ from registry.types import GateReport, GateVerdict, Measure, Promotion, Promotio
 #: What an operator can hold: promotion by the daemon, and training.
 HeldActivity: TypeAlias = Literal["promotion", "training"]
 ActorKind: TypeAlias = Literal["daemon", "operator"]
+GateSide: TypeAlias = Literal["live", "candidate"]
 
 
 class ReleaseMetrics:
@@ -27,6 +28,18 @@ class ReleaseMetrics:
             "Loss of the latest candidate minus that of the live version, on the worst slice of each role. Negative is better.",
             "role",
             unit="nats_per_token",
+        )
+        self._check_failures: GaugeReadings[str, GateSide] = factory.readings(
+            "retuned_gate_check_failures",
+            "Answers that failed a check at the gate's latest look, of the live version and of the candidate, on the same prompts.",
+            "check",
+            "side",
+        )
+        self._figures: GaugeReadings[str, GateSide] = factory.readings(
+            "retuned_gate_figure",
+            "Figures of the gate's latest look that do not decide, such as token F1 against good answers, 0 to 1.",
+            "figure",
+            "side",
         )
         self._promotions: LabelledMetric[Counter, PromotionKind, ActorKind] = LabelledMetric(
             factory.counter(
@@ -66,6 +79,15 @@ class ReleaseMetrics:
         for found in losses:
             worst[found.role,] = max(found.difference, worst.get((found.role,), found.difference))
         self._difference.replace(worst)
+        failures: dict[tuple[str, GateSide], float] = {}
+        for check in report.checks:
+            failures[check.name, "live"] = check.live_failed
+            failures[check.name, "candidate"] = check.candidate_failed
+        self._check_failures.replace(failures)
+        figures: dict[tuple[str, GateSide], float] = {}
+        for figure in report.figures:
+            figures[figure.name, "live"], figures[figure.name, "candidate"] = figure.live, figure.candidate
+        self._figures.replace(figures)
 
     def promoted(self, promotion: Promotion) -> None:
         """Count a promotion or rollback, and show its version as live."""

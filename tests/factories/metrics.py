@@ -12,7 +12,16 @@ from daemon.telemetry.metrics import Metrics
 from learners.types import Progress
 from monitors.types import Aspect, Finding, Verdict
 from registry.names import VersionName
-from registry.types import Actor, GateReport, GateVerdict, Promotion, PromotionKind, SliceReport
+from registry.types import (
+    Actor,
+    CheckReport,
+    Figure,
+    GateReport,
+    GateVerdict,
+    Promotion,
+    PromotionKind,
+    SliceReport,
+)
 
 
 def a_progress(
@@ -61,8 +70,22 @@ def a_slice(name: str, *, role: str, difference: float) -> SliceReport:
     )
 
 
-def a_gate_report(*slices: SliceReport, verdict: GateVerdict = GateVerdict.PROMOTE) -> GateReport:
-    return GateReport(verdict=verdict, reason="better", alpha=0.05, look=1, slices=slices)
+def a_check_report(name: str, *, live: int = 1, candidate: int = 2) -> CheckReport:
+    return CheckReport(
+        name=name, prompts=40, live_failed=live, candidate_failed=candidate, worse=candidate, better=live, p_value=0.5,
+        smallest_harm=0.2, verdict=GateVerdict.PROMOTE, reason="no harm found",
+    )  # fmt: skip
+
+
+def a_gate_report(
+    *slices: SliceReport,
+    verdict: GateVerdict = GateVerdict.PROMOTE,
+    checks: tuple[CheckReport, ...] = (),
+    figures: tuple[Figure, ...] = (),
+) -> GateReport:
+    return GateReport(
+        verdict=verdict, reason="better", alpha=0.05, look=1, slices=slices, checks=checks, figures=figures
+    )
 
 
 def a_promotion(
@@ -103,7 +126,13 @@ def busy_metrics() -> Metrics:
     metrics.training.run_is_at(a_progress())
     metrics.training.would_leave_out({"same words as another": 3}, new=9)
     metrics.training.skipped({"longer than max_tokens": 1}, learned=9)
-    metrics.release.judged(a_gate_report(a_slice("new", role="target", difference=-0.5)))
+    metrics.release.judged(
+        a_gate_report(
+            a_slice("new", role="target", difference=-0.5),
+            checks=(a_check_report("ends by itself"),),
+            figures=(Figure(name="token F1", live=0.1, candidate=0.8, count=40),),
+        )
+    )
     metrics.release.versions.set(2)
     metrics.release.promoted(a_promotion())
     metrics.release.held("promotion").set(1)

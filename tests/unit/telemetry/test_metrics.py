@@ -9,9 +9,10 @@ from daemon.domain.decisions import Action, Trigger
 from daemon.telemetry.metrics import Metrics
 from monitors.types import Finding
 from registry.names import VersionName
-from registry.types import PromotionKind
+from registry.types import Figure, Measure, PromotionKind
 from tests.factories.metrics import (
     COLUMNS,
+    a_check_report,
     a_gate_report,
     a_progress,
     a_promotion,
@@ -181,6 +182,35 @@ def test_the_next_gate_replaces_the_numbers_of_the_last() -> None:
     metrics.release.judged(a_gate_report(a_slice("new", role="target", difference=-0.5)))
 
     assert series(metrics, "retuned_gate_loss_difference_nats_per_token") == {"target": -0.5}
+
+
+def test_what_both_versions_wrote_at_the_latest_look_is_shown() -> None:
+    metrics = Metrics()
+    figures = (Figure(name="token F1", live=0.1, candidate=0.8, count=40),)
+    metrics.release.judged(a_gate_report(checks=(a_check_report("length"),)))
+
+    metrics.release.judged(
+        a_gate_report(checks=(a_check_report("no refusal", live=1, candidate=7),), figures=figures)
+    )
+
+    assert series(metrics, "retuned_gate_check_failures") == {
+        "no refusal,live": 1.0,
+        "no refusal,candidate": 7.0,
+    }
+    assert series(metrics, "retuned_gate_figure") == {"token F1,live": 0.1, "token F1,candidate": 0.8}
+
+
+def test_slices_that_do_not_decide_or_compare_margins_are_no_loss() -> None:
+    metrics = Metrics()
+    slices = (
+        a_slice("reported", role="reported", difference=0.5),
+        replace(a_slice("preferred answers", role="protected", difference=0.4), measure=Measure.MARGIN),
+        a_slice("old", role="protected", difference=-0.1),
+    )
+
+    metrics.release.judged(a_gate_report(*slices))
+
+    assert series(metrics, "retuned_gate_loss_difference_nats_per_token") == {"protected": -0.1}
 
 
 def test_only_one_version_is_live() -> None:
