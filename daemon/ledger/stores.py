@@ -17,8 +17,10 @@ from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.decisions import DecisionLedger
 from daemon.ledger.detectors import DetectorLedger
 from daemon.ledger.erasures import ErasureLedger
+from daemon.ledger.gate_answers import GateAnswerLedger
 from daemon.ledger.halts import HaltLedger
 from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.lesson_scores import LessonScoreLedger
 from daemon.ledger.marks import LedgerMarks
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.reports import ReportLedger
@@ -54,6 +56,8 @@ class Stores:
     decisions: DecisionLedger
     runs: RunLedger
     scores: ScoreLedger
+    lesson_scores: LessonScoreLedger
+    gate_answers: GateAnswerLedger
     versions: Store
     artifacts: ArtifactStore
     target: Target
@@ -158,6 +162,8 @@ def build_stores(settings: Settings, engine: Engine, holdout: Holdout) -> Stores
         decisions=DecisionLedger(engine),
         runs=RunLedger(engine),
         scores=ScoreLedger(engine),
+        lesson_scores=LessonScoreLedger(engine),
+        gate_answers=GateAnswerLedger(engine),
         versions=versions,
         artifacts=artifacts,
         target=DirectoryTarget(target_dir(settings)),

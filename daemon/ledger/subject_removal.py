@@ -14,6 +14,8 @@ from daemon.ledger.subject_rows import Subject, rows_of_subjects
 from daemon.ledger.tables import (
     conversations,
     feedback,
+    gate_answers,
+    lesson_scores,
     losses,
     opinions,
     other_names,
@@ -99,7 +101,7 @@ def _remove_conversations(connection: Connection, removals: Mapping[str, Removal
         remove_examples(connection, seqs, [id_ for removal in removals.values() for id_ in removal.ids])
         _note_turns(connection, removals)
         _remove_other_names(connection, removals)
-        for table in (scores, losses, opinions, turns, conversations):
+        for table in (scores, lesson_scores, gate_answers, losses, opinions, turns, conversations):
             connection.execute(delete(table).where(in_values(connection, table.c.seq, seqs)))
     for window in drop_incomplete_reports(connection):
         _first_of(removals, made_of.get(window, frozenset())).reports += 1

@@ -20,6 +20,8 @@ from daemon.ledger.sql_in import in_values
 from daemon.ledger.tables import (
     conversations,
     feedback,
+    gate_answers,
+    lesson_scores,
     losses,
     opinions,
     other_names,
@@ -146,7 +148,7 @@ def _unjudged_ranges(connection: Connection) -> list[SeqRange]:
 
 
 def _remove(connection: Connection, seqs: Sequence[int]) -> None:
-    """Delete conversations with their scores, losses, opinions and feedback, and store the hashes of their ids."""
+    """Delete conversations with their scores, answers, losses, opinions and feedback, and store the hashes of their ids."""
     conversation = conversations.c
     columns = (
         conversation.conversation_id,
@@ -161,7 +163,7 @@ def _remove(connection: Connection, seqs: Sequence[int]) -> None:
     ]
     if past:  # empty if all of them were erased meanwhile
         connection.execute(insert_or_ignore(connection, past_conversations), past)
-    for table in (scores, losses, opinions):
+    for table in (scores, lesson_scores, gate_answers, losses, opinions):
         connection.execute(delete(table).where(in_values(connection, table.c.seq, seqs)))
     their_feedback = in_values(connection, feedback.c.conversation_id, [row[0] for row in rows])
     connection.execute(delete(feedback).where(their_feedback))

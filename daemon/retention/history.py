@@ -32,7 +32,9 @@ from daemon.ledger.tables import (
     decisions,
     detectors,
     freezes,
+    gate_answers,
     halts,
+    lesson_scores,
     losses,
     offset_changes,
     references,
@@ -49,7 +51,7 @@ from daemon.retention.conversations import PAGE
 
 #: The tables that are pruned here.
 HistoryTable: TypeAlias = Literal[
-    "scores", "losses", "dead_letters", "halts", "offset_changes", "train_requests", "training_records",
+    "scores", "lesson_scores", "gate_answers", "losses", "dead_letters", "halts", "offset_changes", "train_requests", "training_records",
     "runs", "triages", "decisions", "windows", "reports", "alarms", "detectors", "reference_sets",
     "reference_freezes",
 ]  # fmt: skip
@@ -71,12 +73,11 @@ class HistoryRetention:
     def prune(self, now: datetime, *, scored: Collection[str]) -> dict[HistoryTable, int]:
         """Delete a page of old rows of each table; return how many were deleted, by table.
 
-        ``scored`` are the versions whose scores and losses are kept.
+        ``scored`` are the versions whose scores, losses and answers are kept.
         """
         with write(self._engine, "retention.history") as connection:
             deleted: dict[HistoryTable, int] = {
-                "scores": _delete(connection, scores, ~in_values(connection, scores.c.version, scored)),
-                "losses": _delete(connection, losses, ~in_values(connection, losses.c.version, scored)),
+                **_of_other_versions(connection, scored),
                 "dead_letters": self._dead_letters(connection, now),
                 **self._logs(connection),
                 **self._runs(connection),
@@ -160,6 +161,20 @@ class HistoryRetention:
 
     def _is_old(self, connection: Connection, number: ColumnElement[int]) -> ColumnElement[bool]:
         return number <= _newest(connection, number) - self._limits.history
+
+
+def _of_other_versions(connection: Connection, scored: Collection[str]) -> dict[HistoryTable, int]:
+    """Delete what was computed with versions that no gate compares any more."""
+    of_versions: dict[HistoryTable, Table] = {
+        "scores": scores,
+        "lesson_scores": lesson_scores,
+        "gate_answers": gate_answers,
+        "losses": losses,
+    }
+    return {
+        name: _delete(connection, table, ~in_values(connection, table.c.version, scored))
+        for name, table in of_versions.items()
+    }
 
 
 def _newest(connection: Connection, number: ColumnElement[int]) -> int:

@@ -9,8 +9,8 @@ from daemon.telemetry.instruments import Counter, Gauge, GaugeReadings, Labelled
 
 ChildName: TypeAlias = Literal["scorer", "trainer", "judge", "embedder"]
 Pruned: TypeAlias = Literal[
-    "conversations", "feedback", "scores", "losses", "dead_letters", "halts", "offset_changes", "train_requests",
-    "training_records", "runs", "triages", "decisions", "windows", "reports", "alarms", "detectors",
+    "conversations", "feedback", "scores", "lesson_scores", "gate_answers", "losses", "dead_letters", "halts",
+    "offset_changes", "train_requests", "training_records", "runs", "triages", "decisions", "windows", "reports", "alarms", "detectors",
     "reference_sets", "reference_freezes",
 ]  # fmt: skip
 

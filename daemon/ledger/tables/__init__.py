@@ -18,6 +18,7 @@ from daemon.ledger.tables.operations import (
     offset_changes,
     tombstones,
 )
+from daemon.ledger.tables.release import gate_answers, lesson_scores
 from daemon.ledger.tables.stream import (
     FOLLOWS,
     conversations,
@@ -52,9 +53,11 @@ __all__ = [
     "erasures",
     "feedback",
     "freezes",
+    "gate_answers",
     "halts",
     "identity",
     "lease",
+    "lesson_scores",
     "losses",
     "metadata",
     "microseconds",
