@@ -5,7 +5,7 @@ from concurrent.futures import Future
 from typing import Protocol
 
 from daemon.domain.records import StoredConversation
-from learners.types import Score
+from learners.types import Answer, Conversation, Score
 from registry.types import Version
 
 
@@ -23,6 +23,26 @@ class VersionScorer(Protocol):
 
     def score(self, version: Version, conversations: Sequence[StoredConversation]) -> Future[list[Score]]:
         """Score conversations; each score has the seq as its id. The future raises LearnerError where scoring failed."""
+        ...
+
+    def score_conversations(
+        self, version: Version, conversations: Sequence[Conversation]
+    ) -> Future[list[Score]]:
+        """Score conversations that are made already, such as lessons; each score has its conversation's id."""
+        ...
+
+    def answers(
+        self,
+        version: Version,
+        prompts: Sequence[Conversation],
+        *,
+        max_new_tokens: int,
+        seconds: float | None,
+    ) -> Future[list[Answer]]:
+        """Return what the version writes after each prompt, in their order, see ``daemon.scoring.prompts``.
+
+        Left out are prompts that are too long, and those not reached in ``seconds``. Earlier prompts come first.
+        """
         ...
 
     def failed(self, error: Exception) -> None:

@@ -3,19 +3,18 @@
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 from daemon.domain.backoff import Backoff
 from daemon.domain.clock import Clock
-from daemon.domain.message_json import message_documents
 from daemon.domain.records import StoredConversation
 from daemon.domain.supervised_child import ServingChild, SupervisedChild
+from daemon.scoring.prompts import scored_conversation
 from daemon.telemetry.metrics import Metrics
-from learners.codec import MESSAGES, read
 from learners.errors import BadAdapter, LearnerError
 from learners.scoring.process import Scorer
-from learners.types import Conversation, Message, Score, Surprisals
+from learners.types import Answer, Conversation, Score, Surprisals
 from registry.artifacts import ArtifactStore
 from registry.manifest import BadArtifact
 from registry.types import Version
@@ -82,13 +81,31 @@ class ChildVersionScorer:
 
     def score(self, version: Version, conversations: Sequence[StoredConversation]) -> Future[list[Score]]:
         """Score conversations, named by their seq, under a version."""
-        return self._with(version, conversations, self._scorer.child.calls.score)
+        return self._with(version, lambda: self._whole(conversations), self._scorer.child.calls.score)
+
+    def score_conversations(
+        self, version: Version, conversations: Sequence[Conversation]
+    ) -> Future[list[Score]]:
+        """Score conversations that are made already, named by their ids, under a version."""
+        return self._with(version, lambda: conversations, self._scorer.child.calls.score)
+
+    def answers(
+        self,
+        version: Version,
+        prompts: Sequence[Conversation],
+        *,
+        max_new_tokens: int,
+        seconds: float | None,
+    ) -> Future[list[Answer]]:
+        """Return what a version writes after each prompt, but for those that are too long or not reached in time."""
+        ask = partial(self._scorer.child.calls.answers, max_new_tokens=max_new_tokens, seconds=seconds)
+        return self._with(version, lambda: prompts, ask)
 
     def surprisals(
         self, version: Version, conversations: Sequence[StoredConversation]
     ) -> Future[list[Surprisals]]:
         """Return the surprisal of each token of conversations, named by their seq, under a version."""
-        return self._with(version, conversations, self._scorer.child.calls.surprisals)
+        return self._with(version, lambda: self._whole(conversations), self._scorer.child.calls.surprisals)
 
     def failed(self, error: Exception) -> None:
         """Replace the scorer, as scoring failed."""
@@ -103,10 +120,14 @@ class ChildVersionScorer:
         self._loads = {}
         return self._launch()
 
+    def _whole(self, conversations: Sequence[StoredConversation]) -> list[Conversation]:
+        """Return conversations with the turns before theirs."""
+        return [scored_conversation(conversation) for conversation in self._histories(conversations)]
+
     def _with(
         self,
         version: Version,
-        conversations: Sequence[StoredConversation],
+        conversations: Callable[[], Sequence[Conversation]],
         ask: Callable[[str | None, Sequence[Conversation]], Future[list[_T]]],
     ) -> Future[list[_T]]:
         """Ask the scorer about conversations under a version."""
@@ -116,10 +137,7 @@ class ChildVersionScorer:
             return _failed(BadAdapter(str(error)))
         except OSError as error:
             return _failed(ArtifactUnreachable(f"{version.artifact} can't be read now: {error}"))
-        answer = ask(
-            str(version.name) if load else None,
-            [_conversation(conversation) for conversation in self._histories(conversations)],
-        )
+        answer = ask(str(version.name) if load else None, conversations())
         return answer if load is None else _after(load, answer)
 
     def _load(self, version: Version) -> Future[None] | None:
@@ -166,15 +184,3 @@ def _after(load: Future[None], scores: Future[list[_T]]) -> Future[list[_T]]:
 
     scores.add_done_callback(settle)
     return outcome
-
-
-def _conversation(conversation: StoredConversation) -> Conversation:
-    """Return a conversation whose new answers are scored, after all that came before them."""
-    history = [replace(past.message, learned=False) for past in conversation.history]
-    messages: list[Message] = read(MESSAGES, message_documents([*history, *conversation.messages]))
-    return Conversation(
-        id=str(conversation.seq),
-        messages=tuple(messages),
-        tools=conversation.tools,
-        documents=conversation.documents,
-    )

@@ -4,12 +4,13 @@ On CPUs this is two to three times as fast as one masked attention over the row:
 the row's length instead of each conversation's, and PyTorch's fused bfloat16 kernel is slow for short ones.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch.nn import functional
-from transformers import AttentionInterface, PreTrainedConfig
+from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedConfig
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
 
 PACKED: Final = "retuned_packed"
 #: Attention of these is causal and nothing else: no window, no soft cap, no sinks.
@@ -24,6 +25,7 @@ def attention_for(config: PreTrainedConfig, device: torch.device) -> str:
     if not plain or device.type != "cpu":
         return "sdpa"
     AttentionInterface.register(PACKED, packed_attention)
+    AttentionMaskInterface.register(PACKED, _padding_mask)
     return PACKED
 
 
@@ -38,7 +40,7 @@ def packed_attention(
     segments: tuple[int, ...] = (),
     **_unused: object,
 ) -> tuple[torch.Tensor, None]:
-    """``segments`` are the lengths of the row's conversations; without them the row is one conversation, as in generation."""
+    """``segments`` are the lengths of the row's conversations. Without them rows are PyTorch's to attend, as in generation."""
     if not segments:
         output, _ = sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling)
         return output, None
@@ -47,6 +49,14 @@ def packed_attention(
         attend = _unfused if q.shape[2] <= _LONGEST_UNFUSED else _fused
         parts.append(attend(q, k, v, scaling))
     return torch.cat(parts, dim=2).transpose(1, 2).contiguous(), None
+
+
+def _padding_mask(*, attention_mask: torch.Tensor | None = None, **rest: Any) -> torch.Tensor | None:
+    """Return transformers' mask where padding must be kept out, else none: packed rows and single ones need none.
+
+    Without this function transformers would make no mask, and padding would be attended to.
+    """
+    return None if attention_mask is None else sdpa_mask(attention_mask=attention_mask, **rest)
 
 
 def _fused(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float) -> torch.Tensor:

@@ -1,13 +1,23 @@
 """The client of the scorer child. Imports no torch."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from learners.children.rpc_client import Ask, OnProgress, RpcClient
-from learners.codec import CONVERSATIONS, MESSAGES, RENDERING, SCORER_STATS, SCORES, SURPRISALS
-from learners.types import Conversation, Dtype, MaxTokens, Message, Rendering, Score, ScorerStats, Surprisals
+from learners.codec import ANSWERS, CONVERSATIONS, RENDERING, SCORER_STATS, SCORES, SURPRISALS
+from learners.types import (
+    Answer,
+    Conversation,
+    Dtype,
+    MaxTokens,
+    Message,
+    Rendering,
+    Score,
+    ScorerStats,
+    Surprisals,
+)
 
 
 class Scorer(Protocol):
@@ -39,10 +49,27 @@ class Scorer(Protocol):
         """Return the loss of each assistant token, in the order of the conversations."""
         ...
 
+    def answers(
+        self,
+        adapter: str | None,
+        conversations: Sequence[Conversation],
+        *,
+        max_new_tokens: int,
+        seconds: float | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> Future[list[Answer]]:
+        """Return what comes after each conversation, decoded greedily, in their order.
+
+        Left out are prompts that do not fit into the context (BadRequest if none does), and those that are not answered
+        after ``seconds``: they are taken in the order given, so shuffle them for a fair sample. ``on_progress`` is called
+        from another thread.
+        """
+        ...
+
     def generate(
         self, adapter: str | None, messages: Sequence[Message], *, max_new_tokens: int = 128
     ) -> Future[str]:
-        """Return the assistant's next turn, decoded greedily."""
+        """Return the assistant's next turn as text, decoded greedily. BadRequest: it does not fit into the context."""
         ...
 
     def stats(self) -> Future[ScorerStats]: ...
@@ -106,16 +133,58 @@ class _ScorerCalls:
             conversations=CONVERSATIONS.dump_python(list(conversations), mode="json", exclude_defaults=True),
         )
 
+    def answers(
+        self,
+        adapter: str | None,
+        conversations: Sequence[Conversation],
+        *,
+        max_new_tokens: int,
+        seconds: float | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> Future[list[Answer]]:
+        return self._answers(
+            ANSWERS.validate_python,
+            adapter,
+            conversations,
+            max_new_tokens=max_new_tokens,
+            seconds=seconds,
+            on_progress=on_progress,
+        )
+
     def generate(
         self, adapter: str | None, messages: Sequence[Message], *, max_new_tokens: int = 128
     ) -> Future[str]:
-        return self._ask(
-            str,
-            op="generate",
-            adapter=adapter,
-            messages=MESSAGES.dump_python(list(messages), mode="json", exclude_defaults=True),
+        return self._answers(
+            _text_of_one,
+            adapter,
+            [Conversation(id="prompt", messages=tuple(messages))],
             max_new_tokens=max_new_tokens,
         )
 
     def stats(self) -> Future[ScorerStats]:
         return self._ask(SCORER_STATS.validate_python, op="stats")
+
+    def _answers(
+        self,
+        read: Callable[[Any], object],
+        adapter: str | None,
+        conversations: Sequence[Conversation],
+        *,
+        max_new_tokens: int,
+        seconds: float | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> Future[Any]:
+        return self._ask(
+            read,
+            on_progress=on_progress,
+            op="answers",
+            adapter=adapter,
+            conversations=CONVERSATIONS.dump_python(list(conversations), mode="json", exclude_defaults=True),
+            max_new_tokens=max_new_tokens,
+            seconds=seconds,
+        )
+
+
+def _text_of_one(answers: Any) -> str:
+    [answer] = ANSWERS.validate_python(answers)
+    return answer.text

@@ -14,7 +14,7 @@ import psutil
 
 from learners.children.json_lines import JsonLineWriter
 from learners.children.rpc_server import Request, serve
-from learners.codec import CONVERSATIONS, MESSAGES, RENDERING, read
+from learners.codec import ANSWERS, CONVERSATIONS, RENDERING, read
 from learners.errors import BadRequest
 from learners.types import Dtype, MaxTokens, Rendering, ScorerStats
 
@@ -79,7 +79,7 @@ class _Scorer:
             "unload": self._unload,
             "score": self._score,
             "surprisals": self._surprisals,
-            "generate": self._generate,
+            "answers": self._answers,
             "stats": self._stats,
         }
 
@@ -108,29 +108,36 @@ class _Scorer:
 
     def _each(self, scoring: Callable[..., list[Any]], request: Request) -> object:
         """Score each conversation of the request in one way."""
-
-        def tell(done: int, of: int) -> None:
-            self._lines.write(json.dumps({"id": request["id"], "done": done, "of": of}))
-
         conversations = read(CONVERSATIONS, request["conversations"])
         with self._adapters.using(cast(str | None, request["adapter"])) as model:
             results = scoring(
-                model, self._encoder, conversations, max_tokens=self._max_tokens, on_progress=tell
+                model,
+                self._encoder,
+                conversations,
+                max_tokens=self._max_tokens,
+                on_progress=self._teller(request),
             )
         return [asdict(result) for result in results]
 
-    def _generate(self, request: Request) -> str:
-        from learners.scoring.scoring import generate
+    def _answers(self, request: Request) -> object:
+        from learners.scoring.generating import answers
 
-        messages = read(MESSAGES, request["messages"])
+        conversations = read(CONVERSATIONS, request["conversations"])
         with self._adapters.using(cast(str | None, request["adapter"])) as model:
-            return generate(
+            found = answers(
                 model,
                 self._tokenizer,
                 self._encoder,
-                messages,
+                conversations,
                 max_new_tokens=cast(int, request["max_new_tokens"]),
+                seconds=cast(float | None, request["seconds"]),
+                on_progress=self._teller(request),
             )
+        return ANSWERS.dump_python(found, mode="json")
+
+    def _teller(self, request: Request) -> Callable[[int, int], None]:
+        """Return a function that reports the progress of the request: done, of how many."""
+        return lambda done, of: self._lines.write(json.dumps({"id": request["id"], "done": done, "of": of}))
 
     def _stats(self, _: Request) -> object:
         stats = ScorerStats(rss_bytes=psutil.Process().memory_info().rss, adapters=self._adapters.names)

@@ -1,4 +1,4 @@
-"""Scores conversations under a model, and generates answers."""
+"""Scores conversations under a model."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -6,17 +6,14 @@ from typing import NamedTuple
 
 import torch
 from peft import PeftModel
-from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import PreTrainedModel
 
 from learners.encoding.chat import ChatEncoder
 from learners.encoding.packing import ROW_TOKENS, pack, packed_row
-from learners.errors import BadRequest
-from learners.training.loss import mixed_precision, token_losses
-from learners.types import Conversation, Message, Score, Surprisals
+from learners.training.loss import token_losses
+from learners.types import Conversation, Score, Surprisals
 
 OnProgress = Callable[[int, int], None]  # conversations done, of how many
-#: Small models repeat themselves when they always take the likeliest word; this is a usual, mild remedy.
-_REPETITION_PENALTY = 1.1
 
 
 class _Losses(NamedTuple):
@@ -95,38 +92,3 @@ def _scored(
         on_progress(len(encoded) - len(waiting), len(encoded))
     in_order = iter(range(len(rows)))
     return [[losses[next(in_order)] for _ in conversation.rows] for conversation in encoded]
-
-
-@torch.inference_mode()
-def generate(
-    model: PreTrainedModel | PeftModel,
-    tokenizer: PreTrainedTokenizerFast,
-    encoder: ChatEncoder,
-    messages: Sequence[Message],
-    *,
-    max_new_tokens: int,
-) -> str:
-    """Return the assistant's next turn, decoded greedily.
-
-    Raises BadRequest if conversation and answer don't fit into the model's context.
-    """
-    prompt = encoder.prompt(Conversation(id="generate", messages=tuple(messages)))
-    room = model.config.max_position_embeddings
-    if max_new_tokens < 1 or len(prompt) + max_new_tokens > room:
-        raise BadRequest(
-            f"{len(prompt)} tokens and {max_new_tokens} new ones don't fit into a context of {room}"
-        )
-    ids = torch.tensor([prompt], device=model.device)
-    settings = GenerationConfig(  # type: ignore[no-untyped-call]
-        max_new_tokens=max_new_tokens,
-        do_sample=False,
-        repetition_penalty=_REPETITION_PENALTY,
-        eos_token_id=sorted({*encoder.ends, tokenizer.eos_token_id or encoder.ends[0]}),
-        pad_token_id=encoder.ends[0],
-    )
-    with mixed_precision(model):
-        output = model.generate(  # type: ignore[operator]
-            input_ids=ids, attention_mask=torch.ones_like(ids), generation_config=settings
-        )
-    text = tokenizer.decode(output[0, len(prompt) :], skip_special_tokens=True)
-    return str(text).strip()

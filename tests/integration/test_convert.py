@@ -71,14 +71,22 @@ def test_the_packaged_model_converts_to_one_that_knows_the_capital_of_france(smo
     from learners.encoding.chat import ChatEncoder
     from learners.models.loading import choose_device, load_base
     from learners.models.tokenizer import load_tokenizer
-    from learners.scoring.scoring import generate
-    from learners.types import Message
+    from learners.scoring.generating import answers
+    from tests.factories.learners import a_conversation
 
     tokenizer = load_tokenizer(smollm2)
     model = load_base(smollm2, torch.bfloat16, choose_device("cpu"))
-    question = [Message(role="user", content="What is the capital of France?")]
-    answer = generate(model, tokenizer, ChatEncoder(tokenizer), question, max_new_tokens=12)
-    assert "Paris" in answer
+    question = a_conversation("c1", "What is the capital of France?")
+    [answer] = answers(
+        model,
+        tokenizer,
+        ChatEncoder(tokenizer),
+        [question],
+        max_new_tokens=12,
+        seconds=None,
+        on_progress=lambda *_: None,
+    )
+    assert "Paris" in answer.text
 
 
 def test_none_of_its_control_tokens_comes_from_what_people_write(smollm2: Path) -> None:

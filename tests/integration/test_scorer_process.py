@@ -13,7 +13,7 @@ from learners.errors import BadAdapter, BadRequest, ChildDied, NameTaken, Unknow
 from learners.scoring.process import Scorer, scorer_process
 from learners.training.train import train_lora
 from learners.types import Message
-from tests.factories.learners import a_conversation, a_request, quick_settings, some_conversations
+from tests.factories.learners import QUESTIONS, a_conversation, a_request, quick_settings, some_conversations
 from tests.support.devices import DEVICE
 from tests.support.orphans import ends_with_its_parent
 from tests.support.tiny_model import make_tiny_model
@@ -136,6 +136,28 @@ def test_what_was_memorised_is_answered(scorer: Scorer, adapters: list[Path]) ->
     question = [Message(role="user", content="法国的首都是哪里？")]
 
     assert scorer.generate("memory", question).result(SECONDS) == "法国的首都是巴黎。"
+
+
+def test_answers_come_in_order_with_their_progress(scorer: Scorer, adapters: list[Path]) -> None:
+    scorer.load("memory", adapters[1])
+    heard: list[tuple[int, int]] = []
+    prompts = [a_conversation(f"p{n}", question) for n, (question, _) in enumerate(QUESTIONS)]
+
+    found = scorer.answers(
+        "memory", prompts, max_new_tokens=40, on_progress=lambda done, of: heard.append((done, of))
+    ).result(SECONDS)
+
+    assert [(answer.id, answer.text) for answer in found] == [
+        (f"p{n}", answer) for n, (_, answer) in enumerate(QUESTIONS)
+    ]
+    assert all(answer.ended and answer.raw == answer.text for answer in found)
+    assert heard == [(5, 5)]
+
+
+def test_what_is_not_reached_in_time_is_left_out(scorer: Scorer) -> None:
+    prompts = [a_conversation("p", "Hi")]
+
+    assert scorer.answers(None, prompts, max_new_tokens=40, seconds=0).result(SECONDS) == []
 
 
 def test_the_same_question_gets_the_same_answer(scorer: Scorer) -> None:

@@ -23,9 +23,10 @@ from registry.types import Version
 from tests.factories.ledger import NOW, a_batch, a_conversation, a_ledger
 from tests.factories.registry import a_version
 from tests.factories.stores import some_settings, some_stores
+from tests.fakes.scorer import AnswersAlike
 
 
-class FakeScorer:
+class FakeScorer(AnswersAlike):
     """Two nats per token; answers when it is told to."""
 
     def __init__(self) -> None:

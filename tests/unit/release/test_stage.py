@@ -28,12 +28,13 @@ from registry.transitions import bootstrap, promote, roll_back
 from registry.types import Actor, GateReport, GateVerdict, Lineage, SliceReport, Version
 from tests.factories.ledger import NOW, a_batch, a_conversation, a_ledger, some_conversations
 from tests.factories.stores import some_settings, some_stores
+from tests.fakes.scorer import AnswersAlike
 
 LINE = "chat"
 ADA = Actor(kind="operator", name="ada")
 
 
-class FakeScorer:
+class FakeScorer(AnswersAlike):
     """Scores by a rule: so many nats per token for each version, plus a little for each conversation."""
 
     def __init__(self) -> None:

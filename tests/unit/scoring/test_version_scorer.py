@@ -8,10 +8,11 @@ import pytest
 
 from daemon.domain.conversation import Message
 from daemon.domain.records import Coordinates, PastMessage, StoredConversation
+from daemon.scoring.prompts import prompt_of
 from daemon.scoring.version_scorer import ArtifactUnreachable, ChildVersionScorer
 from daemon.telemetry.metrics import Metrics
 from learners.errors import BadAdapter, UnknownAdapter
-from learners.types import Conversation, Score, ScorerStats, Surprisals
+from learners.types import Answer, Conversation, Score, ScorerStats, Surprisals
 from learners.types import Message as Turn
 from registry.artifacts import FsspecArtifactStore
 from registry.manifest import AlteredFile
@@ -29,6 +30,7 @@ class FakeScorer:
         self.loaded: list[str] = []
         self.refuses: Exception | None = None
         self.scored: list[Conversation] = []
+        self.limits: tuple[int, float | None] | None = None  # of the newest answers: tokens, seconds
 
     @property
     def calls(self) -> "FakeScorer":
@@ -72,6 +74,30 @@ class FakeScorer:
             future.set_result(
                 [Surprisals(id=conversation.id, tokens=(7,), nats=(1.0,)) for conversation in conversations]
             )
+        return future
+
+    def answers(
+        self,
+        adapter: str | None,
+        conversations: Sequence[Conversation],
+        *,
+        max_new_tokens: int,
+        seconds: float | None = None,
+        on_progress: object = None,
+    ) -> Future[list[Answer]]:
+        future: Future[list[Answer]] = Future()
+        if adapter is not None and adapter not in self.loaded:
+            future.set_exception(UnknownAdapter(adapter))
+            return future
+        self.limits = (max_new_tokens, seconds)
+        future.set_result(
+            [
+                Answer(
+                    id=prompt.id, text=f"after {prompt.messages[-1].content}", raw="", ended=True, tokens=2
+                )
+                for prompt in conversations
+            ]
+        )
         return future
 
     def generate(
@@ -163,6 +189,42 @@ def test_tokens_are_looked_at_under_a_loaded_version_too(world: World) -> None:
 
     assert [each.id for each in found] == ["7"]
     assert world.scorers[0].loaded == [str(version(1).name)]
+
+
+def test_ready_conversations_are_scored_under_their_ids_without_history(world: World) -> None:
+    lesson = Conversation(id="7/1", messages=(Turn(role="user", content="Hi"),))
+
+    found = world.loaded.score_conversations(version(1), [lesson]).result()
+
+    assert [score.id for score in found] == ["7/1"]
+    assert world.scorers[0].scored == [lesson]
+    assert world.scorers[0].loaded == [str(version(1).name)]
+
+
+def test_a_version_answers_prompts_within_limits(world: World) -> None:
+    prompt = Conversation(id="p", messages=(Turn(role="user", content="Hi"),))
+
+    [answer] = world.loaded.answers(version(1), [prompt], max_new_tokens=9, seconds=2.5).result()
+
+    assert (answer.id, answer.text) == ("p", "after Hi")
+    assert world.scorers[0].limits == (9, 2.5)
+    assert world.scorers[0].loaded == [str(version(1).name)]
+
+
+def test_the_prompt_of_an_answer_is_all_that_came_before_it() -> None:
+    past = (PastMessage(Message(role="system", content="Be kind."), 1, 0),)
+    turns = (
+        Message(role="user", content="Hi"),
+        Message(role="assistant", content="Hello", cut_off=True),
+        Message(role="user", content="And you?"),
+        Message(role="assistant", content="Fine"),
+    )
+    grown = replace(TALK, history=past, messages=turns, tools=({"name": "f"},), documents=({"text": "d"},))
+
+    assert [turn.content for turn in prompt_of(grown, 1).messages] == ["Be kind.", "Hi"]
+    prompt = prompt_of(grown, 3)
+    assert [turn.content for turn in prompt.messages] == ["Be kind.", "Hi", "Hello", "And you?"]
+    assert (prompt.id, prompt.tools, prompt.documents) == ("7", ({"name": "f"},), ({"text": "d"},))
 
 
 def test_a_damaged_artifact_is_a_permanent_failure(world: World) -> None:
