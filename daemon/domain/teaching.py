@@ -1,6 +1,7 @@
 """Calls of a teacher: what they are for, and how they end."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -26,7 +27,7 @@ class TeacherOutcome(StrEnum):
     TIMEOUT = "timeout"  # it took longer than teacher.timeout_s
     BROKEN_OFF = "broken_off"  # the connection was closed before the end
     NO_KEY = "no_key"  # the file of the key can't be read: nothing was sent
-    LOST = "lost"  # the daemon ended before the answer was stored
+    UNFINISHED = "unfinished"  # it goes on, or the daemon ended before the answer was stored
     # An answer came back that can't be used; the same question would get it again.
     REFUSED = "refused"  # another 4xx: the endpoint does not accept the request
     REDIRECTED = "redirected"  # redirects are not followed
@@ -76,14 +77,16 @@ _PASSING = _OF_ENDPOINT | {
     TeacherOutcome.SERVER_ERROR,
     TeacherOutcome.TIMEOUT,
     TeacherOutcome.BROKEN_OFF,
-    TeacherOutcome.LOST,
+    TeacherOutcome.UNFINISHED,
 }
 _MAY_COST = frozenset(
     {
         TeacherOutcome.TIMEOUT,
         TeacherOutcome.BROKEN_OFF,
-        TeacherOutcome.LOST,
+        TeacherOutcome.UNFINISHED,
         TeacherOutcome.TOO_LARGE,
+        TeacherOutcome.NOT_JSON,
+        TeacherOutcome.NOT_AN_ANSWER,
         TeacherOutcome.ANSWERED,
         TeacherOutcome.EMPTY,
         TeacherOutcome.CUT_OFF,
@@ -107,11 +110,44 @@ class Reply:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TeacherPrices:
-    """What tokens cost, in the currency of the budget."""
+class TeacherCall:
+    """What a teacher is asked."""
 
-    per_million_input: float = 0.0
-    per_million_output: float = 0.0
+    purpose: TeacherPurpose
+    model: str
+    digest: str  # equal for questions that need not be asked twice
+    seq: int | None = None  # of the conversation whose prompt it is
 
-    def cost(self, input_tokens: int, output_tokens: int) -> float:
-        return (input_tokens * self.per_million_input + output_tokens * self.per_million_output) / 1e6
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TeacherSpending:
+    """What calls took."""
+
+    calls: int = 0
+    money: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TeacherRecord:
+    """One call, as the ledger keeps it."""
+
+    id: int
+    at: datetime
+    purpose: TeacherPurpose
+    outcome: TeacherOutcome
+    model: str
+    seq: int | None  # None: its conversation is gone, or it was about none
+    answer: str | None  # a judge's verdict is a letter; None where there is none, or where it was erased
+    reason: str | None  # why there is no answer
+    input_tokens: int | None  # None: unknown
+    output_tokens: int | None
+    cost: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """How often a question was asked, and how that ended."""
+
+    answered: bool = False
+    refused: bool = False  # the model gave an answer that can't be used, and would again
+    failed: int = 0  # calls that failed, and may be tried again

@@ -28,6 +28,7 @@ from daemon.ledger.restore_journal import finish_restore
 from daemon.ledger.runs import RunLedger
 from daemon.ledger.scores import ScoreLedger
 from daemon.ledger.signals import SignalLedger
+from daemon.ledger.teacher import TeacherLedger
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import WindowLedger
 from registry.artifacts import ArtifactStore, FsspecArtifactStore
@@ -56,6 +57,7 @@ class Stores:
     decisions: DecisionLedger
     runs: RunLedger
     scores: ScoreLedger
+    teacher: TeacherLedger
     lesson_scores: LessonScoreLedger
     gate_answers: GateAnswerLedger
     versions: Store
@@ -162,6 +164,7 @@ def build_stores(settings: Settings, engine: Engine, holdout: Holdout) -> Stores
         decisions=DecisionLedger(engine),
         runs=RunLedger(engine),
         scores=ScoreLedger(engine),
+        teacher=TeacherLedger(engine),
         lesson_scores=LessonScoreLedger(engine),
         gate_answers=GateAnswerLedger(engine),
         versions=versions,

@@ -23,6 +23,7 @@ from daemon.ledger.tables import (
     training_records,
     turns,
 )
+from daemon.ledger.teacher import forget_answers
 from daemon.ledger.window_examples import remove_examples
 
 
@@ -101,6 +102,7 @@ def _remove_conversations(connection: Connection, removals: Mapping[str, Removal
         remove_examples(connection, seqs, [id_ for removal in removals.values() for id_ in removal.ids])
         _note_turns(connection, removals)
         _remove_other_names(connection, removals)
+        forget_answers(connection, seqs, questions=True)
         for table in (scores, lesson_scores, gate_answers, losses, opinions, turns, conversations):
             connection.execute(delete(table).where(in_values(connection, table.c.seq, seqs)))
     for window in drop_incomplete_reports(connection):

@@ -30,6 +30,7 @@ from daemon.ledger.tables import (
     turns,
     windows,
 )
+from daemon.ledger.teacher import forget_answers
 
 #: The most rows that one transaction deletes from a table.
 PAGE = 4_000
@@ -163,6 +164,7 @@ def _remove(connection: Connection, seqs: Sequence[int]) -> None:
     ]
     if past:  # empty if all of them were erased meanwhile
         connection.execute(insert_or_ignore(connection, past_conversations), past)
+    forget_answers(connection, seqs, questions=False)
     for table in (scores, lesson_scores, gate_answers, losses, opinions):
         connection.execute(delete(table).where(in_values(connection, table.c.seq, seqs)))
     their_feedback = in_values(connection, feedback.c.conversation_id, [row[0] for row in rows])

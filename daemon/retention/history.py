@@ -41,6 +41,7 @@ from daemon.ledger.tables import (
     reports,
     runs,
     scores,
+    teacher_answers,
     train_requests,
     training_records,
     triages,
@@ -53,12 +54,14 @@ from daemon.retention.conversations import PAGE
 HistoryTable: TypeAlias = Literal[
     "scores", "lesson_scores", "gate_answers", "losses", "dead_letters", "halts", "offset_changes", "train_requests", "training_records",
     "runs", "triages", "decisions", "windows", "reports", "alarms", "detectors", "reference_sets",
-    "reference_freezes",
+    "reference_freezes", "teacher_answers",
 ]  # fmt: skip
 
 
 #: The newest runs without a version that are kept.
 _FAILED_RUNS = 100
+#: Calls of the teacher stay for as long as a clock that is set back may count them again.
+_BUDGET_COUNTS = timedelta(days=7)
 
 
 class HistoryRetention:
@@ -80,6 +83,7 @@ class HistoryRetention:
                 **_of_other_versions(connection, scored),
                 "dead_letters": self._dead_letters(connection, now),
                 **self._logs(connection),
+                "teacher_answers": self._teacher_answers(connection, now),
                 **self._runs(connection),
                 **self._windows(connection),
             }
@@ -106,6 +110,14 @@ class HistoryRetention:
             "reference_freezes": prune(freezes, freezes.c.ended_at.is_not(None)),
             "train_requests": prune(train_requests, train_requests.c.taken_at.is_not(None)),
         }
+
+    def _teacher_answers(self, connection: Connection, now: datetime) -> int:
+        """Delete old calls whose conversations are gone; never those of a day whose budget may still be counted."""
+        column = teacher_answers.c
+        spent = column.at < now - _BUDGET_COUNTS
+        return _delete(
+            connection, teacher_answers, column.seq.is_(None) & spent & self._is_old(connection, column.id)
+        )
 
     def _runs(self, connection: Connection) -> Mapping[HistoryTable, int]:
         """Delete old runs that failed or were cancelled, with their records. No version came from them."""

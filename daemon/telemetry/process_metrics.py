@@ -11,7 +11,7 @@ ChildName: TypeAlias = Literal["scorer", "trainer", "judge", "embedder"]
 Pruned: TypeAlias = Literal[
     "conversations", "feedback", "scores", "lesson_scores", "gate_answers", "losses", "dead_letters", "halts",
     "offset_changes", "train_requests", "training_records", "runs", "triages", "decisions", "windows", "reports", "alarms", "detectors",
-    "reference_sets", "reference_freezes",
+    "reference_sets", "reference_freezes", "teacher_answers",
 ]  # fmt: skip
 
 

@@ -31,6 +31,7 @@ from daemon.ledger.tables.stream import (
     positions,
     turns,
 )
+from daemon.ledger.tables.teaching import teacher_answers
 from daemon.ledger.tables.training import (
     decisions,
     losses,
@@ -70,6 +71,7 @@ __all__ = [
     "reports",
     "runs",
     "scores",
+    "teacher_answers",
     "tombstones",
     "train_requests",
     "training_records",
