@@ -1,11 +1,11 @@
-"""Replays conversations to the topic at a steady rate."""
+"""Replays conversations, and what users think of them, to the topic at a steady rate."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 import orjson
 
-from daemon.domain.conversation import Conversation
+from daemon.domain.conversation import Feedback, FeedbackRecord, Record
 from daemon.domain.message_json import message_documents
 from daemon.domain.streams import RecordSink, StreamError
 
@@ -25,7 +25,7 @@ class ReplayStopped(StreamError):
 
 
 def replay(
-    conversations: Iterable[Conversation],
+    records: Iterable[Record],
     sink: RecordSink,
     topic: str,
     *,
@@ -35,7 +35,7 @@ def replay(
     now: Callable[[], datetime] | None = None,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> int:
-    """Send conversations in order, ``rate`` per second; return how many.
+    """Send records in order, ``rate`` per second; return how many.
 
     ``clock`` is monotonic, in seconds. With ``now`` each record gets the time at which it is sent, else it keeps its
     own. Time lost to a slow broker is not made up for by bursts. ``on_progress`` receives the number of acknowledged
@@ -43,14 +43,14 @@ def replay(
     """
     acknowledged = sent = 0
     due = clock()
-    for conversation in conversations:
+    for record in records:
         wait_s = due - clock()
         if sent > acknowledged and (wait_s > 0 or sent - acknowledged >= _FLUSH_EVERY):
             acknowledged = _flush(sink, sent, acknowledged, on_progress)
             wait_s = due - clock()
         if wait_s > 0:
             sleep(wait_s)
-        sink.send(topic, _key(conversation), encode_record(conversation, at=now() if now else None))
+        sink.send(topic, _key(record), encode_record(record, at=now() if now else None))
         sent += 1
         due = max(due, clock() - 1 / rate) + 1 / rate
     if sent > acknowledged:
@@ -58,24 +58,32 @@ def replay(
     return sent
 
 
-def encode_record(conversation: Conversation, *, at: datetime | None = None) -> bytes:
-    """Encode a conversation as a native record, with its own time or another."""
-    feedback = conversation.feedback
-    record = {
-        "conversation_id": conversation.conversation_id,
-        "ts": (at or conversation.at).isoformat(),
-        "model_line": conversation.model_line,
-        "model_version": conversation.model_version,
-        "user_id": conversation.user_id,
-        "session_id": conversation.session_id,
-        "messages": message_documents(conversation.messages),
-        "tools": conversation.tools or None,
-        "documents": conversation.documents or None,
-        "feedback": feedback
-        and _present({"thumb": feedback.thumb, "rating": feedback.rating, "correction": feedback.correction}),
-        "metadata": dict(conversation.metadata) or None,
+def encode_record(record: Record, *, at: datetime | None = None) -> bytes:
+    """Encode a conversation or late feedback as a native record, with its own time or another."""
+    common: dict[str, object] = {
+        "conversation_id": record.conversation_id,
+        "ts": (at or record.at).isoformat(),
+        "model_line": record.model_line,
+        "user_id": record.user_id,
+        "feedback": _feedback(record.feedback),
+        "metadata": dict(record.metadata) or None,
     }
-    return orjson.dumps(_present(record))
+    if isinstance(record, FeedbackRecord):
+        return orjson.dumps(_present(common))
+    turns: dict[str, object] = {
+        "model_version": record.model_version,
+        "session_id": record.session_id,
+        "messages": message_documents(record.messages),
+        "tools": record.tools or None,
+        "documents": record.documents or None,
+    }
+    return orjson.dumps(_present(common | turns))
+
+
+def _feedback(feedback: Feedback | None) -> dict[str, object] | None:
+    if feedback is None:
+        return None
+    return _present({"thumb": feedback.thumb, "rating": feedback.rating, "correction": feedback.correction})
 
 
 def _flush(sink: RecordSink, sent: int, acknowledged: int, on_progress: Callable[[int], None]) -> int:
@@ -89,6 +97,6 @@ def _present(fields: Mapping[str, object]) -> dict[str, object]:
     return {key: value for key, value in fields.items() if value is not None}
 
 
-def _key(conversation: Conversation) -> bytes:
-    """Return a key that keeps a user's conversations in one partition, and so in order."""
-    return (conversation.user_id or conversation.conversation_id).encode()
+def _key(record: Record) -> bytes:
+    """Return a key that keeps a user's records in one partition, and so in order."""
+    return (record.user_id or record.conversation_id).encode()

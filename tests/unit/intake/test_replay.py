@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from daemon.config.settings import LimitsSection
-from daemon.domain.conversation import Conversation, Feedback
+from daemon.domain.conversation import Conversation, Feedback, FeedbackRecord
 from daemon.intake.decoding import decode
 from daemon.intake.replay import ReplayStopped, encode_record, replay
 from tests.factories.intake import NOW, a_conversation
@@ -130,3 +130,15 @@ def test_what_is_encoded_decodes_to_the_same_conversation() -> None:
     conversation = a_conversation(feedback=Feedback(rating=4.5, correction="明天"))
 
     assert decode(encode_record(conversation), limits=LimitsSection(), received_at=NOW) == conversation
+
+
+def test_late_feedback_decodes_to_the_same_and_follows_its_conversation() -> None:
+    feedback = FeedbackRecord(
+        conversation_id="c-1", at=NOW, feedback=Feedback(correction="明天"), user_id="u-1"
+    )
+    broker, time = FakeBroker(partitions=3), FakeTime()
+
+    replay([a_conversation("c-1"), feedback], FakeSink(broker), "t", rate=1, clock=time, sleep=time.sleep)
+
+    assert decode(encode_record(feedback), limits=LimitsSection(), received_at=NOW) == feedback
+    assert {record.key for log in broker.logs.values() for record in log} == {b"u-1"}
