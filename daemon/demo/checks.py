@@ -57,8 +57,9 @@ def _stream_checks(stream: StreamFact) -> tuple[Check, ...]:
     return (
         Check(
             name="every conversation was counted",
-            passed=stream.counted == stream.sent > 0 and stream.dead_letters == 0,
-            evidence=f"{stream.sent} sent, {stream.counted} in the ledger, {stream.dead_letters} dead letters",
+            passed=stream.counted + stream.repeated == stream.sent > 0 and stream.dead_letters == 0,
+            evidence=f"{stream.sent} sent, {stream.counted} in the ledger, {stream.repeated} that repeat another, "
+            f"{stream.dead_letters} dead letters",
         ),
         Check(
             name="no false alarm before the change",

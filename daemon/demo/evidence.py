@@ -30,6 +30,7 @@ class StreamFact:
     counted: int
     held_out: int
     dead_letters: int
+    repeated: int = 0  # records with the words of an earlier chat, of nobody in particular: counted there
     change_at: int | None  # number of the first conversation after the change; None: it never arrived
     changed_at: datetime | None  # when that one was sent
     windows: tuple[WindowFact, ...]  # oldest first

@@ -20,11 +20,13 @@ def read_stream(stores: Stores, *, sent: int, new_ids: Iterable[str]) -> StreamF
     change = next(
         (conversation for conversation in conversations if conversation.conversation_id in new), None
     )
+    intake = LedgerCounts(stores.engine).intake()
     return StreamFact(
         sent=sent,
         counted=len(conversations),
         held_out=sum(conversation.held_out for conversation in conversations),
-        dead_letters=sum(LedgerCounts(stores.engine).intake().dead_letters.values()),
+        dead_letters=sum(intake.dead_letters.values()),
+        repeated=intake.repeated,
         change_at=change.seq if change else None,
         changed_at=change.at if change else None,
         windows=tuple(window_fact(window) for window in judged),

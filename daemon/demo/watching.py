@@ -78,7 +78,7 @@ class Watch:
             player.check()
             daemon.check()
             now = self.look(player)
-            used_up = now.intake.conversations >= total
+            used_up = now.intake.conversations + now.intake.repeated >= total
             if used_up and now.live is not None and now.live.kind is PromotionKind.PROMOTION:
                 return None
             if (why := dead_end(now, used_up=used_up)) is not None:

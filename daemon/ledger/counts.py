@@ -11,7 +11,15 @@ from daemon.domain.windows import StoredReference
 from daemon.ledger.database import reader
 from daemon.ledger.dead_letters import count_dead_letters
 from daemon.ledger.reference_rows import newest_reference
-from daemon.ledger.tables import conversations, dead_letters, feedback, positions, runs, windows
+from daemon.ledger.tables import (
+    conversations,
+    dead_letters,
+    feedback,
+    other_names,
+    positions,
+    runs,
+    windows,
+)
 from daemon.ledger.window_closing import window_start
 
 
@@ -38,6 +46,7 @@ class IntakeCounts:
     dead_letters_waiting: int  # not yet published to the dead-letter topic
     continued: int = 0  # of the records that brought turns, those that continued a conversation
     dead_letters_requeued: int = 0  # put back on the topic
+    repeated: int = 0  # records of which others had brought all turns, under another id
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,6 +110,7 @@ class LedgerCounts:
                 dead_letters_requeued=_count(
                     connection, select(func.count()).where(dead_letters.c.requeued_at.is_not(None))
                 ),
+                repeated=_count(connection, select(func.count()).select_from(other_names)),
             )
 
     def windows(self) -> WindowCounts:
