@@ -75,8 +75,8 @@ class SliceData:
     """The pairs of one slice.
 
     The candidate must be better on a target slice and not worse on a protected one; a reported one does not decide. A
-    protected slice of margins with fewer than ``GateSettings.min_clusters`` users is reported: preferences are rare,
-    and a line without them must be able to go on.
+    slice of margins that is undecided is reported as well: preferences are rare and their margins scatter, so that a
+    harmless candidate would wait for them without end.
     """
 
     name: str
@@ -124,7 +124,7 @@ def judge(
     if not 1 <= look <= settings.max_looks:
         raise NoLooksLeft(f"look {look} is outside 1..{settings.max_looks}; train a new candidate")
     _check(slices)
-    reports = tuple(_judge_slice(data, settings) for data in slices)
+    reports = tuple(_without_deciding(_judge_slice(data, settings)) for data in slices)
     checked = judge_checks(checks, alpha=settings.alpha / settings.max_looks)
     verdict = _overall(reports, checked)
     reason = _overall_reason(verdict, reports, checked)
@@ -193,6 +193,12 @@ def _overall_reason(
     return "; ".join(reasons)
 
 
+def _without_deciding(report: SliceReport) -> SliceReport:
+    """Return an undecided slice of margins as one that is reported; others as they are."""
+    undecided = report.measure is Measure.MARGIN and report.verdict is GateVerdict.INCONCLUSIVE
+    return replace(report, role=REPORTED) if undecided else report
+
+
 def _judge_slice(data: SliceData, settings: GateSettings) -> SliceReport:
     if not data.pairs:
         return _without_numbers(data, settings, GateVerdict.INCONCLUSIVE, "no held-out conversation yet")
@@ -215,7 +221,7 @@ def _without_numbers(data: SliceData, settings: GateSettings, verdict: GateVerdi
     decided = verdict is not GateVerdict.INCONCLUSIVE
     return SliceReport(
         name=data.name,
-        role=_role(data, clusters, settings),
+        role=data.role,
         conversations=len(data.pairs),
         clusters=clusters,
         live_loss=math.inf,
@@ -228,12 +234,6 @@ def _without_numbers(data: SliceData, settings: GateSettings, verdict: GateVerdi
         reason=f"{data.name}: {why}",
         measure=data.measure,
     )
-
-
-def _role(data: SliceData, clusters: int, settings: GateSettings) -> str:
-    """Return a slice's role, which is "reported" for a protected slice of margins with too few users."""
-    few = data.measure is Measure.MARGIN and data.role == PROTECTED and clusters < settings.min_clusters
-    return REPORTED if few else data.role
 
 
 def _compare(data: SliceData, settings: GateSettings) -> SliceReport:
@@ -255,7 +255,7 @@ def _compare(data: SliceData, settings: GateSettings) -> SliceReport:
     live = math.fsum(pair.live_nll for pair in data.pairs) / sum(tokens)
     report = SliceReport(
         name=data.name,
-        role=_role(data, estimate.clusters, settings),
+        role=data.role,
         conversations=len(data.pairs),
         clusters=estimate.clusters,
         live_loss=live,

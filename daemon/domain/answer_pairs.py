@@ -1,5 +1,6 @@
 """Answers of two versions to one prompt, as a person compares them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -15,3 +16,20 @@ class AnswerPair:
     candidate_failed: tuple[str, ...] = ()
     live_f1: float | None = None  # token F1 against the good answer, 0 to 1; None without one
     candidate_f1: float | None = None
+
+
+def worst_typical_best(pairs: Sequence[AnswerPair]) -> list[AnswerPair]:
+    """Return the pairs in which the candidate compares worst, in the middle and best; all where there are three or fewer.
+
+    They are compared by the checks failed, then by token F1. One from each end keeps a reader from judging a version by
+    its best answers, or by its worst.
+    """
+    ordered = sorted(pairs, key=_gain)
+    if len(ordered) <= 3:
+        return ordered
+    return [ordered[0], ordered[len(ordered) // 2], ordered[-1]]
+
+
+def _gain(pair: AnswerPair) -> tuple[int, float]:
+    fewer_failed = len(pair.live_failed) - len(pair.candidate_failed)
+    return fewer_failed, (pair.candidate_f1 or 0.0) - (pair.live_f1 or 0.0)

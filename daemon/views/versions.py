@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
+from daemon.domain.answer_pairs import AnswerPair
 from daemon.ledger.stores import Stores
 from daemon.ledger.version_feedback import VersionFeedback, VersionFeedbackLedger
 from daemon.views.left_out import LeftOutOfRun, left_out_of
@@ -53,6 +54,7 @@ class VersionDetails:
     promotions: tuple[Promotion, ...]  # the entries that put it live
     bar: Bar | None = None  # why it does not go live by itself
     left_out: LeftOutOfRun | None = None  # None for the bare base, and where the run is not kept
+    answers: tuple[AnswerPair, ...] = ()  # its own and the live version's, at the gate's newest look
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,6 +93,7 @@ def version_details(stores: Stores, name: VersionName) -> VersionDetails:
         promotions=promotions,
         bar=outlined_bar(stores.versions, name, line.outline),
         left_out=left_out_of(run) if run else None,
+        answers=tuple(stores.gate_answers.of(str(name))),
     )
 
 

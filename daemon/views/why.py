@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from daemon.domain.alarms import Triage
+from daemon.domain.answer_pairs import AnswerPair
 from daemon.domain.decisions import Action, Decision, Trigger
 from daemon.domain.runs import Run, RunState
 from daemon.domain.situation import Situation
@@ -73,6 +74,7 @@ class PromotionChain:
     promotions: tuple[Promotion, ...]  # entries that made it live
     replaced_by: tuple[Promotion, ...]  # entries that replaced it
     bar: Bar | None = None  # why it does not go live by itself
+    answers: tuple[AnswerPair, ...] = ()  # its own and the version's that was live, at the gate's newest look
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,6 +121,7 @@ def promotion_chain(stores: Stores, name: VersionName) -> PromotionChain:
         promotions=promotions,
         replaced_by=tuple(following),
         bar=outlined_bar(stores.versions, name, read_outline(stores.versions, name.line)),
+        answers=tuple(stores.gate_answers.of(str(name))),
     )
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Group, RenderableType
 from rich.text import Text
-from rich.tree import Tree
 
+from daemon.cli.render.answer_pairs import answer_pairs
 from daemon.cli.render.formatting import (
     coloured,
     counted,
@@ -15,12 +15,13 @@ from daemon.cli.render.formatting import (
     source_lines,
     timestamp,
 )
+from daemon.cli.render.gate import gate_tree
 from daemon.cli.render.layout import facts, heading, indented, listed
 from daemon.cli.render.orders import bar_words, order_entries
 from daemon.ledger.version_feedback import VersionFeedback
 from daemon.views.versions import CheckedHistory, VersionDetails, VersionRow
 from registry.names import VersionName
-from registry.types import GateReport, Promotion, SliceReport
+from registry.types import Promotion
 
 _DIGEST_SHOWN = 12
 
@@ -45,7 +46,12 @@ def versions_screen(rows: Sequence[VersionRow], *, total: int) -> RenderableType
 
 def version_screen(details: VersionDetails) -> RenderableType:
     """Show everything about one version."""
-    gates = [part for report in details.gate_reports for part in (Text(), gate_tree(report))]
+    gates: list[RenderableType] = [
+        part for report in details.gate_reports for part in (Text(), gate_tree(report))
+    ]
+    if details.answers:
+        live = details.gate_reports[-1].against if details.gate_reports else None
+        gates += [Text(), answer_pairs(details.answers, live=live, candidate=details.version.name)]
     log = [heading("Promotions"), *map(promotion_entry, details.promotions)] if details.promotions else []
     return Group(facts(_version_facts(details)), *gates, *log)
 
@@ -74,25 +80,6 @@ def _version_facts(details: VersionDetails) -> Iterator[tuple[str, RenderableTyp
         for line in left_out_lines(left_out.curation, left_out.encoder, left_out.answers):
             yield "", line
     yield "feedback", _feedback(details.feedback)
-
-
-def gate_tree(report: GateReport) -> Tree:
-    """Show what the gate said, and each slice's comparison."""
-    tree = Tree(Text.assemble(f"gate, look {report.look}: ", coloured(report.verdict)))
-    tree.add(Text(report.reason))
-    for found in report.slices:
-        _add_slice(tree, found)
-    tree.add(f"level of the test (alpha): {report.alpha:g}")
-    return tree
-
-
-def _add_slice(tree: Tree, found: SliceReport) -> None:
-    branch = tree.add(Text.assemble(f"{found.name} ({found.role}): ", coloured(found.verdict)))
-    branch.add(f"{counted(found.conversations, 'conversation')} of {counted(found.clusters, 'user')}")
-    branch.add(f"loss {found.live_loss:.3f} -> {found.candidate_loss:.3f} nats per token")
-    branch.add(f"difference {found.difference:+.3f} ({found.lower:+.3f} to {found.upper:+.3f})")
-    if found.needed:
-        branch.add(f"needs {counted(found.needed, 'more conversation')}")
 
 
 def history_screen(history: CheckedHistory) -> RenderableType:

@@ -3,6 +3,7 @@
 from rich.text import Text
 from rich.tree import Tree
 
+from daemon.cli.render.answer_pairs import answer_pairs
 from daemon.cli.render.changes import add_changes, add_triage
 from daemon.cli.render.formatting import (
     coloured,
@@ -14,9 +15,9 @@ from daemon.cli.render.formatting import (
     source_lines,
     timestamp,
 )
+from daemon.cli.render.gate import gate_tree
 from daemon.cli.render.orders import bar_words
 from daemon.cli.render.situation import style_of
-from daemon.cli.render.versions import gate_tree
 from daemon.domain.decisions import Decision
 from daemon.domain.situation import Situation, sentence_of
 from daemon.views.why import DecisionStreak, DriftFound, PromotionChain, RecentActivity, TrainingRun
@@ -35,6 +36,9 @@ def chain_tree(chain: PromotionChain, *, verbose: bool) -> Tree:
     _add_causes(tree, chain, verbose=verbose)
     for report in chain.gate:
         tree.add(gate_tree(report))
+    if chain.answers:
+        live = chain.gate[-1].against if chain.gate else None
+        tree.add(answer_pairs(chain.answers, live=live, candidate=chain.version))
     if not chain.gate and not chain.base:
         tree.add("gate: has not judged it yet")
     for entry in chain.promotions:

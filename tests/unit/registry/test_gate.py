@@ -292,6 +292,23 @@ def test_preferences_of_too_few_users_are_reported_and_do_not_decide(gain: float
     assert (report.slices[1].role, report.slices[1].conversations) == ("reported", 19)
 
 
+def test_preferences_that_scatter_too_much_to_tell_do_not_hold_a_candidate_back() -> None:
+    scattered = tuple(
+        margin_pair(f"c{n}", f"u{n}", live=0.3, candidate=0.3 + 0.5 * (-1) ** n) for n in range(40)
+    )
+    report = judge([a_slice(-0.5), replace(preferences(0.0), pairs=scattered)], SETTINGS, look=1)
+
+    assert report.verdict is PROMOTE
+    assert (report.slices[1].verdict, report.slices[1].role) == (INCONCLUSIVE, "reported")
+
+
+def test_margins_of_few_users_that_are_no_numbers_reject() -> None:
+    broken = margin_pair("c0", "u0", live=0.3, candidate=math.nan)
+    report = judge([a_slice(-0.5), with_pair(preferences(0.1, users=3), broken)], SETTINGS, look=1)
+
+    assert report.verdict is REJECT
+
+
 def test_what_is_reported_only_does_not_keep_a_candidate_from_another_look() -> None:
     report = judge([a_slice(-0.01), preferences(0.0, users=3)], SETTINGS, look=1)
 
