@@ -16,7 +16,7 @@ class TeacherOutcome(StrEnum):
     """How a call ended; labels metrics. All but ``ANSWERED`` name why there is nothing to learn."""
 
     ANSWERED = "answered"
-    # No answer came back; the call may be tried again.
+    # No answer of a model came back; the call may be tried again.
     UNREACHABLE = (
         "unreachable"  # no connection, no such host, or a certificate that is not trusted: nothing was sent
     )
@@ -28,13 +28,13 @@ class TeacherOutcome(StrEnum):
     BROKEN_OFF = "broken_off"  # the connection was closed before the end
     NO_KEY = "no_key"  # the file of the key can't be read: nothing was sent
     UNFINISHED = "unfinished"  # it goes on, or the daemon ended before the answer was stored
-    # An answer came back that can't be used; the same question would get it again.
     REFUSED = "refused"  # another 4xx: the endpoint does not accept the request
     REDIRECTED = "redirected"  # redirects are not followed
     TOO_LARGE = "too_large"  # more bytes than an answer has
     NOT_JSON = "not_json"
     HTML = "html"  # the page of a proxy or a login
     NOT_AN_ANSWER = "not_an_answer"  # JSON of another shape, or no choices
+    # An answer came back that can't be used; the same question would get it again.
     EMPTY = "empty"
     CUT_OFF = "cut_off"  # finish_reason length
     FILTERED = "filtered"  # finish_reason content_filter
@@ -74,6 +74,10 @@ _OF_ENDPOINT = frozenset(
     }
 )
 _PASSING = _OF_ENDPOINT | {
+    TeacherOutcome.REFUSED,
+    TeacherOutcome.TOO_LARGE,
+    TeacherOutcome.NOT_JSON,
+    TeacherOutcome.NOT_AN_ANSWER,
     TeacherOutcome.SERVER_ERROR,
     TeacherOutcome.TIMEOUT,
     TeacherOutcome.BROKEN_OFF,

@@ -5,6 +5,7 @@ from daemon.telemetry.instruments import MetricEntry, MetricFactory
 from daemon.telemetry.intake_metrics import IntakeMetrics
 from daemon.telemetry.process_metrics import ChildName, ProcessMetrics, Pruned
 from daemon.telemetry.release_metrics import ReleaseMetrics
+from daemon.telemetry.teacher_metrics import TeacherMetrics
 from daemon.telemetry.training_metrics import TrainingMetrics
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "ProcessMetrics",
     "Pruned",
     "ReleaseMetrics",
+    "TeacherMetrics",
     "TrainingMetrics",
 ]
 
@@ -28,6 +30,7 @@ class Metrics:
         self.drift = DriftMetrics(factory)
         self.training = TrainingMetrics(factory)
         self.release = ReleaseMetrics(factory)
+        self.teacher = TeacherMetrics(factory)
         self.process = ProcessMetrics(factory)
         self._factory = factory
 

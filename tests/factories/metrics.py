@@ -8,6 +8,7 @@ from daemon.domain.halts import HaltKind
 from daemon.domain.problems import ProblemKind
 from daemon.domain.runs import RunState
 from daemon.domain.situation import SituationState
+from daemon.domain.teaching import TeacherOutcome, TeacherPurpose
 from daemon.telemetry.metrics import Metrics
 from learners.types import Progress
 from monitors.types import Aspect, Finding, Verdict
@@ -137,6 +138,7 @@ def busy_metrics() -> Metrics:
     metrics.release.promoted(a_promotion())
     metrics.release.held("promotion").set(1)
     metrics.release.held("training").set(0)
+    _fill_teacher(metrics)
     metrics.process.ledger_size.set(10_000)
     metrics.process.artifacts_size.set(20_000)
     metrics.process.disk_free.set(10**10)
@@ -145,6 +147,14 @@ def busy_metrics() -> Metrics:
     metrics.process.problem(ProblemKind.BROKER).set(0)
     metrics.process.iteration.observe(0.01)
     return metrics
+
+
+def _fill_teacher(metrics: Metrics) -> None:
+    metrics.teacher.calls(TeacherPurpose.ANSWER, TeacherOutcome.ANSWERED).inc()
+    metrics.teacher.tokens("input").inc(20)
+    metrics.teacher.cost.inc(0.002)
+    metrics.teacher.left(calls=12, money=0.5)
+    metrics.teacher.failing_since(1_795_521_540.0)
 
 
 def _fill_intake(metrics: Metrics) -> None:

@@ -34,3 +34,17 @@ def test_a_clock_that_is_set_back_ends_the_wait() -> None:
     backoff.fail(1_000)
 
     assert backoff.ready(900)
+
+
+def test_jitter_shortens_a_wait_to_half_at_most() -> None:
+    shortest, longest = Backoff(4.0, jitter=lambda: 0.0), Backoff(4.0, jitter=lambda: 1.0)
+
+    assert (shortest.fail(0.0), longest.fail(0.0)) == (2.0, 4.0)
+
+
+def test_who_asks_for_a_longer_wait_gets_it() -> None:
+    backoff = Backoff(1.0, 8.0)
+
+    assert backoff.fail(0.0, at_least_s=60.0) == 60.0
+    assert not backoff.ready(59.0)
+    assert backoff.fail(60.0) == 2.0  # and the next failure does not double it
