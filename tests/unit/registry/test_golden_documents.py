@@ -21,7 +21,16 @@ from registry.codec import (
 )
 from registry.history import entry_digest
 from registry.orders import Order, OrderKind
-from registry.types import GateReport, GateVerdict, Promotion, PromotionKind, Version
+from registry.types import (
+    CheckReport,
+    Figure,
+    GateReport,
+    GateVerdict,
+    Measure,
+    Promotion,
+    PromotionKind,
+    Version,
+)
 from tests.factories.registry import DAEMON, NOW, OPERATOR, a_history, a_report, a_step, a_version, v
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -41,6 +50,22 @@ def a_full_report() -> GateReport:
         verdict=GateVerdict.REJECT,
     )
     return replace(a_report(GateVerdict.REJECT, look=2), slices=(target, protected), against=v(2), alpha=1.0)
+
+
+def a_checked_report() -> GateReport:
+    """Checks, figures and a slice of margins, with infinite numbers where there can be."""
+    check = CheckReport(
+        name="ends by itself", prompts=40, live_failed=1, candidate_failed=14, worse=14, better=1, p_value=0.00048828125,
+        smallest_harm=0.25, verdict=GateVerdict.REJECT, reason="fails more often",
+    )  # fmt: skip
+    few = replace(
+        check, name="valid JSON", prompts=2, smallest_harm=math.inf, verdict=GateVerdict.INCONCLUSIVE
+    )
+    margins = replace(a_report().slices[0], role="reported", measure=Measure.MARGIN, live_loss=-0.31)
+    figures = (Figure(name="token F1", live=0.08, candidate=0.75, count=40),)
+    return replace(
+        a_report(GateVerdict.REJECT), slices=(margins,), checks=(check, few), figures=figures, against=v(2)
+    )
 
 
 def a_full_version() -> Version:
@@ -82,7 +107,7 @@ ORDERS = {
         at=NOW.astimezone(timezone(timedelta(hours=8))), promotions=7,
     ),
 }  # fmt: skip
-REPORTS = {"report": a_report(), "full report": a_full_report()}
+REPORTS = {"report": a_report(), "full report": a_full_report(), "checked report": a_checked_report()}
 VERSIONS = {"base": a_version(0), "version": a_version(2), "full version": a_full_version()}
 
 
