@@ -165,22 +165,18 @@ def _check(slices: Sequence[SliceData]) -> None:
 
 def _overall(reports: Sequence[SliceReport], checks: Sequence[CheckReport]) -> GateVerdict:
     """Return reject if a slice or a check rejects, promote if all slices pass and one is a target, else inconclusive."""
-    verdicts = {report.verdict for report in _deciding(reports)}
+    verdicts = {report.verdict for report in reports if report.decides}
     if GateVerdict.REJECT in verdicts or any(check.verdict is GateVerdict.REJECT for check in checks):
         return GateVerdict.REJECT
     passed = verdicts == {GateVerdict.PROMOTE} and any(report.role == TARGET for report in reports)
     return GateVerdict.PROMOTE if passed else GateVerdict.INCONCLUSIVE
 
 
-def _deciding(reports: Sequence[SliceReport]) -> list[SliceReport]:
-    return [report for report in reports if report.role != REPORTED]
-
-
 def _overall_reason(
     verdict: GateVerdict, reports: Sequence[SliceReport], checks: Sequence[CheckReport]
 ) -> str:
     """Return what led to the verdict: the slices with the same one, and the checks that reject or found no harm."""
-    reasons = [report.reason for report in _deciding(reports) if report.verdict is verdict]
+    reasons = [report.reason for report in reports if report.decides and report.verdict is verdict]
     if verdict is GateVerdict.INCONCLUSIVE and not any(report.role == TARGET for report in reports):
         return "there are no new held-out conversations yet"
     if verdict is GateVerdict.REJECT:

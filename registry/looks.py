@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from registry.gate import REPORTED
 from registry.types import GateReport, GateVerdict, SliceReport
 
 
@@ -28,7 +27,7 @@ def worth_another_look(last: GateReport, sizes: Mapping[str, int], *, max_looks:
 def _undecided(report: GateReport) -> list[SliceReport]:
     """Return the slices that keep a report from a verdict."""
     undecided = (slice_ for slice_ in report.slices if slice_.verdict is GateVerdict.INCONCLUSIVE)
-    return [slice_ for slice_ in undecided if slice_.role != REPORTED]
+    return [slice_ for slice_ in undecided if slice_.decides]
 
 
 def _required_size(slice_: SliceReport) -> int:

@@ -96,6 +96,11 @@ class SliceReport:
     #: Left out of JSON where it is the loss, as in entries of earlier releases.
     measure: Annotated[Measure, Field(exclude_if=lambda measure: measure is Measure.LOSS)] = Measure.LOSS
 
+    @property
+    def decides(self) -> bool:
+        """Whether the gate's verdict depends on this one."""
+        return self.role != "reported"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckReport:

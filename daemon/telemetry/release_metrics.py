@@ -3,7 +3,6 @@
 from typing import Literal, TypeAlias, get_args
 
 from daemon.telemetry.instruments import Counter, Gauge, GaugeReadings, LabelledMetric, MetricFactory
-from registry.gate import REPORTED
 from registry.names import VersionName
 from registry.types import GateReport, GateVerdict, Measure, Promotion, PromotionKind
 
@@ -73,9 +72,7 @@ class ReleaseMetrics:
         """Count the verdict, and replace the figures of the previous candidate."""
         self._verdicts(report.verdict).inc()
         worst: dict[tuple[str], float] = {}
-        losses = (
-            found for found in report.slices if found.measure is Measure.LOSS and found.role != REPORTED
-        )
+        losses = (found for found in report.slices if found.measure is Measure.LOSS and found.decides)
         for found in losses:
             worst[found.role,] = max(found.difference, worst.get((found.role,), found.difference))
         self._difference.replace(worst)

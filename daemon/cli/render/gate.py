@@ -7,7 +7,6 @@ from rich.tree import Tree
 
 from daemon.cli.render.formatting import coloured, counted, printable
 from daemon.cli.render.layout import listed
-from registry.gate import REPORTED
 from registry.types import CheckReport, GateReport, GateVerdict, Measure, SliceReport
 
 #: A check finds harm or finds none; it proves nothing.
@@ -37,7 +36,7 @@ def _add_slice(tree: Tree, found: SliceReport) -> None:
     margins = found.measure is Measure.MARGIN
     things, sign = ("pair", -1.0) if margins else ("conversation", 1.0)
     lower, upper = sorted((sign * found.lower, sign * found.upper))
-    verdict = " (does not decide)" if found.role == REPORTED else ""
+    verdict = "" if found.decides else " (does not decide)"
     branch = tree.add(Text.assemble(f"{found.name} ({found.role}): ", coloured(found.verdict), verdict))
     branch.add(f"{counted(found.conversations, things)} of {counted(found.clusters, 'user')}")
     numbers = f"{sign * found.live_loss:.3f} -> {sign * found.candidate_loss:.3f} nats per token"
