@@ -81,6 +81,9 @@ class Conversation:
     tools: tuple[Mapping[str, JSON], ...] = ()  # that the request offered, as OpenAI's function definitions
     documents: tuple[Mapping[str, JSON], ...] = ()  # that the request gave the template to ground answers on
     feedback: Feedback | None = None
+    rejected: Message | None = (
+        None  # another answer to the last prompt that people liked less than the last one
+    )
     #: The producer's own fields; not part of the conversation's identity, so neither hashed nor compared.
     metadata: Mapping[str, JSON] = field(default_factory=dict, compare=False)
 

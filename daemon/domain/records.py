@@ -6,6 +6,7 @@ from datetime import datetime
 
 from daemon.domain.conversation import JSON, Conversation, Feedback, Message
 from daemon.domain.halts import Halt
+from daemon.domain.lessons import Judged
 from daemon.domain.turns import Turn
 
 
@@ -147,6 +148,34 @@ class StoredConversation:
     history: tuple[PastMessage, ...] = ()  # oldest first, with the system prompt; empty unless it was read
     #: Whether turns of its history are no longer stored, so that its prompt is not known.
     history_gone: bool = False
+    correction: str | None = None  # of the last answer: the newest that came later, else the record's own
+    corrected_by: str | None = (
+        None  # digest of the feedback record that ``correction`` is of; None: the record's own
+    )
+    record_correction: str | None = None  # the record's own, which a later one does not replace
+    rejected: Message | None = (
+        None  # another answer to the last prompt that people liked less than the last one
+    )
+
+    @property
+    def judged(self) -> Judged:
+        """What is known of its answers by now."""
+        return Judged(
+            version=self.version,
+            messages=self.messages,
+            score=self.feedback,
+            correction=self.correction,
+            rejected=self.rejected,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredCorrection:
+    """A correction that came after its conversation."""
+
+    digest: str  # of its feedback record
+    at: Coordinates
+    text: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

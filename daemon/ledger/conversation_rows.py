@@ -8,7 +8,8 @@ from sqlalchemy import Connection, Table, column, func, insert, select, table
 from sqlalchemy import text as sql
 from sqlalchemy.dialects import sqlite
 
-from daemon.domain.conversation import JSON
+from daemon.domain.conversation import JSON, Conversation
+from daemon.domain.lesson_counts import other_answer
 from daemon.domain.message_json import message_documents
 from daemon.domain.turns import owner_of
 from daemon.ledger.tables import conversations, microseconds, turns
@@ -90,6 +91,22 @@ def _row(added: NewRow, received_at: int, flag: type[int]) -> tuple[object, ...]
         added.row.thread.seq if added.continues else None,
         added.parent.seq if added.parent else None,
         added.parent_turns,
+        *_lesson_columns(conversation),
+    )
+
+
+def _lesson_columns(conversation: Conversation) -> tuple[object, ...]:
+    """Return the columns from ``correction`` on: what lessons depend on besides version, messages and score."""
+    answers = [one for one in conversation.messages if one.role == "assistant" and one.learned]
+    rejected = conversation.rejected
+    correction = conversation.feedback.correction if conversation.feedback else None
+    return (
+        correction,
+        None,
+        None if rejected is None else orjson.dumps(message_documents([rejected])[0]).decode(),
+        other_answer(corrected=correction is not None, rejected=rejected is not None),
+        None if len(answers) == 1 else len(answers),
+        answers[-1].name if answers else None,
     )
 
 

@@ -1,25 +1,34 @@
 """Reads stored conversations: by range, by side of the split, or as a sample."""
 
 import random
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVarTuple
 
 from sqlalchemy import ColumnElement, Engine, RowMapping, Select, exists, func, select
 
 from daemon.domain.conversation import Message
+from daemon.domain.lesson_counts import count_lessons
+from daemon.domain.lessons import LessonKind, LessonRules
 from daemon.domain.message_json import messages_from
-from daemon.domain.records import Coordinates, StoredConversation
+from daemon.domain.records import Coordinates, StoredConversation, StoredCorrection
 from daemon.domain.turns import turns_of
 from daemon.domain.windows import SeqRange, StoredReference
+from daemon.ledger.corrections import corrections_by_digest
 from daemon.ledger.database import reader
 from daemon.ledger.histories import with_histories
 from daemon.ledger.labels import labels_of
+from daemon.ledger.lesson_counts import answer_classes
 from daemon.ledger.reference_rows import in_reference
 from daemon.ledger.sql_in import in_values
-from daemon.ledger.tables import conversations, past_conversations, scores, turns
+from daemon.ledger.tables import conversations, feedback, past_conversations, scores, turns
 from monitors.user_blocks import first_in_block
 
 _Ts = TypeVarTuple("_Ts")
+#: Conversations, each with the newest correction that came after it.
+_ROWS = select(conversations, feedback.c.correction.label("late_correction")).outerjoin(
+    feedback, feedback.c.digest == conversations.c.corrected_by
+)
 
 
 class ConversationLedger:
@@ -46,9 +55,7 @@ class ConversationLedger:
     def between(self, span: SeqRange) -> list[StoredConversation]:
         """Return all conversations of a range, of both sides of the split."""
         return self._read(
-            select(conversations)
-            .where(conversations.c.seq.between(span.first, span.last))
-            .order_by(conversations.c.seq)
+            _ROWS.where(conversations.c.seq.between(span.first, span.last)).order_by(conversations.c.seq)
         )
 
     def of_reference(self, reference: StoredReference) -> list[StoredConversation]:
@@ -85,9 +92,7 @@ class ConversationLedger:
 
     def after(self, seq: int, limit: int) -> list[StoredConversation]:
         """Return the next conversations after a seq, of both sides of the split."""
-        return self._read(
-            select(conversations).where(conversations.c.seq > seq).order_by(conversations.c.seq).limit(limit)
-        )
+        return self._read(_ROWS.where(conversations.c.seq > seq).order_by(conversations.c.seq).limit(limit))
 
     def count(
         self, *, held_out: bool, judgeable: bool = False, since: int = 1, before: int | None = None
@@ -96,6 +101,19 @@ class ConversationLedger:
         query = _side(select(func.count()), held_out, judgeable, since, before)
         with self._reads.begin() as connection:
             return connection.scalar(query) or 0
+
+    def lesson_counts(
+        self, rules: LessonRules, *, held_out: bool, since: int = 1, before: int | None = None
+    ) -> Counter[LessonKind]:
+        """Count the lessons of each kind in conversations of one side with ``since`` <= seq < ``before``."""
+        with self._reads.begin() as connection:
+            classes = answer_classes(connection, rules, held_out=held_out, since=since, before=before)
+        return count_lessons(classes, rules)
+
+    def corrections(self, digests: Iterable[str]) -> dict[str, StoredCorrection]:
+        """Return the corrections of these feedback records, by digest, newer ones or not; erased ones are left out."""
+        with self._reads.begin() as connection:
+            return corrections_by_digest(connection, digests)
 
     def newest(
         self,
@@ -108,9 +126,7 @@ class ConversationLedger:
     ) -> list[StoredConversation]:
         """Return the newest ``limit`` conversations of one side, oldest first."""
         query = (
-            _side(select(conversations), held_out, judgeable, since, before)
-            .order_by(conversations.c.seq.desc())
-            .limit(limit)
+            _side(_ROWS, held_out, judgeable, since, before).order_by(conversations.c.seq.desc()).limit(limit)
         )
         return self._read(query)[::-1]
 
@@ -132,9 +148,7 @@ class ConversationLedger:
         found: list[StoredConversation] = []
         for start in range(0, len(seqs), 500):  # databases limit the number of parameters
             page = seqs[start : start + 500]
-            found += self._read(
-                select(conversations).where(conversations.c.seq.in_(page)).order_by(conversations.c.seq)
-            )
+            found += self._read(_ROWS.where(conversations.c.seq.in_(page)).order_by(conversations.c.seq))
         return found
 
     def at(self, places: Iterable[Coordinates]) -> list[StoredConversation]:
@@ -147,7 +161,7 @@ class ConversationLedger:
             same_partition = (conversations.c.topic == topic) & (conversations.c.partition == partition)
             for start in range(0, len(offsets), 500):
                 page = conversations.c.offset.in_(offsets[start : start + 500])
-                found += self._read(select(conversations).where(same_partition & page))
+                found += self._read(_ROWS.where(same_partition & page))
         return found
 
     def held_out_text_digests(self) -> frozenset[str]:
@@ -217,7 +231,7 @@ def _has_no_reply() -> ColumnElement[bool]:
 
 
 def _stored(row: RowMapping, label_fields: Sequence[str]) -> StoredConversation:
-    context = row["context"] or {}
+    context, late = row["context"] or {}, row["late_correction"]
     return StoredConversation(
         seq=row["seq"],
         conversation_id=row["conversation_id"],
@@ -236,4 +250,8 @@ def _stored(row: RowMapping, label_fields: Sequence[str]) -> StoredConversation:
         tools=tuple(context.get("tools", ())),
         documents=tuple(context.get("documents", ())),
         thread=row["thread"] or row["seq"],
+        correction=late or row["correction"],
+        corrected_by=row["corrected_by"] if late else None,
+        record_correction=row["correction"],
+        rejected=None if row["rejected"] is None else messages_from([row["rejected"]])[0],
     )

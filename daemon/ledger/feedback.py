@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, select, update
 
 from daemon.domain.records import NewFeedback
+from daemon.ledger.corrections import join_corrections
 from daemon.ledger.database import insert_or_ignore
 from daemon.ledger.first_opinions import NEWEST_FIRST
 from daemon.ledger.sql_in import in_values
@@ -54,7 +55,7 @@ def feedback_digest(new: NewFeedback) -> str:
 
 
 def join_feedback(connection: Connection, ids: Sequence[str]) -> frozenset[str]:
-    """Copy the newest feedback into its conversations, in whatever order both arrived.
+    """Copy the newest feedback into its conversations, and name the newest correction there, in whatever order both arrived.
 
     Returns those of the ids that have feedback of their own, whether their conversation is stored or not.
     """
@@ -67,12 +68,12 @@ def join_feedback(connection: Connection, ids: Sequence[str]) -> frozenset[str]:
         .limit(1)
         .scalar_subquery()
     )
-    with_feedback = frozenset(
-        connection.scalars(
-            select(feedback.c.conversation_id).where(in_values(connection, feedback.c.conversation_id, ids))
-        )
-    )
+    given = select(feedback.c.conversation_id, feedback.c.correction.is_not(None)).distinct()
+    found = connection.execute(given.where(in_values(connection, feedback.c.conversation_id, ids))).all()
+    with_feedback = frozenset(id_ for id_, _ in found)
     if with_feedback:
         which = in_values(connection, conversations.c.conversation_id, with_feedback)
         connection.execute(update(conversations).where(which).values(feedback=newest))
+    if corrected := {id_ for id_, corrects in found if corrects}:
+        join_corrections(connection, corrected)
     return with_feedback

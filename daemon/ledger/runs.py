@@ -178,6 +178,7 @@ def _record_row(run_id: str, position: int, record: TrainingRecord) -> dict[str,
         "continues": record.continues or None,
         "unlearned": list(record.unlearned) or None,
         "skipped": record.skipped,
+        "lesson": None if record.lesson is None else dict(record.lesson),
     }
 
 
@@ -193,6 +194,7 @@ def _training_record(row: RowMapping) -> TrainingRecord:
         continues=bool(row["continues"]),
         unlearned=tuple(row["unlearned"] or ()),
         skipped=row["skipped"],
+        lesson=row["lesson"],
     )
 
 

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, delete, func, select, update
 
 from daemon.domain.records import Coordinates
 from daemon.ledger.dead_letter_search import remove_dead_letters_naming
+from daemon.ledger.erased_corrections import forget_corrections
 from daemon.ledger.erased_turns import erased_turns
 from daemon.ledger.reports import drop_incomplete_reports, reports_made_of
 from daemon.ledger.sql_in import in_values
@@ -138,12 +139,22 @@ def _remove_feedback(connection: Connection, removals: Mapping[str, Removal]) ->
         own = () if users else (removal.subject.id, removal.subject.hash)
         for name in (*removal.ids, *own):
             by_name.setdefault(name, removal)
-    matches = in_values(connection, feedback.c.conversation_id, by_name)
+    column = feedback.c
+    matches = in_values(connection, column.conversation_id, by_name)
     if users:
-        matches |= in_values(connection, feedback.c.user_hash, removals)
-    gone = delete(feedback).where(matches).returning(feedback.c.conversation_id, feedback.c.user_hash)
-    for name, user in connection.execute(gone):
-        (by_name.get(name) or removals[user]).feedback += 1
+        matches |= in_values(connection, column.user_hash, removals)
+    columns = (column.conversation_id, column.user_hash, column.digest, column.correction.is_not(None))
+    gone = delete(feedback).where(matches).returning(*columns)
+    corrected: dict[str, str] = {}  # conversations of others, which stay, by the correction that is gone
+    by_digest: dict[str, Removal] = {}
+    for name, user, digest, corrects in connection.execute(gone).all():
+        by_digest[digest] = by_name.get(name) or removals[user]
+        by_digest[digest].feedback += 1
+        if corrects and name not in by_name:
+            corrected[digest] = name
+    for digest, run in forget_corrections(connection, corrected) if corrected else ():
+        by_digest[digest].training_records += 1
+        by_digest[digest].runs.add(run)
 
 
 def _remove_dead_letters(connection: Connection, removals: Mapping[str, Removal]) -> None:

@@ -136,6 +136,7 @@ def _line(parts: Sequence[tuple[TrainingRecord, StoredConversation]]) -> bytes:
 
 
 def _as_stored(new: NewConversation) -> StoredConversation:
+    correction = new.conversation.feedback.correction if new.conversation.feedback else None
     return StoredConversation(
         seq=0,
         conversation_id=new.conversation.conversation_id,
@@ -151,4 +152,7 @@ def _as_stored(new: NewConversation) -> StoredConversation:
         conversation_hash=new.conversation_hash,
         tools=new.conversation.tools,
         documents=new.conversation.documents,
+        correction=correction,
+        record_correction=correction,
+        rejected=new.conversation.rejected,
     )

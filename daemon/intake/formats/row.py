@@ -1,6 +1,6 @@
 """Makes a conversation of a row of a file, which may name neither its id nor its time."""
 
-from daemon.domain.conversation import JSON, Conversation
+from daemon.domain.conversation import JSON, Conversation, Message
 from daemon.intake import decoding_fields as fields
 from daemon.intake.decoding_fields import Object
 from daemon.intake.formats.calls.types import Request
@@ -20,9 +20,12 @@ def conversation_of_row(
     reading: Reading,
     *,
     at: str = "messages",
+    rejected: Message | None = None,
     kept: dict[str, JSON] | None = None,
 ) -> Conversation:
-    """Return the conversation of a row whose fields ``read`` make ``row``; ``kept`` are further metadata.
+    """Return the conversation of a row whose fields ``read`` make ``row``.
+
+    ``rejected`` is an answer that people liked less than the last one; ``kept`` are further metadata.
 
     Raises BadRecord, NoConversation.
     """
@@ -47,5 +50,6 @@ def conversation_of_row(
         tools=row.tools,
         documents=row.documents,
         feedback=read_feedback(record.get("feedback"), reading),
+        rejected=rejected,
         metadata=fields.metadata({**own_metadata(record), **extra, **(kept or {})}),
     )

@@ -60,6 +60,8 @@ class Cleaner:
             changed["messages"] = tuple(
                 self._message(message, conversation.user_id, found) for message in conversation.messages
             )
+        if conversation.rejected is not None:
+            changed["rejected"] = self._message(conversation.rejected, conversation.user_id, found)
         for part in ("tools", "documents"):
             if given := getattr(conversation, part):
                 changed[part] = self._json_objects(given, found)

@@ -63,16 +63,34 @@ conversations = Table(
     Column("parent_seq", BigInteger),  # of the row that holds the turn before
     #: How many turns of that row come before. FOLLOWS: its history are the rows of its thread that are earlier by time.
     Column("parent_turns", Integer),
+    Column("correction", Text),  # the record's own, of its last answer
+    Column("corrected_by", String(64)),  # digest of the newest feedback record with a correction
+    Column("rejected", JSON(none_as_null=True)),  # an answer that people liked less than the last one
+    Column("other_answer", String(16)),  # the best other answer to its last prompt: see OtherAnswer
+    Column("answers", Integer),  # how many of its messages are answers to learn; None: one
+    Column("answerer", Text),  # name of its last answer, where it has one
     # Has all columns that retention reads, so that it does not read the rows that it keeps.
     Index("conversations_by_split", "held_out", "seq", "conversation_hash", "thread"),
+    Index("conversations_by_version", "held_out", "version", "seq"),
     Index("conversations_by_text", "text_digest"),
     Index("conversations_by_user", "user_hash", "at"),
-    # Migrations make these of the rows with a thread, a session or feedback alone; said here, too, that would load the
-    # dialect of PostgreSQL into every command.
+    # Migrations make these of the rows with a thread, a session, feedback or what lessons depend on alone; said here, too,
+    # that would load the dialect of PostgreSQL into every command.
     Index("conversations_by_thread", "thread"),
     Index("conversations_by_session", "session_hash"),
     # Has all columns that the feedback on a version is read from.
     Index("conversations_with_feedback", "version", "at", "feedback"),
+    # Has all columns that lessons are counted by.
+    Index(
+        "conversations_judged",
+        "held_out",
+        "seq",
+        "version",
+        "feedback",
+        "other_answer",
+        "answers",
+        "answerer",
+    ),
     sqlite_autoincrement=True,
 )
 

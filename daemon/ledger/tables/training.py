@@ -100,4 +100,5 @@ training_records = Table(
         "unlearned", JSON(none_as_null=True)
     ),  # indexes of the answers among its messages that are no targets
     Column("skipped", Text),  # why the run did not learn from it; empty if it did
+    Column("lesson", JSON(none_as_null=True)),  # see TrainingRecord; empty: its answers were imitated
 )

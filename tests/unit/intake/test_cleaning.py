@@ -44,6 +44,19 @@ def test_every_text_of_a_conversation_is_redacted_and_counted() -> None:
     assert found == {PersonalData.EMAIL: 4}
 
 
+def test_the_rejected_answer_is_redacted_as_all_others_are() -> None:
+    found: Counter[PersonalData] = Counter()
+    worse = Message(role="assistant", content="ask a@b.de", reasoning="b@c.de knows", name="u1")
+
+    clean = CLEANER.clean(a_conversation(user_id="u1", rejected=worse), found)
+
+    assert isinstance(clean, Conversation)
+    assert clean.rejected == Message(
+        role="assistant", content="ask [EMAIL]", reasoning="[EMAIL] knows", name="user of 2"
+    )
+    assert found == {PersonalData.EMAIL: 2}
+
+
 def test_reasoning_names_calls_and_results_of_tools_are_redacted_too() -> None:
     call = ToolCall(name="lookup", arguments='{"mail": "a@b.de", "phone": 13812345678, "n": 2}', id="call-1")
     messages = (

@@ -7,7 +7,7 @@ import pytest
 
 from daemon.config.settings import LimitsSection
 from daemon.domain.bad_record import Absence, BadRecord, NoConversation, Reason
-from daemon.domain.conversation import Conversation, Feedback, FeedbackRecord, Record
+from daemon.domain.conversation import Conversation, Feedback, FeedbackRecord, Message, Record
 from daemon.intake.decoding import decode_document
 from daemon.intake.formats.envelopes.preferences import REJECTED
 from daemon.intake.formats.reading import Reading
@@ -261,7 +261,8 @@ def test_the_prompt_of_a_preference_has_many_names(row: dict[str, Any]) -> None:
     found = conversation(row | {"chosen": "Tomorrow.", "rejected": "No."})
 
     assert [turn.content for turn in found.messages] == ["Where?", "Tomorrow."]
-    assert found.metadata[REJECTED] == "No."
+    assert found.rejected == Message(role="assistant", content="No.")
+    assert REJECTED not in found.metadata
 
 
 def test_a_preference_may_hold_the_dialogue_in_one_text() -> None:
@@ -271,6 +272,45 @@ def test_a_preference_may_hold_the_dialogue_in_one_text() -> None:
     assert [(turn.role, turn.content, turn.learned) for turn in found.messages] == [
         ("user", "Hi", True), ("assistant", "Hello", False), ("user", "Where?", True), ("assistant", "Tomorrow.", True),
     ]  # fmt: skip
+    assert found.rejected == Message(role="assistant", content="Tomorrow. No.")
+
+
+@pytest.mark.parametrize(
+    "rejected",
+    [
+        "No.",
+        {"role": "assistant", "content": "No."},
+        [{"role": "assistant", "content": "No."}],
+        [ASKED, {"role": "assistant", "content": "No."}],
+        [{"from": "gpt", "value": "No."}],
+    ],
+)
+def test_a_rejected_answer_is_written_as_the_chosen_one_may_be(rejected: Any) -> None:
+    row = {"prompt": ASKED["content"], "chosen": [ASKED, ANSWERED], "rejected": rejected}
+
+    assert conversation(row).rejected == Message(role="assistant", content="No.")
+
+
+@pytest.mark.parametrize(
+    "rejected",
+    [
+        [{"role": "user", "content": "Another question"}, {"role": "assistant", "content": "No."}],
+        [ASKED],
+        {"role": "nobody", "content": ["?"]},
+        7,
+    ],
+)
+def test_what_is_no_other_answer_to_the_prompt_is_kept_as_it_was_written(rejected: Any) -> None:
+    found = conversation({"prompt": ASKED["content"], "chosen": [ASKED, ANSWERED], "rejected": rejected})
+
+    assert (found.rejected, found.metadata[REJECTED]) == (None, rejected)
+
+
+@pytest.mark.parametrize("rejected", [None, ANSWERED["content"], [ANSWERED]])
+def test_an_answer_is_not_preferred_over_itself(rejected: Any) -> None:
+    found = conversation({"prompt": ASKED["content"], "chosen": ANSWERED["content"], "rejected": rejected})
+
+    assert (found.rejected, found.messages[-1].content) == (None, ANSWERED["content"])
 
 
 @pytest.mark.parametrize("name", ["kto_tag", "label"])

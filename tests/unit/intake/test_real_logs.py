@@ -8,7 +8,7 @@ import pytest
 
 from daemon.config.settings import IntakeSection, LimitsSection
 from daemon.domain.bad_record import Absence, BadRecord, NoConversation, Reason
-from daemon.domain.conversation import Conversation, FeedbackRecord, Record
+from daemon.domain.conversation import Conversation, FeedbackRecord, Message, Record
 from daemon.intake.decoding import decode_document
 from daemon.intake.formats.reading import Reading
 from daemon.intake.formats.registry import formats_for
@@ -248,7 +248,7 @@ def test_of_a_preference_the_chosen_answer_alone_is_learned() -> None:
     found = record({"prompt": prompt, "chosen": "Tomorrow.", "rejected": "No idea."})
 
     assert [turn.learned for turn in found.messages if turn.role == "assistant"] == [False, True]
-    assert found.metadata["retuned.rejected"] == "No idea."
+    assert found.rejected == Message(role="assistant", content="No idea.")
 
 
 @pytest.mark.parametrize(("label", "learned"), [(True, True), (False, False)])

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from daemon.domain.bad_record import BadRecord, NoConversation
 from daemon.domain.conversation import JSON, Message, Record
 from daemon.intake.decoding_fields import Object
 from daemon.intake.formats.calls.bare import read_bare_answer, read_bare_request
@@ -17,7 +18,7 @@ from daemon.intake.formats.envelopes.rows import as_context
 from daemon.intake.formats.reading import Reading
 from daemon.intake.formats.row import conversation_of_row
 
-#: The metadata field that keeps the rejected answer as it was written.
+#: The metadata field that keeps a rejected answer that can not be read as an answer to the same prompt.
 REJECTED = "retuned.rejected"
 _READ = frozenset(
     {
@@ -55,8 +56,10 @@ class PreferencesFormat:
         asked = _asked(record, reading)
         chosen = _chosen(record[name], name, reading, asked=asked.turns)
         row = Request(turns=chosen, tools=asked.tools)
-        kept: dict[str, JSON] = {REJECTED: record[rejected]} if record.get(rejected) is not None else {}
-        return (conversation_of_row(record, row, _READ, reading, at=name, kept=kept),)
+        worse = _rejected(record.get(rejected), rejected, reading, asked=asked.turns, chosen=chosen)
+        unread = worse is None and record.get(rejected) not in (None, record[name])
+        kept: dict[str, JSON] = {REJECTED: record[rejected]} if unread else {}
+        return (conversation_of_row(record, row, _READ, reading, at=name, rejected=worse, kept=kept),)
 
 
 def _asked(record: Object, reading: Reading) -> Request:
@@ -90,6 +93,21 @@ def _chosen(value: JSON, at: str, reading: Reading, *, asked: tuple[Message, ...
     if isinstance(value, dict):
         return (*as_context(asked), *read_message(value, at, reading))
     return (*as_context(asked), *read_bare_answer(value, at, reading).turns)
+
+
+def _rejected(
+    value: JSON, at: str, reading: Reading, *, asked: tuple[Message, ...], chosen: tuple[Message, ...]
+) -> Message | None:
+    """Return the rejected answer, where it answers the same prompt as the chosen one and differs from it."""
+    if value is None:
+        return None
+    try:
+        turns = _chosen(value, at, reading, asked=asked)
+    except (BadRecord, NoConversation):
+        return None
+    if not turns or turns[-1].role != "assistant" or turns[:-1] != chosen[:-1] or turns[-1] == chosen[-1]:
+        return None
+    return turns[-1]
 
 
 def _speeches(text: str) -> list[tuple[str, str]]:
