@@ -35,6 +35,14 @@ class EndNotLearned(Unlearnable):
     """No answer's end is among the targets: the model would learn never to stop; no step was taken."""
 
 
+class NoPairs(Unlearnable):
+    """The method learns from pairs of answers, and the training set has none; no step was taken."""
+
+
+class OneSided(Unlearnable):
+    """The method learns from desirable and undesirable answers, and the training set has one kind; no step was taken."""
+
+
 class NothingChanged(Unlearnable):
     """The training changed nothing that the model computes; no artifact was written."""
 

@@ -15,6 +15,10 @@ Teaching: TypeAlias = Literal["imitate", "prefer", "avoid"]
 NotEmpty: TypeAlias = Annotated[str, Field(min_length=1)]
 #: Share of a training set that may be skipped, by default.
 MAX_SKIPPED = 0.9
+#: How strongly DPO and KTO hold a model to the one that the run starts from, by default.
+BETA = 0.1
+#: Share of the supervised loss in DPO, by default.
+SUPERVISED_WEIGHT = 1.0
 #: Fields that a type does not have are refused when it is read from JSON.
 _CLOSED = ConfigDict(extra="forbid")
 
@@ -106,6 +110,12 @@ class LoraSettings:
     rendering: Annotated[Rendering, Field(exclude_if=lambda rendering: rendering == Rendering())] = (
         Rendering()
     )
+    #: Of DPO and KTO: how strongly they hold a model to the one that the run starts from. Smaller: moves further away.
+    beta: Annotated[float, Field(exclude_if=lambda beta: beta == BETA)] = BETA
+    #: Of DPO: the share of the supervised loss of what is imitated; 0: none.
+    supervised_weight: Annotated[float, Field(exclude_if=lambda weight: weight == SUPERVISED_WEIGHT)] = (
+        SUPERVISED_WEIGHT
+    )
 
 
 @with_config(_CLOSED)
@@ -117,7 +127,7 @@ class TrainRequest:
     base: Path  # a folder in Hugging Face layout
     base_digest: str
     parent: Path | None  # adapter folder to go on from; None: from the base
-    data: Path  # JSON lines: {"id", "messages": [{"role", "content"}...], "origin": "new" | "replay"}
+    data: Path  # JSON lines, each a Conversation
     data_digest: str  # sha256 of that file
     output: Path  # the artifact folder; must not exist before, is complete or absent after
     method: str = "lora"
@@ -157,7 +167,7 @@ class RunResult:
     tokens: int
     target_tokens: int
     conversations: int
-    first_loss: float
+    first_loss: float  # of the method's objective
     last_loss: float
     seconds: float
     packages: Mapping[str, str]  # name -> version of what the run used
@@ -169,6 +179,11 @@ class RunResult:
 
     #: Reason -> answers left out of conversations that were learned otherwise.
     left_out_answers: Annotated[Mapping[str, int], Field(exclude_if=lambda answers: not answers)] = field(
+        default_factory=dict
+    )
+    method: Annotated[str, Field(exclude_if=lambda method: method == "lora")] = "lora"
+    #: What the method made of the data: such as pairs, or the weights of desirable and undesirable answers.
+    objective: Annotated[Mapping[str, float], Field(exclude_if=lambda facts: not facts)] = field(
         default_factory=dict
     )
 

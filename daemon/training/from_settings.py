@@ -21,6 +21,8 @@ def lora_settings(settings: Settings) -> LoraSettings:
         max_tokens=section.max_tokens,
         dtype=settings.model.dtype,
         rendering=rendering(settings),
+        beta=section.beta,
+        supervised_weight=section.supervised_weight,
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from transformers import PreTrainedTokenizerFast
@@ -54,22 +54,41 @@ class ChatEncoder:
         self.ends = tuple(dict.fromkeys(self._safe.tokens(end.text)[-1].id for end in ends))
 
     def encode(self, conversation: Conversation, *, max_tokens: int) -> EncodedConversation:
-        """Return rows of at most ``max_tokens``, with all answers that may be learned.
+        """Return rows of at most ``max_tokens``, with all answers that may be learned; of a pair, with the better one.
 
         Where a prompt is too long, exchanges in the middle of its history are left out, see history.shortened.
         """
-        building = _Rows(self._renderer, self._safe, self._renderer.protected(conversation), max_tokens)
-        answers = [
-            index for index, message in enumerate(conversation.messages) if message.role == "assistant"
-        ]
-        learned = [index for index in answers if _may_be_learned(conversation.messages, index)]
+        return self._encoded(conversation, max_tokens=max_tokens, dropped=0).conversation
+
+    def encode_pair(
+        self, conversation: Conversation, *, max_tokens: int
+    ) -> tuple[EncodedConversation, EncodedConversation]:
+        """Return the better and the worse answer of a pair, each behind the same prompt."""
+        worse = _worse(conversation)
+        found = [self._encoded(each, max_tokens=max_tokens, dropped=0) for each in (conversation, worse)]
+        most = max(each.dropped for each in found)
+        first, second = (
+            each if each.dropped == most else self._encoded(answer, max_tokens=max_tokens, dropped=most)
+            for each, answer in zip(found, (conversation, worse), strict=True)
+        )
+        return first.conversation, second.conversation
+
+    def _encoded(self, conversation: Conversation, *, max_tokens: int, dropped: int) -> "_Found":
+        """Encode with at least ``dropped`` exchanges left out."""
+        messages = conversation.messages
+        building = _Rows(
+            self._renderer, self._safe, self._renderer.protected(conversation), max_tokens, dropped
+        )
+        answers = [index for index, message in enumerate(messages) if message.role == "assistant"]
+        learned = [index for index in answers if _may_be_learned(conversation, index)]
         for index in learned:
             building.add(index)
         if answers and not learned:
-            return EncodedConversation(
+            nothing = EncodedConversation(
                 id=conversation.id, rows=(), left_out={"no answer that may be learned": len(answers)}
             )
-        return building.finished()
+            return _Found(nothing, 0)
+        return _Found(building.finished(), building.dropped)
 
     def prompt(self, conversation: Conversation) -> list[int]:
         """Return the ids of the conversation, followed by the generation prompt.
@@ -84,9 +103,29 @@ class ChatEncoder:
         return self._safe.ids(text)
 
 
-def _may_be_learned(messages: Sequence[Message], index: int) -> bool:
-    """Whether the producer lets the answer be learned, and a question came before it: else no prompt asked for it."""
-    return messages[index].learned and any(message.role == "user" for message in messages[:index])
+def _may_be_learned(conversation: Conversation, index: int) -> bool:
+    """Whether the answer is the lesson's, the producer lets it be learned, and a question came before it.
+
+    Without a question no prompt asked for it.
+    """
+    messages = conversation.messages
+    is_lesson = conversation.lesson == "imitate" or index == len(messages) - 1
+    asked = any(message.role == "user" for message in messages[:index])
+    return is_lesson and messages[index].learned and asked
+
+
+def _worse(pair: Conversation) -> Conversation:
+    """Return the conversation with the worse answer of a pair in place of the better one."""
+    if pair.rejected is None:
+        raise BadRequest(f"{pair.id} is no pair: it has no worse answer")
+    return replace(pair, messages=(*pair.messages[:-1], pair.rejected), lesson="avoid", rejected=None)
+
+
+class _Found(NamedTuple):
+    """An encoded conversation, and how many exchanges its last row leaves out."""
+
+    conversation: EncodedConversation
+    dropped: int
 
 
 class _Beginning(NamedTuple):
@@ -105,14 +144,21 @@ class _Rows:
     """The rows of one conversation, while they are made."""
 
     def __init__(
-        self, renderer: AnswerRenderer, safe: SafeTokenizer, conversation: Conversation, max_tokens: int
+        self,
+        renderer: AnswerRenderer,
+        safe: SafeTokenizer,
+        conversation: Conversation,
+        max_tokens: int,
+        fewest: int,
     ) -> None:
+        """At least the ``fewest`` exchanges are left out."""
         self._renderer = renderer
         self._safe = safe
         self._conversation = conversation
         self._max_tokens = max_tokens
+        self._fewest = fewest
         self._rows: list[OpenRow] = []
-        self._dropped = 0  # exchanges that the last row leaves out
+        self._dropped = fewest  # exchanges that the last row leaves out
         self._shares = False  # whether the newest prompt continues the last row
         self._prompts: dict[int, str] = {}  # of the newest answer, by exchanges left out
         self._beginnings: dict[int, _Beginning] = {}  # likewise
@@ -139,6 +185,11 @@ class _Rows:
             return
         if not added:
             self._left_out["longer than max_tokens"] += 1
+
+    @property
+    def dropped(self) -> int:
+        """Exchanges that the last row leaves out."""
+        return self._dropped
 
     def finished(self) -> EncodedConversation:
         kept = self._rows[-MOST_ROWS:]
@@ -203,7 +254,9 @@ class _Rows:
         """
         most = exchanges_to_drop(before)
         return least(
-            lambda dropped: self._beginning(before, dropped, answer).tokens <= max_tokens,
+            lambda dropped: (
+                dropped >= self._fewest and self._beginning(before, dropped, answer).tokens <= max_tokens
+            ),
             guess=min(self._dropped, most),
             most=most,
         )

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from learners.children.subprocess_child import SubprocessChild
 from learners.errors import ChildDied, ChildTrouble
+from learners.method_names import MethodName
 from learners.types import Conversation, Failure, Rendering
 
 
@@ -22,6 +23,7 @@ class SampleRequest:
     conversations: tuple[Conversation, ...]
     max_tokens: Literal["auto"] | int  # "auto": the model's context, whatever the memory
     rendering: Rendering = field(default_factory=Rendering)
+    method: MethodName = "lora"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,7 +36,7 @@ class TextPart:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RenderedConversation:
-    """A conversation as the model learns it: rows, each with its parts in order."""
+    """A conversation as the model learns to answer it: rows, each with its parts in order."""
 
     id: str
     rows: tuple[tuple[TextPart, ...], ...]
@@ -47,7 +49,7 @@ class RenderedSample:
     conversations: int
     skipped: Mapping[str, int]  # conversations without anything to learn, by reason
     left_out_answers: Mapping[str, int]  # answers of the other conversations that are not learned, by reason
-    example: RenderedConversation | None  # the newest that is learned
+    example: RenderedConversation | None  # the newest that is imitated
 
 
 REQUEST = TypeAdapter(SampleRequest)

@@ -11,7 +11,8 @@ from pathlib import Path
 from transformers import AutoConfig, PreTrainedTokenizerFast
 
 from learners.children.json_lines import JsonLineWriter
-from learners.encoding.chat import ChatEncoder, EncodedConversation
+from learners.encoding.chat import ChatEncoder
+from learners.encoding.lessons import EncodedLesson, encode_lesson
 from learners.encoding.rows import Encoded
 from learners.encoding.sample import (
     ANSWER,
@@ -22,6 +23,7 @@ from learners.encoding.sample import (
     TextPart,
 )
 from learners.errors import LearnerError
+from learners.method_names import compares, learns_from
 from learners.models.tokenizer import load_tokenizer
 from learners.training.learnable import left_out_answers, skipped_lines
 from learners.types import Failure
@@ -44,14 +46,18 @@ def render(request: SampleRequest) -> RenderedSample:
     tokenizer = load_tokenizer(request.base)
     encoder = ChatEncoder(tokenizer, request.rendering)
     most = _context(request.base) if request.max_tokens == "auto" else request.max_tokens
-    encoded = [encoder.encode(one, max_tokens=most) for one in request.conversations]
+    learns, both = learns_from(request.method), compares(request.method)
+    encoded = [
+        encode_lesson(encoder, one, learns=learns, compares=both, max_tokens=most)
+        for one in request.conversations
+    ]
     skipped = {reason: len(numbers) for reason, numbers in skipped_lines(encoded).items()}
-    learned = [one for one in encoded if one.rows]
+    imitated = [one for one in encoded if one.imitated]
     return RenderedSample(
         conversations=len(encoded),
         skipped=skipped,
         left_out_answers=left_out_answers(encoded),
-        example=_rendered(learned[-1], tokenizer) if learned else None,
+        example=_rendered(imitated[-1], tokenizer) if imitated else None,
     )
 
 
@@ -60,9 +66,9 @@ def _context(base: Path) -> int:
     return getattr(config.get_text_config(), "max_position_embeddings", None) or _NO_LIMIT
 
 
-def _rendered(conversation: EncodedConversation, tokenizer: PreTrainedTokenizerFast) -> RenderedConversation:
+def _rendered(line: EncodedLesson, tokenizer: PreTrainedTokenizerFast) -> RenderedConversation:
     return RenderedConversation(
-        id=conversation.id, rows=tuple(tuple(_parts(row, tokenizer)) for row in conversation.rows)
+        id=line.id, rows=tuple(tuple(_parts(row, tokenizer)) for row in line.imitated)
     )
 
 

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
-from learners.errors import AnswersCut, EndNotLearned, NoTargets, TooManySkipped
+from learners.errors import AnswersCut, EndNotLearned, NoPairs, NoTargets, OneSided, TooManySkipped
 
 _MOST = 0.5
 
@@ -23,6 +23,16 @@ class EncodedLine(Protocol):
 
     @property
     def rows(self) -> Sequence[Row]: ...
+    @property
+    def imitated(self) -> Sequence[Row]:
+        """Those of the rows whose answers the model learns to give."""
+        ...
+
+    @property
+    def avoided(self) -> Sequence[Row]:
+        """Those of the rows whose answers the model learns not to give."""
+        ...
+
     @property
     def skipped(self) -> str | None: ...
     @property
@@ -57,8 +67,7 @@ def check_learnable(lines: Sequence[EncodedLine], *, ends: Collection[int], max_
     Raises NoTargets, TooManySkipped, EndNotLearned or AnswersCut.
     """
     skipped = {reason: len(numbers) for reason, numbers in skipped_lines(lines).items()}
-    learned = [line.rows for line in lines if _has_targets(line)]
-    if not learned:
+    if not any(map(_has_targets, lines)):
         raise NoTargets(
             f"none of {len(lines):,} conversations has anything to learn ({_counts(skipped)}); `retuned doctor` shows how "
             "the model's chat template renders them"
@@ -70,18 +79,43 @@ def check_learnable(lines: Sequence[EncodedLine], *, ends: Collection[int], max_
             f"{max_skipped:.0%} may be skipped; `retuned doctor` shows what the model's chat template refuses; raise "
             "learning.max_tokens where they are too long, or learning.max_skipped"
         )
-    endless = sum(not _learns_an_end(rows, frozenset(ends)) for rows in learned)
-    if endless == len(learned):
+    imitated = [line.imitated for line in lines if line.imitated]
+    endless = sum(not _learns_an_end(rows, frozenset(ends)) for rows in imitated)
+    if imitated and endless == len(imitated):
         raise EndNotLearned(
-            f"none of {len(learned):,} conversations has the end of an answer among its targets, so the model would learn "
+            f"none of {len(imitated):,} conversations has the end of an answer among its targets, so the model would learn "
             "never to stop; see whether the stream's answers are all cut off (finish_reason length), or what the model's "
             "chat template puts after an answer"
         )
-    if endless > _MOST * len(learned):
+    if endless > _MOST * len(imitated):
         raise AnswersCut(
-            f"the answers of {endless:,} of {len(learned):,} conversations are cut off before their end, and the model "
+            f"the answers of {endless:,} of {len(imitated):,} conversations are cut off before their end, and the model "
             "would learn to stop from fewer than half; raise the server's limit of tokens an answer"
         )
+
+
+def check_pairs(lines: Sequence[EncodedLine]) -> None:
+    """Raise NoPairs if no line has a better and a worse answer."""
+    if any(line.imitated and line.avoided for line in lines):
+        return
+    raise NoPairs(
+        f"none of {len(lines):,} conversations has two answers to one prompt of which one is better, from which alone method "
+        f"dpo learns (left out: {_counts(left_out_answers(lines))}); set learning.method to lora or kto, or wait for "
+        "corrections"
+    )
+
+
+def check_sides(lines: Sequence[EncodedLine]) -> None:
+    """Raise OneSided if no line has an answer to imitate, or none has one to avoid."""
+    for missing, rows in (
+        ("imitate", [line.imitated for line in lines]),
+        ("avoid", [line.avoided for line in lines]),
+    ):
+        if not any(rows):
+            raise OneSided(
+                f"none of {len(lines):,} conversations has an answer to {missing}, and method kto learns from both kinds (left "
+                f"out: {_counts(left_out_answers(lines))}); set learning.method to lora, or wait for feedback"
+            )
 
 
 def _has_targets(line: EncodedLine) -> bool:

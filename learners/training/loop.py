@@ -1,16 +1,14 @@
 """The training loop: forward, backward, clip, step, and checkpoints in between."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from peft import PeftModel
 
-from learners.encoding.packing import packed_row
-from learners.encoding.rows import Encoded
 from learners.errors import Cancelled, Diverged
 from learners.training.checkpoint import Position, discard_checkpoint, load_checkpoint, save_checkpoint
-from learners.training.loss import token_losses
+from learners.training.objectives.objective import Objective
 from learners.training.progress_meter import ProgressMeter
 from learners.training.schedule import Step, learning_rate, plan_steps
 from learners.types import TrainRequest
@@ -35,7 +33,7 @@ class TrainingLoop:
         self,
         request: TrainRequest,
         model: PeftModel,
-        encoded: Sequence[Encoded],
+        objective: Objective,
         *,
         fingerprint: str,
         meter: ProgressMeter,
@@ -43,13 +41,13 @@ class TrainingLoop:
     ) -> None:
         self._request = request
         self._model = model
-        self._encoded = encoded
+        self._objective = objective
         self._fingerprint = fingerprint
         self._meter = meter
         self._should_stop = should_stop
         settings = request.settings
         self._steps = plan_steps(
-            [len(conversation.ids) for conversation in encoded],
+            objective.lengths,
             epochs=settings.epochs,
             tokens_per_step=settings.tokens_per_step,
             seed=request.seed,
@@ -95,23 +93,30 @@ class TrainingLoop:
         return position.after(loss=loss, tokens=tokens, target_tokens=targets)
 
     def _backward(self, step: Step) -> tuple[float, int, int]:
-        """Compute the gradients of the loss per target token; return the loss, tokens and target tokens."""
-        rows = [packed_row([self._encoded[index] for index in row]) for row in step]
-        targets = sum(row.target_tokens for row in rows)
-        total = 0.0
-        for row in rows:
-            if self._should_stop():
+        """Compute the gradients of the step's loss; return the loss, tokens and target tokens."""
+        total, tokens, targets = 0.0, 0, 0
+        for part in self._objective.parts(self._model, step):
+            try:
+                stop_if(self._should_stop)
+            except Cancelled:
                 self._optimizer.zero_grad()
-                raise Cancelled(
-                    "the training was asked to stop; the same request goes on from its checkpoint"
-                )
-            loss = token_losses(self._model, row).sum() / targets
-            loss.backward()  # type: ignore[no-untyped-call]
-            total += loss.item()
-        return total, sum(row.tokens for row in rows), targets
+                raise
+            part.loss.backward()  # type: ignore[no-untyped-call]
+            total += part.loss.item()
+            tokens += part.tokens
+            targets += part.target_tokens
+        return total, tokens, targets
+
+    def _start(self) -> Position:
+        """Begin at the first step. What takes a pass over the data is saved at once."""
+        self._objective.start(self._model, lambda: stop_if(self._should_stop))
+        position = Position(fingerprint=self._fingerprint)
+        if self._objective.state:
+            self._save(position)
+        return position
 
     def _save(self, position: Position) -> None:
-        tensors = {}
+        tensors = {f"objective/{name}": tensor for name, tensor in self._objective.state.items()}
         for name, parameter in self._trained.items():
             tensors[f"weight/{name}"] = parameter.detach()
             for key, value in self._optimizer.state[parameter].items():
@@ -121,8 +126,9 @@ class TrainingLoop:
     def _resume(self) -> Position:
         found = load_checkpoint(self._request.output, self._fingerprint)
         if found is None:
-            return Position(fingerprint=self._fingerprint)
+            return self._start()
         position, tensors = found
+        self._objective.restore({name: tensors[f"objective/{name}"] for name in self._objective.state})
         with torch.no_grad():
             for name, parameter in self._trained.items():
                 parameter.copy_(tensors[f"weight/{name}"])

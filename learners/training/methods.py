@@ -1,10 +1,16 @@
 """Learning methods by name."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Protocol
 
+from learners.method_names import MethodName
+from learners.training.objectives.dpo import direct_preference
+from learners.training.objectives.kto import kahneman_tversky
+from learners.training.objectives.objective import MakeObjective
+from learners.training.objectives.supervised import supervised
 from learners.training.progress_meter import Report
-from learners.training.train import train_lora
+from learners.training.train import train
 from learners.types import RunResult, TrainRequest
 
 
@@ -13,7 +19,8 @@ class Learner(Protocol):
 
     The same request gives the same bytes on the same machine, also if the run was resumed from its checkpoint.
     ``report`` gets the progress about once a second; ``should_stop`` is asked several times a second. Raises BadRequest, BadAdapter,
-    UnusableModel, Diverged or Cancelled; NoTargets, TooManySkipped, EndNotLearned or AnswersCut before the first step; NothingChanged after the last.
+    UnusableModel, Diverged or Cancelled; NoTargets, TooManySkipped, EndNotLearned, AnswersCut, NoPairs or OneSided before the
+    first step; NothingChanged after the last.
     """
 
     def __call__(
@@ -21,4 +28,11 @@ class Learner(Protocol):
     ) -> RunResult: ...
 
 
-METHODS: Mapping[str, Learner] = {"lora": train_lora}
+_OBJECTIVES: Mapping[MethodName, MakeObjective] = {
+    "lora": supervised,
+    "dpo": direct_preference,
+    "kto": kahneman_tversky,
+}
+METHODS: Mapping[str, Learner] = {
+    name: partial(train, method=name, make_objective=objective) for name, objective in _OBJECTIVES.items()
+}

@@ -1,9 +1,9 @@
-"""Trains a LoRA adapter from a request."""
+"""Trains a LoRA adapter from a request, towards the objective of a method."""
 
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from typing import cast
@@ -14,9 +14,11 @@ from pydantic import TypeAdapter
 from safetensors.torch import save
 from transformers import PreTrainedModel
 
-from learners.encoding.chat import ChatEncoder, EncodedConversation
+from learners.encoding.chat import ChatEncoder
 from learners.encoding.dataset import read_conversations
+from learners.encoding.lessons import EncodedLesson, encode_lesson
 from learners.errors import BadAdapter, BadRequest, NothingChanged
+from learners.method_names import MethodName, compares, learns_from
 from learners.models.adapter_files import CONFIG, WEIGHTS, AdapterConfig, Linears
 from learners.models.artifact import write_artifact
 from learners.models.base import base_digest, sha256_of
@@ -37,6 +39,7 @@ from learners.training.checkpoint import Position, discard_checkpoint
 from learners.training.difference import check_changed
 from learners.training.learnable import check_learnable, left_out_answers, skipped_lines
 from learners.training.loop import ShouldStop, TrainingLoop, stop_if
+from learners.training.objectives.objective import MakeObjective
 from learners.training.progress_meter import ProgressMeter, Report
 from learners.types import LoraSettings, RunResult, TrainRequest
 
@@ -44,7 +47,14 @@ _SETTINGS = TypeAdapter(LoraSettings)
 _PACKAGES = ("peft", "retuned", "safetensors", "tokenizers", "torch", "transformers")
 
 
-def train_lora(request: TrainRequest, report: Report, should_stop: ShouldStop) -> RunResult:
+def train(
+    request: TrainRequest,
+    report: Report,
+    should_stop: ShouldStop,
+    *,
+    method: MethodName,
+    make_objective: MakeObjective,
+) -> RunResult:
     """See learners.training.methods.Learner. Starts from the weights of ``request.parent``, if there is one."""
     meter = ProgressMeter(report)
     _check(request)
@@ -57,15 +67,14 @@ def train_lora(request: TrainRequest, report: Report, should_stop: ShouldStop) -
     stop_if(should_stop)
     meter.phase("encoding")
     encoder = ChatEncoder(tokenizer, request.settings.rendering)
-    lines = _encode(request, encoder)
-    check_learnable(lines, ends=encoder.ends, max_skipped=request.max_skipped)
-    rows, skipped = [row for line in lines for row in line.rows if any(row.targets)], skipped_lines(lines)
+    lines, skipped = _encode(request, encoder, method)
+    objective = make_objective(lines, request.settings)
     stop_if(should_stop)
     norms = norms_of(base)
     model, config = _start(request, base)
     before = {name: tensor.clone() for name, tensor in weights_of(model).items()}
     position = TrainingLoop(
-        request, model, rows, fingerprint=_fingerprint(request), meter=meter, should_stop=should_stop
+        request, model, objective, fingerprint=_fingerprint(request), meter=meter, should_stop=should_stop
     ).run()
     meter.phase("writing")
     try:
@@ -74,7 +83,7 @@ def train_lora(request: TrainRequest, report: Report, should_stop: ShouldStop) -
         discard_checkpoint(request.output)
         raise
     counts = {reason: len(numbers) for reason, numbers in skipped.items()}
-    digest = _write(request, model, config, position, counts)
+    digest = _write(request, model, config, position, {"skipped": counts, **_stated(objective.facts)})
     discard_checkpoint(request.output)
     first, last = _ends(position.losses)
     return RunResult(
@@ -92,6 +101,8 @@ def train_lora(request: TrainRequest, report: Report, should_stop: ShouldStop) -
         skipped=counts,
         skipped_lines=skipped,
         left_out_answers=left_out_answers(lines),
+        method=method,
+        objective=objective.facts,
     )
 
 
@@ -118,12 +129,23 @@ def _sized(request: TrainRequest, base: PreTrainedModel) -> TrainRequest:
     return replace(request, settings=replace(request.settings, max_tokens=most_tokens(base)))
 
 
-def _encode(request: TrainRequest, encoder: ChatEncoder) -> list[EncodedConversation]:
+def _encode(
+    request: TrainRequest, encoder: ChatEncoder, method: MethodName
+) -> tuple[list[EncodedLesson], dict[str, tuple[int, ...]]]:
+    """Return the lines as the method learns them, and the numbers of those that it skips, by reason."""
     max_tokens = cast(int, request.settings.max_tokens)
-    return [
-        encoder.encode(conversation, max_tokens=max_tokens)
+    lines = [
+        encode_lesson(
+            encoder,
+            conversation,
+            learns=learns_from(method),
+            compares=compares(method),
+            max_tokens=max_tokens,
+        )
         for conversation in read_conversations(request.data, request.data_digest)
     ]
+    check_learnable(lines, ends=encoder.ends, max_skipped=request.max_skipped)
+    return lines, skipped_lines(lines)
 
 
 def _start(request: TrainRequest, base: PreTrainedModel) -> tuple[PeftModel, AdapterConfig]:
@@ -179,7 +201,7 @@ def _write(
     model: PeftModel,
     config: AdapterConfig,
     position: Position,
-    skipped: dict[str, int],
+    facts: dict[str, object],
 ) -> str:
     first, last = _ends(position.losses)
     run = {
@@ -189,7 +211,7 @@ def _write(
         "target_tokens": position.target_tokens,
         "first_loss": first,
         "last_loss": last,
-        "skipped": skipped,
+        **facts,
     }
     files = {
         WEIGHTS: save(weights_of(model), metadata={"format": "pt"}),
@@ -197,6 +219,11 @@ def _write(
         "run.json": _json(run),
     }
     return write_artifact(request.output, files)
+
+
+def _stated(facts: Mapping[str, float]) -> dict[str, object]:
+    """Return what the record says of the objective; nothing where the settings say all."""
+    return {"objective": dict(facts)} if facts else {}
 
 
 def _json(values: dict[str, object]) -> bytes:

@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 from learners.codec import conversation_from_line, request_from_json
 from learners.models.base import base_digest
 from learners.scoring.process import Scorer, scorer_process
-from learners.training.train import train_lora
+from learners.training.methods import METHODS
 from tests.support.tiny_model import make_tiny_model
 
 WRITTEN = Path(__file__).parents[1] / "fixtures" / "written_by_4a31a09"
@@ -66,7 +66,7 @@ def test_a_request_gives_the_adapter_that_it_gave(base: Path, tmp_path: Path) ->
     request = request_from_json((run / "request.json").read_text("utf-8"))
     request = replace(request, base=base, data=run / "data.jsonl", output=tmp_path / "artifact")
 
-    result = train_lora(request, lambda _: None, lambda: False)
+    result = METHODS["lora"](request, lambda _: None, lambda: False)
 
     again, then = load_file(result.artifact / WEIGHTS), load_file(artifact("support-bot-v1") / WEIGHTS)
     # Processors round differently: some weights, of about 0.1, differ by 1e-5.

@@ -1,10 +1,14 @@
 """What every learner promises. A new method is one more parameter."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, TypeAlias
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from learners.errors import (
     BadAdapter,
@@ -17,19 +21,52 @@ from learners.errors import (
 )
 from learners.training.checkpoint import partial_folder
 from learners.training.methods import METHODS, Learner
-from learners.types import Progress
-from tests.factories.learners import a_conversation, a_request, quick_settings, some_conversations
+from learners.types import Conversation, Progress, TrainRequest
+from tests.factories.learners import (
+    a_conversation,
+    a_request,
+    quick_settings,
+    some_conversations,
+    some_pairs,
+)
 from tests.support.tiny_model import make_tiny_model
+
+Asked: TypeAlias = Callable[..., TrainRequest]
+WEIGHTS = "adapter_model.safetensors"
 
 
 @pytest.fixture(params=sorted(METHODS))
-def learn(request: pytest.FixtureRequest) -> Learner:
-    return METHODS[request.param]
+def method(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def learn(method: str) -> Learner:
+    return METHODS[method]
+
+
+@pytest.fixture
+def asked(method: str) -> Asked:
+    """Makes a request on data that the method learns from."""
+
+    def ask(folder: Path, base: Path, **changes: Any) -> TrainRequest:
+        learned = {"conversations": lines_for(method), "method": method} | changes
+        return a_request(folder, base, **learned)
+
+    return ask
+
+
+def lines_for(method: str) -> list[Conversation]:
+    return some_conversations() if method == "lora" else some_pairs()
 
 
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny_model(tmp_path_factory.mktemp("tiny"))
+
+
+#: Questions whether to stop that come after some steps, whatever the method does before the first.
+IN_THE_MIDDLE = 14
 
 
 class StopAfter:
@@ -52,35 +89,39 @@ def never() -> bool:
 
 
 def test_the_same_request_gives_the_same_digest_wherever_it_is_written(
-    learn: Learner, base: Path, tmp_path: Path
+    learn: Learner, asked: Asked, base: Path, tmp_path: Path
 ) -> None:
-    first = learn(a_request(tmp_path / "a", base), quietly, never)
-    second = learn(a_request(tmp_path / "b", base, run="r2"), quietly, never)
+    first = learn(asked(tmp_path / "a", base), quietly, never)
+    second = learn(asked(tmp_path / "b", base, run="r2"), quietly, never)
 
     assert first.digest == second.digest
 
 
-def test_another_seed_gives_another_digest(learn: Learner, base: Path, tmp_path: Path) -> None:
-    first = learn(a_request(tmp_path / "a", base), quietly, never)
-    second = learn(a_request(tmp_path / "b", base, seed=1), quietly, never)
+def test_another_seed_gives_another_digest(learn: Learner, asked: Asked, base: Path, tmp_path: Path) -> None:
+    first = learn(asked(tmp_path / "a", base), quietly, never)
+    second = learn(asked(tmp_path / "b", base, seed=1), quietly, never)
 
     assert first.digest != second.digest
 
 
-def test_loss_falls_on_what_can_be_memorised(learn: Learner, base: Path, tmp_path: Path) -> None:
+def test_loss_falls_on_what_can_be_memorised(
+    learn: Learner, asked: Asked, base: Path, tmp_path: Path
+) -> None:
     settings = quick_settings(epochs=30.0)
 
-    result = learn(a_request(tmp_path, base, settings=settings), quietly, never)
+    result = learn(asked(tmp_path, base, settings=settings), quietly, never)
 
     assert result.last_loss < result.first_loss / 3
 
 
-def test_a_resumed_run_equals_an_unbroken_one(learn: Learner, base: Path, tmp_path: Path) -> None:
+def test_a_resumed_run_equals_an_unbroken_one(
+    learn: Learner, asked: Asked, base: Path, tmp_path: Path
+) -> None:
     settings = quick_settings(dropout=0.2)
-    unbroken = learn(a_request(tmp_path / "a", base, settings=settings), quietly, never)
-    broken = a_request(tmp_path / "b", base, settings=settings)
+    unbroken = learn(asked(tmp_path / "a", base, settings=settings), quietly, never)
+    broken = asked(tmp_path / "b", base, settings=settings)
     with pytest.raises(Cancelled):
-        learn(broken, quietly, StopAfter(6))
+        learn(broken, quietly, StopAfter(IN_THE_MIDDLE))
     steps: list[int] = []
 
     resumed = learn(broken, lambda progress: steps.append(progress.step), never)
@@ -92,22 +133,24 @@ def test_a_resumed_run_equals_an_unbroken_one(learn: Learner, base: Path, tmp_pa
 
 
 def test_a_checkpoint_of_another_request_is_not_gone_on_from(
-    learn: Learner, base: Path, tmp_path: Path
+    learn: Learner, asked: Asked, base: Path, tmp_path: Path
 ) -> None:
-    fresh = learn(a_request(tmp_path / "a", base, seed=1), quietly, never)
+    fresh = learn(asked(tmp_path / "a", base, seed=1), quietly, never)
     with pytest.raises(Cancelled):
-        learn(a_request(tmp_path / "b", base), quietly, StopAfter(6))
+        learn(asked(tmp_path / "b", base), quietly, StopAfter(IN_THE_MIDDLE))
 
-    other = learn(a_request(tmp_path / "b", base, seed=1), quietly, never)
+    other = learn(asked(tmp_path / "b", base, seed=1), quietly, never)
 
     assert other.digest == fresh.digest
 
 
-def test_a_damaged_checkpoint_means_starting_over(learn: Learner, base: Path, tmp_path: Path) -> None:
-    whole = learn(a_request(tmp_path / "a", base), quietly, never)
-    broken = a_request(tmp_path / "b", base)
+def test_a_damaged_checkpoint_means_starting_over(
+    learn: Learner, asked: Asked, base: Path, tmp_path: Path
+) -> None:
+    whole = learn(asked(tmp_path / "a", base), quietly, never)
+    broken = asked(tmp_path / "b", base)
     with pytest.raises(Cancelled):
-        learn(broken, quietly, StopAfter(6))
+        learn(broken, quietly, StopAfter(IN_THE_MIDDLE))
     (checkpoint,) = partial_folder(broken.output).iterdir()
     checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
 
@@ -115,9 +158,9 @@ def test_a_damaged_checkpoint_means_starting_over(learn: Learner, base: Path, tm
 
 
 def test_a_finished_run_leaves_its_artifact_and_nothing_beside(
-    learn: Learner, base: Path, tmp_path: Path
+    learn: Learner, asked: Asked, base: Path, tmp_path: Path
 ) -> None:
-    request = a_request(tmp_path, base)
+    request = asked(tmp_path, base)
 
     result = learn(request, quietly, never)
 
@@ -127,9 +170,9 @@ def test_a_finished_run_leaves_its_artifact_and_nothing_beside(
 
 @pytest.mark.parametrize("questions", [0, 1, 2, 5])
 def test_a_cancelled_run_leaves_no_artifact(
-    learn: Learner, base: Path, tmp_path: Path, questions: int
+    learn: Learner, asked: Asked, base: Path, tmp_path: Path, questions: int
 ) -> None:
-    request = a_request(tmp_path, base)
+    request = asked(tmp_path, base)
 
     with pytest.raises(Cancelled):
         learn(request, quietly, StopAfter(questions))
@@ -137,9 +180,9 @@ def test_a_cancelled_run_leaves_no_artifact(
     assert not request.output.exists()
 
 
-def test_a_run_that_diverged_leaves_nothing(learn: Learner, base: Path, tmp_path: Path) -> None:
+def test_a_run_that_diverged_leaves_nothing(learn: Learner, asked: Asked, base: Path, tmp_path: Path) -> None:
     settings = quick_settings(learning_rate=1e30, warmup_share=0.0, max_grad_norm=1e30)
-    request = a_request(tmp_path, base, settings=settings)
+    request = asked(tmp_path, base, settings=settings)
 
     with pytest.raises(Diverged, match="lower learning_rate"):
         learn(request, quietly, never)
@@ -147,36 +190,41 @@ def test_a_run_that_diverged_leaves_nothing(learn: Learner, base: Path, tmp_path
     assert {entry.name for entry in tmp_path.iterdir()} == {"data.jsonl"}
 
 
-def test_a_run_goes_on_from_its_parent(learn: Learner, base: Path, tmp_path: Path) -> None:
-    parent = learn(a_request(tmp_path / "a", base, settings=quick_settings(epochs=20.0)), quietly, never)
+def test_a_run_goes_on_from_its_parent(learn: Learner, asked: Asked, base: Path, tmp_path: Path) -> None:
+    parent = learn(asked(tmp_path / "a", base, settings=quick_settings(epochs=20.0)), quietly, never)
 
-    child = learn(a_request(tmp_path / "b", base, parent=parent.artifact), quietly, never)
+    little = quick_settings(learning_rate=1e-5, epochs=1.0)
+    child = learn(asked(tmp_path / "b", base, parent=parent.artifact, settings=little), quietly, never)
 
-    assert child.first_loss < parent.first_loss / 2
+    before, after = load_file(parent.artifact / WEIGHTS), load_file(child.artifact / WEIGHTS)
+    assert all(np.allclose(after[name], before[name], atol=1e-3) for name in before)
+    assert child.digest != parent.digest
 
 
-def test_a_parent_of_another_rank_is_refused(learn: Learner, base: Path, tmp_path: Path) -> None:
-    parent = learn(a_request(tmp_path / "a", base, settings=quick_settings(rank=4)), quietly, never)
+def test_a_parent_of_another_rank_is_refused(
+    learn: Learner, asked: Asked, base: Path, tmp_path: Path
+) -> None:
+    parent = learn(asked(tmp_path / "a", base, settings=quick_settings(rank=4)), quietly, never)
 
     with pytest.raises(BadAdapter, match="rank 4"):
-        learn(a_request(tmp_path / "b", base, parent=parent.artifact), quietly, never)
+        learn(asked(tmp_path / "b", base, parent=parent.artifact), quietly, never)
 
 
-def test_data_that_was_changed_is_refused(learn: Learner, base: Path, tmp_path: Path) -> None:
-    request = a_request(tmp_path, base)
+def test_data_that_was_changed_is_refused(learn: Learner, asked: Asked, base: Path, tmp_path: Path) -> None:
+    request = asked(tmp_path, base)
     request.data.write_text(request.data.read_text() + "\n")
 
     with pytest.raises(BadRequest, match="changed since"):
         learn(request, quietly, never)
 
 
-def test_another_base_is_refused(learn: Learner, base: Path, tmp_path: Path) -> None:
+def test_another_base_is_refused(learn: Learner, asked: Asked, base: Path, tmp_path: Path) -> None:
     with pytest.raises(BadRequest, match="another model"):
-        learn(a_request(tmp_path, base, base_digest="0" * 64), quietly, never)
+        learn(asked(tmp_path, base, base_digest="0" * 64), quietly, never)
 
 
-def test_an_artifact_is_never_overwritten(learn: Learner, base: Path, tmp_path: Path) -> None:
-    request = a_request(tmp_path, base)
+def test_an_artifact_is_never_overwritten(learn: Learner, asked: Asked, base: Path, tmp_path: Path) -> None:
+    request = asked(tmp_path, base)
     learn(request, quietly, never)
 
     with pytest.raises(BadRequest, match="never overwritten"):
@@ -184,36 +232,40 @@ def test_an_artifact_is_never_overwritten(learn: Learner, base: Path, tmp_path: 
 
 
 @pytest.mark.parametrize("name", ["epochs", "learning_rate", "tokens_per_step", "rank"])
-def test_settings_out_of_range_are_refused(learn: Learner, base: Path, tmp_path: Path, name: str) -> None:
-    request = a_request(tmp_path, base)
+def test_settings_out_of_range_are_refused(
+    learn: Learner, asked: Asked, base: Path, tmp_path: Path, name: str
+) -> None:
+    request = asked(tmp_path, base)
     broken = replace(request, settings=replace(request.settings, **{name: 0}))  # type: ignore[arg-type]
 
     with pytest.raises(BadRequest, match=name):
         learn(broken, quietly, never)
 
 
-def test_what_cannot_be_learnt_from_is_counted_by_reason(learn: Learner, base: Path, tmp_path: Path) -> None:
-    conversations = [*some_conversations(), a_conversation("lonely", "Is anybody there?")]
+def test_what_cannot_be_learnt_from_is_counted_by_reason(
+    method: str, learn: Learner, asked: Asked, base: Path, tmp_path: Path
+) -> None:
+    conversations = [*lines_for(method), a_conversation("lonely", "Is anybody there?")]
 
-    result = learn(a_request(tmp_path, base, conversations=conversations), quietly, never)
+    result = learn(asked(tmp_path, base, conversations=conversations), quietly, never)
 
     assert result.conversations == 20
     assert result.skipped == {"no assistant turn": 1}
     assert result.skipped_lines == {"no assistant turn": (20,)}
 
 
-def test_nothing_to_learn_from_is_refused(learn: Learner, base: Path, tmp_path: Path) -> None:
-    request = a_request(tmp_path, base, conversations=[a_conversation("lonely", "Is anybody there?")])
+def test_nothing_to_learn_from_is_refused(learn: Learner, asked: Asked, base: Path, tmp_path: Path) -> None:
+    request = asked(tmp_path, base, conversations=[a_conversation("lonely", "Is anybody there?")])
 
     with pytest.raises(NoTargets, match="1 no assistant turn"):
         learn(request, quietly, never)
 
 
 def test_more_to_skip_than_allowed_is_refused_before_a_step(
-    learn: Learner, base: Path, tmp_path: Path
+    method: str, learn: Learner, asked: Asked, base: Path, tmp_path: Path
 ) -> None:
     lonely = [a_conversation(f"lonely{i}", "Is anybody there?") for i in range(21)]
-    request = a_request(tmp_path, base, conversations=[*some_conversations(), *lonely], max_skipped=0.5)
+    request = asked(tmp_path, base, conversations=[*lines_for(method), *lonely], max_skipped=0.5)
 
     with pytest.raises(TooManySkipped, match="21 of 41"):
         learn(request, quietly, never)
@@ -221,17 +273,21 @@ def test_more_to_skip_than_allowed_is_refused_before_a_step(
     assert {entry.name for entry in tmp_path.iterdir()} == {"data.jsonl"}
 
 
-def test_an_adapter_that_changes_nothing_is_refused(learn: Learner, base: Path, tmp_path: Path) -> None:
+def test_an_adapter_that_changes_nothing_is_refused(
+    learn: Learner, asked: Asked, base: Path, tmp_path: Path
+) -> None:
     settings = quick_settings(learning_rate=1e-14, epochs=1.0)
 
     with pytest.raises(NothingChanged, match=r"raise learning\.learning_rate"):
-        learn(a_request(tmp_path, base, settings=settings), quietly, never)
+        learn(asked(tmp_path, base, settings=settings), quietly, never)
 
     assert not (tmp_path / "artifact").exists()
 
 
-def test_the_record_of_a_run_has_neither_places_nor_times(learn: Learner, base: Path, tmp_path: Path) -> None:
-    result = learn(a_request(tmp_path, base), quietly, never)
+def test_the_record_of_a_run_has_neither_places_nor_times(
+    learn: Learner, asked: Asked, base: Path, tmp_path: Path
+) -> None:
+    result = learn(asked(tmp_path, base), quietly, never)
 
     record = (result.artifact / "run.json").read_text()
 
@@ -239,10 +295,12 @@ def test_the_record_of_a_run_has_neither_places_nor_times(learn: Learner, base: 
     assert not {"seconds", "run", "output"} & set(json.loads(record))
 
 
-def test_progress_names_each_phase_and_counts_tokens(learn: Learner, base: Path, tmp_path: Path) -> None:
+def test_progress_names_each_phase_and_counts_tokens(
+    learn: Learner, asked: Asked, base: Path, tmp_path: Path
+) -> None:
     heard: list[Progress] = []
 
-    result = learn(a_request(tmp_path, base), heard.append, never)
+    result = learn(asked(tmp_path, base), heard.append, never)
 
     assert [p.phase for p in heard if p.phase != "training"] == ["loading", "encoding", "writing"]
     assert heard[-1].tokens == result.tokens > 0

@@ -32,14 +32,38 @@ def some_conversations(count: int = 20) -> list[Conversation]:
     return [a_conversation(f"c{i}", *QUESTIONS[i % len(QUESTIONS)]) for i in range(count)]
 
 
+def some_pairs(count: int = 20) -> list[Conversation]:
+    """Each with the answer to its question, which is better than that to the next one."""
+    return [
+        replace(
+            conversation,
+            lesson="prefer",
+            rejected=Message(role="assistant", content=QUESTIONS[(i + 1) % len(QUESTIONS)][1]),
+        )
+        for i, conversation in enumerate(some_conversations(count))
+    ]
+
+
 def write_data(file: Path, conversations: Sequence[Conversation]) -> str:
     """Writes the data file of a request; gives its digest."""
-    lines = [
-        json.dumps({"id": c.id, "messages": [{"role": m.role, "content": m.content} for m in c.messages]})
-        for c in conversations
-    ]
+    lines = [json.dumps(_line(conversation)) for conversation in conversations]
     file.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
     return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _line(conversation: Conversation) -> dict[str, object]:
+    line: dict[str, object] = {"id": conversation.id, "messages": list(map(_turn, conversation.messages))}
+    if conversation.lesson != "imitate":
+        line["lesson"] = conversation.lesson
+    if conversation.rejected is not None:
+        line["rejected"] = _turn(conversation.rejected)
+    if conversation.weight != 1:
+        line["weight"] = conversation.weight
+    return line
+
+
+def _turn(message: Message) -> dict[str, str]:
+    return {"role": message.role, "content": message.content}
 
 
 def a_request(

@@ -11,7 +11,7 @@ import pytest
 from learners.children.rpc_client import RpcClient
 from learners.errors import BadAdapter, BadRequest, ChildDied, NameTaken, UnknownAdapter, UnusableModel
 from learners.scoring.process import Scorer, scorer_process
-from learners.training.train import train_lora
+from learners.training.methods import METHODS
 from learners.types import Message
 from tests.factories.learners import QUESTIONS, a_conversation, a_request, quick_settings, some_conversations
 from tests.support.devices import DEVICE
@@ -31,7 +31,7 @@ def adapters(base: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]
     """Two adapters that learnt for different times."""
     folder = tmp_path_factory.mktemp("adapters")
     return [
-        train_lora(
+        METHODS["lora"](
             a_request(folder / str(epochs), base, settings=quick_settings(epochs=epochs)),
             lambda _: None,
             lambda: False,

@@ -1,6 +1,6 @@
 """What keeps a training from learning: the setting that its error names reaches the trainer, and mends it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeAlias
@@ -15,8 +15,17 @@ from daemon.domain.runs import RunState
 from daemon.training.held_back import HeldBack
 from daemon.training.plan import RunPlanner
 from learners.encoding.sample import RenderedSample, SampleRequest
-from learners.errors import AnswersCut, ChildTrouble, EndNotLearned, LearnerError, NoTargets, TooManySkipped
-from learners.training.learnable import check_learnable
+from learners.errors import (
+    AnswersCut,
+    ChildTrouble,
+    EndNotLearned,
+    LearnerError,
+    NoPairs,
+    NoTargets,
+    OneSided,
+    TooManySkipped,
+)
+from learners.training.learnable import EncodedLine, check_learnable, check_pairs, check_sides
 from learners.types import Failure, TrainRequest
 from registry.names import VersionName
 from registry.taint import Tainted
@@ -28,6 +37,7 @@ from tests.unit.training.test_train_stage import World
 
 LEARNABLE, SAMPLE = "learners/training/learnable.py", "daemon/cli/doctor/sample.py"
 Render: TypeAlias = Callable[[Callable[[SampleRequest], object]], None]
+Check: TypeAlias = Callable[[Sequence[EncodedLine]], None]
 FAILS = "a training would fail"
 
 
@@ -109,6 +119,23 @@ def test_answers_that_are_cut_off_are_learned_once_most_of_them_end(error: type[
         check_learnable(lines, ends=[END], max_skipped=0.9)
 
     check_learnable([*lines, *[LEARNED] * 30], ends=[END], max_skipped=0.9)
+
+
+@mends("set learning.method", LEARNABLE)
+@pytest.mark.parametrize(
+    ("method", "check", "error"), [("dpo", check_pairs, NoPairs), ("kto", check_sides, OneSided)]
+)
+def test_lessons_without_what_a_method_compares_are_learned_by_another(
+    line: Line, tmp_path: Path, method: str, check: Check, error: type[LearnerError]
+) -> None:
+    change(line, method=method)
+    with pytest.raises(error, match=r"set learning\.method to lora"):
+        check([LEARNED] * 30)
+
+    change(line, method="lora")
+
+    check_learnable([LEARNED] * 30, ends=[END], max_skipped=0.9)
+    assert requested(line, tmp_path).method == "lora"
 
 
 @mends("raise learning.learning_rate", "learners/training/difference.py")

@@ -41,6 +41,7 @@ def check_sample(settings: Settings) -> Check:
         ),
         max_tokens=learning.max_tokens,
         rendering=learning.rendering,
+        method=settings.learning.method,
     )
     try:
         found = render_sample(request, timeout_s=_TIMEOUT_S)

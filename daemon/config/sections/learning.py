@@ -10,8 +10,15 @@ from daemon.config.sections.base import Positive, Section, Share
 class LearningSection(Section):
     """How to train an update."""
 
-    method: Literal["lora"] = "lora"
-    """Training method."""
+    method: Literal["lora", "dpo", "kto"] = "lora"
+    """Training method, of LoRA adapters. `lora` imitates good answers, each line by its weight. `dpo` also prefers the better
+    answer of a pair over the worse one, such as a correction over what it corrects; it needs pairs. `kto` learns from answers
+    that users liked and disliked, in pairs or alone; it needs both. `dpo` and `kto` need a `learning_rate` of about 1e-5, and
+    may learn to please users, such as by agreeing with what is false."""
+    beta: float = Field(0.1, gt=0, le=10)
+    """Of `dpo` and `kto`: how strongly the update stays at the version that it starts from. Smaller: moves further away."""
+    supervised_weight: float = Field(1.0, ge=0, le=100)
+    """Of `dpo`: weight of imitating good answers beside preferring them. 0: only pairs are learned from."""
     rank: int = Field(16, ge=1, le=512)
     """LoRA rank. Larger: learns more, forgets more, larger artifacts."""
     alpha: float = Field(32.0, gt=0)
@@ -21,7 +28,8 @@ class LearningSection(Section):
     epochs: float = Field(2.0, gt=0, le=100)
     """Passes over the training set."""
     learning_rate: float = Field(2e-4, gt=0, lt=1)
-    """Peak learning rate, with warm-up and decay to 0. The setting with the largest effect: 1e-3 destroys old skills."""
+    """Peak learning rate, with warm-up and decay to 0. The setting with the largest effect: 1e-3 destroys old skills. For
+    methods `dpo` and `kto` about 1e-5 is usual with LoRA."""
     warmup_share: Share = 0.1
     """Share of the steps in which the learning rate rises."""
     weight_decay: float = Field(0.0, ge=0)

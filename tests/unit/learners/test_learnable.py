@@ -3,8 +3,14 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from learners.errors import AnswersCut, EndNotLearned, NoTargets, TooManySkipped
-from learners.training.learnable import check_learnable, left_out_answers, skipped_lines
+from learners.errors import AnswersCut, EndNotLearned, NoPairs, NoTargets, OneSided, TooManySkipped
+from learners.training.learnable import (
+    check_learnable,
+    check_pairs,
+    check_sides,
+    left_out_answers,
+    skipped_lines,
+)
 
 END = 9
 
@@ -20,6 +26,11 @@ class ALine:
     rows: tuple[ARow, ...] = ()
     skipped: str | None = None
     left_out: Mapping[str, int] = field(default_factory=dict)
+    avoided: tuple[ARow, ...] = ()
+
+    @property
+    def imitated(self) -> tuple[ARow, ...]:
+        return tuple(row for row in self.rows if row not in self.avoided)
 
 
 LEARNED = ALine(rows=(ARow((1, 2, END), (False, True, True)),))
@@ -77,6 +88,36 @@ def test_a_model_that_would_never_learn_to_stop_is_refused(line: ALine) -> None:
         check(line, line)
 
 
+def test_ends_of_answers_that_are_avoided_do_not_count() -> None:
+    disliked = ALine(rows=LEARNED.rows, avoided=LEARNED.rows)
+
+    check(disliked, disliked)
+    with pytest.raises(EndNotLearned, match="none of 1 "):
+        check(disliked, CUT)
+
+
 def test_mostly_cut_answers_are_refused() -> None:
     with pytest.raises(AnswersCut, match="2 of 3"):
         check(LEARNED, CUT, CUT)
+
+
+AVOIDED = ALine(rows=LEARNED.rows, avoided=LEARNED.rows)
+PAIR = ALine(rows=(*LEARNED.rows, *CUT.rows), avoided=CUT.rows)
+
+
+def test_only_a_line_with_both_answers_is_a_pair() -> None:
+    check_pairs([LEARNED, PAIR])
+
+    with pytest.raises(NoPairs, match="none of 2 "):
+        check_pairs([LEARNED, AVOIDED])
+
+
+@pytest.mark.parametrize(("lines", "missing"), [([LEARNED, LEARNED], "avoid"), ([AVOIDED], "imitate")])
+def test_answers_of_one_kind_alone_are_refused(lines: list[ALine], missing: str) -> None:
+    with pytest.raises(OneSided, match=f"an answer to {missing}"):
+        check_sides(lines)
+
+
+@pytest.mark.parametrize("lines", [[PAIR], [LEARNED, AVOIDED]])
+def test_both_kinds_may_stand_in_one_line_or_in_two(lines: list[ALine]) -> None:
+    check_sides(lines)

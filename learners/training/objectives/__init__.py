@@ -1,0 +1,1 @@
+"""What runs minimise: one file a method."""
