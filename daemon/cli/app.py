@@ -24,6 +24,7 @@ from daemon.cli import (
     reference,
     run,
     sync,
+    teacher,
 )
 from daemon.cli.doctor.command import doctor
 from daemon.cli.failures import CommandGroup
@@ -80,6 +81,7 @@ for panel, commands in (
 app.add_typer(bench.bench, name="bench", rich_help_panel=_LOOK)
 app.add_typer(drift.drift, name="drift", rich_help_panel=_LOOK)
 app.add_typer(reference.reference, name="reference", rich_help_panel=_ACT)
+app.add_typer(teacher.teacher, name="teacher", rich_help_panel=_LOOK)
 app.add_typer(ingest.ingest, name="ingest", rich_help_panel=_LOOK)
 app.add_typer(intake.intake, name="intake", rich_help_panel=_ACT)
 app.add_typer(dead_letters.deadletters, name="deadletters", rich_help_panel=_ACT)

@@ -124,11 +124,23 @@ class TeacherLedger:
         with self._reads.begin() as connection:
             return connection.scalar(query)
 
-    def newest(self, limit: int, *, purpose: TeacherPurpose | None = None) -> list[TeacherRecord]:
-        """Return the newest calls, newest first."""
+    def taught(self, seqs: Iterable[int]) -> dict[int, str]:
+        """Return the newest answer to the prompt of each of these conversations, by seq, where there is one."""
+        of_prompt = (
+            (_column.purpose == TeacherPurpose.ANSWER.value)
+            & (_column.outcome == TeacherOutcome.ANSWERED.value)
+            & _column.answer.is_not(None)
+        )
+        with self._reads.begin() as connection:
+            wanted = in_values(connection, _column.seq, seqs)
+            query = select(_column.seq, _column.answer).where(of_prompt & wanted).order_by(_column.id)
+            return {row.seq: row.answer for row in connection.execute(query)}
+
+    def newest(self, limit: int, *, failed: bool = False) -> list[TeacherRecord]:
+        """Return the newest calls, newest first; ``failed``: those that ended without an answer alone."""
         query = select(teacher_answers).order_by(_column.id.desc()).limit(limit)
-        if purpose is not None:
-            query = query.where(_column.purpose == purpose.value)
+        if failed:
+            query = query.where(_column.outcome.not_in((TeacherOutcome.ANSWERED, TeacherOutcome.UNFINISHED)))
         with self._reads.begin() as connection:
             return [_record(row) for row in connection.execute(query).mappings()]
 

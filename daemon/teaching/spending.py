@@ -31,11 +31,6 @@ class Spending:
             self._used_up.start(now)
         return not self._refused
 
-    @property
-    def used_up(self) -> bool:
-        """Whether the last call that was to begin exceeded the budget."""
-        return self._refused
-
     def today(self, now: datetime) -> TeacherSpending:
         """Return what is spent of the budget of today."""
         return self._ledger.spent(*budget_day(now))

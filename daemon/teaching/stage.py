@@ -120,21 +120,6 @@ class TeacherStage:
         return promised
 
     @property
-    def notes(self) -> Sequence[str]:
-        """What an operator should know, a sentence each."""
-        notes = []
-        if (since := self._health.failing_since) is not None:
-            notes.append(
-                f"the teacher has not answered since {since:%Y-%m-%d %H:%M}Z "
-                f"({self._health.failures} calls failed): {self._health.reason}"
-            )
-        if self._spending.used_up:
-            notes.append(
-                "the teacher's budget of today is used up; it is asked again from 00:00 UTC: `retuned teacher show`"
-            )
-        return notes
-
-    @property
     def _model(self) -> str:
         return self._teacher.model or ""
 

@@ -16,6 +16,7 @@ from daemon.ledger.stores import Stores
 from daemon.ledger.user_shares import UserShares, read_user_shares
 from daemon.ledger.windows import JudgedWindow
 from daemon.views.orders import OrdersInForce, orders_in_force
+from daemon.views.teacher import TeacherView, teacher_view
 from registry.line_logs import read_outline
 from registry.names import VersionName
 from registry.restrictions import BarCause
@@ -66,6 +67,7 @@ class StatusView:
     freeze: Freeze | None = None  # of the reference
     orders: OrdersInForce = field(default_factory=OrdersInForce)  # of operators
     users: UserShares | None = None
+    teacher: TeacherView | None = None
 
 
 def status_view(stores: Stores, settings: Settings, now: datetime) -> StatusView:
@@ -94,6 +96,7 @@ def status_view(stores: Stores, settings: Settings, now: datetime) -> StatusView
         freeze=stores.references.frozen(),
         orders=orders,
         users=read_user_shares(stores.engine),
+        teacher=teacher_view(stores, settings, now),
     )
 
 

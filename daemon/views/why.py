@@ -201,6 +201,8 @@ def _obstacles(seen: StatusView, *, automatic: bool) -> list[str]:
             obstacles.append(f"run {seen.run.id} {goes_on}")
     elif seen.run is not None and seen.run.state is RunState.FAILED:
         obstacles.append(f"the last run, {seen.run.id}, failed: {seen.run.error}")
+    if seen.teacher is not None and seen.teacher.problem is not None:
+        obstacles.append(seen.teacher.problem)
     return obstacles + _gate_obstacles(seen, automatic=automatic)
 
 

@@ -100,6 +100,37 @@ def test_a_change_that_a_training_did_not_answer_alerts_after_an_hour(tmp_path: 
     promtool("test", "rules", str(file))
 
 
+def test_a_teacher_that_fails_alerts_after_half_an_hour(tmp_path: Path) -> None:
+    """From minute 10 (second 600) on; from minute 60 on it answers again."""
+    series = 'retuned_teacher_failing_since_timestamp_seconds{instance="a"}'
+    alert = {
+        "exp_labels": {"instance": "a", "severity": "warning"},
+        "exp_annotations": {
+            "summary": "The teacher has not answered for half an hour.",
+            "description": "`retuned teacher show` says why; `retuned doctor` checks address, key and model. All else goes on.",
+        },
+    }
+    tests = {
+        "rule_files": [str(RULES)],
+        "evaluation_interval": "1m",
+        "tests": [
+            {
+                "interval": "1m",
+                "input_series": [{"series": series, "values": "_x9 600x49 _x20"}],
+                "alert_rule_test": [
+                    {"eval_time": "39m", "alertname": "RetunedTeacherFailing", "exp_alerts": []},
+                    {"eval_time": "42m", "alertname": "RetunedTeacherFailing", "exp_alerts": [alert]},
+                    {"eval_time": "75m", "alertname": "RetunedTeacherFailing", "exp_alerts": []},
+                ],
+            }
+        ],
+    }
+    file = tmp_path / "tests.yaml"
+    file.write_text(yaml.safe_dump(tests), encoding="utf-8")
+
+    promtool("test", "rules", str(file))
+
+
 def test_every_state_that_an_alert_asks_for_exists() -> None:
     asked = re.findall(r'retuned_situation\{state="(\w+)"\}', RULES.read_text(encoding="utf-8"))
 

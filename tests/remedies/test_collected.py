@@ -25,6 +25,17 @@ ELSEWHERE: Mapping[str, str] = {
     "daemon/kafka/token_endpoint.py": "of a token server: tests/integration/test_token_endpoint.py",
     "daemon/kafka/schema_registry.py": "of a schema registry: tests/unit/intake/test_avro.py",
     "daemon/cli/doctor/schema_registry.py": "of a schema registry: tests/unit/intake/test_avro.py",
+    **dict.fromkeys(
+        (
+            "daemon/teaching/body.py",
+            "daemon/teaching/client.py",
+            "daemon/teaching/replies.py",
+            "daemon/teaching/stage.py",
+            "daemon/cli/doctor/teacher.py",
+        ),
+        "of an endpoint: tests/unit/teaching/test_client.py, tests/integration/test_teacher.py",
+    ),
+    "daemon/cli/render/teacher.py": "of an endpoint: tests/integration/test_teacher.py",
     "daemon/domain/os_errors.py": "done with the system's tools; tests/unit/domain/test_os_errors.py has the errors",
     "daemon/cli/init.py": "about commands that start something: tests/integration/test_try_broker.py",
     "daemon/cli/doctor/broker.py": "needs a broker: tests/contracts/test_topics.py, tests/integration/test_rights.py",

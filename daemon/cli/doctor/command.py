@@ -1,6 +1,7 @@
 """The command doctor."""
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,6 +19,9 @@ def doctor(
     create_topics: Annotated[
         bool, typer.Option("--create-topics", help="Create topics that are missing.")
     ] = False,
+    teacher: Annotated[
+        bool, typer.Option("--teacher", help="Make one small call of the teacher, which costs money.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Check everything the daemon needs, with a remedy for each failure."""
@@ -27,7 +31,7 @@ def doctor(
     settings = read_settings(context)
     checks = [
         check
-        for subject, run in _checks(settings, create_topics=create_topics)
+        for subject, run in _checks(settings, create_topics=create_topics, call_teacher=teacher)
         for check in guarded(subject, run)
     ]
     ok = all(check.ok for check in checks)
@@ -37,7 +41,7 @@ def doctor(
 
 
 def _checks(
-    settings: "Settings", *, create_topics: bool
+    settings: "Settings", *, create_topics: bool, call_teacher: bool
 ) -> "Iterator[tuple[str, Callable[[], Iterable[Check]]]]":
     """Return the checks with what each is about. Each imports what it needs when it runs: a library may be missing."""
 
@@ -86,6 +90,7 @@ def _checks(
 
     yield "broker", broker
     yield "schema registry", schema_registry
+    yield "teacher", partial(_teacher, settings, call=call_teacher)
     yield "ledger", stores
     yield "model", model
     yield "embedding model", embedding
@@ -93,3 +98,11 @@ def _checks(
     yield "privacy", privacy
     yield "holdout key", machine("check_holdout_key")
     yield "daemon", machine("check_http")
+
+
+def _teacher(settings: "Settings", *, call: bool) -> "Iterable[Check]":
+    if settings.teacher.url is None:
+        return ()
+    from daemon.cli.doctor.teacher import check_teacher
+
+    return check_teacher(settings, call=call)

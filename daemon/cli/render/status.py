@@ -21,6 +21,7 @@ from daemon.cli.render.orders import order_facts
 from daemon.cli.render.references import frozen_words, reference_line
 from daemon.cli.render.situation import situation_lines
 from daemon.cli.render.status_summary import Need, headline
+from daemon.cli.render.teacher import teacher_facts
 from daemon.domain.halts import Halt
 from daemon.domain.runs import RunState
 from daemon.http.probe import DaemonHealth
@@ -65,6 +66,7 @@ def _details(seen: StatusView, health: DaemonHealth, halt: Halt | None, *, verbo
     yield from _decision(seen)
     yield from _training(seen, seen.run, verbose=verbose)
     yield from _gate(seen.candidate)
+    yield from teacher_facts(seen.teacher)
 
 
 def _live(seen: StatusView) -> Iterator[_Fact]:
