@@ -4,15 +4,18 @@ import hashlib
 import logging
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
 from daemon.config.settings import MonitorsSection
 from daemon.domain.backoff import Backoff
 from daemon.domain.clock import Clock
-from daemon.domain.windows import StoredReference
+from daemon.domain.lessons import LessonRules
+from daemon.domain.records import StoredConversation
+from daemon.domain.windows import SeqRange, StoredReference
 from daemon.drift.detector_state import state_from_json
+from daemon.drift.imitable_answers import imitable
 from daemon.ledger.signals import ScoringCandidate
 from daemon.ledger.stores import Stores
 from daemon.scoring.protocol import VersionScorer
@@ -28,6 +31,8 @@ _BATCH = 8
 _PAGE = 1_000  # conversations that are read at a time to draw from
 #: Most drawn conversations that wait to be scored; beyond it, a smaller share is drawn.
 _WAITING = 200
+#: Batches without an answer to imitate that are passed over at a time, so that a step is short.
+_PASSED_OVER = 10
 #: Seconds between a batch that could not be scored and the next.
 _PAUSE_S = 60
 
@@ -37,8 +42,9 @@ class LiveLossStage:
 
     The keyed hash of a conversation's id alone decides whether it is drawn. The stage works while the scorer is idle;
     where it falls behind, it draws a smaller share of all that waits, and logs this. From the reference it draws only
-    conversations that no version was trained on, as the loss on training data is too low. A batch that can't be scored
-    is skipped.
+    conversations that no version was trained on, as the loss on training data is too low. Of all that it draws it scores
+    the answers to imitate; own answers that nobody had judged or corrected by then are none. A batch that can't be scored is
+    skipped.
     """
 
     name = "live_loss"
@@ -49,6 +55,7 @@ class LiveLossStage:
         monitors: MonitorsSection,
         scorer: VersionScorer,
         *,
+        rules: LessonRules,
         live: Callable[[], Version | None],
         busy: Callable[[], bool],
         clock: Clock,
@@ -59,6 +66,7 @@ class LiveLossStage:
         self._detectors = stores.detectors
         self._signals = stores.signals
         self._scorer = scorer
+        self._rules = rules
         self._live = live
         self._busy = busy
         self._share = monitors.loss_share
@@ -92,9 +100,27 @@ class LiveLossStage:
             return  # the reference follows a promotion after a moment
         if reference.id != self._reference_id and not self._follow(reference):
             return
-        conversations = self._conversations.by_seq(self._next())
-        if conversations:
-            self._batch = _Batch(version=str(live.name), scores=self._scorer.score(live, conversations))
+        for _ in range(_PASSED_OVER):
+            if found := self._imitable(self._next(), reference.version):
+                self._batch = _Batch(version=reference.version, scores=self._scorer.score(live, found))
+                return
+
+    def _imitable(self, seqs: Sequence[int], live: str) -> list[StoredConversation]:
+        """Return the conversations with an answer to imitate, as they should have gone, in order of seq."""
+        drawn = self._conversations.by_seq(seqs)
+        return [taught for one in drawn if (taught := imitable(one, self._rules, live=live)) is not None]
+
+    def _sample(self, reference: StoredReference, span: SeqRange) -> list[int]:
+        """Draw the conversations of a reference that are scored, in order."""
+        ranked = sorted(self._signals.never_trained_on(span), key=_rank)
+        chosen: list[int] = []
+        for first in range(0, len(ranked), _REFERENCE):
+            page = [candidate.seq for candidate in ranked[first : first + _REFERENCE]]
+            taught = {one.seq for one in self._imitable(sorted(page), reference.version)}
+            chosen += [seq for seq in page if seq in taught]
+            if len(chosen) >= _REFERENCE:
+                break
+        return sorted(chosen[:_REFERENCE])
 
     def _follow(self, reference: StoredReference) -> bool:
         """Continue with a reference where the ledger says; False while its detector has not begun."""
@@ -102,10 +128,8 @@ class LiveLossStage:
         if reference.range is None or stored is None:
             return False
         drawn = self._signals.drawn(reference.version, reference.range)
-        sample = sorted(self._signals.never_trained_on(reference.range), key=_rank)[:_REFERENCE]
-        self._of_reference = deque(
-            sorted(candidate.seq for candidate in sample if candidate.seq not in drawn)
-        )
+        sample = self._sample(reference, reference.range)
+        self._of_reference = deque(seq for seq in sample if seq not in drawn)
         self._seq = max(self._signals.last_drawn(reference.version), state_from_json(stored.state).begins)
         self._until = 0
         self._reference_id = reference.id

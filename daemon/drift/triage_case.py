@@ -1,12 +1,14 @@
 """One confirmed alarm under triage: what is compared, and what is scored so far."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from daemon.domain.alarms import Alarm
+from daemon.domain.lessons import LessonRules
 from daemon.domain.records import StoredConversation
 from daemon.domain.windows import SeqRange, StoredReference
+from daemon.drift.imitable_answers import imitable, speaks_for
 from daemon.drift.samples import sample_of
 from daemon.drift.user_sampling import UserSampler
 from daemon.ledger.signals import LateSignal
@@ -29,15 +31,17 @@ _NEW, _REFERENCE = 500, 1_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LiveVersion:
-    """The live version, and which conversations it may know by heart."""
+    """The live version, which answers are its own, and which conversations it may know by heart."""
 
     name: str
     learned_until: int  # it may have learned what is not held out up to this seq; 0: nothing
+    rules: LessonRules
 
     @staticmethod
-    def of(version: Version, learned_until: int) -> "LiveVersion":
+    def of(version: Version, learned_until: int, rules: LessonRules) -> "LiveVersion":
         """Return what matters of a version. The base model has learned from nothing."""
-        return LiveVersion(name=str(version.name), learned_until=0 if version.run is None else learned_until)
+        known = 0 if version.run is None else learned_until
+        return LiveVersion(name=str(version.name), learned_until=known, rules=rules)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -45,7 +49,9 @@ class TriageCase:
     """The conversations of one alarm, and the scores that have come in."""
 
     alarm: Alarm
-    conversations: Mapping[int, StoredConversation]  # by seq
+    conversations: Mapping[
+        int, StoredConversation
+    ]  # those that may be scored, as they should have gone, by seq
     sides: Sides
     plan: ScoringPlan
     waiting: list[int]  # seqs to score, in order
@@ -89,11 +95,15 @@ def case_of(
     live: LiveVersion,
 ) -> TriageCase:
     """Return the case of these conversations and of what users think of them, by seq."""
-    sides = Sides(new=_compared(new, opinions, live), reference=_compared(reference, opinions, live))
+    scorable = {one.seq: taught for one in (*new, *reference) if (taught := _scorable(one, live)) is not None}
+    sides = Sides(
+        new=_compared(new, scorable, opinions, live),
+        reference=_compared(reference, scorable, opinions, live),
+    )
     plan = plan_scoring(sides, seed=alarm.window)
     return TriageCase(
         alarm=alarm,
-        conversations={conversation.seq: conversation for conversation in (*new, *reference)},
+        conversations=scorable,
         sides=sides,
         plan=plan,
         waiting=plan.order,
@@ -101,13 +111,16 @@ def case_of(
 
 
 def _compared(
-    side: Iterable[StoredConversation], opinions: Mapping[int, LateSignal], live: LiveVersion
+    side: Iterable[StoredConversation],
+    scorable: Collection[int],
+    opinions: Mapping[int, LateSignal],
+    live: LiveVersion,
 ) -> list[ComparedConversation]:
     return [
         ComparedConversation(
             key=conversation.seq,
             sample=sample_of(conversation),
-            scorable=_scorable(conversation, live),
+            scorable=conversation.seq in scorable,
             opinion=opinion.value if opinion else None,
             opinion_delay=opinion.delay if opinion else None,
         )
@@ -116,13 +129,15 @@ def _compared(
     ]
 
 
-def _scorable(conversation: StoredConversation, live: LiveVersion) -> bool:
+def _scorable(conversation: StoredConversation, live: LiveVersion) -> StoredConversation | None:
+    """Return a conversation as it should have gone, if the live version's loss on it says something; else None."""
     unknown = conversation.held_out or conversation.seq > live.learned_until
-    return unknown and conversation.version != live.name
+    return imitable(conversation, live.rules, live=live.name) if unknown else None
 
 
 def _opinion(
     conversation: StoredConversation, opinions: Mapping[int, LateSignal], live: LiveVersion
 ) -> LateSignal | None:
     """Return the opinion of an answer of the live version, or of an answer whose version nobody named."""
-    return opinions.get(conversation.seq) if conversation.version in (None, live.name) else None
+    theirs = conversation.version is None or speaks_for(live.name, conversation.version, live.rules)
+    return opinions.get(conversation.seq) if theirs else None

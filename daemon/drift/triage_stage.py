@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from daemon.config.settings import WindowsSection
+from daemon.config.lesson_rules import lesson_rules
+from daemon.config.settings import Settings
 from daemon.domain.alarms import Alarm, Triage
 from daemon.domain.clock import Clock
 from daemon.domain.records import StoredConversation
@@ -65,7 +66,7 @@ class TriageStage:
         *,
         live: Callable[[], Version | None],
         busy: Callable[[], bool],
-        windows: WindowsSection,
+        settings: Settings,
         executor: Executor,
         metrics: Metrics,
         clock: Clock,
@@ -76,7 +77,8 @@ class TriageStage:
         self._scorer = scorer
         self._live = live
         self._busy = busy
-        self._windows = windows
+        self._windows = settings.windows
+        self._rules = lesson_rules(settings)
         self._executor = executor
         self._metrics = metrics
         self._clock = clock
@@ -128,7 +130,7 @@ class TriageStage:
             self._idle_at = judged
             return None
         _log.info("triaging the alarm of window %s", alarm.window, extra={"action": "triage"})
-        known = LiveVersion.of(live, self._stores.runs.learned_until())
+        known = LiveVersion.of(live, self._stores.runs.learned_until(), self._rules)
         return _Triage(
             alarm=alarm,
             reference_id=reference.id,

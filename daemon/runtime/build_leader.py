@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
+from daemon.config.lesson_rules import lesson_rules
 from daemon.config.settings import Settings
 from daemon.domain.clock import utc_now
 from daemon.domain.problems import ProblemKind
@@ -233,6 +234,7 @@ def _live_loss(
         stores,
         settings.monitors,
         scorer,
+        rules=lesson_rules(settings),
         live=lambda: _live(settings, stores),
         busy=busy,
         clock=utc_now,
@@ -256,7 +258,7 @@ def _triaging(
         loaded,
         live=lambda: _live(settings, stores),
         busy=busy,
-        windows=settings.windows,
+        settings=settings,
         executor=ThreadPoolExecutor(max_workers=1, thread_name_prefix="retuned-triage"),
         metrics=metrics,
         clock=utc_now,

@@ -34,7 +34,8 @@ class ComparedConversation:
 
     key: int
     sample: Sample
-    scorable: bool  # the live version neither wrote it nor may know it by heart, so its loss is informative
+    #: It has an answer to imitate that the live version neither wrote nor may know by heart, so its loss is informative.
+    scorable: bool
     opinion: float | None = None  # the user's, of an answer of the live version, from -1 to 1
     opinion_delay: timedelta | None = None  # after the conversation; None where nobody noted it
 
@@ -121,9 +122,8 @@ def collect_evidence(
 ) -> Evidence:
     """Measure the change. Losses are in nats per token of the live version."""
     new, reference = _of(scored, plan.new), _of(scored, plan.reference)
-    enough = min(len(new), len(reference)) >= _FEWEST_USERS
     return Evidence(
-        **_losses(new, reference) if enough else {},
+        **_losses(new, reference) if len(new) >= _FEWEST_USERS else {},
         answered_itself=min(len(plan.new), len(plan.reference)) < _FEWEST_USERS,
         feedback=_feedback(sides),
         concept=_concept([_of(scored, pair) for pair in plan.pairs]),
@@ -163,16 +163,21 @@ def _of(scored: Mapping[int, ScoredConversation], keys: Iterable[int]) -> list[S
 
 
 def _losses(new: Sequence[ScoredConversation], reference: Sequence[ScoredConversation]) -> _Losses:
-    """Compare losses, and what there is to learn. The reference teaches with as many conversations as the new ones."""
+    """Compare losses, and what there is to learn. The reference teaches with as many conversations as the new ones.
+
+    Where the reference has too few answers to imitate, only what there is to learn is measured.
+    """
     tokens = [len(each.tokens) for each in new]
     learnable, known = learnable_losses(new), learnable_losses(new, reference[: len(new) - 1])
-    before = _per_token(reference)
-    return {
-        "loss": intervals.difference(_per_token(new), before),
-        "reference_loss": float(before.mean()),
+    found: _Losses = {
         "lesson": intervals.mean(intervals.per_unit(learnable, tokens)),
         "extra_lesson": intervals.mean(intervals.per_unit(learnable - known, tokens)),
     }
+    if len(reference) >= _FEWEST_USERS:
+        before = _per_token(reference)
+        found["loss"] = intervals.difference(_per_token(new), before)
+        found["reference_loss"] = float(before.mean())
+    return found
 
 
 def _per_token(scored: Sequence[ScoredConversation]) -> NDArray[np.float64]:

@@ -26,7 +26,7 @@ CHANGING = 0.2
 class Evidence:
     """Measurements of a change, of new conversations against the reference; None where there were too few.
 
-    Losses are the live version's, in nats per token, on replies of others.
+    Losses are the live version's, in nats per token, on answers to imitate: replies of others, and corrected ones.
     """
 
     answered_itself: bool = False  # the live version gave nearly all answers, so that losses say nothing

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from daemon.config.settings import MonitorsSection
+from daemon.domain.conversation import Feedback
+from daemon.domain.lessons import LessonRules
 from daemon.domain.records import NewConversation, StoredConversation
 from daemon.drift.detector_state import state_to_json
 from daemon.drift.live_loss_stage import LiveLossStage
@@ -25,6 +27,8 @@ from tests.factories.registry import a_version
 from tests.factories.stores import some_settings, some_stores
 from tests.fakes.scorer import AnswersAlike
 
+RULES = LessonRules(model_line="chat", own_names=frozenset({"base"}))
+
 
 class FakeScorer(AnswersAlike):
     """Two nats per token; answers when it is told to."""
@@ -32,6 +36,7 @@ class FakeScorer(AnswersAlike):
     def __init__(self) -> None:
         self.ready = True
         self.asked: list[tuple[str, list[int]]] = []
+        self.read: list[str] = []  # the last answers
         self._waiting: list[tuple[Future[list[Score]], list[int]]] = []
 
     def step(self) -> None: ...
@@ -44,6 +49,7 @@ class FakeScorer(AnswersAlike):
         future: Future[list[Score]] = Future()
         seqs = [talk.seq for talk in talks]
         self.asked.append((str(version.name), seqs))
+        self.read += [talk.messages[-1].content for talk in talks]
         self._waiting.append((future, seqs))
         return future
 
@@ -85,8 +91,8 @@ class World:
             return a_version(self.live, line="chat")
 
         return LiveLossStage(
-            self.stores, MonitorsSection(loss_share=share), self.scorer, live=live, busy=lambda: self.busy,
-            clock=lambda: self.now,
+            self.stores, MonitorsSection(loss_share=share), self.scorer, rules=RULES, live=live,
+            busy=lambda: self.busy, clock=lambda: self.now,
         )  # fmt: skip
 
     def watch(self, reference: int, *, begins: int) -> None:
@@ -221,3 +227,31 @@ def test_a_promotion_begins_anew_under_the_new_version(world: World) -> None:
 
     assert world.work() == list(range(41, 61))
     assert world.kept("chat-v1") == list(range(41, 61))
+
+
+def test_own_answers_are_not_scored_but_their_corrections_are(world: World) -> None:
+    def own(number: int, version: str, feedback: Feedback | None) -> NewConversation:
+        talk = a_hashed_talk(number)
+        said = replace(talk.conversation, model_version=version, feedback=feedback)
+        return replace(talk, conversation=said)
+
+    given = [None, Feedback(thumb="down"), Feedback(thumb="up"), Feedback(correction="rather so")]
+    versions = ["base", "chat", "chat-v0"]
+    world.work()
+    world.scorer.read.clear()
+    new = [own(20 + n, versions[n % 3], given[n % 4]) for n in range(240)]
+    IntakeLedger(world.engine, window_size=5_000).record(a_batch(new))
+
+    fresh = world.work()
+
+    assert set(world.scorer.read) == {"rather so"}
+    assert all(seq % 4 == 0 for seq in fresh)  # those with a correction
+    assert 15 < len(fresh) < 45
+
+
+def test_of_a_reference_those_with_answers_to_imitate_are_drawn(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    with world.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE conversations SET version = 'chat-v0' WHERE seq % 2 = 0")
+
+    assert world.work() == list(range(1, 21, 2))

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from daemon.domain.alarms import Alarm
 from daemon.domain.conversation import Message
+from daemon.domain.lessons import LessonRules
 from daemon.domain.records import Coordinates, StoredConversation
 from daemon.drift.triage_case import LiveVersion, TriageCase, case_of
 from daemon.ledger.signals import LateSignal
@@ -38,6 +39,7 @@ def about(number: int) -> str:
     return " ".join(letters[number % 26] * length + letters[number // 26] for length in (2, 3, 4))
 
 
+RULES = LessonRules(model_line="chat", own_names=frozenset({"base", "assistant"}))
 REFERENCE = [a_conversation(1 + n, about(n)) for n in range(60)]
 KNOWN = [a_conversation(101 + n, about(n)) for n in range(20)]  # asked before
 NEW = [a_conversation(201 + n, about(n)) for n in range(100, 200)]
@@ -54,7 +56,7 @@ class Change:
 
     def case(self) -> TriageCase:
         alarm = Alarm(window=1, first_seq=101, reason="so", at=NOW)
-        live = LiveVersion(name="chat-v0", learned_until=self.learned_until)
+        live = LiveVersion(name="chat-v0", learned_until=self.learned_until, rules=RULES)
         return case_of(alarm, self.new, self.reference, opinions=self.opinions, live=live)
 
 

@@ -100,7 +100,7 @@ class World:
             self.scorer,
             live=lambda: self.live,
             busy=lambda: self.busy,
-            windows=self.settings.windows,
+            settings=self.settings,
             executor=self.executor,
             metrics=self.metrics,
             clock=lambda: self.now,
