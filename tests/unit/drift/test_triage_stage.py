@@ -403,3 +403,22 @@ def test_the_loop_goes_on_while_the_executor_reads_and_concludes(world: World) -
     world.turn(1)
 
     assert world.found.window == 1
+
+
+def test_own_answers_that_users_disliked_and_staff_corrected_are_to_be_trained(world: World) -> None:
+    world.scorer.surprise = UNKNOWN
+    own = [says(n, f"fact{n} fact{n}s", f"invented {n}", thumb="down") for n in range(60, 140)]
+    corrected = [
+        replace(
+            one,
+            conversation=replace(one.conversation, feedback=Feedback(thumb="down", correction="so it is")),
+        )
+        for one in own[::3]
+    ]
+    world.change([*own[1::3], *own[2::3], *corrected])
+
+    world.turn()
+
+    assert world.found.outcome is Outcome.TRAIN
+    assert "there is something to learn" in world.found.reason
+    assert sum(world.scorer.asked) == len(corrected) + 60
