@@ -13,6 +13,7 @@ class OtherAnswer(StrEnum):
     """The best other answer that there is to the last prompt of a conversation."""
 
     CORRECTION = "correction"
+    TAUGHT = "taught"  # a teacher's
     REJECTED = "rejected"  # one that people liked less than the last one
 
 
@@ -54,6 +55,7 @@ def count_lessons(classes: Mapping[AnswerClass, int], rules: LessonRules) -> Cou
 
 
 _REJECTED = Message(role="assistant", content="rejected")
+_TAUGHT = Message(role="assistant", content="taught")
 
 
 def _stand_in(one: AnswerClass, rules: LessonRules) -> Judged:
@@ -65,4 +67,5 @@ def _stand_in(one: AnswerClass, rules: LessonRules) -> Judged:
         score=None if one.opinion is None else scores[one.opinion],
         correction="corrected" if one.other is OtherAnswer.CORRECTION else None,
         rejected=_REJECTED if one.other is OtherAnswer.REJECTED else None,
+        taught=_TAUGHT if one.other is OtherAnswer.TAUGHT else None,
     )

@@ -156,6 +156,7 @@ class StoredConversation:
     rejected: Message | None = (
         None  # another answer to the last prompt that people liked less than the last one
     )
+    taught: Message | None = None  # a teacher's answer to the last prompt; it never changes
 
     @property
     def judged(self) -> Judged:
@@ -166,6 +167,7 @@ class StoredConversation:
             score=self.feedback,
             correction=self.correction,
             rejected=self.rejected,
+            taught=self.taught,
         )
 
 

@@ -19,16 +19,17 @@ from daemon.ledger.database import reader
 from daemon.ledger.histories import with_histories
 from daemon.ledger.labels import labels_of
 from daemon.ledger.lesson_counts import answer_classes
+from daemon.ledger.other_answers import TAUGHT_ANSWER
 from daemon.ledger.reference_rows import in_reference
 from daemon.ledger.sql_in import in_values
 from daemon.ledger.tables import conversations, feedback, past_conversations, scores, turns
 from monitors.user_blocks import first_in_block
 
 _Ts = TypeVarTuple("_Ts")
-#: Conversations, each with the newest correction that came after it.
-_ROWS = select(conversations, feedback.c.correction.label("late_correction")).outerjoin(
-    feedback, feedback.c.digest == conversations.c.corrected_by
-)
+#: Conversations, each with the newest correction that came after it, and a teacher's answer.
+_ROWS = select(
+    conversations, feedback.c.correction.label("late_correction"), TAUGHT_ANSWER.label("taught")
+).outerjoin(feedback, feedback.c.digest == conversations.c.corrected_by)
 
 
 class ConversationLedger:
@@ -254,4 +255,5 @@ def _stored(row: RowMapping, label_fields: Sequence[str]) -> StoredConversation:
         corrected_by=row["corrected_by"] if late else None,
         record_correction=row["correction"],
         rejected=None if row["rejected"] is None else messages_from([row["rejected"]])[0],
+        taught=None if row["taught"] is None else Message(role="assistant", content=row["taught"]),
     )

@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Iterable
 
-from sqlalchemy import Connection, case, select, update
+from sqlalchemy import Connection, select, update
 
-from daemon.domain.lesson_counts import OtherAnswer
 from daemon.domain.records import Coordinates, StoredCorrection
 from daemon.ledger.first_opinions import NEWEST_FIRST
+from daemon.ledger.other_answers import name_other_answers
 from daemon.ledger.sql_in import in_values
 from daemon.ledger.tables import conversations, feedback
 
@@ -23,12 +23,7 @@ def join_corrections(connection: Connection, ids: Collection[str]) -> None:
         .scalar_subquery()
     )
     connection.execute(update(conversations).where(which).values(corrected_by=newest))
-    column = conversations.c
-    best = case(
-        (column.corrected_by.is_not(None) | column.correction.is_not(None), OtherAnswer.CORRECTION.value),
-        (column.rejected.is_not(None), OtherAnswer.REJECTED.value),
-    )
-    connection.execute(update(conversations).where(which).values(other_answer=best))
+    name_other_answers(connection, which)
 
 
 def corrections_by_digest(connection: Connection, digests: Iterable[str]) -> dict[str, StoredCorrection]:

@@ -16,6 +16,7 @@ from daemon.domain.teaching import (
     TeacherSpending,
 )
 from daemon.ledger.database import in_intake_order, reader, write
+from daemon.ledger.other_answers import name_other_answers
 from daemon.ledger.sql_in import in_values
 from daemon.ledger.tables import conversations, teacher_answers
 
@@ -80,6 +81,8 @@ class TeacherLedger:
                     cost=cost,
                 )
             )
+            if kept and answer is not None and found.seq is not None:
+                name_other_answers(connection, conversations.c.seq == found.seq)
 
     def spent(self, since: datetime, until: datetime) -> TeacherSpending:
         """Return what the calls with ``since`` <= their time < ``until`` took, those included that go on."""
@@ -123,18 +126,6 @@ class TeacherLedger:
         )
         with self._reads.begin() as connection:
             return connection.scalar(query)
-
-    def taught(self, seqs: Iterable[int]) -> dict[int, str]:
-        """Return the newest answer to the prompt of each of these conversations, by seq, where there is one."""
-        of_prompt = (
-            (_column.purpose == TeacherPurpose.ANSWER.value)
-            & (_column.outcome == TeacherOutcome.ANSWERED.value)
-            & _column.answer.is_not(None)
-        )
-        with self._reads.begin() as connection:
-            wanted = in_values(connection, _column.seq, seqs)
-            query = select(_column.seq, _column.answer).where(of_prompt & wanted).order_by(_column.id)
-            return {row.seq: row.answer for row in connection.execute(query)}
 
     def newest(self, limit: int, *, failed: bool = False) -> list[TeacherRecord]:
         """Return the newest calls, newest first; ``failed``: those that ended without an answer alone."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from daemon.domain.conversation import Message
-from daemon.domain.lessons import Judged, LessonKind, LessonRules, lessons_of
+from daemon.domain.lessons import LessonKind, LessonRules, lessons_of
 from daemon.domain.records import StoredConversation
 from daemon.domain.teaching import Asked
 from daemon.domain.text_digest import normalized_words, text_digest
@@ -139,8 +139,7 @@ def _last_kind(stored: StoredConversation, rules: LessonRules) -> LessonKind | N
     if not stored.messages or stored.messages[-1].role != "assistant":
         return None
     last = len(stored.messages) - 1
-    judged = Judged(version=stored.version, messages=stored.messages, score=stored.feedback)
-    lessons = lessons_of(judged, rules)
+    lessons = lessons_of(stored.judged, rules)
     return next((lesson.kind for lesson in lessons if lesson.index == last), None)
 
 

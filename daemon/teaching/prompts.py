@@ -29,15 +29,10 @@ class PromptReader:
         learned_until = self._stores.runs.learned_until()
         alarm = self._stores.windows.alarm(after_seq=learned_until)
         new = [*self._newest(learned_until, held_out=False), *self._newest(learned_until, held_out=True)]
-        done = self._stores.teacher.taught(conversation.seq for conversation in new)
-        waiting = untaught(
-            [one for one in new if one.seq not in done],
-            self._rules,
-            changed_from=None if alarm is None else alarm.first_seq,
-        )
+        waiting = untaught(new, self._rules, changed_from=None if alarm is None else alarm.first_seq)
         if not waiting:
             return []
-        known = [one.prompt for one in self._candidates([one for one in new if one.seq in done])]
+        known = [one.prompt for one in self._candidates([one for one in new if one.taught is not None])]
         for start in range(0, len(waiting), _PAGE):
             candidates = self._candidates([one.stored for one in waiting[start : start + _PAGE]])
             asked = self._stores.teacher.asked(

@@ -7,6 +7,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine
 
+from daemon.domain.conversation import Feedback, Message
+from daemon.domain.lessons import LessonKind, LessonRules, lessons_of
+from daemon.domain.records import Coordinates, NewFeedback
 from daemon.domain.teaching import (
     Asked,
     Reply,
@@ -15,13 +18,14 @@ from daemon.domain.teaching import (
     TeacherPurpose,
     TeacherSpending,
 )
+from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.erasures import ErasureLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.subject_rows import Subject
 from daemon.ledger.teacher import TeacherLedger
 from daemon.retention.conversations import ConversationRetention
 from daemon.retention.history import HistoryRetention
-from tests.factories.ledger import NOW, a_batch, a_conversation
+from tests.factories.ledger import NOW, TOPIC, a_batch, a_conversation
 from tests.factories.retention import some_retention
 
 DAY = timedelta(days=1)
@@ -181,3 +185,35 @@ def test_old_calls_go_once_no_budget_counts_them(ledger: TeacherLedger, engine: 
 
     assert "teacher_answers" not in retention.prune(NOW + DAY, scored=())
     assert retention.prune(NOW + 8 * DAY, scored=())["teacher_answers"] == 3
+
+
+def test_a_taught_answer_makes_a_lesson_of_its_conversation(ledger: TeacherLedger, engine: Engine) -> None:
+    rules = LessonRules(model_line="chat", own_names=frozenset(), unnamed_is_own=True)
+    conversations = ConversationLedger(engine)
+    call(ledger, seq=1)
+    call(ledger, Reply(outcome=TeacherOutcome.EMPTY, reason="empty"), seq=2, digest="d2")
+
+    first, second = conversations.by_seq([1, 2])
+    (lesson,) = lessons_of(first.judged, rules)
+
+    assert second.taught is None
+    assert (lesson.kind, lesson.imitate) == (LessonKind.TEACHER, Message(role="assistant", content="fine"))
+    assert conversations.lesson_counts(rules, held_out=False) == {
+        LessonKind.TEACHER: 1, LessonKind.UNJUDGED: 39,
+    }  # fmt: skip
+
+
+def test_a_correction_that_comes_later_is_better_than_a_taught_answer(
+    ledger: TeacherLedger, engine: Engine
+) -> None:
+    rules = LessonRules(model_line="chat", own_names=frozenset(), unnamed_is_own=True)
+    call(ledger, seq=1)
+    corrected = NewFeedback(
+        conversation_id="c0", at=Coordinates(topic=TOPIC, partition=0, offset=99), when=NOW,
+        feedback=Feedback(correction="better"), conversation_hash="hash of c0",
+    )  # fmt: skip
+    IntakeLedger(engine, window_size=20).record(a_batch(feedback=[corrected]))
+
+    counts = ConversationLedger(engine).lesson_counts(rules, held_out=False)
+
+    assert counts == {LessonKind.CORRECTION: 1, LessonKind.UNJUDGED: 39}

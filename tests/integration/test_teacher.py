@@ -16,6 +16,7 @@ from daemon.cli.doctor.check import Check
 from daemon.cli.doctor.teacher import check_teacher
 from daemon.domain.conversation import Feedback, Message
 from daemon.domain.teaching import TeacherOutcome
+from daemon.domain.windows import SeqRange
 from daemon.runtime.build_teacher import build_judge, build_teacher
 from daemon.teaching.stage import TeacherStage
 from daemon.telemetry.metrics import Metrics
@@ -79,7 +80,8 @@ def turns_until(stage: TeacherStage, condition: Callable[[], bool]) -> None:
 
 
 def answered(line: Line) -> dict[int, str]:
-    return line.stores.teacher.taught(range(1, 1_000))
+    stored = line.stores.conversations.between(SeqRange(first=1, last=1_000))
+    return {one.seq: one.taught.content for one in stored if one.taught is not None}
 
 
 def users_words(model: Model) -> list[str]:
