@@ -54,6 +54,11 @@ def count_lessons(classes: Mapping[AnswerClass, int], rules: LessonRules) -> Cou
     return found
 
 
+def has_answer_to_imitate(one: AnswerClass, rules: LessonRules) -> bool:
+    """Return whether conversations of a class have an answer to imitate."""
+    return any(lesson.kind.imitated for lesson in lessons_of(_stand_in(one, rules), rules))
+
+
 _REJECTED = Message(role="assistant", content="rejected")
 _TAUGHT = Message(role="assistant", content="taught")
 

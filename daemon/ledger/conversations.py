@@ -17,12 +17,13 @@ from daemon.domain.windows import SeqRange, StoredReference
 from daemon.ledger.corrections import corrections_by_digest
 from daemon.ledger.database import reader
 from daemon.ledger.histories import with_histories
+from daemon.ledger.judgeable import judgeable as can_judge
 from daemon.ledger.labels import labels_of
 from daemon.ledger.lesson_counts import answer_classes
 from daemon.ledger.other_answers import TAUGHT_ANSWER
 from daemon.ledger.reference_rows import in_reference
 from daemon.ledger.sql_in import in_values
-from daemon.ledger.tables import conversations, feedback, past_conversations, scores, turns
+from daemon.ledger.tables import conversations, feedback, turns
 from monitors.user_blocks import first_in_block
 
 _Ts = TypeVarTuple("_Ts")
@@ -215,20 +216,7 @@ def _side(
     query = query.where((conversations.c.held_out == held_out) & (conversations.c.seq >= since))
     if before is not None:
         query = query.where(conversations.c.seq < before)
-    return query.where(~_repeats_trainable_text() & ~_has_no_reply()) if judgeable else query
-
-
-def _repeats_trainable_text() -> ColumnElement[bool]:
-    """Return the condition that an earlier trainable conversation, stored or deleted, has the same words."""
-    other = conversations.alias()
-    same = other.c.text_digest == conversations.c.text_digest
-    stored = exists().where(same & other.c.held_out.is_(False) & (other.c.seq < conversations.c.seq))
-    return stored | exists().where(past_conversations.c.text_digest == conversations.c.text_digest)
-
-
-def _has_no_reply() -> ColumnElement[bool]:
-    """Return the condition that scoring found no reply in a conversation."""
-    return exists().where((scores.c.seq == conversations.c.seq) & (scores.c.tokens == 0))
+    return query.where(can_judge()) if judgeable else query
 
 
 def _stored(row: RowMapping, label_fields: Sequence[str]) -> StoredConversation:

@@ -1,13 +1,20 @@
 """Takes the newest candidate through the gate."""
 
 import logging
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from daemon.config.lesson_rules import lesson_rules
 from daemon.config.settings import Settings
+from daemon.domain.answer_judge import AnswerJudge
 from daemon.domain.clock import Clock
+from daemon.intake.privacy.redaction import Redactor
+from daemon.ledger.held_out_seqs import HeldOutSeqs
 from daemon.ledger.stores import Stores
+from daemon.release.behaviour_guard import is_guarded
 from daemon.release.from_settings import gate_settings
-from daemon.release.gate_comparison import GateComparison
+from daemon.release.gate_comparison import GateComparison, GateServices, Look
 from daemon.release.held_out import HeldOut, first_new_seq
 from daemon.release.register import DAEMON
 from daemon.scoring.protocol import VersionScorer
@@ -43,16 +50,34 @@ class CandidateGate:
     """Compares the newest candidate with the live version, and promotes it if it passes."""
 
     def __init__(
-        self, stores: Stores, settings: Settings, scorer: VersionScorer, *, metrics: Metrics, clock: Clock
+        self,
+        stores: Stores,
+        settings: Settings,
+        scorer: VersionScorer,
+        *,
+        judge: AnswerJudge | None,
+        metrics: Metrics,
+        clock: Clock,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """``judge`` compares answers, where one is configured."""
         self._stores = stores
         self._model_line = settings.model_line
+        self._section = settings.gate
+        self._seed = settings.learning.seed
         self._gate = gate_settings(settings.gate)
         self._automatic = settings.release.automatic
-        self._held_out = HeldOut(
-            ledger=stores.conversations, limit=settings.gate.max_conversations, seed=settings.learning.seed
-        )
+        self._held_out = held_out_of(stores, settings)
         self._scorer = scorer
+        self._services = GateServices(
+            scorer=scorer,
+            scores=stores.scores,
+            lesson_scores=stores.lesson_scores,
+            gate_answers=stores.gate_answers,
+            judge=judge,
+            redact=_redactor(settings),
+            clock=monotonic,
+        )
         self._metrics = metrics.release
         self._clock = clock
         self._failures = 0  # of the scorer in a row, on the candidate at the gate
@@ -79,7 +104,9 @@ class CandidateGate:
             candidate = self._candidate(logs)
             if candidate is not None and logs.history.live is not None and self._scorer.ready:
                 self._advance(candidate, logs.history.live, logs)
-        elif self._comparison.done():
+            return
+        self._comparison.step()
+        if self._comparison.done():
             comparison, self._comparison = self._comparison, None
             self._conclude(comparison)
 
@@ -145,27 +172,27 @@ class CandidateGate:
     def _compare(self, candidate: _Candidate, live: Version, since: int) -> None:
         name = candidate.version.name
         _log.info("%s is at the gate", name, extra={"action": "gate", "version": str(name)})
-        comparison = GateComparison(
-            candidate.version,
-            live,
-            self._held_out.slices(since),
-            look=len(candidate.reports) + 1,
-            score_ledger=self._stores.scores,
-            scorer=self._scorer,
+        look = Look(
+            number=len(candidate.reports) + 1,
+            candidate=candidate.version,
+            live=live,
+            lessons=self._held_out.slices(since),
+            own_prompts=is_guarded(self._section.behaviour, candidate.version, self._stores.runs),
+            seed=self._seed,
         )
-        comparison.start()
-        self._comparison = comparison
+        self._comparison = GateComparison(look, self._section, self._services)
+        self._comparison.start()
 
     def _conclude(self, comparison: GateComparison) -> None:
         name = comparison.candidate.name
         try:
-            report = comparison.conclude(self._gate)
+            report = comparison.conclude()
         except LearnerError as error:
             self._failures += 1
             if not error.permanent and self._failures < _ATTEMPTS:
                 self._scorer.failed(error)
                 return
-            report = comparison.reject(error, self._gate)
+            report = comparison.reject(error)
         self._failures = 0
         self._stores.versions.add_gate_report(name, report, at=self._clock())
         self._metrics.judged(report)
@@ -186,3 +213,21 @@ class CandidateGate:
             self._stores.versions.append(entry, expected=logs.history.position, orders=logs.orders.number)
         except Conflict as conflict:
             _log.warning("%s stays a candidate: %s", entry.version, conflict, extra={"action": "promotion"})
+
+
+def held_out_of(stores: Stores, settings: Settings) -> HeldOut:
+    """Return the held-out lessons of a line."""
+    rules = lesson_rules(settings)
+    return HeldOut(
+        ledger=stores.conversations,
+        seqs=HeldOutSeqs(stores.engine, rules),
+        rules=rules,
+        limit=settings.gate.max_conversations,
+        seed=settings.learning.seed,
+    )
+
+
+def _redactor(settings: Settings) -> Callable[[str], str]:
+    """Return what removes personal data from a text, as intake does."""
+    redactor = Redactor(settings.hygiene)
+    return lambda text: redactor.redact(text).text

@@ -1,6 +1,7 @@
 """Releases versions: follows the promotion log, and takes candidates through the gate."""
 
 from daemon.config.settings import Settings
+from daemon.domain.answer_judge import AnswerJudge
 from daemon.domain.clock import Clock
 from daemon.ledger.stores import Stores
 from daemon.release.candidate_gate import CandidateGate
@@ -20,15 +21,23 @@ class ReleaseStage:
     name = "releasing"
 
     def __init__(
-        self, stores: Stores, settings: Settings, scorer: VersionScorer, *, metrics: Metrics, clock: Clock
+        self,
+        stores: Stores,
+        settings: Settings,
+        scorer: VersionScorer,
+        *,
+        metrics: Metrics,
+        clock: Clock,
+        judge: AnswerJudge | None = None,
     ) -> None:
+        """``judge`` compares what versions answer at the gate, where one is configured."""
         self._stores = stores
         self._model_line = settings.model_line
         self._scorer = scorer
         self._metrics = metrics.release
         self._follower = LogFollower(stores, settings, metrics=metrics, clock=clock)
         self._artifact = LiveArtifactCheck(stores, clock=clock)
-        self._gate = CandidateGate(stores, settings, scorer, metrics=metrics, clock=clock)
+        self._gate = CandidateGate(stores, settings, scorer, judge=judge, metrics=metrics, clock=clock)
 
     @property
     def comparing(self) -> bool:

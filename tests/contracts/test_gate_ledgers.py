@@ -11,6 +11,7 @@ from daemon.ledger.lesson_scores import LessonPart, LessonScoreLedger, ScoredPar
 from daemon.ledger.subject_rows import Subject
 from daemon.retention.history import HistoryRetention
 from tests.factories.ledger import NOW, a_batch, some_conversations
+from tests.factories.lessons import opinion
 from tests.factories.retention import some_retention
 
 LESSON, BETTER, WORSE = LessonPart.LESSON, LessonPart.BETTER, LessonPart.WORSE
@@ -77,6 +78,19 @@ def test_scores_and_answers_go_with_their_conversation(
     erase(engine, 0)
 
     assert scores.of("chat-v0", [a_part(1), a_part(2)]) == {a_part(2): (2.5, 4)}
+    assert answers.of("chat-v1") == [a_pair(2)]
+
+
+def test_answers_beside_the_correction_of_a_forgotten_user_go(
+    engine: Engine, answers: GateAnswerLedger
+) -> None:
+    corrections = [opinion(20, "c0", correction="by anna", user="anna")]
+    IntakeLedger(engine, window_size=20).record(a_batch(feedback=corrections))
+    answers.add("chat-v1", 1, [(1, a_pair(1, good="by anna")), (2, a_pair(2))])
+
+    subject = Subject(kind="user", id="anna", hash="anna")
+    ErasureLedger(engine).erase(subject, by="ada", why="asked", now=NOW)
+
     assert answers.of("chat-v1") == [a_pair(2)]
 
 

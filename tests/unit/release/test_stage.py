@@ -14,11 +14,12 @@ from daemon.domain.windows import SeqRange
 from daemon.ledger.erasures import ErasureLedger
 from daemon.ledger.freezes import FreezeLedger
 from daemon.ledger.intake import IntakeLedger
-from daemon.release.held_out import NEW, OLD, HeldOut
+from daemon.release.candidate_gate import held_out_of
+from daemon.release.held_out import NEW, OLD
 from daemon.release.stage import ReleaseStage
 from daemon.telemetry.metrics import Metrics
 from learners.errors import BadAdapter, ChildDied
-from learners.types import Score
+from learners.types import Conversation, Score
 from registry.artifacts import FsspecArtifactStore
 from registry.looks import waits_for_data, worth_another_look
 from registry.names import VersionName
@@ -55,30 +56,30 @@ class FakeScorer(AnswersAlike):
         self.replaced += 1
         self.error = None
 
-    def score(
-        self, version: Version, some_conversations: Sequence[StoredConversation]
+    def score(self, version: Version, conversations: Sequence[StoredConversation]) -> Future[list[Score]]:
+        raise NotImplementedError("the gate scores lessons")
+
+    def score_conversations(
+        self, version: Version, conversations: Sequence[Conversation]
     ) -> Future[list[Score]]:
         future: Future[list[Score]] = Future()
-        self.scored.append((str(version.name), len(some_conversations)))
+        self.scored.append((str(version.name), len(conversations)))
         if error := self.always or self.error:
             future.set_exception(error)
         else:
             future.set_result(
                 [
-                    Score(id=str(t.seq), nll=10 * self._per_token(version, t), tokens=10)
-                    for t in some_conversations
+                    Score(id=one.id, nll=10 * self._per_token(version, int(one.id.split()[0])), tokens=10)
+                    for one in conversations
                 ]
             )
         return future
 
-    def _per_token(self, version: Version, conversation: StoredConversation) -> float:
+    def _per_token(self, version: Version, seq: int) -> float:
         number = version.name.number
-        per_token = (
-            self.on_old.get(number, self.loss[number])
-            if conversation.seq < self.change_from
-            else self.loss[number]
-        )
-        return per_token + 0.001 * (conversation.seq * (number + 7) % 11)
+        old = seq < self.change_from
+        per_token = self.on_old.get(number, self.loss[number]) if old else self.loss[number]
+        return per_token + 0.001 * (seq * (number + 7) % 11)
 
 
 class FakeTarget:
@@ -130,7 +131,7 @@ class World:
         self.erasures = SomeErasures(self.engine)
         self.settings = some_settings(
             folder,
-            gate={"max_conversations": 100},
+            gate={"max_conversations": 100, "answers": 0},
             windows={"reference_size": 50, "reference_days": 0},
             release={"automatic": automatic},
         )
@@ -147,7 +148,7 @@ class World:
         self.runs = self.stores.runs
         self.scorer = FakeScorer()
         self.metrics = Metrics()
-        self.held_out = HeldOut(ledger=self.stores.conversations, limit=100, seed=0)
+        self.held_out = held_out_of(self.stores, self.settings)
         self.store.add_version(a_version(0))
         self.store.append(
             bootstrap(self.store.history(LINE), VersionName(LINE, 0), reason="base", by=ADA, now=NOW),

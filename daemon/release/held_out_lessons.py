@@ -1,0 +1,126 @@
+"""What held-out conversations teach: the texts that both versions are scored on, and the prompts that they answer. Pure."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from daemon.domain.conversation import Message
+from daemon.domain.lessons import Lesson, LessonRules, answer_indexes, lessons_of
+from daemon.domain.records import StoredConversation
+from daemon.ledger.lesson_scores import LessonPart, ScoredPart
+from daemon.release.answers.checks import Expected
+from daemon.scoring.prompts import learners_messages
+from learners.codec import CONVERSATIONS
+from learners.types import Conversation
+
+#: Stands for the digest of a conversation that is scored as it was recorded.
+AS_RECORDED = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HeldOutLesson:
+    """What one held-out conversation, or the turns that one record added to it, teaches."""
+
+    seq: int
+    conversation_id: str
+    group: str  # lessons of one group are dependent
+    #: What is scored: the conversation with its good answers alone as targets; of a pair also both answers.
+    texts: Mapping[LessonPart, ScoredPart]
+    conversations: Mapping[ScoredPart, Conversation]
+    prompt: tuple[Message, ...]  # that its last good answer answers
+    question: Conversation | None  # the prompt for the scorer; None: what came before is no longer stored
+    expected: Expected
+
+    @property
+    def is_pair(self) -> bool:
+        """Whether it holds an answer that another one is preferred over."""
+        return LessonPart.WORSE in self.texts
+
+
+def held_out_lesson(stored: StoredConversation, rules: LessonRules) -> HeldOutLesson | None:
+    """Return what a conversation, which comes with its history, teaches; None where it has no answer to imitate."""
+    lessons = {one.index: one for one in lessons_of(stored.judged, rules) if one.imitate is not None}
+    if not lessons:
+        return None
+    last = lessons[max(lessons)]
+    good = _good_answer(last)
+    history = [past.message for past in stored.history]
+    prompt = (*history, *stored.messages[: last.index])
+    texts, conversations = _texts(stored, lessons, prompt, good)
+    return HeldOutLesson(
+        seq=stored.seq,
+        conversation_id=stored.conversation_id,
+        group=stored.group,
+        texts=texts,
+        conversations=conversations,
+        prompt=prompt,
+        question=None if stored.history_gone else _conversation(stored, "question", prompt),
+        expected=Expected(
+            prompt=next((one.content for one in reversed(prompt) if one.role == "user"), ""),
+            good=good.content,
+            calls_tools=bool(good.tool_calls),
+            tools=stored.tools,
+        ),
+    )
+
+
+def _texts(
+    stored: StoredConversation, lessons: Mapping[int, Lesson], prompt: Sequence[Message], good: Message
+) -> tuple[dict[LessonPart, ScoredPart], dict[ScoredPart, Conversation]]:
+    """Return which texts are scored, and what they are. Equal texts are one."""
+    last = lessons[max(lessons)]
+    targets = {LessonPart.LESSON: _lesson_messages(stored, lessons, good)}
+    if last.rejected is not None:
+        targets[LessonPart.BETTER] = [*_unlearned(prompt), good]
+        targets[LessonPart.WORSE] = [*_unlearned(prompt), replace(last.rejected, learned=True)]
+    as_recorded = stored.messages[last.index] == good and set(answer_indexes(stored.messages)) <= set(lessons)
+    texts: dict[LessonPart, ScoredPart] = {}
+    conversations: dict[ScoredPart, Conversation] = {}
+    known: dict[str, ScoredPart] = {}
+    for part, messages in targets.items():
+        conversation = _conversation(stored, part, messages)
+        digest = _digest(conversation)
+        if digest not in known:
+            recorded = as_recorded and part is LessonPart.LESSON
+            scored = ScoredPart(seq=stored.seq, part=part, digest=AS_RECORDED if recorded else digest)
+            known[digest], conversations[scored] = scored, conversation
+        texts[part] = known[digest]
+    return texts, conversations
+
+
+def _lesson_messages(
+    stored: StoredConversation, lessons: Mapping[int, Lesson], good: Message
+) -> list[Message]:
+    """Return the conversation with its good answers alone as targets; another answer than the given one ends it."""
+    last = max(lessons)
+    history = _unlearned([past.message for past in stored.history])
+    own = [
+        message if index in lessons else replace(message, learned=False)
+        for index, message in enumerate(stored.messages)
+    ]
+    given = stored.messages[last]
+    return [*history, *own] if given == good else [*history, *own[:last], good]
+
+
+def _good_answer(lesson: Lesson) -> Message:
+    if lesson.imitate is None:
+        raise ValueError("the lesson has no answer to imitate")
+    return replace(lesson.imitate, learned=True)
+
+
+def _unlearned(messages: Sequence[Message]) -> list[Message]:
+    return [replace(message, learned=False) for message in messages]
+
+
+def _conversation(stored: StoredConversation, name: str, messages: Sequence[Message]) -> Conversation:
+    return Conversation(
+        id=f"{stored.seq} {name}",
+        messages=learners_messages(messages),
+        tools=stored.tools,
+        documents=stored.documents,
+    )
+
+
+def _digest(conversation: Conversation) -> str:
+    """Return a digest of what is scored, whatever its id."""
+    return hashlib.sha256(CONVERSATIONS.dump_json([replace(conversation, id="-")])).hexdigest()
