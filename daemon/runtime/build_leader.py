@@ -26,7 +26,7 @@ from daemon.retention.conversations import ConversationRetention
 from daemon.retention.history import HistoryRetention
 from daemon.retention.stage import RetentionStage
 from daemon.runtime.base_model import BaseModel
-from daemon.runtime.build_teacher import build_teacher
+from daemon.runtime.build_teacher import build_judge, build_teacher
 from daemon.runtime.build_training import build_decide_stage, build_train_stage, runs_dir
 from daemon.runtime.kafka_settings import load_kafka_settings
 from daemon.runtime.leadership import LeaderRuntime
@@ -60,7 +60,8 @@ def build_leader(
     training = build_train_stage(settings, stores, metrics, base)
     scorer = _scorer(settings, stores, metrics, base)
     teacher = build_teacher(settings, stores, metrics)
-    release = ReleaseStage(stores, settings, scorer, metrics=metrics, clock=utc_now)
+    judge = build_judge(settings, teacher)
+    release = ReleaseStage(stores, settings, scorer, metrics=metrics, clock=utc_now, judge=judge)
     deciding = build_decide_stage(settings, stores, metrics, training, release)
     dead_letters = _dead_letters(settings, stores, metrics, connected)
     embeddings = _embeddings(settings, metrics)
