@@ -132,6 +132,19 @@ def test_a_resumed_run_equals_an_unbroken_one(
     assert resumed.steps == unbroken.steps
 
 
+def test_a_run_that_was_stopped_before_its_first_step_equals_an_unbroken_one(
+    learn: Learner, asked: Asked, base: Path, tmp_path: Path
+) -> None:
+    settings = quick_settings(epochs=1.0)
+    unbroken = learn(asked(tmp_path / "a", base, settings=settings), quietly, never)
+    broken = asked(tmp_path / "b", base, settings=settings)
+    for questions in (2, 3, 5):
+        with pytest.raises(Cancelled):
+            learn(broken, quietly, StopAfter(questions))
+
+    assert learn(broken, quietly, never).digest == unbroken.digest
+
+
 def test_a_checkpoint_of_another_request_is_not_gone_on_from(
     learn: Learner, asked: Asked, base: Path, tmp_path: Path
 ) -> None:
