@@ -2,15 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import orjson
 
+from daemon.domain.answer_judge import Preference
 from daemon.domain.conversation import Message
 from daemon.teaching.question import ChatMessages
-
-#: Which answer is better: the first, the second, or neither.
-Preference: TypeAlias = Literal["a", "b", "tie"]
 
 #: The letters of a verdict, and no other text.
 VERDICTS = ("A", "B", "C")

@@ -13,6 +13,7 @@ from sqlalchemy import MetaData, select
 
 from daemon.config.settings import DeadLettersSection
 from daemon.domain.alarms import Triage
+from daemon.domain.answer_pairs import AnswerPair
 from daemon.domain.conversation import Feedback
 from daemon.domain.decisions import Action, Decision, Trigger
 from daemon.domain.halts import Halt, HaltKind, OffsetChange
@@ -25,8 +26,10 @@ from daemon.ledger.decisions import DecisionLedger
 from daemon.ledger.detectors import DetectorLedger, RaisedAlarm, StoredDetector
 from daemon.ledger.erasures import ErasureLedger, Subject
 from daemon.ledger.freezes import FreezeLedger
+from daemon.ledger.gate_answers import GateAnswerLedger
 from daemon.ledger.halts import HaltLedger
 from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.lesson_scores import LessonPart, LessonScoreLedger, ScoredPart
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.reports import NewReport
 from daemon.ledger.runs import RunLedger
@@ -91,6 +94,8 @@ class Daemon:
         self.decisions = DecisionLedger(self.engine)
         self.runs = RunLedger(self.engine)
         self.scores = ScoreLedger(self.engine)
+        self.lesson_scores = LessonScoreLedger(self.engine)
+        self.gate_answers = GateAnswerLedger(self.engine)
         self.signals = SignalLedger(self.engine)
         self.triages = TriageLedger(self.engine)
         self.erasures = ErasureLedger(self.engine)
@@ -262,6 +267,12 @@ class Daemon:
     def _release(self) -> None:
         if not self.scores.of(str(V1), [1]):
             self.scores.add(str(V1), {1: (2.0, 5)})
+        part = ScoredPart(seq=1, part=LessonPart.LESSON, digest="d")
+        if not self.lesson_scores.of(str(V1), [part]):
+            self.lesson_scores.add(str(V1), {part: (2.0, 5)})
+        if not self.gate_answers.of(str(V1)):
+            pair = AnswerPair(question="q", good="g", live="l", candidate="c")
+            self.gate_answers.add(str(V1), 1, [(1, pair)])
         if not self.store.gate_reports(V1):
             self.store.add_gate_report(V1, a_gate_report(), at=NOW)
         history = self.store.history(LINE)
