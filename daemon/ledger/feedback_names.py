@@ -16,7 +16,8 @@ from daemon.ledger.threads import Recognised, grown_from
 def name_rows(connection: Connection, opinions: Sequence[NewFeedback]) -> list[NewFeedback]:
     """Return feedback with the ids of the rows that it is about; feedback that came first keeps its own.
 
-    The id of a record stands for the row that holds its last turn; that of a conversation for the newest row.
+    The id of a record stands for the row that holds its last turn; that of a conversation for the newest row
+    with an answer.
     """
     if not opinions:
         return []
@@ -65,7 +66,7 @@ def note_repeats(connection: Connection, brought: Recognised) -> list[str]:
     moves = {new.conversation.conversation_id: row.conversation_id for new, row in brought.names}
     for added in brought.rows:
         session = added.record.conversation.session_id
-        if session is not None:
+        if session is not None and any(turn.exchange is not None for turn in added.new.turns):
             moves[session] = added.row.conversation_id
     return _move_waiting(
         connection, {old: row for old, row in moves.items() if row is not None and row != old}
@@ -106,9 +107,14 @@ def _newest_with_id(connection: Connection, ids: Iterable[str]) -> dict[str, str
 
 
 def _newest_of_session(connection: Connection, hashes: Iterable[str]) -> dict[str, str]:
-    column = conversations.c
-    query = select(column.session_hash, column.conversation_id).where(newest_in_sessions(connection, hashes))
-    return dict(connection.execute(query).all())
+    """Return the id of the newest row with an answer of each session, or of its newest row where it has none."""
+    named = select(conversations.c.session_hash, conversations.c.conversation_id)
+    wanted = set(hashes)
+    answered = newest_in_sessions(connection, wanted, answered=True)
+    found: dict[str, str] = dict(connection.execute(named.where(answered)).all())
+    if others := wanted - found.keys():
+        found |= dict(connection.execute(named.where(newest_in_sessions(connection, others))).all())
+    return found
 
 
 def _of_other_name(connection: Connection, hashes: Iterable[str]) -> dict[str, str]:

@@ -277,9 +277,13 @@ _TURN = (
 )
 
 
-def newest_in_sessions(connection: Connection, hashes: Iterable[str]) -> ColumnElement[bool]:
-    """Return the condition that a row is the newest of one of these sessions."""
+def newest_in_sessions(
+    connection: Connection, hashes: Iterable[str], *, answered: bool = False
+) -> ColumnElement[bool]:
+    """Return the condition that a row is the newest of one of these sessions, or the newest one with an answer."""
     same = in_values(connection, _column.session_hash, hashes)
+    if answered:
+        same &= func.coalesce(_column.answers, 1) > 0
     return _column.seq.in_(select(func.max(_column.seq)).where(same).group_by(_column.session_hash))
 
 

@@ -232,6 +232,8 @@ class _Recogniser:
         context = _context(new.conversation)
         if part.after is not None:
             context = _changed_context(new, part, messages[:first] if gone else None)
+        if part.end < len(new.turns):
+            new = self._without_opinion(new, relative)
         self._append(
             new, messages[first:last], turns, anchor,
             seed=str(turns[-1].digest),
@@ -239,6 +241,24 @@ class _Recogniser:
             parent_turns=None if gone or part.after is None else part.after.number,
             context=context,
         )  # fmt: skip
+
+    def _without_opinion(self, new: NewConversation, relative: KnownRow) -> NewConversation:
+        """Leave what users think of a record's last answer to the row that holds it, where another record brought it."""
+        conversation = new.conversation
+        if conversation.feedback is None and conversation.rejected is None:
+            return new
+        last = next(
+            (
+                turn
+                for turn in self._known.of_thread(relative.thread)
+                if turn.exchange is not None and turn.exchange == new.turns[-1].exchange
+            ),
+            None,
+        )
+        if last is None:
+            return new
+        self.found.repeats.append((new, last.row))
+        return replace(new, conversation=replace(conversation, feedback=None, rejected=None))
 
     def _append(
         self,

@@ -17,6 +17,7 @@ from daemon.backup.create import BackupReport, create_backup
 from daemon.backup.errors import BackupRefused, BadBackup
 from daemon.backup.restore import RestoreReport, restore_backup
 from daemon.config.settings import Settings
+from daemon.domain.conversation import Message
 from daemon.domain.errors import LedgerError
 from daemon.domain.holdout import BadHoldoutKey
 from daemon.domain.process_identity import ProcessIdentity
@@ -28,6 +29,8 @@ from daemon.ledger.stores import ledger_url, open_stores
 from daemon.release.promotion import roll_back_version
 from daemon.release.register import DAEMON
 from tests.factories.daemon import LINE, Line, a_line
+from tests.factories.ledger import TOPIC, a_batch
+from tests.factories.lessons import answered, opinion
 from tests.servers.postgres_server import PostgresServer
 from tests.support.faults import KILLED, Fault, watched
 
@@ -144,6 +147,25 @@ def test_what_was_backed_up_comes_back_row_by_row(line: Line, tmp_path: Path) ->
     stores = open_stores(line.settings)
     assert str(stores.versions.history(LINE).live) == f"{LINE}-v1"
     stores.engine.dispose()
+
+
+def test_corrections_and_rejected_answers_come_back(line: Line, tmp_path: Path) -> None:
+    """Their columns hold JSON, which the two databases write each in its own form."""
+    last = line.stores.conversations.last_seq()
+    offset = line.stores.intake.next_offsets()[TOPIC, 0]
+    said = [answered(offset, rejected="no"), answered(offset + 1, "base")]
+    late = [opinion(offset + 2, f"c{offset + 1}", correction="rather so")]
+    line.stores.intake.record(a_batch(said, feedback=late))
+    before = line.stores.conversations.after(last, 9)
+    back_up(line, tmp_path / "a.backup")
+    line.stores.engine.dispose()
+
+    restore(line.settings, tmp_path / "a.backup", replace=True)
+
+    line.stores = open_stores(line.settings)
+    paired, corrected = line.stores.conversations.after(last, 9)
+    assert [paired, corrected] == before
+    assert (paired.rejected, corrected.correction) == (Message(role="assistant", content="no"), "rather so")
 
 
 def test_the_daemon_goes_on_writing_after_a_restore(line: Line, tmp_path: Path) -> None:

@@ -40,6 +40,16 @@ class Log:
             a_batch(feedback=[replace(given, conversation_hash=HOLDOUT.conversation_hash(id_))])
         )
 
+    def correct(self, id_: str, correction: str, *, hours: int = 1) -> None:
+        given = a_feedback(self._next().offset, id_, at=NOW + timedelta(hours=hours))
+        named = replace(
+            given, feedback=Feedback(correction=correction), conversation_hash=HOLDOUT.conversation_hash(id_)
+        )
+        self.intake.record(a_batch(feedback=[named]))
+
+    def corrections(self) -> list[str | None]:
+        return [row.correction for row in self.rows()]
+
     def rows(self) -> list[StoredConversation]:
         ledger = ConversationLedger(self.engine)
         return ledger.with_histories(ledger.between(SeqRange(first=1, last=10**6)))
@@ -223,6 +233,64 @@ def test_feedback_inside_a_record_that_comes_again_is_kept(log: Log) -> None:
 
     assert log.opinions() == [-1.0]
     assert (result.repeated, result.feedback, result.not_admitted) == (1, 1, 0)
+
+
+def test_a_correction_is_on_the_row_of_its_answer_whatever_names_it(log: Log) -> None:
+    first, second, third = a_log(replace(CHAT, session="always"))
+    log.correct("chat-0", "first")
+    log.read(second, first, third)  # the second brought all turns of the first
+
+    log.correct("chat-1", "second", hours=2)
+    log.correct("session of chat", "third")
+
+    assert log.corrections() == ["second", "third"]
+
+
+def test_a_correction_inside_a_record_that_comes_again_is_the_newest(log: Log) -> None:
+    first, second, _ = a_log(CHAT)
+    log.read(replace(second, feedback=Feedback(correction="second")))
+    later = replace(first, at=first.at + timedelta(hours=1), feedback=Feedback(correction="again"))
+
+    log.read(replace(later, conversation_id="chat-9", messages=second.messages))
+
+    assert log.corrections() == ["again"]
+    assert [row.record_correction for row in log.rows()] == ["second"]
+
+
+def test_a_correction_of_an_id_that_grows_is_on_its_newest_row(log: Log) -> None:
+    log.read(*a_log(replace(CHAT, style="growing id")))
+
+    log.correct("chat", "third")
+
+    assert log.corrections() == [None, None, "third"]
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_feedback_on_a_session_of_single_messages_is_on_its_newest_answer(log: Log, early: bool) -> None:
+    *earlier, question, _ = a_log(replace(CHAT, style="messages", session="always"))
+    if early:
+        log.correct("session of chat", "rather so")
+        log.opine("session of chat")
+    log.read(*earlier[:2] if early else earlier, question)
+    if not early:
+        log.correct("session of chat", "rather so")
+        log.opine("session of chat")
+
+    [judged] = [row for row in log.rows() if row.correction is not None]
+
+    assert (judged.messages[-1].role, judged.feedback) == ("assistant", -1.0)
+
+
+def test_an_opinion_in_a_record_that_fills_a_gap_is_on_the_row_of_its_last_answer(log: Log) -> None:
+    """The latest turns came first, in a window; the whole chat that comes later ends with an answer that is known."""
+    whole = a_log(replace(CHAT, session="always"))
+    latest = replace(whole[2], messages=whole[2].messages[-2:])
+    log.read(whole[0], latest)
+
+    log.read(replace(whole[2], conversation_id="chat-9", feedback=Feedback(correction="the last")))
+
+    [judged] = [row for row in log.rows() if row.correction is not None]
+    assert judged.messages[-1] == whole[2].messages[-1]
 
 
 @pytest.mark.parametrize("named", ["chat-0", "chat-1", "session of chat"])
