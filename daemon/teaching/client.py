@@ -14,9 +14,11 @@ from daemon.domain.errors import DaemonError
 from daemon.domain.teaching import Reply, TeacherOutcome
 from daemon.teaching.body import BodyError, BoundedBody
 from daemon.teaching.endpoint import Endpoint
-from daemon.teaching.replies import reply_of
+from daemon.teaching.replies import reply_of, unsupported_parameter
 
 _CONNECT_S = 10.0
+#: Parameters without which, or by another name of which, a model is asked if it refuses them.
+_OPTIONAL = ("max_tokens", "temperature")
 
 
 class HttpAnswer(NamedTuple):
@@ -39,21 +41,34 @@ class TeacherClient:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
+        self._unsupported: frozenset[str] = frozenset()  # parameters that the model has refused
 
     def ask(self, messages: Sequence[Mapping[str, str]], *, max_tokens: int | None = None) -> Reply:
-        """Ask for an answer to messages of OpenAI's form. Takes at most about twice ``timeout_s``; raises nothing."""
-        endpoint = self._endpoint
-        request = {
-            "model": endpoint.model,
+        """Ask for an answer to messages of OpenAI's form. Takes at most about twice ``timeout_s``; raises nothing.
+
+        Newer models refuse the limit of tokens by its old name, or a temperature: then they are asked once more without.
+        """
+        limit = self._endpoint.max_tokens if max_tokens is None else max_tokens
+        while True:
+            try:
+                answer = self._exchange("POST", "/chat/completions", self._request(messages, limit))
+            except CallFailed as failed:
+                return failed.reply
+            refused = unsupported_parameter(answer.status, answer.body)
+            if refused not in _OPTIONAL or refused in self._unsupported:
+                return reply_of(answer.status, answer.headers, answer.body, self._endpoint.model)
+            self._unsupported |= {refused}
+
+    def _request(self, messages: Sequence[Mapping[str, str]], limit: int) -> dict[str, object]:
+        renamed = "max_tokens" in self._unsupported
+        request: dict[str, object] = {
+            "model": self._endpoint.model,
             "messages": list(messages),
-            "temperature": endpoint.temperature,
-            "max_tokens": endpoint.max_tokens if max_tokens is None else max_tokens,
+            "max_completion_tokens" if renamed else "max_tokens": limit,
         }
-        try:
-            answer = self._exchange("POST", "/chat/completions", request)
-        except CallFailed as failed:
-            return failed.reply
-        return reply_of(answer.status, answer.headers, answer.body, endpoint.model)
+        if "temperature" not in self._unsupported:
+            request["temperature"] = self._endpoint.temperature
+        return request
 
     def models(self) -> Reply | tuple[str, ...]:
         """Ask for the names of the endpoint's models, which costs nothing. A reply says why there are none."""

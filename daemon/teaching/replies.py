@@ -13,7 +13,15 @@ from daemon.teaching.retry_after import retry_after_s
 
 _MOST_WORDS = 200  # characters of the endpoint's own explanation
 _MOST_TOKENS = 10_000_000  # that one call may claim to have taken
-_OK, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _TOO_MANY, _SERVER = 200, 401, 403, 404, 429, 500
+_OK, _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _TOO_MANY, _SERVER = (
+    200,
+    400,
+    401,
+    403,
+    404,
+    429,
+    500,
+)
 _FINISHED = (None, "stop", "end_turn", "eos")
 
 
@@ -31,7 +39,20 @@ def reply_of(status: int, headers: Mapping[str, str], body: bytes, model: str) -
         return Reply(outcome=TeacherOutcome.NOT_JSON, reason=reason)
     if not isinstance(document, dict):
         return _not_an_answer("the answer is JSON, but no object")
+    if "choices" not in document and document.get("error"):  # some gateways say it with status 200
+        return _refusal(_SERVER, headers, body, model)
     return _answered(document)
+
+
+def unsupported_parameter(status: int, body: bytes) -> str | None:
+    """Return the parameter of the request that the model does not take; None: that is not what is wrong."""
+    if status != _BAD_REQUEST:
+        return None
+    try:
+        error = orjson.loads(body)["error"]
+        return str(error["param"]) if str(error["code"]).startswith("unsupported_") else None
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _answered(document: Mapping[str, Any]) -> Reply:

@@ -27,7 +27,6 @@ _CHOOSE_EVERY, _SHOW_EVERY = timedelta(seconds=30), timedelta(seconds=10)
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 2.0, 300.0
 #: How long a judge's question waits for its turn. The gate waits no longer.
 _JUDGE_WAITS = timedelta(minutes=2)
-_VERDICT_TOKENS = 16
 #: Of the time that closing may take, for calls that are about to end: an answer that is not stored is paid twice.
 _CLOSE_S = 2.0
 
@@ -112,7 +111,7 @@ class TeacherStage:
                 purpose=TeacherPurpose.JUDGE,
                 digest=digest,
                 messages=messages,
-                max_tokens=_VERDICT_TOKENS,
+                max_tokens=self._teacher.max_tokens,
                 promised=promised,
                 until=self._clock() + _JUDGE_WAITS,
             )

@@ -20,6 +20,7 @@ from daemon.domain.teaching import (
 )
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.erasures import ErasureLedger
+from daemon.ledger.held_out_seqs import HeldOutSeqs
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.subject_rows import Subject
 from daemon.ledger.teacher import TeacherLedger
@@ -217,3 +218,13 @@ def test_a_correction_that_comes_later_is_better_than_a_taught_answer(
     counts = ConversationLedger(engine).lesson_counts(rules, held_out=False)
 
     assert counts == {LessonKind.CORRECTION: 1, LessonKind.UNJUDGED: 39}
+
+
+def test_a_taught_answer_of_a_held_out_conversation_is_for_the_gate(engine: Engine) -> None:
+    IntakeLedger(engine, window_size=20).record(
+        a_batch([a_conversation(0, held_out=True), a_conversation(1, held_out=True)])
+    )
+    rules = LessonRules(model_line="chat", own_names=frozenset(), unnamed_is_own=True)
+    call(TeacherLedger(engine), seq=2)
+
+    assert HeldOutSeqs(engine, rules).newest(10, since=1) == [2]

@@ -68,6 +68,8 @@ def _call(one: TaughtView) -> Iterator[tuple[str, RenderableType]]:
         yield "asked", Text(cut(printable(one.question), _TEXT_SHOWN))
     if call.answer is not None:
         yield "answer", Text(cut(printable(call.answer), _TEXT_SHOWN))
+    elif call.outcome is TeacherOutcome.ANSWERED:
+        yield "answer", Text("gone with its conversation", style="dim")
     elif call.reason is not None:
         yield "because", Text(printable(call.reason))
     yield "", ""

@@ -11,11 +11,14 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from daemon.config.loader import read_secret
 from daemon.domain.teaching import Reply, TeacherOutcome
 from daemon.teaching.client import TeacherClient
 from daemon.teaching.endpoint import Endpoint
+from daemon.teaching.replies import reply_of, unsupported_parameter
 from daemon.teaching.retry_after import MOST_S, retry_after_s
 from tests.servers.openai_api import (
     Misbehave,
@@ -184,6 +187,70 @@ def test_a_usage_that_says_nothing_is_unknown(
     reply = ask(endpoint)
 
     assert (reply.outcome, reply.input_tokens, reply.output_tokens) == (TeacherOutcome.ANSWERED, None, None)
+
+
+def test_parameters_that_a_model_refuses_are_left_out_or_renamed_from_then_on(
+    endpoint: Endpoint, model: Model
+) -> None:
+    def unsupported(param: str, code: str) -> Misbehave:
+        return answering({"error": {"message": "no", "param": param, "code": code}}, status=400)
+
+    model.misbehaviour = [
+        unsupported("max_tokens", "unsupported_parameter"),
+        unsupported("temperature", "unsupported_value"),
+    ]
+    client = TeacherClient(endpoint)
+
+    assert client.ask(QUESTION).outcome is TeacherOutcome.ANSWERED
+    assert client.ask(QUESTION).outcome is TeacherOutcome.ANSWERED
+
+    assert len(model.requests) == 4
+    assert model.requests[-1] == {"model": "teacher-1", "messages": QUESTION, "max_completion_tokens": 64}
+
+
+def test_a_parameter_that_is_refused_again_and_again_is_a_refusal(endpoint: Endpoint, model: Model) -> None:
+    error = {"error": {"message": "no", "param": "max_tokens", "code": "unsupported_parameter"}}
+    model.misbehaviour, model.for_ever = [answering(error, status=400)], True
+
+    assert ask(endpoint).outcome is TeacherOutcome.REFUSED
+    assert len(model.requests) == 2
+
+
+def test_an_error_with_status_200_is_an_error(endpoint: Endpoint, model: Model) -> None:
+    model.misbehaviour = [answering({"error": {"message": "upstream is down", "code": 502}})]
+
+    reply = ask(endpoint)
+
+    assert reply.outcome is TeacherOutcome.SERVER_ERROR
+    assert "upstream is down" in reply.reason
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda values: st.lists(values, max_size=3)
+    | st.dictionaries(
+        st.sampled_from(["choices", "message", "content", "finish_reason", "usage", "error", "refusal", "code", "param"]),
+        values,
+        max_size=4,
+    ),
+    max_leaves=20,
+)  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    status=st.integers(200, 599),
+    body=st.binary(max_size=40) | _JSON.map(lambda value: json.dumps(value).encode()),
+    retry_after=st.none() | st.text(max_size=30),
+)
+def test_no_answer_breaks_the_caller(status: int, body: bytes, retry_after: str | None) -> None:
+    headers = {} if retry_after is None else {"retry-after": retry_after}
+
+    reply = reply_of(status, headers, body, "teacher-1")
+    unsupported_parameter(status, body)
+
+    assert (reply.outcome is TeacherOutcome.ANSWERED) == bool(reply.text)
+    assert bool(reply.reason) != bool(reply.text)
 
 
 def test_a_wrong_key_is_said_without_showing_it(endpoint: Endpoint) -> None:
