@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from daemon.config.settings import Settings
     from daemon.ledger.stores import Stores
     from daemon.training.lineage import VersionLineage
-    from daemon.training.rebuild import ReadConversations, RebuiltDataset
+    from daemon.training.rebuild import ReadRecords, RebuiltDataset
 
 
 class NobodyNamed(DaemonError):
@@ -133,7 +133,7 @@ def _rebuild(
     )
 
 
-def _from_kafka(settings: "Settings", stores: "Stores") -> "ReadConversations":
+def _from_kafka(settings: "Settings", stores: "Stores") -> "ReadRecords":
     from functools import partial
 
     from daemon.domain.clock import utc_now
@@ -144,7 +144,8 @@ def _from_kafka(settings: "Settings", stores: "Stores") -> "ReadConversations":
     from daemon.training.rebuild import from_topic
 
     fetch = partial(fetch_records, load_kafka_settings(settings))
-    return from_topic(fetch, Router(settings, stores.holdout, load_schemas(settings)), clock=utc_now)
+    router = Router(settings, stores.holdout, load_schemas(settings))
+    return from_topic(fetch, router, stores.conversations, clock=utc_now)
 
 
 def _ask(stores: "Stores", reason: str) -> int:

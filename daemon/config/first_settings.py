@@ -172,9 +172,10 @@ holdout:
   share: {share}
 
 policy:
-  # Fewest new conversations for a training; they come in {min_new_fills}. With fewer than 150 most gates are inconclusive.
+  # Fewest new lessons for a training: answers of people or other models, corrected and liked ones. If each conversation holds
+  # one, they come in {min_new_fills}. With fewer than 150 most gates are inconclusive.
   min_new_lessons: {min_new}
-  # Most new conversations in a training: what comes in {max_new_fills}. It bounds how long a training takes.
+  # Most new conversations with a lesson in a training: what comes in {max_new_fills}. It bounds how long a training takes.
   max_new_conversations: {max_new}
 
 gate:

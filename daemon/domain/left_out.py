@@ -14,6 +14,10 @@ class LeftOut(StrEnum):
     USER_SHARE = "user_share"
     SOURCE_SHARE = "source_share"
     OWN_SHARE = "own_share"
+    UNJUDGED = "unjudged"
+    DISLIKED = "disliked"
+    LIKED_SHARE = "liked_share"
+    NO_WEIGHT = "no_weight"
     HISTORY_GONE = "history_gone"
     NO_ANSWER = "no_answer"
     TEMPLATE_REFUSES = "template_refuses"
@@ -23,6 +27,13 @@ class LeftOut(StrEnum):
     NO_TARGET = "no_target"
     OTHER = "other"
 
+
+#: Reasons that lessons give: what is left out for these is not meant to be learned.
+UNJUDGED = "own answers that nobody judged"
+DISLIKED = "disliked"
+LIKED_BEYOND = "liked, beyond lessons.liked_share"
+NO_WEIGHT = "lessons without weight"
+NOT_MEANT = frozenset({UNJUDGED, DISLIKED, LIKED_BEYOND, NO_WEIGHT})
 
 #: The reasons of curation and of the encoder, as they stand in the ledger.
 _KINDS: Mapping[str, LeftOut] = {
@@ -34,6 +45,10 @@ _KINDS: Mapping[str, LeftOut] = {
     "one source's share": LeftOut.SOURCE_SHARE,
     "answered by the tuned version": LeftOut.OWN_SHARE,
     "with answers as in a held-out one only": LeftOut.HELD_OUT,
+    UNJUDGED: LeftOut.UNJUDGED,
+    DISLIKED: LeftOut.DISLIKED,
+    LIKED_BEYOND: LeftOut.LIKED_SHARE,
+    NO_WEIGHT: LeftOut.NO_WEIGHT,
     "continue turns that are no longer stored": LeftOut.HISTORY_GONE,
     "no assistant turn": LeftOut.NO_ANSWER,
     "no answer that may be learned": LeftOut.NO_ANSWER,
@@ -54,6 +69,12 @@ def count_kinds(left_out: Mapping[str, int]) -> dict[LeftOut, int]:
     for reason, count in left_out.items():
         counts[_KINDS.get(reason, LeftOut.OTHER)] += count
     return counts
+
+
+def share_left_out(left_out: Mapping[str, int], *, taken: int) -> float:
+    """Return the share of what is meant to be learned that was left out."""
+    count = sum(number for reason, number in left_out.items() if reason not in NOT_MEANT)
+    return count / (count + taken) if count + taken else 0.0
 
 
 def left_out_words(left_out: Mapping[str, int]) -> str:

@@ -1,7 +1,7 @@
 """Lessons: what each answer of a conversation teaches. Pure: everything that a lesson depends on is an argument."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -30,6 +30,18 @@ class LessonKind(StrEnum):
     def imitated(self) -> bool:
         """Whether there is an answer to imitate."""
         return self not in (LessonKind.DISLIKED, LessonKind.UNJUDGED)
+
+
+#: From the kind that says most to the one that says least.
+_BY_WORTH = (
+    LessonKind.CORRECTION,
+    LessonKind.PREFERENCE,
+    LessonKind.TEACHER,
+    LessonKind.DEMONSTRATION,
+    LessonKind.LIKED,
+    LessonKind.DISLIKED,
+    LessonKind.UNJUDGED,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,6 +127,12 @@ def answer_indexes(messages: Sequence[Message]) -> list[int]:
     return [
         index for index, message in enumerate(messages) if message.role == "assistant" and message.learned
     ]
+
+
+def main_kind(lessons: Iterable[Lesson]) -> LessonKind | None:
+    """Return the kind by which a conversation with these lessons counts: the one that says most; None without a lesson."""
+    kinds = {lesson.kind for lesson in lessons}
+    return next((kind for kind in _BY_WORTH if kind in kinds), None)
 
 
 def preferred(better: Lesson, worse: Lesson) -> Lesson:

@@ -22,9 +22,9 @@ class TrainingRecord:
     continues: bool = False  # whether the line holds turns of other records, too
     unlearned: tuple[int, ...] = ()  # indexes of the answers among its messages that are no targets there
     skipped: str | None = None  # why the run did not learn from it
-    #: What the line taught of it: ``kind``, ``index`` of the answer, and ``correction``, the digest of the feedback record
-    #: whose correction it took. None: its answers were imitated.
-    lesson: Mapping[str, str | int | None] | None = None
+    #: What the line teaches with it, see ``daemon.training.trained_lesson``: ``kind``, and what is not as it mostly is, such as
+    #: ``correction``, the digest of the feedback record whose correction it took. None: its answers were imitated.
+    lesson: Mapping[str, str | int | float | None] | None = None
 
 
 class RunState(StrEnum):

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVarTuple
 
-from sqlalchemy import ColumnElement, Engine, RowMapping, Select, exists, func, select
+from sqlalchemy import ColumnElement, Engine, RowMapping, Select, case, exists, func, select
 
 from daemon.domain.conversation import Message
 from daemon.domain.lesson_counts import count_lessons
@@ -192,6 +192,32 @@ class ConversationLedger:
         for messages in self._messages(before):  # rows of earlier releases have no digests
             found.update(turn.exchange for turn in turns_of(messages) if turn.exchange is not None)
         return frozenset(found)
+
+    def held_out_with_other_answers(self) -> list[StoredConversation]:
+        """Return the held-out conversations whose last answer was corrected, in order."""
+        return self._read(
+            _ROWS.where(conversations.c.held_out & conversations.c.other_answer.is_not(None)).order_by(
+                conversations.c.seq
+            )
+        )
+
+    def disliked_exchanges(self, rules: LessonRules) -> frozenset[int]:
+        """Return the digests of the answers, with what they answer, that no fewer users disliked than liked."""
+        score = conversations.c.feedback
+        disliked = case((score <= rules.disliked_to, 1), else_=-1)
+        query = (
+            select(turns.c.exchange)
+            .join(conversations, conversations.c.seq == turns.c.seq)
+            .where(turns.c.exchange.is_not(None))
+            .where(
+                conversations.c.other_answer.is_(None) | turns.c.claimed
+            )  # a correction is of the last answer
+            .where((score <= rules.disliked_to) | (score >= rules.liked_from))
+            .group_by(turns.c.exchange)
+            .having(func.sum(disliked) >= 0)
+        )
+        with self._reads.begin() as connection:
+            return frozenset(connection.scalars(query))
 
     def _messages(self, where: ColumnElement[bool]) -> Iterator[tuple[Message, ...]]:
         """Return messages in order, read a page at a time: no transaction is open while the caller works."""

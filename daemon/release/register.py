@@ -6,6 +6,7 @@ from dataclasses import asdict
 from daemon.domain.clock import Clock
 from daemon.training.dataset import offset_ranges
 from daemon.training.planned_run import PlannedRun
+from daemon.training.trained_lesson import lesson_from_json
 from learners.types import RunResult
 from registry.artifacts import ArtifactStore
 from registry.names import VersionName
@@ -94,12 +95,13 @@ def _lineage(planned: PlannedRun, result: RunResult, base: str) -> Lineage:
         for span in dataset.sources
         for offset in range(span.first, span.last + 1)
     }
-    learned = [
-        record.at
+    learned = dict.fromkeys(
+        (record.at, record.conversation_hash)
         for position, record in enumerate(dataset.records)
         if (position if record.line is None else record.line) not in skipped
+        and lesson_from_json(record.lesson).part is None
         and (record.at.topic, record.at.partition, record.at.offset) in within
-    ]
+    )
     return Lineage(
         base=base,
         base_digest=request.base_digest,
@@ -108,7 +110,7 @@ def _lineage(planned: PlannedRun, result: RunResult, base: str) -> Lineage:
         settings=asdict(request.settings),
         seed=request.seed,
         packages=dict(result.packages),
-        sources=offset_ranges(learned),
+        sources=offset_ranges(dict.fromkeys(at for at, _ in learned)),
         conversations=len(learned),
         data_digest=dataset.digest,
     )

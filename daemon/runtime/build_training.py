@@ -33,7 +33,7 @@ def build_decide_stage(
     """Build the stage that decides whether to train."""
     return DecideStage(
         stores,
-        settings.policy,
+        settings,
         train=training.submit,
         read_pause=TrainingOrders(stores.versions, settings.model_line).read_pause,
         read_pending_work=lambda: training.pending_work or training.held_back or release.read_pending_work(),

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from daemon.domain.left_out import LeftOut, count_kinds
+from daemon.domain.left_out import LeftOut, count_kinds, share_left_out
+from daemon.domain.lessons import LessonKind
 from daemon.domain.runs import RunState
 from daemon.telemetry.buckets import UP_TO_HOURS
 from daemon.telemetry.instruments import Counter, GaugeReadings, LabelledMetric, MetricFactory
@@ -32,13 +33,23 @@ class TrainingMetrics:
         )
         self._share_left_out: GaugeReadings[()] = factory.readings(
             "retuned_training_left_out_ratio",
-            "Share of the new conversations that the newest training set left out, or would have. Absent before the first.",
+            "Share of the new conversations with a lesson that the newest training set left out, or would have. Absent before the first.",
             unit="ratio",
         )
         self._share_skipped: GaugeReadings[()] = factory.readings(
             "retuned_training_skipped_ratio",
             "Share of its training set that the last finished run could not learn from. Absent before the first.",
             unit="ratio",
+        )
+        self._run_lessons: GaugeReadings[str] = factory.readings(
+            "retuned_run_lessons",
+            "Lessons in the newest training set, by kind. Absent before the first.",
+            "kind",
+        )
+        self._new_lessons: GaugeReadings[str] = factory.readings(
+            "retuned_new_lessons",
+            "Lessons since the last training, by kind, that a training would learn; as of the last decision. Absent before it.",
+            "kind",
         )
         self._progress: GaugeReadings[()] = factory.readings(
             "retuned_run_progress_ratio",
@@ -64,8 +75,16 @@ class TrainingMetrics:
     def would_leave_out(self, left_out: Mapping[str, int], *, new: int) -> None:
         """Show what a training set leaves out, by reason, and takes."""
         self._count(left_out)
-        total = sum(left_out.values())
-        self._share_left_out.replace({(): total / (total + new)})
+        self._share_left_out.replace({(): share_left_out(left_out, taken=new)})
+
+    def run_lessons(self, lessons: Mapping[str, int]) -> None:
+        """Show the lessons of the newest training set, by kind."""
+        kinds = [*LessonKind, "replay"]
+        self._run_lessons.replace({(str(kind),): lessons.get(kind, 0) for kind in kinds})
+
+    def new_lessons(self, lessons: Mapping[LessonKind, int]) -> None:
+        """Show the lessons that a training would learn now, by kind."""
+        self._new_lessons.replace({(str(kind),): lessons.get(kind, 0) for kind in LessonKind})
 
     def skipped(self, skipped: Mapping[str, int], *, learned: int) -> None:
         """Show what a run could not learn from, by reason, and how many it learned from."""

@@ -1,4 +1,4 @@
-"""Builds the training set of a run: new conversations, plus replay of earlier ones against forgetting."""
+"""Builds the training set of a run: lessons of new conversations, plus replay of earlier ones against forgetting."""
 
 import hashlib
 import itertools
@@ -6,28 +6,35 @@ import os
 import random
 import sys
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from atomicwrites import replace_atomic
 
+from daemon.config.lesson_rules import lesson_rules
 from daemon.config.settings import Settings
 from daemon.domain.errors import NotEnoughData
-from daemon.domain.left_out import left_out_words
+from daemon.domain.left_out import NOT_MEANT, left_out_words
 from daemon.domain.records import Coordinates, StoredConversation
-from daemon.domain.runs import TrainingRecord
 from daemon.domain.windows import SeqRange
 from daemon.ledger.conversations import ConversationLedger
 from daemon.training.built_dataset import Dataset
-from daemon.training.curation import Curated, curate
-from daemon.training.lines import LearnedRow, Line, answers_of, lines_of, path_of
+from daemon.training.candidates import Candidates, drawn_candidates, newest_candidates
+from daemon.training.curation import Curated, cap_liked, curate
+from daemon.training.learned_lines import REPLAY, AnyLine, RefusedAnswers, exchanges_at, lines_of
+from daemon.training.line_records import count_lessons, learned_from, line_records
+from daemon.training.lines import path_of
+from daemon.training.new_lessons import NO_LESSONS_REMEDY
+from daemon.training.taught_rows import LessonReader, TaughtRow
 from daemon.training.text_comparison import TextComparison, compare_texts
 from registry.types import OffsetRange
 
 #: Why a conversation is left out, besides the reasons of curation.
 _GONE = "continue turns that are no longer stored"
-_HELD_OUT_ANSWERS = "with answers as in a held-out one only"
 _NO_ANSWER = "without an answer to learn"
+_WAIT = "wait for more; `retuned doctor` says whether one user id has most of them"
 
 
 def build_dataset(
@@ -40,86 +47,130 @@ def build_dataset(
     tuned: str | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> Dataset:
-    """Write the training file for conversations from ``since_seq`` to ``until_seq``; by default, to the newest.
+    """Write the training file of the lessons in conversations from ``since_seq`` to ``until_seq``; by default, to the newest.
 
     The same ledger and arguments give the same bytes. Held-out conversations are left out, and so are conversations
-    with the same, or nearly the same, words as a held-out one. ``tuned`` is the version that the run continues from.
-    ``check`` is called every few milliseconds and before the file is written; it may raise to end the work.
+    with the same, or nearly the same, words as a held-out one, said or learned. ``tuned`` is the version that the run
+    continues from. ``check`` is called every few milliseconds and before the file is written; it may raise to end the work.
 
     Raises NotEnoughData, OSError.
     """
-    newest = ledger.newest(
-        settings.policy.max_new_conversations,
-        held_out=False,
+    reader = LessonReader(settings)
+    newest = newest_candidates(
+        ledger,
+        reader,
+        limit=settings.policy.max_new_conversations,
         since=since_seq,
         before=None if until_seq is None else until_seq + 1,
+        check=check,
     )
-    past = _draw_past(ledger, settings, new=len(newest), before=since_seq)
-    texts = compare_texts(ledger, [*newest, *past], similarity=settings.curation.similarity, check=check)
-    new = _with_histories(
-        ledger, curate(newest, texts.holdout, settings.curation, texts.signatures, tuned=tuned)
+    past = _draw_past(ledger, settings, reader, new=len(newest.rows), before=since_seq)
+    corrected = [reader.new(one) for one in ledger.held_out_with_other_answers()]
+    texts = compare_texts(
+        ledger,
+        [*newest.rows, *past],
+        similarity=settings.curation.similarity,
+        corrected=corrected,
+        check=check,
     )
-    if not new.kept:
-        raise NotEnoughData(
-            f"no conversation since {since_seq} may be trained on (left out: {left_out_words(new.left_out) or 'none'}); wait "
-            "for more; `retuned doctor` says whether one user id has most of them"
-        )
-    replay = ledger.with_histories(_choose_replay(settings, new=new.kept, past=past, texts=texts))
-    whole = [conversation for conversation in replay if not conversation.history_gone]
-    return _write(path, new, whole, held_out=ledger.held_out_exchanges(), check=check)
+    new = _with_histories(ledger, newest.rows, _choose_new(settings, newest, texts, tuned=tuned))
+    if not new.rows:
+        raise NotEnoughData(_nothing_to_learn(f"since {since_seq} ", new.left_out))
+    chosen = _choose_replay(settings, new=new.rows, past=past, texts=texts)
+    replay = _with_histories(ledger, past, Curated(kept=chosen, left_out={}))
+    refused = RefusedAnswers(
+        held_out=ledger.held_out_exchanges() | _taught_exchanges(corrected),
+        disliked=ledger.disliked_exchanges(lesson_rules(settings)),
+    )
+    make = partial(lines_of, refused=refused, weights=settings.lessons.weights)
+    lines = [*make(new.rows, origin="new"), *make(replay.rows, origin=REPLAY)]
+    left_out = Counter(new.left_out) + _not_learned(new.rows, lines, refused)
+    return _write(path, lines, left_out, check=check)
 
 
-def _with_histories(ledger: ConversationLedger, curated: Curated) -> Curated:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Chosen:
+    """The conversations that were chosen, with their histories, and how many were left out for which reason."""
+
+    rows: tuple[TaughtRow, ...]
+    left_out: Mapping[str, int]
+
+
+def _choose_new(
+    settings: Settings, newest: Candidates, texts: TextComparison, *, tuned: str | None
+) -> Curated:
+    curated = curate(
+        [row.conversation for row in newest.rows],
+        texts.holdout,
+        settings.curation,
+        texts.signatures,
+        tuned=tuned,
+        learned=texts.learned,
+    )
+    kinds = {row.conversation.seq: [lesson.kind for lesson in row.lessons] for row in newest.rows}
+    capped = cap_liked(curated, kinds, settings.lessons.liked_share)
+    return Curated(kept=capped.kept, left_out=dict(Counter(newest.left_out) + Counter(capped.left_out)))
+
+
+def _with_histories(ledger: ConversationLedger, candidates: Iterable[TaughtRow], curated: Curated) -> _Chosen:
     """Return the conversations with their histories, without those whose prompt is not known any more."""
+    by_seq = {row.conversation.seq: row for row in candidates}
     found = ledger.with_histories(curated.kept)
-    whole = tuple(conversation for conversation in found if not conversation.history_gone)
+    whole = [conversation for conversation in found if not conversation.history_gone]
     left_out = Counter(curated.left_out)
     left_out[_GONE] += len(found) - len(whole)
-    return Curated(kept=whole, left_out=dict(+left_out))
+    return _Chosen(rows=tuple(by_seq[one.seq].with_history(one) for one in whole), left_out=dict(+left_out))
 
 
 def _draw_past(
-    ledger: ConversationLedger, settings: Settings, *, new: int, before: int
-) -> list[StoredConversation]:
+    ledger: ConversationLedger, settings: Settings, reader: LessonReader, *, new: int, before: int
+) -> tuple[TaughtRow, ...]:
     """Draw earlier conversations: twice as many as may be replayed, because curation drops duplicates."""
-    wanted = 2 * round(new * settings.learning.replay_share)
-    return ledger.sample(wanted, held_out=False, before=before, seed=settings.learning.seed)
+    wanted = 2 * round(new * settings.learning.replay_share) if settings.lessons.weights.replay > 0 else 0
+    return drawn_candidates(ledger, reader, count=wanted, before=before, seed=settings.learning.seed)
 
 
 def _choose_replay(
     settings: Settings,
     *,
-    new: tuple[StoredConversation, ...],
-    past: list[StoredConversation],
+    new: tuple[TaughtRow, ...],
+    past: tuple[TaughtRow, ...],
     texts: TextComparison,
 ) -> tuple[StoredConversation, ...]:
     """Choose from earlier conversations, none with the same words as a new one."""
-    new_texts = {conversation.text_digest for conversation in new}
-    others = [conversation for conversation in past if conversation.text_digest not in new_texts]
-    kept = curate(others, texts.holdout, settings.curation, texts.signatures).kept
+    new_texts = {row.learned_digest for row in new} | {row.conversation.text_digest for row in new}
+    others = [
+        row.conversation
+        for row in past
+        if new_texts.isdisjoint({row.learned_digest, row.conversation.text_digest})
+    ]
+    kept = curate(others, texts.holdout, settings.curation, texts.signatures, learned=texts.learned).kept
     wanted = round(len(new) * settings.learning.replay_share)
     chosen = random.Random(settings.learning.seed).sample(range(len(kept)), min(wanted, len(kept)))  # noqa: S311 - not a secret
     return tuple(kept[place] for place in sorted(chosen))
 
 
+def _taught_exchanges(rows: Iterable[TaughtRow]) -> frozenset[int]:
+    """Return the digests of the answers that these conversations teach, with what they answer."""
+    return frozenset(
+        digest
+        for row in rows
+        for lesson in row.lessons
+        if lesson.imitate is not None
+        for digest in exchanges_at(row.conversation, lesson.index, lesson.imitate)
+    )
+
+
 def _write(
     path: Path,
-    new: Curated,
-    replay: Sequence[StoredConversation],
+    lines: Sequence[AnyLine],
+    left_out: Mapping[str, int],
     *,
-    held_out: Collection[int],
     check: Callable[[], None],
 ) -> Dataset:
-    lines = lines_of(
-        [*((one, "new") for one in new.kept), *((one, "replay") for one in replay)], held_out=held_out
-    )
-    learned = {origin: _learned_from(lines, origin) for origin in ("new", "replay")}
-    left_out = Counter(new.left_out) + _not_learned(new.kept, lines)
+    learned = {origin: learned_from(lines, origin) for origin in ("new", REPLAY)}
     if not learned["new"]:
-        raise NotEnoughData(
-            f"no conversation may be trained on (left out: {left_out_words(left_out)}); wait for more; "
-            "`retuned doctor` says whether one user id has most of them"
-        )
+        raise NotEnoughData(_nothing_to_learn("", left_out))
     content = b"".join(line.encoded() for line in lines)
     check()
     _replace(path, content)
@@ -127,30 +178,32 @@ def _write(
         path=path,
         digest=hashlib.sha256(content).hexdigest(),
         new=len(learned["new"]),
-        replay=len(learned["replay"]),
+        replay=len(learned[REPLAY]),
+        lessons=count_lessons(lines),
         left_out=dict(left_out),
         span=SeqRange(first=min(learned["new"]), last=max(learned["new"])),
         sources=offset_ranges(one.coordinates for origin in learned.values() for one in origin.values()),
-        records=tuple(_record(row, line, number) for number, line in enumerate(lines) for row in line.rows),
+        records=line_records(lines),
     )
 
 
-def _not_learned(chosen: Iterable[StoredConversation], lines: Iterable[Line]) -> Counter[str]:
+def _nothing_to_learn(since: str, left_out: Mapping[str, int]) -> str:
+    reasons = left_out_words(left_out) or "none"
+    remedy = NO_LESSONS_REMEDY if set(left_out) <= NOT_MEANT and left_out else _WAIT
+    return f"no conversation {since}may be trained on (left out: {reasons}); {remedy}"
+
+
+def _not_learned(
+    chosen: Iterable[TaughtRow], lines: Sequence[AnyLine], refused: RefusedAnswers
+) -> Counter[str]:
     """Count the chosen conversations of which no line learns, by reason; a question that a line holds is none of them."""
-    held = {past.seq for line in lines for past in path_of(line.rows[-1].conversation)}
-    left = [one for one in chosen if one.seq not in held]
-    return Counter(_HELD_OUT_ANSWERS if answers_of(one) else _NO_ANSWER for one in left)
-
-
-def _learned_from(lines: Iterable[Line], origin: str) -> dict[int, StoredConversation]:
-    """Return the conversations of an origin with an answer that is learned, by seq."""
-    return {
-        row.conversation.seq: row.conversation
-        for line in lines
-        if line.origin == origin
-        for row in line.rows
-        if len(row.unlearned) < len(answers_of(row.conversation))
-    }
+    held = {past.seq for line in lines for past in path_of(line.last)}
+    found: Counter[str] = Counter()
+    for row in chosen:
+        if row.conversation.seq not in held:
+            reasons = [refused.reason(row.conversation, lesson) for lesson in row.lessons]
+            found[next((reason for reason in reasons if reason), _NO_ANSWER)] += 1
+    return found
 
 
 def offset_ranges(records: Iterable[Coordinates]) -> tuple[OffsetRange, ...]:
@@ -176,17 +229,3 @@ def _replace(path: Path, content: bytes) -> None:
     sys.audit("retuned.step", "training.manifest", "before")
     replace_atomic(scratch, path)
     sys.audit("retuned.step", "training.manifest", "after")
-
-
-def _record(row: LearnedRow, line: Line, number: int) -> TrainingRecord:
-    conversation = row.conversation
-    return TrainingRecord(
-        at=conversation.coordinates,
-        sha256=conversation.record_sha256,
-        origin=line.origin,
-        group=conversation.group,
-        conversation_hash=conversation.conversation_hash,
-        line=number,
-        continues=bool(conversation.history) or len(line.rows) > 1,
-        unlearned=row.unlearned,
-    )

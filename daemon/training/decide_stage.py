@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from daemon.config.cron import Schedule
-from daemon.config.settings import PolicySection
+from daemon.config.settings import Settings
 from daemon.domain.clock import Clock
 from daemon.domain.decisions import Action, Decision
 from daemon.domain.situation import Situation, SituationState, decision_reason
@@ -13,6 +13,7 @@ from daemon.ledger.decisions import ManualTrainRequest
 from daemon.ledger.stores import Stores
 from daemon.ledger.user_shares import read_user_shares
 from daemon.telemetry.metrics import Metrics
+from daemon.training.new_lessons import NewLessons, count_new_lessons
 from daemon.training.policy import DecisionInputs, decide
 
 _log = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ class DecideStage:
     def __init__(
         self,
         stores: Stores,
-        policy: PolicySection,
+        settings: Settings,
         *,
         train: Callable[[Decision], None],
         read_pause: Callable[[], str | None],
@@ -45,14 +46,15 @@ class DecideStage:
         ``read_situation`` returns what is going on, for the reason of a decision.
         """
         self._stores = stores
-        self._policy = policy
+        self._settings = settings
+        self._policy = settings.policy
         self._train = train
         self._read_pause = read_pause
         self._read_pending_work = read_pending_work
         self._read_situation = read_situation
         self._metrics = metrics
         self._clock = clock
-        self._schedule = Schedule(policy.schedule) if policy.schedule else None
+        self._schedule = Schedule(self._policy.schedule) if self._policy.schedule else None
         self._next_scheduled: datetime | None = None
         self._last_window_decided = 0
 
@@ -106,14 +108,19 @@ class DecideStage:
         learned = self._stores.runs.learned_until()
         alarm = self._stores.windows.alarm(after_seq=learned)
         situation = self._read_situation()
+        since_learned = self._count(since=learned + 1)
+        since_alarm = self._count(since=alarm.first_seq) if alarm else NewLessons()
+        self._metrics.training.new_lessons(since_learned.learned)
         return DecisionInputs(
             now=now,
             window=window,
             alarm=alarm,
             triage=self._stores.triages.of_window(alarm.window) if alarm else None,
-            new_since_alarm=self._count_trainable(since=alarm.first_seq) if alarm else 0,
+            new_since_alarm=since_alarm.count,
             learned_until=learned,
-            new_since_learned=self._count_trainable(since=learned + 1),
+            new_since_learned=since_learned.count,
+            besides_since_alarm=since_alarm.besides_words,
+            besides_since_learned=since_learned.besides_words,
             requested=request.reason if request else None,
             requested_by=request.by if request else None,
             scheduled=scheduled,
@@ -131,8 +138,8 @@ class DecideStage:
             f"{shares.problem}; {shares.remedy}" if shares.problem is not None and shares.held_out else None
         )
 
-    def _count_trainable(self, *, since: int) -> int:
-        return self._stores.conversations.count(held_out=False, since=since)
+    def _count(self, *, since: int) -> NewLessons:
+        return count_new_lessons(self._stores.conversations, self._settings, since=since)
 
     def _report(self, decision: Decision) -> None:
         if decision.trigger is not None:

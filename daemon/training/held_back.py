@@ -1,25 +1,28 @@
 """What holds automatic trainings back, although there is nothing to wait for: an operator has to look first."""
 
+from daemon.config.settings import Settings
 from daemon.domain.decisions import FOR_AN_OPERATOR
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.runs import FailedRun, RunLedger
+from daemon.training.new_lessons import count_new_lessons
 from learners.errors import Diverged, Unlearnable, error_named
 
 _ORDER = "`retuned train -m REASON` trains all the same"
 
 
 class HeldBack:
-    """Holds automatic trainings back until there are enough new conversations, or an operator asks for one.
+    """Holds automatic trainings back until there are enough new lessons, or an operator asks for one.
 
     So what can't be learned is not tried again and again, and nothing is learned from the little that is left of a
     stream without anybody knowing.
     """
 
-    def __init__(self, conversations: ConversationLedger, runs: RunLedger, *, enough: int) -> None:
-        """``enough``: new conversations after which a training is tried again."""
+    def __init__(self, conversations: ConversationLedger, runs: RunLedger, settings: Settings) -> None:
+        """After ``policy.min_new_lessons`` more a training is tried again."""
         self._conversations = conversations
         self._runs = runs
-        self._enough = enough
+        self._settings = settings
+        self._enough = settings.policy.min_new_lessons
         self._reason: str | None = None
         self._since = 0
 
@@ -48,12 +51,12 @@ class HeldBack:
         if new >= self._enough:
             return None
         return (
-            f"{FOR_AN_OPERATOR}, or for {self._enough - new:,} more conversations: run {run.id} failed, and would on the "
+            f"{FOR_AN_OPERATOR}, or for {self._enough - new:,} more lessons: run {run.id} failed, and would on the "
             f"same data again ({run.error}); {_ORDER}"
         )
 
     def _count_since(self, seq: int) -> int:
-        return self._conversations.count(held_out=False, since=seq)
+        return count_new_lessons(self._conversations, self._settings, since=seq).count
 
 
 def _is_of_its_data(run: FailedRun) -> bool:

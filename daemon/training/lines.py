@@ -1,17 +1,14 @@
-"""Makes the lines of a training file: each turn is a target once, after exactly what the model was given before it."""
+"""Lines of a training file that imitate: each turn is a target once, after exactly what the model was given before it."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 import orjson
 
 from daemon.domain.conversation import JSON, Message
+from daemon.domain.lessons import LessonKind, Teaching, answer_indexes
 from daemon.domain.message_json import message_documents
 from daemon.domain.records import PastMessage, StoredConversation
-from daemon.domain.turns import turns_of
-
-Chosen: TypeAlias = tuple[StoredConversation, str]  # a conversation and its origin, new or replay
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,22 +25,39 @@ class Line:
 
     origin: str
     rows: tuple[LearnedRow, ...]  # oldest first; the last one says what came before and what the request held
+    kind: str = LessonKind.DEMONSTRATION  # of its lessons; replay: of any
+    weight: float = 1.0
+
+    @property
+    def seq(self) -> int:
+        """The seq of its last row."""
+        return self.last.seq
+
+    @property
+    def last(self) -> StoredConversation:
+        """Its last row, whose path it holds."""
+        return self.rows[-1].conversation
 
     def encoded(self) -> bytes:
         """Return the line's bytes."""
-        last = self.rows[-1].conversation
+        last = self.last
         learned = {
             (row.conversation.seq, index)
             for row in self.rows
-            for index in answers_of(row.conversation)
+            for index in answer_indexes(row.conversation.messages)
             if index not in row.unlearned
         }
         messages = [
-            past.message if (past.seq, past.index) in learned else _unlearned(past.message)
+            past.message if (past.seq, past.index) in learned else unlearned(past.message)
             for past in path_of(last)
         ]
         return training_line(
-            last.conversation_id, messages, self.origin, tools=last.tools, documents=last.documents
+            last.conversation_id,
+            messages,
+            self.origin,
+            tools=last.tools,
+            documents=last.documents,
+            weight=self.weight,
         )
 
 
@@ -62,30 +76,40 @@ def training_line(
     *,
     tools: Sequence[Mapping[str, JSON]] = (),
     documents: Sequence[Mapping[str, JSON]] = (),
+    lesson: Teaching = "imitate",
+    rejected: Message | None = None,
+    weight: float = 1.0,
 ) -> bytes:
-    """Return a conversation as one line of a training file."""
+    """Return a conversation as one line of a training file; what says nothing is left out."""
     line: dict[str, object] = {"id": id_, "messages": message_documents(messages)}
     if tools:
         line["tools"] = tools
     if documents:
         line["documents"] = documents
-    return orjson.dumps(line | {"origin": origin}) + b"\n"
+    line["origin"] = origin
+    if lesson != "imitate":
+        line["lesson"] = lesson
+    if rejected is not None:
+        [line["rejected"]] = message_documents([rejected])
+    if weight != 1:
+        line["weight"] = weight
+    return orjson.dumps(line) + b"\n"
 
 
-def lines_of(chosen: Iterable[Chosen], *, held_out: Collection[int]) -> list[Line]:
-    """Return the lines that learn from conversations, which come with their histories; each origin in order of seq.
+def lines_that_imitate(
+    rows: Mapping[int, StoredConversation],
+    targets: Mapping[int, Collection[int]],
+    *,
+    origin: str,
+    kind: str,
+    weight: float = 1.0,
+) -> list[Line]:
+    """Return lines that imitate answers of conversations, which come with their histories, in order of seq.
 
-    Rows of one conversation whose requests were the same but for the turns share a line; each branch has its own.
-    ``held_out`` are the digests of held-out answers with what they answer, which are no targets wherever they are.
+    ``rows`` are by seq; ``targets`` are the indexes of the answers to imitate, by seq. Rows of one conversation whose
+    requests were the same but for the turns share a line; each branch has its own.
     """
-    by_origin: dict[str, dict[int, StoredConversation]] = {}
-    for conversation, origin in chosen:
-        by_origin.setdefault(origin, {})[conversation.seq] = conversation
-    return [line for origin, rows in by_origin.items() for line in _lines(rows, origin, frozenset(held_out))]
-
-
-def _lines(rows: Mapping[int, StoredConversation], origin: str, held_out: frozenset[int]) -> list[Line]:
-    left = {seq: _targets(row, held_out) for seq, row in rows.items()}
+    left = {seq: set(targets.get(seq, ())) for seq in rows}
     lines: list[Line] = []
     # The longest come first, so that a line takes the turns of all rows that it continues.
     for last in sorted(
@@ -97,11 +121,11 @@ def _lines(rows: Mapping[int, StoredConversation], origin: str, held_out: frozen
         for row, present in _rows_on(last, rows):
             taken = left[row.seq] & present
             if taken or row is last:
-                others = (index for index in answers_of(row) if index not in taken)
+                others = (index for index in answer_indexes(row.messages) if index not in taken)
                 learned.append(LearnedRow(conversation=row, unlearned=tuple(others)))
                 left[row.seq] -= taken
-        lines.append(Line(origin=origin, rows=tuple(learned)))
-    return sorted(lines, key=lambda line: line.rows[-1].conversation.seq)
+        lines.append(Line(origin=origin, rows=tuple(learned), kind=kind, weight=weight))
+    return sorted(lines, key=lambda line: line.seq)
 
 
 def _rows_on(
@@ -127,23 +151,6 @@ def _rows_on(
     return found
 
 
-def _targets(conversation: StoredConversation, held_out: frozenset[int]) -> set[int]:
-    """Return the indexes of the answers that may be targets."""
-    first = len(conversation.history)
-    path = [past.message for past in path_of(conversation)]
-    refused = {turn.index - first for turn in turns_of(path) if turn.exchange in held_out}
-    refused |= {turn.index for turn in turns_of(conversation.messages) if turn.exchange in held_out}
-    return set(answers_of(conversation)) - refused
-
-
-def answers_of(conversation: StoredConversation) -> list[int]:
-    """Return the indexes of the answers among a conversation's own messages, but for those that are never learned."""
-    return [
-        index
-        for index, message in enumerate(conversation.messages)
-        if message.role == "assistant" and message.learned
-    ]
-
-
-def _unlearned(message: Message) -> Message:
+def unlearned(message: Message) -> Message:
+    """Return a turn that is no target."""
     return replace(message, learned=False) if message.role == "assistant" else message

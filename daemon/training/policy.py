@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 from daemon.config.settings import PolicySection
 from daemon.domain.alarms import Alarm, Triage
 from daemon.domain.decisions import Action, Decision, Trigger
+from daemon.training.new_lessons import NO_LESSONS_REMEDY
 from monitors.types import Outcome
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DecisionInputs:
-    """Everything that a decision depends on. Counts are of conversations that may be trained on."""
+    """Everything that a decision depends on. Counts are of lessons in conversations that may be trained on."""
 
     now: datetime
     window: int | None  # the window just judged, if there is one
@@ -19,6 +20,8 @@ class DecisionInputs:
     new_since_alarm: int
     learned_until: int  # seq of the newest conversation that a finished run has learned from
     new_since_learned: int
+    besides_since_alarm: str | None = None  # in words, answers that came since and teach nothing
+    besides_since_learned: str | None = None
     triage: Triage | None = None  # of the alarm
     requested: str | None = None  # the reason that an operator gave for a manual request
     requested_by: str | None = None
@@ -42,7 +45,7 @@ def decide(inputs: DecisionInputs, policy: PolicySection) -> Decision:
         return _on_occasion(inputs, Trigger.SCHEDULE, "the scheduled time has come", policy)
     wanted = policy.after_conversations
     if wanted is not None and inputs.new_since_learned >= wanted:
-        reason = f"{inputs.new_since_learned} new conversations, {wanted} wanted"
+        reason = f"{inputs.new_since_learned} new lessons, {wanted} wanted"
         return _on_occasion(inputs, Trigger.VOLUME, reason, policy)
     if inputs.alarm is not None:
         return _drift_is_off(inputs, inputs.alarm)
@@ -50,11 +53,14 @@ def decide(inputs: DecisionInputs, policy: PolicySection) -> Decision:
 
 
 def _on_request(inputs: DecisionInputs) -> Decision:
-    """An operator's request overrules cooldown and minimum, but needs at least one conversation to learn from."""
+    """An operator's request overrules cooldown and minimum, but needs at least one lesson to learn."""
     since = inputs.alarm.first_seq if inputs.alarm else inputs.learned_until + 1
     new = inputs.new_since_alarm if inputs.alarm else inputs.new_since_learned
+    besides = inputs.besides_since_alarm if inputs.alarm else inputs.besides_since_learned
     if new == 0:
-        reason = "asked for, but there is no conversation to learn from yet"
+        reason = "asked for, but there is no lesson to learn yet"
+        if besides is not None:
+            reason += f" ({besides}); {NO_LESSONS_REMEDY}"
         return _decision(inputs, Trigger.MANUAL, Action.NONE, reason)
     return _decision(inputs, Trigger.MANUAL, Action.TRAIN, f"asked for: {inputs.requested}", since=since)
 
@@ -69,12 +75,12 @@ def _on_drift(inputs: DecisionInputs, alarm: Alarm, policy: PolicySection) -> De
     if not alarm.confirmed:
         return answer(Action.WAIT, "waits for a fresh window to confirm it")
     if not policy.triage:
-        return answer(*_readiness(inputs, inputs.new_since_alarm, policy))
+        return answer(*_readiness(inputs, inputs.new_since_alarm, inputs.besides_since_alarm, policy))
     if inputs.triage is None:
         return answer(Action.WAIT, "waits for triage: whether it hurts")
     if inputs.triage.outcome in (Outcome.IGNORE, Outcome.CANT_HELP):
         return answer(Action.NONE, inputs.triage.reason)
-    action, readiness = _readiness(inputs, inputs.new_since_alarm, policy)
+    action, readiness = _readiness(inputs, inputs.new_since_alarm, inputs.besides_since_alarm, policy)
     return answer(action, f"{inputs.triage.reason}; {readiness}")
 
 
@@ -84,28 +90,29 @@ def _drift_is_off(inputs: DecisionInputs, alarm: Alarm) -> Decision:
 
 
 def _on_occasion(inputs: DecisionInputs, trigger: Trigger, cause: str, policy: PolicySection) -> Decision:
-    action, readiness = _readiness(inputs, inputs.new_since_learned, policy)
+    action, readiness = _readiness(inputs, inputs.new_since_learned, inputs.besides_since_learned, policy)
     if action is Action.WAIT and trigger is Trigger.SCHEDULE:
         action, readiness = Action.NONE, f"{readiness}; skipped until the next scheduled time"
     return _decision(inputs, trigger, action, f"{cause}; {readiness}")
 
 
-def _readiness(inputs: DecisionInputs, new: int, policy: PolicySection) -> tuple[Action, str]:
-    """Return whether a training that has a cause may start now."""
+def _readiness(
+    inputs: DecisionInputs, new: int, besides: str | None, policy: PolicySection
+) -> tuple[Action, str]:
+    """Return whether a training that has a cause may start now; ``besides`` are answers that teach nothing."""
     if inputs.pause is not None:
         return Action.WAIT, f"waits: {inputs.pause}"
     if inputs.pending_work is not None:
         return Action.WAIT, f"waits for {inputs.pending_work}"
     if new < policy.min_new_lessons:
+        found = f"{new} of {policy.min_new_lessons} new lessons" + (f" ({besides})" if besides else "")
         cause = f"; {inputs.one_user}" if inputs.one_user is not None else ""
-        return (
-            Action.WAIT,
-            f"waits for data: {new} of {policy.min_new_lessons} new lessons{cause}",
-        )
+        remedy = f"; {NO_LESSONS_REMEDY}" if new == 0 and besides else ""
+        return Action.WAIT, f"waits for data: {found}{cause}{remedy}"
     cooldown = _cooldown_left(inputs, policy)
     if cooldown > timedelta(0):
         return Action.WAIT, f"waits for the cooldown: {cooldown.total_seconds():.0f} s left"
-    return Action.TRAIN, f"{new} new conversations"
+    return Action.TRAIN, f"{new} new lessons"
 
 
 def _cooldown_left(inputs: DecisionInputs, policy: PolicySection) -> timedelta:

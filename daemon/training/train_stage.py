@@ -13,7 +13,7 @@ from daemon.config.settings import Settings
 from daemon.domain.clock import Clock
 from daemon.domain.decisions import Action, Decision, Trigger
 from daemon.domain.errors import ForgottenMeanwhile, NotEnoughData
-from daemon.domain.left_out import left_out_words
+from daemon.domain.left_out import NOT_MEANT, left_out_words
 from daemon.domain.runs import Run, RunState
 from daemon.ledger.stores import Stores
 from daemon.telemetry.metrics import Metrics
@@ -70,7 +70,7 @@ class TrainStage:
         self._clock = clock
         self._waiting = WaitingDecision(clock)
         self._max_left_out = settings.curation.max_left_out
-        self._held_back = HeldBack(stores.conversations, stores.runs, enough=settings.policy.min_new_lessons)
+        self._held_back = HeldBack(stores.conversations, stores.runs, settings)
         self._pending: PendingPlan | None = None
         self._current: CurrentRun | None = None
         self._suspended: Run | None = None  # in progress, without a child
@@ -194,6 +194,7 @@ class TrainStage:
             self._waiting.retry_later(error)
         else:
             self._metrics.would_leave_out(planned.dataset.left_out, new=planned.dataset.new)
+            self._metrics.run_lessons(planned.dataset.lessons)
             if decision.trigger is not Trigger.MANUAL and planned.dataset.share_left_out > self._max_left_out:
                 self._put_off(run_id, decision, _most_left_out(planned.dataset))
             else:
@@ -264,8 +265,8 @@ class TrainStage:
         )
         dataset = planned.dataset
         _log.info(
-            "run %s learns from %s new and %s replayed conversations; left out: %s",
-            run.id, dataset.new, dataset.replay, dict(dataset.left_out) or "none",
+            "run %s learns from %s new and %s replayed conversations; lessons: %s; left out: %s",
+            run.id, dataset.new, dataset.replay, dict(dataset.lessons), dict(dataset.left_out) or "none",
             extra={"action": "train", "run": run.id},
         )  # fmt: skip
 
@@ -297,10 +298,11 @@ class TrainStage:
 
 
 def _most_left_out(dataset: Dataset) -> str:
-    left_out = sum(dataset.left_out.values())
+    meant = {reason: count for reason, count in dataset.left_out.items() if reason not in NOT_MEANT}
+    left_out = sum(meant.values())
     return (
         f"{left_out:,} of {left_out + dataset.new:,} new conversations would be left out "
-        f"({left_out_words(dataset.left_out)}), more than curation.max_left_out"
+        f"({left_out_words(meant)}), more than curation.max_left_out"
     )
 
 

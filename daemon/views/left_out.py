@@ -1,4 +1,4 @@
-"""What was left out of what a run learned from."""
+"""What a run learned, and what was left out of it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +23,11 @@ def left_out_of(run: Run) -> LeftOutOfRun:
         encoder=skipped_by(run),
         answers=answers_left_out_by(run),
     )
+
+
+def lessons_of_run(run: Run) -> Mapping[str, int]:
+    """Return the lessons of a run's training set by kind, those of replay as one kind; none of earlier releases' runs."""
+    return from_json(run.request).dataset.lessons
 
 
 def skipped_by(run: Run) -> Mapping[str, int]:

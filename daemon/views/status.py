@@ -15,6 +15,7 @@ from daemon.ledger.situation import gate_is_open, situation_facts
 from daemon.ledger.stores import Stores
 from daemon.ledger.user_shares import UserShares, read_user_shares
 from daemon.ledger.windows import JudgedWindow
+from daemon.training.new_lessons import NewLessons, count_new_lessons
 from daemon.views.orders import OrdersInForce, orders_in_force
 from daemon.views.teacher import TeacherView, teacher_view
 from registry.line_logs import read_outline
@@ -68,6 +69,8 @@ class StatusView:
     orders: OrdersInForce = field(default_factory=OrdersInForce)  # of operators
     users: UserShares | None = None
     teacher: TeacherView | None = None
+    lessons: NewLessons | None = None  # since the last training
+    min_new_lessons: int = 0  # that a training waits for
 
 
 def status_view(stores: Stores, settings: Settings, now: datetime) -> StatusView:
@@ -97,6 +100,8 @@ def status_view(stores: Stores, settings: Settings, now: datetime) -> StatusView
         orders=orders,
         users=read_user_shares(stores.engine),
         teacher=teacher_view(stores, settings, now),
+        lessons=count_new_lessons(stores.conversations, settings, since=stores.runs.learned_until() + 1),
+        min_new_lessons=settings.policy.min_new_lessons,
     )
 
 

@@ -1,14 +1,14 @@
 """The versions of a model line, and its promotion log."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
 from daemon.domain.answer_pairs import AnswerPair
 from daemon.ledger.stores import Stores
 from daemon.ledger.version_feedback import VersionFeedback, VersionFeedbackLedger
-from daemon.views.left_out import LeftOutOfRun, left_out_of
+from daemon.views.left_out import LeftOutOfRun, left_out_of, lessons_of_run
 from registry.history import BrokenChain
 from registry.line_logs import LineOutline, outlined_bar, read_outline
 from registry.names import VersionName
@@ -55,6 +55,7 @@ class VersionDetails:
     bar: Bar | None = None  # why it does not go live by itself
     left_out: LeftOutOfRun | None = None  # None for the bare base, and where the run is not kept
     answers: tuple[AnswerPair, ...] = ()  # its own and the live version's, at the gate's newest look
+    lessons: Mapping[str, int] = field(default_factory=dict)  # of its training set, by kind
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,6 +95,7 @@ def version_details(stores: Stores, name: VersionName) -> VersionDetails:
         bar=outlined_bar(stores.versions, name, line.outline),
         left_out=left_out_of(run) if run else None,
         answers=tuple(stores.gate_answers.of(str(name))),
+        lessons=lessons_of_run(run) if run else {},
     )
 
 

@@ -56,6 +56,7 @@ class TrainingRun:
     left_out: Mapping[str, int]  # new conversations that curation did not take, by reason
     skipped: Mapping[str, int]  # of the training file, those that the run could not learn from, by reason
     left_out_answers: Mapping[str, int]  # answers of the other conversations that were not learned, by reason
+    lessons: Mapping[str, int]  # of its training set by kind, those of replay as one kind
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -259,4 +260,5 @@ def _learned(run: Run, version: Version) -> TrainingRun:
         left_out=dataset.left_out,
         skipped=skipped_by(run),
         left_out_answers=answers_left_out_by(run),
+        lessons=dataset.lessons,
     )

@@ -214,11 +214,11 @@ class Line:
         since = found.window.range.first
         self.decide(Action.NONE, "no drift and no other reason to train", window=calm)
         self.decide(
-            Action.WAIT, f"drift since window {first}; waits for data: 18 of 30 new conversations",
+            Action.WAIT, f"drift since window {first}; waits for data: 18 of 30 new lessons",
             trigger=Trigger.DRIFT, window=first, since=since,
         )  # fmt: skip
         return self.decide(
-            Action.TRAIN, f"drift since window {first}; 36 new conversations",
+            Action.TRAIN, f"drift since window {first}; 36 new lessons",
             trigger=Trigger.DRIFT, window=second, since=since,
         )  # fmt: skip
 

@@ -114,9 +114,7 @@ def a_loop(
     return LoopFacts(
         stream=stream or a_stream(),
         decisions=(
-            DecisionFact(
-                action=Action.TRAIN, trigger="drift", window=7, reason="drift; 480 new conversations"
-            ),
+            DecisionFact(action=Action.TRAIN, trigger="drift", window=7, reason="drift; 480 new lessons"),
         ),
         training=TrainingFact(
             run="r1",
@@ -270,7 +268,7 @@ def a_decision(
         at=NOON,
         trigger=Trigger.DRIFT if drift else None,
         action=action,
-        reason="waits for data: 83 of 500 new conversations",
+        reason="waits for data: 83 of 500 new lessons",
         since_seq=901,
         window=window,
     )

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from daemon.domain.bad_record import Reason
 from daemon.domain.decisions import Action, Trigger
 from daemon.domain.halts import HaltKind
+from daemon.domain.lessons import LessonKind
 from daemon.domain.problems import ProblemKind
 from daemon.domain.runs import RunState
 from daemon.domain.situation import SituationState
@@ -125,6 +126,8 @@ def busy_metrics() -> Metrics:
     metrics.training.runs(RunState.FINISHED).inc()
     metrics.training.duration.observe(172.0)
     metrics.training.run_is_at(a_progress())
+    metrics.training.run_lessons({"correction": 40, "liked": 31, "replay": 7})
+    metrics.training.new_lessons({LessonKind.CORRECTION: 12, LessonKind.LIKED: 10})
     metrics.training.would_leave_out({"same words as another": 3}, new=9)
     metrics.training.skipped({"longer than max_tokens": 1}, learned=9)
     metrics.release.judged(

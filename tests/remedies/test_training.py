@@ -182,7 +182,9 @@ def test_a_child_that_can_not_render_is_repaired(line: Line, render: Render) -> 
 @pytest.mark.parametrize("why", ["the run failed", "too little is left"])
 def test_a_training_that_is_held_back_is_started_by_an_operator(operator: Operator, why: str) -> None:
     line = operator.line
-    held_back = HeldBack(line.stores.conversations, line.stores.runs, enough=10_000)
+    policy = line.settings.policy.model_copy(update={"min_new_lessons": 10_000})
+    settings = line.settings.model_copy(update={"policy": policy})
+    held_back = HeldBack(line.stores.conversations, line.stores.runs, settings)
     run = line.start_run(line.drift())
     failed = why == "the run failed"
     error = "TooManySkipped: 90 of 100 conversations can't be learned" if failed else "ChildDied: killed"

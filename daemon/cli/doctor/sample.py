@@ -1,15 +1,16 @@
 """Renders a sample of the ledger with the model's chat template, as a training would."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from daemon.cli.doctor.check import Check, failed, passed
 from daemon.config.settings import Settings
 from daemon.domain.left_out import left_out_words
+from daemon.domain.lessons import LessonKind, answer_indexes
 from daemon.domain.records import StoredConversation
 from daemon.ledger.database import sqlite_file
 from daemon.ledger.stores import ledger_url, open_stores
 from daemon.training.from_settings import lora_settings
-from daemon.training.lines import lines_of
+from daemon.training.lines import Line, lines_that_imitate
 from learners.codec import conversation_from_line
 from learners.encoding.sample import RenderedConversation, RenderedSample, SampleRequest, render_sample
 from learners.errors import LearnerError, UnusableModel
@@ -35,10 +36,7 @@ def check_sample(settings: Settings) -> Check:
     learning = lora_settings(settings)
     request = SampleRequest(
         base=base,
-        conversations=tuple(
-            conversation_from_line(line.encoded().decode())
-            for line in lines_of([(one, "new") for one in newest], held_out=())
-        ),
+        conversations=tuple(conversation_from_line(line.encoded().decode()) for line in _all_answers(newest)),
         max_tokens=learning.max_tokens,
         rendering=learning.rendering,
         method=settings.learning.method,
@@ -50,6 +48,13 @@ def check_sample(settings: Settings) -> Check:
     if isinstance(found, Failure):
         return failed(_SUBJECT, found.message, "set model.base to a chat model whose template works")
     return _judged(found, settings.learning.max_skipped)
+
+
+def _all_answers(newest: Sequence[StoredConversation]) -> list[Line]:
+    """Return lines that imitate all answers, whatever is known of them: each has to be rendered."""
+    rows = {one.seq: one for one in newest}
+    targets = {one.seq: answer_indexes(one.messages) for one in newest}
+    return lines_that_imitate(rows, targets, origin="new", kind=LessonKind.DEMONSTRATION)
 
 
 def _newest(settings: Settings) -> list[StoredConversation]:

@@ -7,6 +7,7 @@ from sqlalchemy import Engine
 
 from daemon.cli.doctor.bound import check_bound
 from daemon.cli.doctor.check import Check, failed, guarded, passed
+from daemon.cli.doctor.lessons import check_lessons
 from daemon.cli.doctor.orders import check_orders
 from daemon.config.settings import Settings
 from daemon.domain.clock import utc_now
@@ -43,6 +44,7 @@ def check_stores(settings: Settings) -> Iterator[Check]:
     try:
         yield _ledger(stores.engine)
         yield from guarded("users", lambda: (_users(stores.engine),))
+        yield from guarded("lessons", lambda: (check_lessons(stores, settings),))
         log = next(guarded("promotion log", lambda: (_log(stores, settings),)))
         yield log
         if log.ok:

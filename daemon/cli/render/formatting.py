@@ -6,6 +6,7 @@ from datetime import datetime
 from rich.text import Text
 
 from daemon.domain.left_out import left_out_words
+from daemon.domain.lessons import LessonKind
 from registry.types import OffsetRange
 
 #: One colour for one meaning, wherever it is shown.
@@ -65,6 +66,15 @@ def duration(seconds: float) -> str:
     return f"{days} days" + (f" {hours} h" if hours else "")
 
 
+#: What a lesson of each kind is, for people.
+_LESSONS: Mapping[str, str] = {
+    LessonKind.LIKED: "liked answer",
+    LessonKind.TEACHER: "teacher's answer",
+    LessonKind.DISLIKED: "disliked answer",
+    "replay": "replayed answer",
+}
+
+
 def size(count: int) -> str:
     """Return a number of bytes in binary units."""
     value, unit = float(count), _UNITS[0]
@@ -95,6 +105,11 @@ def source_lines(sources: Iterable[OffsetRange]) -> list[str]:
         f"{min(r.first for r in ranges)} to {max(r.last for r in ranges)}"
         for (topic, partition), ranges in sorted(by_partition.items())
     ]
+
+
+def lesson_words(lessons: Mapping[str, int] | Mapping[LessonKind, int]) -> str:
+    """Say how many lessons of each kind there are."""
+    return ", ".join(counted(count, _LESSONS.get(kind, kind)) for kind, count in lessons.items())
 
 
 def left_out_lines(

@@ -12,6 +12,7 @@ from daemon.cli.render.formatting import (
     counted,
     duration,
     left_out_lines,
+    lesson_words,
     number,
     printable,
     timestamp,
@@ -64,6 +65,7 @@ def _details(seen: StatusView, health: DaemonHealth, halt: Halt | None, *, verbo
         yield "training request", f"by {seen.wish.by}, {ago(seen.at, seen.wish.at)}"
         yield "", printable(seen.wish.reason)
     yield from _decision(seen)
+    yield from _lessons(seen)
     yield from _training(seen, seen.run, verbose=verbose)
     yield from _gate(seen.candidate)
     yield from teacher_facts(seen.teacher)
@@ -183,6 +185,18 @@ def _decision(seen: StatusView) -> Iterator[_Fact]:
         return
     yield "decision", Text.assemble(coloured(seen.decision.action), f", {ago(seen.at, seen.decision.at)}")
     yield "", printable(seen.decision.reason)
+
+
+def _lessons(seen: StatusView) -> Iterator[_Fact]:
+    if seen.lessons is None:
+        return
+    yield "new lessons", f"{seen.lessons.count:,}; a training needs {seen.min_new_lessons:,}"
+    if seen.lessons.learned:
+        yield "", lesson_words(seen.lessons.learned)
+    if seen.lessons.problem is not None:
+        yield "", Text(f"{seen.lessons.problem}; {seen.lessons.remedy}", style="yellow")
+    elif seen.lessons.besides_words is not None:
+        yield "", f"not learned: {seen.lessons.besides_words}"
 
 
 def _training(seen: StatusView, run: RunSummary | None, *, verbose: bool) -> Iterator[_Fact]:

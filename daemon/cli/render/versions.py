@@ -10,6 +10,7 @@ from daemon.cli.render.formatting import (
     coloured,
     counted,
     left_out_lines,
+    lesson_words,
     printable,
     size,
     source_lines,
@@ -76,6 +77,8 @@ def _version_facts(details: VersionDetails) -> Iterator[tuple[str, RenderableTyp
         yield "", line
     if lineage.conversations:
         yield "", f"data sha256 {lineage.data_digest[:_DIGEST_SHOWN]}…"
+    if details.lessons:
+        yield "lessons", lesson_words(details.lessons)
     if (left_out := details.left_out) is not None:
         for line in left_out_lines(left_out.curation, left_out.encoder, left_out.answers):
             yield "", line

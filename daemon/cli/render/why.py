@@ -10,6 +10,7 @@ from daemon.cli.render.formatting import (
     counted,
     duration,
     left_out_lines,
+    lesson_words,
     number,
     printable,
     source_lines,
@@ -124,6 +125,8 @@ def _add_run(tree: Tree, run: TrainingRun) -> None:
     branch.add(f"started {timestamp(run.started_at)}{took}")
     branch.add(f"{counted(run.new, 'new conversation')} ({run.span.first} to {run.span.last})")
     branch.add(f"{counted(run.replay, 'earlier conversation')} replayed")
+    if run.lessons:
+        branch.add(f"lessons: {lesson_words(run.lessons)}")
     for line in left_out_lines(run.left_out, run.skipped, run.left_out_answers):
         branch.add(line)
     for line in source_lines(run.sources):

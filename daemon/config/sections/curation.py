@@ -9,8 +9,8 @@ class CurationSection(Section):
     """Which of the eligible conversations enter a training set."""
 
     max_left_out: float = Field(0.5, gt=0, le=1)
-    """Largest share of the new conversations that may be left out of a training that starts by itself. Where more would be,
-    the decision waits for an operator, who sees the reasons in `retuned why`. 1: no limit."""
+    """Largest share of the new conversations with a lesson that may be left out of a training that starts by itself. Answers
+    that are not meant to be learned do not count: own ones that nobody judged, disliked ones. Where more would be, the decision waits for an operator, who sees the reasons in `retuned why`. 1: no limit."""
     similarity: float = Field(0.8, gt=0.3, le=1)
     """Word overlap (Jaccard) from which two conversations are near-duplicates. Smaller: more conversations are left out.
     What users and the assistant say counts, without text that many conversations share word for word."""

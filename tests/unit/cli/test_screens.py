@@ -124,7 +124,7 @@ def test_status_while_drift_waits_for_data(line: Line, fixed_time: pytest.Monkey
     found = line.stores.windows.window(window)
     assert found is not None
     line.decide(
-        Action.WAIT, f"drift since window {window}; waits for data: 18 of 30 new conversations",
+        Action.WAIT, f"drift since window {window}; waits for data: 18 of 30 new lessons",
         trigger=Trigger.DRIFT, window=window, since=found.window.range.first,
     )  # fmt: skip
     later(line, fixed_time, minutes=12)

@@ -128,7 +128,7 @@ def test_a_decision_that_nothing_asked_for_is_not_told() -> None:
 def test_a_decision_to_wait_gives_its_reason() -> None:
     _, (event,) = observed(Seen(), an_overview(decision=a_decision()))
 
-    assert event.text == "decision: wait: waits for data: 83 of 500 new conversations"
+    assert event.text == "decision: wait: waits for data: 83 of 500 new lessons"
 
 
 def test_it_is_told_whether_the_change_hurts() -> None:

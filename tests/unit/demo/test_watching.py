@@ -81,7 +81,7 @@ def test_used_up_conversations_are_the_end_once_the_last_window_is_decided_on() 
 
     assert dead_end(now, used_up=False) is None
     assert dead_end(now, used_up=True) == (
-        "the conversations are used up: waits for data: 83 of 500 new conversations"
+        "the conversations are used up: waits for data: 83 of 500 new lessons"
     )
 
 

@@ -11,6 +11,7 @@ from daemon.domain.conversation import Message
 from daemon.domain.records import Coordinates, StoredConversation
 from daemon.domain.text_digest import text_digest
 from daemon.training.curation import ALWAYS_ALLOWED, Curated, curate
+from daemon.training.taught_rows import TaughtRow
 from daemon.training.text_comparison import compare_texts
 from tests.factories.ledger import NOW, TOPIC
 
@@ -73,7 +74,8 @@ def chosen(
     held_out: StoredConversation | None = None,
     always_allowed: int = ALWAYS_ALLOWED,
 ) -> Curated:
-    texts = compare_texts(HeldOut(*([held_out] if held_out else [])), conversations, similarity=0.8)
+    rows = [TaughtRow(conversation=one, lessons=(), kind=None) for one in conversations]
+    texts = compare_texts(HeldOut(*([held_out] if held_out else [])), rows, similarity=0.8)
     return curate(
         conversations, texts.holdout, limits, texts.signatures, tuned="v1", always_allowed=always_allowed
     )

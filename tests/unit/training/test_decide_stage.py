@@ -39,8 +39,9 @@ class World:
     def start(self, schedule: str | None = None, *, triage: bool = False) -> DecideStage:
         """A new process on the same ledger."""
         policy = PolicySection(triage=triage, min_new_lessons=30, cooldown_s=3_600, schedule=schedule)
+        settings = self.settings.model_copy(update={"policy": policy})
         stage = DecideStage(
-            self.stores, policy, train=self.submitted.append, read_pause=lambda: self.pause,
+            self.stores, settings, train=self.submitted.append, read_pause=lambda: self.pause,
             read_pending_work=lambda: self.pending_work,
             read_situation=lambda: read_situation(self.stores, self.settings), metrics=Metrics(),
             clock=lambda: self.now,

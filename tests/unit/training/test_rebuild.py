@@ -51,7 +51,7 @@ class Topic:
             records=self.learned.records, skipped={},
         )  # fmt: skip
         read = (
-            from_topic(self._fetch, self.router, clock=lambda: NOW)
+            from_topic(self._fetch, self.router, self.ledger, clock=lambda: NOW)
             if from_kafka
             else from_ledger(self.ledger)
         )

@@ -125,7 +125,7 @@ class LineHistory(RuleBasedStateMachine):
         self.newest: VersionName | None = None
         self.decided: list[Decision] = []
         self.stage = DecideStage(
-            self.line.stores, self.line.settings.policy, train=self.decided.append, read_pause=lambda: None,
+            self.line.stores, self.line.settings, train=self.decided.append, read_pause=lambda: None,
             read_pending_work=self._pending_work,
             read_situation=lambda: read_situation(self.line.stores, self.line.settings), metrics=Metrics(),
             clock=self.line.clock,
