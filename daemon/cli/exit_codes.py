@@ -66,6 +66,7 @@ ERRORS: Mapping[ExitCode, tuple[str, ...]] = {
         "BadReset",
         "Misuse",
         "NobodyNamed",
+        "NoSuchAnswer",
         "NoSuchDeadLetter",
         "NothingChosen",
         "OtherLine",

@@ -1,12 +1,12 @@
-"""Commands about the teacher: show, answers."""
+"""Commands about the teacher: show, answers, discard."""
 
 from typing import Annotated
 
 import typer
 
-from daemon.cli.session import Json, opened, present, read_settings
+from daemon.cli.session import Json, Reason, opened, present, read_settings
 
-teacher = typer.Typer(help="See what the teacher does and answers.", no_args_is_help=True)
+teacher = typer.Typer(help="See what the teacher does; take out its bad answers.", no_args_is_help=True)
 
 
 @teacher.command()
@@ -38,3 +38,23 @@ def answers(
     with opened(settings) as stores:
         found = taught(stores, limit, failed=failed)
     present({"answers": found}, lambda: taught_screen(found), as_json=as_json)
+
+
+@teacher.command()
+def discard(
+    context: typer.Context,
+    number: Annotated[
+        int,
+        typer.Argument(metavar="ID", help="The id that `retuned teacher answers` shows.", show_default=False),
+    ],
+    *,
+    reason: Reason,
+    as_json: Json = False,
+) -> None:
+    """Take out an answer that is not good, so that no later training learns it."""
+    from daemon.cli.render.teacher import discarded_screen
+
+    settings = read_settings(context)
+    with opened(settings) as stores:
+        stores.teacher.discard(number, reason=reason)
+    present({"discarded": number}, lambda: discarded_screen(number), as_json=as_json)

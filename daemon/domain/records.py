@@ -156,7 +156,7 @@ class StoredConversation:
     rejected: Message | None = (
         None  # another answer to the last prompt that people liked less than the last one
     )
-    taught: Message | None = None  # a teacher's answer to the last prompt; it never changes
+    taught: Message | None = None  # a teacher's answer to the last prompt
 
     @property
     def judged(self) -> Judged:

@@ -40,6 +40,7 @@ class TeacherOutcome(StrEnum):
     FILTERED = "filtered"  # finish_reason content_filter
     DECLINED = "declined"  # the model's refusal
     NO_VERDICT = "no_verdict"  # of a judge: neither A, B nor C
+    DISCARDED = "discarded"  # it was answered, and an operator took the answer out
 
     @property
     def passing(self) -> bool:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, update
 
+from daemon.domain.errors import DaemonError
 from daemon.domain.teaching import (
     Asked,
     Reply,
@@ -32,6 +33,10 @@ _OF_QUESTION = tuple(
     outcome.value for outcome in TeacherOutcome if outcome.passing and not outcome.of_endpoint
 )
 _NOT_SENT = tuple(outcome.value for outcome in TeacherOutcome if not outcome.sent)
+
+
+class NoSuchAnswer(DaemonError):
+    """There is no such answer."""
 
 
 class TeacherLedger:
@@ -82,6 +87,22 @@ class TeacherLedger:
                 )
             )
             if kept and answer is not None and found.seq is not None:
+                name_other_answers(connection, conversations.c.seq == found.seq)
+
+    def discard(self, number: int, *, reason: str) -> None:
+        """Take an answer out: nothing learns it from now on, and the same model is not asked again. Raises NoSuchAnswer."""
+        with write(self._engine, "teacher.discard") as connection:
+            in_intake_order(connection)
+            answered = (_column.id == number) & (_column.outcome == TeacherOutcome.ANSWERED.value)
+            gone = {"outcome": TeacherOutcome.DISCARDED.value, "answer": None, "reason": reason}
+            found = connection.execute(
+                update(teacher_answers).where(answered).values(gone).returning(_column.seq)
+            ).one_or_none()
+            if found is None:
+                raise NoSuchAnswer(
+                    f"the teacher has no answer {number}; `retuned teacher answers` lists their numbers"
+                )
+            if found.seq is not None:
                 name_other_answers(connection, conversations.c.seq == found.seq)
 
     def spent(self, since: datetime, until: datetime) -> TeacherSpending:
@@ -151,7 +172,7 @@ class TeacherLedger:
         done = _column.outcome != TeacherOutcome.UNFINISHED.value
         answered = (
             select(func.coalesce(func.max(_column.id), 0))
-            .where(_column.outcome == TeacherOutcome.ANSWERED.value)
+            .where(_column.outcome.in_((TeacherOutcome.ANSWERED, TeacherOutcome.DISCARDED)))
             .scalar_subquery()
         )
         since = done & (_column.id > answered)

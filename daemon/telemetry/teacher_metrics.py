@@ -5,6 +5,9 @@ from typing import Literal, TypeAlias, get_args
 from daemon.domain.teaching import TeacherOutcome, TeacherPurpose
 from daemon.telemetry.instruments import Counter, GaugeReadings, LabelledMetric, MetricFactory
 
+#: What calls become that no process saw end.
+_LATER = (TeacherOutcome.UNFINISHED, TeacherOutcome.DISCARDED)
+
 TokenDirection: TypeAlias = Literal["input", "output"]
 
 
@@ -17,7 +20,7 @@ class TeacherMetrics:
                 "retuned_teacher_calls_total",
                 "Calls of the teacher, by purpose and outcome.",
                 purpose=TeacherPurpose,
-                outcome=[outcome for outcome in TeacherOutcome if outcome is not TeacherOutcome.UNFINISHED],
+                outcome=[outcome for outcome in TeacherOutcome if outcome not in _LATER],
             )
         )
         self.tokens: LabelledMetric[Counter, TokenDirection] = LabelledMetric(

@@ -23,7 +23,7 @@ from daemon.ledger.erasures import ErasureLedger
 from daemon.ledger.held_out_seqs import HeldOutSeqs
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.subject_rows import Subject
-from daemon.ledger.teacher import TeacherLedger
+from daemon.ledger.teacher import NoSuchAnswer, TeacherLedger
 from daemon.retention.conversations import ConversationRetention
 from daemon.retention.history import HistoryRetention
 from tests.factories.ledger import NOW, TOPIC, a_batch, a_conversation
@@ -228,3 +228,21 @@ def test_a_taught_answer_of_a_held_out_conversation_is_for_the_gate(engine: Engi
     call(TeacherLedger(engine), seq=2)
 
     assert HeldOutSeqs(engine, rules).newest(10, since=1) == [2]
+
+
+def test_an_answer_that_an_operator_takes_out_is_no_lesson_and_not_asked_again(
+    ledger: TeacherLedger, engine: Engine
+) -> None:
+    rules = LessonRules(model_line="chat", own_names=frozenset(), unnamed_is_own=True)
+    number = call(ledger)
+
+    ledger.discard(number, reason="invented")
+
+    (stored,) = ConversationLedger(engine).by_seq([1])
+    assert stored.taught is None
+    assert ConversationLedger(engine).lesson_counts(rules, held_out=False) == {LessonKind.UNJUDGED: 40}
+    assert ledger.asked(["d1"], model="large") == {"d1": Asked(refused=True)}
+    assert ledger.failing() == (0, None, None)
+    assert today(ledger).calls == 1
+    with pytest.raises(NoSuchAnswer):
+        ledger.discard(number, reason="again")

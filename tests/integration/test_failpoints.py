@@ -64,7 +64,7 @@ V1 = VersionName(LINE, 1)
 #: calls of the teacher, of which a kill leaves a trace (test_teacher.py).
 ELSEWHERE = {
     *("lease.take", "lease.renew", "lease.release", "lease.first", "checkpoint", "checkpoint.sync"),
-    *("teacher.begin", "teacher.finish"),
+    *("teacher.begin", "teacher.finish", "teacher.discard"),
     *("backup.sync", "backup.replace", "restore.decide", "restore.move", "restore.server"),
 }
 

@@ -36,6 +36,7 @@ ELSEWHERE: Mapping[str, str] = {
         "of an endpoint: tests/unit/teaching/test_client.py, tests/integration/test_teacher.py",
     ),
     "daemon/cli/render/teacher.py": "of an endpoint: tests/integration/test_teacher.py",
+    "daemon/ledger/teacher.py": "of an endpoint: tests/unit/cli/test_teacher.py",
     "daemon/domain/os_errors.py": "done with the system's tools; tests/unit/domain/test_os_errors.py has the errors",
     "daemon/cli/init.py": "about commands that start something: tests/integration/test_try_broker.py",
     "daemon/cli/doctor/broker.py": "needs a broker: tests/contracts/test_topics.py, tests/integration/test_rights.py",

@@ -59,6 +59,11 @@ def taught_screen(found: Sequence[TaughtView]) -> RenderableType:
     return Group(*(facts(_call(one)) for one in found))
 
 
+def discarded_screen(number: int) -> RenderableType:
+    """Say what became of an answer."""
+    return Text(f"Answer {number} is taken out. A version that has learned it keeps it.", style="green")
+
+
 def _call(one: TaughtView) -> Iterator[tuple[str, RenderableType]]:
     call = one.call
     style = "green" if call.outcome is TeacherOutcome.ANSWERED else "yellow"

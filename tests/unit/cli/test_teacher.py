@@ -79,3 +79,15 @@ def test_a_budget_that_is_used_up_is_named(line: Line) -> None:
 
 def test_nothing_asked_is_said(line: Line) -> None:
     assert "The teacher was asked nothing" in type_to(line, "teacher", "answers").stdout
+
+
+def test_an_answer_is_taken_out(line: Line) -> None:
+    call(line, GOOD)
+
+    answer = type_to(line, "teacher", "discard", "1", "-m", "invented")
+    again = type_to(line, "teacher", "discard", "1", "-m", "invented")
+
+    assert "Answer 1 is taken out" in answer.stdout
+    assert again.exit_code == 2
+    assert "retuned teacher answers" in again.stderr
+    assert "because   invented" in type_to(line, "teacher", "answers", "--failed").stdout
