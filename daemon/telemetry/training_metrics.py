@@ -58,7 +58,7 @@ class TrainingMetrics:
         )
         self._loss: GaugeReadings[()] = factory.readings(
             "retuned_run_loss_nats_per_token",
-            "Smoothed training loss of the current run. Absent without a run.",
+            "Smoothed training loss of the current run; with methods dpo and kto what they minimise. Absent without a run.",
             unit="nats_per_token",
         )
         self._tokens: GaugeReadings[()] = factory.readings(

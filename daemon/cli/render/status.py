@@ -226,7 +226,7 @@ def progress_lines(progress: Mapping[str, object] | None, *, verbose: bool) -> I
         parts.append(f"{duration(cast('float', progress['seconds_left']))} left")
     yield ", ".join(parts)
     if verbose and progress.get("loss") is not None:
-        yield f"loss {number(cast('float', progress['loss']))} nats per token"
+        yield f"loss {number(cast('float', progress['loss']))}"
     if verbose and progress.get("tokens_per_s"):
         yield f"{cast('float', progress['tokens_per_s']):.0f} tokens/s"
 
