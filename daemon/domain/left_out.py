@@ -34,6 +34,11 @@ DISLIKED = "disliked"
 LIKED_BEYOND = "liked, beyond lessons.liked_share"
 NO_WEIGHT = "lessons without weight"
 NOT_MEANT = frozenset({UNJUDGED, DISLIKED, LIKED_BEYOND, NO_WEIGHT})
+#: Why lessons wait for others, which their learning method needs.
+NO_PAIR = "without a pair of answers, from which method dpo learns"
+ONE_SIDED = "all to imitate or all to avoid, where method kto learns from both"
+#: Before the encoder's reason, where it is about the worse answer of a pair.
+_WORSE = "worse answer of a pair: "
 
 #: The reasons of curation and of the encoder, as they stand in the ledger.
 _KINDS: Mapping[str, LeftOut] = {
@@ -60,6 +65,8 @@ _KINDS: Mapping[str, LeftOut] = {
     "no target": LeftOut.NO_TARGET,
     "nothing but placeholders": LeftOut.NO_TARGET,
     "the chat template has no tool calls": LeftOut.TEMPLATE_REFUSES,
+    "an answer to avoid, which the method does not learn from": LeftOut.DISLIKED,
+    "the worse answer is the better one": LeftOut.COPY,
 }
 
 
@@ -67,7 +74,7 @@ def count_kinds(left_out: Mapping[str, int]) -> dict[LeftOut, int]:
     """Return how many were left out for each kind of reason; 0 for kinds that did not occur."""
     counts = dict.fromkeys(LeftOut, 0)
     for reason, count in left_out.items():
-        counts[_KINDS.get(reason, LeftOut.OTHER)] += count
+        counts[_KINDS.get(reason.removeprefix(_WORSE), LeftOut.OTHER)] += count
     return counts
 
 

@@ -1,14 +1,23 @@
 """How many new lessons there are for a training, and what came besides that teaches nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from daemon.config.lesson_rules import learned_kinds, lesson_rules
 from daemon.config.settings import Settings
-from daemon.domain.left_out import DISLIKED, LIKED_BEYOND, NO_WEIGHT, UNJUDGED, left_out_words
-from daemon.domain.lessons import LessonKind, LessonRules
+from daemon.domain.left_out import (
+    DISLIKED,
+    LIKED_BEYOND,
+    NO_PAIR,
+    NO_WEIGHT,
+    ONE_SIDED,
+    UNJUDGED,
+    left_out_words,
+)
+from daemon.domain.lessons import LessonKind, LessonRules, Teaching
 from daemon.training.curation import most_liked
+from learners.method_names import MethodName, needs
 
 #: What ends a stream without lessons.
 NO_LESSONS_REMEDY = (
@@ -18,6 +27,16 @@ NO_LESSONS_REMEDY = (
 #: Fewer answers without a lesson say nothing about a stream.
 _FEWEST = 20
 _REASONS: Mapping[LessonKind, str] = {LessonKind.UNJUDGED: UNJUDGED, LessonKind.DISLIKED: DISLIKED}
+
+#: What lines of these kinds teach where all that they can have is there; those of the others teach to imitate.
+_TEACHES: Mapping[LessonKind, Teaching] = {
+    LessonKind.CORRECTION: "prefer",
+    LessonKind.PREFERENCE: "prefer",
+    LessonKind.TEACHER: "prefer",
+    LessonKind.DISLIKED: "avoid",
+}
+#: Why lessons wait for others, by method.
+_LACKING: Mapping[MethodName, str] = {"dpo": NO_PAIR, "kto": ONE_SIDED}
 
 
 class LessonCounter(Protocol):
@@ -78,4 +97,14 @@ def count_new_lessons(ledger: LessonCounter, settings: Settings, *, since: int) 
     if liked > most:
         learned[LessonKind.LIKED] = most
         besides[LIKED_BEYOND] = liked - most
+    method = settings.learning.method
+    if learned and _lacks(method, learned):
+        besides[_LACKING[method]] = sum(learned.values())
+        learned = {}
     return NewLessons(learned=learned, besides=besides)
+
+
+def _lacks(method: MethodName, learned: Collection[LessonKind]) -> bool:
+    """Return whether the method can't learn from these kinds of lessons without others."""
+    taught = {_TEACHES.get(kind, "imitate") for kind in learned}
+    return any(not taught & wanted for wanted in needs(method))

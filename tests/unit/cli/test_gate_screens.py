@@ -127,7 +127,7 @@ def test_json_has_all_pairs_and_checks(line: Line, command: str) -> None:
 def test_a_version_without_answers_shows_none(line: Line) -> None:
     line.promoted()
 
-    assert "answers" not in printed(line, "why", "v1")
+    assert "answers to" not in printed(line, "why", "v1")
     assert "answers to" not in printed(line, "show", "v1")
 
 
