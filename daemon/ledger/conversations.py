@@ -17,7 +17,6 @@ from daemon.domain.windows import SeqRange, StoredReference
 from daemon.ledger.corrections import corrections_by_digest
 from daemon.ledger.database import reader
 from daemon.ledger.histories import with_histories
-from daemon.ledger.judgeable import judgeable as can_judge
 from daemon.ledger.labels import labels_of
 from daemon.ledger.lesson_counts import answer_classes
 from daemon.ledger.other_answers import TAUGHT_ANSWER
@@ -36,8 +35,7 @@ _ROWS = select(
 class ConversationLedger:
     """The stored conversations, in the order of their seqs.
 
-    ``judgeable`` leaves out conversations that no version can be judged on: those with the words of an earlier trainable
-    one, and those in which scoring found no reply. ``label_fields`` are the metadata fields that hold labels.
+    ``label_fields`` are the metadata fields that hold labels.
     """
 
     def __init__(self, engine: Engine, *, label_fields: Sequence[str] = ()) -> None:
@@ -96,11 +94,9 @@ class ConversationLedger:
         """Return the next conversations after a seq, of both sides of the split."""
         return self._read(_ROWS.where(conversations.c.seq > seq).order_by(conversations.c.seq).limit(limit))
 
-    def count(
-        self, *, held_out: bool, judgeable: bool = False, since: int = 1, before: int | None = None
-    ) -> int:
+    def count(self, *, held_out: bool, since: int = 1, before: int | None = None) -> int:
         """Count the conversations of one side of the split with ``since`` <= seq < ``before``."""
-        query = _side(select(func.count()), held_out, judgeable, since, before)
+        query = _side(select(func.count()), held_out, since, before)
         with self._reads.begin() as connection:
             return connection.scalar(query) or 0
 
@@ -122,25 +118,20 @@ class ConversationLedger:
         limit: int,
         *,
         held_out: bool,
-        judgeable: bool = False,
         since: int = 1,
         before: int | None = None,
     ) -> list[StoredConversation]:
         """Return the newest ``limit`` conversations of one side, oldest first."""
-        query = (
-            _side(_ROWS, held_out, judgeable, since, before).order_by(conversations.c.seq.desc()).limit(limit)
-        )
+        query = _side(_ROWS, held_out, since, before).order_by(conversations.c.seq.desc()).limit(limit)
         return self._read(query)[::-1]
 
     def sample(
-        self, limit: int, *, held_out: bool, judgeable: bool = False, before: int, seed: int, since: int = 1
+        self, limit: int, *, held_out: bool, before: int, seed: int, since: int = 1
     ) -> list[StoredConversation]:
         """Return a uniform sample of one side before ``before``. The same seed and ledger give the same sample."""
         with self._reads.begin() as connection:
             seqs = connection.scalars(
-                _side(select(conversations.c.seq), held_out, judgeable, since, before).order_by(
-                    conversations.c.seq
-                )
+                _side(select(conversations.c.seq), held_out, since, before).order_by(conversations.c.seq)
             ).all()
         chosen = sorted(random.Random(seed).sample(list(seqs), min(limit, len(seqs))))  # noqa: S311 - not a secret
         return self.by_seq(chosen)
@@ -236,13 +227,11 @@ class ConversationLedger:
             return [_stored(row, self._label_fields) for row in connection.execute(query).mappings()]
 
 
-def _side(
-    query: Select[*_Ts], held_out: bool, judgeable: bool, since: int, before: int | None
-) -> Select[*_Ts]:
+def _side(query: Select[*_Ts], held_out: bool, since: int, before: int | None) -> Select[*_Ts]:
     query = query.where((conversations.c.held_out == held_out) & (conversations.c.seq >= since))
     if before is not None:
         query = query.where(conversations.c.seq < before)
-    return query.where(can_judge()) if judgeable else query
+    return query
 
 
 def _stored(row: RowMapping, label_fields: Sequence[str]) -> StoredConversation:

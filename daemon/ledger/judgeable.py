@@ -3,7 +3,7 @@
 from sqlalchemy import ColumnElement, exists
 
 from daemon.ledger.lesson_scores import LessonPart
-from daemon.ledger.tables import conversations, lesson_scores, past_conversations, scores
+from daemon.ledger.tables import conversations, lesson_scores, past_conversations
 
 
 def judgeable() -> ColumnElement[bool]:
@@ -20,7 +20,6 @@ def _repeats_trainable_text() -> ColumnElement[bool]:
 
 
 def _has_no_reply() -> ColumnElement[bool]:
-    """Return the condition that scoring found no reply in a conversation, or no good one."""
+    """Return the condition that scoring found no good answer in a conversation that has tokens."""
     lesson = (lesson_scores.c.seq == conversations.c.seq) & (lesson_scores.c.part == LessonPart.LESSON.value)
-    recorded = exists().where((scores.c.seq == conversations.c.seq) & (scores.c.tokens == 0))
-    return recorded | exists().where(lesson & (lesson_scores.c.tokens == 0))
+    return exists().where(lesson & (lesson_scores.c.tokens == 0))

@@ -26,7 +26,6 @@ from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.reports import ReportLedger
 from daemon.ledger.restore_journal import finish_restore
 from daemon.ledger.runs import RunLedger
-from daemon.ledger.scores import ScoreLedger
 from daemon.ledger.signals import SignalLedger
 from daemon.ledger.teacher import TeacherLedger
 from daemon.ledger.triages import TriageLedger
@@ -56,7 +55,6 @@ class Stores:
     triages: TriageLedger
     decisions: DecisionLedger
     runs: RunLedger
-    scores: ScoreLedger
     teacher: TeacherLedger
     lesson_scores: LessonScoreLedger
     gate_answers: GateAnswerLedger
@@ -163,7 +161,6 @@ def build_stores(settings: Settings, engine: Engine, holdout: Holdout) -> Stores
         triages=TriageLedger(engine),
         decisions=DecisionLedger(engine),
         runs=RunLedger(engine),
-        scores=ScoreLedger(engine),
         teacher=TeacherLedger(engine),
         lesson_scores=LessonScoreLedger(engine),
         gate_answers=GateAnswerLedger(engine),

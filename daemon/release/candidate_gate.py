@@ -71,7 +71,6 @@ class CandidateGate:
         self._scorer = scorer
         self._services = GateServices(
             scorer=scorer,
-            scores=stores.scores,
             lesson_scores=stores.lesson_scores,
             gate_answers=stores.gate_answers,
             judge=judge,

@@ -7,7 +7,6 @@ from daemon.config.settings import GateSection
 from daemon.domain.answer_judge import AnswerJudge
 from daemon.ledger.gate_answers import GateAnswerLedger
 from daemon.ledger.lesson_scores import LessonScoreLedger
-from daemon.ledger.scores import ScoreLedger
 from daemon.release.answering import Answering, AnswerPlan, plan_answers
 from daemon.release.answers.agreement import replies_to_claims
 from daemon.release.from_settings import gate_settings
@@ -31,7 +30,6 @@ class GateServices:
     """What comparisons work with."""
 
     scorer: VersionScorer
-    scores: ScoreLedger
     lesson_scores: LessonScoreLedger
     gate_answers: GateAnswerLedger
     judge: AnswerJudge | None  # of pairs of answers; None: no one judges them
@@ -62,8 +60,7 @@ class GateComparison:
             (look.live, look.candidate),
             [one for members in look.lessons.values() for one in members],
             replies=replies_to_claims() if look.own_prompts else (),
-            recorded=services.scores,
-            parts=services.lesson_scores,
+            scores=services.lesson_scores,
             scorer=services.scorer,
         )
         self._began = 0.0

@@ -5,16 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from daemon.domain.conversation import Message
-from daemon.domain.lessons import Lesson, LessonRules, answer_indexes, lessons_of
+from daemon.domain.lessons import Lesson, LessonRules, lessons_of
 from daemon.domain.records import StoredConversation
 from daemon.ledger.lesson_scores import LessonPart, ScoredPart
 from daemon.release.answers.checks import Expected
 from daemon.scoring.prompts import learners_messages
 from learners.codec import CONVERSATIONS
 from learners.types import Conversation
-
-#: Stands for the digest of a conversation that is scored as it was recorded.
-AS_RECORDED = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,7 +70,6 @@ def _texts(
     if last.rejected is not None:
         targets[LessonPart.BETTER] = [*_unlearned(prompt), good]
         targets[LessonPart.WORSE] = [*_unlearned(prompt), replace(last.rejected, learned=True)]
-    as_recorded = stored.messages[last.index] == good and set(answer_indexes(stored.messages)) <= set(lessons)
     texts: dict[LessonPart, ScoredPart] = {}
     conversations: dict[ScoredPart, Conversation] = {}
     known: dict[str, ScoredPart] = {}
@@ -81,9 +77,8 @@ def _texts(
         conversation = _conversation(stored, part, messages)
         digest = _digest(conversation)
         if digest not in known:
-            recorded = as_recorded and part is LessonPart.LESSON
-            scored = ScoredPart(seq=stored.seq, part=part, digest=AS_RECORDED if recorded else digest)
-            known[digest], conversations[scored] = scored, conversation
+            known[digest] = ScoredPart(seq=stored.seq, part=part, digest=digest)
+            conversations[known[digest]] = conversation
         texts[part] = known[digest]
     return texts, conversations
 

@@ -6,8 +6,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from daemon.ledger.lesson_scores import LessonScoreLedger, ScoredPart
-from daemon.ledger.scores import ScoreLedger
-from daemon.release.held_out_lessons import AS_RECORDED, HeldOutLesson
+from daemon.release.held_out_lessons import HeldOutLesson
 from daemon.scoring.protocol import VersionScorer
 from learners.types import Conversation, Score
 from registry.names import VersionName
@@ -45,17 +44,15 @@ class LessonScoring:
         lessons: Sequence[HeldOutLesson],
         *,
         replies: Sequence[Conversation],
-        recorded: ScoreLedger,
-        parts: LessonScoreLedger,
+        scores: LessonScoreLedger,
         scorer: VersionScorer,
     ) -> None:
-        """``recorded`` keeps scores of conversations as they were recorded, ``parts`` those of all other texts."""
+        """``replies`` to prompts of our own are scored anew at each look."""
         self._versions = versions
         self._conversations = {part: text for one in lessons for part, text in one.conversations.items()}
         self._parts = {text.id: part for part, text in self._conversations.items()}
         self._replies = replies
-        self._recorded = recorded
-        self._part_scores = parts
+        self._score_ledger = scores
         self._scorer = scorer
         self._pending: list[_Pending] = []
 
@@ -72,31 +69,18 @@ class LessonScoring:
         return {pending.version.name: self._scores(pending) for pending in self._pending}
 
     def _ask(self, version: Version) -> _Pending:
-        known = self._known(str(version.name))
+        known = self._score_ledger.of(str(version.name), self._conversations)
         missing = [text for part, text in self._conversations.items() if part not in known]
         replies = self._scorer.score_conversations(version, self._replies) if self._replies else None
         lessons = self._scorer.score_conversations(version, missing)
         return _Pending(version=version, known=known, lessons=lessons, replies=replies)
 
-    def _known(self, version: str) -> dict[ScoredPart, tuple[float, int]]:
-        recorded = {part.seq: part for part in self._conversations if part.digest == AS_RECORDED}
-        others = [part for part in self._conversations if part.digest != AS_RECORDED]
-        found = self._recorded.of(version, recorded)
-        return self._part_scores.of(version, others) | {recorded[seq]: score for seq, score in found.items()}
-
     def _scores(self, pending: _Pending) -> VersionScores:
         found = {self._parts[score.id]: (score.nll, score.tokens) for score in pending.lessons.result()}
-        self._keep(str(pending.version.name), found)
+        finite = {part: score for part, score in found.items() if math.isfinite(score[0])}
+        self._score_ledger.add(str(pending.version.name), finite)
         replies = pending.replies.result() if pending.replies is not None else []
         return VersionScores(
             of_lessons=pending.known | found,
             of_replies={score.id: (score.nll, score.tokens) for score in replies},
-        )
-
-    def _keep(self, version: str, found: Mapping[ScoredPart, tuple[float, int]]) -> None:
-        finite = {part: score for part, score in found.items() if math.isfinite(score[0])}
-        as_recorded = {part.seq: score for part, score in finite.items() if part.digest == AS_RECORDED}
-        self._recorded.add(version, as_recorded)
-        self._part_scores.add(
-            version, {part: score for part, score in finite.items() if part.digest != AS_RECORDED}
         )

@@ -8,7 +8,6 @@ from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.held_out_seqs import HeldOutSeqs
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.lesson_scores import LessonPart, LessonScoreLedger, ScoredPart
-from daemon.ledger.scores import ScoreLedger
 from daemon.release.held_out_lessons import held_out_lesson
 from tests.factories.ledger import a_batch, a_conversation
 from tests.factories.lessons import RULES, answered, opinion
@@ -60,14 +59,13 @@ def test_those_found_are_those_that_teach(seqs: HeldOutSeqs, engine: Engine) -> 
 
 
 def test_what_has_no_answer_to_score_is_left_out(seqs: HeldOutSeqs, engine: Engine) -> None:
-    ScoreLedger(engine).add("v0", {1: (0.0, 0)})
     parts = {part: ScoredPart(seq=6, part=part, digest="a" * 64) for part in LessonPart}
     LessonScoreLedger(engine).add("v0", {parts[LessonPart.WORSE]: (0.0, 0)})
-    assert seqs.newest(10, since=1) == [3, 6, 7]
+    assert seqs.newest(10, since=1) == [1, 3, 6, 7]
 
     LessonScoreLedger(engine).add("v0", {parts[LessonPart.LESSON]: (0.0, 0)})
-    assert seqs.newest(10, since=1) == [3, 7]
-    assert seqs.count() == 2
+    assert seqs.newest(10, since=1) == [1, 3, 7]
+    assert seqs.count() == 3
 
 
 def test_words_of_an_earlier_trainable_conversation_are_left_out(seqs: HeldOutSeqs, engine: Engine) -> None:

@@ -6,7 +6,6 @@ from daemon.domain.runs import Run, RunState
 from daemon.ledger.decisions import DecisionLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.runs import RunLedger
-from daemon.ledger.scores import ScoreLedger
 from tests.factories.ledger import NOW, a_batch, some_conversations
 
 
@@ -103,12 +102,3 @@ def test_only_finished_runs_count_as_learned(engine: Engine, runs: RunLedger) ->
 
     assert runs.learned_until() == 5
     assert runs.next_number() == 3
-
-
-def test_scores_are_kept_per_version(engine: Engine) -> None:
-    scores = ScoreLedger(engine)
-    scores.add("chat-v0", {1: (2.5, 4), 2: (1.0, 2)})
-    scores.add("chat-v1", {1: (2.0, 4)})
-
-    assert scores.of("chat-v0", [1, 3]) == {1: (2.5, 4)}
-    assert scores.of("chat-v1", [1, 2]) == {1: (2.0, 4)}

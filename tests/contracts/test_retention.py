@@ -23,10 +23,11 @@ from daemon.ledger.database import reader
 from daemon.ledger.dead_letters import DeadLetterLedger
 from daemon.ledger.decisions import DecisionLedger
 from daemon.ledger.halts import HaltLedger
+from daemon.ledger.held_out_seqs import HeldOutSeqs
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.runs import RunLedger
-from daemon.ledger.scores import ScoreLedger
+from daemon.ledger.signals import SignalLedger
 from daemon.ledger.tables import metadata, past_conversations, references, verdicts, windows
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
@@ -34,6 +35,7 @@ from daemon.retention.conversations import ConversationRetention
 from daemon.retention.history import HistoryRetention, HistoryTable
 from monitors.types import Outcome
 from tests.factories.ledger import NOW, a_batch, a_conversation, a_dead_letter, a_feedback
+from tests.factories.lessons import RULES
 from tests.factories.retention import some_retention
 
 Read: TypeAlias = Callable[..., None]
@@ -125,13 +127,13 @@ def test_as_many_of_those_that_are_gone_are_known_as_the_settings_say(read: Read
 
 def test_scores_and_feedback_go_with_their_conversation(read: Read, engine: Engine) -> None:
     read(0, 100)
-    intake, scores = IntakeLedger(engine, window_size=20), ScoreLedger(engine)
+    intake, signals = IntakeLedger(engine, window_size=20), SignalLedger(engine)
     intake.record(a_batch(feedback=[a_feedback(100, "c0"), a_feedback(101, "c99")]))
-    scores.add("chat-v0", {1: (1.0, 2), 100: (1.0, 2)})
+    signals.add_losses("chat-v0", {1: (1.0, 2), 100: (1.0, 2)})
 
     pruned(engine, some_retention(conversations=30, sample=0))
 
-    assert scores.of("chat-v0", [1, 100]) == {100: (1.0, 2)}
+    assert [one.seq for one in signals.losses("chat-v0", after=0, limit=9)] == [100]
     assert LedgerCounts(engine).intake().feedback == 1
 
 
@@ -207,7 +209,7 @@ def test_held_out_words_that_were_learned_from_once_stay_unfit_to_judge_by(
     said = replace(a_conversation(102, name="said", held_out=True), text_digest=a_conversation(0).text_digest)
     IntakeLedger(engine, window_size=20).record(a_batch([said]))
 
-    judgeable = ConversationLedger(engine).newest(9, held_out=True, judgeable=True)
+    judgeable = ConversationLedger(engine).by_seq(HeldOutSeqs(engine, RULES).newest(9, since=1))
     assert [conversation.conversation_id for conversation in judgeable] == ["twin", "new"]
 
 
@@ -364,12 +366,12 @@ def test_an_open_halt_stays_however_old(engine: Engine, read: Read) -> None:
 
 def test_scores_of_versions_that_no_gate_compares_go(read: Read, engine: Engine) -> None:
     read(0, 2)
-    scores = ScoreLedger(engine)
-    scores.add("chat-v0", {1: (1.0, 2)})
-    scores.add("chat-v1", {1: (1.0, 2)})
+    signals = SignalLedger(engine)
+    signals.add_losses("chat-v0", {1: (1.0, 2)})
+    signals.add_losses("chat-v1", {1: (1.0, 2)})
 
-    assert history(engine, some_retention()) == {"scores": 1}
-    assert scores.of("chat-v1", [1]) == {1: (1.0, 2)}
+    assert history(engine, some_retention()) == {"scores": 1, "losses": 1}
+    assert [one.seq for one in signals.losses("chat-v1", after=0, limit=9)] == [1]
 
 
 def test_references_that_nothing_is_compared_with_go(read: Read, engine: Engine) -> None:

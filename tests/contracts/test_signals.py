@@ -16,7 +16,6 @@ from daemon.ledger.decisions import DecisionLedger
 from daemon.ledger.erasures import ErasureLedger, Subject
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.runs import RunLedger
-from daemon.ledger.scores import ScoreLedger
 from daemon.ledger.signals import LateSignal, SignalLedger
 from daemon.ledger.tables import losses, opinions
 from daemon.retention.conversations import ConversationRetention
@@ -252,9 +251,7 @@ def test_losses_are_numbered_once_a_version_and_conversation(
     intake: IntakeLedger, signals: SignalLedger, engine: Engine
 ) -> None:
     intake.record(a_batch(some_conversations(0, 4)))
-    ScoreLedger(engine).add("chat-v0", {2: (8.0, 4)})  # the gate was first
-
-    signals.add_losses("chat-v0", {3: (2.0, 4), 2: (99.0, 1)})
+    signals.add_losses("chat-v0", {3: (2.0, 4), 2: (8.0, 4)})
     signals.add_losses("chat-v0", {2: (9.0, 9), 1: (0.0, 0), 77: (1.0, 1)})
     signals.add_losses("chat-v1", {1: (4.0, 4)})
 
@@ -264,18 +261,6 @@ def test_losses_are_numbered_once_a_version_and_conversation(
     assert [(one.seq, one.value) for one in signals.losses("chat-v1", after=0, limit=9)] == [(1, 1.0)]
     assert (signals.last_drawn("chat-v0"), signals.last_drawn("chat-v7")) == (3, 0)
     assert signals.drawn("chat-v0", SeqRange(first=2, last=9)) == {2, 3}
-
-
-def test_the_gate_may_score_what_was_drawn_meanwhile(
-    intake: IntakeLedger, signals: SignalLedger, engine: Engine
-) -> None:
-    intake.record(a_batch(some_conversations(0, 2)))
-    signals.add_losses("chat-v0", {1: (2.0, 4)})
-
-    ScoreLedger(engine).add("chat-v0", {1: (2.0, 4), 2: (1.0, 4)})
-
-    assert ScoreLedger(engine).of("chat-v0", [1, 2]) == {1: (2.0, 4), 2: (1.0, 4)}
-    assert [one.seq for one in signals.losses("chat-v0", after=0, limit=9)] == [1]
 
 
 def test_what_a_run_may_have_learned_is_not_drawn_from(

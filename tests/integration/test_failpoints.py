@@ -33,7 +33,6 @@ from daemon.ledger.lesson_scores import LessonPart, LessonScoreLedger, ScoredPar
 from daemon.ledger.references import ReferenceLedger
 from daemon.ledger.reports import NewReport
 from daemon.ledger.runs import RunLedger
-from daemon.ledger.scores import ScoreLedger
 from daemon.ledger.signals import SignalLedger
 from daemon.ledger.triages import TriageLedger
 from daemon.ledger.windows import VerdictRow, WindowLedger
@@ -93,7 +92,6 @@ class Daemon:
         self.talks = ConversationLedger(self.engine)
         self.decisions = DecisionLedger(self.engine)
         self.runs = RunLedger(self.engine)
-        self.scores = ScoreLedger(self.engine)
         self.lesson_scores = LessonScoreLedger(self.engine)
         self.gate_answers = GateAnswerLedger(self.engine)
         self.signals = SignalLedger(self.engine)
@@ -265,8 +263,6 @@ class Daemon:
         self.runs.end(run.id, RunState.FINISHED, now=NOW, result={**asdict(result), "artifact": ""})
 
     def _release(self) -> None:
-        if not self.scores.of(str(V1), [1]):
-            self.scores.add(str(V1), {1: (2.0, 5)})
         part = ScoredPart(seq=1, part=LessonPart.LESSON, digest="d")
         if not self.lesson_scores.of(str(V1), [part]):
             self.lesson_scores.add(str(V1), {part: (2.0, 5)})

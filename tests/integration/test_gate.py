@@ -12,7 +12,6 @@ from daemon.config.settings import GateSection
 from daemon.ledger.gate_answers import GateAnswerLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.lesson_scores import LessonScoreLedger
-from daemon.ledger.scores import ScoreLedger
 from daemon.release.answers.checks import Check
 from daemon.release.gate_comparison import GateComparison, GateServices, Look
 from daemon.release.gate_slices import PREFERRED
@@ -91,7 +90,6 @@ def gate(scorer: ChildVersionScorer, live: Version, tmp_path: Path) -> Callable[
     IntakeLedger(engine, window_size=200).record(a_batch(some_conversations(0, 60)))
     services = GateServices(
         scorer=scorer,
-        scores=ScoreLedger(engine),
         lesson_scores=LessonScoreLedger(engine),
         gate_answers=GateAnswerLedger(engine),
         judge=None,

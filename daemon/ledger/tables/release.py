@@ -4,7 +4,7 @@ from sqlalchemy import JSON, BigInteger, Column, Float, ForeignKey, Integer, Str
 
 from daemon.ledger.tables.types import metadata
 
-#: The score of each version on what a held-out conversation teaches, where that is not the conversation as it was recorded.
+#: The score of each version on what a held-out conversation teaches, so that none is computed twice.
 lesson_scores = Table(
     "lesson_scores",
     metadata,

@@ -59,7 +59,7 @@ runs = Table(
     Index("runs_by_state", "state", "until_seq"),
 )
 
-#: The score of each version on each conversation, so that none is computed twice.
+#: The scores of live versions on conversations that were drawn to estimate their loss.
 scores = Table(
     "scores",
     metadata,

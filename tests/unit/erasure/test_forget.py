@@ -231,9 +231,9 @@ def test_scores_of_conversations_that_are_gone_are_left_out(line: Line) -> None:
     subject = Subject(kind="conversation", id="c7", hash="hash of c7")
     line.stores.erasures.erase(subject, by="ada", why="asked", now=line.clock())
 
-    line.stores.scores.add("v", {8: (1.0, 2), 9: (1.0, 2)})
+    line.stores.signals.add_losses("v", {8: (1.0, 2), 9: (1.0, 2)})
 
-    assert line.stores.scores.of("v", [8, 9]) == {9: (1.0, 2)}
+    assert [one.seq for one in line.stores.signals.losses("v", after=0, limit=9)] == [9]
 
 
 def test_a_conversation_that_retention_took_is_known_by_the_runs_that_learned_from_it(line: Line) -> None:

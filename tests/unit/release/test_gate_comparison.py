@@ -11,7 +11,6 @@ from daemon.domain.conversation import Message
 from daemon.ledger.gate_answers import GateAnswerLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.lesson_scores import LessonScoreLedger
-from daemon.ledger.scores import ScoreLedger
 from daemon.release.answers.behaviour_prompts import Behaviour
 from daemon.release.answers.checks import Check
 from daemon.release.answers.outcomes import JUDGED, TOKEN_F1
@@ -76,7 +75,6 @@ class Bench:
     ) -> GateComparison:
         services = GateServices(
             scorer=self.scorer,
-            scores=ScoreLedger(self.engine),
             lesson_scores=LessonScoreLedger(self.engine),
             gate_answers=self.answers,
             judge=self.judge,

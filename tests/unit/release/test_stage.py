@@ -14,6 +14,7 @@ from daemon.domain.windows import SeqRange
 from daemon.ledger.erasures import ErasureLedger
 from daemon.ledger.freezes import FreezeLedger
 from daemon.ledger.intake import IntakeLedger
+from daemon.ledger.lesson_scores import LessonPart
 from daemon.release.candidate_gate import held_out_of
 from daemon.release.held_out import NEW, OLD
 from daemon.release.stage import ReleaseStage
@@ -460,7 +461,7 @@ def test_conversations_without_a_reply_to_score_do_not_count_as_evidence(world: 
     before = world.held_out.sizes(61)[NEW]
     conversation = world.held_out.slices(61)[NEW][0]
 
-    world.stores.scores.add("chat-v0", {conversation.seq: (0.0, 0)})
+    world.stores.lesson_scores.add("chat-v0", {conversation.texts[LessonPart.LESSON]: (0.0, 0)})
 
     assert world.held_out.sizes(61)[NEW] == before - 1
     assert conversation not in world.held_out.slices(61)[NEW]

@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Create the tables. Scores of recorded conversations stay valid: they count where these are lessons as they are."""
+    """Create the tables. Scores of earlier gates are of whole conversations, and are not used."""
     op.create_table(
         "lesson_scores",
         sa.Column("version", sa.Text(), primary_key=True),
