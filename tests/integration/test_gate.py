@@ -20,7 +20,7 @@ from daemon.release.held_out_lessons import HeldOutLesson
 from daemon.scoring.version_scorer import ChildVersionScorer
 from daemon.telemetry.metrics import Metrics
 from learners.scoring.process import scorer_process
-from learners.training.train import train_lora
+from learners.training.methods import METHODS
 from registry.artifacts import FsspecArtifactStore
 from registry.types import GateReport, GateVerdict, Version
 from tests.factories.gate import a_lesson, a_version, assistant, user
@@ -72,7 +72,7 @@ def train(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[...,
         folder = tmp_path_factory.mktemp(f"v{number}")
         lessons = [a_conversation(f"c{place}", *answers[place % len(answers)]) for place in range(20)]
         request = a_request(folder, base, conversations=lessons, settings=quick_settings(epochs=epochs))
-        artifact = train_lora(request, lambda _: None, lambda: False).artifact
+        artifact = METHODS["lora"](request, lambda _: None, lambda: False).artifact
         return replace(a_version(number), artifact=str(artifact))
 
     return train

@@ -20,7 +20,7 @@ from daemon.release.held_out import NEW, OLD
 from daemon.release.stage import ReleaseStage
 from daemon.telemetry.metrics import Metrics
 from learners.errors import BadAdapter, ChildDied
-from learners.types import Conversation, Score
+from learners.types import Answer, Conversation, Score
 from registry.artifacts import FsspecArtifactStore
 from registry.looks import waits_for_data, worth_another_look
 from registry.names import VersionName
@@ -45,6 +45,7 @@ class FakeScorer(AnswersAlike):
         self.on_old: dict[int, float] = {}
         self.error: Exception | None = None
         self.always: Exception | None = None
+        self.answers_error: Exception | None = None
         self.scored: list[tuple[str, int]] = []
         self.replaced = 0
         self.change_from = 61
@@ -55,7 +56,7 @@ class FakeScorer(AnswersAlike):
 
     def failed(self, error: Exception) -> None:
         self.replaced += 1
-        self.error = None
+        self.error = self.answers_error = None
 
     def score(self, version: Version, conversations: Sequence[StoredConversation]) -> Future[list[Score]]:
         raise NotImplementedError("the gate scores lessons")
@@ -75,6 +76,15 @@ class FakeScorer(AnswersAlike):
                 ]
             )
         return future
+
+    def answers(
+        self, version: Version, prompts: Sequence[Conversation], *, max_new_tokens: int, seconds: float | None
+    ) -> Future[list[Answer]]:
+        if self.answers_error is None:
+            return super().answers(version, prompts, max_new_tokens=max_new_tokens, seconds=seconds)
+        failed: Future[list[Answer]] = Future()
+        failed.set_exception(self.answers_error)
+        return failed
 
     def _per_token(self, version: Version, seq: int) -> float:
         number = version.name.number
@@ -125,14 +135,14 @@ class SomeErasures(ErasureLedger):
 class World:
     """A base that is live, a run that learned from conversation 61 on, and a version that came of it."""
 
-    def __init__(self, folder: Path, *, automatic: bool = True) -> None:
+    def __init__(self, folder: Path, *, automatic: bool = True, answers: int = 0) -> None:
         self.engine = a_ledger(folder)
         registry_metadata.create_all(self.engine)
         self.target = FakeTarget()
         self.erasures = SomeErasures(self.engine)
         self.settings = some_settings(
             folder,
-            gate={"max_conversations": 100, "answers": 0},
+            gate={"max_conversations": 100, "answers": answers},
             windows={"reference_size": 50, "reference_days": 0},
             release={"automatic": automatic},
         )
@@ -337,6 +347,29 @@ def test_scoring_that_fails_replaces_the_scorer_and_is_tried_again(world: World)
 
     assert world.scorer.replaced == 1
     assert world.live == 1
+
+
+def test_both_versions_answer_before_a_candidate_goes_live(tmp_path: Path) -> None:
+    world = World(tmp_path, answers=10)
+    world.finish_run()
+
+    world.turn(8)
+
+    assert world.live == 1
+    assert {one.prompts for one in world.reports(1)[0].checks} == {10}
+    pairs = world.stores.gate_answers.of("chat-v1")
+    assert {(pair.live, pair.candidate) for pair in pairs} == {("This is chat-v0.", "This is chat-v1.")}
+
+
+def test_a_scorer_that_dies_while_it_answers_is_replaced_and_nothing_is_scored_twice(tmp_path: Path) -> None:
+    world = World(tmp_path, answers=10)
+    world.scorer.answers_error = ChildDied("killed")
+    world.finish_run()
+
+    world.turn(12)
+
+    assert (world.scorer.replaced, world.live) == (1, 1)
+    assert [count for _, count in world.scorer.scored] == [60, 60, 0, 0]
 
 
 def test_a_candidate_that_can_never_be_scored_is_rejected(world: World) -> None:
