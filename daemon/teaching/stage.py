@@ -76,7 +76,7 @@ class TeacherStage:
     def step(self) -> None:
         """Store what has come, begin calls that may begin, and look for more prompts."""
         now = self._clock()
-        self._store()
+        self._store(now)
         self._give_up_late(now)
         if self._backoff.ready(now.timestamp()):
             while len(self._calls) < self._teacher.concurrency and self._begin_next(now):
@@ -88,7 +88,7 @@ class TeacherStage:
         """Store answers that come within a moment. Whoever waits for a verdict gets none."""
         wait([call.reply for call in self._calls], min(timeout_s, _CLOSE_S))
         try:
-            self._store()
+            self._store(self._clock())
         finally:
             waiting = [*self._pairs, *(call.question for call in self._calls)]
             self._pairs.clear()
@@ -144,13 +144,13 @@ class TeacherStage:
         self._calls.append(_Call(number=number, question=question, reply=reply, at=now))
         return True
 
-    def _store(self) -> None:
+    def _store(self, now: datetime) -> None:
         """Store the calls that have ended."""
         for call in [call for call in self._calls if call.reply.done()]:
-            self._finish(call, _verdict(call.question, call.reply.result()))
+            self._finish(call, _verdict(call.question, call.reply.result()), now)
             self._calls.remove(call)
 
-    def _finish(self, call: "_Call", reply: Reply) -> None:
+    def _finish(self, call: "_Call", reply: Reply, now: datetime) -> None:
         question = call.question
         answer = self._redact(reply.text) if reply.outcome is TeacherOutcome.ANSWERED else None
         cost = self._spending.budget.cost(reply, question.messages, question.max_tokens)
@@ -160,7 +160,7 @@ class TeacherStage:
         if not reply.outcome.passing:
             self._backoff.reset()
         else:
-            self._backoff.fail(self._clock().timestamp(), at_least_s=reply.retry_after_s or 0.0)
+            self._backoff.fail(now.timestamp(), at_least_s=reply.retry_after_s or 0.0)
             if question.promised is not None:
                 self._pairs.append(question)
                 return

@@ -14,12 +14,15 @@ import pytest
 
 from daemon.cli.doctor.check import Check
 from daemon.cli.doctor.teacher import check_teacher
+from daemon.config.lesson_rules import lesson_rules
 from daemon.domain.conversation import Feedback, Message
 from daemon.domain.teaching import TeacherOutcome
 from daemon.domain.windows import SeqRange
+from daemon.release.held_out_lessons import held_out_lesson
 from daemon.runtime.build_teacher import build_judge, build_teacher
 from daemon.teaching.stage import TeacherStage
 from daemon.telemetry.metrics import Metrics
+from daemon.training.dataset import build_dataset
 from tests.factories.cli import type_to
 from tests.factories.daemon import Line, a_line
 from tests.factories.ledger import a_batch, a_conversation
@@ -31,8 +34,10 @@ import sys, time
 from pathlib import Path
 from daemon.config.loader import load
 from daemon.ledger.stores import open_stores
+from daemon.release.held_out_lessons import held_out_lesson
 from daemon.runtime.build_teacher import build_teacher
 from daemon.telemetry.metrics import Metrics
+from daemon.training.dataset import build_dataset
 
 settings = load(Path(sys.argv[1]))
 stage = build_teacher(settings, open_stores(settings), Metrics())
@@ -108,6 +113,36 @@ def test_disliked_answers_of_both_sides_are_taught_first(line: Line, model: Mode
     taught = answered(line)
     assert taught[51] == "The answer to: Where is my parcel?"
     assert taught[52] == "The answer to: May I return it?"
+
+
+def test_taught_answers_are_in_the_next_training_set_and_at_the_gate(
+    line: Line, model: Model, tmp_path: Path
+) -> None:
+    disliked = [
+        a_conversation(line.read + 1, text="Where is my parcel?", feedback=Feedback(thumb="down")),
+        a_conversation(
+            line.read + 2, text="May I return it?", held_out=True, feedback=Feedback(thumb="down")
+        ),
+    ]
+    line.stores.intake.record(a_batch(disliked, at=line.clock()))
+    stage = stage_of(line)
+    turns_until(stage, lambda: {51, 52} <= answered(line).keys())
+    stage.close(5.0)
+
+    dataset = build_dataset(
+        line.stores.conversations, line.settings, since_seq=1, path=tmp_path / "data.jsonl"
+    )
+
+    lines = [json.loads(text) for text in dataset.path.read_text().splitlines()]
+    (preferred,) = [one for one in lines if one["messages"][0]["content"] == "Where is my parcel?"]
+    assert preferred["lesson"] == "prefer"
+    assert preferred["messages"][-1]["content"] == "The answer to: Where is my parcel?"
+    assert preferred["rejected"]["content"] == "answer to Where is my parcel?"
+    assert "May I return it?" not in dataset.path.read_text()
+    (held_out,) = line.stores.conversations.by_seq([52])
+    lesson = held_out_lesson(held_out, lesson_rules(line.settings))
+    assert lesson is not None
+    assert lesson.expected.good == "The answer to: May I return it?"
 
 
 def test_all_prompts_are_asked_once(line: Line, model: Model) -> None:
