@@ -20,7 +20,8 @@ from daemon.runtime.schemas import load_schemas
 from daemon.telemetry.metrics import Metrics
 from tests.factories.daemon import Line
 from tests.factories.formats import PLAIN, completion, pair, request_of
-from tests.factories.ledger import NOW, TOPIC
+from tests.factories.ledger import NOW, TOPIC, a_batch
+from tests.factories.lessons import answered
 from tests.fakes.kafka import FakeBroker
 from tests.remedies.cases import mends
 from tests.remedies.operator import Operator, printed_command
@@ -195,3 +196,17 @@ def test_reports_are_served_to_all_where_the_settings_say_so() -> None:
     assert "set http.reports to all" in str(asks("local"))
 
     assert asks("all") is None
+
+
+@mends(
+    "name it in lessons.own_names if it is the model, else in lessons.people",
+    "daemon/cli/doctor/answerers.py",
+)
+def test_a_name_by_which_the_stream_calls_the_model_is_asked_about(operator: Operator, line: Line) -> None:
+    offset = line.stores.intake.next_offsets()[TOPIC, 0]
+    line.stores.intake.record(a_batch([answered(offset, "assistant")]))
+    assert "name it in lessons.own_names" in operator.reads("doctor")
+
+    change(line, "lessons", own_names=("assistant",))
+
+    assert "lessons.own_names" not in operator.reads("doctor")

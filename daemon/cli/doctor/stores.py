@@ -5,6 +5,7 @@ from functools import partial
 
 from sqlalchemy import Engine
 
+from daemon.cli.doctor.answerers import check_answerers
 from daemon.cli.doctor.bound import check_bound
 from daemon.cli.doctor.check import Check, failed, guarded, passed
 from daemon.cli.doctor.lessons import check_lessons
@@ -43,6 +44,7 @@ def check_stores(settings: Settings) -> Iterator[Check]:
         return
     try:
         yield _ledger(stores.engine)
+        yield from guarded("answers", lambda: (check_answerers(stores, settings),))
         yield from guarded("users", lambda: (_users(stores.engine),))
         yield from guarded("lessons", lambda: (check_lessons(stores, settings),))
         log = next(guarded("promotion log", lambda: (_log(stores, settings),)))
