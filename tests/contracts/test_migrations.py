@@ -18,9 +18,12 @@ from sqlalchemy import Connection, Engine, MetaData, insert, select, text
 import daemon.ledger.migrations
 from daemon.domain.conversation import Feedback
 from daemon.domain.errors import LedgerError
+from daemon.domain.lessons import LessonKind
 from daemon.domain.message_json import message_documents
 from daemon.domain.records import Coordinates, NewConversation
 from daemon.domain.runs import TrainingRecord
+from daemon.domain.windows import SeqRange
+from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.counts import LedgerCounts
 from daemon.ledger.database import bind_identity, connect, open_ledger
 from daemon.ledger.dead_letters import DeadLetterLedger
@@ -32,6 +35,7 @@ from registry.names import VersionName
 from registry.sql import SqlStore
 from registry.tables import metadata as registry_metadata
 from tests.factories.ledger import NOW, TOPIC, a_conversation
+from tests.factories.lessons import RULES
 
 Opener: TypeAlias = Callable[[str], Engine]
 SOON, LATER = NOW + timedelta(hours=1), NOW + timedelta(hours=2)
@@ -120,6 +124,25 @@ def test_opinions_of_before_get_the_time_of_the_first_feedback_if_it_came_by_its
         times = connection.execute(select(opinions.c.seq, opinions.c.at).order_by(opinions.c.seq)).all()
 
     assert times == [(1, None), (2, SOON)]
+
+
+def test_corrections_of_before_are_read_and_the_newest_counts(database: str, opened: Opener) -> None:
+    columns = {"score": -1.0, "topic": TOPIC, "partition": 0, "offset": 3, "received_at": LATER}
+    late = [("first", "c1", SOON, "old"), ("second", "c1", LATER, "new"), ("thumb", "c2", LATER, None)]
+    with of_schema(database, "0018") as connection:
+        for seq in (1, 2):
+            connection.execute(insert(conversations).values(_of_schema_8(a_conversation(seq), seq=seq)))
+        for digest, id_, at, correction in late:
+            values = columns | {"digest": digest, "conversation_id": id_, "at": at, "correction": correction}
+            connection.execute(insert(feedback).values(values))
+
+    ledger = ConversationLedger(opened(database))
+
+    rows = ledger.between(SeqRange(first=1, last=9))
+    assert [(row.correction, row.corrected_by) for row in rows] == [("new", "second"), (None, None)]
+    assert ledger.lesson_counts(RULES, held_out=False) == {
+        LessonKind.CORRECTION: 1, LessonKind.DEMONSTRATION: 1,
+    }  # fmt: skip
 
 
 def _of_schema_8(new: NewConversation, *, seq: int) -> dict[str, object]:

@@ -314,10 +314,18 @@ def test_an_answer_is_not_preferred_over_itself(rejected: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["kto_tag", "label"])
-def test_the_answer_of_an_unwanted_row_is_no_target(name: str) -> None:
-    found = conversation({"messages": [ASKED, ANSWERED], name: False})
+def test_the_last_answer_of_an_unwanted_row_is_disliked(name: str) -> None:
+    found = conversation({"messages": [ASKED, ANSWERED, ASKED, ANSWERED], name: False})
 
-    assert (found.messages[-1].learned, found.feedback) == (False, Feedback(thumb="down"))
+    assert [one.learned for one in found.messages if one.role == "assistant"] == [False, True]
+    assert found.feedback == Feedback(thumb="down")
+
+
+@pytest.mark.parametrize("name", ["kto_tag", "label"])
+def test_an_unwanted_answer_that_a_user_liked_is_not_learned(name: str) -> None:
+    found = conversation({"messages": [ASKED, ANSWERED], name: False, "feedback": {"thumb": "up"}})
+
+    assert (found.messages[-1].learned, found.feedback) == (False, Feedback(thumb="up"))
 
 
 @pytest.mark.parametrize(

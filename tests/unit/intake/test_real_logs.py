@@ -9,11 +9,13 @@ import pytest
 from daemon.config.settings import IntakeSection, LimitsSection
 from daemon.domain.bad_record import Absence, BadRecord, NoConversation, Reason
 from daemon.domain.conversation import Conversation, FeedbackRecord, Message, Record
+from daemon.domain.lessons import Judged, LessonKind, lessons_of
 from daemon.intake.decoding import decode_document
 from daemon.intake.formats.reading import Reading
 from daemon.intake.formats.registry import formats_for
 from tests.factories.formats import PLAIN, TS, completion, pair, request_of
 from tests.factories.intake import NOW
+from tests.factories.lessons import RULES
 
 LOGS = Path(__file__).parents[2] / "fixtures" / "logs"
 PARCEL = {"role": "user", "content": "Where is my parcel?"}
@@ -251,11 +253,13 @@ def test_of_a_preference_the_chosen_answer_alone_is_learned() -> None:
     assert found.rejected == Message(role="assistant", content="No idea.")
 
 
-@pytest.mark.parametrize(("label", "learned"), [(True, True), (False, False)])
-def test_a_labelled_completion_is_a_target_if_it_is_good(label: bool, learned: bool) -> None:
-    found = record({"prompt": "Q", "completion": "A", "label": label})
+@pytest.mark.parametrize(("label", "kind"), [(True, LessonKind.DEMONSTRATION), (False, LessonKind.DISLIKED)])
+def test_a_labelled_completion_is_imitated_if_it_is_good(label: bool, kind: LessonKind) -> None:
+    prompt = [PARCEL, {"role": "assistant", "content": "Which?"}, {"role": "user", "content": "P7"}]
+    found = record({"prompt": prompt, "completion": "A", "label": label})
 
-    assert found.messages[-1].learned is learned
+    judged = Judged(version=None, messages=found.messages, score=found.feedback and found.feedback.score)
+    assert [lesson.kind for lesson in lessons_of(judged, RULES)] == [kind]
     assert found.feedback is not None
     assert found.feedback.thumb == ("up" if label else "down")
 

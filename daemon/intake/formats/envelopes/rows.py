@@ -51,15 +51,21 @@ def _completes(record: Object) -> bool:
 
 
 def _judged(record: Object, turns: tuple[Message, ...]) -> tuple[Object, tuple[Message, ...]]:
-    """Return a row that says whether its answer is wanted, with its opinion; no answer of an unwanted one is a target."""
+    """Return a row that says whether its answer is wanted, with that as its opinion.
+
+    An unwanted answer is one that users disliked, and says nothing of the answers before it.
+    """
     label = next((record[name] for name in ("kto_tag", "label") if isinstance(record.get(name), bool)), None)
     if label is None:
         return record, turns
-    return {"feedback": {"thumb": "up" if label else "down"}, **record}, turns if label else as_context(turns)
+    if record.get("feedback") is not None:
+        return record, turns if label else as_context(turns)
+    judged = turns if label else (*as_context(turns[:-1]), *turns[-1:])
+    return {**record, "feedback": {"thumb": "up" if label else "down"}}, judged
 
 
 def _prompt_and_completion(record: Object, reading: Reading) -> Conversation:
-    """Read a row of TRL's: only the completion is a target, and none where its label says that it is bad."""
+    """Read a row of TRL's: only the completion may be learned; one that its label calls bad is disliked."""
     asked = as_context(read_bare_request(record["prompt"], "prompt", reading).turns)
     name = "completion" if "completion" in record else "response"
     answer = read_bare_answer(record[name], name, reading).turns
