@@ -6,6 +6,7 @@ from daemon.domain.conversation import Message
 from daemon.domain.lessons import Lesson, Teaching
 from daemon.domain.records import StoredConversation
 from daemon.training.lines import path_of, training_line, unlearned
+from daemon.training.taught_rows import TaughtRow
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,6 +20,7 @@ class AnswerLine:
     teaching: Teaching
     answer: Message  # to imitate, to prefer or to avoid
     rejected: Message | None = None  # that ``answer`` is preferred to
+    worse: StoredConversation | None = None  # that brought ``rejected``; None: ``conversation`` did
     weight: float = 1.0
 
     @property
@@ -47,10 +49,9 @@ class AnswerLine:
         )
 
 
-def answer_line(
-    conversation: StoredConversation, lesson: Lesson, *, origin: str, weight: float
-) -> AnswerLine | None:
+def answer_line(row: TaughtRow, lesson: Lesson, *, origin: str, weight: float) -> AnswerLine | None:
     """Return the line of a lesson; None where it teaches nothing, or the answer itself is imitated."""
+    conversation = row.conversation
     answer = lesson.imitate or lesson.rejected
     if answer is None or lesson.teaching is None or imitates_as_given(conversation, lesson):
         return None
@@ -62,6 +63,7 @@ def answer_line(
         teaching=lesson.teaching,
         answer=answer,
         rejected=None if lesson.imitate is None else lesson.rejected,
+        worse=row.worse if lesson is row.lessons[-1] else None,
         weight=weight,
     )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from daemon.domain.left_out import DISLIKED, NO_WEIGHT, UNJUDGED
 from daemon.domain.lessons import LessonKind
+from daemon.domain.records import StoredConversation
 from daemon.ledger.conversations import ConversationLedger
 from daemon.training.taught_rows import LessonReader, TaughtRow
 
@@ -17,6 +18,9 @@ class Candidates:
     """Conversations that teach something, in the order of their seqs, and how many others there are by reason."""
 
     rows: tuple[TaughtRow, ...]
+    disliked: tuple[
+        StoredConversation, ...
+    ]  # the newest of those whose last answer users disliked, learned or not
     left_out: Mapping[str, int]
 
 
@@ -34,6 +38,7 @@ def newest_candidates(
     Conversations without an answer are among them: another one may continue them. ``check`` is called for each page.
     """
     rows: list[TaughtRow] = []
+    disliked: list[StoredConversation] = []
     left_out: Counter[str] = Counter()
     while len(rows) < limit:
         check()
@@ -43,13 +48,15 @@ def newest_candidates(
         before = page[0].seq
         for conversation in reversed(page):
             row = reader.new(conversation)
+            if row.kind is LessonKind.DISLIKED and len(disliked) < limit:
+                disliked.append(conversation)
             if row.lessons or row.kind is None:
                 rows.append(row)
             else:
                 left_out[_REASONS.get(row.kind, NO_WEIGHT)] += 1
             if len(rows) == limit:
                 break
-    return Candidates(rows=tuple(reversed(rows)), left_out=dict(left_out))
+    return Candidates(rows=tuple(reversed(rows)), disliked=tuple(reversed(disliked)), left_out=dict(left_out))
 
 
 def drawn_candidates(

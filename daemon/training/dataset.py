@@ -20,6 +20,7 @@ from daemon.domain.left_out import NOT_MEANT, left_out_words
 from daemon.domain.records import Coordinates, StoredConversation
 from daemon.domain.windows import SeqRange
 from daemon.ledger.conversations import ConversationLedger
+from daemon.training.answer_lines import AnswerLine
 from daemon.training.built_dataset import Dataset
 from daemon.training.candidates import Candidates, drawn_candidates, newest_candidates
 from daemon.training.curation import Curated, cap_liked, curate
@@ -27,8 +28,10 @@ from daemon.training.learned_lines import REPLAY, AnyLine, RefusedAnswers, excha
 from daemon.training.line_records import count_lessons, learned_from, line_records
 from daemon.training.lines import path_of
 from daemon.training.new_lessons import NO_LESSONS_REMEDY
+from daemon.training.paired_rows import with_pairs
 from daemon.training.taught_rows import LessonReader, TaughtRow
 from daemon.training.text_comparison import TextComparison, compare_texts
+from learners.method_names import needs
 from registry.types import OffsetRange
 
 #: Why a conversation is left out, besides the reasons of curation.
@@ -82,9 +85,11 @@ def build_dataset(
         held_out=ledger.held_out_exchanges() | _taught_exchanges(corrected),
         disliked=ledger.disliked_exchanges(lesson_rules(settings)),
     )
+    rows = with_pairs(new.rows, newest, settings, ledger=ledger, refused=refused)
     make = partial(lines_of, refused=refused, weights=settings.lessons.weights)
-    lines = [*make(new.rows, origin="new"), *make(replay.rows, origin=REPLAY)]
-    left_out = Counter(new.left_out) + _not_learned(new.rows, lines, refused)
+    lines = [*make(rows, origin="new"), *make(replay.rows, origin=REPLAY)]
+    left_out = Counter(new.left_out) + _not_learned(rows, lines, refused)
+    _check_method_has_what_it_needs(lines, settings)
     return _write(path, lines, left_out, check=check)
 
 
@@ -187,6 +192,17 @@ def _write(
     )
 
 
+def _check_method_has_what_it_needs(lines: Sequence[AnyLine], settings: Settings) -> None:
+    """Raise NotEnoughData where the method learns nothing from these lines, however many they are."""
+    method = settings.learning.method
+    taught = {line.teaching for line in lines}
+    if lines and any(taught.isdisjoint(wanted) for wanted in needs(method)):
+        raise NotEnoughData(
+            f"learning.method is {method}, which learns from what users prefer or dislike and what they like, and there is not "
+            "both among the lessons; send corrections, or set learning.method to lora"
+        )
+
+
 def _nothing_to_learn(since: str, left_out: Mapping[str, int]) -> str:
     reasons = left_out_words(left_out) or "none"
     remedy = NO_LESSONS_REMEDY if set(left_out) <= NOT_MEANT and left_out else _WAIT
@@ -198,6 +214,7 @@ def _not_learned(
 ) -> Counter[str]:
     """Count the chosen conversations of which no line learns, by reason; a question that a line holds is none of them."""
     held = {past.seq for line in lines for past in path_of(line.last)}
+    held |= {line.worse.seq for line in lines if isinstance(line, AnswerLine) and line.worse is not None}
     found: Counter[str] = Counter()
     for row in chosen:
         if row.conversation.seq not in held:

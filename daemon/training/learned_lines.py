@@ -67,7 +67,7 @@ def lines_of(
                 imitated[kind][conversation.seq].add(lesson.index)
             else:
                 weight = weight_of(REPLAY if origin == REPLAY else lesson.kind, weights)
-                line = answer_line(conversation, lesson, origin=origin, weight=weight)
+                line = answer_line(row, lesson, origin=origin, weight=weight)
                 lines += [] if line is None else [line]
     for kind, targets in imitated.items():
         weight = weight_of(kind, weights)

@@ -54,6 +54,10 @@ def _records(line: AnyLine, number: int) -> Iterator[TrainingRecord]:
         weight=line.weight,
     )
     yield _record(LearnedRow(conversation=conversation), line.origin, number, lesson)
+    if line.worse is not None:
+        index = answer_indexes(line.worse.messages)[-1]
+        other = TrainedLesson(kind=str(line.kind), index=index, part="rejected")
+        yield _record(LearnedRow(conversation=line.worse), line.origin, number, other)
 
 
 def _record(

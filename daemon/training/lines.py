@@ -29,6 +29,11 @@ class Line:
     weight: float = 1.0
 
     @property
+    def teaching(self) -> Teaching:
+        """What is learned about its answers."""
+        return "imitate"
+
+    @property
     def seq(self) -> int:
         """The seq of its last row."""
         return self.last.seq

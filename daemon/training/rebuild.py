@@ -219,11 +219,16 @@ def _line(parts: Sequence[_Part], sources: Sources) -> bytes:
         weight = first.lesson.weight
         return Line(origin=first.record.origin, rows=learned, kind=first.lesson.kind, weight=weight).encoded()
     [(_, conversation)] = rows
-    return _answer_line(first, conversation, first.lesson.index, sources).encoded()
+    worse = next((part for part in parts if part.lesson.part == "rejected"), None)
+    return _answer_line(first, conversation, worse, sources).encoded()
 
 
-def _answer_line(part: _Part, conversation: StoredConversation, index: int, sources: Sources) -> AnswerLine:
-    lesson, given = part.lesson, conversation.messages[index]
+def _answer_line(
+    part: _Part, conversation: StoredConversation, worse: _Part | None, sources: Sources
+) -> AnswerLine:
+    """Return the line about one answer; ``worse`` is the part with the answer that it is preferred to, if it has one."""
+    lesson, index = part.lesson, part.lesson.index or 0
+    given = conversation.messages[index]
     answer, rejected = given, None
     if lesson.kind == LessonKind.CORRECTION:
         text = (
@@ -234,6 +239,8 @@ def _answer_line(part: _Part, conversation: StoredConversation, index: int, sour
         answer, rejected = Message(role="assistant", content=text or "", name=given.name), given
     elif lesson.kind == LessonKind.TEACHER and conversation.taught is not None:
         answer, rejected = conversation.taught, given if lesson.teaching == "prefer" else None
+    elif worse is not None and worse.conversation is not None:
+        rejected = worse.conversation.messages[worse.lesson.index or 0]
     elif lesson.kind == LessonKind.PREFERENCE:
         rejected = conversation.rejected
     return AnswerLine(

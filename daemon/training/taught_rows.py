@@ -23,6 +23,9 @@ class TaughtRow:
     conversation: StoredConversation
     lessons: tuple[Lesson, ...]
     kind: LessonKind | None  # by which it counts, learned or not; None: it has no answer that may be learned
+    worse: StoredConversation | None = (
+        None  # whose answer its last one is preferred to, where another record brought it
+    )
 
     @property
     def learned_messages(self) -> Sequence[Message]:

@@ -183,6 +183,51 @@ def test_a_teacher_s_answer_is_imitated_and_preferred_to_one_that_was_disliked(s
     assert dataset.lessons == {"teacher": 2}
 
 
+def test_a_liked_answer_is_preferred_to_another_user_s_disliked_one_and_both_are_named(
+    stream: Stream,
+) -> None:
+    stream.brings(
+        said(0, "When?", "Never.", opinion=BAD, user="a"),
+        said(1, "When?", "On Monday.", opinion=GOOD, user="b"),
+    )
+
+    dataset = stream.built()
+
+    [line] = stream.lines
+    assert (line["id"], line["lesson"], learned(line), line["rejected"]["content"]) == (
+        "c1", "prefer", ["On Monday."], "Never.",
+    )  # fmt: skip
+    assert [(record.group, record.line, record.lesson) for record in dataset.records] == [
+        ("b", 0, {"kind": "preference", "teaching": "prefer", "index": 1}),
+        ("a", 0, {"kind": "preference", "index": 1, "part": "rejected"}),
+    ]
+    assert (dataset.lessons, dataset.new) == ({"preference": 1}, 1)
+    before = (stream.folder / "data.jsonl").read_bytes()
+    stream.brings(feedback=[later(2, "c0", GOOD, hours=2), later(3, "c1", BAD, hours=2)])
+    assert stream.rebuilt(dataset).content == before
+    one, other = dataset.records
+    without = replace(dataset, records=(one, replace(other, erased=True, sha256=None)))
+    assert stream.rebuilt(without).content == b""
+
+
+def test_a_method_that_avoids_learns_from_disliked_answers(stream: Stream) -> None:
+    stream.brings(said(0, by=None), said(1, opinion=BAD), said(2))
+
+    dataset = stream.built(learning={"method": "kto"})
+
+    assert [(line["id"], line.get("lesson")) for line in stream.lines] == [("c0", None), ("c1", "avoid")]
+    assert stream.lines[1]["messages"][-1] == {"role": "assistant", "content": "answer to 1"}
+    assert (dataset.lessons, dataset.left_out) == ({"demonstration": 1, "disliked": 1}, {UNJUDGED: 1})
+    assert stream.rebuilt(dataset).report.equal
+
+
+def test_a_method_without_what_it_learns_from_waits(stream: Stream) -> None:
+    stream.brings(said(0, by=None), said(1, opinion=GOOD))
+
+    with pytest.raises(NotEnoughData, match=r"learning.method is dpo.*set learning.method to lora"):
+        stream.built(learning={"method": "dpo"})
+
+
 def test_each_line_has_the_weight_of_its_kind(stream: Stream) -> None:
     stream.brings(said(0, by=None), said(1, opinion=GOOD), said(2, opinion=Feedback(correction="Better.")))
     stream.sections["lessons"] = {"weights": {"demonstration": 0.5, "correction": 2, "liked": 0}}
