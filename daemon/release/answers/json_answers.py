@@ -7,7 +7,8 @@ _FENCE = re.compile(r"```(?:json\w*|JSON)?\s*\n(.*?)```", re.DOTALL)
 #: How prompts ask for JSON, in English and Chinese.
 _ASKS = re.compile(
     r"\b(?:respond|reply|answer|return|output|write|give|provide|format(?:ted)?)\b[^.\n]{0,60}\b(?:in|as|with|only|valid|a)\s+"
-    r"(?:(?:only|valid|a|an|pure|raw|strict|single)\s+){0,3}json\b"
+    r"(?:(?:only|valid|a|an|pure|raw|strict|single)\s+){0,3}json"
+    r"(?=\s*(?:$|[.,;:!?()`]|(?:object|array|list|format|document|string|only|and|with|that|containing|using|please)\b))"
     r"|(?:以|用|按|返回|输出)[^。\n]{0,12}json",
     re.IGNORECASE,
 )

@@ -10,8 +10,8 @@ _SHARE, _FEWEST = 0.6, 40
 _LONGEST_PASSAGE, _TIMES, _LOOP = 40, 4, 16
 _N = 4
 _READ = 20_000  # characters
-#: One to four characters that follow each other 20 times, but for those that rules and tables are drawn with.
-_STUTTER = re.compile(r"([^\s\-=_*.~#|+─━]{1,4}?)\1{19,}")
+#: One to four characters that follow each other 40 times, but for those that rules and tables are drawn with.
+_STUTTER = re.compile(r"([^\s\-=_*.~#|+─━]{1,4}?)\1{39,}")
 
 
 def repeats_itself(text: str) -> bool:

@@ -84,6 +84,14 @@ def test_json_is_wanted_where_the_good_answer_is_json_or_the_prompt_asks_for_it(
     assert not failed_checks(an_answer('```json\n{"city": "Rome"}\n```'), expected)[Check.JSON]
 
 
+def test_a_program_that_reads_json_is_no_json() -> None:
+    expected = Expected(
+        prompt="Can you write a JSON parser in JavaScript?", good="Here it is: JSON.parse(text)"
+    )
+
+    assert Check.JSON not in failed_checks(an_answer("JSON.parse(text)"), expected)
+
+
 @pytest.mark.parametrize(
     "raw",
     [
