@@ -2,6 +2,8 @@
 
 from collections import Counter
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event, select
@@ -12,6 +14,7 @@ from daemon.domain.records import StoredConversation
 from daemon.domain.runs import Run, RunState, TrainingRecord
 from daemon.domain.windows import SeqRange
 from daemon.ledger.conversations import ConversationLedger
+from daemon.ledger.database import open_ledger
 from daemon.ledger.erasures import ErasureLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.runs import RunLedger
@@ -182,6 +185,25 @@ def test_the_counts_are_those_of_the_conversations_themselves(
     counted = ledger.lesson_counts(RULES, held_out=False)
 
     assert counted == Counter(lesson.kind for one in stored for lesson in lessons_of(one.judged, RULES))
+
+
+def test_counting_reads_indexes_alone(tmp_path: Path) -> None:
+    engine = open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
+    steps: list[str] = []
+
+    def explain(cursor: Any, statement: str, parameters: Any) -> None:
+        if statement.lstrip().startswith(("SELECT", "WITH")) and "conversations" in statement:
+            found = cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
+            steps.extend(row[-1] for row in found if "conversations" in row[-1])
+
+    event.listen(engine, "before_cursor_execute", lambda *call: explain(*call[1:4]))
+
+    ConversationLedger(engine).lesson_counts(RULES, held_out=False, since=5, before=9)
+
+    engine.dispose()
+    assert steps
+    assert all("USING COVERING INDEX conversations_" in step for step in steps)
+    assert any("conversations_judged" in step for step in steps)
 
 
 def run_that_learned(engine: Engine, found: StoredConversation) -> RunLedger:

@@ -110,6 +110,33 @@ def test_nothing_of_a_forgotten_user_is_left_in_any_file(line: Line) -> None:
         assert trace.encode() not in left
 
 
+def test_what_a_forgotten_user_corrected_of_others_is_left_in_no_file(line: Line) -> None:
+    feed, user = Feed(line), trainable_user(line)
+    feed.read(a_record("z1", user, "hello there"))
+    feed.read(
+        json.dumps(
+            {
+                "conversation_id": "z1",
+                "ts": 1795521540,
+                "user_id": "staff",
+                "feedback": {"correction": SECRET_WORDS},
+            }
+        ).encode()
+    )
+    seq = line.stores.conversations.last_seq()
+    run = line.start_run(line.decide(Action.TRAIN, "drift", since=seq))
+    version = line.finish_run(run)
+    assert SECRET_WORDS.encode() in everything(line)
+
+    answer = type_to(line, "forget", "--user", "staff", "-m", "left the firm", "--yes", "--json").document
+
+    assert answer["forgotten"]["removed"]["feedback"] == 1
+    assert SECRET_WORDS.encode() not in everything(line)
+    assert [one.erased for one in line.stores.runs.training_records(version.run or "")] == [True]
+    [stored] = line.stores.conversations.between(SeqRange(first=seq, last=seq))
+    assert (stored.conversation_id, stored.correction) == ("z1", None)
+
+
 def test_what_comes_again_of_a_forgotten_user_is_dropped_and_others_are_kept(line: Line) -> None:
     type_to(line, "forget", "--user", "ada", "-m", "she asked", "--yes")
 

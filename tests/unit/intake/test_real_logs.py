@@ -258,9 +258,9 @@ def test_a_labelled_completion_is_imitated_if_it_is_good(label: bool, kind: Less
     prompt = [PARCEL, {"role": "assistant", "content": "Which?"}, {"role": "user", "content": "P7"}]
     found = record({"prompt": prompt, "completion": "A", "label": label})
 
-    judged = Judged(version=None, messages=found.messages, score=found.feedback and found.feedback.score)
-    assert [lesson.kind for lesson in lessons_of(judged, RULES)] == [kind]
     assert found.feedback is not None
+    judged = Judged(version=None, messages=found.messages, score=found.feedback.score)
+    assert [lesson.kind for lesson in lessons_of(judged, RULES)] == [kind]
     assert found.feedback.thumb == ("up" if label else "down")
 
 
