@@ -1,6 +1,7 @@
 """Conversations as they should have gone: what the live version's loss is measured on."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 
 from daemon.domain.lessons import Lesson, LessonKind, LessonRules, lessons_of
@@ -14,13 +15,18 @@ def imitable(conversation: StoredConversation, rules: LessonRules, *, live: str)
     users disliked are none; nor are those that the live version gave and users liked, as its loss on its own words is low
     whatever it knows.
     """
-    by_index = {lesson.index: lesson for lesson in lessons_of(conversation.judged, rules)}
     spoke = speaks_for(live, conversation.version, rules)
-    answers = {
-        index: lesson.imitate
-        for index, lesson in by_index.items()
-        if lesson.imitate is not None and not (spoke and _own_words(lesson))
-    }
+    lessons = lessons_of(conversation.judged, rules)
+    return _as_taught(conversation, [one for one in lessons if not (spoke and _own_words(one))])
+
+
+def taught(conversation: StoredConversation, rules: LessonRules) -> StoredConversation | None:
+    """Return a conversation with the answers to imitate as its only targets; None if it has none."""
+    return _as_taught(conversation, lessons_of(conversation.judged, rules))
+
+
+def _as_taught(conversation: StoredConversation, lessons: Iterable[Lesson]) -> StoredConversation | None:
+    answers = {lesson.index: lesson.imitate for lesson in lessons if lesson.imitate is not None}
     if not answers:
         return None
     messages = tuple(

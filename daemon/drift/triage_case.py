@@ -8,7 +8,7 @@ from daemon.domain.alarms import Alarm
 from daemon.domain.lessons import LessonRules
 from daemon.domain.records import StoredConversation
 from daemon.domain.windows import SeqRange, StoredReference
-from daemon.drift.imitable_answers import imitable, speaks_for
+from daemon.drift.imitable_answers import imitable, speaks_for, taught
 from daemon.drift.samples import sample_of
 from daemon.drift.user_sampling import UserSampler
 from daemon.ledger.signals import LateSignal
@@ -95,7 +95,7 @@ def case_of(
     live: LiveVersion,
 ) -> TriageCase:
     """Return the case of these conversations and of what users think of them, by seq."""
-    scorable = {one.seq: taught for one in (*new, *reference) if (taught := _scorable(one, live)) is not None}
+    scorable = {one.seq: found for one in (*new, *reference) if (found := _scorable(one, live)) is not None}
     sides = Sides(
         new=_compared(new, scorable, opinions, live),
         reference=_compared(reference, scorable, opinions, live),
@@ -121,6 +121,9 @@ def _compared(
             key=conversation.seq,
             sample=sample_of(conversation),
             scorable=conversation.seq in scorable,
+            taught=None
+            if (taught_one := taught(conversation, live.rules)) is None
+            else sample_of(taught_one),
             opinion=opinion.value if opinion else None,
             opinion_delay=opinion.delay if opinion else None,
         )

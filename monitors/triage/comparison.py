@@ -36,6 +36,7 @@ class ComparedConversation:
     sample: Sample
     #: It has an answer to imitate that the live version neither wrote nor may know by heart, so its loss is informative.
     scorable: bool
+    taught: Sample | None = None  # with the answers to imitate in place of others; None: it has none
     opinion: float | None = None  # the user's, of an answer of the live version, from -1 to 1
     opinion_delay: timedelta | None = None  # after the conversation; None where nobody noted it
 
@@ -101,7 +102,8 @@ def conclude(
     sides: Sides, plan: ScoringPlan, scored: Mapping[int, ScoredConversation], *, leading: Aspect | None
 ) -> Conclusion:
     """Conclude from what is scored by now. ``leading``: the aspect that the detector is surest of."""
-    answers = answer_churn(_samples(sides.new))
+    # Only the answers to imitate: a model that invents figures says nothing about whether the facts change.
+    answers = answer_churn([compared.taught for compared in sides.new if compared.taught is not None])
     evidence = collect_evidence(sides, plan, scored, leading=leading, answers=answers)
     result = triage(evidence)
     cant_help = result.outcome is Outcome.CANT_HELP

@@ -182,6 +182,28 @@ def test_where_users_are_as_content_with_its_own_answers_nothing_is_trained() ->
     assert result.outcome is Outcome.IGNORE
 
 
+@pytest.mark.parametrize("own", [True, False])
+def test_invented_figures_do_not_say_that_facts_change(own: bool) -> None:
+    """All ask the same. The model invents a figure each time; where people answer so, the fact itself changes."""
+
+    def invented(row: StoredConversation) -> StoredConversation:
+        asked = Message(role="user", content="What is the default of windows.size?")
+        answer = Message(role="assistant", content=f"The default of windows.size is {row.seq} conversations.")
+        correction = None if row.correction is None else "The default of windows.size is 200 conversations."
+        return replace(row, messages=(asked, answer), correction=correction, version=LIVE if own else "anna")
+
+    chance = random.Random(2)
+    rows = [invented(one) for one in launch(chance, LIVE)]
+    if own:  # who does not complain says nothing
+        rows = [one if one.feedback == -1.0 else replace(one, feedback=None) for one in rows]
+    else:
+        rows = [replace(one, feedback=None, correction=None) for one in rows]
+
+    outcome = triaged(rows, chit_chat(chance)).result.outcome
+
+    assert outcome is (Outcome.TRAIN if own else Outcome.CANT_HELP)
+
+
 def test_disliked_own_answers_are_never_scored() -> None:
     chance = random.Random(1)
     rows = [replace(one, correction=None) for one in launch(chance, "assistant")]
