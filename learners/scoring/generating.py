@@ -18,7 +18,9 @@ from learners.types import Answer, Conversation
 
 OnProgress = Callable[[int, int], None]  # prompts done, of how many
 #: Most prompts of a batch. Each step reads all weights once, whatever the number of prompts.
-_BATCH_ROWS = 32
+_BATCH_ROWS = 64
+#: Prompts of the first batch where time is limited: later ones are as large as its pace allows.
+_FIRST_ROWS = 8
 #: Most tokens of a batch, new ones and padding included: they bound the memory of its keys and values.
 _BATCH_TOKENS = 16_384
 
@@ -46,7 +48,8 @@ def answers(
 
     Left out are prompts that don't fit into the model's context with ``max_new_tokens``, and those that were not reached
     in ``seconds``. Prompts are taken in the order given, a batch at a time. A batch that is not finished in time is left
-    out as a whole: its short answers alone would be a biased sample.
+    out as a whole: its short answers alone would be a biased sample. In float32 answers do not depend on the batch; in
+    bfloat16 two tokens of the same rounded likelihood may.
 
     Raises BadRequest if none of the prompts fits.
     """
@@ -54,20 +57,26 @@ def answers(
     prompts = [encoder.prompt(conversation) for conversation in conversations]
     fitting = _fitting(prompts, max_new_tokens, decoder.context)
     end = None if seconds is None else clock() + seconds
-    done = len(prompts) - len(fitting)
+    left_out = len(prompts) - len(fitting)
     found: dict[int, _Written] = {}
-    for batch in _batches([len(prompts[index]) for index in fitting], max_new_tokens, decoder.most_rows):
-        indexes = [fitting[place] for place in batch]
+    rows = decoder.most_rows if end is None else min(_FIRST_ROWS, decoder.most_rows)
+    while len(found) < len(fitting):
+        waiting = fitting[len(found) :]
+        size = _batch_size([len(prompts[index]) for index in waiting], max_new_tokens, rows)
+        batch = waiting[:size]
+        began = clock()
         written = decoder.write(
-            [prompts[index] for index in indexes],
+            [prompts[index] for index in batch],
             max_new_tokens,
             expired=lambda: end is not None and clock() >= end,
         )
         if written is None:
             break
-        found |= dict(zip(indexes, written, strict=True))
-        done += len(indexes)
-        on_progress(done, len(prompts))
+        found |= dict(zip(batch, written, strict=True))
+        on_progress(left_out + len(found), len(prompts))
+        if end is not None:
+            now = clock()
+            rows = _affordable(size, took=now - began, left=end - now, most=decoder.most_rows)
     return [decoder.answer(conversations[index].id, found[index]) for index in sorted(found)]
 
 
@@ -88,18 +97,19 @@ def _fitting(prompts: Sequence[Sequence[int]], max_new_tokens: int, context: int
     return fitting
 
 
-def _batches(lengths: Sequence[int], max_new_tokens: int, most_rows: int) -> list[list[int]]:
-    """Return batches of neighbours, each as large as its rows and tokens allow, with one prompt at least."""
-    batches: list[list[int]] = []
+def _batch_size(lengths: Sequence[int], max_new_tokens: int, most_rows: int) -> int:
+    """Return how many of the first prompts make a batch: as many as rows and tokens allow, one at least."""
     longest = 0
-    for index, length in enumerate(lengths):
+    for rows, length in enumerate(lengths[:most_rows], start=1):
         longest = max(longest, length)
-        full = not batches or len(batches[-1]) == most_rows
-        if full or (len(batches[-1]) + 1) * (longest + max_new_tokens) > _BATCH_TOKENS:
-            batches.append([])
-            longest = length
-        batches[-1].append(index)
-    return batches
+        if rows > 1 and rows * (longest + max_new_tokens) > _BATCH_TOKENS:
+            return rows - 1
+    return min(len(lengths), most_rows)
+
+
+def _affordable(rows: int, *, took: float, left: float, most: int) -> int:
+    """Return how many prompts can be answered in the time that is left, where so many took so long: a larger batch is no slower."""
+    return most if rows * left >= most * took else max(1, int(rows * left / took))
 
 
 class _Decoder:
@@ -142,9 +152,8 @@ class _Decoder:
             while batch.rows:
                 if expired():
                     return None
-                tokens = (
-                    self._model(**batch.inputs(), use_cache=True, logits_to_keep=1).logits[:, -1].argmax(-1)
-                )
+                output = self._model(**batch.inputs(), use_cache=True, logits_to_keep=1)
+                tokens = output.logits[:, -1].float().argmax(-1)
                 batch.add(tokens)
         return batch.written
 
@@ -189,7 +198,7 @@ class _Decoder:
             use_cache=True,
             **extra,
         )
-        return cast(torch.Tensor, output.logits[0].argmax(-1))
+        return cast(torch.Tensor, output.logits[0].float().argmax(-1))
 
 
 class _Batch:

@@ -252,3 +252,39 @@ def test_a_model_that_keeps_more_than_keys_and_values_answers_one_prompt_at_a_ti
     assert not can_be_batched(model)
     found = answers_of(model, encoder, tokenizer, PROMPTS[:3], tokens=12)
     assert found == [alone(model, encoder, tokenizer, prompt, tokens=12) for prompt in PROMPTS[:3]]
+
+
+def test_where_time_is_limited_the_first_batch_is_small_and_tells_what_the_next_can_be(
+    folder: Path,
+    encoder: ChatEncoder,
+    tokenizer: PreTrainedTokenizerFast,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = load_base(folder, torch.float32, HERE)
+    monkeypatch.setattr(generating, "_FIRST_ROWS", 2)
+    told: list[int] = []
+
+    def batches_within(turns: int) -> list[int]:
+        told.clear()
+        answers_of(
+            model,
+            encoder,
+            tokenizer,
+            PROMPTS,
+            seconds=turns,
+            clock=count().__next__,
+            on_progress=lambda done, _: told.append(done),
+        )
+        return told
+
+    assert batches_within(10_000) == [2, 9]
+    assert batches_within(135) == [2, 6, 9]
+    assert batches_within(90) == [2, 4]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "rows", "size"),
+    [([10] * 5, 3, 3), ([10] * 2, 64, 2), ([3_000] * 9, 64, 5), ([90_000], 64, 1), ([10, 9_000, 10], 64, 1)],
+)
+def test_a_batch_is_as_large_as_rows_and_tokens_allow(lengths: list[int], rows: int, size: int) -> None:
+    assert generating._batch_size(lengths, 100, rows) == size
