@@ -41,7 +41,7 @@ class VersionScorer(Protocol):
     ) -> Future[list[Answer]]:
         """Return what the version writes after each prompt, in their order, see ``daemon.scoring.prompts``.
 
-        Left out are prompts that are too long, and those not reached in ``seconds``. Earlier prompts come first.
+        Left out are prompts that are too long or refused by the template, and those not reached in ``seconds``. Earlier prompts come first.
         """
         ...
 

@@ -19,8 +19,6 @@ from learners.types import Answer, Conversation
 OnProgress = Callable[[int, int], None]  # prompts done, of how many
 #: Most prompts of a batch. Each step reads all weights once, whatever the number of prompts.
 _BATCH_ROWS = 64
-#: Prompts of the first batch where time is limited: later ones are as large as its pace allows.
-_FIRST_ROWS = 8
 #: Most tokens of a batch, new ones and padding included: they bound the memory of its keys and values.
 _BATCH_TOKENS = 16_384
 
@@ -46,25 +44,22 @@ def answers(
 ) -> list[Answer]:
     """Return what the model answers to each conversation, in their order: always the likeliest token.
 
-    Left out are prompts that don't fit into the model's context with ``max_new_tokens``, and those that were not reached
-    in ``seconds``. Prompts are taken in the order given, a batch at a time. A batch that is not finished in time is left
-    out as a whole: its short answers alone would be a biased sample. In float32 answers do not depend on the batch; in
-    bfloat16 two tokens of the same rounded likelihood may.
+    Left out are prompts that the template refuses or that don't fit into the model's context with ``max_new_tokens``, and
+    those that were not reached in ``seconds``. Prompts are taken in the order given, a batch at a time. A batch that is
+    not finished in time is left out as a whole, as its short answers alone would be a biased sample: ask for few prompts
+    at a time where time is short. In float32 answers do not depend on the batch; in bfloat16 two tokens may change places
+    that are equally likely but for rounding.
 
-    Raises BadRequest if none of the prompts fits.
+    Raises BadRequest if none of the prompts can be answered.
     """
     decoder = _Decoder(model, tokenizer, encoder)
-    prompts = [encoder.prompt(conversation) for conversation in conversations]
-    fitting = _fitting(prompts, max_new_tokens, decoder.context)
+    prompts = _prompts(encoder, conversations, max_new_tokens, decoder.context)
     end = None if seconds is None else clock() + seconds
-    left_out = len(prompts) - len(fitting)
+    waiting = list(prompts)
     found: dict[int, _Written] = {}
-    rows = decoder.most_rows if end is None else min(_FIRST_ROWS, decoder.most_rows)
-    while len(found) < len(fitting):
-        waiting = fitting[len(found) :]
-        size = _batch_size([len(prompts[index]) for index in waiting], max_new_tokens, rows)
-        batch = waiting[:size]
-        began = clock()
+    while waiting:
+        size = _batch_size([len(prompts[index]) for index in waiting], max_new_tokens, decoder.most_rows)
+        batch, waiting = waiting[:size], waiting[size:]
         written = decoder.write(
             [prompts[index] for index in batch],
             max_new_tokens,
@@ -73,28 +68,33 @@ def answers(
         if written is None:
             break
         found |= dict(zip(batch, written, strict=True))
-        on_progress(left_out + len(found), len(prompts))
-        if end is not None:
-            now = clock()
-            rows = _affordable(size, took=now - began, left=end - now, most=decoder.most_rows)
-    return [decoder.answer(conversations[index].id, found[index]) for index in sorted(found)]
+        on_progress(len(conversations) - len(waiting), len(conversations))
+    return [decoder.answer(conversations[index].id, written) for index, written in found.items()]
 
 
-def _fitting(prompts: Sequence[Sequence[int]], max_new_tokens: int, context: int | None) -> list[int]:
-    """Return the indexes of the prompts that leave room for an answer."""
+def _prompts(
+    encoder: ChatEncoder, conversations: Sequence[Conversation], max_new_tokens: int, context: int | None
+) -> dict[int, list[int]]:
+    """Return the tokens of the prompts that can be answered, by their indexes. Raises BadRequest if none can."""
     if max_new_tokens < 1:
         raise BadRequest(f"max_new_tokens must be at least 1, not {max_new_tokens}")
-    fitting = [
-        index
-        for index, prompt in enumerate(prompts)
-        if context is None or len(prompt) + max_new_tokens <= context
-    ]
-    if prompts and not fitting:
-        shortest = min(len(prompt) for prompt in prompts)
-        raise BadRequest(
-            f"{shortest} tokens and {max_new_tokens} new ones don't fit into a context of {context}"
-        )
-    return fitting
+    prompts: dict[int, list[int]] = {}
+    reason: BadRequest | None = None
+    for index, conversation in enumerate(conversations):
+        try:
+            ids = encoder.prompt(conversation)
+        except BadRequest as refused:
+            reason = refused
+            continue
+        if context is None or len(ids) + max_new_tokens <= context:
+            prompts[index] = ids
+        else:
+            reason = BadRequest(
+                f"{len(ids)} tokens and {max_new_tokens} new ones don't fit into a context of {context}"
+            )
+    if reason is not None and not prompts:
+        raise reason
+    return prompts
 
 
 def _batch_size(lengths: Sequence[int], max_new_tokens: int, most_rows: int) -> int:
@@ -105,11 +105,6 @@ def _batch_size(lengths: Sequence[int], max_new_tokens: int, most_rows: int) -> 
         if rows > 1 and rows * (longest + max_new_tokens) > _BATCH_TOKENS:
             return rows - 1
     return min(len(lengths), most_rows)
-
-
-def _affordable(rows: int, *, took: float, left: float, most: int) -> int:
-    """Return how many prompts can be answered in the time that is left, where so many took so long: a larger batch is no slower."""
-    return most if rows * left >= most * took else max(1, int(rows * left / took))
 
 
 class _Decoder:

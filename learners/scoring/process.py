@@ -60,9 +60,9 @@ class Scorer(Protocol):
     ) -> Future[list[Answer]]:
         """Return what comes after each conversation, decoded greedily, in their order.
 
-        Left out are prompts that do not fit into the context (BadRequest if none does), and those that are not answered
-        after ``seconds``: they are taken in the order given, so shuffle them for a fair sample. ``on_progress`` is called
-        from another thread.
+        Left out are prompts that the template refuses or that do not fit into the context (BadRequest if all are), and
+        those that are not answered after ``seconds``: they are taken in the order given, so shuffle them for a fair sample.
+        ``on_progress`` is called from another thread.
         """
         ...
 

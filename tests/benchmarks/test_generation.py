@@ -125,7 +125,7 @@ def test_tokens_a_second(bench: Bench) -> None:
     assert ratio > 0
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1_800)
 def test_answers_for_the_gate_beside_its_scores(bench: Bench) -> None:
     half = SCORED // 2
     questions = learned(list(islice(knowledge_questions(0), half)))

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator, Sequence
+from copy import copy
 from itertools import count
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from learners.models.loading import load_base
 from learners.models.tokenizer import load_tokenizer
 from learners.scoring import generating
 from learners.scoring.batch_cache import can_be_batched
-from learners.training.train import train_lora
+from learners.training.methods import METHODS
 from learners.types import Answer, Conversation
 from tests.factories.learners import QUESTIONS, a_conversation, a_request, quick_settings
 from tests.support.devices import DEVICE
@@ -61,7 +62,7 @@ def encoder(tokenizer: PreTrainedTokenizerFast) -> ChatEncoder:
 def trained(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An adapter whose answers end by themselves, after different numbers of tokens."""
     request = a_request(tmp_path_factory.mktemp("trained"), folder, settings=quick_settings(epochs=8.0))
-    return train_lora(request, lambda _: None, lambda: False).artifact
+    return METHODS["lora"](request, lambda _: None, lambda: False).artifact
 
 
 @pytest.fixture(scope="module", params=["packed", "masks", "sliding window"])
@@ -193,24 +194,33 @@ def test_a_batch_that_is_not_finished_in_time_is_left_out_as_a_whole(
     assert told == [(3, 9), (6, 9), (9, 9)]
 
 
-def test_a_prompt_that_does_not_fit_is_left_out_and_refused_alone(
-    folder: Path, encoder: ChatEncoder, tokenizer: PreTrainedTokenizerFast
+def test_a_prompt_that_cannot_be_answered_is_left_out_and_refused_alone(
+    folder: Path, tokenizer: PreTrainedTokenizerFast
 ) -> None:
     model = load_base(folder, torch.float32, HERE)
     too_long = a_conversation("too long", "weather " * 3_000)
+    tokenizer = copy(tokenizer)
+    tokenizer.chat_template = (
+        "{% if messages[0]['content'] == 'refuse' %}{{ raise_exception('no') }}{% endif %}"
+        + tokenizer.chat_template
+    )
+    encoder = ChatEncoder(tokenizer)
+    refused = a_conversation("refused", "refuse")
     told: list[tuple[int, int]] = []
 
     found = answers_of(
         model,
         encoder,
         tokenizer,
-        [PROMPTS[0], too_long],
+        [refused, PROMPTS[0], too_long],
         on_progress=lambda done, of: told.append((done, of)),
     )
 
     assert [answer.id for answer in found] == ["q0"]
-    assert told == [(2, 2)]
+    assert told == [(3, 3)]
     assert answers_of(model, encoder, tokenizer, []) == []
+    with pytest.raises(BadRequest, match="can't render"):
+        answers_of(model, encoder, tokenizer, [refused])
     with pytest.raises(BadRequest, match="don't fit into a context of 2048"):
         answers_of(model, encoder, tokenizer, [too_long])
     with pytest.raises(BadRequest, match="at least 1"):
@@ -252,34 +262,6 @@ def test_a_model_that_keeps_more_than_keys_and_values_answers_one_prompt_at_a_ti
     assert not can_be_batched(model)
     found = answers_of(model, encoder, tokenizer, PROMPTS[:3], tokens=12)
     assert found == [alone(model, encoder, tokenizer, prompt, tokens=12) for prompt in PROMPTS[:3]]
-
-
-def test_where_time_is_limited_the_first_batch_is_small_and_tells_what_the_next_can_be(
-    folder: Path,
-    encoder: ChatEncoder,
-    tokenizer: PreTrainedTokenizerFast,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    model = load_base(folder, torch.float32, HERE)
-    monkeypatch.setattr(generating, "_FIRST_ROWS", 2)
-    told: list[int] = []
-
-    def batches_within(turns: int) -> list[int]:
-        told.clear()
-        answers_of(
-            model,
-            encoder,
-            tokenizer,
-            PROMPTS,
-            seconds=turns,
-            clock=count().__next__,
-            on_progress=lambda done, _: told.append(done),
-        )
-        return told
-
-    assert batches_within(10_000) == [2, 9]
-    assert batches_within(135) == [2, 6, 9]
-    assert batches_within(90) == [2, 4]
 
 
 @pytest.mark.parametrize(
