@@ -35,12 +35,11 @@ class TeacherMetrics:
             "What the teacher's calls cost, by the prices in the settings. Of a call that nobody knows the cost of, the most.",
         )
         self._calls_left: GaugeReadings[()] = factory.readings(
-            "retuned_teacher_budget_left_calls", "Calls that the budget of today still allows.", unit="calls"
+            "retuned_teacher_budget_left_calls", "Calls that the budget of today still allows."
         )
         self._money_left: GaugeReadings[()] = factory.readings(
             "retuned_teacher_budget_left_money",
             "Money that the budget of today still allows. Absent without teacher.money_a_day.",
-            unit="money",
         )
         self._failing_since: GaugeReadings[()] = factory.readings(
             "retuned_teacher_failing_since_timestamp_seconds",
