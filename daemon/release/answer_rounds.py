@@ -11,7 +11,7 @@ from learners.types import Answer, Conversation
 from registry.types import Version
 
 #: Prompts of the first round, which shows how long a prompt takes, and most of a later one.
-_FIRST, _MOST = 4, 32
+_FIRST, _MOST = 2, 32
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,7 +137,7 @@ class CandidateGate:
                 self._promote(candidate, report, logs)
             return
         since = first_new_seq(self._stores.runs, candidate.version)
-        if report is None or self._is_worth_another_look(report, since):
+        if report is None or (self._is_open(report) and self._is_worth_another_look(report, since)):
             self._compare(candidate, self._stores.versions.version(live), since)
 
     def _may_promote(self, candidate: _Candidate, report: GateReport, live: VersionName) -> bool:

@@ -77,7 +77,7 @@ def test_both_versions_answer_all_prompts_where_there_is_time() -> None:
     run(answering)
 
     assert list(answering.answers) == [str(number) for number in range(50)]
-    assert [count for _, count, _ in scorer.asked] == [4, 4, 32, 32, 14, 14]
+    assert [count for _, count, _ in scorer.asked] == [2, 2, 32, 32, 16, 16]
 
 
 def test_when_time_is_up_both_have_answered_the_same() -> None:
