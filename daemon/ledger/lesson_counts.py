@@ -55,8 +55,14 @@ def _judged(connection: Connection, rules: LessonRules, which: ColumnElement[boo
 
 
 def _by_version(connection: Connection, held_out: bool, inside: ColumnElement[bool]) -> Counter[AnswerClass]:
-    """Return how many conversations each version answered, or nobody said who. Reads only those of the index that count."""
+    """Return how many conversations each version answered, or nobody said who.
+
+    SQLite sorts what it groups, so there each version is counted by itself, in its own part of an index.
+    """
     version, side = _column.version, _column.held_out == held_out
+    if connection.dialect.name != "sqlite":
+        grouped = select(version, func.count()).where(side & inside).group_by(version)
+        return Counter({AnswerClass(version=name): count for name, count in connection.execute(grouped)})
     names = select(func.min(version).label("version")).where(side).cte("names", recursive=True)
     after = select(func.min(version)).where(side & (version > names.c.version)).scalar_subquery()
     names = names.union_all(select(after).where(names.c.version.is_not(None)))
