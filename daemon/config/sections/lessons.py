@@ -43,9 +43,11 @@ class LessonsSection(Section):
     """Smallest rating, from 1 to 5, that likes an answer. A thumb up is 5. Own answers that users liked are imitated."""
     disliked_to: _Rating = 2.0
     """Largest rating that dislikes an answer. A thumb down is 1. What users disliked is never imitated."""
-    liked_share: float = Field(0.5, ge=0, le=1)
+    liked_share: float = Field(1.0, ge=0, le=1)
     """Largest share of a training set's lessons that may be own answers that users liked; 10 are always allowed. 1: no limit.
-    A model that learns from little but likes of its own answers learns to please: it flatters, and agrees with what is wrong."""
+    A model that learns from little but likes of its own answers may learn to please, that is to flatter and to agree with
+    what is wrong: `gate.behaviour` watches for it, a smaller share prevents it, and one user's likes are within
+    `curation.user_share`."""
     weights: LessonWeightsSection = LessonWeightsSection()
     """How much lessons count in the loss."""
 

@@ -311,10 +311,10 @@ def test_the_correction_of_a_held_out_conversation_is_held_out(stream: Stream) -
     assert [learned(line) for line in stream.lines] == [["Hello"]]
 
 
-def test_likes_are_at_most_half_of_the_lessons(stream: Stream) -> None:
+def test_likes_are_at_most_their_share_of_the_lessons(stream: Stream) -> None:
     stream.brings(*(said(n, opinion=GOOD) for n in range(40)), *(said(n, by=None) for n in range(100, 115)))
 
-    dataset = stream.built()
+    dataset = stream.built(lessons={"liked_share": 0.5})
 
     assert dataset.lessons == {"demonstration": 15, "liked": 15}
     assert dataset.left_out == {LIKED_BEYOND: 25}
@@ -324,8 +324,8 @@ def test_likes_are_at_most_half_of_the_lessons(stream: Stream) -> None:
 def test_a_few_likes_are_always_learned(stream: Stream) -> None:
     stream.brings(*(said(n, opinion=GOOD) for n in range(40)))
 
-    assert stream.built().lessons == {"liked": 10}
-    assert stream.built(lessons={"liked_share": 1}).lessons == {"liked": 40}
+    assert stream.built(lessons={"liked_share": 0.5}).lessons == {"liked": 10}
+    assert stream.built().lessons == {"liked": 40}
 
 
 def test_a_set_is_rebuilt_byte_for_byte_after_newer_opinions(stream: Stream) -> None:
