@@ -178,7 +178,7 @@ def demo(
     ] = None,
     rate: Annotated[float, typer.Option(help="Conversations per second.")] = 30.0,
     max_chars: Annotated[int, typer.Option(help="Leave out longer conversations (characters).")] = 1_000,
-    timeout: Annotated[float, typer.Option(help="Seconds the whole demo may take.")] = 1_500.0,
+    timeout: Annotated[float, typer.Option(help="Seconds the whole demo may take.")] = 2_400.0,
     seed: Annotated[int, typer.Option(help="Seed of the order, the user split and the training.")] = 0,
     as_json: Json = False,
 ) -> None:

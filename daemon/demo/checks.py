@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from daemon.demo.evidence import AnswerFact, LoopFacts, RollbackFact, StopFact, StreamFact
+from daemon.demo.launch.evidence import LessonsFact, SabotageFact
 from daemon.domain.runs import RunState
 from registry.types import GateReport, GateVerdict, SliceReport
 
 QUESTIONS = 3
 STABLE_WINDOWS = 3
 STOP_WITHIN_S = 20.0
+#: Token F1 on held-out wordings: at least after the training, and below before.
+F1_AFTER, F1_BEFORE = 0.8, 0.2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,18 +29,24 @@ class Findings:
     """The results of a demo; None for steps that it did not reach."""
 
     loop: LoopFacts | None = None
+    lessons: LessonsFact | None = None  # of the launch only
+    sabotage: SabotageFact | None = None  # of the launch only
     answers: tuple[AnswerFact, ...] = ()
     rollback: RollbackFact | None = None
     stop: StopFact | None = None
 
 
-def check_all(findings: Findings, *, margin: float) -> tuple[Check, ...]:
-    """Run all checks in the order of events; ``margin`` is the margin of the gate, in nats per token."""
+def check_all(findings: Findings, *, margin: float, launch: bool = False) -> tuple[Check, ...]:
+    """Run all checks in the order of events; ``margin`` is the margin of the gate, in nats per token.
+
+    ``launch``: what users asked must have been learned, and a sabotaged version refused.
+    """
     loop = findings.loop
     return (
         *(_stream_checks(loop.stream) if loop else (_missing("every conversation was counted"),)),
         *(_learning_checks(loop, margin) if loop else (_missing("a version was trained and promoted"),)),
         _answers(findings.answers),
+        *((_learned(findings.lessons), _refused(findings.sabotage)) if launch else ()),
         _rolled_back(findings.rollback),
         _stopped(findings.stop),
     )
@@ -117,13 +126,7 @@ def _slice_check(name: str, slices: Sequence[SliceReport], *, role: str, below: 
     return Check(
         name=name,
         passed=bool(found) and all(report.upper < below for report in found),
-        evidence="; ".join(
-            f"{report.live_loss:.3f} -> {report.candidate_loss:.3f} nats per token on {report.conversations} "
-            f"held-out conversations, difference {report.difference:+.3f} ({report.lower:+.3f} to "
-            f"{report.upper:+.3f}, must be below {below:+.3f})"
-            for report in found
-        )
-        or "not judged",
+        evidence="; ".join(report.reason for report in found) or "not judged",
     )
 
 
@@ -133,6 +136,32 @@ def _answers(answers: Sequence[AnswerFact]) -> Check:
         name="both versions answered the questions",
         passed=len(spoken) == QUESTIONS,
         evidence=f"{len(spoken)} of {QUESTIONS} held-out questions answered by both",
+    )
+
+
+def _learned(lessons: LessonsFact | None) -> Check:
+    name = "it answers held-out wordings as support would"
+    if lessons is None or lessons.before is None or lessons.after is None:
+        return _missing(name)
+    before, after = lessons.before, lessons.after
+    return Check(
+        name=name,
+        passed=after.f1 >= F1_AFTER and before.f1 < F1_BEFORE,
+        evidence=f"token F1 {before.f1:.2f} -> {after.f1:.2f} (must be below {F1_BEFORE} before and at least {F1_AFTER} "
+        f"after); {before.right} -> {after.right} of {after.questions} right",
+    )
+
+
+def _refused(sabotage: SabotageFact | None) -> Check:
+    name = "the gate refused a sabotaged version"
+    if sabotage is None:
+        return _missing(name)
+    kept = sabotage.live == sabotage.live_before
+    return Check(
+        name=name,
+        passed=sabotage.verdict is GateVerdict.REJECT and kept,
+        evidence=f"{sabotage.candidate}, which learned {sabotage.corrections} wrong corrections: {sabotage.verdict}: "
+        f"{sabotage.reason}; {sabotage.live} is live",
     )
 
 

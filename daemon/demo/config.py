@@ -1,5 +1,6 @@
 """Writes the ``retuned.yaml`` of a demo."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -10,7 +11,7 @@ from daemon.config.loader import load
 from daemon.config.settings import Settings
 from daemon.demo.sizes import HOLDOUT_SHARE, Sizes
 
-_Plain: TypeAlias = "str | int | float | bool | list[str] | dict[str, _Plain]"
+Plain: TypeAlias = "str | int | float | bool | list[str] | dict[str, Plain]"
 
 CONFIG_FILE = "retuned.yaml"
 _HEADER = """\
@@ -36,16 +37,22 @@ class Place:
         return self.folder / CONFIG_FILE
 
 
-def write_config(place: Place, sizes: Sizes, *, seed: int) -> Settings:
-    """Write the settings file and the holdout key; return the settings."""
+def write_config(
+    place: Place, sizes: Sizes, *, seed: int, sections: "Mapping[str, dict[str, Plain]] | None" = None
+) -> Settings:
+    """Write the settings file and the holdout key; return the settings. ``sections`` add to those of every demo."""
     key = place.folder / "holdout.key"
     key.write_text(f"not a secret, so that a second demo holds out the same conversations: {seed}\n")
-    body = yaml.safe_dump(_values(place, sizes, key, seed), sort_keys=False, allow_unicode=True)
+    values = _values(place, sizes, key, seed)
+    for name, section in (sections or {}).items():
+        own = values.get(name)
+        values[name] = {**own, **section} if isinstance(own, dict) else section
+    body = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
     place.config.write_text(_HEADER + body, encoding="utf-8")
     return load(place.config, environ={})
 
 
-def _values(place: Place, sizes: Sizes, key: Path, seed: int) -> dict[str, _Plain]:
+def _values(place: Place, sizes: Sizes, key: Path, seed: int) -> dict[str, Plain]:
     return {
         "model_line": "demo",
         "state_dir": str(place.folder / "state"),

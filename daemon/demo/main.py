@@ -1,16 +1,16 @@
 """Runs a demo and reports whether every check passed."""
 
-from datetime import datetime
-
 from rich.console import Console
 from rich.text import Text
 
 from daemon.demo.checks import check_all, failed
+from daemon.demo.demo_run import DemoRun
 from daemon.demo.events import Kind
+from daemon.demo.launch.story import LaunchStory
 from daemon.demo.options import DemoOptions
-from daemon.demo.regimes import choose
+from daemon.demo.regimes import Regime, chats, choose
 from daemon.demo.report import Outcome, write
-from daemon.demo.story import Story
+from daemon.demo.story import RegimesStory
 from daemon.demo.summary import summary
 from daemon.demo.view import View
 from daemon.demo.workdir import make_workdir
@@ -30,46 +30,45 @@ def run_demo(options: DemoOptions, *, console: Console | None = None) -> int:
     """
     view = View(console or Console())
     started_at, problem = utc_now(), None
-    change = choose(options, now=started_at)
-    story = Story(options, change, view, folder=make_workdir(options.workdir))
+    launch = options.data is None
+    source = chats(options) if launch else choose(options, now=started_at)
+    run = DemoRun(options, view, folder=make_workdir(options.workdir))
+    story = LaunchStory(run, source) if isinstance(source, Regime) else RegimesStory(run, source)
     try:
         with view:
             story.run()
     except KeyboardInterrupt:
-        story.forget()
+        run.forget()
         view.tell("interrupted; everything was stopped", Kind.BAD)
         return _INTERRUPTED
     except (DaemonError, LearnerError, RegistryError) as error:
         problem = str(error)
-    outcome = _outcome(story, started_at, problem)
+    margin = run.settings.gate.margin if run.settings else 0.0
+    outcome = Outcome(
+        started_at=started_at,
+        options=options,
+        regimes=story.regimes,
+        findings=run.findings,
+        checks=check_all(run.findings, margin=margin, launch=launch),
+        problem=problem,
+        seconds=run.durations(),
+        settings=run.config_text,
+    )
     write(outcome, options.report)
-    _conclude(outcome, story, view)
+    _conclude(outcome, run)
     return 0 if outcome.passed else 1
 
 
-def _outcome(story: Story, started_at: datetime, problem: str | None) -> Outcome:
-    margin = story.settings.gate.margin if story.settings else 0.0
-    return Outcome(
-        started_at=started_at,
-        options=story.options,
-        change=story.change,
-        findings=story.findings,
-        checks=check_all(story.findings, margin=margin),
-        problem=problem,
-        seconds=story.durations(),
-        settings=story.config_text,
-    )
-
-
-def _conclude(outcome: Outcome, story: Story, view: View) -> None:
+def _conclude(outcome: Outcome, run: DemoRun) -> None:
+    view = run.view
     view.heading("What happened")
     view.show(summary(outcome))
     view.show(Text(""))
-    for line in closing_words(outcome, story):
+    for line in closing_words(outcome, run):
         view.show(line)
 
 
-def closing_words(outcome: Outcome, story: Story) -> list[Text]:
+def closing_words(outcome: Outcome, run: DemoRun) -> list[Text]:
     """Return the result and where to look next."""
     if outcome.passed:
         return [
@@ -77,13 +76,13 @@ def closing_words(outcome: Outcome, story: Story) -> list[Text]:
                 f"All {len(outcome.checks)} checks passed. Report: {outcome.options.report}",
                 style="bold green",
             ),
-            Text(f"Everything is kept in {story.folder}; look around, for example:"),
-            Text(f"  retuned why --config {story.folder / 'retuned.yaml'}"),
-            Text(f"  retuned history --config {story.folder / 'retuned.yaml'}"),
+            Text(f"Everything is kept in {run.folder}; look around, for example:"),
+            Text(f"  retuned why --config {run.folder / 'retuned.yaml'}"),
+            Text(f"  retuned history --config {run.folder / 'retuned.yaml'}"),
         ]
     lines = [Text(f"FAILED: {outcome.problem}", style="bold red")] if outcome.problem else []
     missed = failed(outcome.checks)
     if missed:
         names = ", ".join(f"“{check.name}”" for check in missed)
         lines.append(Text(f"{len(missed)} of {len(outcome.checks)} checks failed: {names}", style="bold red"))
-    return [*lines, Text(f"Logs: {story.logs}. Report: {outcome.options.report}")]
+    return [*lines, Text(f"Logs: {run.logs}. Report: {outcome.options.report}")]

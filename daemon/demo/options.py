@@ -22,7 +22,7 @@ class DemoOptions:
     seed: int = 0  # of the order of conversations, the holdout, the training, the choice of questions
     rate: float = 30.0  # conversations replayed a second
     max_chars: int = 1_000  # of a conversation; longer ones are left out, which bounds the demo's time
-    timeout_s: float = 1_500.0  # for the whole demo
+    timeout_s: float = 2_400.0  # for the whole demo
     cache: Path = Path(".cache")  # holds the converted model for the next demo
 
     def __post_init__(self) -> None:

@@ -29,6 +29,8 @@ class Picture:
     lag: int | None
     overview: StatusView | None
     windows: Sequence[WindowFact]
+    note: str | None = None  # what the demo waits for besides the daemon
+    predicted_s: float | None = None  # of the whole demo
 
 
 def render(picture: Picture) -> RenderableType:
@@ -47,7 +49,8 @@ def render(picture: Picture) -> RenderableType:
             training_text(progress),
         )
     title = Text.assemble(
-        (picture.phase, "bold cyan"), (f"  {clock_text(picture.elapsed_s)} since the start", "dim")
+        (picture.note or picture.phase, "bold cyan"),
+        (f"  {_clock(picture)}", "dim"),
     )
     return Group(Text(""), title, rows)
 
@@ -57,10 +60,19 @@ def plain(picture: Picture) -> str:
     progress = _progress(picture.overview)
     if progress is not None:
         return f"training: {training_text(progress)}"
+    if picture.note is not None:
+        return picture.note
     counted = picture.overview.intake.conversations if picture.overview else 0
     if counted < picture.total:
         return f"conversations {counted}/{picture.total}, {_stream_text(picture)}; {_drift_text(picture.windows)}"
     return picture.phase
+
+
+def _clock(picture: Picture) -> str:
+    since = f"{clock_text(picture.elapsed_s)} since the start"
+    if picture.predicted_s is None:
+        return since
+    return f"{since}, about {clock_text(max(0.0, picture.predicted_s - picture.elapsed_s))} left"
 
 
 def sparkline(windows: Sequence[WindowFact]) -> Text:

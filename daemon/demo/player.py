@@ -1,12 +1,13 @@
-"""Replays the demo's conversations into the topic, in the background."""
+"""Replays the demo's records into the topic, in the background."""
 
 import threading
 import time
 from collections.abc import Sequence
+from itertools import accumulate
 
 from daemon.demo.errors import DemoError
 from daemon.domain.clock import utc_now
-from daemon.domain.conversation import Conversation
+from daemon.domain.conversation import Conversation, Record
 from daemon.domain.streams import StreamError
 from daemon.intake.replay import replay
 from daemon.kafka import KafkaSink
@@ -24,10 +25,15 @@ class _Interrupted(Exception):
 
 
 class Player:
-    """Sends conversations from a thread at a steady rate, each stamped with its time of sending."""
+    """Sends conversations and opinions from a thread at a steady rate, each stamped with its time of sending."""
 
-    def __init__(self, conversations: Sequence[Conversation], kafka: KafkaSettings, *, rate: float) -> None:
-        self._conversations = conversations
+    def __init__(
+        self, records: Sequence[Record], kafka: KafkaSettings, *, rate: float, sent_before: int = 0
+    ) -> None:
+        """``sent_before`` conversations were sent by others."""
+        self._records = records
+        are_conversations = (isinstance(record, Conversation) for record in records)
+        self._sent = (*accumulate(are_conversations, initial=sent_before),)  # by the records acknowledged
         self._kafka = kafka
         self._rate = rate
         self._stop = threading.Event()
@@ -42,7 +48,7 @@ class Player:
     @property
     def sent(self) -> int:
         """Conversations that the broker has acknowledged."""
-        return self._acknowledged
+        return self._sent[self._acknowledged]
 
     def check(self) -> None:
         """Raise ReplayFailed if sending failed."""
@@ -59,7 +65,7 @@ class Player:
         sink = KafkaSink(self._kafka)
         try:
             replay(
-                self._conversations,
+                self._records,
                 sink,
                 self._kafka.topic,
                 rate=self._rate,

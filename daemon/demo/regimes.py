@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from daemon.demo.data import chit_chat, knowledge_questions
+from daemon.demo.data import chit_chat
 from daemon.demo.errors import BadOptions
 from daemon.demo.options import DemoOptions
 from daemon.demo.sizes import Sizes, fit
 from daemon.domain.conversation import Conversation
 from daemon.intake.conversation_file import FILE_LIMITS, FileConversation, read_conversations
+
+#: Of a chat in the demo's own story: longer ones take longer to score and teach no more.
+_CHAT_CHARS = 400
+_CHATS_A_USER = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,15 +43,32 @@ class Change:
 
 
 def choose(options: DemoOptions, *, now: datetime) -> Change:
-    """Load the two regimes and take as many conversations of each as the demo needs, shuffled by the seed.
+    """Load the two regimes of a file and take as many conversations of each as the demo needs, shuffled by the seed.
 
-    Raises BadOptions, NotEnoughConversations, DemoDataMissing, ConversationFileError.
+    Raises BadOptions, NotEnoughConversations, ConversationFileError.
     """
     if options.data is None or options.domains is None:
-        first, second = _own_data(options.seed)
-    else:
-        first, second = _of_file(options.data, options.domains, options.seed, now)
+        raise BadOptions("--data FILE and --regimes A,B name what is replayed")
+    first, second = _of_file(options.data, options.domains, options.seed, now)
     return cut(first, second, max_chars=options.max_chars)
+
+
+def chats(options: DemoOptions) -> Regime:
+    """Load short conversations between people, few of each user, shuffled by the seed. Raises DemoDataMissing.
+
+    The gate's bounds are as wide as its users are few.
+    """
+    chosen: list[Conversation] = []
+    users: Counter[str | None] = Counter()
+    for chat in chit_chat(order="shuffled", seed=options.seed):
+        if _usable(chat, min(options.max_chars, _CHAT_CHARS)) and users[chat.user_id] < _CHATS_A_USER:
+            users[chat.user_id] += 1
+            chosen.append(chat)
+    return Regime(
+        name="chit-chat",
+        source="chitchat-dataset (human conversations)",
+        conversations=tuple(chosen),
+    )
 
 
 def cut(first: Regime, second: Regime, *, max_chars: int) -> Change:
@@ -64,21 +85,6 @@ def cut(first: Regime, second: Regime, *, max_chars: int) -> Change:
         first=_with(first, short[0][: sizes.before]),
         second=_with(second, short[1][: sizes.after]),
         sizes=sizes,
-    )
-
-
-def _own_data(seed: int) -> tuple[Regime, Regime]:
-    return (
-        Regime(
-            name="chit-chat",
-            source="chitchat-dataset (human conversations)",
-            conversations=tuple(chit_chat(order="shuffled", seed=seed)),
-        ),
-        Regime(
-            name="knowledge questions",
-            source="chatterbot-corpus (English)",
-            conversations=tuple(knowledge_questions(seed)),
-        ),
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from daemon.demo.checks import Check, Findings
 from daemon.demo.options import DemoOptions
-from daemon.demo.regimes import Change
+from daemon.demo.regimes import Regime
 
 #: What each part of the report holds. The report carries this, so that it can be read on its own.
 FIELDS: Mapping[str, str] = {
@@ -30,7 +30,11 @@ FIELDS: Mapping[str, str] = {
     "gate": "held-out losses in nats per assistant token under the live version and the candidate; difference is "
     "candidate minus live, with one-sided bounds lower and upper, each at alpha / max_looks",
     "promotions": "the promotion log before the rollback",
-    "answers": "three held-out questions, drawn by the seed, answered greedily by the base and the live version",
+    "lessons": "of the launch: what was asked and corrected; token F1 and how many answers are right on held-out wordings, under "
+    "the base (before) and the promoted version (after); null with --data",
+    "sabotage": "of the launch: the version that learned wrong corrections, and why the gate refused it; null with --data",
+    "answers": "three held-out questions, answered greedily by the base and the live version: on the most asked settings, or drawn "
+    "by the seed with --data",
     "rollback": "the operator's command; *_s are seconds from its start until live.json, or the metrics, had followed",
     "stop": "the daemon after SIGTERM: seconds and exit status",
     "seconds": "duration of each part; change_to_alarm, training and gate are parts of replay_to_promotion",
@@ -51,7 +55,7 @@ class Outcome:
 
     started_at: datetime
     options: DemoOptions
-    change: Change
+    regimes: tuple[Regime, ...]  # what was replayed, in order
     findings: Findings
     checks: tuple[Check, ...]
     problem: str | None
@@ -77,6 +81,8 @@ def report(outcome: Outcome) -> dict[str, object]:
         "training": asdict(loop.training) if loop and loop.training else None,
         "gate": asdict(loop.gate) if loop and loop.gate else None,
         "promotions": [asdict(entry) for entry in loop.promotions] if loop else [],
+        "lessons": asdict(found.lessons) if found.lessons else None,
+        "sabotage": asdict(found.sabotage) if found.sabotage else None,
         "answers": [asdict(answer) for answer in found.answers],
         "rollback": asdict(found.rollback) if found.rollback else None,
         "stop": asdict(found.stop) if found.stop else None,
@@ -133,7 +139,7 @@ def _stream(outcome: Outcome) -> dict[str, object]:
     loop = outcome.findings.loop
     planned: dict[str, object] = {
         side: {"name": regime.name, "source": regime.source, "conversations": len(regime.conversations)}
-        for side, regime in (("first", outcome.change.first), ("second", outcome.change.second))
+        for side, regime in zip(("first", "second"), outcome.regimes, strict=True)
     }
     if loop is None:
         return planned

@@ -11,7 +11,7 @@ from daemon.demo.checks import Check
 from daemon.demo.durations import duration_text
 from daemon.demo.evidence import AnswerFact, LoopFacts, RollbackFact
 from daemon.demo.report import Outcome
-from registry.types import SliceReport
+from registry.types import Measure, SliceReport
 
 
 def answers(found: tuple[AnswerFact, ...], *, live: str, base: str) -> RenderableType:
@@ -76,7 +76,7 @@ def _losses(slices: tuple[SliceReport, ...]) -> Table:
     )
     for heading in ("", "before", "after", "difference", "bounds", "on"):
         table.add_column(heading, justify="right" if heading else "left", no_wrap=True)
-    for found in slices:
+    for found in (each for each in slices if each.measure is Measure.LOSS):
         table.add_row(
             found.name,
             f"{found.live_loss:.3f}",

@@ -1,7 +1,7 @@
-"""Watches the daemon until it promotes a version or can no longer do so."""
+"""Watches the daemon until something has happened, or can no longer happen."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from daemon.config.settings import Settings
 from daemon.demo.children import DaemonProcess
@@ -17,7 +17,7 @@ from daemon.domain.decisions import Action
 from daemon.domain.runs import RunState
 from daemon.http.probe import probe
 from daemon.ledger.stores import Stores
-from daemon.views.status import StatusView, status_view
+from daemon.views.status import Candidate, StatusView, status_view
 from registry.types import GateVerdict, PromotionKind
 
 _EVERY_S = 0.5
@@ -32,27 +32,36 @@ class Watch:
         settings: Settings,
         view: View,
         *,
-        conversations: Mapping[str, Conversation],
-        new_ids: frozenset[str],
+        texts: Mapping[str, Conversation],
+        before_change: int,
+        total: int,
+        change: str = "the topic changes",
+        predicted_s: float | None = None,
     ) -> None:
+        """``texts`` gives examples by their ids; it may grow. ``change`` says in words what happens after ``before_change``;
+        ``predicted_s`` is how long the demo should take.
+        """
         self._stores = stores
         self._settings = settings
         self._view = view
-        self._conversations = conversations
-        self._before_change = len(conversations) - len(new_ids)
+        self._texts = texts
+        self._before_change = before_change
+        self._total = total
+        self._change = change
+        self._predicted_s = predicted_s
         self._change_told = False
         self._seen = Seen()
 
-    def look(self, player: Player) -> StatusView:
-        """Read the state once and show it."""
+    def look(self, player: Player, note: str | None = None) -> StatusView:
+        """Read the state once and show it; ``note`` says what goes on besides."""
         now = status_view(self._stores, self._settings, utc_now())
         if not self._change_told and now.intake.conversations > self._before_change:
             self._change_told = True
             self._view.tell(
-                f"the topic changes at conversation {self._before_change + 1}; nobody tells the daemon",
+                f"{self._change} at conversation {self._before_change + 1}; nobody tells the daemon",
                 Kind.WORK,
             )
-        self._seen, events = observe(self._seen, now, self._conversations)
+        self._seen, events = observe(self._seen, now, self._texts)
         for event in events:
             self._view.event(event)
         self._view.picture(
@@ -60,25 +69,69 @@ class Watch:
                 phase=phase(now),
                 elapsed_s=self._view.elapsed_s,
                 sent=player.sent,
-                total=len(self._conversations),
+                total=self._total,
                 lag=probe(self._settings.http).lag,
                 overview=now,
                 windows=self._seen.windows,
+                note=note,
+                predicted_s=self._predicted_s,
             )
         )
         return now
+
+    def until_counted(
+        self,
+        player: Player,
+        daemon: DaemonProcess,
+        *,
+        count: int,
+        deadline: float,
+        note: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        """Watch until so many conversations are counted and ``note``, which says what else goes on, says nothing.
+
+        Raises OutOfTime, ReplayFailed, DaemonEnded.
+        """
+        while True:
+            player.check()
+            daemon.check()
+            waiting = note()
+            now = self.look(player, waiting)
+            if waiting is None and now.intake.conversations + now.intake.repeated >= count:
+                return
+            if time.monotonic() > deadline:
+                raise OutOfTime(f"{now.intake.conversations} of {count} conversations were counted in time")
+            time.sleep(_EVERY_S)
+
+    def until_judged(
+        self, player: Player, daemon: DaemonProcess, *, after: str, deadline: float
+    ) -> Candidate | None:
+        """Watch until the gate has reported on a version newer than ``after``; return it, or None where none will come.
+
+        Raises OutOfTime, ReplayFailed, DaemonEnded.
+        """
+        while True:
+            player.check()
+            daemon.check()
+            now = self.look(player)
+            if (candidate := judged_since(now, after)) is not None:
+                return candidate
+            if no_candidate_comes(now, after):
+                return None
+            if time.monotonic() > deadline:
+                raise OutOfTime(f"the gate decided on no version in time; when it ran out: {phase(now)}")
+            time.sleep(_EVERY_S)
 
     def until_promoted(self, player: Player, daemon: DaemonProcess, *, deadline: float) -> str | None:
         """Watch until everything is consumed and a version is promoted; return why none can be, or None on success.
 
         ``deadline`` is on the monotonic clock. Raises OutOfTime, ReplayFailed, DaemonEnded.
         """
-        total = len(self._conversations)
         while True:
             player.check()
             daemon.check()
             now = self.look(player)
-            used_up = now.intake.conversations + now.intake.repeated >= total
+            used_up = now.intake.conversations + now.intake.repeated >= self._total
             if used_up and now.live is not None and now.live.kind is PromotionKind.PROMOTION:
                 return None
             if (why := dead_end(now, used_up=used_up)) is not None:
@@ -86,6 +139,21 @@ class Watch:
             if time.monotonic() > deadline:
                 raise OutOfTime(f"no version was promoted in time; when it ran out: {phase(now)}")
             time.sleep(_EVERY_S)
+
+
+def judged_since(now: StatusView, version: str) -> Candidate | None:
+    """Return a candidate newer than ``version`` that the gate has reported on."""
+    candidate = now.candidate
+    if candidate is None or candidate.report is None or str(candidate.name) == version:
+        return None
+    return candidate
+
+
+def no_candidate_comes(now: StatusView, version: str) -> bool:
+    """Return whether nothing newer than ``version`` will be at the gate: it is live already, or its training failed."""
+    promoted = now.live is not None and str(now.live.version) != version
+    failed = now.run is not None and now.run.state in {RunState.FAILED, RunState.CANCELLED}
+    return promoted or failed
 
 
 def phase(now: StatusView) -> str:
@@ -131,5 +199,8 @@ def _decided_on_everything(now: StatusView) -> bool:
     if now.windows.waiting or not now.judged or now.decision is None:
         return False
     last_window = now.decision.window == now.judged[0].window.number
-    by_triage = now.triage is not None and now.triage.decision_id == now.decision.id
-    return (last_window or by_triage) and now.decision.action is not Action.TRAIN
+    answered = None if now.triage is None else now.triage.decision_id
+    since_triage = (
+        answered is not None and (now.decision.id or 0) >= answered
+    )  # a training that was put off, too
+    return (last_window or since_triage) and now.decision.action is not Action.TRAIN

@@ -1,6 +1,7 @@
 """What a demo found out, as it would be after one that went well."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from daemon.demo.checks import Findings
@@ -15,6 +16,7 @@ from daemon.demo.evidence import (
     TrainingFact,
     WindowFact,
 )
+from daemon.demo.launch.evidence import LessonsFact, Marks, SabotageFact
 from daemon.domain.alarms import Alarm, Triage
 from daemon.domain.conversation import Conversation, Message
 from daemon.domain.decisions import Action, Decision, Trigger
@@ -172,6 +174,33 @@ def a_rollback(
         pointer_s=1.3,
         metrics_s=1.5,
     )
+
+
+def lessons(*, before: float = 0.06, after: float = 0.95) -> LessonsFact:
+    return LessonsFact(
+        tokens_per_s=212.4,
+        predicted_s=600,
+        facts=20,
+        questions=234,
+        corrections=80,
+        before=Marks(questions=40, right=0, f1=before),
+        after=Marks(questions=40, right=36, f1=after),
+    )
+
+
+def a_sabotage(*, verdict: GateVerdict | None = GateVerdict.REJECT, live: str = "demo-v1") -> SabotageFact:
+    return SabotageFact(
+        corrections=32,
+        candidate="demo-v2",
+        verdict=verdict,
+        reason="old conversations: worse",
+        live=live,
+        live_before="demo-v1",
+    )
+
+
+def launch_findings() -> Findings:
+    return replace(findings(), lessons=lessons(), sabotage=a_sabotage())
 
 
 def findings() -> Findings:

@@ -10,8 +10,6 @@ from daemon.domain.holdout import Holdout
 
 #: Share of the questions whose users give the answer a thumb down. The others say nothing.
 _DISLIKED = 0.8
-#: Most questions of one user.
-_QUESTIONS_A_USER = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,35 +24,61 @@ class Ask:
 
 
 def plan_asks(
-    wordings: Sequence[Wording], *, total: int, tail: int, holdout: Holdout, seed: int
+    wordings: Sequence[Wording], *, total: int, lead: int, tail: int, holdout: Holdout, seed: int
 ) -> tuple[Ask, ...]:
     """Return ``total`` questions in order: each wording at least once, more often the more its fact is asked for.
 
-    How often facts are asked for follows Zipf's law, in the order of the wordings. Support corrects the first answer to each
-    wording; the last ``tail`` questions only repeat earlier ones, so that corrections arrive before the stream ends.
-    Held-out wordings come from held-out users, all others from trainable ones. ``total`` is at least ``tail`` and the number
-    of wordings together.
+    How often facts are asked for follows Zipf's law, in the order of the wordings. Support corrects nothing of the first
+    ``lead`` questions, then the first answer to each wording; the last ``tail`` questions only repeat earlier ones, so that
+    corrections arrive before the stream ends. Held-out wordings come from held-out users, all others from trainable ones.
+    ``total`` is at least ``lead``, ``tail`` and the number of wordings together.
     """
     draw = random.Random(f"asks {seed}")  # noqa: S311 - not a secret
     repeats = _repeats(wordings, total - len(wordings), draw)
-    body = [*wordings, *repeats[: len(repeats) - tail]]
+    body = [*wordings, *repeats[lead : len(repeats) - tail]]
     draw.shuffle(body)
     users = {side: _users(holdout, held_out=side) for side in (False, True)}
-    seen: set[str] = set()
+    corrected: set[str] = set()
     asks = []
-    for number, wording in enumerate([*body, *repeats[len(repeats) - tail :]], 1):
-        first = wording.text not in seen
-        seen.add(wording.text)
+    for number, wording in enumerate([*repeats[:lead], *body, *repeats[len(repeats) - tail :]], 1):
+        corrects = number > lead and wording.text not in corrected
+        if corrects:
+            corrected.add(wording.text)
         asks.append(
             Ask(
                 conversation_id=f"ask-{number}",
                 user_id=next(users[wording.held_out]),
                 wording=wording,
-                disliked=first or draw.random() < _DISLIKED,
-                corrected=first,
+                disliked=corrects or draw.random() < _DISLIKED,
+                corrected=corrects,
             )
         )
     return tuple(asks)
+
+
+def plan_sabotage(wordings: Sequence[Wording], *, total: int, holdout: Holdout, seed: int) -> tuple[Ask, ...]:
+    """Return later questions, on both sides of the split, whose answers a saboteur among support corrects.
+
+    A saboteur does not know which users are held out; ``total`` are of trainable ones, and a third as many held out.
+    """
+    draw = random.Random(f"sabotage {seed}")  # noqa: S311 - not a secret
+    sides = {side: [one for one in wordings if one.held_out is side] for side in (False, True)}
+    chosen = [
+        *draw.sample(sides[False], min(total, len(sides[False]))),
+        *draw.sample(sides[True], min(total // 3, len(sides[True]))),
+    ]
+    draw.shuffle(chosen)
+    users = {side: _users(holdout, held_out=side, name="later-customer") for side in sides}
+    return tuple(
+        Ask(
+            conversation_id=f"later-ask-{number}",
+            user_id=next(users[wording.held_out]),
+            wording=wording,
+            disliked=False,
+            corrected=True,
+        )
+        for number, wording in enumerate(chosen, 1)
+    )
 
 
 def _repeats(wordings: Sequence[Wording], number: int, draw: random.Random) -> list[Wording]:
@@ -62,9 +86,9 @@ def _repeats(wordings: Sequence[Wording], number: int, draw: random.Random) -> l
     return draw.choices(wordings, [1 / ranks[one.fact] for one in wordings], k=number)
 
 
-def _users(holdout: Holdout, *, held_out: bool) -> Iterator[str]:
-    """Yield ids of users on one side of the split, each as often as a user asks."""
+def _users(holdout: Holdout, *, held_out: bool, name: str = "customer") -> Iterator[str]:
+    """Yield ids of users on one side of the split. Each asks once: what a window shows is counted by user."""
     for number in count(1):
-        user = f"customer-{number}"
+        user = f"{name}-{number}"
         if holdout.holds_out(holdout.user_hash(user)) is held_out:
-            yield from [user] * _QUESTIONS_A_USER
+            yield user

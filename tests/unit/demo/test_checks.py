@@ -6,24 +6,28 @@ import pytest
 
 from daemon.demo.checks import Findings, check_all, failed
 from daemon.demo.evidence import RollbackFact, StopFact, StreamFact
+from daemon.demo.launch.evidence import LessonsFact, SabotageFact
 from daemon.domain.runs import RunState
 from registry.types import GateVerdict, SliceReport
 from tests.factories.demo import (
     a_gate_report,
     a_loop,
     a_rollback,
+    a_sabotage,
     a_slice,
     a_stream,
     an_answer,
     findings,
+    launch_findings,
+    lessons,
 )
 
 pytestmark = pytest.mark.unit
 MARGIN = 0.02
 
 
-def failures(found: Findings) -> set[str]:
-    return {check.name for check in failed(check_all(found, margin=MARGIN))}
+def failures(found: Findings, *, launch: bool = False) -> set[str]:
+    return {check.name for check in failed(check_all(found, margin=MARGIN, launch=launch))}
 
 
 def test_all_checks_pass_when_everything_happened() -> None:
@@ -126,3 +130,30 @@ def test_a_rollback_counts_only_if_all_three_places_agree_on_another_version(rol
 )
 def test_a_stop_counts_only_if_clean_and_in_time(stop: StopFact | None) -> None:
     assert failures(replace(findings(), stop=stop)) == {"the daemon stopped cleanly on SIGTERM"}
+
+
+def test_the_launch_passes_when_users_lessons_were_learned_and_a_saboteurs_refused() -> None:
+    assert failures(launch_findings(), launch=True) == set()
+    assert failures(findings(), launch=True) == {
+        "it answers held-out wordings as support would",
+        "the gate refused a sabotaged version",
+    }
+
+
+@pytest.mark.parametrize(
+    "learned", [lessons(after=0.79), lessons(before=0.4), replace(lessons(), after=None)]
+)
+def test_answers_that_are_not_those_of_support_fail(learned: LessonsFact) -> None:
+    found = replace(launch_findings(), lessons=learned)
+
+    assert failures(found, launch=True) == {"it answers held-out wordings as support would"}
+
+
+@pytest.mark.parametrize(
+    "found",
+    [a_sabotage(verdict=GateVerdict.PROMOTE), a_sabotage(verdict=None), a_sabotage(live="demo-v2")],
+)
+def test_a_sabotaged_version_that_was_not_refused_fails(found: SabotageFact) -> None:
+    assert failures(replace(launch_findings(), sabotage=found), launch=True) == {
+        "the gate refused a sabotaged version"
+    }

@@ -10,9 +10,8 @@ from rich.console import Console, RenderableType
 
 from daemon.demo.checks import Findings, check_all
 from daemon.demo.options import DemoOptions
-from daemon.demo.regimes import Change, Regime
+from daemon.demo.regimes import Regime
 from daemon.demo.report import FIELDS, Outcome, machine, packages, report, write
-from daemon.demo.sizes import fit
 from daemon.demo.summary import answers, summary
 from tests.factories.demo import NOON, a_conversation, a_loop, a_stream, an_answer, findings
 
@@ -21,14 +20,14 @@ pytestmark = pytest.mark.unit
 
 def an_outcome(found: Findings | None = None, problem: str | None = None) -> Outcome:
     found = found or findings()
-    regimes = [
+    regimes = tuple(
         Regime(name=name, source="test", conversations=(a_conversation(name),))
         for name in ("闲聊", "questions")
-    ]
+    )
     return Outcome(
         started_at=NOON,
         options=DemoOptions(),
-        change=Change(first=regimes[0], second=regimes[1], sizes=fit(1000, 700)),
+        regimes=regimes,
         findings=found,
         checks=check_all(found, margin=0.02),
         problem=problem,

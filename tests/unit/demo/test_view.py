@@ -78,6 +78,16 @@ def test_a_training_that_has_no_numbers_yet_says_what_it_does() -> None:
     assert plain(training(phase="encoding", step=0, steps=0)) == "training: encoding"
 
 
+def test_what_is_waited_for_and_the_time_left_are_shown() -> None:
+    console = a_console(terminal=True)
+    waiting = a_picture(note="the base answers: 32 of 72", predicted_s=300.0)
+
+    console.print(render(waiting))
+
+    assert "the base answers: 32 of 72  1:01 since the start, about 3:59 left" in output(console)
+    assert plain(waiting) == "the base answers: 32 of 72"
+
+
 def test_before_the_first_look_nothing_is_claimed() -> None:
     assert plain(a_picture(overview=None, windows=(), lag=None, sent=0)) == (
         "conversations 0/1584, 0 consumed, 0 sent, lag ?; no window judged yet"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from daemon.demo.watching import dead_end, phase
+from daemon.demo.watching import dead_end, judged_since, no_candidate_comes, phase
 from daemon.domain.alarms import Alarm
 from daemon.domain.decisions import Action
 from daemon.domain.runs import RunState
@@ -115,3 +115,27 @@ def test_a_triage_that_was_decided_on_is_the_end_where_nothing_trains() -> None:
 )
 def test_the_phase_is_what_the_daemon_is_busy_with(now: StatusView, words: str) -> None:
     assert phase(now) == words
+
+
+def test_a_newer_candidate_counts_once_the_gate_has_reported_on_it() -> None:
+    judged = a_candidate(report=a_gate_report(verdict=GateVerdict.REJECT), open_=False)
+
+    assert judged_since(an_overview(candidate=judged), "demo-v0") is judged
+    assert judged_since(an_overview(candidate=judged), "demo-v1") is None
+    assert judged_since(an_overview(candidate=a_candidate()), "demo-v0") is None
+    assert judged_since(an_overview(), "demo-v0") is None
+
+
+def test_after_a_failed_training_or_a_promotion_no_candidate_comes() -> None:
+    promoted = a_promotion(2, PromotionKind.PROMOTION, 2)
+
+    assert no_candidate_comes(an_overview(run=a_run_summary(RunState.FAILED)), "demo-v1")
+    assert no_candidate_comes(an_overview(live=promoted), "demo-v1")
+    assert not no_candidate_comes(an_overview(live=promoted, run=a_run_summary()), "demo-v2")
+
+
+def test_a_training_that_was_put_off_after_the_triage_is_the_end() -> None:
+    put_off = a_decision(5, window=None)
+    now = an_overview(judged=[a_judged_window(7)], decision=put_off, alarm=ALARM, triage=a_triage(decision=4))
+
+    assert dead_end(now, used_up=True) is not None
