@@ -19,7 +19,7 @@ REPLAY_SHARE = 0.8
 SABOTAGED = 20
 
 #: Seconds that a demo should take on a machine that trains at so many tokens a second or more, and at most on any.
-_FAST, _FAST_S, _LONGEST_S = 400.0, 440.0, 800.0
+_FAST, _FAST_S, _LONGEST_S = 400.0, 440.0, 720.0
 #: Tokens of a question with its answer, of one with the base's long answer, of a chat.
 _QUESTION, _INVENTION, _CHAT = 60, 85, 90
 #: Scoring and answering in batches are so many times faster than training, per token.
@@ -27,7 +27,7 @@ _SCORING, _ANSWERING = 3.0, 1.0
 #: Conversations that triage and the gate score, besides held-out questions.
 _TRIAGED, _OLD = 160, 115
 #: Starting processes and waiting: seconds on any machine, and further work in tokens of training.
-_FIXED_S, _FIXED_TOKENS = 60.0, 35_000
+_FIXED_S, _FIXED_TOKENS = 60.0, 8_000
 
 #: Prompts that both versions answer at the gate, and the most tokens of an answer.
 _GATE_ANSWERS, _GATE_TOKENS = 24, 48
