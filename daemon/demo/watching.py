@@ -9,6 +9,7 @@ from daemon.demo.errors import OutOfTime
 from daemon.demo.events import Kind
 from daemon.demo.picture import Picture
 from daemon.demo.player import Player
+from daemon.demo.rollback import pointer
 from daemon.demo.timeline import Seen, observe
 from daemon.demo.view import View
 from daemon.domain.clock import utc_now
@@ -123,7 +124,7 @@ class Watch:
             time.sleep(_EVERY_S)
 
     def until_promoted(self, player: Player, daemon: DaemonProcess, *, deadline: float) -> str | None:
-        """Watch until everything is consumed and a version is promoted; return why none can be, or None on success.
+        """Watch until everything is consumed and live.json names a promoted version; return why it can't, or None on success.
 
         ``deadline`` is on the monotonic clock. Raises OutOfTime, ReplayFailed, DaemonEnded.
         """
@@ -132,13 +133,20 @@ class Watch:
             daemon.check()
             now = self.look(player)
             used_up = now.intake.conversations + now.intake.repeated >= self._total
-            if used_up and now.live is not None and now.live.kind is PromotionKind.PROMOTION:
+            if used_up and self._serves_promoted(now):
                 return None
             if (why := dead_end(now, used_up=used_up)) is not None:
                 return why
             if time.monotonic() > deadline:
                 raise OutOfTime(f"no version was promoted in time; when it ran out: {phase(now)}")
             time.sleep(_EVERY_S)
+
+    def _serves_promoted(self, now: StatusView) -> bool:
+        """Return whether a version was promoted and live.json, which follows the log a moment later, names it."""
+        live = now.live
+        if live is None or live.kind is not PromotionKind.PROMOTION:
+            return False
+        return pointer(self._settings) == str(live.version)
 
 
 def judged_since(now: StatusView, version: str) -> Candidate | None:
