@@ -208,6 +208,8 @@ class Score:
     id: str
     nll: float  # summed negative log-likelihood, nats
     tokens: int  # target tokens; 0: nothing to score
+    end_nll: float = 0.0  # of the target tokens that end an answer, nats
+    ends: int = 0  # how many these are
 
     @property
     def loss(self) -> float:

@@ -75,14 +75,17 @@ class SliceData:
     """The pairs of one slice.
 
     The candidate must be better on a target slice and not worse on a protected one; a reported one does not decide. A
-    slice of margins that is undecided is reported as well: preferences are rare and their margins scatter, so that a
-    harmless candidate would wait for them without end.
+    slice of margins or ends that is undecided is reported as well: these scatter, and preferences are rare, so that a
+    harmless candidate would wait for them without end. Such a slice finds harm and proves nothing.
     """
 
     name: str
     role: str  # "target", "protected" or "reported"
     pairs: tuple[Pair, ...]
     measure: Measure = Measure.LOSS  # of margins, make the pairs by ``margin_pair``
+    tolerance: float | None = (
+        None  # how much worse a protected slice may be, in place of ``GateSettings.margin``
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -190,8 +193,8 @@ def _overall_reason(
 
 
 def _without_deciding(report: SliceReport) -> SliceReport:
-    """Return an undecided slice of margins as one that is reported; others as they are."""
-    undecided = report.measure is Measure.MARGIN and report.verdict is GateVerdict.INCONCLUSIVE
+    """Return an undecided slice of margins or ends as one that is reported; others as they are."""
+    undecided = report.measure is not Measure.LOSS and report.verdict is GateVerdict.INCONCLUSIVE
     return replace(report, role=REPORTED) if undecided else report
 
 
@@ -234,7 +237,8 @@ def _without_numbers(data: SliceData, settings: GateSettings, verdict: GateVerdi
 
 def _compare(data: SliceData, settings: GateSettings) -> SliceReport:
     """Estimate the difference on a slice with finite losses, and decide."""
-    threshold = 0.0 - settings.min_gain if data.role == TARGET else settings.margin
+    tolerance = settings.margin if data.tolerance is None else data.tolerance
+    threshold = 0.0 - settings.min_gain if data.role == TARGET else tolerance
     level = settings.alpha / settings.max_looks
     tokens = [pair.tokens for pair in data.pairs]
     differences = [(pair.candidate_nll - pair.live_nll) / pair.tokens for pair in data.pairs]
@@ -307,7 +311,8 @@ def _numbers(report: SliceReport, threshold: float) -> str:
             f"margin {-report.live_loss:.3f} -> {-report.candidate_loss:.3f} nats per token, difference "
             f"{-report.difference:+.3f} ({-report.upper:+.3f} to {-report.lower:+.3f}, must be above {-threshold:+.3f})"
         )
+    unit = "nats per end" if report.measure is Measure.END else "nats per token"
     return (
-        f"{report.live_loss:.3f} -> {report.candidate_loss:.3f} nats per token, difference {report.difference:+.3f} "
+        f"{report.live_loss:.3f} -> {report.candidate_loss:.3f} {unit}, difference {report.difference:+.3f} "
         f"({report.lower:+.3f} to {report.upper:+.3f}, must be below {threshold:+.3f})"
     )

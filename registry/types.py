@@ -68,10 +68,11 @@ class GateVerdict(StrEnum):
 
 
 class Measure(StrEnum):
-    """What a slice compares. Both are in nats per token."""
+    """What a slice compares, in nats per token."""
 
     LOSS = "loss"  # of good answers; lower is better
-    MARGIN = "margin"  # by which preferred answers are likelier than rejected ones; higher is better
+    MARGIN = "margin"  # by which one answer or prompt is likelier than another; higher is better
+    END = "end"  # loss of the tokens that end good answers; lower is better
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,6 +18,8 @@ class LessonPart(StrEnum):
     LESSON = "lesson"  # the conversation with its good answers alone as targets
     BETTER = "better"  # the answer that is preferred
     WORSE = "worse"  # the one that it is preferred over
+    ELSEWHERE = "elsewhere"  # the last good answer after another lesson's prompt
+    END = "end"  # of the good answers of LESSON, the tokens that end them
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

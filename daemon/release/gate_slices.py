@@ -7,7 +7,7 @@ from daemon.ledger.lesson_scores import LessonPart, ScoredPart
 from daemon.release.answers.agreement import reply_margins
 from daemon.release.held_out import NEW, OLD
 from daemon.release.held_out_lessons import HeldOutLesson
-from daemon.release.lesson_scoring import VersionScores
+from daemon.release.lesson_scoring import VersionScores, end_of
 from registry.gate import (
     PROTECTED,
     TARGET,
@@ -21,6 +21,10 @@ from registry.types import Figure, Measure
 
 #: The slice of held-out pairs of answers.
 PREFERRED = "preferred answers"
+#: The slice of good answers after their own prompts and after others', and that of the ends of good answers.
+FITTING, ENDS = "answers to their prompts", "ends of answers"
+#: How much worse a candidate may be there, in nats per token and in nats per end (calibrated, see registry/README.md).
+_FITTING_TOLERANCE, _ENDS_TOLERANCE = 0.04, 0.05
 #: Figures of the report.
 ACCURACY, AGREEMENT = "preference accuracy", "margin of agreeing with false claims"
 _ROLES = {NEW: TARGET, OLD: PROTECTED}
@@ -40,6 +44,28 @@ def lesson_slices(
     margins = _margins(lessons, live, candidate)
     if margins:
         slices.append(SliceData(name=PREFERRED, role=PROTECTED, pairs=margins, measure=Measure.MARGIN))
+    return [*slices, *_harm_slices([one for members in lessons.values() for one in members], live, candidate)]
+
+
+def _harm_slices(
+    lessons: Sequence[HeldOutLesson], live: VersionScores, candidate: VersionScores
+) -> list[SliceData]:
+    """Return the slices that find what a lower loss hides: answers that do not belong to their prompts, or do not end."""
+    slices = []
+    if fitting := _fitting(lessons, live, candidate):
+        slices.append(
+            SliceData(
+                name=FITTING,
+                role=PROTECTED,
+                pairs=fitting,
+                measure=Measure.MARGIN,
+                tolerance=_FITTING_TOLERANCE,
+            )
+        )
+    if ends := _ends(lessons, live, candidate):
+        slices.append(
+            SliceData(name=ENDS, role=PROTECTED, pairs=ends, measure=Measure.END, tolerance=_ENDS_TOLERANCE)
+        )
     return slices
 
 
@@ -70,17 +96,50 @@ def _losses(
     pairs = []
     for one in members:
         part = one.texts[LessonPart.LESSON]
-        nll, tokens = live.of_lessons[part]
-        if tokens > 0:
-            pairs.append(
-                Pair(
-                    id=one.conversation_id,
-                    group=one.group,
-                    live_nll=nll,
-                    candidate_nll=candidate.of_lessons[part][0],
-                    tokens=tokens,
-                )
-            )
+        pairs += _loss(one, part, live, candidate)
+    return tuple(pairs)
+
+
+def _ends(
+    members: Sequence[HeldOutLesson], live: VersionScores, candidate: VersionScores
+) -> tuple[Pair, ...]:
+    pairs = []
+    for one in members:
+        part = end_of(one.texts[LessonPart.LESSON])
+        if part in live.of_lessons and part in candidate.of_lessons:
+            pairs += _loss(one, part, live, candidate)
+    return tuple(pairs)
+
+
+def _loss(
+    lesson: HeldOutLesson, part: ScoredPart, live: VersionScores, candidate: VersionScores
+) -> list[Pair]:
+    """Return both versions' losses on a text; nothing where it has no tokens."""
+    nll, tokens = live.of_lessons[part]
+    if not tokens:
+        return []
+    return [
+        Pair(
+            id=lesson.conversation_id,
+            group=lesson.group,
+            live_nll=nll,
+            candidate_nll=candidate.of_lessons[part][0],
+            tokens=tokens,
+        )
+    ]
+
+
+def _fitting(
+    members: Sequence[HeldOutLesson], live: VersionScores, candidate: VersionScores
+) -> tuple[Pair, ...]:
+    """Return by how much both versions find good answers likelier after their own prompts than after others'."""
+    pairs = []
+    for one in members:
+        if LessonPart.ELSEWHERE not in one.texts:
+            continue
+        margins = [_margin(one, scores.of_lessons, LessonPart.ELSEWHERE) for scores in (live, candidate)]
+        if margins[0] is not None and margins[1] is not None:
+            pairs.append(margin_pair(one.conversation_id, one.group, live=margins[0], candidate=margins[1]))
     return tuple(pairs)
 
 
@@ -95,9 +154,13 @@ def _margins(
     return tuple(pairs)
 
 
-def _margin(lesson: HeldOutLesson, scores: Mapping[ScoredPart, tuple[float, int]]) -> float | None:
+def _margin(
+    lesson: HeldOutLesson,
+    scores: Mapping[ScoredPart, tuple[float, int]],
+    against: LessonPart = LessonPart.WORSE,
+) -> float | None:
     """Return a version's margin; None where an answer has no tokens to score."""
-    better, worse = (scores[lesson.texts[part]] for part in (LessonPart.BETTER, LessonPart.WORSE))
+    better, worse = (scores[lesson.texts[part]] for part in (LessonPart.BETTER, against))
     if not (better[1] and worse[1]):
         return None
     return preference_margin(

@@ -8,6 +8,7 @@ from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.held_out_seqs import HeldOutSeqs
 from daemon.ledger.runs import RunLedger
 from daemon.release.held_out_lessons import HeldOutLesson, held_out_lesson
+from daemon.release.other_prompts import with_other_prompts
 from registry.types import Version
 
 NEW, OLD = "new conversations", "old conversations"
@@ -30,10 +31,12 @@ class HeldOut:
 
     def slices(self, since_seq: int) -> dict[str, list[HeldOutLesson]]:
         """Return the lessons of each slice for a candidate that learned from ``since_seq`` on."""
-        return {
-            NEW: self._lessons(self.seqs.newest(self.limit, since=since_seq)),
-            OLD: self._lessons(self.seqs.sample(self.limit, before=since_seq, seed=self.seed)),
-        }
+        return with_other_prompts(
+            {
+                NEW: self._lessons(self.seqs.newest(self.limit, since=since_seq)),
+                OLD: self._lessons(self.seqs.sample(self.limit, before=since_seq, seed=self.seed)),
+            }
+        )
 
     def sizes(self, since_seq: int) -> dict[str, int]:
         """Return how many lessons ``slices`` would return now."""

@@ -25,6 +25,7 @@ class HeldOutLesson:
     texts: Mapping[LessonPart, ScoredPart]
     conversations: Mapping[ScoredPart, Conversation]
     prompt: tuple[Message, ...]  # that its last good answer answers
+    good: Message  # its last good answer
     question: Conversation | None  # the prompt for the scorer; None: what came before is no longer stored
     expected: Expected
 
@@ -51,6 +52,7 @@ def held_out_lesson(stored: StoredConversation, rules: LessonRules) -> HeldOutLe
         texts=texts,
         conversations=conversations,
         prompt=prompt,
+        good=good,
         question=None if stored.history_gone else _conversation(stored, "question", prompt),
         expected=Expected(
             prompt=next((one.content for one in reversed(prompt) if one.role == "user"), ""),
@@ -68,14 +70,14 @@ def _texts(
     last = lessons[max(lessons)]
     targets = {LessonPart.LESSON: _lesson_messages(stored, lessons, good)}
     if last.rejected is not None:
-        targets[LessonPart.BETTER] = [*_unlearned(prompt), good]
-        targets[LessonPart.WORSE] = [*_unlearned(prompt), replace(last.rejected, learned=True)]
+        targets[LessonPart.BETTER] = [*unlearned(prompt), good]
+        targets[LessonPart.WORSE] = [*unlearned(prompt), replace(last.rejected, learned=True)]
     texts: dict[LessonPart, ScoredPart] = {}
     conversations: dict[ScoredPart, Conversation] = {}
     known: dict[str, ScoredPart] = {}
     for part, messages in targets.items():
         conversation = _conversation(stored, part, messages)
-        digest = _digest(conversation)
+        digest = text_digest(conversation)
         if digest not in known:
             known[digest] = ScoredPart(seq=stored.seq, part=part, digest=digest)
             conversations[known[digest]] = conversation
@@ -88,7 +90,7 @@ def _lesson_messages(
 ) -> list[Message]:
     """Return the conversation with its good answers alone as targets; another answer than the given one ends it."""
     last = max(lessons)
-    history = _unlearned([past.message for past in stored.history])
+    history = unlearned([past.message for past in stored.history])
     own = [
         message if index in lessons else replace(message, learned=False)
         for index, message in enumerate(stored.messages)
@@ -103,7 +105,8 @@ def _good_answer(lesson: Lesson) -> Message:
     return replace(lesson.imitate, learned=True)
 
 
-def _unlearned(messages: Sequence[Message]) -> list[Message]:
+def unlearned(messages: Sequence[Message]) -> list[Message]:
+    """Return messages none of which is a target."""
     return [replace(message, learned=False) for message in messages]
 
 
@@ -116,6 +119,6 @@ def _conversation(stored: StoredConversation, name: str, messages: Sequence[Mess
     )
 
 
-def _digest(conversation: Conversation) -> str:
+def text_digest(conversation: Conversation) -> str:
     """Return a digest of what is scored, whatever its id."""
     return hashlib.sha256(CONVERSATIONS.dump_json([replace(conversation, id="-")])).hexdigest()

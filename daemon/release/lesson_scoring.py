@@ -3,9 +3,9 @@
 import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from daemon.ledger.lesson_scores import LessonScoreLedger, ScoredPart
+from daemon.ledger.lesson_scores import LessonPart, LessonScoreLedger, ScoredPart
 from daemon.release.held_out_lessons import HeldOutLesson
 from daemon.scoring.protocol import VersionScorer
 from learners.types import Conversation, Score
@@ -33,6 +33,11 @@ class _Pending:
     @property
     def done(self) -> bool:
         return self.lessons.done() and (self.replies is None or self.replies.done())
+
+
+def end_of(part: ScoredPart) -> ScoredPart:
+    """Return the part with the ends of a lesson's good answers; of another part, itself."""
+    return replace(part, part=LessonPart.END) if part.part is LessonPart.LESSON else part
 
 
 class LessonScoring:
@@ -69,14 +74,22 @@ class LessonScoring:
         return {pending.version.name: self._scores(pending) for pending in self._pending}
 
     def _ask(self, version: Version) -> _Pending:
-        known = self._score_ledger.of(str(version.name), self._conversations)
-        missing = [text for part, text in self._conversations.items() if part not in known]
+        wanted = [*self._conversations, *map(end_of, self._conversations)]
+        known = self._score_ledger.of(str(version.name), wanted)
+        missing = [
+            text for part, text in self._conversations.items() if not {part, end_of(part)} <= known.keys()
+        ]
         replies = self._scorer.score_conversations(version, self._replies) if self._replies else None
         lessons = self._scorer.score_conversations(version, missing)
         return _Pending(version=version, known=known, lessons=lessons, replies=replies)
 
     def _scores(self, pending: _Pending) -> VersionScores:
-        found = {self._parts[score.id]: (score.nll, score.tokens) for score in pending.lessons.result()}
+        found: dict[ScoredPart, tuple[float, int]] = {}
+        for score in pending.lessons.result():
+            part = self._parts[score.id]
+            found[part] = (score.nll, score.tokens)
+            if part.part is LessonPart.LESSON:
+                found[end_of(part)] = (score.end_nll, score.ends)
         finite = {part: score for part, score in found.items() if math.isfinite(score[0])}
         self._score_ledger.add(str(pending.version.name), finite)
         replies = pending.replies.result() if pending.replies is not None else []

@@ -4,7 +4,6 @@ Duplicates are dropped, and caps keep one user, one source, the tuned version's 
 what is learned.
 """
 
-import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,12 +12,8 @@ from daemon.config.settings import CurationSection
 from daemon.domain.left_out import LIKED_BEYOND
 from daemon.domain.lessons import LessonKind
 from daemon.domain.records import StoredConversation
+from daemon.training.liked_share import ALWAYS_ALLOWED, most_liked
 from daemon.training.near_duplicates import Signature, clusters
-
-#: Conversations of one user, source or version that no cap cuts.
-ALWAYS_ALLOWED = 10
-#: Keeps a quotient that is whole from being rounded down.
-_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,13 +109,6 @@ def cap_liked(
         kept=tuple(one for one in curated.kept if one.seq not in excess),
         left_out={**curated.left_out, LIKED_BEYOND: len(excess)},
     )
-
-
-def most_liked(others: int, share: float, *, always_allowed: int = ALWAYS_ALLOWED) -> int:
-    """Return how many liked answers may stand beside other lessons, so that they are at most ``share`` of all."""
-    if share >= 1:
-        return sys.maxsize
-    return max(always_allowed, int(others * share / (1 - share) + _ROUNDING))
 
 
 class _Selection:

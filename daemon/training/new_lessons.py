@@ -16,7 +16,7 @@ from daemon.domain.left_out import (
     left_out_words,
 )
 from daemon.domain.lessons import LessonKind, LessonRules, Teaching
-from daemon.training.curation import most_liked
+from daemon.training.liked_share import most_liked
 from learners.method_names import MethodName, needs
 
 #: What ends a stream without lessons.

@@ -37,12 +37,9 @@ def score(
     A conversation that can't be scored has 0 tokens.
     """
     scored = _scored(model, encoder, conversations, max_tokens=max_tokens, on_progress=on_progress)
+    ends = torch.tensor(encoder.ends)
     return [
-        Score(
-            id=conversation.id,
-            nll=sum(float(row.nats.sum()) for row in found),
-            tokens=sum(row.nats.numel() for row in found),
-        )
+        _score(conversation.id, found, ends)
         for conversation, found in zip(conversations, scored, strict=True)
     ]
 
@@ -66,6 +63,18 @@ def surprisals(
         )
         for conversation, found in zip(conversations, scored, strict=True)
     ]
+
+
+def _score(id_: str, rows: Sequence[_Losses], ends: torch.Tensor) -> Score:
+    """Sum the losses of a conversation's rows, and apart those of the tokens that end an answer."""
+    ending = [row.nats[torch.isin(row.targets, ends)] for row in rows]
+    return Score(
+        id=id_,
+        nll=sum(float(row.nats.sum()) for row in rows),
+        tokens=sum(row.nats.numel() for row in rows),
+        end_nll=sum(float(nats.sum()) for nats in ending),
+        ends=sum(nats.numel() for nats in ending),
+    )
 
 
 def _scored(

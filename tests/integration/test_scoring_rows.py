@@ -89,6 +89,20 @@ def test_surprisals_come_in_the_order_of_the_answers(model: PreTrainedModel, enc
     assert found.nats == pytest.approx([nats for one in alone for nats in one.nats], rel=1e-4)
 
 
+def test_the_ends_of_answers_are_summed_apart(model: PreTrainedModel, encoder: ChatEncoder) -> None:
+    cut = replace(SHORT, messages=(*SHORT.messages[:-1], replace(SHORT.messages[-1], cut_off=True)))
+    conversations = [LONG, cut]
+    options = {"max_tokens": 500, "on_progress": lambda *_: None}
+
+    long, without_end = score(model, encoder, conversations, **options)  # type: ignore[arg-type]
+
+    single, _ = surprisals(model, encoder, conversations, **options)  # type: ignore[arg-type]
+    ends = [nats for token, nats in zip(single.tokens, single.nats, strict=True) if token in encoder.ends]
+    assert (long.ends, len(ends)) == (3, 3)
+    assert long.end_nll == pytest.approx(sum(ends))
+    assert (without_end.ends, without_end.end_nll) == (0, 0.0)
+
+
 def test_a_small_models_rows_may_fill_its_context(model: PreTrainedModel) -> None:
     assert most_tokens(model) == model.config.max_position_embeddings
 

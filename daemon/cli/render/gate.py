@@ -39,7 +39,8 @@ def _add_slice(tree: Tree, found: SliceReport) -> None:
     verdict = "" if found.decides else " (does not decide)"
     branch = tree.add(Text.assemble(f"{found.name} ({found.role}): ", coloured(found.verdict), verdict))
     branch.add(f"{counted(found.conversations, things)} of {counted(found.clusters, 'user')}")
-    numbers = f"{sign * found.live_loss:.3f} -> {sign * found.candidate_loss:.3f} nats per token"
+    unit = "nats per end" if found.measure is Measure.END else "nats per token"
+    numbers = f"{sign * found.live_loss:.3f} -> {sign * found.candidate_loss:.3f} {unit}"
     branch.add(f"{found.measure} {numbers}")
     branch.add(f"difference {sign * found.difference:+.3f} ({lower:+.3f} to {upper:+.3f})")
     if found.needed:

@@ -16,6 +16,7 @@ from daemon.ledger.freezes import FreezeLedger
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.lesson_scores import LessonPart
 from daemon.release.candidate_gate import held_out_of
+from daemon.release.gate_slices import FITTING
 from daemon.release.held_out import NEW, OLD
 from daemon.release.stage import ReleaseStage
 from daemon.telemetry.metrics import Metrics
@@ -34,6 +35,8 @@ from tests.fakes.scorer import AnswersAlike
 
 LINE = "chat"
 ADA = Actor(kind="operator", name="ada")
+#: What is scored of 60 held-out conversations: each, and its answer after another one's prompt.
+TEXTS = 120
 
 
 class FakeScorer(AnswersAlike):
@@ -239,7 +242,7 @@ def test_a_candidate_that_wins_goes_live_with_its_numbers(world: World) -> None:
     entry = world.store.history(LINE).entries[-1]
     assert (str(entry.version), entry.by.kind) == ("chat-v1", "daemon")
     assert entry.gate is not None
-    assert {found.name for found in entry.gate.slices} == {NEW, OLD}
+    assert {found.name for found in entry.gate.slices} == {NEW, OLD, FITTING}
     assert world.target.served[-1] == VersionName(LINE, 1)
 
 
@@ -336,7 +339,7 @@ def test_what_was_scored_is_not_scored_again(world: World) -> None:
     world.turn()
 
     live_again = [count for name, count in world.scorer.scored if name == "chat-v1"]
-    assert live_again == [60, 0]
+    assert live_again == [TEXTS, 0]
 
 
 def test_scoring_that_fails_replaces_the_scorer_and_is_tried_again(world: World) -> None:
@@ -369,7 +372,7 @@ def test_a_scorer_that_dies_while_it_answers_is_replaced_and_nothing_is_scored_t
     world.turn(12)
 
     assert (world.scorer.replaced, world.live) == (1, 1)
-    assert [count for _, count in world.scorer.scored] == [60, 60, 0, 0]
+    assert [count for _, count in world.scorer.scored] == [TEXTS, TEXTS, 0, 0]
 
 
 def test_a_candidate_that_can_never_be_scored_is_rejected(world: World) -> None:

@@ -10,7 +10,8 @@ from daemon.config.settings import CurationSection
 from daemon.domain.conversation import Message
 from daemon.domain.records import Coordinates, StoredConversation
 from daemon.domain.text_digest import text_digest
-from daemon.training.curation import ALWAYS_ALLOWED, Curated, curate
+from daemon.training.curation import Curated, curate
+from daemon.training.liked_share import ALWAYS_ALLOWED
 from daemon.training.taught_rows import TaughtRow
 from daemon.training.text_comparison import compare_texts
 from tests.factories.ledger import NOW, TOPIC
