@@ -44,29 +44,25 @@ def lesson_slices(
     margins = _margins(lessons, live, candidate)
     if margins:
         slices.append(SliceData(name=PREFERRED, role=PROTECTED, pairs=margins, measure=Measure.MARGIN))
-    return [*slices, *_harm_slices([one for members in lessons.values() for one in members], live, candidate)]
+    members = [one for listed in lessons.values() for one in listed]
+    return [*slices, *harm_slices(_fitting(members, live, candidate), _ends(members, live, candidate))]
 
 
-def _harm_slices(
-    lessons: Sequence[HeldOutLesson], live: VersionScores, candidate: VersionScores
-) -> list[SliceData]:
+def harm_slices(fitting: Sequence[Pair], ends: Sequence[Pair]) -> list[SliceData]:
     """Return the slices that find what a lower loss hides: answers that do not belong to their prompts, or do not end."""
-    slices = []
-    if fitting := _fitting(lessons, live, candidate):
-        slices.append(
-            SliceData(
-                name=FITTING,
-                role=PROTECTED,
-                pairs=fitting,
-                measure=Measure.MARGIN,
-                tolerance=_FITTING_TOLERANCE,
-            )
-        )
-    if ends := _ends(lessons, live, candidate):
-        slices.append(
-            SliceData(name=ENDS, role=PROTECTED, pairs=ends, measure=Measure.END, tolerance=_ENDS_TOLERANCE)
-        )
-    return slices
+    slices = [
+        SliceData(
+            name=FITTING,
+            role=PROTECTED,
+            pairs=tuple(fitting),
+            measure=Measure.MARGIN,
+            tolerance=_FITTING_TOLERANCE,
+        ),
+        SliceData(
+            name=ENDS, role=PROTECTED, pairs=tuple(ends), measure=Measure.END, tolerance=_ENDS_TOLERANCE
+        ),
+    ]
+    return [one for one in slices if one.pairs]
 
 
 def score_figures(

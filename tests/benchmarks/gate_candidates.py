@@ -41,6 +41,7 @@ class Seen:
     """What one version makes of held-out conversations."""
 
     scores: Mapping[str, Score]
+    margins: Mapping[str, float]  # of an answer's own prompt over another's, nats per token
     answers: Mapping[str, Answer]
 
 
@@ -84,17 +85,26 @@ class Workshop:
 
     def ask(self, versions: Mapping[str, Path]) -> dict[str, Seen]:
         """Score all held-out conversations and answer the prompts of the new ones, with each version."""
-        held_out = [*self.held_out.new, *self.held_out.old]
         prompts = [*self.held_out.new[:PROMPTS]]
-        return self._ask(versions, held_out, list(map(prompt_of, prompts)))
+        return self._ask(versions, [self.held_out.new, self.held_out.old], list(map(prompt_of, prompts)))
 
     def write(self, live: Path) -> dict[str, Answer]:
         """Answer the prompts of what candidates learn anew, with the live version."""
         return dict(self._ask({"live": live}, [], list(map(prompt_of, self._new)))["live"].answers)
 
     def _ask(
-        self, versions: Mapping[str, Path], held_out: list[Conversation], prompts: list[Conversation]
+        self,
+        versions: Mapping[str, Path],
+        slices: Sequence[Sequence[Conversation]],
+        prompts: list[Conversation],
     ) -> dict[str, Seen]:
+        held_out = [one for members in slices for one in members]
+        own = [after_prompt_of(one, one) for one in held_out]
+        others = [
+            after_prompt_of(other, one)
+            for members in slices
+            for one, other in zip(members, [*members[1:], *members[:1]], strict=True)
+        ]
         prepare_torch(0)
         device = choose_device(DEVICE)
         tokenizer = load_tokenizer(self._base)
@@ -104,12 +114,19 @@ class Workshop:
         for name, folder in versions.items():
             adapters.load(name, folder)
             with adapters.using(name) as model:
-                scores = score(model, encoder, held_out, max_tokens=512, on_progress=_ignore)
+                scores, fitting, elsewhere = (
+                    score(model, encoder, texts, max_tokens=512, on_progress=_ignore)
+                    for texts in (held_out, own, others)
+                )
                 written = answers(
                     model, tokenizer, encoder, prompts, max_new_tokens=ANSWER_TOKENS, seconds=None, on_progress=_ignore
                 )  # fmt: skip
             found[name] = Seen(
-                scores={one.id: one for one in scores}, answers={one.id: one for one in written}
+                scores={one.id: one for one in scores},
+                margins={
+                    one.id: other.loss - one.loss for one, other in zip(fitting, elsewhere, strict=True)
+                },
+                answers={one.id: one for one in written},
             )
         return found
 
@@ -149,6 +166,12 @@ def read_sgd(file: Path, seed: int = 18) -> dict[str, list[Conversation]]:
 def prompt_of(conversation: Conversation) -> Conversation:
     """Return a conversation without its last answer."""
     return replace(conversation, messages=conversation.messages[:-1])
+
+
+def after_prompt_of(other: Conversation, conversation: Conversation) -> Conversation:
+    """Return the last answer of a conversation after the last prompt of another one, as the only target."""
+    prompt = (replace(message, learned=False) for message in other.messages[:-1])
+    return replace(conversation, messages=(*prompt, conversation.messages[-1]))
 
 
 def disliked(conversations: Sequence[Conversation], written: Mapping[str, Answer]) -> list[Conversation]:

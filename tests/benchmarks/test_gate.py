@@ -19,9 +19,10 @@ import pytest
 from daemon.demo.base_model import prepare_base
 from daemon.release.answers.checks import Expected, failed_checks
 from daemon.release.answers.token_f1 import token_f1
+from daemon.release.gate_slices import harm_slices
 from learners.types import Conversation
 from registry.checks import CheckData
-from registry.gate import GateSettings, Pair, SliceData, judge
+from registry.gate import GateSettings, Pair, SliceData, judge, margin_pair
 from registry.types import GateReport, GateVerdict
 from tests.benchmarks.figures import tell
 from tests.benchmarks.gate_candidates import GOOD, SABOTAGED, HeldOut, Seen, Workshop, read_sgd
@@ -53,6 +54,24 @@ class Case:
                 Pair(id=one.id, group=one.id, live_nll=live.nll, candidate_nll=nll, tokens=live.tokens)
             )
         return found
+
+    def harm_pairs(self, conversations: Sequence[Conversation]) -> tuple[list[Pair], list[Pair]]:
+        """Pairs of how well answers fit their prompts, and of how they end; each conversation is its own user."""
+        fitting, ends = [], []
+        for one in conversations:
+            live, candidate = self.live.scores[one.id], self.candidate.scores[one.id]
+            margins = self.live.margins[one.id], self.candidate.margins[one.id]
+            fitting.append(margin_pair(one.id, one.id, live=margins[0], candidate=margins[1]))
+            ends.append(
+                Pair(
+                    id=one.id,
+                    group=one.id,
+                    live_nll=live.end_nll,
+                    candidate_nll=candidate.end_nll,
+                    tokens=live.ends,
+                )
+            )
+        return fitting, ends
 
     def difference(self, conversations: Sequence[Conversation]) -> float:
         pairs = self.pairs(conversations)
@@ -88,6 +107,9 @@ class Draw:
         self._old = case.pairs(case.held_out.old)
         self._drawn = [self._rng.choice(self._new) for _ in range(MOST)]
         self._drawn_old = [self._rng.choice(self._old) for _ in range(OLD_USERS)]
+        fitting, ends = case.harm_pairs([*case.held_out.new, *case.held_out.old])
+        places = self._rng.choices(range(len(fitting)), k=MOST + OLD_USERS)
+        self._fitting, self._ends = [fitting[place] for place in places], [ends[place] for place in places]
         outcomes = case.outcomes()
         self._checks = self._rng.choices(outcomes, k=len(outcomes))
 
@@ -95,6 +117,9 @@ class Draw:
         slices = [
             SliceData(name="new", role="target", pairs=_numbered(self._drawn[:users])),
             SliceData(name="old", role="protected", pairs=_numbered(self._drawn_old)),
+            *harm_slices(
+                _numbered(self._fitting[: users + OLD_USERS]), _numbered(self._ends[: users + OLD_USERS])
+            ),
         ]
         names = sorted({name for one in self._checks for name in one})
         checks = [
