@@ -82,7 +82,7 @@ def test_how_the_run_ends_is_written(started: Started, stores: Stores) -> None:
 def test_the_same_new_conversations_would_be_chosen_again(
     stores: Stores, settings: Settings, tmp_path: Path
 ) -> None:
-    """Replay is drawn in another way since, so the file as a whole differs."""
+    """Replay is drawn in another way since, so the file as a whole differs; and own answers that nobody judged are left out."""
     run = stores.runs.run("r4")
     assert run is not None
 
@@ -91,7 +91,16 @@ def test_the_same_new_conversations_would_be_chosen_again(
     )
 
     chosen = [record.at for record in stores.runs.training_records("r4") if record.origin == "new"]
-    assert [record.at for record in again.records if record.origin == "new"] == chosen
+    unjudged = {
+        one.coordinates
+        for one in stores.conversations.at(chosen)
+        if one.version is not None and one.feedback is None
+    }
+    assert len(unjudged) == 3
+    assert again.left_out == {"own answers that nobody judged": 3}
+    assert [record.at for record in again.records if record.origin == "new"] == [
+        at for at in chosen if at not in unjudged
+    ]
 
 
 def test_the_last_decision_is_the_one_that_led_to_the_run(stores: Stores) -> None:

@@ -104,14 +104,18 @@ def test_another_seed_gives_another_digest(learn: Learner, asked: Asked, base: P
     assert first.digest != second.digest
 
 
+#: What is left of a loss after thirty passes, at most. KTO's is bounded, and flat where answers are likely already.
+_LEFT = {"kto": 0.8}
+
+
 def test_loss_falls_on_what_can_be_memorised(
-    learn: Learner, asked: Asked, base: Path, tmp_path: Path
+    learn: Learner, method: str, asked: Asked, base: Path, tmp_path: Path
 ) -> None:
     settings = quick_settings(epochs=30.0)
 
     result = learn(asked(tmp_path, base, settings=settings), quietly, never)
 
-    assert result.last_loss < result.first_loss / 3
+    assert result.last_loss < result.first_loss * _LEFT.get(method, 1 / 3)
 
 
 def test_a_resumed_run_equals_an_unbroken_one(
