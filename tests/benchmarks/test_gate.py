@@ -167,16 +167,6 @@ def cases_of(seen: Mapping[str, Seen], held_out: HeldOut) -> dict[str, Case]:
     }
 
 
-#: Sabotage that this benchmark shows to pass: ``registry/README.md`` says why.
-_PASSES = pytest.mark.xfail(
-    strict=True, reason="lowers the loss on good answers and fails no check more often"
-)
-_HARMFUL = [
-    pytest.param(kind, marks=_PASSES if kind in ("shuffled replies", "broken end of turn") else ())
-    for kind in SABOTAGED
-]
-
-
 @pytest.mark.timeout(1_800)
 def test_a_good_candidate_is_promoted(cases: Mapping[str, Case]) -> None:
     good = cases[GOOD]
@@ -189,7 +179,7 @@ def test_a_good_candidate_is_promoted(cases: Mapping[str, Case]) -> None:
 
 
 @pytest.mark.timeout(1_800)
-@pytest.mark.parametrize("kind", _HARMFUL)
+@pytest.mark.parametrize("kind", SABOTAGED)
 def test_a_sabotaged_candidate_is_not_promoted(cases: Mapping[str, Case], kind: str) -> None:
     assert _promoted(kind, cases[kind]) <= 0.02 * GATES
 
