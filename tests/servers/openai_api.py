@@ -1,15 +1,15 @@
 """An endpoint with OpenAI's API, on a free port of 127.0.0.1, that can be told to misbehave."""
 
 import json
-import ssl
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Any, TypeAlias
 
+from tests.servers.local_server import LocalServer
 from tests.servers.tls import Pem
 
 #: Answers a request in place of the endpoint: writes to the handler's connection whatever it likes.
@@ -208,35 +208,20 @@ def closing_half_way(handler: Handler) -> None:
     handler.close_connection = True
 
 
-class OpenAiServer:
+class OpenAiServer(LocalServer):
     """Serves a model until its end, over TLS if it has a certificate."""
 
     def __init__(self, model: Model, *, tls: Pem | None = None) -> None:
+        super().__init__(type("ModelHandler", (Handler,), {"model": model}), tls=tls)
         self._model = model
-        handler = type("ModelHandler", (Handler,), {"model": model})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._scheme = "http" if tls is None else "https"
-        if tls is not None:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(tls.certificate, tls.key)
-            self._server.socket = context.wrap_socket(
-                self._server.socket, server_side=True, do_handshake_on_connect=False
-            )
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="openai")
 
     @property
     def url(self) -> str:
         """The base URL."""
-        return f"{self._scheme}://127.0.0.1:{self._server.server_port}/v1"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
+        return f"{self.origin}/v1"
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._model.closing.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(10)
+        super().__exit__(kind, error, trace)

@@ -2,11 +2,10 @@
 
 import base64
 import json
-import threading
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Self
+from http.server import BaseHTTPRequestHandler
+
+from tests.servers.local_server import LocalServer
 
 
 @dataclass(slots=True)
@@ -21,27 +20,15 @@ class Registered:
     logins: list[str | None] = field(default_factory=list)
 
 
-class SchemaRegistryServer:
+class SchemaRegistryServer(LocalServer):
     """Serves schemas until its end."""
 
     def __init__(self, registered: Registered) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(registered))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        super().__init__(_handler(registered))
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        return self.origin
 
 
 def _handler(registered: Registered) -> type[BaseHTTPRequestHandler]:

@@ -3,19 +3,17 @@
 import base64
 import json
 import math
-import ssl
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Self, TypeAlias
+from http.server import BaseHTTPRequestHandler
+from typing import TypeAlias
 from urllib.parse import parse_qsl, unquote_plus
 
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
+from tests.servers.local_server import LocalServer
 from tests.servers.tls import Pem
 
 ISSUER, AUDIENCE = "https://login.test", "kafka"
@@ -78,40 +76,21 @@ def as_json(status: int, **document: object) -> Answer:
     return status, {"Content-Type": "application/json"}, json.dumps(document).encode()
 
 
-class TokenServer:
-    """Serves an issuer on a free port of 127.0.0.1, over TLS if it has a certificate."""
+class TokenServer(LocalServer):
+    """Serves an issuer until its end, over TLS if it has a certificate."""
 
     def __init__(self, issuer: Issuer, *, tls: Pem | None = None) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(issuer))
-        self._scheme = "http" if tls is None else "https"
-        if tls is not None:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(tls.certificate, tls.key)
-            self._server.socket = context.wrap_socket(
-                self._server.socket, server_side=True, do_handshake_on_connect=False
-            )
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="tokens")
+        super().__init__(_handler(issuer), tls=tls)
 
     @property
     def token_url(self) -> str:
         """Where tokens are issued."""
-        return f"{self._scheme}://127.0.0.1:{self._server.server_port}/token"
+        return f"{self.origin}/token"
 
     @property
     def keys_url(self) -> str:
         """Where the keys are."""
-        return self.token_url.replace("/token", "/keys")
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._thread.join(10)
-        self._server.server_close()
+        return f"{self.origin}/keys"
 
 
 def _handler(issuer: Issuer) -> type[BaseHTTPRequestHandler]:
