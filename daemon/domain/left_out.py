@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from enum import StrEnum
 
+from daemon.domain.lessons import LessonKind
+
 
 class LeftOut(StrEnum):
     """A kind of reason, few enough for a metric's label."""
@@ -68,6 +70,11 @@ _KINDS: Mapping[str, LeftOut] = {
     "an answer to avoid, which the method does not learn from": LeftOut.DISLIKED,
     "the worse answer is the better one": LeftOut.COPY,
 }
+
+
+def why_not_learned(kind: LessonKind) -> str:
+    """Return why lessons of a kind are left out where a training does not learn from it."""
+    return {LessonKind.UNJUDGED: UNJUDGED, LessonKind.DISLIKED: DISLIKED}.get(kind, NO_WEIGHT)
 
 
 def count_kinds(left_out: Mapping[str, int]) -> dict[LeftOut, int]:

@@ -41,11 +41,11 @@ def lesson_slices(
         for name, members in lessons.items()
         if members or name == NEW
     ]
-    margins = _margins(lessons, live, candidate)
-    if margins:
+    if margins := _margins(lessons, live, candidate, over=LessonPart.WORSE):
         slices.append(SliceData(name=PREFERRED, role=PROTECTED, pairs=margins, measure=Measure.MARGIN))
+    fitting = _margins(lessons, live, candidate, over=LessonPart.ELSEWHERE)
     members = [one for listed in lessons.values() for one in listed]
-    return [*slices, *harm_slices(_fitting(members, live, candidate), _ends(members, live, candidate))]
+    return [*slices, *harm_slices(fitting, _ends(members, live, candidate))]
 
 
 def harm_slices(fitting: Sequence[Pair], ends: Sequence[Pair]) -> list[SliceData]:
@@ -70,7 +70,7 @@ def score_figures(
 ) -> list[Figure]:
     """Return the share of pairs of which a version finds the better answer likelier, and how it takes false claims."""
     figures = []
-    if margins := _margins(lessons, live, candidate):
+    if margins := _margins(lessons, live, candidate, over=LessonPart.WORSE):
         figures.append(
             Figure(
                 name=ACCURACY,
@@ -125,26 +125,17 @@ def _loss(
     ]
 
 
-def _fitting(
-    members: Sequence[HeldOutLesson], live: VersionScores, candidate: VersionScores
-) -> tuple[Pair, ...]:
-    """Return by how much both versions find good answers likelier after their own prompts than after others'."""
-    pairs = []
-    for one in members:
-        if LessonPart.ELSEWHERE not in one.texts:
-            continue
-        margins = [_margin(one, scores.of_lessons, LessonPart.ELSEWHERE) for scores in (live, candidate)]
-        if margins[0] is not None and margins[1] is not None:
-            pairs.append(margin_pair(one.conversation_id, one.group, live=margins[0], candidate=margins[1]))
-    return tuple(pairs)
-
-
 def _margins(
-    lessons: Mapping[str, Sequence[HeldOutLesson]], live: VersionScores, candidate: VersionScores
+    lessons: Mapping[str, Sequence[HeldOutLesson]],
+    live: VersionScores,
+    candidate: VersionScores,
+    *,
+    over: LessonPart,
 ) -> tuple[Pair, ...]:
+    """Return by how much likelier both versions find good answers than the texts of part ``over``, where lessons have one."""
     pairs = []
-    for one in (member for members in lessons.values() for member in members if member.is_pair):
-        margins = [_margin(one, scores.of_lessons) for scores in (live, candidate)]
+    for one in (member for members in lessons.values() for member in members if over in member.texts):
+        margins = [_margin(one, scores.of_lessons, over) for scores in (live, candidate)]
         if margins[0] is not None and margins[1] is not None:
             pairs.append(margin_pair(one.conversation_id, one.group, live=margins[0], candidate=margins[1]))
     return tuple(pairs)
@@ -153,10 +144,10 @@ def _margins(
 def _margin(
     lesson: HeldOutLesson,
     scores: Mapping[ScoredPart, tuple[float, int]],
-    against: LessonPart = LessonPart.WORSE,
+    over: LessonPart,
 ) -> float | None:
     """Return a version's margin; None where an answer has no tokens to score."""
-    better, worse = (scores[lesson.texts[part]] for part in (LessonPart.BETTER, against))
+    better, worse = (scores[lesson.texts[part]] for part in (LessonPart.BETTER, over))
     if not (better[1] and worse[1]):
         return None
     return preference_margin(

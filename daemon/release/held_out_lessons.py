@@ -29,10 +29,17 @@ class HeldOutLesson:
     question: Conversation | None  # the prompt for the scorer; None: what came before is no longer stored
     expected: Expected
 
-    @property
-    def is_pair(self) -> bool:
-        """Whether it holds an answer that another one is preferred over."""
-        return LessonPart.WORSE in self.texts
+    def with_texts(self, added: Mapping[LessonPart, Conversation]) -> "HeldOutLesson":
+        """Return the lesson with texts of other parts. Equal texts are scored once."""
+        texts, conversations = dict(self.texts), dict(self.conversations)
+        known = {text_digest(text): part for part, text in conversations.items()}
+        for part, text in added.items():
+            digest = text_digest(text)
+            if digest not in known:
+                known[digest] = ScoredPart(seq=self.seq, part=part, digest=digest)
+                conversations[known[digest]] = text
+            texts[part] = known[digest]
+        return replace(self, texts=texts, conversations=conversations)
 
 
 def held_out_lesson(stored: StoredConversation, rules: LessonRules) -> HeldOutLesson | None:
@@ -44,13 +51,12 @@ def held_out_lesson(stored: StoredConversation, rules: LessonRules) -> HeldOutLe
     good = _good_answer(last)
     history = [past.message for past in stored.history]
     prompt = (*history, *stored.messages[: last.index])
-    texts, conversations = _texts(stored, lessons, prompt, good)
-    return HeldOutLesson(
+    lesson = HeldOutLesson(
         seq=stored.seq,
         conversation_id=stored.conversation_id,
         group=stored.group,
-        texts=texts,
-        conversations=conversations,
+        texts={},
+        conversations={},
         prompt=prompt,
         good=good,
         question=None if stored.history_gone else _conversation(stored, "question", prompt),
@@ -61,28 +67,19 @@ def held_out_lesson(stored: StoredConversation, rules: LessonRules) -> HeldOutLe
             tools=stored.tools,
         ),
     )
+    return lesson.with_texts(_texts(stored, lessons, prompt, good))
 
 
 def _texts(
     stored: StoredConversation, lessons: Mapping[int, Lesson], prompt: Sequence[Message], good: Message
-) -> tuple[dict[LessonPart, ScoredPart], dict[ScoredPart, Conversation]]:
-    """Return which texts are scored, and what they are. Equal texts are one."""
+) -> dict[LessonPart, Conversation]:
+    """Return which texts are scored."""
     last = lessons[max(lessons)]
     targets = {LessonPart.LESSON: _lesson_messages(stored, lessons, good)}
     if last.rejected is not None:
         targets[LessonPart.BETTER] = [*unlearned(prompt), good]
         targets[LessonPart.WORSE] = [*unlearned(prompt), replace(last.rejected, learned=True)]
-    texts: dict[LessonPart, ScoredPart] = {}
-    conversations: dict[ScoredPart, Conversation] = {}
-    known: dict[str, ScoredPart] = {}
-    for part, messages in targets.items():
-        conversation = _conversation(stored, part, messages)
-        digest = text_digest(conversation)
-        if digest not in known:
-            known[digest] = ScoredPart(seq=stored.seq, part=part, digest=digest)
-            conversations[known[digest]] = conversation
-        texts[part] = known[digest]
-    return texts, conversations
+    return {part: _conversation(stored, part, messages) for part, messages in targets.items()}
 
 
 def _lesson_messages(

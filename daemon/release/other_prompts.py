@@ -6,10 +6,9 @@ may fall all the same. So the gate compares by how much likelier a good answer i
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
-from daemon.ledger.lesson_scores import LessonPart, ScoredPart
-from daemon.release.held_out_lessons import HeldOutLesson, text_digest, unlearned
+from daemon.ledger.lesson_scores import LessonPart
+from daemon.release.held_out_lessons import HeldOutLesson, unlearned
 from daemon.scoring.prompts import learners_messages
 from learners.types import Conversation
 
@@ -49,21 +48,19 @@ def _other(lesson: HeldOutLesson, ordered: Sequence[HeldOutLesson], place: int) 
 def _with_texts(lesson: HeldOutLesson, other: HeldOutLesson | None) -> HeldOutLesson:
     if lesson.question is None or other is None or other.question is None:
         return lesson
-    found, texts = dict(lesson.conversations), dict(lesson.texts)
-    known = {text_digest(text): part for part, text in found.items()}
-    for part, asked, prompt in (
-        (LessonPart.BETTER, lesson.question, lesson.prompt),
-        (LessonPart.ELSEWHERE, other.question, other.prompt),
-    ):
-        if part in texts:
-            continue
-        messages = learners_messages([*unlearned(prompt), lesson.good])
-        text = Conversation(
-            id=f"{lesson.seq} {part}", messages=messages, tools=asked.tools, documents=asked.documents
-        )
-        digest = text_digest(text)
-        if digest not in known:
-            known[digest] = ScoredPart(seq=lesson.seq, part=part, digest=digest)
-            found[known[digest]] = text
-        texts[part] = known[digest]
-    return replace(lesson, conversations=found, texts=texts)
+    asked = {
+        LessonPart.BETTER: (lesson.question, lesson.prompt),
+        LessonPart.ELSEWHERE: (other.question, other.prompt),
+    }
+    return lesson.with_texts(
+        {
+            part: Conversation(
+                id=f"{lesson.seq} {part}",
+                messages=learners_messages([*unlearned(prompt), lesson.good]),
+                tools=question.tools,
+                documents=question.documents,
+            )
+            for part, (question, prompt) in asked.items()
+            if part not in lesson.texts
+        }
+    )

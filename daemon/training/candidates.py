@@ -4,13 +4,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from daemon.domain.left_out import DISLIKED, NO_WEIGHT, UNJUDGED
+from daemon.domain.left_out import why_not_learned
 from daemon.domain.lessons import LessonKind
 from daemon.domain.records import StoredConversation
 from daemon.ledger.conversations import ConversationLedger
 from daemon.training.taught_rows import LessonReader, TaughtRow
-
-_REASONS: Mapping[LessonKind, str] = {LessonKind.UNJUDGED: UNJUDGED, LessonKind.DISLIKED: DISLIKED}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,7 +51,7 @@ def newest_candidates(
             if row.lessons or row.kind is None:
                 rows.append(row)
             else:
-                left_out[_REASONS.get(row.kind, NO_WEIGHT)] += 1
+                left_out[why_not_learned(row.kind)] += 1
             if len(rows) == limit:
                 break
     return Candidates(rows=tuple(reversed(rows)), disliked=tuple(reversed(disliked)), left_out=dict(left_out))

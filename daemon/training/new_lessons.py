@@ -6,15 +6,7 @@ from typing import Protocol
 
 from daemon.config.lesson_rules import learned_kinds, lesson_rules
 from daemon.config.settings import Settings
-from daemon.domain.left_out import (
-    DISLIKED,
-    LIKED_BEYOND,
-    NO_PAIR,
-    NO_WEIGHT,
-    ONE_SIDED,
-    UNJUDGED,
-    left_out_words,
-)
+from daemon.domain.left_out import LIKED_BEYOND, NO_PAIR, ONE_SIDED, left_out_words, why_not_learned
 from daemon.domain.lessons import LessonKind, LessonRules, Teaching
 from daemon.training.liked_share import most_liked
 from learners.method_names import MethodName, needs
@@ -26,7 +18,6 @@ NO_LESSONS_REMEDY = (
 )
 #: Fewer answers without a lesson say nothing about a stream.
 _FEWEST = 20
-_REASONS: Mapping[LessonKind, str] = {LessonKind.UNJUDGED: UNJUDGED, LessonKind.DISLIKED: DISLIKED}
 
 #: What lines of these kinds teach where all that they can have is there; those of the others teach to imitate.
 _TEACHES: Mapping[LessonKind, Teaching] = {
@@ -90,7 +81,7 @@ def count_new_lessons(ledger: LessonCounter, settings: Settings, *, since: int) 
     besides: dict[str, int] = {}
     for kind, count in counts.items():
         if kind not in kinds and count:
-            reason = _REASONS.get(kind, NO_WEIGHT)
+            reason = why_not_learned(kind)
             besides[reason] = besides.get(reason, 0) + count
     liked = learned.get(LessonKind.LIKED, 0)
     most = most_liked(sum(learned.values()) - liked, settings.lessons.liked_share)

@@ -21,7 +21,7 @@ def test_all_answers_of_a_person_are_scored() -> None:
     lesson = a_lesson(1, user("a"), assistant("b"), user("c"), assistant("d"))
 
     assert scored(lesson) == [("b", True), ("d", True)]
-    assert not lesson.is_pair
+    assert WORSE not in lesson.texts
 
 
 @pytest.mark.parametrize("feedback", [None, 0.0, -1.0])
@@ -58,7 +58,7 @@ def test_of_a_person_who_was_corrected_the_earlier_answers_are_good_ones() -> No
 def test_of_two_answers_to_one_prompt_both_are_scored() -> None:
     lesson = a_lesson(1, user("a"), assistant("good"), rejected=assistant("bad", learned=False))
 
-    assert lesson.is_pair
+    assert WORSE in lesson.texts
     assert scored(lesson) == scored(lesson, BETTER) == [("good", True)]
     assert scored(lesson, WORSE) == [("bad", True)]
     assert len(lesson.conversations) == 2
