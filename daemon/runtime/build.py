@@ -73,7 +73,7 @@ def run_daemon(settings: Settings, *, settings_file: Path) -> int:
         opened = open_when_up(lambda: _open(settings), clock=time.monotonic, wait=stop.wait)
     if opened is None:
         return 0
-    (stores, ledger), metrics = opened, Metrics()
+    (stores, ledger), metrics = opened, Metrics(settings.model_line)
     base = find_base_model(settings.model.base)
     refuse_differences(stores, settings, base_digest=base.digest)
     if settings.monitors.embedding.model is not None:

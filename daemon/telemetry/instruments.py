@@ -1,7 +1,7 @@
 """Typed instruments over prometheus-client."""
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Generic, NamedTuple, TypeVar, TypeVarTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -12,9 +12,19 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-__all__ = ["Counter", "Gauge", "GaugeReadings", "Histogram", "LabelledMetric", "MetricEntry", "MetricFactory"]
+__all__ = [
+    "Counter",
+    "Gauge",
+    "GaugeReadings",
+    "Histogram",
+    "LabelledMetric",
+    "MetricEntry",
+    "MetricFactory",
+    "exposition",
+]
 
 _OPENMETRICS = "application/openmetrics-text"
+_LINE_LABEL = "model_line"
 
 Kind = TypeVar("Kind", bound=MetricWrapperBase)
 Labels = TypeVarTuple("Labels")
@@ -62,26 +72,35 @@ class GaugeReadings(Collector, Generic[*Labels]):
         yield family
 
 
-class _WithoutCreationTimes(Collector):
-    """The registry without its ``_created`` series, which would nearly double the number of series."""
+class _Exposed(Collector):
+    """The metrics of a registry as scrapers see them: every sample says its model line.
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    A series that says it already is left as it is. The ``_created`` series are left out, as they would nearly double
+    the number of series.
+    """
+
+    def __init__(self, registry: CollectorRegistry, model_line: str | None) -> None:
         self._registry = registry
+        self._label = {} if model_line is None else {_LINE_LABEL: model_line}
 
     def collect(self) -> Iterable[Metric]:
         """Return the series to expose."""
         for metric in self._registry.collect():
-            metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
+            metric.samples = [
+                sample._replace(labels={**self._label, **sample.labels})
+                for sample in metric.samples
+                if not sample.name.endswith("_created")
+            ]
             yield metric
 
 
 class MetricFactory:
     """Creates metrics on a registry of its own and lists them in the catalogue."""
 
-    def __init__(self) -> None:
+    def __init__(self, model_line: str | None = None) -> None:
+        """``model_line`` is a label of every sample; None: of none."""
         self._registry = CollectorRegistry(auto_describe=True)
-        ProcessCollector(registry=self._registry)  # process_*: this process's memory, CPU and open files
-        self._exposed = _WithoutCreationTimes(self._registry)
+        self.exposed: Collector = _Exposed(self._registry, model_line)
         self.entries: list[MetricEntry] = []
 
     def counter(self, name: str, meaning: str, **labels: Iterable[object]) -> Counter:
@@ -117,10 +136,33 @@ class MetricFactory:
         self.entries.append(MetricEntry(name, "histogram", "seconds", (), meaning))
         return Histogram(name, meaning, unit="seconds", buckets=buckets, registry=self._registry)
 
-    def exposition(self, accept_header: str) -> tuple[str, bytes]:
-        """Return the content type and the text of all metrics: OpenMetrics if accepted, else Prometheus' own format."""
-        # The library's own content negotiation would copy parts of the request into the response.
-        if _OPENMETRICS in accept_header:
-            text = generate_openmetrics(self._exposed, version="1.0.0")  # type: ignore[no-untyped-call]
-            return f"{_OPENMETRICS}; version=1.0.0; charset=utf-8", text
-        return CONTENT_TYPE_PLAIN_0_0_4, generate_latest(self._exposed)
+
+def exposition(factories: Iterable[MetricFactory], accept_header: str) -> tuple[str, bytes]:
+    """Return the content type and the text of all metrics: OpenMetrics if accepted, else Prometheus' own format.
+
+    A metric of several factories is one family with the samples of all. ``process_*`` come once, without a model line.
+    """
+    exposed = _Merged([each.exposed for each in factories])
+    # The library's own content negotiation would copy parts of the request into the response.
+    if _OPENMETRICS in accept_header:
+        text = generate_openmetrics(exposed, version="1.0.0")  # type: ignore[no-untyped-call]
+        return f"{_OPENMETRICS}; version=1.0.0; charset=utf-8", text
+    return CONTENT_TYPE_PLAIN_0_0_4, generate_latest(exposed)
+
+
+class _Merged(Collector):
+    """Families of several collectors, each named once, and the process's memory, CPU and open files."""
+
+    def __init__(self, collectors: Sequence[Collector]) -> None:
+        self._collectors = (ProcessCollector(registry=None), *collectors)
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the families to expose."""
+        families: dict[str, Metric] = {}
+        for collector in self._collectors:
+            for metric in collector.collect():
+                if metric.name in families:
+                    families[metric.name].samples.extend(metric.samples)
+                else:
+                    families[metric.name] = metric
+        return families.values()

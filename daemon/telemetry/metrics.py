@@ -1,7 +1,7 @@
 """The catalogue of metrics: every ``retuned_*`` series with its type, unit, labels and meaning."""
 
 from daemon.telemetry.drift_metrics import DriftMetrics
-from daemon.telemetry.instruments import MetricEntry, MetricFactory
+from daemon.telemetry.instruments import MetricEntry, MetricFactory, exposition
 from daemon.telemetry.intake_metrics import IntakeMetrics
 from daemon.telemetry.process_metrics import ChildName, ProcessMetrics, Pruned
 from daemon.telemetry.release_metrics import ReleaseMetrics
@@ -22,10 +22,11 @@ __all__ = [
 
 
 class Metrics:
-    """All metrics of one daemon, on a registry of their own. Setting them is thread-safe."""
+    """All metrics of one model line, on a registry of their own. Setting them is thread-safe."""
 
-    def __init__(self) -> None:
-        factory = MetricFactory()
+    def __init__(self, model_line: str | None = None) -> None:
+        """``model_line`` is a label of every sample; None: of none."""
+        factory = MetricFactory(model_line)
         self.intake = IntakeMetrics(factory)
         self.drift = DriftMetrics(factory)
         self.training = TrainingMetrics(factory)
@@ -40,4 +41,4 @@ class Metrics:
 
     def exposition(self, accept_header: str) -> tuple[str, bytes]:
         """The content type and the text of all metrics, in the format that the scraper accepts."""
-        return self._factory.exposition(accept_header)
+        return exposition([self._factory], accept_header)

@@ -68,7 +68,8 @@ def metrics_page() -> str:
     return _page(
         "Metrics",
         "The daemon serves these at `/metrics`, in Prometheus' text format or as OpenMetrics, beside the `process_*` "
-        "metrics of its own process.",
+        "metrics of its own process. Every `retuned_*` sample has the label `model_line`, too, whose value is the name of the "
+        "model line.",
         _table(("Metric", "Type", "Unit", "Labels", "Meaning"), rows),
     )
 

@@ -93,10 +93,11 @@ class DaemonProcess:
         return True
 
     def metric(self, series: str) -> float | None:
-        """The value of one series, named as in the exposition."""
+        """The value of one series, named as in the exposition; ``model_line`` may be left out."""
         [wanted] = samples_of(f"{series} 0\n")
         for sample in samples_of(self.get("/metrics")):
-            if (sample.name, sample.labels) == (wanted.name, wanted.labels):
+            line = {name: value for name, value in sample.labels.items() if name == "model_line"}
+            if (sample.name, sample.labels) == (wanted.name, {**line, **wanted.labels}):
                 return sample.value
         return None
 

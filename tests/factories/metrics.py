@@ -110,7 +110,7 @@ def a_promotion(
 
 def busy_metrics() -> Metrics:
     """Every metric of the catalogue with a series."""
-    metrics = Metrics()
+    metrics = Metrics("chat")
     _fill_intake(metrics)
     metrics.drift.judged(a_verdict())
     metrics.drift.judged(COLUMNS)

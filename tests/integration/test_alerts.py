@@ -131,6 +131,37 @@ def test_a_teacher_that_fails_alerts_after_half_an_hour(tmp_path: Path) -> None:
     promtool("test", "rules", str(file))
 
 
+def test_a_line_without_a_leader_alerts_beside_one_that_has_one(tmp_path: Path) -> None:
+    """Of two lines in one daemon, ``sales`` has lost its leader; the sum over both would be 1."""
+    alert = {
+        "exp_labels": {"model_line": "sales", "severity": "critical"},
+        "exp_annotations": {
+            "summary": "Not exactly one replica leads.",
+            "description": "Nothing is judged, trained or promoted without a leader.",
+        },
+    }
+    tests = {
+        "rule_files": [str(RULES)],
+        "evaluation_interval": "1m",
+        "tests": [
+            {
+                "interval": "1m",
+                "input_series": [
+                    {"series": 'retuned_leader{instance="a",model_line="chat"}', "values": "1x20"},
+                    {"series": 'retuned_leader{instance="a",model_line="sales"}', "values": "0x20"},
+                ],
+                "alert_rule_test": [
+                    {"eval_time": "10m", "alertname": "RetunedNoLeader", "exp_alerts": [alert]}
+                ],
+            }
+        ],
+    }
+    file = tmp_path / "tests.yaml"
+    file.write_text(yaml.safe_dump(tests), encoding="utf-8")
+
+    promtool("test", "rules", str(file))
+
+
 def test_every_state_that_an_alert_asks_for_exists() -> None:
     asked = re.findall(r'retuned_situation\{state="(\w+)"\}', RULES.read_text(encoding="utf-8"))
 

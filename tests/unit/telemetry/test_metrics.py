@@ -85,6 +85,24 @@ def test_creation_times_are_left_out() -> None:
     assert b"_created" not in busy_metrics().exposition("")[1]
 
 
+@pytest.mark.parametrize("accept", ["", "application/openmetrics-text"])
+def test_every_sample_of_the_daemon_says_its_model_line(accept: str) -> None:
+    parse = openmetrics_families if accept else text_families
+    families = parse(busy_metrics().exposition(accept)[1].decode())
+    samples = [sample for family in families for sample in family.samples]
+
+    assert {each.labels.get("model_line") for each in samples if each.name.startswith("retuned_")} == {"chat"}
+    assert {"model_line" in each.labels for each in samples if each.name.startswith("process_")} == {False}
+
+
+def test_a_version_of_another_line_keeps_its_own_line() -> None:
+    metrics = Metrics("support")
+
+    metrics.release.live_is(VersionName("chat", 1))
+
+    assert series(metrics, "retuned_live_version_number") == {"chat": 1.0}
+
+
 def test_two_catalogues_share_nothing() -> None:
     one, other = Metrics(), Metrics()
 
