@@ -3,6 +3,7 @@
 import importlib
 import re
 from collections.abc import Mapping
+from importlib.util import find_spec
 
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+._-]*)://.*", re.DOTALL)
 _LEDGERS = "a ledger is on SQLite (sqlite:////PATH) or PostgreSQL (postgresql://USER@HOST/DATABASE)"
@@ -16,7 +17,9 @@ _DRIVERS: Mapping[str, str | None] = {
     "postgresql+psycopg2": "psycopg2",
 }
 #: What this project's extras install, by module.
-_EXTRAS: Mapping[str, str] = {"psycopg": "postgres", "s3fs": "s3"}
+_EXTRAS: Mapping[str, str] = {"psycopg": "postgres", "s3fs": "s3", "lightkube": "kubernetes"}
+#: Stores that only this machine has.
+_LOCAL = ("file", "local", "memory")
 
 
 def check_ledger_url(url: str) -> str:
@@ -53,6 +56,18 @@ def check_artifacts_url(url: str) -> str:
         if implementation is not None:
             _require(str(implementation["class"]).rpartition(".")[0], f"{scheme}://")
     return url
+
+
+def is_local(url: str) -> bool:
+    """Return whether an artifact store is a folder of this machine, or its memory."""
+    return url.startswith("/") or _scheme(url.rpartition("::")[2]) in _LOCAL
+
+
+def check_library(module: str) -> str | None:
+    """Return what to install where a library is missing; None if it is there. The library is not imported."""
+    if find_spec(module) is not None:
+        return None
+    return f"needs the package {module}: pip install 'retuned[{_EXTRAS[module]}]'"
 
 
 def _scheme(url: str) -> str | None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import Field, field_validator, model_validator
 
 from daemon.config.mistakes import Disagreement, Problem
-from daemon.config.openable import check_artifacts_url, check_ledger_url
+from daemon.config.openable import check_artifacts_url, check_ledger_url, check_library, is_local
 from daemon.config.sections.base import Section
 from daemon.config.sections.curation import CurationSection
 from daemon.config.sections.dead_letters import DeadLettersSection
@@ -16,6 +16,7 @@ from daemon.config.sections.http import HttpSection
 from daemon.config.sections.hygiene import HygieneSection, KeepSection
 from daemon.config.sections.intake import FieldsSection, IntakeSection
 from daemon.config.sections.kafka import KafkaSection
+from daemon.config.sections.kubernetes import KubernetesSection
 from daemon.config.sections.leader import LeaderSection
 from daemon.config.sections.learning import LearningSection
 from daemon.config.sections.lessons import LessonsSection
@@ -44,6 +45,7 @@ __all__ = [
     "IntakeSection",
     "KafkaSection",
     "KeepSection",
+    "KubernetesSection",
     "LeaderSection",
     "LearningSection",
     "LessonsSection",
@@ -107,6 +109,8 @@ class Settings(Section):
     """Another model that answers what has no good answer yet."""
     learning: LearningSection = LearningSection()
     """How to train an update."""
+    kubernetes: KubernetesSection = KubernetesSection()
+    """Trainings as Jobs of a Kubernetes cluster."""
     gate: GateSection = GateSection()
     """What a candidate must achieve on held-out conversations."""
     release: ReleaseSection = ReleaseSection()
@@ -169,4 +173,25 @@ class Settings(Section):
                 f"replicas share a ledger on a server, so {' and '.join(unset)} must name what they share too"
             )
             raise Disagreement([Problem(text, ("ledger_url",))])
+        return self
+
+    @model_validator(mode="after")
+    def _pods_can_train(self) -> "Settings":
+        if self.learning.where != "kubernetes":
+            return self
+        section, problems = self.kubernetes, []
+        if (problem := check_library("lightkube")) is not None:
+            problems.append(Problem(f"learning.where is kubernetes, which {problem}", ("learning.where",)))
+        if section.job_template is None:
+            text = "learning.where is kubernetes, so kubernetes.job_template must name the template of a Job"
+            problems.append(Problem(text, ("learning.where",)))
+        store = section.artifacts_url or self.artifacts_url
+        if store is None or (is_local(store) and not section.shared_artifacts):
+            text = (
+                "pods train, so artifacts_url must name a store that they reach, such as s3://BUCKET/FOLDER; "
+                "or mount one folder into daemon and pods and set kubernetes.shared_artifacts"
+            )
+            problems.append(Problem(text, ("kubernetes.artifacts_url", "artifacts_url", "learning.where")))
+        if problems:
+            raise Disagreement(problems)
         return self

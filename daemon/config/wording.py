@@ -37,6 +37,7 @@ PATTERNS: Mapping[str, str] = {
     r"^[a-zA-Z0-9._-]{1,249}$": "must be 1 to 249 letters (a to z), digits, dots, underscores and dashes",
     r"^\d+\.\d+$": "must be two numbers with a dot between them, such as 2.3",
     r"^(auto|cpu|cuda(:[0-9]+)?)$": "must be auto, cpu, cuda, or cuda and a number, such as cuda:1",
+    r"^(?:/|[A-Za-z][A-Za-z0-9+._:-]*://)": "must be a URL such as s3://BUCKET/FOLDER",
 }
 _QUOTE = "; put it in quotes"
 #: What YAML makes of a bare yes, no, on or off, of 12:30 and of 2026-11-30, where text was meant.

@@ -10,6 +10,8 @@ from daemon.config.sections.base import Positive, Section, Share
 class LearningSection(Section):
     """How to train an update."""
 
+    where: Literal["process", "kubernetes"] = "process"
+    """Where trainings run: in a child process of the daemon, or as Jobs of a Kubernetes cluster (section `kubernetes`)."""
     method: Literal["lora", "dpo", "kto"] = "lora"
     """Training method, of LoRA adapters. `lora` imitates good answers, each line by its weight. `dpo` also prefers the better
     answer of a pair over the worse one, such as a correction over what it corrects; it needs pairs. `kto` learns from answers
