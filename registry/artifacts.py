@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 from atomicwrites import replace_atomic
 
 from registry.artifact_urls import is_absolute, is_local, path_inside
-from registry.file_systems import OpenedFolder, local_path, open_folder
+from registry.file_systems import OpenedFolder, local_path, open_folder, write_whole
 from registry.manifest import MANIFEST, BadArtifact, Manifest, NoArtifact, WrongDigest, parse, read_folder
 from registry.names import VersionName
 
@@ -113,12 +113,16 @@ class FsspecArtifactStore:
 
     def put(self, folder: Path, name: VersionName) -> StoredArtifact:
         """Store a version's artifact folder. Raises BadArtifact."""
+        return self.put_in(folder, str(name))
+
+    def put_in(self, folder: Path, path: str) -> StoredArtifact:
+        """Store an artifact that is no version's, in a folder of the store. Raises BadArtifact."""
         manifest = read_folder(folder)
-        place = f"{self._root}/{name}/{manifest.digest}"
+        place = f"{self._root}/{path}/{manifest.digest}"
         if not self._fs.exists(f"{place}/{MANIFEST}"):
             self._upload(folder, manifest, place)
         return StoredArtifact(
-            url=f"{name}/{manifest.digest}", digest=manifest.digest, size_bytes=manifest.size_bytes
+            url=f"{path}/{manifest.digest}", digest=manifest.digest, size_bytes=manifest.size_bytes
         )
 
     def fetch(self, url: str, digest: str) -> Path:
@@ -166,13 +170,7 @@ class FsspecArtifactStore:
 
     def write_note(self, name: str, content: bytes) -> None:
         """Write a small file beside the artifacts, atomically."""
-        self._fs.makedirs(self._root, exist_ok=True)
-        if not self._store.local:
-            self._fs.pipe_file(f"{self._root}/{name}", content)
-            return
-        temporary = f"{self._root}/.{name}.{uuid.uuid4().hex}"
-        self._fs.pipe_file(temporary, content)
-        replace_atomic(temporary, f"{self._root}/{name}")
+        write_whole(self._store, name, content)
 
     def verify(self, url: str, digest: str) -> None:
         """Check every file in the store, without a local copy. Raises BadArtifact."""

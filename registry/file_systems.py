@@ -3,8 +3,13 @@
 fsspec is loaded here, where a file system is opened: commands that read no artifact open none, and start sooner.
 """
 
+import os
+import shutil
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+
+from atomicwrites import replace_atomic
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -41,3 +46,29 @@ def open_folder(url: str) -> OpenedFolder:
         return OpenedFolder(LocalFileSystem(use_listings_cache=False), str(path), local=True)
     fs, place = url_to_fs(url, use_listings_cache=False)
     return OpenedFolder(fs, place, local=isinstance(fs, LocalFileSystem))
+
+
+def write_whole(folder: OpenedFolder, name: str, content: bytes) -> None:
+    """Write a small file into a folder, which is made if need be; at every instant it has its old content or the new one."""
+    fs, path, local = folder
+    fs.makedirs(path, exist_ok=True)
+    if not local:
+        fs.pipe_file(f"{path}/{name}", content)
+        return
+    temporary = f"{path}/.{name}.{uuid.uuid4().hex}"
+    fs.pipe_file(temporary, content)
+    replace_atomic(temporary, f"{path}/{name}")
+
+
+def copy_whole(folder: OpenedFolder, name: str, source: Path) -> None:
+    """Copy a local file into a folder, which is made if need be; at every instant it is there as a whole, or not at all."""
+    fs, path, local = folder
+    fs.makedirs(path, exist_ok=True)
+    if not local:
+        fs.put_file(str(source), f"{path}/{name}")
+        return
+    temporary = f"{path}/.{name}.{uuid.uuid4().hex}"
+    shutil.copyfile(source, temporary)
+    with open(temporary, "rb") as copied:  # noqa: PTH123 (a path of the file system)
+        os.fsync(copied.fileno())
+    replace_atomic(temporary, f"{path}/{name}")

@@ -45,6 +45,7 @@ ERRORS: Mapping[ExitCode, tuple[str, ...]] = {
         "DemoDataMissing",
         "DemoError",
         "Diverged",
+        "JobError",
         "LedgerError",
         "LocalBrokerError",
         "LoginError",
