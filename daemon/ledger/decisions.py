@@ -53,7 +53,7 @@ class DecisionLedger:
         The same transaction marks ``answers`` and all older requests as answered, and links ``triage`` to the decision.
         """
         values = dataclasses.asdict(decision)
-        del values["id"]
+        del values["id"], values["ground"]
         with write(self._engine, "decision") as connection:
             id_ = connection.scalar(insert(decisions).values(**values).returning(decisions.c.id))
             if answers is not None:

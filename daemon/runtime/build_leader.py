@@ -208,6 +208,8 @@ def build_detect_stage(
         cycle_days=settings.windows.reference_days,
     )
 
+    metrics.drift.evidence_threshold.set(detector_settings.conversations_between_false_alarms)
+
     def new_detector(
         reference: tuple[Sample, ...], block: int, state: DetectorState, recent: dict[int, Sample]
     ) -> EDetector:

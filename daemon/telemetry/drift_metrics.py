@@ -1,6 +1,6 @@
 """Metrics of drift detection."""
 
-from daemon.domain.decisions import Action, Trigger
+from daemon.domain.decisions import Action, Decision, Trigger
 from daemon.domain.situation import SituationState
 from daemon.telemetry.buckets import UP_TO_MINUTES
 from daemon.telemetry.instruments import Counter, Gauge, GaugeReadings, LabelledMetric, MetricFactory
@@ -8,6 +8,7 @@ from monitors.false_alarm_rate import score_of
 from monitors.types import Aspect, Finding, Outcome, Verdict
 
 _COLUMNS = "columns"  # the monitor with a test a column
+_NOTHING = "none"  # nothing called for a decision
 
 
 class DriftMetrics:
@@ -39,6 +40,10 @@ class DriftMetrics:
             "retuned_change_evidence_mean",
             "Mean evidence over all aspects. The detector alarms when it reaches monitors.conversations_between_false_alarms.",
         )
+        self.evidence_threshold = factory.gauge(
+            "retuned_change_evidence_threshold",
+            "Mean evidence at which the detector alarms, as monitors.conversations_between_false_alarms says.",
+        )
         self._columns: GaugeReadings[str] = factory.readings(
             "retuned_column_drift_score",
             "Evidently's test of the latest window, by column: log10(p) over log10 of the significance level. 1 or more is drift.",
@@ -61,13 +66,21 @@ class DriftMetrics:
         self.judging = factory.seconds(
             "retuned_judging_seconds", "Duration of judging one window with all monitors.", UP_TO_MINUTES
         )
-        self.decisions: LabelledMetric[Counter, Trigger, Action] = LabelledMetric(
+        self._decisions: LabelledMetric[Counter, Trigger, Action] = LabelledMetric(
             factory.counter(
                 "retuned_decisions_total",
                 "Training decisions, by trigger and resulting action.",
                 trigger=Trigger,
                 action=Action,
             )
+        )
+        self._last_decision: GaugeReadings[str, Action, str] = factory.readings(
+            "retuned_last_decision_timestamp_seconds",
+            "Unix time of the last decision of this process about training, by what called for it, its action and its ground. Absent before the first.",
+            "trigger",
+            "action",
+            "ground",
+            unit="seconds",
         )
         self._situation = _situation(factory)
         self.triages: LabelledMetric[Counter, Outcome] = LabelledMetric(
@@ -78,6 +91,17 @@ class DriftMetrics:
         """Show what is going on; None: this replica does not lead."""
         states = () if state is None else tuple(SituationState)
         self._situation.replace({(each,): float(each is state) for each in states})
+
+    def decided(self, decision: Decision) -> None:
+        """Count a decision that something called for, and show it as the last one."""
+        if decision.trigger is not None:
+            self._decisions(decision.trigger, decision.action).inc()
+        self.last_decision_is(decision)
+
+    def last_decision_is(self, decision: Decision) -> None:
+        """Show a decision as the last one."""
+        labels = (decision.trigger or _NOTHING, decision.action, decision.ground or _NOTHING)
+        self._last_decision.replace({labels: decision.at.timestamp()})
 
     def judged(self, verdict: Verdict) -> None:
         """Count a verdict, and show its score and threshold."""

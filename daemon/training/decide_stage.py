@@ -142,6 +142,5 @@ class DecideStage:
         return count_new_lessons(self._stores.conversations, self._settings, since=since)
 
     def _report(self, decision: Decision) -> None:
-        if decision.trigger is not None:
-            self._metrics.drift.decisions(decision.trigger, decision.action).inc()
+        self._metrics.drift.decided(decision)
         _log.info("%s: %s", decision.action, decision.reason, extra={"action": "decide"})

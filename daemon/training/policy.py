@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from daemon.config.settings import PolicySection
 from daemon.domain.alarms import Alarm, Triage
-from daemon.domain.decisions import Action, Decision, Trigger
+from daemon.domain.decisions import Action, Decision, DecisionGround, Trigger
 from daemon.training.new_lessons import NO_LESSONS_REMEDY
 from monitors.types import Outcome
 
@@ -49,7 +49,7 @@ def decide(inputs: DecisionInputs, policy: PolicySection) -> Decision:
         return _on_occasion(inputs, Trigger.VOLUME, reason, policy)
     if inputs.alarm is not None:
         return _drift_is_off(inputs, inputs.alarm)
-    return _decision(inputs, None, Action.NONE, inputs.standing)
+    return _decision(inputs, None, Action.NONE, DecisionGround.NO_CAUSE, inputs.standing)
 
 
 def _on_request(inputs: DecisionInputs) -> Decision:
@@ -61,58 +61,66 @@ def _on_request(inputs: DecisionInputs) -> Decision:
         reason = "asked for, but there is no lesson to learn yet"
         if besides is not None:
             reason += f" ({besides}); {NO_LESSONS_REMEDY}"
-        return _decision(inputs, Trigger.MANUAL, Action.NONE, reason)
-    return _decision(inputs, Trigger.MANUAL, Action.TRAIN, f"asked for: {inputs.requested}", since=since)
+        return _decision(inputs, Trigger.MANUAL, Action.NONE, DecisionGround.NO_LESSONS, reason)
+    reason = f"asked for: {inputs.requested}"
+    return _decision(inputs, Trigger.MANUAL, Action.TRAIN, DecisionGround.ASKED_FOR, reason, since=since)
 
 
 def _on_drift(inputs: DecisionInputs, alarm: Alarm, policy: PolicySection) -> Decision:
     tried = f"; {inputs.tried}" if inputs.tried else ""
     cause = f"drift since window {alarm.window} ({alarm.reason}){tried}"
 
-    def answer(action: Action, reason: str) -> Decision:
-        return _decision(inputs, Trigger.DRIFT, action, f"{cause}; {reason}", since=alarm.first_seq)
+    def answer(action: Action, ground: DecisionGround, reason: str) -> Decision:
+        return _decision(inputs, Trigger.DRIFT, action, ground, f"{cause}; {reason}", since=alarm.first_seq)
 
     if not alarm.confirmed:
-        return answer(Action.WAIT, "waits for a fresh window to confirm it")
+        return answer(Action.WAIT, DecisionGround.UNCONFIRMED, "waits for a fresh window to confirm it")
     if not policy.triage:
         return answer(*_readiness(inputs, inputs.new_since_alarm, inputs.besides_since_alarm, policy))
     if inputs.triage is None:
-        return answer(Action.WAIT, "waits for triage: whether it hurts")
-    if inputs.triage.outcome in (Outcome.IGNORE, Outcome.CANT_HELP):
-        return answer(Action.NONE, inputs.triage.reason)
-    action, readiness = _readiness(inputs, inputs.new_since_alarm, inputs.besides_since_alarm, policy)
-    return answer(action, f"{inputs.triage.reason}; {readiness}")
+        return answer(Action.WAIT, DecisionGround.IN_TRIAGE, "waits for triage: whether it hurts")
+    if inputs.triage.outcome is Outcome.IGNORE:
+        return answer(Action.NONE, DecisionGround.HARMLESS, inputs.triage.reason)
+    if inputs.triage.outcome is Outcome.CANT_HELP:
+        return answer(Action.NONE, DecisionGround.CANT_HELP, inputs.triage.reason)
+    action, ground, readiness = _readiness(inputs, inputs.new_since_alarm, inputs.besides_since_alarm, policy)
+    return answer(action, ground, f"{inputs.triage.reason}; {readiness}")
 
 
 def _drift_is_off(inputs: DecisionInputs, alarm: Alarm) -> Decision:
     reason = f"drift since window {alarm.window} ({alarm.reason}), but policy.on_drift is off"
-    return _decision(inputs, Trigger.DRIFT, Action.NONE, reason, since=alarm.first_seq)
+    return _decision(
+        inputs, Trigger.DRIFT, Action.NONE, DecisionGround.ON_DRIFT_OFF, reason, since=alarm.first_seq
+    )
 
 
 def _on_occasion(inputs: DecisionInputs, trigger: Trigger, cause: str, policy: PolicySection) -> Decision:
-    action, readiness = _readiness(inputs, inputs.new_since_learned, inputs.besides_since_learned, policy)
+    action, ground, readiness = _readiness(
+        inputs, inputs.new_since_learned, inputs.besides_since_learned, policy
+    )
     if action is Action.WAIT and trigger is Trigger.SCHEDULE:
         action, readiness = Action.NONE, f"{readiness}; skipped until the next scheduled time"
-    return _decision(inputs, trigger, action, f"{cause}; {readiness}")
+    return _decision(inputs, trigger, action, ground, f"{cause}; {readiness}")
 
 
 def _readiness(
     inputs: DecisionInputs, new: int, besides: str | None, policy: PolicySection
-) -> tuple[Action, str]:
+) -> tuple[Action, DecisionGround, str]:
     """Return whether a training that has a cause may start now; ``besides`` are answers that teach nothing."""
     if inputs.pause is not None:
-        return Action.WAIT, f"waits: {inputs.pause}"
+        return Action.WAIT, DecisionGround.PAUSED, f"waits: {inputs.pause}"
     if inputs.pending_work is not None:
-        return Action.WAIT, f"waits for {inputs.pending_work}"
+        return Action.WAIT, DecisionGround.PENDING_WORK, f"waits for {inputs.pending_work}"
     if new < policy.min_new_lessons:
         found = f"{new} of {policy.min_new_lessons} new lessons" + (f" ({besides})" if besides else "")
         cause = f"; {inputs.one_user}" if inputs.one_user is not None else ""
         remedy = f"; {NO_LESSONS_REMEDY}" if new == 0 and besides else ""
-        return Action.WAIT, f"waits for data: {found}{cause}{remedy}"
+        return Action.WAIT, DecisionGround.FEW_LESSONS, f"waits for data: {found}{cause}{remedy}"
     cooldown = _cooldown_left(inputs, policy)
     if cooldown > timedelta(0):
-        return Action.WAIT, f"waits for the cooldown: {cooldown.total_seconds():.0f} s left"
-    return Action.TRAIN, f"{new} new lessons"
+        said = f"waits for the cooldown: {cooldown.total_seconds():.0f} s left"
+        return Action.WAIT, DecisionGround.COOLDOWN, said
+    return Action.TRAIN, DecisionGround.ENOUGH_LESSONS, f"{new} new lessons"
 
 
 def _cooldown_left(inputs: DecisionInputs, policy: PolicySection) -> timedelta:
@@ -122,7 +130,13 @@ def _cooldown_left(inputs: DecisionInputs, policy: PolicySection) -> timedelta:
 
 
 def _decision(
-    inputs: DecisionInputs, trigger: Trigger | None, action: Action, reason: str, *, since: int | None = None
+    inputs: DecisionInputs,
+    trigger: Trigger | None,
+    action: Action,
+    ground: DecisionGround,
+    reason: str,
+    *,
+    since: int | None = None,
 ) -> Decision:
     return Decision(
         at=inputs.now,
@@ -132,4 +146,5 @@ def _decision(
         since_seq=inputs.learned_until + 1 if since is None else since,
         window=inputs.window,
         requested_by=inputs.requested_by,
+        ground=ground,
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 from daemon.config.settings import Settings
 from daemon.domain.clock import Clock
-from daemon.domain.decisions import Action, Decision, Trigger
+from daemon.domain.decisions import Action, Decision, DecisionGround, Trigger
 from daemon.domain.errors import ForgottenMeanwhile, NotEnoughData
 from daemon.domain.left_out import NOT_MEANT, left_out_words
 from daemon.domain.runs import Run, RunState
@@ -67,6 +67,7 @@ class TrainStage:
         self._register = register
         self._runs_dir = runs_dir
         self._metrics = metrics.training
+        self._show_decision = metrics.drift.last_decision_is
         self._clock = clock
         self._waiting = WaitingDecision(clock)
         self._max_left_out = settings.curation.max_left_out
@@ -208,8 +209,16 @@ class TrainStage:
             action, said = Action.NONE, f"{decision.reason}; {reason}"
         else:
             action, said = Action.WAIT, f"{decision.reason}; waits for {self._held_back.put(reason)}"
-        put_off = replace(decision, id=None, at=self._clock(), action=action, reason=said)
+        put_off = replace(
+            decision,
+            id=None,
+            at=self._clock(),
+            action=action,
+            reason=said,
+            ground=DecisionGround.HELD_BACK,
+        )
         self._decisions.decide(put_off)
+        self._show_decision(put_off)
         _log.warning("no training: %s", reason, extra={"action": "train", "run": run_id})
 
     def _record_and_launch(self, run_id: str, decision: Decision, planned: PlannedRun) -> None:

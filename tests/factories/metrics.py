@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from daemon.domain.bad_record import Reason
-from daemon.domain.decisions import Action, Trigger
+from daemon.domain.decisions import Action, Decision, DecisionGround, Trigger
 from daemon.domain.halts import HaltKind
 from daemon.domain.lessons import LessonKind
 from daemon.domain.problems import ProblemKind
@@ -122,7 +122,17 @@ def busy_metrics() -> Metrics:
     metrics.drift.errors("words").inc()
     metrics.drift.judging.observe(2.0)
     metrics.drift.situation_is(SituationState.STABLE)
-    metrics.drift.decisions(Trigger.DRIFT, Action.TRAIN).inc()
+    metrics.drift.evidence_threshold.set(20_000)
+    metrics.drift.decided(
+        Decision(
+            at=datetime(2026, 11, 24, tzinfo=UTC),
+            trigger=Trigger.DRIFT,
+            action=Action.TRAIN,
+            reason="drift",
+            since_seq=1,
+            ground=DecisionGround.ENOUGH_LESSONS,
+        )
+    )
     metrics.training.runs(RunState.FINISHED).inc()
     metrics.training.duration.observe(172.0)
     metrics.training.run_is_at(a_progress())
@@ -142,6 +152,8 @@ def busy_metrics() -> Metrics:
     metrics.release.held("promotion").set(1)
     metrics.release.held("training").set(0)
     _fill_teacher(metrics)
+    metrics.process.leader.set(1)
+    metrics.process.leader_fence.set(3)
     metrics.process.ledger_size.set(10_000)
     metrics.process.artifacts_size.set(20_000)
     metrics.process.disk_free.set(10**10)

@@ -1,11 +1,12 @@
 import threading
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families as text_families
 
-from daemon.domain.decisions import Action, Trigger
+from daemon.domain.decisions import Action, Decision, DecisionGround, Trigger
 from daemon.telemetry.metrics import Metrics
 from monitors.types import Finding
 from registry.names import VersionName
@@ -115,6 +116,29 @@ def test_series_of_closed_labels_start_at_zero() -> None:
     assert series(Metrics(), "retuned_decisions_total") == {
         f"{action},{trigger}": 0.0 for action in Action for trigger in Trigger
     }
+
+
+def test_only_the_last_decision_is_shown_with_its_ground() -> None:
+    metrics = Metrics()
+    wait = Decision(
+        at=datetime(2026, 11, 24, tzinfo=UTC), trigger=Trigger.DRIFT, action=Action.WAIT, reason="", since_seq=1,
+        ground=DecisionGround.UNCONFIRMED,
+    )  # fmt: skip
+    metrics.drift.decided(wait)
+
+    metrics.drift.decided(
+        replace(
+            wait,
+            trigger=None,
+            action=Action.NONE,
+            ground=DecisionGround.NO_CAUSE,
+            at=wait.at + timedelta(hours=1),
+        )
+    )
+
+    shown = {"none,no_cause,none": wait.at.timestamp() + 3_600}
+    assert series(metrics, "retuned_last_decision_timestamp_seconds") == shown
+    assert series(metrics, "retuned_decisions_total")["wait,drift"] == 1.0
 
 
 def test_a_verdict_is_counted_and_its_score_shown() -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from daemon.config.settings import PolicySection
 from daemon.domain.alarms import Alarm, Triage
-from daemon.domain.decisions import Action, Decision, Trigger
+from daemon.domain.decisions import Action, Decision, DecisionGround, Trigger
 from daemon.training.policy import DecisionInputs, decide
 from monitors.types import Outcome
 
@@ -49,18 +49,20 @@ def test_drift_with_enough_data_trains_on_what_came_since_the_change() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "why"),
+    ("change", "why", "ground"),
     [
-        ({"new_since_alarm": 99}, "99 of 100 new lessons"),
-        ({"pending_work": "run r3"}, "waits for run r3"),
-        ({"last_ended": NOW - timedelta(minutes=59)}, "cooldown: 60 s left"),
+        ({"new_since_alarm": 99}, "99 of 100 new lessons", DecisionGround.FEW_LESSONS),
+        ({"pending_work": "run r3"}, "waits for run r3", DecisionGround.PENDING_WORK),
+        ({"last_ended": NOW - timedelta(minutes=59)}, "cooldown: 60 s left", DecisionGround.COOLDOWN),
+        ({"pause": "ann paused it"}, "ann paused it", DecisionGround.PAUSED),
     ],
 )
-def test_drift_waits_and_says_for_what(change: dict[str, object], why: str) -> None:
+def test_drift_waits_and_says_for_what(change: dict[str, object], why: str, ground: DecisionGround) -> None:
     decision = decide(replace(DRIFTED, **change), POLICY)  # type: ignore[arg-type]
 
     assert decision.action is Action.WAIT
     assert why in decision.reason
+    assert decision.ground is ground
 
 
 def test_the_cooldown_ends() -> None:
