@@ -42,6 +42,7 @@ def status(context: typer.Context, *, verbose: Verbose = False, as_json: Json = 
             "live_files": faults.live_files,
             "tainted": faults.tainted,
             "machine": faults.machine,
+            "certificates": faults.certificates,
         },
         lambda: status_screen(seen, health, halt, needs, verbose=verbose),
         as_json=as_json,

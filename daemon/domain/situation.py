@@ -1,10 +1,11 @@
 """What is going on in a model line: one statement, from which every screen, metric, decision and page speaks. Pure."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from daemon.domain.alarms import Alarm, Triage
+from monitors.types import Outcome
 
 
 class SituationState(StrEnum):
@@ -86,6 +87,9 @@ class SituationFacts:
     answer: Answer | None = None
     triage: Triage | None = None  # of the alarm
     declined: str | None = None  # why the change was answered without training
+    outcome: Outcome | None = (
+        None  # of the triage of the alarm, or of the one that the change was answered by
+    )
     on_drift: bool = True  # policy.on_drift
     triages: bool = True  # policy.triage
 
@@ -103,6 +107,7 @@ class Situation:
     )
     window: int | None = None  # the window that it is about
     version: str | None = None  # the version that it is about
+    triage: Outcome | None = None  # of the change, while it is open
 
 
 _NO_DRIFT = "no drift"
@@ -140,7 +145,8 @@ def situation_of(facts: SituationFacts) -> Situation:
         )
     if facts.change is None:
         return _undisturbed(facts)
-    return _of_change(facts, facts.change)
+    situation = _of_change(facts, facts.change)
+    return situation if situation.state in CALM else replace(situation, triage=facts.outcome)
 
 
 def decision_reason(situation: Situation) -> str:

@@ -65,6 +65,11 @@ class Embeddings:
         self._embedder.start()
 
     @property
+    def alive(self) -> bool:
+        """Whether the embedder runs."""
+        return self._embedder.alive
+
+    @property
     def pid(self) -> int | None:
         """The child's process id while it runs."""
         return self._embedder.pid

@@ -92,6 +92,11 @@ class JudgeStage:
         self._judge.start()
 
     @property
+    def alive(self) -> bool:
+        """Whether the judge child runs."""
+        return self._judge.alive
+
+    @property
     def pid(self) -> int | None:
         """The judge's process id while it runs."""
         return self._judge.pid

@@ -97,6 +97,16 @@ class OAuthTokens:
                 self._thread.start()
         return self._renewal.newest(self._wait_s)
 
+    @property
+    def seconds_left(self) -> float | None:
+        """How long the newest token is valid yet; negative for one that has expired, None without one."""
+        return self._renewal.seconds_left()
+
+    @property
+    def failing_for_s(self) -> float | None:
+        """For how long no token could be fetched; None while they can."""
+        return self._renewal.failing_for_s()
+
 
 class _Renewal:
     """The newest token and the thread's work on it. Knows nothing of its owner, so that the owner can be collected."""
@@ -110,6 +120,7 @@ class _Renewal:
         self._token: Token | None = None
         self._ends_at = 0.0
         self._failure: str | None = None
+        self._failing_since = 0.0  # while there is a failure
         self._closed = False
 
     def run(self) -> None:
@@ -127,6 +138,16 @@ class _Renewal:
             late = f"{self._credentials.token_url} has not answered within {wait_s:g} s; the next attempt may find a token"
             raise TokenError(self._failure or late)
 
+    def seconds_left(self) -> float | None:
+        """See OAuthTokens."""
+        with self._changed:
+            return None if self._token is None else self._ends_at - time.monotonic()
+
+    def failing_for_s(self) -> float | None:
+        """See OAuthTokens."""
+        with self._changed:
+            return None if self._failure is None else time.monotonic() - self._failing_since
+
     def close(self) -> None:
         """End the thread."""
         with self._changed:
@@ -141,6 +162,8 @@ class _Renewal:
         except TokenError as error:
             self._fetching.failed(error)
             with self._changed:
+                if self._failure is None:
+                    self._failing_since = begin
                 self._failure = str(error)
                 self._changed.notify_all()
             return self._backoff.fail(time.monotonic())

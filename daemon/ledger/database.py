@@ -1,6 +1,7 @@
 """Opens the ledger, on SQLite or PostgreSQL, and migrates it to the schema of this release."""
 
 import os
+import shutil
 import sqlite3
 import sys
 import time
@@ -267,6 +268,12 @@ def size_bytes(url: str | URL) -> int:
         return 0
     files: Iterable[Path] = (Path(f"{file}{suffix}") for suffix in ("", "-wal", "-shm"))
     return sum(file.stat().st_size for file in files if file.exists())
+
+
+def disk_free_bytes(url: str | URL) -> int | None:
+    """Return the free space on the disk of an SQLite ledger; None for a ledger on a server. Raises OSError."""
+    file = sqlite_file(url)
+    return None if file is None else shutil.disk_usage(file.absolute().parent).free
 
 
 def _root(error: SQLAlchemyError) -> str:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from sqlalchemy import Connection, select
 
 from daemon.config.settings import Settings
-from daemon.domain.alarms import Alarm
+from daemon.domain.alarms import Alarm, Triage
 from daemon.domain.changes import changes_of
 from daemon.domain.decisions import Decision
 from daemon.domain.runs import RunState
@@ -113,25 +113,36 @@ def _with_answers(
     """Add the change, and what was done about it. ``learned``: the newest conversation that a finished run learned from."""
     run = _newest_run(stores)
     answer = None if run is None else _answer(found, run, stores, settings, live=live, learned=learned)
+    triage = None if facts.alarm is None else stores.triages.of_window(facts.alarm.window)
+    declined, declining = _declined(found, stores, trained_at=run.started_at if run and answer else None)
+    decisive = triage or declining
     return replace(
         facts,
         change=found.change,
         work=_work(found, run, stores),
         answer=answer,
-        triage=None if facts.alarm is None else stores.triages.of_window(facts.alarm.window),
-        declined=_declined(found, stores, trained_at=run.started_at if run and answer else None),
+        triage=triage,
+        declined=declined,
+        outcome=decisive.outcome if decisive else None,
     )
 
 
-def _declined(found: _Change, stores: Stores, *, trained_at: datetime | None) -> str | None:
-    """Return why a change was answered without training; None if it was not, or was trained on later all the same."""
+def _declined(
+    found: _Change, stores: Stores, *, trained_at: datetime | None
+) -> tuple[str | None, Triage | None]:
+    """Return why a change was answered without training, and the triage that said so.
+
+    Both are None if it was not, or was trained on later all the same.
+    """
     triage = stores.triages.declined(found.reference_id, from_window=found.change.window)
     if triage is not None:
-        return triage.reason if trained_at is None or trained_at < triage.at else None
+        valid = trained_at is None or trained_at < triage.at
+        return (triage.reason, triage) if valid else (None, None)
     until = stores.triages.ignored_until(found.reference_id)
     if found.change.newest_window > until:
-        return None
-    return f"alarms up to window {until} are passed over, as training was declined for the change before it"
+        return None, None
+    reason = f"alarms up to window {until} are passed over, as training was declined for the change before it"
+    return reason, stores.triages.declined(found.reference_id, from_window=0)
 
 
 def _awaits_reference(stores: Stores, reference: StoredReference, live: Promotion | None) -> bool:

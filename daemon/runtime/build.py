@@ -22,7 +22,8 @@ from daemon.http.server import HttpServer
 from daemon.intake.router import Router
 from daemon.intake.stage import IntakeStage
 from daemon.kafka import KafkaSource
-from daemon.ledger.database import size_bytes
+from daemon.kafka.settings import KafkaSettings
+from daemon.ledger.database import disk_free_bytes, size_bytes
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.lease import Lease
 from daemon.ledger.ledger_id import LedgerId
@@ -33,6 +34,7 @@ from daemon.runtime.base_model import BaseModel, find_base_model
 from daemon.runtime.bound_stage import BoundStage
 from daemon.runtime.build_leader import build_leader
 from daemon.runtime.build_training import runs_dir
+from daemon.runtime.credentials_stage import CredentialsStage
 from daemon.runtime.fresh_ledger import refuse_empty_ledger, refuse_lost_file
 from daemon.runtime.garbage_collector import relax_garbage_collector
 from daemon.runtime.housekeeping import HousekeepingStage
@@ -48,6 +50,7 @@ from daemon.runtime.schemas import load_schemas
 from daemon.runtime.stage import Stage
 from daemon.runtime.stop_signals import stop_on_signals
 from daemon.telemetry.metrics import ChildName, Metrics
+from daemon.views.certificates import certificates
 from learners.embedding.encoder_files import resolve_encoder
 
 _log = logging.getLogger(__name__)
@@ -66,7 +69,7 @@ def run_daemon(settings: Settings, *, settings_file: Path) -> int:
 
     Raises LedgerLost where going on would lose data, and DaemonError, LearnerError or RegistryError where it can't start.
     """
-    load_kafka_settings(settings)  # unusable files end the start before the model is read
+    kafka = load_kafka_settings(settings)  # unusable files end the start before the model is read
     relax_garbage_collector()
     make_private_folder(settings.state_dir)
     with stop_on_signals() as stop:
@@ -88,7 +91,7 @@ def run_daemon(settings: Settings, *, settings_file: Path) -> int:
         read_situation=lambda: read_situation(stores, settings),
     )
     with stop_on_signals() as stop, server:
-        intake = _intake(settings, stores, metrics, stop.wait)
+        intake = _intake(settings, kafka, stores, metrics, stop.wait)
         leadership = _leadership(settings, stores, metrics, base, intake)
         bound = BoundStage(stores, settings, base, clock=utc_now)
         stages: list[Stage] = [
@@ -97,6 +100,7 @@ def run_daemon(settings: Settings, *, settings_file: Path) -> int:
             leadership,
             _housekeeping(settings, stores, metrics, leadership),
             bound,
+            _credentials(settings, kafka, metrics),
             _reporting(health, problems, intake, leadership, bound),
         ]
         outage = LedgerOutage(
@@ -190,6 +194,7 @@ def _housekeeping(
     return HousekeepingStage(
         state_dir=settings.state_dir,
         ledger_size=lambda: size_bytes(ledger_url(settings)),
+        ledger_disk_free=lambda: disk_free_bytes(ledger_url(settings)),
         artifacts_size=stores.artifacts.size_bytes,
         children={child: partial(leadership.pid, child) for child in children},
         sweep=TrainingFiles(stores.erasures, runs_dir(settings)).sweep,
@@ -198,11 +203,21 @@ def _housekeeping(
     )
 
 
+def _credentials(settings: Settings, kafka: KafkaSettings, metrics: Metrics) -> CredentialsStage:
+    return CredentialsStage(
+        lambda: certificates(settings, utc_now()), kafka.oauth, metrics=metrics, clock=utc_now
+    )
+
+
 def _intake(
-    settings: Settings, stores: Stores, metrics: Metrics, wait: Callable[[float], object]
+    settings: Settings,
+    kafka: KafkaSettings,
+    stores: Stores,
+    metrics: Metrics,
+    wait: Callable[[float], object],
 ) -> IntakeStage:
     return IntakeStage(
-        KafkaSource(load_kafka_settings(settings), start_offsets=_ledger_offsets(stores.intake)),
+        KafkaSource(kafka, start_offsets=_ledger_offsets(stores.intake)),
         stores,
         Router(settings, stores.holdout, load_schemas(settings)),
         metrics=metrics,

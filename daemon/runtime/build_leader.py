@@ -18,6 +18,7 @@ from daemon.drift.triage_stage import TriageStage
 from daemon.drift.widen_stage import WidenStage
 from daemon.intake.dead_letter_stage import DeadLetterStage
 from daemon.kafka import KafkaSink
+from daemon.ledger.line_facts import read_line_facts
 from daemon.ledger.situation import read_situation
 from daemon.ledger.stores import Stores
 from daemon.release.register import register_base
@@ -30,9 +31,10 @@ from daemon.runtime.build_teacher import build_judge, build_teacher
 from daemon.runtime.build_training import build_decide_stage, build_train_stage, runs_dir
 from daemon.runtime.kafka_settings import load_kafka_settings
 from daemon.runtime.leadership import LeaderRuntime
+from daemon.runtime.line_facts_stage import LineFactsStage
 from daemon.runtime.situation_stage import SituationStage
 from daemon.scoring.version_scorer import ChildVersionScorer
-from daemon.telemetry.metrics import Metrics
+from daemon.telemetry.metrics import ChildName, Metrics
 from daemon.training.from_settings import rendering
 from learners.scoring.process import Scorer, scorer_process
 from monitors.judge_process import JudgeProcess
@@ -94,6 +96,7 @@ def build_leader(
             _live_loss(settings, stores, scorer, busy=busy),
             _retention(settings, stores, metrics),
             _telling(settings, stores, metrics),
+            _line_facts(settings, stores, metrics, _alive(judging, scorer, embeddings)),
         ),
         start=start,
         children={
@@ -169,6 +172,27 @@ def _retention(settings: Settings, stores: Stores, metrics: Metrics) -> Retentio
 
 def _telling(settings: Settings, stores: Stores, metrics: Metrics) -> SituationStage:
     return SituationStage(lambda: read_situation(stores, settings), metrics=metrics, clock=utc_now)
+
+
+def _alive(
+    judging: JudgeStage, scorer: ChildVersionScorer, embeddings: Embeddings | None
+) -> Mapping[ChildName, Callable[[], bool]]:
+    """Return of each child that the leader always needs whether it runs."""
+    alive: dict[ChildName, Callable[[], bool]] = {
+        "judge": lambda: judging.alive,
+        "scorer": lambda: scorer.ready,
+    }
+    if embeddings is not None:
+        alive["embedder"] = lambda: embeddings.alive
+    return alive
+
+
+def _line_facts(
+    settings: Settings, stores: Stores, metrics: Metrics, alive: Mapping[ChildName, Callable[[], bool]]
+) -> LineFactsStage:
+    return LineFactsStage(
+        lambda: read_line_facts(stores, settings), alive=alive, metrics=metrics, clock=utc_now
+    )
 
 
 def _scored_versions(settings: Settings, stores: Stores) -> set[str]:

@@ -24,6 +24,7 @@ class HousekeepingStage:
         *,
         state_dir: Path,
         ledger_size: Callable[[], int],
+        ledger_disk_free: Callable[[], int | None],
         artifacts_size: Callable[[], int],
         children: Mapping[ChildName, Callable[[], int | None]],
         sweep: Callable[[], object],
@@ -33,6 +34,7 @@ class HousekeepingStage:
         """``children`` return process ids; ``sweep`` deletes the training files of erased conversations."""
         self._state_dir = state_dir
         self._ledger_size = ledger_size
+        self._ledger_disk_free = ledger_disk_free
         self._artifacts_size = artifacts_size
         self._children = children
         self._sweep = sweep
@@ -49,7 +51,11 @@ class HousekeepingStage:
         self._sweep()
         with contextlib.suppress(OSError):  # where a disk or store does not answer, the last figures stay
             self._metrics.ledger_size.set(self._ledger_size())
-            self._metrics.disk_free.set(shutil.disk_usage(self._state_dir).free)
+            disk = shutil.disk_usage(self._state_dir)
+            self._metrics.disk_free.set(disk.free)
+            self._metrics.disk_size.set(disk.total)
+            free = self._ledger_disk_free()
+            self._metrics.ledger_disk_free.replace({} if free is None else {(): free})
             self._metrics.artifacts_size.set(self._artifacts_size())
         memory = {child: _resident_bytes(read_pid()) for child, read_pid in self._children.items()}
         self._metrics.child_memory.replace(

@@ -14,7 +14,7 @@ _EVERY = timedelta(seconds=5)
 
 
 class SituationStage:
-    """Reads what is going on every five seconds, sets the gauge of its state, and logs each new state once."""
+    """Reads what is going on every five seconds, sets the gauges of it, and logs each new state once."""
 
     name = "telling"
 
@@ -32,7 +32,7 @@ class SituationStage:
             return
         self._interval.start(now)
         situation = self._read()
-        self._metrics.situation_is(situation.state)
+        self._metrics.situation_is(situation.state, situation.triage)
         if situation.state is not self._state:
             self._state = situation.state
             unresolved = situation.state is SituationState.UNRESOLVED

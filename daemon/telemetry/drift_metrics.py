@@ -66,6 +66,11 @@ class DriftMetrics:
         self.judging = factory.seconds(
             "retuned_judging_seconds", "Duration of judging one window with all monitors.", UP_TO_MINUTES
         )
+        self._add_decisions(factory)
+        self._situation = _situation(factory)
+        self._add_triage(factory)
+
+    def _add_decisions(self, factory: MetricFactory) -> None:
         self._decisions: LabelledMetric[Counter, Trigger, Action] = LabelledMetric(
             factory.counter(
                 "retuned_decisions_total",
@@ -82,14 +87,21 @@ class DriftMetrics:
             "ground",
             unit="seconds",
         )
-        self._situation = _situation(factory)
+
+    def _add_triage(self, factory: MetricFactory) -> None:
+        self._triage: GaugeReadings[Outcome] = factory.readings(
+            "retuned_open_change_triage",
+            "1 for the outcome of the triage of the change that is open. Absent without a triaged one; the leader alone has it.",
+            "outcome",
+        )
         self.triages: LabelledMetric[Counter, Outcome] = LabelledMetric(
             factory.counter("retuned_triages_total", "Triaged alarms, by outcome.", outcome=Outcome)
         )
 
-    def situation_is(self, state: SituationState | None) -> None:
-        """Show what is going on; None: this replica does not lead."""
+    def situation_is(self, state: SituationState | None, triage: Outcome | None = None) -> None:
+        """Show what is going on, and how the open change was triaged; None: this replica does not lead."""
         states = () if state is None else tuple(SituationState)
+        self._triage.replace({} if triage is None else {(triage,): 1.0})
         self._situation.replace({(each,): float(each is state) for each in states})
 
     def decided(self, decision: Decision) -> None:

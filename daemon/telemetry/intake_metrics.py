@@ -66,6 +66,11 @@ class IntakeMetrics:
         self.dead_letters_waiting = factory.gauge(
             "retuned_dead_letters_waiting", "Rejected records not yet published to the dead-letter topic."
         )
+        self._ceiling: GaugeReadings[()] = factory.readings(
+            "retuned_dead_letter_ceiling_ratio",
+            "How near the latest records are to the limits of section dead_letters: at 1 intake halts. The leader alone has it.",
+            unit="ratio",
+        )
 
     def _add_state(self, factory: MetricFactory) -> None:
         self.lag: GaugeReadings[int] = factory.readings(
@@ -86,6 +91,16 @@ class IntakeMetrics:
             "Unix time of the last read of a record; time() minus this value is its age. 0: none since the start.",
             unit="seconds",
         )
+        self._last_stored: GaugeReadings[()] = factory.readings(
+            "retuned_last_conversation_timestamp_seconds",
+            "Unix time at which the newest conversation was stored. Absent before the first; the leader alone has it.",
+            unit="seconds",
+        )
+        self._last_feedback: GaugeReadings[()] = factory.readings(
+            "retuned_last_feedback_timestamp_seconds",
+            "Unix time of the newest opinion, in a conversation or on its own. Absent before the first; the leader alone has it.",
+            unit="seconds",
+        )
         self.broker_connected = factory.gauge(
             "retuned_broker_connected", "1 while the broker is reachable, else 0."
         )
@@ -94,3 +109,15 @@ class IntakeMetrics:
             "1 while intake is halted and waits for an operator, by reason, else 0.",
             "reason",
         )
+
+    def stream_is(
+        self, *, last_conversation: float | None, last_feedback: float | None, ceiling_ratio: float | None
+    ) -> None:
+        """Show what the ledger holds of the stream; None: nothing is known."""
+        self._last_stored.replace(_single(last_conversation))
+        self._last_feedback.replace(_single(last_feedback))
+        self._ceiling.replace(_single(ceiling_ratio))
+
+
+def _single(value: float | None) -> dict[tuple[()], float]:
+    return {} if value is None else {(): value}

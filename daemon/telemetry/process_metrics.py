@@ -1,5 +1,6 @@
 """Metrics of the daemon's process."""
 
+from collections.abc import Mapping
 from importlib.metadata import version as installed_version
 from typing import Literal, TypeAlias, get_args
 
@@ -26,19 +27,16 @@ class ProcessMetrics:
         self.disk_free = factory.gauge(
             "retuned_disk_free_bytes", "Free space on the disk that holds state_dir.", unit="bytes"
         )
-        self.child_memory: GaugeReadings[ChildName] = factory.readings(
-            "retuned_child_resident_memory_bytes",
-            "Resident memory by child process. Absent while the child does not run.",
-            "child",
+        self.disk_size = factory.gauge(
+            "retuned_disk_size_bytes", "Size of the disk that holds state_dir.", unit="bytes"
+        )
+        self.ledger_disk_free: GaugeReadings[()] = factory.readings(
+            "retuned_ledger_disk_free_bytes",
+            "Free space on the disk that holds the ledger's file. Absent with PostgreSQL.",
             unit="bytes",
         )
-        self.child_restarts: LabelledMetric[Counter, ChildName] = LabelledMetric(
-            factory.counter(
-                "retuned_child_restarts_total",
-                "Restarts of child processes that died, by child.",
-                child=get_args(ChildName),
-            )
-        )
+        self._add_credentials(factory)
+        self._add_children(factory)
         self.pruned: LabelledMetric[Counter, Pruned] = LabelledMetric(
             factory.counter(
                 "retuned_pruned_rows_total",
@@ -64,3 +62,50 @@ class ProcessMetrics:
             "retuned_build_info", "1, labelled with the installed version.", "version"
         )
         build.replace({(installed_version("retuned"),): 1.0})
+
+    def _add_credentials(self, factory: MetricFactory) -> None:
+        self._certificates: GaugeReadings[str] = factory.readings(
+            "retuned_certificate_expiry_timestamp_seconds",
+            "Unix time at which a certificate expires, by the setting that names its file; of several, the next to expire.",
+            "setting",
+            unit="seconds",
+        )
+        self._token_ends: GaugeReadings[()] = factory.readings(
+            "retuned_token_expiry_timestamp_seconds",
+            "Unix time at which the access token for Kafka expires. Absent without one.",
+            unit="seconds",
+        )
+        self._token_failing: GaugeReadings[()] = factory.readings(
+            "retuned_token_failing_since_timestamp_seconds",
+            "Unix time since which the access token for Kafka can't be fetched or renewed. Absent while it can.",
+            unit="seconds",
+        )
+
+    def _add_children(self, factory: MetricFactory) -> None:
+        self.child_up: GaugeReadings[ChildName] = factory.readings(
+            "retuned_child_up",
+            "1 while a child process that the leader always needs runs, else 0. The leader alone has it.",
+            "child",
+        )
+        self.child_memory: GaugeReadings[ChildName] = factory.readings(
+            "retuned_child_resident_memory_bytes",
+            "Resident memory by child process. Absent while the child does not run.",
+            "child",
+            unit="bytes",
+        )
+        self.child_restarts: LabelledMetric[Counter, ChildName] = LabelledMetric(
+            factory.counter(
+                "retuned_child_restarts_total",
+                "Restarts of child processes that died, by child.",
+                child=get_args(ChildName),
+            )
+        )
+
+    def certificates_expire(self, expiries: Mapping[str, float]) -> None:
+        """Show when certificates expire, by setting."""
+        self._certificates.replace({(setting,): expires for setting, expires in expiries.items()})
+
+    def token_is(self, *, expires_at: float | None, failing_since: float | None) -> None:
+        """Show the state of the access token; None: there is no token, and fetching it does not fail."""
+        self._token_ends.replace({} if expires_at is None else {(): expires_at})
+        self._token_failing.replace({} if failing_since is None else {(): failing_since})

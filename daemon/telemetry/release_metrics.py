@@ -59,7 +59,7 @@ class ReleaseMetrics:
             "Number of the live version. 0 is the bare base model.",
             "model_line",
         )
-
+        self._add_waits(factory)
         self.held: LabelledMetric[Gauge, HeldActivity] = LabelledMetric(
             factory.gauge(
                 "retuned_held",
@@ -67,6 +67,32 @@ class ReleaseMetrics:
                 "what",
             )
         )
+
+    def _add_waits(self, factory: MetricFactory) -> None:
+        self._live_since: GaugeReadings[PromotionKind] = factory.readings(
+            "retuned_live_since_timestamp_seconds",
+            "Unix time since which the live version is live, by the kind of entry that made it so. The leader alone has it.",
+            "kind",
+            unit="seconds",
+        )
+        self._gate_since: GaugeReadings[()] = factory.readings(
+            "retuned_gate_open_since_timestamp_seconds",
+            "Unix time since which the newest version waits for the gate's decision. Absent while none does; the leader alone has it.",
+            unit="seconds",
+        )
+
+    def live_since(self, kind: PromotionKind, timestamp: float) -> None:
+        """Show since when the live version is live."""
+        self._live_since.replace({(kind,): timestamp})
+
+    def gate_open_since(self, timestamp: float | None) -> None:
+        """Show since when a version waits for the gate's decision; None: none does."""
+        self._gate_since.replace({} if timestamp is None else {(): timestamp})
+
+    def silent(self) -> None:
+        """Show nothing of the line: another replica may lead, and see what this one no longer sees."""
+        self._live_since.replace({})
+        self._gate_since.replace({})
 
     def judged(self, report: GateReport) -> None:
         """Count the verdict, and replace the figures of the previous candidate."""

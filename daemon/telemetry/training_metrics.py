@@ -51,6 +51,19 @@ class TrainingMetrics:
             "Lessons since the last training, by kind, that a training would learn; as of the last decision. Absent before it.",
             "kind",
         )
+        self._add_run(factory)
+
+    def _add_run(self, factory: MetricFactory) -> None:
+        self._last_run: GaugeReadings[RunState] = factory.readings(
+            "retuned_last_run",
+            "1 for the outcome of the last run that ended, 0 for the others. Absent before the first; the leader alone has it.",
+            "outcome",
+        )
+        self._deadline: GaugeReadings[()] = factory.readings(
+            "retuned_run_deadline_timestamp_seconds",
+            "Unix time at which the daemon stops the current run, see learning.timeout_s. Absent without a run.",
+            unit="seconds",
+        )
         self._progress: GaugeReadings[()] = factory.readings(
             "retuned_run_progress_ratio",
             "Share of the current run's steps that are done. Absent without a run.",
@@ -71,6 +84,15 @@ class TrainingMetrics:
             "Estimated time to the end of the current run. Absent without a run.",
             unit="seconds",
         )
+
+    def last_run_is(self, outcome: RunState | None) -> None:
+        """Show how the last run ended; None: there is none, or another replica leads."""
+        states = () if outcome is None else _ENDED
+        self._last_run.replace({(each,): float(each is outcome) for each in states})
+
+    def run_must_end_by(self, timestamp: float) -> None:
+        """Show when the current run is stopped."""
+        self._deadline.replace({(): timestamp})
 
     def would_leave_out(self, left_out: Mapping[str, int], *, new: int) -> None:
         """Show what a training set leaves out, by reason, and takes."""
@@ -105,5 +127,5 @@ class TrainingMetrics:
 
     def no_run(self) -> None:
         """Show no progress, because no run is active."""
-        for readings in (self._progress, self._loss, self._tokens, self._left):
+        for readings in (self._progress, self._loss, self._tokens, self._left, self._deadline):
             readings.replace({})

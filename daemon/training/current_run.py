@@ -58,6 +58,11 @@ class CurrentRun:
         return VersionName.parse(self._planned.parent) if self._planned.parent else None
 
     @property
+    def ends_by(self) -> datetime:
+        """When the child is stopped."""
+        return self._launched_at + self._timeout
+
+    @property
     def pid(self) -> int | None:
         """The child's process id while it runs."""
         return self._child.pid
@@ -105,7 +110,7 @@ class CurrentRun:
         return RunEnd(state=RunState.FINISHED, result=result)
 
     def _stop_if_overdue(self, now: datetime) -> RunEnd | None:
-        if now - self._launched_at <= self._timeout:
+        if now <= self.ends_by:
             return None
         self._child.stop(_STOP_S)
         remedy = "raise learning.timeout_s or lower policy.max_new_conversations"

@@ -272,6 +272,7 @@ class TrainStage:
             launched_at=self._clock(),
             timeout=self._timeout,
         )
+        self._metrics.run_must_end_by(self._current.ends_by.timestamp())
         dataset = planned.dataset
         _log.info(
             "run %s learns from %s new and %s replayed conversations; lessons: %s; left out: %s",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from daemon.config.settings import Settings
 from daemon.ledger.stores import Stores
 from daemon.release.bound import Difference, differences
+from daemon.views.certificates import Certificate, certificates
 from daemon.views.erased import TaintedNow, tainted_now
 from daemon.views.live_files import live_files_problem
 from daemon.views.machine import MachineProblem, machine_problems
@@ -22,6 +23,7 @@ class Faults:
     live_files: str | None = None  # how the live version's files differ from what was stored
     tainted: TaintedNow = field(default_factory=TaintedNow)
     machine: Sequence[MachineProblem] = ()
+    certificates: Sequence[Certificate] = ()  # that have expired, or expire soon
 
 
 def read_faults(stores: Stores, settings: Settings, seen: StatusView, *, daemon: str | None) -> Faults:
@@ -36,4 +38,5 @@ def read_faults(stores: Stores, settings: Settings, seen: StatusView, *, daemon:
         live_files=live_files_problem(stores, stores.versions.version(live.version)) if live else None,
         tainted=tainted_now(stores, line, names),
         machine=tuple(machine_problems(settings.state_dir, newest=live.at if live else None, now=seen.at)),
+        certificates=tuple(each for each in certificates(settings, seen.at) if each.expires_soon(seen.at)),
     )

@@ -12,7 +12,7 @@ from daemon.domain.situation import SituationState
 from daemon.domain.teaching import TeacherOutcome, TeacherPurpose
 from daemon.telemetry.metrics import Metrics
 from learners.types import Progress
-from monitors.types import Aspect, Finding, Verdict
+from monitors.types import Aspect, Finding, Outcome, Verdict
 from registry.names import VersionName
 from registry.types import (
     Actor,
@@ -121,7 +121,7 @@ def busy_metrics() -> Metrics:
     metrics.drift.windows_waiting.set(1)
     metrics.drift.errors("words").inc()
     metrics.drift.judging.observe(2.0)
-    metrics.drift.situation_is(SituationState.STABLE)
+    metrics.drift.situation_is(SituationState.NOT_TRAINED, Outcome.CANT_HELP)
     metrics.drift.evidence_threshold.set(20_000)
     metrics.drift.decided(
         Decision(
@@ -135,6 +135,8 @@ def busy_metrics() -> Metrics:
     )
     metrics.training.runs(RunState.FINISHED).inc()
     metrics.training.duration.observe(172.0)
+    metrics.training.last_run_is(RunState.FINISHED)
+    metrics.training.run_must_end_by(1_795_530_000.0)
     metrics.training.run_is_at(a_progress())
     metrics.training.run_lessons({"correction": 40, "liked": 31, "replay": 7})
     metrics.training.new_lessons({LessonKind.CORRECTION: 12, LessonKind.LIKED: 10})
@@ -149,6 +151,8 @@ def busy_metrics() -> Metrics:
     )
     metrics.release.versions.set(2)
     metrics.release.promoted(a_promotion())
+    metrics.release.live_since(PromotionKind.PROMOTION, 1_795_400_000.0)
+    metrics.release.gate_open_since(1_795_500_000.0)
     metrics.release.held("promotion").set(1)
     metrics.release.held("training").set(0)
     _fill_teacher(metrics)
@@ -157,6 +161,11 @@ def busy_metrics() -> Metrics:
     metrics.process.ledger_size.set(10_000)
     metrics.process.artifacts_size.set(20_000)
     metrics.process.disk_free.set(10**10)
+    metrics.process.disk_size.set(10**11)
+    metrics.process.ledger_disk_free.replace({(): 10**10})
+    metrics.process.certificates_expire({"kafka.ssl_certfile": 1_830_000_000.0})
+    metrics.process.token_is(expires_at=1_795_525_000.0, failing_since=1_795_521_540.0)
+    metrics.process.child_up.replace({("scorer",): 1, ("judge",): 1})
     metrics.process.child_memory.replace({("scorer",): 7e8})
     metrics.process.child_restarts("scorer").inc()
     metrics.process.problem(ProblemKind.BROKER).set(0)
@@ -182,6 +191,7 @@ def _fill_intake(metrics: Metrics) -> None:
     intake.lag.replace({(0,): 12, (1,): 0})
     intake.waiting_since.replace({(1,): 1_795_521_540.0})
     intake.last_record_at.set(1_795_481_234.5)
+    intake.stream_is(last_conversation=1_795_481_234.5, last_feedback=1_795_470_000.0, ceiling_ratio=0.1)
     intake.broker_connected.set(1)
     intake.halted.replace({(HaltKind.OFFSET_LOST,): 0})
     intake.batch.observe(0.02)

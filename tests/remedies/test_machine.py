@@ -5,11 +5,12 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import trustme
 
 from daemon.cli.doctor.bound import check_bound
 from daemon.cli.doctor.check import Check
@@ -255,3 +256,17 @@ def test_an_artifact_store_that_lacks_the_live_version_is_corrected(
 
     assert "artifacts_url" not in operator.reads("doctor")
     assert json.loads(operator.types("status", "--json").stdout)["live_files"] is None
+
+
+@mends("put a renewed certificate into that file", "daemon/cli/doctor/certificates.py")
+def test_a_certificate_that_expires_soon_is_renewed(operator: Operator, tmp_path: Path) -> None:
+    line, file = operator.line, tmp_path / "authority.pem"
+    kafka = {"security_protocol": "SSL", "ssl_cafile": file}
+    line.config.write_text(dump(with_(line.settings, "kafka", **kafka)))
+    for days, named in ((3, True), (300, False)):
+        ends = datetime.now(UTC) + timedelta(days=days)
+        issued = trustme.CA().issue_cert("localhost", not_after=ends)
+        file.write_bytes(issued.cert_chain_pems[0].bytes())
+
+        assert ("Put a renewed certificate into that file." in operator.status()) is named
+        assert ("put a renewed certificate into that file" in operator.reads("doctor")) is named

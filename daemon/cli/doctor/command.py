@@ -50,13 +50,6 @@ def _checks(
 
         return check_stream(settings, create_topics=create_topics)
 
-    def schema_registry() -> "Iterable[Check]":
-        if settings.kafka.schema_registry.url is None:
-            return ()
-        from daemon.cli.doctor.schema_registry import check_schema_registry
-
-        return check_schema_registry(settings)
-
     def stores() -> "Iterable[Check]":
         from daemon.cli.doctor.stores import check_stores
 
@@ -89,8 +82,9 @@ def _checks(
         return run
 
     yield "broker", broker
-    yield "schema registry", schema_registry
+    yield "schema registry", partial(_schema_registry, settings)
     yield "teacher", partial(_teacher, settings, call=call_teacher)
+    yield "certificate", partial(_certificates, settings)
     yield "ledger", stores
     yield "model", model
     yield "embedding model", embedding
@@ -98,6 +92,20 @@ def _checks(
     yield "privacy", privacy
     yield "holdout key", machine("check_holdout_key")
     yield "daemon", machine("check_http")
+
+
+def _certificates(settings: "Settings") -> "Iterable[Check]":
+    from daemon.cli.doctor.certificates import check_certificates
+
+    return check_certificates(settings)
+
+
+def _schema_registry(settings: "Settings") -> "Iterable[Check]":
+    if settings.kafka.schema_registry.url is None:
+        return ()
+    from daemon.cli.doctor.schema_registry import check_schema_registry
+
+    return check_schema_registry(settings)
 
 
 def _teacher(settings: "Settings", *, call: bool) -> "Iterable[Check]":

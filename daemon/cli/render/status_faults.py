@@ -1,10 +1,11 @@
-"""What needs the operator because something broke: what is served, what the ledger is bound to, erased records, the machine."""
+"""What needs the operator because something broke or expires: what is served, the ledger, erased records, the machine."""
 
 from collections.abc import Iterable, Iterator
 
 from daemon.cli.render.status_summary import Need, Urgency, sentence
 from daemon.domain.runs import RunState
 from daemon.release.bound import Difference
+from daemon.views.certificates import Certificate
 from daemon.views.erased import TaintedNow
 from daemon.views.faults import Faults
 from daemon.views.machine import MachineProblem
@@ -18,6 +19,7 @@ def needs_of_faults(faults: Faults, seen: StatusView) -> tuple[Need, ...]:
         *_of_bound(faults.bound),
         *_of_served(faults, seen),
         *_of_machine(faults.machine),
+        *_of_certificates(faults.certificates, seen),
         *_of_erasures(faults.tainted, seen),
     )
 
@@ -44,6 +46,16 @@ def _of_served(faults: Faults, seen: StatusView) -> Iterator[Need]:
 def _of_machine(problems: Iterable[MachineProblem]) -> Iterator[Need]:
     for problem in problems:
         yield Need(problem.remedy, f"{sentence(problem.found)} {sentence(problem.remedy)}", Urgency.MACHINE)
+
+
+def _of_certificates(found: Iterable[Certificate], seen: StatusView) -> Iterator[Need]:
+    for each in found:
+        expired = each.expires_at <= seen.at
+        yield Need(
+            "renew a certificate",
+            f"{sentence(each.words(seen.at))} Put a renewed certificate into that file.",
+            Urgency.STOPPED if expired else Urgency.DECISION,
+        )
 
 
 def _of_erasures(found: TaintedNow, seen: StatusView) -> Iterator[Need]:

@@ -174,3 +174,21 @@ def test_neither_secret_nor_token_shows() -> None:
 
     assert "hush" not in repr((credentials, OAuthTokens(credentials)))
     assert "t0ken" not in repr(token)
+
+
+def test_it_says_how_long_the_token_is_valid_and_for_how_long_none_comes(endpoint: Endpoint) -> None:
+    tokens = tokens_of(endpoint)
+    assert (tokens.seconds_left, tokens.failing_for_s) == (None, None)
+
+    endpoint.broken = True
+    with pytest.raises(TokenError):
+        tokens.token()
+    failing = tokens.failing_for_s
+    assert failing is not None
+    assert eventually(lambda: (tokens.failing_for_s or 0.0) > failing)
+
+    endpoint.broken = False
+    assert eventually(lambda: tokens.failing_for_s is None)
+    left = tokens.seconds_left
+    assert left is not None
+    assert 3_500 < left <= 3_600
