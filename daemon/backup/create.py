@@ -60,7 +60,7 @@ def _fill(
 ) -> BackupManifest:
     with snapshot(ledger_url(settings), folder=folder) as ledger:
         revision, documents = ledger.revision(), ledger.versions()
-        _check_identity(settings, ledger.facts())
+        check_identity(settings, ledger.facts())
         rows = _add_tables(archive, ledger)
     archive.add(KEY, [holdout_key_path(settings).read_bytes()])
     if pointer_file(settings).exists():
@@ -81,8 +81,11 @@ def _fill(
     )
 
 
-def _check_identity(settings: Settings, facts: Mapping[str, str]) -> None:
-    """Refuse to back up another line's ledger, or one whose key is not at hand: nobody could restore it."""
+def check_identity(settings: Settings, facts: Mapping[str, str]) -> None:
+    """Refuse another line's ledger, and one whose key is not at hand: nobody could open it elsewhere.
+
+    Raises LedgerError, BadHoldoutKey.
+    """
     line = facts.get("model_line")
     if line != settings.model_line:
         raise LedgerError(

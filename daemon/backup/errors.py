@@ -1,6 +1,6 @@
 """Errors of backups; each message says what to do next."""
 
-from daemon.domain.errors import DaemonError
+from daemon.domain.errors import DaemonError, Misuse
 
 
 class BadBackup(DaemonError):
@@ -9,3 +9,7 @@ class BadBackup(DaemonError):
 
 class BackupRefused(DaemonError):
     """The state does not allow it, or it was not confirmed. Nothing was changed."""
+
+
+class BadLedgerUrl(Misuse):
+    """A URL names no place that a ledger can have."""

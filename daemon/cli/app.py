@@ -19,6 +19,7 @@ from daemon.cli import (
     init,
     inspect,
     intake,
+    ledger,
     orders,
     promote,
     reference,
@@ -85,6 +86,7 @@ app.add_typer(teacher.teacher, name="teacher", rich_help_panel=_LOOK)
 app.add_typer(ingest.ingest, name="ingest", rich_help_panel=_LOOK)
 app.add_typer(intake.intake, name="intake", rich_help_panel=_ACT)
 app.add_typer(dead_letters.deadletters, name="deadletters", rich_help_panel=_ACT)
+app.add_typer(ledger.ledger, name="ledger", rich_help_panel=_SET_UP)
 app.add_typer(config.config, name="config", rich_help_panel=_SET_UP)
 
 

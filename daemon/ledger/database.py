@@ -64,10 +64,10 @@ def open_ledger(url: str | URL) -> Engine:
     try:
         engine = connect(url)
     except (ArgumentError, ImportError, OSError) as error:
-        raise LedgerError(f"the ledger {_shown(url)} can't be opened: {error}; check ledger_url") from error
+        raise LedgerError(f"the ledger {shown(url)} can't be opened: {error}; check ledger_url") from error
     try:
         with engine.begin() as connection:
-            _one_at_a_time(connection, _SCHEMA_LOCK)  # for replicas that start together
+            one_schema_change_at_a_time(connection)  # replicas may start together
             migrate(connection)
     except LedgerError:
         engine.dispose()
@@ -75,7 +75,7 @@ def open_ledger(url: str | URL) -> Engine:
     except SQLAlchemyError as error:
         engine.dispose()
         raise LedgerError(
-            f"the ledger {_shown(url)} can't be opened: {_root(error)}; check ledger_url"
+            f"the ledger {shown(url)} can't be opened: {_root(error)}; check ledger_url"
         ) from error
     return engine
 
@@ -154,6 +154,11 @@ def in_intake_order(connection: Connection) -> None:
     because it has a single writer anyway.
     """
     _one_at_a_time(connection, _INTAKE_LOCK)
+
+
+def one_schema_change_at_a_time(connection: Connection) -> None:
+    """Serialise this transaction with all others that make or migrate tables."""
+    _one_at_a_time(connection, _SCHEMA_LOCK)
 
 
 def _one_at_a_time(connection: Connection, lock: int) -> None:
@@ -240,7 +245,7 @@ def bind_identity(
     Those ``made_once`` are stored unless the ledger has others. Raises LedgerError naming the fact that differs.
     """
     with engine.begin() as connection:
-        _one_at_a_time(connection, _SCHEMA_LOCK)
+        one_schema_change_at_a_time(connection)
         rows = connection.execute(select(identity.c.name, identity.c.value))
         known = dict(rows.all())
         for name, value in facts.items():
@@ -280,7 +285,8 @@ def _root(error: SQLAlchemyError) -> str:
     return str(getattr(error, "orig", None) or error).splitlines()[0]
 
 
-def _shown(url: str | URL) -> str:
+def shown(url: str | URL) -> str:
+    """Return a URL without its password."""
     try:
         return make_url(url).render_as_string(hide_password=True)
     except ArgumentError:

@@ -26,6 +26,7 @@ _POSTGRESQL_PASSES = {
     "25006": "the server takes no writes: it is a standby",
     "25P03": "the server ended a transaction that was idle",
     "42501": "grant the user of ledger_url its rights",
+    "55P03": "it can be used again once the other program is done",
 }
 #: Damaged data and indexes; a table that is gone.
 _POSTGRESQL_LASTS = {"XX001", "XX002", "42P01"}

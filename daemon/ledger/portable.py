@@ -40,12 +40,20 @@ _ROWS = 1_000  # that are in memory at once
 
 
 class BadRows(LedgerError):
-    """Rows of a backup do not fit the table that they name."""
+    """Rows do not fit the table that they name."""
 
 
 def has_tables(connection: Connection) -> bool:
     """Return whether the database holds a ledger."""
-    return bool(_names(connection))
+    return bool(table_names(connection))
+
+
+def count_rows(connection: Connection) -> Mapping[str, int]:
+    """Return the number of rows in each table."""
+    return {
+        table.name: connection.scalar(select(func.count()).select_from(table)) or 0
+        for table in _reflected(connection).sorted_tables
+    }
 
 
 def read_tables(connection: Connection) -> Iterator[tuple[str, Iterator[bytes]]]:
@@ -59,13 +67,26 @@ def write_tables(connection: Connection, tables: Mapping[str, Iterable[bytes]], 
 
     Nobody holds the lease afterwards. Raises BadRows, and LedgerError for an unknown revision.
     """
+    fill_tables(connection, tables, revision=revision)
+    finish_tables(connection)
+
+
+def fill_tables(connection: Connection, tables: Mapping[str, Iterable[bytes]], *, revision: str) -> None:
+    """Create the schema of a revision in an empty database, and write the rows.
+
+    Raises BadRows, and LedgerError for an unknown revision.
+    """
     migrate(connection, revision)
     present = _reflected(connection)
     unknown = set(tables) - set(present.tables)
     if unknown:
-        raise BadRows(f"the backup has tables that schema {revision} has not: {', '.join(sorted(unknown))}")
+        raise BadRows(f"the rows are of tables that schema {revision} has not: {', '.join(sorted(unknown))}")
     for table in present.sorted_tables:
         _fill(connection, table, iter(tables.get(table.name, ())))
+
+
+def finish_tables(connection: Connection) -> None:
+    """Upgrade what was filled to this release's schema. Nobody holds the lease afterwards."""
     migrate(connection)
     connection.execute(
         update(lease).where(lease.c.name == LEADER).values(holder=None, fence=lease.c.fence + 1)
@@ -80,12 +101,12 @@ def set_aside(connection: Connection, wanted: str) -> str:
     )
     quoted = connection.dialect.identifier_preparer.quote
     connection.exec_driver_sql(f"CREATE SCHEMA {quoted(schema)}")
-    for name in _names(connection):
+    for name in table_names(connection):
         connection.exec_driver_sql(f"ALTER TABLE {quoted(name)} SET SCHEMA {quoted(schema)}")
     return schema
 
 
-def _names(connection: Connection) -> list[str]:
+def table_names(connection: Connection) -> list[str]:
     """Return the tables that belong to the ledger; a database on a server may have others."""
     ours = {*of_the_daemon.tables, *of_the_registry.tables, VERSION_TABLE}
     return [name for name in inspect(connection).get_table_names() if name in ours]
@@ -94,7 +115,7 @@ def _names(connection: Connection) -> list[str]:
 def _reflected(connection: Connection) -> MetaData:
     """Return the tables as they are, which may be those of an earlier release."""
     found = MetaData()
-    found.reflect(connection, only=[name for name in _names(connection) if name != VERSION_TABLE])
+    found.reflect(connection, only=[name for name in table_names(connection) if name != VERSION_TABLE])
     return found
 
 
@@ -145,7 +166,7 @@ def _fill(connection: Connection, table: Table, lines: Iterator[bytes]) -> None:
     header: list[tuple[str, str]] = [(name, kind) for name, kind in json.loads(first)]
     wanted = {(column.name, _kind(column)) for column in table.columns}
     if set(header) != wanted:
-        raise BadRows(f"the columns of {table.name} in the backup are not those of its schema")
+        raise BadRows(f"the columns of {table.name} are not those of its schema")
     statement = insert(table).values({name: _bound(connection, table.c[name]) for name, _ in header})
     decoders = [(name, _DECODERS.get(kind, _as_it_is)) for name, kind in header]
     while some := list(islice(lines, _ROWS)):

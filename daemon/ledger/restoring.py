@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from daemon.domain.errors import LedgerError
 from daemon.ledger.database import connect, sqlite_file
 from daemon.ledger.lease import lease_of
-from daemon.ledger.lease_policy import ObservedLease, may_take_over, observe
+from daemon.ledger.lease_policy import LeaseState, ObservedLease, may_take_over, observe
 from daemon.ledger.portable import has_tables, set_aside, write_tables
 from daemon.ledger.restore_journal import BESIDE
 
@@ -24,7 +24,7 @@ class LedgerInUse(LedgerError):
     """Another process uses the ledger. Stop it first."""
 
 
-def ledger_exists(url: URL) -> bool:
+def ledger_exists(url: str | URL) -> bool:
     """Return whether there is a ledger. Raises LedgerError where the server can't be reached."""
     file = sqlite_file(url)
     if file is not None:
@@ -62,6 +62,18 @@ def leader_of(
     finally:
         engine.dispose()
     return None
+
+
+def stored_lease(url: URL) -> LeaseState | None:
+    """Return the lease of a ledger as it is stored; None if no daemon has ever led. Raises LedgerError."""
+    engine = connect(url)
+    try:
+        return lease_of(engine)
+    except SQLAlchemyError as error:
+        cause = str(getattr(error, "orig", None) or error).splitlines()[0]
+        raise LedgerError(f"the ledger can't be read: {cause}; run `retuned doctor`") from error
+    finally:
+        engine.dispose()
 
 
 def settle(file: Path) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from daemon.domain.errors import LedgerError
 from daemon.ledger.database import connect, reader
-from daemon.ledger.portable import read_tables
+from daemon.ledger.portable import count_rows, read_tables
 from daemon.ledger.schema import revision_of
 from daemon.ledger.tables import identity
 from registry.tables import versions
@@ -44,6 +44,10 @@ class LedgerSnapshot:
         """Return the documents of all versions, oldest first."""
         return list(self._connection.scalars(select(versions.c.document).order_by(versions.c.number)))
 
+    def rows(self) -> Mapping[str, int]:
+        """Return the number of rows in each table."""
+        return count_rows(self._connection)
+
     def tables(self) -> Iterator[tuple[str, Iterator[bytes]]]:
         """Yield the name and the lines of each table; read the lines of one before the next."""
         return read_tables(self._connection)
@@ -65,6 +69,8 @@ def snapshot(url: URL, *, folder: Path) -> Iterator[LedgerSnapshot]:
         else:
             options: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
             with engine.connect().execution_options(**options) as connection:
+                # Who reads a snapshot may have other work between two tables, and keeps nobody from writing.
+                connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
                 yield LedgerSnapshot(connection, database=engine.dialect.name)
     except SQLAlchemyError as error:
         cause = str(getattr(error, "orig", None) or error).splitlines()[0]

@@ -59,12 +59,13 @@ from tests.support.faults import KILLED, Fault, Kind, steps_of_the_program, watc
 
 LINE = "chat"
 V1 = VersionName(LINE, 1)
-#: Steps of other suites: the lease's own contract, checkpoints (which need torch), backups, what only reads on, and the
+#: Steps of other suites: the lease's own contract, checkpoints (which need torch), backups and moves, what only reads on, and the
 #: calls of the teacher, of which a kill leaves a trace (test_teacher.py).
 ELSEWHERE = {
     *("lease.take", "lease.renew", "lease.release", "lease.first", "checkpoint", "checkpoint.sync"),
     *("teacher.begin", "teacher.finish", "teacher.discard"),
     *("backup.sync", "backup.replace", "restore.decide", "restore.move", "restore.server"),
+    "migrate.server",
 }
 
 

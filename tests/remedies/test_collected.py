@@ -55,7 +55,7 @@ APART: Mapping[Remedy, str] = {
         Remedy(path, "retuned run"): _START
         for path in (
             "daemon/cli/backup.py", "daemon/cli/doctor/machine.py", "daemon/cli/doctor/stores.py",
-            "daemon/cli/reference.py", "daemon/cli/render/references.py", "daemon/cli/render/status.py",
+            "daemon/cli/reference.py", "daemon/cli/render/migration.py", "daemon/cli/render/references.py", "daemon/cli/render/status.py",
             "daemon/cli/render/status_summary.py", "daemon/cli/render/versions.py",
         )
     },
