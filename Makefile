@@ -21,9 +21,10 @@ check: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# The reference pages in deploy/docs and the example of a settings file.
+# The reference pages in deploy/docs, the dashboards of deploy/grafana and the example of a settings file.
 docs: install
 	$(BIN)/python deploy/docs/generate.py
+	$(BIN)/python -m deploy.grafana.generate
 	$(BIN)/retuned config schema --yaml > deploy/retuned.example.yaml
 
 bench: install

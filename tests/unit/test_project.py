@@ -37,6 +37,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *(page for name in TOP_LEVEL for page in (RO
 #: Where a library may be imported.
 IMPORTS = {
     "kafka": ["daemon/kafka/library.py"],
+    "grafana_foundation_sdk": [],  # makes the dashboards of deploy/grafana
     "fastavro": ["daemon/intake/avro.py"],  # optional
     "httpx": [
         "daemon/kafka/schema_registry.py",

@@ -1,0 +1,170 @@
+"""What comes in, what becomes of it, and whether intake keeps up."""
+
+from grafana_foundation_sdk.builders.dashboard import Dashboard
+
+from deploy.grafana.frame import frame
+from deploy.grafana.panels import GREEN, PER_MINUTE, RED, YELLOW, Panel, Query, Value, course, figure, states
+from deploy.grafana.promql import most, of, per_minute, quantile, total
+
+
+def intake() -> Dashboard:
+    """Return the dashboard of intake."""
+    return frame(
+        "Intake",
+        "retuned-intake",
+        "Records read from Kafka, what they became, and what keeps intake from going on.",
+        [("Now", _now()), ("Pace", _pace()), ("What comes", _records()), ("What is unusable", _unusable())],
+    )
+
+
+def _now() -> list[Panel]:
+    return [
+        figure(
+            "Broker",
+            "Whether every replica reaches a broker.",
+            Query(f"min by (model_line) ({of('retuned_broker_connected')})", "{{model_line}}"),
+            values={1: Value("Connected", GREEN), 0: Value("Unreachable", RED)},
+            none="No daemon answers",
+        ),
+        figure(
+            "Halted",
+            "Whether intake is halted and waits for an operator. `retuned intake show` says why.",
+            Query(
+                f"{most(of('retuned_intake_halted'))} or {most(of('retuned_broker_connected'))} * 0",
+                "{{model_line}}",
+            ),
+            values={0: Value("No", GREEN), 1: Value("Halted", RED)},
+            none="No daemon answers",
+        ),
+        figure(
+            "Unread records",
+            "Records of the topic that were not read yet, over all partitions.",
+            Query(total(of("retuned_consumer_lag_records")), "{{model_line}}"),
+            steps=[(1_000, YELLOW), (10_000, RED)],
+            graph=True,
+            none="No partition",
+        ),
+        figure(
+            "Age of the newest record",
+            "Time since the last read of a record.",
+            Query(f"time() - ({most(of('retuned_last_record_timestamp_seconds'))} > 0)", "{{model_line}}"),
+            unit="s",
+            none="None since the start",
+        ),
+        figure(
+            "Dead letters waiting",
+            "Rejected records that were not published to the dead-letter topic yet.",
+            Query(total(of("retuned_dead_letters_waiting")), "{{model_line}}"),
+            steps=[(1, YELLOW), (1_000, RED)],
+            none="No daemon answers",
+        ),
+        figure(
+            "Longest open transaction",
+            "How long a partition has waited for a producer's open transaction to end.",
+            Query(
+                f"time() - min by (model_line) ({of('retuned_open_transaction_wait_timestamp_seconds')})",
+                "{{model_line}}",
+            ),
+            unit="s",
+            steps=[(60, YELLOW), (600, RED)],
+            none="None is open",
+        ),
+    ]
+
+
+def _pace() -> list[Panel]:
+    return [
+        course(
+            "Unread records by partition",
+            "Records not read yet, by partition.",
+            Query(total(of("retuned_consumer_lag_records"), "partition"), "{{model_line}}: {{partition}}"),
+            none="No partition",
+            span=8,
+        ),
+        course(
+            "Time to store a batch",
+            "Duration of decoding and storing one batch of records.",
+            Query(quantile("retuned_intake_batch_seconds", 0.5), "{{model_line}}: half are faster"),
+            Query(quantile("retuned_intake_batch_seconds", 0.95), "{{model_line}}: 95% are faster"),
+            unit="s",
+            none="No batch in this time",
+            span=8,
+        ),
+        course(
+            "One turn of the main loop",
+            "Duration of one turn of the main loop. Seconds: a stage keeps the others waiting.",
+            Query(quantile("retuned_loop_iteration_seconds", 0.5), "{{model_line}}: half are faster"),
+            Query(quantile("retuned_loop_iteration_seconds", 0.95), "{{model_line}}: 95% are faster"),
+            unit="s",
+            span=8,
+        ),
+    ]
+
+
+def _records() -> list[Panel]:
+    return [
+        course(
+            "Conversations",
+            "Conversations stored in a minute, by side of the holdout split. One that grows counts once.",
+            Query(per_minute("retuned_conversations_total", "split"), "{{split}}"),
+            unit=PER_MINUTE,
+            stacked=True,
+            span=8,
+        ),
+        course(
+            "Records by kind",
+            "Records in a minute that were not rejected, by what they were.",
+            Query(f"{per_minute('retuned_intake_records_total', 'kind')} > 0", "{{kind}}"),
+            unit=PER_MINUTE,
+            stacked=True,
+            span=8,
+        ),
+        course(
+            "Redacted personal data",
+            "Items of personal data that were replaced in a minute, by kind.",
+            Query(f"{per_minute('retuned_redacted_total', 'kind')} > 0", "{{kind}}"),
+            unit=PER_MINUTE,
+            stacked=True,
+            none="Nothing was redacted",
+            span=8,
+        ),
+    ]
+
+
+def _unusable() -> list[Panel]:
+    return [
+        course(
+            "Rejected records",
+            "Unusable records in a minute, by reason. `retuned deadletters list` shows them.",
+            Query(f"{per_minute('retuned_records_rejected_total', 'reason')} > 0", "{{reason}}"),
+            unit=PER_MINUTE,
+            stacked=True,
+            none="Nothing was rejected",
+            span=8,
+        ),
+        course(
+            "Published dead letters",
+            "Rejected records published to the dead-letter topic in a minute.",
+            Query(per_minute("retuned_dead_letters_published_total"), "{{model_line}}"),
+            unit=PER_MINUTE,
+            span=8,
+        ),
+        course(
+            "Unreadable feedback",
+            "Opinions in a minute that could not be read, by reason; see the settings of feedback.",
+            Query(f"{per_minute('retuned_feedback_unusable_total', 'reason')} > 0", "{{reason}}"),
+            unit=PER_MINUTE,
+            stacked=True,
+            none="All feedback was read",
+            span=8,
+        ),
+        states(
+            "Halts",
+            "When intake was halted, by reason.",
+            Query(most(of("retuned_intake_halted"), "reason"), "{{reason}}"),
+            values={0: Value("No", GREEN), 1: Value("Halted", RED)},
+            none="Intake was never halted",
+            span=24,
+            height=6,
+        ),
+    ]
