@@ -15,6 +15,7 @@ from daemon.cli.session import DEBUG, Json, console, present, read_settings, set
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from daemon.config.sections.logging import LoggingSection
     from daemon.config.settings import Settings
     from daemon.intake.log_file import LogFileReader
 
@@ -33,13 +34,22 @@ def run(context: typer.Context, *, as_json: Annotated[bool, _LOG_JSON] = False) 
             raise
         configure_logging("INFO", "json")
         raise typer.Exit(_end(error)) from None
-    level = "DEBUG" if context.meta.get(DEBUG) else settings.logging.level
-    configure_logging(level, "json" if as_json else settings.logging.format)
+
+    def set_up_logging(section: "LoggingSection") -> None:
+        level = "DEBUG" if context.meta.get(DEBUG) else section.level
+        configure_logging(level, "json" if as_json else section.format)
+
+    set_up_logging(settings.logging)
     try:
         log_failures_of_threads()
         from daemon.runtime.build import run_daemon
 
-        code = run_daemon(settings, settings_file=settings_file(context))
+        code = run_daemon(
+            settings,
+            settings_file=settings_file(context),
+            load=lambda: read_settings(context),
+            configure_logging=set_up_logging,
+        )
     except Exception as error:  # noqa: BLE001 - the last resort
         code = _end(error)
     raise typer.Exit(code)

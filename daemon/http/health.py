@@ -5,6 +5,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from threading import Lock
 
+from pydantic import TypeAdapter
+
+from daemon.config.reloading import ReloadReport
+
+#: How ``/readyz`` tells of the latest reading of the settings, below ``reload``.
+RELOAD_REPORT = TypeAdapter(ReloadReport)
+
 
 class Component(StrEnum):
     """A component that must work for the daemon to be ready."""
@@ -52,6 +59,7 @@ class Health:
         self._beat_at = clock()  # the start counts as a turn
         self._problems: dict[Component, str] = dict.fromkeys(components, "has not reported yet")
         self._notes: tuple[str, ...] = ()
+        self._reload: ReloadReport | None = None
 
     def beat(self) -> None:
         """Record a turn of the main loop."""
@@ -71,6 +79,11 @@ class Health:
         with self._lock:
             self._notes = tuple(notes)
 
+    def show_reload(self, report: ReloadReport) -> None:
+        """Show what the latest reading of the settings did."""
+        with self._lock:
+            self._reload = report
+
     def live(self) -> Answer:
         """Return whether the main loop made a turn recently."""
         with self._lock:
@@ -89,7 +102,9 @@ class Health:
         """Return whether all components work. A component that has not reported does not."""
         with self._lock:
             problems = {component.value: problem for component, problem in self._problems.items()}
-            notes = list(self._notes)
+            notes, reload = list(self._notes), self._reload
         status = "not ready" if problems else "ready"
         body: dict[str, object] = {"status": status, **self._line, "problems": problems}
-        return Answer(ok=not problems, body=body | ({"notes": notes} if notes else {}))
+        body |= {"notes": notes} if notes else {}
+        body |= {"reload": RELOAD_REPORT.dump_python(reload, mode="json")} if reload is not None else {}
+        return Answer(ok=not problems, body=body)

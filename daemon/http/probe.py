@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from daemon.config.addresses import bracketed
+from daemon.config.reloading import ReloadReport
 from daemon.config.settings import HttpSection
+from daemon.http.health import RELOAD_REPORT
 
 _LAG, _LIVE = "retuned_consumer_lag_records", "retuned_live_version_info"
 _STATUSES = ("ready", "not ready")
@@ -27,6 +29,9 @@ class DaemonHealth:
     ready: bool = False
     problems: Mapping[str, str] = field(default_factory=dict)  # why it isn't ready, by component
     notes: tuple[str, ...] = ()  # what operators should know of it, ready or not
+    reload: ReloadReport | None = (
+        None  # what its latest reading of the settings did; None: only the start read them
+    )
     lag: int | None = None  # records not yet read; None when unknown
     live: str | None = None  # the version that it follows; None when unknown
     other: str | None = None  # who answers there instead: another program, or another line's daemon
@@ -62,6 +67,7 @@ def probe(http: HttpSection, *, model_line: str | None = None, timeout_s: float 
         ready=status == 200,
         problems=_problems(body),
         notes=_notes(body),
+        reload=_reload(body),
         lag=_lag(metrics[1]) if metrics else None,
         live=_live(metrics[1]) if metrics else None,
     )
@@ -105,6 +111,13 @@ def _notes(body: str) -> tuple[str, ...]:
         return tuple(map(str, json.loads(body).get("notes", ())))
     except (ValueError, AttributeError, TypeError):
         return ()
+
+
+def _reload(body: str) -> ReloadReport | None:
+    try:
+        return RELOAD_REPORT.validate_python(json.loads(body).get("reload"))
+    except (ValueError, AttributeError):
+        return None
 
 
 def _lag(exposition: str) -> int | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from daemon.config.lesson_rules import lesson_rules
+from daemon.config.live import LiveSettings
 from daemon.config.settings import Settings
 from daemon.domain.answer_judge import AnswerJudge
 from daemon.domain.clock import Clock
@@ -13,7 +14,6 @@ from daemon.intake.privacy.redaction import Redactor
 from daemon.ledger.held_out_seqs import HeldOutSeqs
 from daemon.ledger.stores import Stores
 from daemon.release.behaviour_guard import is_guarded
-from daemon.release.from_settings import gate_settings
 from daemon.release.gate_comparison import GateComparison, GateServices, Look
 from daemon.release.held_out import HeldOut, first_new_seq
 from daemon.release.register import DAEMON
@@ -52,7 +52,7 @@ class CandidateGate:
     def __init__(
         self,
         stores: Stores,
-        settings: Settings,
+        settings: LiveSettings,
         scorer: VersionScorer,
         *,
         judge: AnswerJudge | None,
@@ -62,19 +62,18 @@ class CandidateGate:
     ) -> None:
         """``judge`` compares answers, where one is configured."""
         self._stores = stores
-        self._model_line = settings.model_line
-        self._section = settings.gate
-        self._seed = settings.learning.seed
-        self._gate = gate_settings(settings.gate)
-        self._automatic = settings.release.automatic
-        self._held_out = held_out_of(stores, settings)
+        self._settings = settings
+        self._model_line = settings.current.model_line
+        self._seed = settings.current.learning.seed
+        self._max_looks = settings.current.gate.max_looks
+        self._held_out = held_out_of(stores, settings.current)
         self._scorer = scorer
         self._services = GateServices(
             scorer=scorer,
             lesson_scores=stores.lesson_scores,
             gate_answers=stores.gate_answers,
             judge=judge,
-            redact=_redactor(settings),
+            redact=_redactor(settings.current),
             clock=monotonic,
         )
         self._metrics = metrics.release
@@ -126,7 +125,7 @@ class CandidateGate:
 
     def _is_open(self, report: GateReport | None) -> bool:
         """Return whether the gate has yet to decide, and can."""
-        limits = {"max_looks": self._gate.max_looks, "limit": self._held_out.limit}
+        limits = {"max_looks": self._max_looks, "limit": self._held_out.limit}
         return report is None or waits_for_data(report, **limits)
 
     def _advance(self, candidate: _Candidate, live: VersionName, logs: LineLogs) -> None:
@@ -143,7 +142,7 @@ class CandidateGate:
     def _may_promote(self, candidate: _Candidate, report: GateReport, live: VersionName) -> bool:
         """Return whether a pass counts: automatic release, against the live version, not tainted, nothing forbids it."""
         name = candidate.version.name
-        if not self._automatic or report.against != live or self._is_tainted(name):
+        if not self._settings.current.release.automatic or report.against != live or self._is_tainted(name):
             return False
         try:
             check_automatic(name, candidate.restrictions)
@@ -166,20 +165,20 @@ class CandidateGate:
 
     def _is_worth_another_look(self, report: GateReport, since: int) -> bool:
         sizes = self._held_out.sizes(since)
-        return worth_another_look(report, sizes, max_looks=self._gate.max_looks, limit=self._held_out.limit)
+        return worth_another_look(report, sizes, max_looks=self._max_looks, limit=self._held_out.limit)
 
     def _compare(self, candidate: _Candidate, live: Version, since: int) -> None:
-        name = candidate.version.name
+        name, section = candidate.version.name, self._settings.current.gate
         _log.info("%s is at the gate", name, extra={"action": "gate", "version": str(name)})
         look = Look(
             number=len(candidate.reports) + 1,
             candidate=candidate.version,
             live=live,
             lessons=self._held_out.slices(since),
-            own_prompts=is_guarded(self._section.behaviour, candidate.version, self._stores.runs),
+            own_prompts=is_guarded(section.behaviour, candidate.version, self._stores.runs),
             seed=self._seed,
         )
-        self._comparison = GateComparison(look, self._section, self._services)
+        self._comparison = GateComparison(look, section, self._services)
         self._comparison.start()
 
     def _conclude(self, comparison: GateComparison) -> None:

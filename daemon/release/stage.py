@@ -1,6 +1,6 @@
 """Releases versions: follows the promotion log, and takes candidates through the gate."""
 
-from daemon.config.settings import Settings
+from daemon.config.live import LiveSettings
 from daemon.domain.answer_judge import AnswerJudge
 from daemon.domain.clock import Clock
 from daemon.ledger.stores import Stores
@@ -23,7 +23,7 @@ class ReleaseStage:
     def __init__(
         self,
         stores: Stores,
-        settings: Settings,
+        settings: LiveSettings,
         scorer: VersionScorer,
         *,
         metrics: Metrics,
@@ -32,10 +32,10 @@ class ReleaseStage:
     ) -> None:
         """``judge`` compares what versions answer at the gate, where one is configured."""
         self._stores = stores
-        self._model_line = settings.model_line
+        self._model_line = settings.current.model_line
         self._scorer = scorer
         self._metrics = metrics.release
-        self._follower = LogFollower(stores, settings, metrics=metrics, clock=clock)
+        self._follower = LogFollower(stores, settings.current, metrics=metrics, clock=clock)
         self._artifact = LiveArtifactCheck(stores, clock=clock)
         self._gate = CandidateGate(stores, settings, scorer, judge=judge, metrics=metrics, clock=clock)
 

@@ -5,7 +5,7 @@ Of old conversations it keeps a uniform sample, those with the smallest keyed ha
 replica the ledger is pruned.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 
@@ -40,12 +40,16 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 class ConversationRetention:
     """Deletes conversations with all that belongs to them, and feedback whose conversation never arrived."""
 
-    def __init__(self, engine: Engine, limits: RetentionSection) -> None:
+    def __init__(self, engine: Engine, limits: Callable[[], RetentionSection]) -> None:
         self._engine = engine
         self._reads = reader(engine)
-        self._limits = limits
+        self._read_limits = limits
         # All feedback received before this moment has a conversation, or was deleted.
         self._feedback_checked_until = _LONG_AGO
+
+    @property
+    def _limits(self) -> RetentionSection:
+        return self._read_limits()
 
     def prune(self, now: datetime) -> int:
         """Delete a page of conversations; return how many. 0 means that none is left to delete."""

@@ -1,7 +1,7 @@
 """Deletes old dead letters, windows, decisions and the like; keeps the provenance of versions."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
@@ -67,11 +67,17 @@ _BUDGET_COUNTS = timedelta(days=7)
 class HistoryRetention:
     """Prunes the tables other than the conversations, a page of each at a time."""
 
-    def __init__(self, engine: Engine, limits: RetentionSection, *, failed_runs: int = _FAILED_RUNS) -> None:
+    def __init__(
+        self, engine: Engine, limits: Callable[[], RetentionSection], *, failed_runs: int = _FAILED_RUNS
+    ) -> None:
         """``failed_runs`` of the runs without a version are kept."""
         self._engine = engine
-        self._limits = limits
+        self._read_limits = limits
         self._failed_runs = failed_runs
+
+    @property
+    def _limits(self) -> RetentionSection:
+        return self._read_limits()
 
     def prune(self, now: datetime, *, scored: Collection[str]) -> dict[HistoryTable, int]:
         """Delete a page of old rows of each table; return how many were deleted, by table.

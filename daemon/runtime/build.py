@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import get_args
 
 from daemon.config.addresses import bracketed
+from daemon.config.live import LiveSettings
+from daemon.config.sections.logging import LoggingSection
 from daemon.config.settings import Settings
 from daemon.config.urls import without_secrets
 from daemon.domain.clock import utc_now
@@ -45,8 +47,10 @@ from daemon.runtime.ledger_watch import LedgerWatchStage
 from daemon.runtime.loop import Loop
 from daemon.runtime.opening import open_when_up
 from daemon.runtime.problems import Problems
+from daemon.runtime.reload_signal import reload_on_hangup
 from daemon.runtime.reporting import ReportingStage
 from daemon.runtime.schemas import load_schemas
+from daemon.runtime.settings_reload import ReloadSource, SettingsReload
 from daemon.runtime.stage import Stage
 from daemon.runtime.stop_signals import stop_on_signals
 from daemon.telemetry.metrics import ChildName, Metrics
@@ -64,11 +68,25 @@ _OF_LEADER = (
 )
 
 
-def run_daemon(settings: Settings, *, settings_file: Path) -> int:
+def run_daemon(
+    settings: Settings,
+    *,
+    settings_file: Path,
+    load: Callable[[], Settings],
+    configure_logging: Callable[[LoggingSection], None],
+) -> int:
     """Run until SIGTERM or SIGINT, once logging is set up; return the exit status. The log names the settings' file.
+
+    SIGHUP has the settings read again by ``load``, which raises SettingsError.
 
     Raises LedgerLost where going on would lose data, and DaemonError, LearnerError or RegistryError where it can't start.
     """
+    with reload_on_hangup() as requests:
+        source = ReloadSource(requests=requests, load=load, configure_logging=configure_logging)
+        return _run(settings, settings_file, source)
+
+
+def _run(settings: Settings, settings_file: Path, source: ReloadSource) -> int:
     kafka = load_kafka_settings(settings)  # unusable files end the start before the model is read
     relax_garbage_collector()
     make_private_folder(settings.state_dir)
@@ -81,18 +99,20 @@ def run_daemon(settings: Settings, *, settings_file: Path) -> int:
     refuse_differences(stores, settings, base_digest=base.digest)
     if settings.monitors.embedding.model is not None:
         resolve_encoder(settings.monitors.embedding.model)  # a missing model ends the start, not leadership
+    live = LiveSettings(settings)
     health = Health(clock=time.monotonic, model_line=settings.model_line)
+    reload = SettingsReload(live, source, report=health.show_reload, metrics=metrics, clock=utc_now)
     problems = Problems(health, metrics)
     server = HttpServer(
         settings.http,
         metrics,
         health,
         reports=stores.reports,
-        read_situation=lambda: read_situation(stores, settings),
+        read_situation=lambda: read_situation(stores, live.current),
     )
     with stop_on_signals() as stop, server:
         intake = _intake(settings, kafka, stores, metrics, stop.wait)
-        leadership = _leadership(settings, stores, metrics, base, intake)
+        leadership = _leadership(live, stores, metrics, base, intake)
         bound = BoundStage(stores, settings, base, clock=utc_now)
         stages: list[Stage] = [
             LedgerWatchStage(ledger, clock=utc_now),
@@ -115,6 +135,7 @@ def run_daemon(settings: Settings, *, settings_file: Path) -> int:
             stages,
             stop=stop,
             beat=health.beat,
+            reload=reload.step,
             outage=outage,
             metrics=metrics,
             close_within_s=_CLOSE_WITHIN_S,
@@ -153,17 +174,17 @@ def _log_start(settings: Settings, settings_file: Path, server: HttpServer) -> N
 
 
 def _leadership(
-    settings: Settings, stores: Stores, metrics: Metrics, base: BaseModel, intake: IntakeStage
+    live: LiveSettings, stores: Stores, metrics: Metrics, base: BaseModel, intake: IntakeStage
 ) -> LeadershipStage:
     def connected() -> bool:
         """Return whether the broker answers. A halted intake does not ask it."""
         return intake.connected or intake.halted is not None
 
     def build(fencing_token: int) -> LeaderRuntime:
-        fenced = fenced_stores(stores, settings, fencing_token)
-        return build_leader(settings, fenced, metrics, base, connected=connected)
+        fenced = fenced_stores(stores, live.current, fencing_token)
+        return build_leader(live, fenced, metrics, base, connected=connected)
 
-    return LeadershipStage(_lease(settings, stores), build, metrics=metrics)
+    return LeadershipStage(_lease(live.current, stores), build, metrics=metrics)
 
 
 def _reporting(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from daemon.config.lesson_rules import lesson_rules
+from daemon.config.live import LiveSettings
 from daemon.config.settings import Settings
 from daemon.domain.clock import utc_now
 from daemon.domain.problems import ProblemKind
@@ -36,6 +37,7 @@ from daemon.runtime.situation_stage import SituationStage
 from daemon.scoring.version_scorer import ChildVersionScorer
 from daemon.telemetry.metrics import ChildName, Metrics
 from daemon.training.from_settings import rendering
+from daemon.training.train_stage import TrainStage
 from learners.scoring.process import Scorer, scorer_process
 from monitors.judge_process import JudgeProcess
 from monitors.sequential.detector_state import DetectorState
@@ -48,7 +50,7 @@ _SCORED_VERSIONS = 5
 
 
 def build_leader(
-    settings: Settings,
+    live: LiveSettings,
     stores: Stores,
     metrics: Metrics,
     base: BaseModel,
@@ -59,12 +61,13 @@ def build_leader(
 
     ``stores`` write with the leader's fencing token; ``connected`` returns whether the broker answers.
     """
-    training = build_train_stage(settings, stores, metrics, base)
+    settings = live.current  # for what only a restart changes
+    training = build_train_stage(live, stores, metrics, base)
     scorer = _scorer(settings, stores, metrics, base)
     teacher = build_teacher(settings, stores, metrics)
     judge = build_judge(settings, teacher)
-    release = ReleaseStage(stores, settings, scorer, metrics=metrics, clock=utc_now, judge=judge)
-    deciding = build_decide_stage(settings, stores, metrics, training, release)
+    release = ReleaseStage(stores, live, scorer, metrics=metrics, clock=utc_now, judge=judge)
+    deciding = build_decide_stage(live, stores, metrics, training, release)
     dead_letters = _dead_letters(settings, stores, metrics, connected)
     embeddings = _embeddings(settings, metrics)
     judging = JudgeStage(stores, settings, _launch_judge, metrics=metrics, clock=utc_now)
@@ -94,19 +97,25 @@ def build_leader(
             release,
             *((teacher,) if teacher else ()),
             _live_loss(settings, stores, scorer, busy=busy),
-            _retention(settings, stores, metrics),
-            _telling(settings, stores, metrics),
-            _line_facts(settings, stores, metrics, _alive(judging, scorer, embeddings)),
+            _retention(live, stores, metrics),
+            _telling(live, stores, metrics),
+            _line_facts(live, stores, metrics, _alive(judging, scorer, embeddings)),
         ),
         start=start,
-        children={
-            "judge": lambda: judging.pid,
-            "trainer": lambda: training.pid,
-            "scorer": lambda: scorer.pid,
-            "embedder": lambda: embeddings.pid if embeddings else None,
-        },
+        children=_pids(judging, training, scorer, embeddings),
         problems=_problems(scorer, dead_letters, release),
     )
+
+
+def _pids(
+    judging: JudgeStage, training: TrainStage, scorer: ChildVersionScorer, embeddings: Embeddings | None
+) -> Mapping[ChildName, Callable[[], int | None]]:
+    return {
+        "judge": lambda: judging.pid,
+        "trainer": lambda: training.pid,
+        "scorer": lambda: scorer.pid,
+        "embedder": lambda: embeddings.pid if embeddings else None,
+    }
 
 
 def _problems(
@@ -159,19 +168,19 @@ def _scorer(settings: Settings, stores: Stores, metrics: Metrics, base: BaseMode
     )
 
 
-def _retention(settings: Settings, stores: Stores, metrics: Metrics) -> RetentionStage:
+def _retention(settings: LiveSettings, stores: Stores, metrics: Metrics) -> RetentionStage:
     return RetentionStage(
-        ConversationRetention(stores.engine, settings.retention),
-        HistoryRetention(stores.engine, settings.retention),
-        scored=lambda: _scored_versions(settings, stores),
-        runs_dir=runs_dir(settings),
+        ConversationRetention(stores.engine, lambda: settings.current.retention),
+        HistoryRetention(stores.engine, lambda: settings.current.retention),
+        scored=lambda: _scored_versions(settings.current, stores),
+        runs_dir=runs_dir(settings.current),
         metrics=metrics,
         clock=utc_now,
     )
 
 
-def _telling(settings: Settings, stores: Stores, metrics: Metrics) -> SituationStage:
-    return SituationStage(lambda: read_situation(stores, settings), metrics=metrics, clock=utc_now)
+def _telling(settings: LiveSettings, stores: Stores, metrics: Metrics) -> SituationStage:
+    return SituationStage(lambda: read_situation(stores, settings.current), metrics=metrics, clock=utc_now)
 
 
 def _alive(
@@ -188,10 +197,10 @@ def _alive(
 
 
 def _line_facts(
-    settings: Settings, stores: Stores, metrics: Metrics, alive: Mapping[ChildName, Callable[[], bool]]
+    settings: LiveSettings, stores: Stores, metrics: Metrics, alive: Mapping[ChildName, Callable[[], bool]]
 ) -> LineFactsStage:
     return LineFactsStage(
-        lambda: read_line_facts(stores, settings), alive=alive, metrics=metrics, clock=utc_now
+        lambda: read_line_facts(stores, settings.current), alive=alive, metrics=metrics, clock=utc_now
     )
 
 

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from daemon.config.live import LiveSettings
 from daemon.config.settings import Settings
 from daemon.domain.clock import utc_now
 from daemon.ledger.situation import read_situation
@@ -28,23 +29,26 @@ def runs_dir(settings: Settings) -> Path:
 
 
 def build_decide_stage(
-    settings: Settings, stores: Stores, metrics: Metrics, training: TrainStage, release: ReleaseStage
+    settings: LiveSettings, stores: Stores, metrics: Metrics, training: TrainStage, release: ReleaseStage
 ) -> DecideStage:
     """Build the stage that decides whether to train."""
     return DecideStage(
         stores,
         settings,
         train=training.submit,
-        read_pause=TrainingOrders(stores.versions, settings.model_line).read_pause,
+        read_pause=TrainingOrders(stores.versions, settings.current.model_line).read_pause,
         read_pending_work=lambda: training.pending_work or training.held_back or release.read_pending_work(),
-        read_situation=lambda: read_situation(stores, settings),
+        read_situation=lambda: read_situation(stores, settings.current),
         metrics=metrics,
         clock=utc_now,
     )
 
 
-def build_train_stage(settings: Settings, stores: Stores, metrics: Metrics, base: BaseModel) -> TrainStage:
+def build_train_stage(
+    settings: LiveSettings, stores: Stores, metrics: Metrics, base: BaseModel
+) -> TrainStage:
     """Build the stage that plans trainings in a thread and runs them in a child process."""
+    started = settings.current
 
     def register(planned: PlannedRun, result: RunResult) -> Version:
         return register_run(
@@ -52,8 +56,8 @@ def build_train_stage(settings: Settings, stores: Stores, metrics: Metrics, base
             stores.artifacts,
             planned,
             result,
-            model_line=settings.model_line,
-            base=settings.model.base,
+            model_line=started.model_line,
+            base=started.model.base,
             clock=utc_now,
         )
 
@@ -65,7 +69,7 @@ def build_train_stage(settings: Settings, stores: Stores, metrics: Metrics, base
         planning=Planning(planner, executor),
         launch=_launch_trainer,
         register=register,
-        runs_dir=runs_dir(settings),
+        runs_dir=runs_dir(started),
         metrics=metrics,
         clock=utc_now,
     )

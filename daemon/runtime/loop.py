@@ -24,14 +24,16 @@ class Loop:
         *,
         stop: Event,
         beat: Callable[[], None],
+        reload: Callable[[], None],
         outage: LedgerOutage,
         metrics: Metrics,
         close_within_s: float,
     ) -> None:
-        """``beat`` is called at each iteration, for the liveness probe."""
+        """``beat`` is called at each iteration, for the liveness probe; ``reload`` then takes new settings, if it is to."""
         self._stages = stages
         self._stop = stop
         self._beat = beat
+        self._reload = reload
         self._outage = outage
         self._metrics = metrics
         self._close_within_s = close_within_s
@@ -47,6 +49,7 @@ class Loop:
 
     def _iterate(self) -> None:
         self._beat()
+        self._reload()
         try:
             if not self._outage.over():
                 return

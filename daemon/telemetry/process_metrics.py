@@ -1,6 +1,7 @@
 """Metrics of the daemon's process."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from importlib.metadata import version as installed_version
 from typing import Literal, TypeAlias, get_args
 
@@ -58,6 +59,19 @@ class ProcessMetrics:
         self.iteration = factory.seconds(
             "retuned_loop_iteration_seconds", "Duration of one turn of the main loop.", UP_TO_SECONDS
         )
+        self._reload_success = factory.gauge(
+            "retuned_config_reload_success",
+            "1 if the latest reading of the settings had no mistakes, else 0.",
+        )
+        self._reload_success_at = factory.gauge(
+            "retuned_config_reload_success_timestamp_seconds",
+            "Unix time of the latest reading of the settings without mistakes: at the start, or after SIGHUP.",
+            unit="seconds",
+        )
+        self._awaiting_restart = factory.gauge(
+            "retuned_config_awaiting_restart",
+            "Settings that differ from those in effect and need a restart, as of the latest reading.",
+        )
         build: GaugeReadings[str] = factory.readings(
             "retuned_build_info", "1, labelled with the installed version.", "version"
         )
@@ -109,3 +123,13 @@ class ProcessMetrics:
         """Show the state of the access token; None: there is no token, and fetching it does not fail."""
         self._token_ends.replace({} if expires_at is None else {(): expires_at})
         self._token_failing.replace({} if failing_since is None else {(): failing_since})
+
+    def reload_succeeded(self, at: datetime, *, waiting: int) -> None:
+        """Note settings that were read without mistakes, of which ``waiting`` need a restart."""
+        self._reload_success.set(1)
+        self._reload_success_at.set(at.timestamp())
+        self._awaiting_restart.set(waiting)
+
+    def reload_failed(self) -> None:
+        """Note settings with mistakes, which were not taken."""
+        self._reload_success.set(0)

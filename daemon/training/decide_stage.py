@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from daemon.config.cron import Schedule
-from daemon.config.settings import Settings
+from daemon.config.live import LiveSettings
 from daemon.domain.clock import Clock
 from daemon.domain.decisions import Action, Decision
 from daemon.domain.situation import Situation, SituationState, decision_reason
@@ -31,7 +31,7 @@ class DecideStage:
     def __init__(
         self,
         stores: Stores,
-        settings: Settings,
+        settings: LiveSettings,
         *,
         train: Callable[[Decision], None],
         read_pause: Callable[[], str | None],
@@ -47,49 +47,44 @@ class DecideStage:
         """
         self._stores = stores
         self._settings = settings
-        self._policy = settings.policy
         self._train = train
         self._read_pause = read_pause
         self._read_pending_work = read_pending_work
         self._read_situation = read_situation
         self._metrics = metrics
         self._clock = clock
-        self._schedule = Schedule(self._policy.schedule) if self._policy.schedule else None
-        self._next_scheduled: datetime | None = None
+        self._schedule = _Scheduled()
         self._last_window_decided = 0
 
     def start(self) -> None:
         """Continue after the last window that the ledger has a decision on, and schedule from now on."""
         self._last_window_decided = self._stores.decisions.last_window_decided()
-        self._schedule_next(self._clock())
+        self._schedule.plan(self._settings.current.policy.schedule, self._clock())
 
     def step(self) -> None:
         """Decide if there is an occasion."""
-        now = self._clock()
+        now, policy = self._clock(), self._settings.current.policy
         pause = self._read_pause()
         request = self._stores.decisions.open_request() if pause is None else None
         window = self._new_window()
         triage = self._stores.triages.undecided()
         # A triage gets its own decision: a "no" to drift must not skip a scheduled time.
-        scheduled = self._next_scheduled is not None and now >= self._next_scheduled and triage is None
+        scheduled = self._schedule.is_due(policy.schedule, now) and triage is None
         if request is None and window is None and triage is None and not scheduled:
             return
         inputs = self._inputs(now, window, request, scheduled=scheduled, pause=pause)
         decision = self._stores.decisions.decide(
-            decide(inputs, self._policy), answers=request, triage=inputs.triage or triage
+            decide(inputs, policy), answers=request, triage=inputs.triage or triage
         )
         self._last_window_decided = window or self._last_window_decided
         if scheduled:
-            self._schedule_next(now)
+            self._schedule.plan(policy.schedule, now)
         self._report(decision)
         if decision.action is Action.TRAIN:
             self._train(decision)
 
     def close(self, timeout_s: float) -> None:
         """Do nothing: the stage holds no resources."""
-
-    def _schedule_next(self, now: datetime) -> None:
-        self._next_scheduled = self._schedule.next_after(now) if self._schedule else None
 
     def _new_window(self) -> int | None:
         """Return the newest judged window, unless there is a decision on it already."""
@@ -139,8 +134,27 @@ class DecideStage:
         )
 
     def _count(self, *, since: int) -> NewLessons:
-        return count_new_lessons(self._stores.conversations, self._settings, since=since)
+        return count_new_lessons(self._stores.conversations, self._settings.current, since=since)
 
     def _report(self, decision: Decision) -> None:
         self._metrics.drift.decided(decision)
         _log.info("%s: %s", decision.action, decision.reason, extra={"action": "decide"})
+
+
+class _Scheduled:
+    """The next time of a schedule. A schedule that changes counts from the moment at which the change is noticed."""
+
+    def __init__(self) -> None:
+        self._schedule: str | None = None
+        self._next: datetime | None = None
+
+    def plan(self, schedule: str | None, now: datetime) -> None:
+        """Wait for the first time after ``now``."""
+        self._schedule = schedule
+        self._next = Schedule(schedule).next_after(now) if schedule else None
+
+    def is_due(self, schedule: str | None, now: datetime) -> bool:
+        """Return whether the time has come."""
+        if schedule != self._schedule:
+            self.plan(schedule, now)
+        return self._next is not None and now >= self._next

@@ -1,6 +1,6 @@
 """What holds automatic trainings back, although there is nothing to wait for: an operator has to look first."""
 
-from daemon.config.settings import Settings
+from daemon.config.live import LiveSettings
 from daemon.domain.decisions import FOR_AN_OPERATOR
 from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.runs import FailedRun, RunLedger
@@ -17,12 +17,11 @@ class HeldBack:
     stream without anybody knowing.
     """
 
-    def __init__(self, conversations: ConversationLedger, runs: RunLedger, settings: Settings) -> None:
+    def __init__(self, conversations: ConversationLedger, runs: RunLedger, settings: LiveSettings) -> None:
         """After ``policy.min_new_lessons`` more a training is tried again."""
         self._conversations = conversations
         self._runs = runs
         self._settings = settings
-        self._enough = settings.policy.min_new_lessons
         self._reason: str | None = None
         self._since = 0
 
@@ -43,6 +42,10 @@ class HeldBack:
         """Let automatic trainings go on: one has started."""
         self._reason = None
 
+    @property
+    def _enough(self) -> int:
+        return self._settings.current.policy.min_new_lessons
+
     def _failure(self) -> str | None:
         run = self._runs.newest_failure()
         if run is None or not _is_of_its_data(run):
@@ -56,7 +59,7 @@ class HeldBack:
         )
 
     def _count_since(self, seq: int) -> int:
-        return count_new_lessons(self._conversations, self._settings, since=seq).count
+        return count_new_lessons(self._conversations, self._settings.current, since=seq).count
 
 
 def _is_of_its_data(run: FailedRun) -> bool:

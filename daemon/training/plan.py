@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from daemon.config.live import LiveSettings
 from daemon.config.settings import Settings
 from daemon.ledger.stores import Stores
 from daemon.training.built_dataset import Dataset
@@ -21,7 +22,7 @@ class RunPlanner:
     A run does not continue from a version that is tainted, or that an operator rolled back or rejected.
     """
 
-    def __init__(self, stores: Stores, settings: Settings, *, base: Path, base_digest: str) -> None:
+    def __init__(self, stores: Stores, settings: LiveSettings, *, base: Path, base_digest: str) -> None:
         """``base`` is the base model's folder."""
         self._stores = stores
         self._settings = settings
@@ -35,16 +36,17 @@ class RunPlanner:
 
         Raises NotEnoughData, RegistryError, OSError, and what ``check`` raises.
         """
+        settings = self._settings.current  # of the whole plan
         until_seq = self._stores.conversations.last_seq()
-        logs = read_logs(self._stores.versions, self._settings.model_line)
+        logs = read_logs(self._stores.versions, settings.model_line)
         history = logs.history
-        parent = self._parent(logs)
+        parent = self._parent(settings.model_line, logs)
         # Fetched first: while the artifact store is down, no training set is built in vain.
         adapter = self._adapter(parent)
         check()
         dataset = build_dataset(
             self._stores.conversations,
-            self._settings,
+            settings,
             since_seq=since_seq,
             path=folder / "data.jsonl",
             until_seq=until_seq,
@@ -52,16 +54,16 @@ class RunPlanner:
             check=check,
         )
         return PlannedRun(
-            request=self._request(run_id, dataset, adapter, output=folder / "artifact"),
+            request=self._request(settings, run_id, dataset, adapter, output=folder / "artifact"),
             dataset=dataset,
             parent=str(parent.name) if adapter and parent else None,
             until_seq=until_seq,
         )
 
-    def _parent(self, logs: LineLogs) -> Version | None:
+    def _parent(self, model_line: str, logs: LineLogs) -> Version | None:
         """Return the newest version of the live one's line that a run may continue from."""
         erased_runs = self._stores.erasures.runs_with_erased_records()
-        tainted_names = tainted(self._stores.versions, self._settings.model_line, erased_runs)
+        tainted_names = tainted(self._stores.versions, model_line, erased_runs)
         for name in reversed(logs.history.line):
             if name not in tainted_names and read_bar(self._stores.versions, name, logs) is None:
                 return self._stores.versions.version(name)
@@ -73,8 +75,10 @@ class RunPlanner:
             return None
         return self._stores.artifacts.fetch(parent.artifact, parent.digest)
 
-    def _request(self, run_id: str, dataset: Dataset, adapter: Path | None, *, output: Path) -> TrainRequest:
-        model, learning = self._settings.model, self._settings.learning
+    def _request(
+        self, settings: Settings, run_id: str, dataset: Dataset, adapter: Path | None, *, output: Path
+    ) -> TrainRequest:
+        model, learning = settings.model, settings.learning
         return TrainRequest(
             run=run_id,
             base=self._base,
@@ -84,7 +88,7 @@ class RunPlanner:
             data_digest=dataset.digest,
             output=output,
             method=learning.method,
-            settings=lora_settings(self._settings),
+            settings=lora_settings(settings),
             seed=learning.seed,
             device=model.device,
             threads=model.threads,

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from daemon.config.settings import Settings
+from daemon.config.live import LiveSettings
 from daemon.domain.clock import Clock
 from daemon.domain.decisions import Action, Decision, DecisionGround, Trigger
 from daemon.domain.errors import ForgottenMeanwhile, NotEnoughData
@@ -48,7 +48,7 @@ class TrainStage:
     def __init__(
         self,
         stores: Stores,
-        settings: Settings,
+        settings: LiveSettings,
         *,
         planning: Planning,
         launch: Callable[[TrainRequest, Path], TrainerChild],
@@ -59,9 +59,9 @@ class TrainStage:
     ) -> None:
         self._decisions = stores.decisions
         self._runs = stores.runs
-        self._read_basis = partial(read_basis, stores, settings.model_line)
-        self._orders = TrainingOrders(stores.versions, settings.model_line)
-        self._timeout = timedelta(seconds=settings.learning.timeout_s)
+        self._read_basis = partial(read_basis, stores, settings.current.model_line)
+        self._orders = TrainingOrders(stores.versions, settings.current.model_line)
+        self._settings = settings
         self._planning = planning
         self._launch_child = launch
         self._register = register
@@ -70,7 +70,6 @@ class TrainStage:
         self._show_decision = metrics.drift.last_decision_is
         self._clock = clock
         self._waiting = WaitingDecision(clock)
-        self._max_left_out = settings.curation.max_left_out
         self._held_back = HeldBack(stores.conversations, stores.runs, settings)
         self._pending: PendingPlan | None = None
         self._current: CurrentRun | None = None
@@ -196,7 +195,8 @@ class TrainStage:
         else:
             self._metrics.would_leave_out(planned.dataset.left_out, new=planned.dataset.new)
             self._metrics.run_lessons(planned.dataset.lessons)
-            if decision.trigger is not Trigger.MANUAL and planned.dataset.share_left_out > self._max_left_out:
+            most = self._settings.current.curation.max_left_out
+            if decision.trigger is not Trigger.MANUAL and planned.dataset.share_left_out > most:
                 self._put_off(run_id, decision, _most_left_out(planned.dataset))
             else:
                 self._record_and_launch(run_id, decision, planned)
@@ -270,7 +270,7 @@ class TrainStage:
             child,
             register=self._register,
             launched_at=self._clock(),
-            timeout=self._timeout,
+            timeout=timedelta(seconds=self._settings.current.learning.timeout_s),
         )
         self._metrics.run_must_end_by(self._current.ends_by.timestamp())
         dataset = planned.dataset

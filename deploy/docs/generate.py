@@ -17,6 +17,7 @@ from daemon.cli.app import app
 from daemon.cli.exit_codes import ERRORS, MEANINGS
 from daemon.cli.output import schema_name
 from daemon.config.environment import OLDER_NAMES, variable_of
+from daemon.config.reloading import is_reloadable
 from daemon.config.settings import Settings
 from daemon.telemetry.metrics import Metrics
 
@@ -48,7 +49,9 @@ def configuration_page() -> str:
         "`retuned config check` checks it, `retuned config schema --yaml` prints a complete one. "
         "An environment variable overrides the file: `RETUNED_SECTION__NAME` sets `section.name`, such as "
         "`RETUNED_KAFKA__TOPIC`, and `RETUNED_MODEL_LINE` sets `model_line`. A list is texts between commas, or JSON. "
-        "A variable of this prefix that names no setting is a mistake.",
+        "A variable of this prefix that names no setting is a mistake.\n\n"
+        "A running daemon reads the file again on SIGHUP (`systemctl reload retuned`) and applies the settings marked "
+        "*Reloadable*; the others need a restart. [Observability](observability.md#reload) says what it reports.",
         _section(Settings, ()),
     )
 
@@ -183,7 +186,8 @@ def _plain(value: object) -> object:
 
 def _meaning(field: FieldInfo, path: tuple[str, ...]) -> str:
     older = [name for name, newer in OLDER_NAMES.items() if newer == variable_of(path)]
-    return " ".join([field.description or "", *(f"`{name}` sets it, too." for name in older)])
+    reload = ["*Reloadable.*"] if is_reloadable(field) else []
+    return " ".join([field.description or "", *(f"`{name}` sets it, too." for name in older), *reload])
 
 
 def _command(command: Any, path: tuple[str, ...]) -> Iterator[str]:

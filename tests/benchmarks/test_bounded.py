@@ -36,7 +36,7 @@ def test_memory_and_disk_are_flat_over_a_million_records(tmp_path: Path) -> None
     letters = DeadLetterLedger(engine)  # of one user's floods
     router = Router(some_settings(tmp_path), Holdout(b"k" * 32, share=0.1))
     retention = RetentionStage(
-        ConversationRetention(engine, KEEP), HistoryRetention(engine, some_retention()), scored=lambda: (),
+        ConversationRetention(engine, lambda: KEEP), HistoryRetention(engine, some_retention), scored=lambda: (),
         runs_dir=tmp_path / "runs", metrics=Metrics(), clock=lambda: now,
     )  # fmt: skip
     memory, disk, started = [], [], time.monotonic()

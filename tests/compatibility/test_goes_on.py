@@ -158,7 +158,7 @@ def test_the_lease_is_taken_over_once_nobody_renews_it(stores: Stores) -> None:
 
 
 def test_old_rows_are_pruned(stores: Stores, settings: Settings) -> None:
-    went = HistoryRetention(stores.engine, settings.retention).prune(
+    went = HistoryRetention(stores.engine, lambda: settings.retention).prune(
         LATER + timedelta(days=400), scored={str(V1)}
     )
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon.config.live import LiveSettings
 from daemon.config.settings import Settings
 from daemon.domain.decisions import Action
 from daemon.domain.runs import RunState
@@ -58,7 +59,7 @@ def plans_nothing(run_id: str, *, since_seq: int, folder: Path, check: Check) ->
 def started(settings: Settings, stores: Stores, folder: Path) -> Started:
     made = Started()
     made.stage = TrainStage(
-        stores, settings, planning=Planning(plans_nothing, InPlace()), launch=made.start, register=lambda *_: None,
+        stores, LiveSettings(settings), planning=Planning(plans_nothing, InPlace()), launch=made.start, register=lambda *_: None,
         runs_dir=folder / "state" / "runs", metrics=Metrics(), clock=clock,
     )  # fmt: skip
     made.stage.start()

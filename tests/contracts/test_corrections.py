@@ -312,7 +312,7 @@ def test_retention_takes_corrections_with_their_conversations(
     digest = row(ledger).corrected_by
     intake.record(a_batch(some_conversations(2, 5), at=NOW + 3 * DAY))
 
-    ConversationRetention(engine, some_retention(max_age_days=1)).prune(NOW + 2 * DAY)
+    ConversationRetention(engine, lambda: some_retention(max_age_days=1)).prune(NOW + 2 * DAY)
 
     assert ledger.corrections([digest or ""]) == {}
     assert ledger.between(SeqRange(first=1, last=1)) == []

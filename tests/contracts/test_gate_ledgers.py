@@ -127,7 +127,7 @@ def test_what_was_computed_with_versions_that_no_gate_compares_goes(
         scores.add(version, {a_part(1): (2.5, 4), a_part(1, WORSE): (2.5, 4)})
         answers.add(version, 1, [(1, a_pair(1))])
 
-    deleted = HistoryRetention(engine, some_retention()).prune(NOW, scored=["chat-v1"])
+    deleted = HistoryRetention(engine, some_retention).prune(NOW, scored=["chat-v1"])
 
     assert deleted == {"lesson_scores": 2, "gate_answers": 1}
     assert len(answers.of("chat-v1")) == 1

@@ -382,7 +382,7 @@ def test_retention_keeps_or_drops_a_conversation_as_a_whole(log: Log) -> None:
     log.read(*records[:4], *(record for chat in chats for record in a_log(chat)))
     for record in records[4:]:
         log.read(record)
-    retention = ConversationRetention(log.engine, some_retention(conversations=20, sample=40))
+    retention = ConversationRetention(log.engine, lambda: some_retention(conversations=20, sample=40))
     while retention.prune(NOW):
         pass
 

@@ -268,7 +268,7 @@ def test_the_members_of_kept_references_stay_when_all_else_around_them_goes(
     hourly(engine, 55, 145)
     judge_all(engine)
 
-    retention = ConversationRetention(engine, some_retention(conversations=10, sample=0))
+    retention = ConversationRetention(engine, lambda: some_retention(conversations=10, sample=0))
     while retention.prune(NOW):
         pass
 

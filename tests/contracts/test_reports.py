@@ -105,11 +105,11 @@ def test_who_was_forgotten_while_a_report_was_made_is_in_no_report(
 def test_a_conversation_that_retention_took_takes_the_report(windows: WindowLedger, engine: Engine) -> None:
     for _ in range(3):
         judge(windows)
-    retention = ConversationRetention(engine, some_retention(conversations=WINDOW, sample=0))
+    retention = ConversationRetention(engine, lambda: some_retention(conversations=WINDOW, sample=0))
     while retention.prune(NOW):
         pass
 
-    HistoryRetention(engine, some_retention()).prune(NOW, scored=())
+    HistoryRetention(engine, some_retention).prune(NOW, scored=())
 
     assert kept(engine) == [3]  # the reference stays, and the newest twenty
 
@@ -117,7 +117,7 @@ def test_a_conversation_that_retention_took_takes_the_report(windows: WindowLedg
 def test_an_erasure_takes_what_retention_left_to_quote(windows: WindowLedger, engine: Engine) -> None:
     judge(windows)
     judge(windows)
-    retention = ConversationRetention(engine, some_retention(conversations=WINDOW, sample=0))
+    retention = ConversationRetention(engine, lambda: some_retention(conversations=WINDOW, sample=0))
     while retention.prune(NOW):
         pass
 
@@ -129,7 +129,7 @@ def test_the_newest_reports_stay(windows: WindowLedger, engine: Engine) -> None:
     for _ in range(3):
         judge(windows)
 
-    went = HistoryRetention(engine, some_retention(reports=2)).prune(NOW, scored=())
+    went = HistoryRetention(engine, lambda: some_retention(reports=2)).prune(NOW, scored=())
 
     assert went["reports"] == 1
     assert kept(engine) == [3, 2]
@@ -139,6 +139,6 @@ def test_a_report_goes_with_its_window(windows: WindowLedger, engine: Engine) ->
     for _ in range(3):
         judge(windows)
 
-    HistoryRetention(engine, some_retention(history=1)).prune(NOW + timedelta(days=1), scored=())
+    HistoryRetention(engine, lambda: some_retention(history=1)).prune(NOW + timedelta(days=1), scored=())
 
     assert kept(engine) == [3]

@@ -64,7 +64,7 @@ def some(first: int, count: int, *, held_out_every: int = 0) -> list[NewConversa
 
 
 def pruned(engine: Engine, keep: RetentionSection = KEEP, now: datetime = NOW) -> int:
-    retention, went = ConversationRetention(engine, keep), 0
+    retention, went = ConversationRetention(engine, lambda: keep), 0
     while page := retention.prune(now):
         went += page
     return went
@@ -216,7 +216,7 @@ def test_held_out_words_that_were_learned_from_once_stay_unfit_to_judge_by(
 def test_feedback_waits_for_its_conversation_and_not_for_ever(read: Read, engine: Engine) -> None:
     intake, keep = IntakeLedger(engine, window_size=20), some_retention(feedback_days=30)
     intake.record(a_batch([a_conversation(0)], feedback=[a_feedback(1, "c0"), a_feedback(2, "never")]))
-    retention = ConversationRetention(engine, keep)
+    retention = ConversationRetention(engine, lambda: keep)
 
     assert retention.prune_feedback(NOW + timedelta(days=29)) == 0
     assert retention.prune_feedback(NOW + timedelta(days=31)) == 1
@@ -248,7 +248,7 @@ def judge_all(engine: Engine, explanation: dict[str, object] | None = None) -> N
 
 
 def history(engine: Engine, keep: RetentionSection, now: datetime = NOW) -> dict[HistoryTable, int]:
-    return HistoryRetention(engine, keep).prune(now, scored=["chat-v1"])
+    return HistoryRetention(engine, lambda: keep).prune(now, scored=["chat-v1"])
 
 
 def test_old_windows_go_with_their_verdicts_unless_a_run_came_of_them(read: Read, engine: Engine) -> None:
@@ -331,7 +331,7 @@ def test_runs_that_left_no_version_go_and_their_numbers_are_never_used_again(
         runs.start(a_run(f"r{number}", decided.id or 0))
         runs.end(f"r{number}", state, now=NOW)
 
-    went = HistoryRetention(engine, some_retention(), failed_runs=1).prune(NOW, scored=["chat-v1"])
+    went = HistoryRetention(engine, some_retention, failed_runs=1).prune(NOW, scored=["chat-v1"])
 
     assert went["runs"] == 1
     assert [run.id for run in runs.recent(9)] == ["r3", "r1"]
@@ -398,6 +398,8 @@ def test_a_rating_of_a_kept_conversation_is_still_its_own(read: Read, engine: En
     intake = IntakeLedger(engine, window_size=20)
     intake.record(a_batch([a_conversation(0, feedback=Feedback(thumb="up"))]))
 
-    ConversationRetention(engine, some_retention(feedback_days=0)).prune_feedback(NOW + timedelta(days=1))
+    ConversationRetention(engine, lambda: some_retention(feedback_days=0)).prune_feedback(
+        NOW + timedelta(days=1)
+    )
 
     assert ConversationLedger(engine).by_seq([1])[0].feedback == 1.0

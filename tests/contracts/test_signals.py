@@ -313,10 +313,10 @@ def test_both_go_with_their_conversation_and_losses_with_their_version(
     for version in ("chat-v0", "chat-v1"):
         signals.add_losses(version, {1: (1.0, 2), 100: (1.0, 2)})
 
-    retention = ConversationRetention(engine, some_retention(conversations=30, sample=0))
+    retention = ConversationRetention(engine, lambda: some_retention(conversations=30, sample=0))
     while retention.prune(NOW):
         pass
-    went = HistoryRetention(engine, some_retention()).prune(NOW, scored=["chat-v1"])
+    went = HistoryRetention(engine, some_retention).prune(NOW, scored=["chat-v1"])
 
     assert count(engine, opinions.name) == 30
     assert went == {"scores": 1, "losses": 1}

@@ -172,7 +172,7 @@ def test_retention_takes_answers_with_their_conversations(ledger: TeacherLedger,
     call(ledger, seq=1, digest="d1")
     call(ledger, seq=40, digest="d40")
 
-    ConversationRetention(engine, some_retention(conversations=5, sample=0)).prune(NOW)
+    ConversationRetention(engine, lambda: some_retention(conversations=5, sample=0)).prune(NOW)
 
     assert answers(ledger) == ["fine", None]
     assert ledger.asked(["d1"], model="large") == {"d1": Asked(answered=True)}  # and is not paid again
@@ -182,7 +182,7 @@ def test_old_calls_go_once_no_budget_counts_them(ledger: TeacherLedger, engine: 
     for _ in range(4):
         call(ledger, seq=None)
     call(ledger, seq=3)
-    retention = HistoryRetention(engine, some_retention(conversations=30, sample=0, history=2))
+    retention = HistoryRetention(engine, lambda: some_retention(conversations=30, sample=0, history=2))
 
     assert "teacher_answers" not in retention.prune(NOW + DAY, scored=())
     assert retention.prune(NOW + 8 * DAY, scored=())["teacher_answers"] == 3

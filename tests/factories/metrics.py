@@ -170,6 +170,7 @@ def busy_metrics() -> Metrics:
     metrics.process.child_restarts("scorer").inc()
     metrics.process.problem(ProblemKind.BROKER).set(0)
     metrics.process.iteration.observe(0.01)
+    metrics.process.reload_succeeded(datetime(2026, 11, 24, tzinfo=UTC), waiting=0)
     return metrics
 
 

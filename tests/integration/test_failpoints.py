@@ -296,11 +296,11 @@ class Daemon:
 
     def _prune(self) -> None:
         """Ten conversations of each side stay and a sample, the scores of one version, and feedback waits no longer."""
-        retention = ConversationRetention(self.engine, some_retention(conversations=10, sample=5))
+        retention = ConversationRetention(self.engine, lambda: some_retention(conversations=10, sample=5))
         while retention.prune(NOW):
             pass
         retention.prune_feedback(NOW + timedelta(days=31))
-        HistoryRetention(self.engine, some_retention()).prune(NOW, scored=[str(V1)])
+        HistoryRetention(self.engine, some_retention).prune(NOW, scored=[str(V1)])
 
 
 def state(folder: Path) -> dict[str, object]:

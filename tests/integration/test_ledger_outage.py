@@ -73,7 +73,7 @@ class Replica:
             clock=time.monotonic, wait=self.stop.wait,
         )  # fmt: skip
         self.loop = Loop(
-            [intake, leadership], stop=self.stop, beat=self.health.beat, outage=outage, metrics=self.metrics,
+            [intake, leadership], stop=self.stop, beat=self.health.beat, reload=lambda: None, outage=outage, metrics=self.metrics,
             close_within_s=5,
         )  # fmt: skip
         self.thread = Thread(target=self.run)

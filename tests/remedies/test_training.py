@@ -9,6 +9,7 @@ import pytest
 
 from daemon.cli.doctor import sample
 from daemon.cli.doctor.sample import check_sample
+from daemon.config.live import LiveSettings
 from daemon.config.loader import dump
 from daemon.domain.decisions import Action, Trigger
 from daemon.domain.runs import RunState
@@ -50,7 +51,7 @@ def change(line: Line, **learning: object) -> None:
 
 def requested(line: Line, folder: Path) -> TrainRequest:
     """What the daemon asks the trainer for."""
-    planner = RunPlanner(line.stores, line.settings, base=folder, base_digest="b" * 64)
+    planner = RunPlanner(line.stores, LiveSettings(line.settings), base=folder, base_digest="b" * 64)
     return planner("r1", since_seq=1, folder=folder).request
 
 
@@ -184,7 +185,7 @@ def test_a_training_that_is_held_back_is_started_by_an_operator(operator: Operat
     line = operator.line
     policy = line.settings.policy.model_copy(update={"min_new_lessons": 10_000})
     settings = line.settings.model_copy(update={"policy": policy})
-    held_back = HeldBack(line.stores.conversations, line.stores.runs, settings)
+    held_back = HeldBack(line.stores.conversations, line.stores.runs, LiveSettings(settings))
     run = line.start_run(line.drift())
     failed = why == "the run failed"
     error = "TooManySkipped: 90 of 100 conversations can't be learned" if failed else "ChildDied: killed"

@@ -92,6 +92,7 @@ def _checks(
     yield "privacy", privacy
     yield "holdout key", machine("check_holdout_key")
     yield "daemon", machine("check_http")
+    yield "reload", partial(_reload, settings)
 
 
 def _certificates(settings: "Settings") -> "Iterable[Check]":
@@ -114,3 +115,9 @@ def _teacher(settings: "Settings", *, call: bool) -> "Iterable[Check]":
     from daemon.cli.doctor.teacher import check_teacher
 
     return check_teacher(settings, call=call)
+
+
+def _reload(settings: "Settings") -> "Iterable[Check]":
+    from daemon.cli.doctor.settings import check_reload
+
+    return check_reload(settings)

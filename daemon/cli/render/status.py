@@ -108,6 +108,9 @@ def _intake(seen: StatusView, health: DaemonHealth, halt: Halt | None) -> Iterat
         yield "", counted(counts.feedback, "feedback record")
     if health.lag is not None:
         yield "", f"{counted(health.lag, 'record')} behind the end of the topic"
+    if health.reload is not None:
+        waits = health.reload.mistakes or health.reload.needs_restart
+        yield "", Text(health.reload.sentence, style="yellow" if waits else "")
     for note in health.notes:
         yield "", Text(note, style="yellow")
     if seen.users is not None and seen.users.problem is not None:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from daemon.config.sections.base import Positive, Section, Share
+from daemon.config.sections.base import Positive, Reloadable, Section, Share
 
 
 class LearningSection(Section):
@@ -53,5 +53,5 @@ class LearningSection(Section):
     """Past conversations to mix in, as a share of the new ones. 0: the model forgets; 0.1 protects known topics."""
     seed: int = 0
     """Seed of the training."""
-    timeout_s: float = Field(6 * 3_600, gt=0)
+    timeout_s: Reloadable[float] = Field(6 * 3_600, gt=0)
     """Seconds after which the daemon stops a training."""

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from daemon.config.sections.base import Section
+from daemon.config.sections.base import Reloadable, Section
 
 _Names = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=256)], ...], Field(max_length=64)]
 _Weight = Annotated[float, Field(ge=0, le=100)]
@@ -43,7 +43,7 @@ class LessonsSection(Section):
     """Smallest rating, from 1 to 5, that likes an answer. A thumb up is 5. Own answers that users liked are imitated."""
     disliked_to: _Rating = 2.0
     """Largest rating that dislikes an answer. A thumb down is 1. What users disliked is never imitated."""
-    liked_share: float = Field(1.0, ge=0, le=1)
+    liked_share: Reloadable[float] = Field(1.0, ge=0, le=1)
     """Largest share of a training set's lessons that may be own answers that users liked; 10 are always allowed. 1: no limit.
     A model that learns from little but likes of its own answers may learn to please, that is to flatter and to agree with
     what is wrong: `gate.behaviour` watches for it, a smaller share prevents it, and one user's likes are within

@@ -2,13 +2,13 @@
 
 from typing import Literal
 
-from daemon.config.sections.base import Section
+from daemon.config.sections.base import Reloadable, Section
 
 
 class LoggingSection(Section):
     """Logging. The text of conversations is never logged."""
 
-    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    level: Reloadable[Literal["DEBUG", "INFO", "WARNING", "ERROR"]] = "INFO"
     """Lowest severity to log."""
-    format: Literal["auto", "text", "json"] = "auto"
+    format: Reloadable[Literal["auto", "text", "json"]] = "auto"
     """auto: text on a terminal, else JSON lines."""

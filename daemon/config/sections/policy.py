@@ -2,7 +2,7 @@
 
 from pydantic import Field, field_validator, model_validator
 
-from daemon.config.sections.base import Positive, Section
+from daemon.config.sections.base import Positive, Reloadable, Section
 
 _OLD_NAME = "min_new_conversations"
 
@@ -15,17 +15,17 @@ class PolicySection(Section):
     triage: bool = True
     """Triage each confirmed alarm, and train only where the change does harm and training can help. false: every confirmed
     alarm starts a training."""
-    after_conversations: Positive | None = None
+    after_conversations: Reloadable[Positive | None] = None
     """Train after this many new lessons, with or without drift. Unset: never for this reason."""
-    schedule: str | None = None
+    schedule: Reloadable[str | None] = None
     """Train at these times: five cron fields in UTC, such as "0 3 * * 1". Unset: never for this reason."""
-    min_new_lessons: Positive = 300
+    min_new_lessons: Reloadable[Positive] = 300
     """Fewest new lessons that a training waits for: answers to imitate, pairs to prefer. Own answers that nobody judged
     are none. Smaller: trainings start sooner, and more gates are inconclusive. Earlier releases
     called it `min_new_conversations`, which is still read."""
-    max_new_conversations: Positive = 5_000
+    max_new_conversations: Reloadable[Positive] = 5_000
     """Most new conversations with a lesson in a training, newest first. Bounds its duration."""
-    cooldown_s: float = Field(3_600, ge=0)
+    cooldown_s: Reloadable[float] = Field(3_600, ge=0)
     """Seconds between the end of a training and the next automatic one."""
 
     @model_validator(mode="before")

@@ -5,6 +5,7 @@ import shutil
 import socket
 import sqlite3
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,12 @@ from sqlalchemy import update
 from daemon.cli.doctor.check import Check, guarded, passed
 from daemon.cli.doctor.machine import check_disk, check_holdout_key, check_http
 from daemon.cli.doctor.model import check_embedding, check_model
+from daemon.cli.doctor.settings import check_reload
 from daemon.cli.doctor.stores import check_stores
+from daemon.config.reloading import ReloadReport
 from daemon.config.settings import Settings
 from daemon.domain.errors import LedgerLost
+from daemon.http.probe import DaemonHealth
 from daemon.kafka.admin import TopicDescription
 from registry.directory_target import POINTER
 from registry.tables import promotions
@@ -335,3 +339,18 @@ def test_what_was_found_before_a_check_failed_is_kept() -> None:
         raise RuntimeError("bug")
 
     assert [check.ok for check in guarded("second", half)] == [True, False]
+
+
+@pytest.mark.parametrize("mistakes", [(), ("retuned.yaml:1: logging.level: must be INFO",)])
+def test_the_latest_reload_is_told(
+    line: Line, monkeypatch: pytest.MonkeyPatch, mistakes: tuple[str, ...]
+) -> None:
+    report = ReloadReport(
+        at=datetime(2026, 11, 30, tzinfo=UTC), applied=("policy.x: 1 -> 2",), mistakes=mistakes
+    )
+    health = DaemonHealth(url="http://127.0.0.1:1", running=True, reload=report)
+    monkeypatch.setattr("daemon.cli.doctor.settings.probe", lambda *_, **__: health)
+
+    [check] = check_reload(line.settings)
+
+    assert (check.ok, check.found) == (not mistakes, report.sentence)

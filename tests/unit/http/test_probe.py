@@ -1,12 +1,15 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 
 import pytest
 
+from daemon.config.reloading import ReloadReport
 from daemon.config.settings import HttpSection
+from daemon.http.health import Health
 from daemon.http.probe import probe
 
 
@@ -98,3 +101,23 @@ def test_a_proxy_is_not_asked_about_a_daemon_that_is_near(monkeypatch: pytest.Mo
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     with a_daemon({"/readyz": (200, '{"status": "ready"}')}) as http:
         assert probe(http, timeout_s=5).ready
+
+
+def test_a_daemon_tells_what_its_latest_reading_of_the_settings_did() -> None:
+    health = Health(clock=lambda: 0.0, components=())
+    told = ReloadReport(at=datetime(2026, 11, 30, tzinfo=UTC), needs_restart=("kafka.topic: a -> b",))
+    bodies = [json.dumps(health.ready().body)]
+    health.show_reload(told)
+    bodies.append(json.dumps(health.ready().body))
+
+    found = []
+    for body in bodies:
+        with a_daemon({"/readyz": (200, body)}) as http:
+            found.append(probe(http, timeout_s=5).reload)
+
+    assert found == [None, told]
+
+
+def test_an_unknown_report_of_a_reading_is_passed_over() -> None:
+    with a_daemon({"/readyz": (200, '{"status": "ready", "reload": {"at": "noon"}}')}) as http:
+        assert probe(http, timeout_s=5).reload is None

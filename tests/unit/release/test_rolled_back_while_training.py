@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon.config.live import LiveSettings
 from daemon.domain.decisions import Action
 from daemon.domain.runs import Run, RunState
 from daemon.release.register import register_run
@@ -45,9 +46,10 @@ class Daemon:
         )  # fmt: skip
         self.training = TrainStage(
             line.stores,
-            settings,
+            LiveSettings(settings),
             planning=Planning(
-                RunPlanner(line.stores, settings, base=Path("/base"), base_digest="b" * 64), InPlace()
+                RunPlanner(line.stores, LiveSettings(settings), base=Path("/base"), base_digest="b" * 64),
+                InPlace(),
             ),
             launch=self.launch,
             register=register,
@@ -55,7 +57,9 @@ class Daemon:
             metrics=Metrics(),
             clock=line.clock,
         )
-        self.release = ReleaseStage(line.stores, settings, FakeScorer(), metrics=Metrics(), clock=line.clock)
+        self.release = ReleaseStage(
+            line.stores, LiveSettings(settings), FakeScorer(), metrics=Metrics(), clock=line.clock
+        )
         self.training.start()
 
     def launch(self, request: TrainRequest, folder: Path) -> FakeChild:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon.config.live import LiveSettings
 from daemon.config.settings import ReleaseSection, Settings
 from daemon.domain.decisions import Action, Decision, Trigger
 from daemon.domain.records import StoredConversation
@@ -176,7 +177,9 @@ class World:
 
     def start(self, settings: Settings) -> ReleaseStage:
         """A new process on the same ledger."""
-        return ReleaseStage(self.stores, settings, self.scorer, metrics=self.metrics, clock=lambda: NOW)
+        return ReleaseStage(
+            self.stores, LiveSettings(settings), self.scorer, metrics=self.metrics, clock=lambda: NOW
+        )
 
     def finish_run(self, number: int = 1, since: int = 61) -> None:
         decision = self.decisions.decide(

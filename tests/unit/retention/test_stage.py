@@ -23,8 +23,8 @@ class World:
         self.runs = folder / "runs"
         self.intake = IntakeLedger(self.engine, window_size=20)
         self.stage = RetentionStage(
-            ConversationRetention(self.engine, keep),
-            HistoryRetention(self.engine, some_retention()),
+            ConversationRetention(self.engine, lambda: keep),
+            HistoryRetention(self.engine, some_retention),
             scored=lambda: (),
             runs_dir=self.runs,
             metrics=self.metrics,

@@ -42,7 +42,7 @@ class Bench:
 
     def run(self) -> None:
         Loop(
-            [self], stop=self.stop, beat=self.health.beat, outage=self.outage, metrics=self.metrics,
+            [self], stop=self.stop, beat=self.health.beat, reload=lambda: None, outage=self.outage, metrics=self.metrics,
             close_within_s=1,
         ).run()  # fmt: skip
 

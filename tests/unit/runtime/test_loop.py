@@ -41,7 +41,15 @@ def loop_of(*stages: Recorded, stop: Event) -> Loop:
         clock=lambda: 0.0,
         wait=stop.wait,
     )
-    return Loop(stages, stop=stop, beat=lambda: None, outage=outage, metrics=metrics, close_within_s=1)
+    return Loop(
+        stages,
+        stop=stop,
+        beat=lambda: None,
+        reload=lambda: None,
+        outage=outage,
+        metrics=metrics,
+        close_within_s=1,
+    )
 
 
 def test_stages_step_in_order_and_close_in_reverse() -> None:

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon.config.live import LiveSettings
 from daemon.config.settings import PolicySection
 from daemon.domain.alarms import Triage
 from daemon.domain.decisions import Action, Decision, Trigger
@@ -41,7 +42,7 @@ class World:
         policy = PolicySection(triage=triage, min_new_lessons=30, cooldown_s=3_600, schedule=schedule)
         settings = self.settings.model_copy(update={"policy": policy})
         stage = DecideStage(
-            self.stores, settings, train=self.submitted.append, read_pause=lambda: self.pause,
+            self.stores, LiveSettings(settings), train=self.submitted.append, read_pause=lambda: self.pause,
             read_pending_work=lambda: self.pending_work,
             read_situation=lambda: read_situation(self.stores, self.settings), metrics=Metrics(),
             clock=lambda: self.now,
@@ -307,3 +308,26 @@ def test_a_request_stays_open_while_training_is_paused(world: World) -> None:
 
     assert world.stores.decisions.open_request() is None
     assert [decision.trigger for decision in world.submitted] == [Trigger.MANUAL]
+
+
+def test_a_schedule_that_is_reloaded_counts_from_then(world: World) -> None:
+    world.read(0, 50)
+    settings = LiveSettings(world.settings)
+    stage = DecideStage(
+        world.stores, settings, train=world.submitted.append, read_pause=lambda: None,
+        read_pending_work=lambda: None,
+        read_situation=lambda: read_situation(world.stores, world.settings), metrics=Metrics(),
+        clock=lambda: world.now,
+    )  # fmt: skip
+    stage.start()
+    settings.replace(
+        some_settings(world.settings.state_dir, policy={"schedule": "30 3 * * *", "min_new_lessons": 30})
+    )
+
+    taken = []
+    for minutes in (0, 20, 11, 1):  # it is 2:59, 3:19, 3:30 and 3:31
+        world.now += timedelta(minutes=minutes)
+        stage.step()
+        taken.append(len(world.submitted))
+
+    assert taken == [0, 0, 1, 1]

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon.config.live import LiveSettings
 from daemon.domain.decisions import Action
 from daemon.domain.runs import RunState
 from daemon.ledger.erasures import ErasureLedger
@@ -61,7 +62,7 @@ def an_outage(line: Line) -> Outage:
 
 
 def planner(line: Line) -> RunPlanner:
-    return RunPlanner(line.stores, line.settings, base=Path("/base"), base_digest="b" * 64)
+    return RunPlanner(line.stores, LiveSettings(line.settings), base=Path("/base"), base_digest="b" * 64)
 
 
 def test_a_run_continues_from_the_live_version(line: Line, tmp_path: Path) -> None:
@@ -122,7 +123,7 @@ def test_a_training_decided_during_an_outage_of_the_artifact_store_starts_after_
         return SilentChild()
 
     stage = TrainStage(
-        line.stores, line.settings, planning=Planning(planner(line), InPlace()), launch=launch, register=lambda *_: None,
+        line.stores, LiveSettings(line.settings), planning=Planning(planner(line), InPlace()), launch=launch, register=lambda *_: None,
         runs_dir=line.settings.state_dir / "runs", metrics=Metrics(), clock=line.clock,
     )  # fmt: skip
     stage.start()

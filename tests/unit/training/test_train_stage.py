@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon.config.live import LiveSettings
 from daemon.domain.decisions import Action, Decision, Trigger
 from daemon.domain.runs import Run, RunState
 from daemon.ledger.counts import LedgerCounts
@@ -79,7 +80,7 @@ class World:
     def start(self) -> TrainStage:
         """A new process on the same ledger."""
         stage = TrainStage(
-            self.stores, self.settings, planning=Planning(self.planner, self.executor), launch=self.launch, register=self.register,
+            self.stores, LiveSettings(self.settings), planning=Planning(self.planner, self.executor), launch=self.launch, register=self.register,
             runs_dir=self.folder / "runs", metrics=Metrics(), clock=lambda: self.now,
         )  # fmt: skip
         stage.start()

@@ -15,6 +15,7 @@ from daemon.cli.render.drift import drift_screen
 from daemon.cli.render.status import status_screen
 from daemon.cli.render.status_summary import needs_of
 from daemon.cli.render.why import recent_tree
+from daemon.config.live import LiveSettings
 from daemon.domain.alarms import Triage
 from daemon.domain.decisions import Action, Decision, Trigger
 from daemon.domain.json_values import json_value
@@ -125,7 +126,7 @@ class LineHistory(RuleBasedStateMachine):
         self.newest: VersionName | None = None
         self.decided: list[Decision] = []
         self.stage = DecideStage(
-            self.line.stores, self.line.settings, train=self.decided.append, read_pause=lambda: None,
+            self.line.stores, LiveSettings(self.line.settings), train=self.decided.append, read_pause=lambda: None,
             read_pending_work=self._pending_work,
             read_situation=lambda: read_situation(self.line.stores, self.line.settings), metrics=Metrics(),
             clock=self.line.clock,
