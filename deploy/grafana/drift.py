@@ -4,7 +4,7 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from deploy.grafana.frame import frame
 from deploy.grafana.overview import evidence, situation
-from deploy.grafana.panels import BLUE, GREEN, RED, YELLOW, Panel, Query, bars, course, figure
+from deploy.grafana.panels import BLUE, GREEN, RED, YELLOW, Panel, Query, bars, course, figure, names
 from deploy.grafana.promql import leading, mean, most, quantile, recently
 
 _IN_RANGE = "$__range"
@@ -147,7 +147,7 @@ def _decisions() -> list[Panel]:
             Query(f"{recently('retuned_alarms_total', 'aspect')} > 0", "{{aspect}}"),
             stacked=True,
             none="No alarm",
-            span=8,
+            span=6,
         ),
         bars(
             "Triaged alarms",
@@ -155,7 +155,18 @@ def _decisions() -> list[Panel]:
             Query(recently("retuned_triages_total", "outcome", within=_IN_RANGE), "{{outcome}}"),
             base=BLUE,
             none="No daemon answers",
+            span=6,
         ),
+        names(
+            "Triage of the open change",
+            "What triage says of the change that is open.",
+            Query(
+                f"{most(leading('retuned_open_change_triage'), 'outcome')} == 1",
+                "{{model_line}}: {{outcome}}",
+            ),
+            none="No triaged change is open",
+            span=6,
+        ).height(8),
         course(
             "Decisions in an hour",
             "Decisions about training in the last hour that something called for, by trigger and action.",
@@ -164,6 +175,6 @@ def _decisions() -> list[Panel]:
             ),
             stacked=True,
             none="Nothing called for a training",
-            span=8,
+            span=6,
         ),
     ]

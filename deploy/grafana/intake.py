@@ -3,8 +3,20 @@
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from deploy.grafana.frame import frame
-from deploy.grafana.panels import GREEN, PER_MINUTE, RED, YELLOW, Panel, Query, Value, course, figure, states
-from deploy.grafana.promql import most, of, per_minute, quantile, total
+from deploy.grafana.panels import (
+    GREEN,
+    PER_MINUTE,
+    RED,
+    YELLOW,
+    Panel,
+    Query,
+    Value,
+    bars,
+    course,
+    figure,
+    states,
+)
+from deploy.grafana.promql import leading, most, of, per_minute, quantile, total
 
 
 def intake() -> Dashboard:
@@ -13,7 +25,13 @@ def intake() -> Dashboard:
         "Intake",
         "retuned-intake",
         "Records read from Kafka, what they became, and what keeps intake from going on.",
-        [("Now", _now()), ("Pace", _pace()), ("What comes", _records()), ("What is unusable", _unusable())],
+        [
+            ("Now", _now()),
+            ("Pace", _pace()),
+            ("What comes", _records()),
+            ("What is unusable", _unusable()),
+            ("Logins", _logins()),
+        ],
     )
 
 
@@ -52,11 +70,12 @@ def _now() -> list[Panel]:
             none="None since the start",
         ),
         figure(
-            "Dead letters waiting",
-            "Rejected records that were not published to the dead-letter topic yet.",
-            Query(total(of("retuned_dead_letters_waiting")), "{{model_line}}"),
-            steps=[(1, YELLOW), (1_000, RED)],
-            none="No daemon answers",
+            "Age of conversations and feedback",
+            "Time since the newest conversation was stored, and since the newest opinion.",
+            Query(f"time() - {most(leading('retuned_last_conversation_timestamp_seconds'))}", "conversation"),
+            Query(f"time() - {most(leading('retuned_last_feedback_timestamp_seconds'))}", "feedback"),
+            unit="s",
+            none="None yet",
         ),
         figure(
             "Longest open transaction",
@@ -140,14 +159,25 @@ def _unusable() -> list[Panel]:
             unit=PER_MINUTE,
             stacked=True,
             none="Nothing was rejected",
-            span=8,
+            span=6,
         ),
         course(
-            "Published dead letters",
-            "Rejected records published to the dead-letter topic in a minute.",
-            Query(per_minute("retuned_dead_letters_published_total"), "{{model_line}}"),
-            unit=PER_MINUTE,
-            span=8,
+            "Dead letters",
+            "Rejected records published to the dead-letter topic in a minute, and those that wait for it.",
+            Query(
+                per_minute("retuned_dead_letters_published_total"), "{{model_line}}: published in a minute"
+            ),
+            Query(total(of("retuned_dead_letters_waiting")), "{{model_line}}: waiting"),
+            span=6,
+        ),
+        course(
+            "Rejected, of the limit",
+            "How near the latest records are to the limits of section dead_letters; at 100% intake halts.",
+            Query(most(leading("retuned_dead_letter_ceiling_ratio")), "{{model_line}}"),
+            unit="percentunit",
+            limit=1,
+            none="No leader",
+            span=6,
         ),
         course(
             "Unreadable feedback",
@@ -156,7 +186,7 @@ def _unusable() -> list[Panel]:
             unit=PER_MINUTE,
             stacked=True,
             none="All feedback was read",
-            span=8,
+            span=6,
         ),
         states(
             "Halts",
@@ -167,4 +197,45 @@ def _unusable() -> list[Panel]:
             span=24,
             height=6,
         ),
+    ]
+
+
+def _logins() -> list[Panel]:
+    return [
+        bars(
+            "Certificates expire in",
+            "Time until a certificate expires, by the setting that names its file; of several in it, the next.",
+            Query(
+                f"min by (model_line, setting) ({of('retuned_certificate_expiry_timestamp_seconds')}) - time()",
+                "{{setting}}",
+            ),
+            unit="s",
+            base=RED,
+            steps=[(14 * 86_400, YELLOW), (30 * 86_400, GREEN)],
+            none="No certificates",
+            height=6,
+        ),
+        figure(
+            "Access token expires in",
+            "Time until the access token for Kafka expires. It is renewed before.",
+            Query(
+                f"min by (model_line) ({of('retuned_token_expiry_timestamp_seconds')}) - time()",
+                "{{model_line}}",
+            ),
+            unit="s",
+            none="No token",
+            span=8,
+        ).height(6),
+        figure(
+            "Access token failing for",
+            "Time since which the access token for Kafka can't be fetched or renewed.",
+            Query(
+                f"time() - min by (model_line) ({of('retuned_token_failing_since_timestamp_seconds')})",
+                "{{model_line}}",
+            ),
+            unit="s",
+            steps=[(60, RED)],
+            none="It does not fail",
+            span=8,
+        ).height(6),
     ]

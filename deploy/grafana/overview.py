@@ -216,7 +216,8 @@ def _resources() -> list[Panel]:
     return [
         listing(
             "Replicas",
-            "The replicas, which of them leads, and the memory of each without its children.",
+            "The replicas, which of them leads, the memory of each without its children, and whether its settings were read "
+            "without a mistake, when, and how many wait for a restart.",
             {
                 "Release": (f"max by (instance, version) ({of_all('retuned_build_info')})", "none"),
                 "Leads": (f"max by (instance) ({of_all('retuned_leader')})", "bool_yes_no"),
@@ -225,9 +226,23 @@ def _resources() -> list[Panel]:
                     f"max by (instance) (process_resident_memory_bytes and on (instance) {of_all('retuned_build_info')})",
                     "bytes",
                 ),
+                "Settings sound": (
+                    f"min by (instance) ({of_all('retuned_config_reload_success')})",
+                    "bool_yes_no",
+                ),
+                "Settings read": (
+                    f"max by (instance) ({of_all('retuned_config_reload_success_timestamp_seconds')}) * 1000",
+                    "dateTimeFromNow",
+                ),
+                "Settings for a restart": (
+                    f"max by (instance) ({of_all('retuned_config_awaiting_restart')})",
+                    "none",
+                ),
             },
             key="instance",
             none="No daemon answers",
+            span=24,
+            height=6,
         ),
         course(
             "Memory of children",
@@ -238,26 +253,46 @@ def _resources() -> list[Panel]:
             unit="bytes",
             none="No child runs",
         ),
+        states(
+            "Children",
+            "Whether the child processes run that the leader always needs.",
+            Query(most(leading("retuned_child_up"), "child"), "{{model_line}}: {{child}}"),
+            values={0: Value("Down", RED), 1: Value("Up", GREEN)},
+            none="No leader",
+            span=12,
+        ),
         course(
             "Stores",
             "Size of the ledger and of all artifacts.",
             Query(most(of("retuned_ledger_size_bytes")), "{{model_line}}: ledger"),
             Query(most(of("retuned_artifact_store_size_bytes")), "{{model_line}}: artifacts"),
             unit="bytes",
-            span=8,
+            span=6,
         ),
         course(
             "Free disk",
-            "Free space on the disk that holds state_dir.",
-            Query(f"min by (instance) ({of('retuned_disk_free_bytes')})", "{{instance}}"),
+            "Free space on the disk that holds state_dir, as a share of its size.",
+            Query(
+                f"min by (instance) ({of('retuned_disk_free_bytes')}) / "
+                f"min by (instance) ({of('retuned_disk_size_bytes')})",
+                "{{instance}}",
+            ),
+            unit="percentunit",
+            span=6,
+        ),
+        course(
+            "Free disk of the ledger",
+            "Free space on the disk of the ledger's file, where it is one.",
+            Query(f"min by (instance) ({of('retuned_ledger_disk_free_bytes')})", "{{instance}}"),
             unit="bytes",
-            span=8,
+            none="The ledger is on a server",
+            span=6,
         ),
         course(
             "Rows pruned in an hour",
             "Rows that retention deleted from the ledger, by table.",
             Query(f"{recently('retuned_pruned_rows_total', 'table')} > 0", "{{table}}"),
             none="Nothing was pruned",
-            span=8,
+            span=6,
         ),
     ]

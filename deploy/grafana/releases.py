@@ -4,7 +4,7 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from deploy.grafana.frame import frame
 from deploy.grafana.overview import held, live_version
-from deploy.grafana.panels import GREEN, NATS, RED, YELLOW, Panel, Query, bars, course, figure
+from deploy.grafana.panels import GREEN, NATS, RED, YELLOW, Panel, Query, bars, course, figure, names
 from deploy.grafana.promql import leading, most, of, recently
 
 _IN_RANGE = "$__range"
@@ -64,12 +64,30 @@ def _now() -> list[Panel]:
 
 def _versions() -> list[Panel]:
     return [
+        names(
+            "Live since",
+            "Since when the live version is live, and by what kind of entry of the promotion log.",
+            Query(
+                f"{most(leading('retuned_live_since_timestamp_seconds'), 'kind')} * 1000",
+                "{{model_line}}: {{kind}}",
+            ),
+            unit="dateTimeFromNow",
+            none="None is live",
+        ).height(8),
+        figure(
+            "Waits for the gate",
+            "How long the newest version has waited for the gate's decision.",
+            Query(f"time() - {most(leading('retuned_gate_open_since_timestamp_seconds'))}", "{{model_line}}"),
+            unit="s",
+            none="None waits",
+        ).height(8),
         course(
             "Number of the live version",
             "0 is the bare base model; a step down is a rollback.",
             Query(most(of("retuned_live_version_number")), "{{model_line}}"),
             none="No daemon answers",
             steps=True,
+            span=8,
         ),
         course(
             "Put live in an hour",
@@ -77,6 +95,7 @@ def _versions() -> list[Panel]:
             Query(f"{recently('retuned_promotions_total', 'kind', 'actor')} > 0", "{{kind}} by {{actor}}"),
             stacked=True,
             none="Nothing was put live",
+            span=8,
         ),
     ]
 

@@ -5,6 +5,7 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 from deploy.grafana.frame import frame
 from deploy.grafana.overview import held, run_left, run_progress
 from deploy.grafana.panels import (
+    GREEN,
     NATS,
     ORANGE,
     PER_MINUTE,
@@ -15,6 +16,7 @@ from deploy.grafana.panels import (
     bars,
     course,
     figure,
+    names,
 )
 from deploy.grafana.promql import leading, mean, most, of, per_minute, recently, total
 
@@ -84,14 +86,29 @@ def _runs() -> list[Panel]:
             "Training runs that ended in the time shown, by outcome.",
             Query(recently("retuned_runs_total", "outcome", within=_IN_RANGE), "{{outcome}}"),
             none="No daemon answers",
+            span=6,
         ),
+        names(
+            "Last run",
+            "How the last run ended.",
+            Query(f"{most(leading('retuned_last_run'), 'outcome')} == 1", "{{model_line}}: {{outcome}}"),
+            colors={".*: finished": GREEN, ".*: cancelled": YELLOW, ".*: failed": RED},
+            none="No run yet",
+        ).height(8),
+        figure(
+            "Time until a run is stopped",
+            "The daemon stops a run that takes longer than learning.timeout_s.",
+            Query(f"{most(of('retuned_run_deadline_timestamp_seconds'))} - time()", "{{model_line}}"),
+            unit="s",
+            none="No run",
+        ).height(8),
         course(
             "Mean duration of runs",
             "Mean duration of the runs that ended in the last day, whatever their outcome.",
             Query(mean("retuned_run_duration_seconds", within="1d"), "{{model_line}}"),
             unit="s",
             none="No run ended",
-            span=8,
+            span=6,
         ),
         figure(
             "Skipped by the last run",
@@ -100,7 +117,6 @@ def _runs() -> list[Panel]:
             unit="percentunit",
             steps=[(0.1, YELLOW), (0.5, RED)],
             none="No run yet",
-            span=8,
         ).height(8),
     ]
 
