@@ -22,18 +22,12 @@ check: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-<<<<<<< HEAD
-# The reference pages in deploy/docs, the dashboards of deploy/grafana and the example of a settings file.
+# The dashboards of deploy/grafana, the reference pages in deploy/docs, what the Helm chart has from elsewhere, the
+# manifests for kustomize and the example of a settings file. The chart copies the dashboards, so they come first.
 docs: install
-	$(BIN)/python deploy/docs/generate.py
 	$(BIN)/python -m deploy.grafana.generate
-=======
-# The reference pages in deploy/docs, the example of a settings file, what the Helm chart has from elsewhere, and the
-# manifests for kustomize.
-docs: install
 	$(BIN)/python deploy/docs/generate.py
 	$(BIN)/python -m deploy.kustomize.generate
->>>>>>> c4e5c8d (Install retuned on Kubernetes with a Helm chart)
 	$(BIN)/retuned config schema --yaml > deploy/retuned.example.yaml
 
 bench: install
