@@ -69,10 +69,12 @@ ERRORS: Mapping[ExitCode, tuple[str, ...]] = {
         "NobodyNamed",
         "NoSuchAnswer",
         "NoSuchDeadLetter",
+        "NoSuchLine",
         "NothingChosen",
         "OtherLine",
         "ReasonMissing",
         "SettingsError",
+        "SeveralLines",
         "VersionNotFound",
     ),
     ExitCode.REFUSED: (

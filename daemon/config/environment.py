@@ -23,8 +23,8 @@ OLDER_NAMES: Mapping[str, str] = {
     "RETUNED_HTTP_HOST": "RETUNED_HTTP__HOST",
     "RETUNED_HTTP_PORT": "RETUNED_HTTP__PORT",
 }
-#: Variables of the prefix that are no settings: the file itself, and what the tests read.
-_NO_SETTINGS = re.compile(r"RETUNED_(CONFIG|TEST_\w+)")
+#: Variables of the prefix that are no settings: the file itself, the line that a command is about, what the tests read.
+_NO_SETTINGS = re.compile(r"RETUNED_(CONFIG|LINE|TEST_\w+)")
 #: Kubernetes puts these into every pod of a namespace that has a service whose name begins with "retuned".
 _SERVICE_LINKS = re.compile(
     r"RETUNED_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"

@@ -13,11 +13,13 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from daemon.config.document import Document, Place, read_document
 from daemon.config.environment import read_environment, setting_variables, unknown_variables
-from daemon.config.mistakes import Disagreement, Mistake, Problem, SettingsError
+from daemon.config.lines import LINES, clashes, line_parts, line_problems, set_apart
+from daemon.config.mistakes import Disagreement, Mistake, Problem, SettingsError, SeveralLines
+from daemon.config.overlay import overlay
 from daemon.config.settings import Settings
 from daemon.config.wording import problem_in_words
 
-__all__ = ["Mistake", "SettingsError", "dump", "load", "read_secret", "settings_path"]
+__all__ = ["Mistake", "SettingsError", "dump", "load", "load_lines", "read_secret", "settings_path"]
 
 DEFAULT_FILE = Path("retuned.yaml")
 
@@ -28,23 +30,67 @@ def settings_path(given: Path | None, environ: Mapping[str, str] = os.environ) -
 
 
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
-    """Read the file, apply the environment and validate the result.
+    """Return the settings of a file's only model line.
 
-    Raises SettingsError with every mistake, its place and what was expected.
+    Raises SettingsError with every mistake, its place and what was expected, and SeveralLines.
+    """
+    lines = load_lines(path, environ)
+    if len(lines) > 1:
+        raise SeveralLines(path, lines)
+    return next(iter(lines.values()))
+
+
+def load_lines(path: Path, environ: Mapping[str, str] = os.environ) -> dict[str, Settings]:
+    """Read the file, apply the environment and validate the settings of each model line; return them by its name.
+
+    A file without ``lines`` has one line. Raises SettingsError with every mistake, its place and what was expected.
     """
     document = read_document(path)
     overriding, origins = read_environment(environ)
-    _overlay(document.values, overriding)
-    mistakes, settings = [*document.repeated], None
-    try:
-        settings = Settings.model_validate(document.values)
-    except ValidationError as error:
-        mistakes += _mistakes(error, _Places(document, origins))
+    lines = document.values.pop(LINES, None)
+    overlay(document.values, overriding)
+    places = _Places(document, origins)
+    if lines:
+        settings, mistakes = _validate_lines(document.values, lines, places)
+    else:
+        settings, mistakes = _validate_one(document.values, places)
+    mistakes = [*document.repeated, *dict.fromkeys(mistakes)]  # what all lines share is said once
     named = {mistake.source for mistake in mistakes}
     mistakes += (_unknown_variable(name) for name in unknown_variables(environ) if name not in named)
-    if settings is None or mistakes:
+    if mistakes:
         raise SettingsError(tuple(mistakes))
     return settings
+
+
+def _validate_one(values: dict[str, Any], places: "_Places") -> tuple[dict[str, Settings], list[Mistake]]:
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        return {}, [*_mistakes(error, places)]
+    return {settings.model_line: settings}, []
+
+
+def _validate_lines(
+    values: dict[str, Any], lines: object, places: "_Places"
+) -> tuple[dict[str, Settings], list[Mistake]]:
+    """Return the settings of each line, and all mistakes."""
+    mistakes = [_mistake(places, place, problem) for place, problem in line_problems(values, lines)]
+    if mistakes or not isinstance(lines, dict):
+        return {}, mistakes
+    found: dict[str, Settings] = {}
+    for part in line_parts(values, lines):
+        try:
+            found[part.name] = set_apart(Settings.model_validate(part.values), part)
+        except ValidationError as error:
+            mistakes += _mistakes(error, places.within(part.place))
+    mistakes += (
+        _mistake(places.within((LINES, name)), place, problem) for name, place, problem in clashes(found)
+    )
+    return found, mistakes
+
+
+def _mistake(places: "_Places", place: Place, problem: str) -> Mistake:
+    return Mistake(path=places.path(place), problem=problem, source=places.source(place))
 
 
 def _unknown_variable(name: str) -> Mistake:
@@ -53,35 +99,46 @@ def _unknown_variable(name: str) -> Mistake:
     return Mistake(path="", problem=f"names no setting{hint}", source=name)
 
 
-def _overlay(values: dict[str, Any], overriding: Mapping[str, Any]) -> None:
-    """Put the settings of the environment into those of the file."""
-    for name, value in overriding.items():
-        if isinstance(value, dict) and isinstance(values.get(name), dict):
-            _overlay(values[name], value)
-        else:
-            values[name] = value
-
-
 class _Places:
-    """Where each setting comes from: a line of the file, or a variable."""
+    """Where each setting comes from: a line of the file, or a variable; for a model line, its own part comes first."""
 
-    def __init__(self, document: Document, origins: Mapping[Place, str]) -> None:
+    def __init__(self, document: Document, origins: Mapping[Place, str], part: Place = ()) -> None:
+        """``part`` is where the model line's own settings stand, if it has a part of its own."""
         self._document = document
         self._origins = origins
+        self._part = part
+
+    def within(self, part: Place) -> "_Places":
+        """Return the places of the settings of a model line."""
+        return _Places(self._document, self._origins, part)
 
     def has(self, place: Place) -> bool:
         """Return whether a setting is set."""
-        return place in self._origins or place in self._document.lines
+        return self._own(place) or place in self._origins or place in self._document.lines
+
+    def path(self, place: Place) -> str:
+        """Return a setting as it stands in the file; where it is not set, as it would stand beside what is."""
+        own = self._part and self._own(self._nearest(place))
+        return ".".join((*self._part, *place) if own else place)
 
     def source(self, place: Place) -> str:
         """Return where a setting comes from; where it is not set, the section that it belongs in."""
-        while place:
-            if place in self._origins:
-                return self._origins[place]
-            if place in self._document.lines:
-                return f"{self._document.path}:{self._document.lines[place]}"
+        place = self._nearest(place)
+        if self._own(place):
+            place = (*self._part, *place)
+        elif place in self._origins:
+            return self._origins[place]
+        return f"{self._document.path}:{self._document.lines.get(place, 1)}"
+
+    def _own(self, place: Place) -> bool:
+        """Return whether the model line's own part has a setting."""
+        return bool(self._part) and (*self._part, *place) in self._document.lines
+
+    def _nearest(self, place: Place) -> Place:
+        """Return a setting, or the innermost section around it that is set."""
+        while place and not self.has(place):
             place = place[:-1]
-        return f"{self._document.path}:1"
+        return place
 
 
 def _mistakes(error: ValidationError, places: _Places) -> Iterator[Mistake]:
@@ -96,7 +153,7 @@ def _mistakes(error: ValidationError, places: _Places) -> Iterator[Mistake]:
             problem = "there is no such setting" + _suggestion(place)
         elif detail["type"] == "missing":
             problem = "is needed: " + (_describe(place) or "no default")
-        yield Mistake(path=".".join(place), problem=problem, source=places.source(place))
+        yield _mistake(places, place, problem)
 
 
 def _contradiction(problem: Problem, section: Place, places: _Places) -> Mistake:
@@ -107,7 +164,7 @@ def _contradiction(problem: Problem, section: Place, places: _Places) -> Mistake
     text = problem.text
     for name in (".".join(place), place[-1] if place else ""):
         text = re.sub(rf"^{re.escape(name)} (?=must |can't )", "", text)
-    return Mistake(path=".".join(place), problem=text, source=places.source(place))
+    return _mistake(places, place, text)
 
 
 def _section_of(place: tuple[str, ...]) -> type[BaseModel] | None:

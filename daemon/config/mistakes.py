@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 from daemon.domain.errors import DaemonError
@@ -25,6 +26,20 @@ class SettingsError(DaemonError):
     def __init__(self, mistakes: tuple[Mistake, ...]) -> None:
         super().__init__("\n".join(str(mistake) for mistake in mistakes))
         self.mistakes = mistakes
+
+
+class SeveralLines(DaemonError):
+    """The settings have several model lines, and nothing says which of them is meant."""
+
+    def __init__(self, path: Path, lines: Iterable[str]) -> None:
+        super().__init__(f"{path} has the model lines {', '.join(lines)}; name one of them with --line")
+
+
+class NoSuchLine(DaemonError):
+    """The settings have no model line of this name."""
+
+    def __init__(self, path: Path, name: str, lines: Iterable[str]) -> None:
+        super().__init__(f"{path} has no model line {name}; it has {', '.join(lines)}")
 
 
 class Problem(NamedTuple):

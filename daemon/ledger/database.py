@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import sys
 import time
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,16 +21,19 @@ from sqlalchemy import (
     event,
     func,
     insert,
+    inspect,
     make_url,
     select,
 )
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
+from sqlalchemy.schema import CreateSchema
 
 from daemon.domain.errors import LedgerError, LedgerLost, StaleLeader
 from daemon.domain.private_files import make_private_file
 from daemon.ledger.faults import declare_faults
+from daemon.ledger.named_schema import libpq_options, named_schema
 from daemon.ledger.schema import migrate
 from daemon.ledger.sqlite_file import watch_file
 from daemon.ledger.tables import LEADER, identity, lease
@@ -62,6 +66,7 @@ def open_ledger(url: str | URL) -> Engine:
     at all, or was written by a newer release.
     """
     try:
+        create_schema(url)
         engine = connect(url)
     except (ArgumentError, ImportError, OSError) as error:
         raise LedgerError(f"the ledger {shown(url)} can't be opened: {error}; check ledger_url") from error
@@ -97,6 +102,24 @@ def connect(url: str | URL) -> Engine:
     return engine
 
 
+def create_schema(url: str | URL) -> None:
+    """Create the schema of PostgreSQL that a URL names as search_path, unless it is there.
+
+    Raises LedgerUnavailable if the server can't be reached for now, or refuses it.
+    """
+    schema = named_schema(url)
+    if schema is None:
+        return
+    engine = connect(url)  # not the one that is used: it would remember that there was no schema
+    try:
+        with engine.begin() as connection:
+            _one_at_a_time(connection, _SCHEMA_LOCK)  # for replicas that start together
+            if schema not in inspect(connection).get_schema_names():
+                connection.execute(CreateSchema(schema))
+    finally:
+        engine.dispose()
+
+
 def sqlite_file(url: str | URL) -> Path | None:
     """Return the file of a ledger on SQLite; None for a ledger on a server or in memory."""
     parsed = make_url(url)
@@ -118,8 +141,11 @@ def _connect_server(url: URL) -> Engine:
         if url.drivername == "postgresql":
             url = url.set(drivername=POSTGRESQL)
         options = {name: value for name, value in _NOTICES_LOSS.items() if name not in url.query}
-        options["options"] = f"-c idle_in_transaction_session_timeout={_IDLE_IN_TRANSACTION_MS}"
+        ours = f"-c idle_in_transaction_session_timeout={_IDLE_IN_TRANSACTION_MS}"
+        options["options"] = f"{ours} {libpq_options(url)}".strip()
     engine = create_engine(url, pool_pre_ping=True, connect_args=options)
+    if (schema := named_schema(url)) is not None:
+        engine = engine.execution_options(retuned_schema=schema)
     declare_faults(engine)
     event.listen(engine, "begin", _check_fence)
     return engine
@@ -162,8 +188,11 @@ def one_schema_change_at_a_time(connection: Connection) -> None:
 
 
 def _one_at_a_time(connection: Connection, lock: int) -> None:
+    """Wait for the lock of the ledger. Ledgers in schemas of one database do not wait for each other."""
     if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(lock)))
+        schema = connection.get_execution_options().get("retuned_schema")
+        of_schema = zlib.crc32(schema.encode()) >> 1 << 32 if schema else 0
+        connection.execute(select(func.pg_advisory_xact_lock(of_schema | lock)))
 
 
 def _check_fence(connection: Connection) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from daemon.domain.errors import LedgerError
-from daemon.ledger.database import connect, sqlite_file
+from daemon.ledger.database import connect, create_schema, sqlite_file
 from daemon.ledger.lease import lease_of
 from daemon.ledger.lease_policy import LeaseState, ObservedLease, may_take_over, observe
 from daemon.ledger.portable import has_tables, set_aside, write_tables
@@ -115,6 +115,7 @@ def replace_on_server(url: URL, tables: Tables, *, revision: str, aside: str | N
     The tables that are there move to a schema named ``aside``, or nearly so, whose name is returned; None: there are none.
     Raises LedgerError, BadRows; then nothing has changed.
     """
+    create_schema(url)
     engine = connect(url)
     try:
         with engine.begin() as connection:
