@@ -31,7 +31,7 @@ from daemon.cli.doctor.command import doctor
 from daemon.cli.failures import CommandGroup
 from daemon.cli.installation import overwritten
 from daemon.cli.output import standard_output
-from daemon.cli.session import DEBUG
+from daemon.cli.session import DEBUG, LINE
 from daemon.cli.unexpected import report_unexpected
 
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
@@ -110,6 +110,15 @@ def retuned(
             show_default=False,
         ),
     ] = None,
+    line: Annotated[
+        str | None,
+        typer.Option(
+            "--line",
+            envvar="RETUNED_LINE",
+            help="The model line, where the settings file has several; else RETUNED_LINE.",
+            show_default=False,
+        ),
+    ] = None,
     debug: Annotated[
         bool, typer.Option("--debug", help="Add the traceback to an error, and log at level DEBUG.")
     ] = False,
@@ -121,6 +130,7 @@ def retuned(
     """Keep a chat model tuned to the conversations it is having."""
     context.obj = config_file
     context.meta[DEBUG] = debug
+    context.meta[LINE] = line
 
 
 def main() -> None:

@@ -8,6 +8,8 @@ import typer
 from daemon.cli.session import Json, present, settings_file
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from daemon.config.settings import KafkaSection
 
 _LOOKS_S = 0.5
@@ -24,14 +26,14 @@ def broker(
 ) -> None:
     """Run a Kafka-compatible broker for a try, until Ctrl-C or SIGTERM. It keeps its topics in memory.
 
-    It creates the two topics that the settings file names, or the default ones where there is no file.
+    It creates the topics that the settings file names, or the default ones where there is no file.
     """
     from daemon.demo.broker import LocalBroker, LocalBrokerError
     from daemon.runtime.stop_signals import stop_on_signals
 
-    kafka = _section(settings_file(context))
-    with stop_on_signals() as stop, LocalBroker(port=port or _port(kafka)) as running:
-        topics = _create_topics(kafka, running.bootstrap)
+    sections = _sections(settings_file(context))
+    with stop_on_signals() as stop, LocalBroker(port=port or _port(sections[0])) as running:
+        topics = _create_topics(sections, running.bootstrap)
         present(
             {"broker": running.bootstrap, "topics": topics},
             lambda: (
@@ -45,12 +47,12 @@ def broker(
                 raise LocalBrokerError("the broker has ended by itself; start it again")
 
 
-def _section(file: Path) -> "KafkaSection":
-    """Return the settings of Kafka, or the defaults where there is no settings file. Raises SettingsError."""
-    from daemon.config.loader import load
+def _sections(file: Path) -> "list[KafkaSection]":
+    """Return the settings of Kafka of each model line, or the defaults where there is no file. Raises SettingsError."""
+    from daemon.config.loader import load_lines
     from daemon.config.settings import KafkaSection
 
-    return load(file).kafka if file.exists() else KafkaSection()
+    return [each.kafka for each in load_lines(file).values()] if file.exists() else [KafkaSection()]
 
 
 def _port(kafka: "KafkaSection") -> int:
@@ -62,16 +64,18 @@ def _port(kafka: "KafkaSection") -> int:
     return 9092
 
 
-def _create_topics(kafka: "KafkaSection", bootstrap: str) -> tuple[str, ...]:
+def _create_topics(sections: "Sequence[KafkaSection]", bootstrap: str) -> tuple[str, ...]:
     from daemon.kafka import create_topic
     from daemon.kafka.settings import KafkaSettings
 
+    first = sections[0]
     client = KafkaSettings(
         bootstrap_servers=(bootstrap,),
-        topic=kafka.topic,
-        dead_letter_topic=kafka.dead_letter_topic,
-        group_id=kafka.group_id,
+        topic=first.topic,
+        dead_letter_topic=first.dead_letter_topic,
+        group_id=first.group_id,
     )
-    for topic in (client.topic, client.dead_letter_topic):
+    topics = dict.fromkeys(topic for each in sections for topic in (each.topic, each.dead_letter_topic))
+    for topic in topics:
         create_topic(client, topic, partitions=1)
-    return client.topic, client.dead_letter_topic
+    return tuple(topics)

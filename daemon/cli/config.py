@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from daemon.cli.output import as_text, print_json, print_text
-from daemon.cli.session import Json, present, read_settings, settings_file
+from daemon.cli.session import Json, present, read_lines, settings_file
 
 if TYPE_CHECKING:
     from daemon.config.settings import Settings
@@ -17,10 +17,11 @@ config = typer.Typer(help="Check, show or describe the settings.", no_args_is_he
 def check(context: typer.Context, *, as_json: Json = False) -> None:
     """Check the settings file and the environment, and list every mistake."""
     file = settings_file(context)
-    settings = read_settings(context)
+    lines = list(read_lines(context))
+    named = {"model_line": lines[0]} if len(lines) == 1 else {"lines": lines}
     present(
-        {"file": file, "model_line": settings.model_line, "mistakes": []},
-        lambda: f"{file}: no mistakes; it keeps {settings.model_line} tuned",
+        {"file": file, **named, "mistakes": []},
+        lambda: f"{file}: no mistakes; it keeps {', '.join(lines)} tuned",
         as_json=as_json,
     )
 
@@ -35,11 +36,14 @@ def show(
     """Show the settings in effect, with secrets hidden."""
     from daemon.config.loader import dump
 
-    settings = _without_passwords(read_settings(context))
+    lines = {name: _without_passwords(settings) for name, settings in read_lines(context).items()}
     if as_json:
-        print_json(settings.model_dump(mode="json"))
-    else:
-        print_text(dump(settings, comments=comments), newline=False)
+        shown = {name: settings.model_dump(mode="json") for name, settings in lines.items()}
+        print_json(next(iter(shown.values())) if len(shown) == 1 else {"lines": shown})
+        return
+    for name, settings in lines.items():
+        title = f"---  # {name}\n" if len(lines) > 1 else ""
+        print_text(title + dump(settings, comments=comments), newline=False)
 
 
 @config.command()

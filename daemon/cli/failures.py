@@ -13,6 +13,9 @@ from typer.core import TyperGroup
 from daemon.cli.exit_codes import ExitCode, exit_code_of
 from daemon.cli.output import as_text, schema_name
 
+#: Options of all commands that have a value.
+_WITH_VALUE = ("--config", "--line")
+
 
 @runtime_checkable
 class _UsageError(Protocol):
@@ -35,7 +38,7 @@ class CommandGroup(TyperGroup):
     """The group of all commands. It reports declared errors as messages; ``main`` reports any other."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Accept --config and --debug before and after the command."""
+        """Accept --config, --line and --debug before and after the command."""
         try:
             return super().parse_args(ctx, config_first(args))
         except Exception as error:
@@ -62,15 +65,15 @@ class CommandGroup(TyperGroup):
 
 
 def config_first(args: list[str]) -> list[str]:
-    """Move ``--config FILE`` and ``--debug`` to the front, where the group of all commands expects them."""
+    """Move ``--config FILE``, ``--line NAME`` and ``--debug`` to the front, where the group of all commands expects them."""
     end = args.index("--") if "--" in args else len(args)
     moved: list[str] = []
     rest: list[str] = []
     words = iter(args[:end])
     for word in words:
-        if word == "--config":
+        if word in _WITH_VALUE:
             moved += [word, *(value for value in [next(words, None)] if value is not None)]
-        elif word == "--debug" or word.startswith("--config="):
+        elif word == "--debug" or word.startswith(tuple(f"{name}=" for name in _WITH_VALUE)):
             moved.append(word)
         else:
             rest.append(word)

@@ -1,11 +1,15 @@
 """Commands that show a model line: status, versions, show, history, why."""
 
-from typing import Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from daemon.cli.lines import Answer, answer_lines
 from daemon.cli.session import Json, Verbose, opened, present, read_settings
 from daemon.cli.version_argument import VERSION
+
+if TYPE_CHECKING:
+    from daemon.config.settings import Settings
 
 Limit: TypeAlias = Annotated[int, typer.Option("--limit", min=1, help="How many of the newest to show.")]
 Everything: TypeAlias = Annotated[bool, typer.Option("--all", help="Show all.")]
@@ -14,6 +18,10 @@ _SHOWN = 20
 
 def status(context: typer.Context, *, verbose: Verbose = False, as_json: Json = False) -> None:
     """Show whether all is well, what is live, and what needs you."""
+    answer_lines(context, lambda settings: _status(settings, verbose=verbose), as_json=as_json)
+
+
+def _status(settings: "Settings", *, verbose: bool) -> Answer:
     from daemon.cli.render.status import status_screen
     from daemon.cli.render.status_faults import needs_of_faults
     from daemon.cli.render.status_summary import most_urgent_first, needs_of
@@ -23,7 +31,6 @@ def status(context: typer.Context, *, verbose: Verbose = False, as_json: Json = 
     from daemon.views.faults import read_faults
     from daemon.views.status import status_view
 
-    settings = read_settings(context)
     health = probe(settings.http, model_line=settings.model_line)
     with opened(settings) as stores:
         seen = status_view(stores, settings, utc_now())
@@ -33,8 +40,8 @@ def status(context: typer.Context, *, verbose: Verbose = False, as_json: Json = 
     needs = most_urgent_first(
         needs_of_faults(faults, seen) + needs_of(seen, health, halt, automatic=automatic)
     )
-    present(
-        {
+    return Answer(
+        document={
             "overview": json_value(seen),
             "daemon": health,
             "served": faults.served,
@@ -44,8 +51,7 @@ def status(context: typer.Context, *, verbose: Verbose = False, as_json: Json = 
             "machine": faults.machine,
             "certificates": faults.certificates,
         },
-        lambda: status_screen(seen, health, halt, needs, verbose=verbose),
-        as_json=as_json,
+        screen=lambda: status_screen(seen, health, halt, needs, verbose=verbose),
     )
 
 
@@ -53,14 +59,20 @@ def versions(
     context: typer.Context, *, limit: Limit = _SHOWN, everything: Everything = False, as_json: Json = False
 ) -> None:
     """List the newest versions, the newest first."""
+    newest = None if everything else limit
+    answer_lines(context, lambda settings: _versions(settings, newest=newest), as_json=as_json)
+
+
+def _versions(settings: "Settings", *, newest: int | None) -> Answer:
     from daemon.cli.render.versions import versions_screen
     from daemon.views.versions import version_rows
 
-    settings = read_settings(context)
     with opened(settings) as stores:
-        rows = version_rows(stores, settings.model_line, newest=None if everything else limit)
+        rows = version_rows(stores, settings.model_line, newest=newest)
         total = stores.versions.next_number(settings.model_line)
-    present({"versions": rows, "total": total}, lambda: versions_screen(rows, total=total), as_json=as_json)
+    return Answer(
+        document={"versions": rows, "total": total}, screen=lambda: versions_screen(rows, total=total)
+    )
 
 
 def show(context: typer.Context, version: Annotated[str, VERSION], *, as_json: Json = False) -> None:

@@ -22,9 +22,11 @@ __all__ = [
     "Reason",
     "Verbose",
     "console",
+    "named_line",
     "opened",
     "operator",
     "present",
+    "read_lines",
     "read_settings",
     "refuse_missing_ledger",
     "settings_file",
@@ -38,15 +40,28 @@ Reason: TypeAlias = Annotated[
     str, typer.Option("-m", "--reason", help="The reason, for the log.", show_default=False)
 ]
 
-#: The key in a context's meta of whether ``--debug`` was typed.
-DEBUG = "retuned.debug"
+#: The keys in a context's meta of whether ``--debug`` was typed, and of what ``--line`` names.
+DEBUG, LINE = "retuned.debug", "retuned.line"
 
 
 def read_settings(context: typer.Context) -> "Settings":
-    """Read the settings file. Raises SettingsError."""
+    """Return the settings of the model line that the command is about. Raises SettingsError, NoSuchLine, SeveralLines."""
     from daemon.config.loader import load
 
-    return load(settings_file(context))
+    return load(settings_file(context), line=named_line(context))
+
+
+def read_lines(context: typer.Context) -> "dict[str, Settings]":
+    """Return the settings of the model line that --line names, else of all, by name. Raises SettingsError, NoSuchLine."""
+    from daemon.config.loader import load_lines
+
+    return load_lines(settings_file(context), only=named_line(context))
+
+
+def named_line(context: typer.Context) -> str | None:
+    """Return the model line that --line or RETUNED_LINE names, if any."""
+    name: str | None = context.meta.get(LINE)
+    return name
 
 
 def settings_file(context: typer.Context) -> Path:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import typer
 
-_SETTINGS = "config_file"  # the parameter of --config
+_SETTINGS, _LINE = "config_file", "line"  # the parameters of --config and --line
 
 
 def complete_version(context: typer.Context, incomplete: str) -> list[str]:
@@ -18,7 +18,8 @@ def complete_version(context: typer.Context, incomplete: str) -> list[str]:
 
     given = context.find_root().params.get(_SETTINGS)
     try:
-        names = newest_version_names(load(settings_path(Path(str(given)) if given else None)))
+        path = settings_path(Path(str(given)) if given else None)
+        names = newest_version_names(load(path, line=context.find_root().params.get(_LINE)))
     except (DaemonError, OSError, ValueError):
         return []
     offered = [name for version in names for name in (f"v{version.number}", str(version))]

@@ -14,7 +14,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from daemon.config.document import Document, Place, read_document
 from daemon.config.environment import read_environment, setting_variables, unknown_variables
 from daemon.config.lines import LINES, clashes, line_parts, line_problems, set_apart
-from daemon.config.mistakes import Disagreement, Mistake, Problem, SettingsError, SeveralLines
+from daemon.config.mistakes import Disagreement, Mistake, NoSuchLine, Problem, SettingsError, SeveralLines
 from daemon.config.overlay import overlay
 from daemon.config.settings import Settings
 from daemon.config.wording import problem_in_words
@@ -29,21 +29,24 @@ def settings_path(given: Path | None, environ: Mapping[str, str] = os.environ) -
     return given or Path(environ.get("RETUNED_CONFIG", str(DEFAULT_FILE)))
 
 
-def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
-    """Return the settings of a file's only model line.
+def load(path: Path, environ: Mapping[str, str] = os.environ, *, line: str | None = None) -> Settings:
+    """Return the settings of a model line; of the file's only one where none is named.
 
-    Raises SettingsError with every mistake, its place and what was expected, and SeveralLines.
+    Raises SettingsError with every mistake, its place and what was expected; NoSuchLine, and SeveralLines.
     """
-    lines = load_lines(path, environ)
+    lines = load_lines(path, environ, only=line)
     if len(lines) > 1:
         raise SeveralLines(path, lines)
     return next(iter(lines.values()))
 
 
-def load_lines(path: Path, environ: Mapping[str, str] = os.environ) -> dict[str, Settings]:
+def load_lines(
+    path: Path, environ: Mapping[str, str] = os.environ, *, only: str | None = None
+) -> dict[str, Settings]:
     """Read the file, apply the environment and validate the settings of each model line; return them by its name.
 
-    A file without ``lines`` has one line. Raises SettingsError with every mistake, its place and what was expected.
+    A file without ``lines`` has one line. ``only`` names the one that is wanted. Raises SettingsError with every mistake of
+    all lines, its place and what was expected, and NoSuchLine.
     """
     document = read_document(path)
     overriding, origins = read_environment(environ)
@@ -59,7 +62,11 @@ def load_lines(path: Path, environ: Mapping[str, str] = os.environ) -> dict[str,
     mistakes += (_unknown_variable(name) for name in unknown_variables(environ) if name not in named)
     if mistakes:
         raise SettingsError(tuple(mistakes))
-    return settings
+    if only is None:
+        return settings
+    if only not in settings:
+        raise NoSuchLine(path, only, settings)
+    return {only: settings[only]}
 
 
 def _validate_one(values: dict[str, Any], places: "_Places") -> tuple[dict[str, Settings], list[Mistake]]:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from daemon.cli.session import Json, present, read_settings
+from daemon.cli.lines import Answer, answer_lines
+from daemon.cli.session import Json
 
 if TYPE_CHECKING:
     from daemon.cli.doctor.check import Check
@@ -28,16 +29,20 @@ def doctor(
     from daemon.cli.doctor.check import guarded
     from daemon.cli.render.doctor import checkup_screen
 
-    settings = read_settings(context)
-    checks = [
-        check
-        for subject, run in _checks(settings, create_topics=create_topics, call_teacher=teacher)
-        for check in guarded(subject, run)
-    ]
-    ok = all(check.ok for check in checks)
-    present({"ok": ok, "checks": checks}, lambda: checkup_screen(checks), as_json=as_json)
-    if not ok:
-        raise typer.Exit(1)
+    def examine(settings: "Settings") -> Answer:
+        checks = [
+            check
+            for subject, run in _checks(settings, create_topics=create_topics, call_teacher=teacher)
+            for check in guarded(subject, run)
+        ]
+        ok = all(check.ok for check in checks)
+        return Answer(
+            document={"ok": ok, "checks": checks},
+            screen=lambda: checkup_screen(checks),
+            exit_code=0 if ok else 1,
+        )
+
+    answer_lines(context, examine, as_json=as_json)
 
 
 def _checks(
