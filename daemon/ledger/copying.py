@@ -9,7 +9,7 @@ from sqlalchemy import URL, Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from daemon.domain.errors import LedgerError
-from daemon.ledger.database import connect, one_schema_change_at_a_time, shown
+from daemon.ledger.database import connect, create_schema, one_schema_change_at_a_time, shown
 from daemon.ledger.portable import fill_tables, finish_tables, has_tables, read_tables
 from daemon.ledger.restore_journal import BESIDE
 from daemon.ledger.row_digest import RowDigest, TableRows
@@ -44,6 +44,7 @@ def copy_to_server(source: LedgerSnapshot, url: str | URL, *, watch: Watch) -> t
 
     Raises NotEmpty, CopyDiffers, LedgerError.
     """
+    create_schema(url)
     engine = connect(url)
     try:
         with engine.begin() as connection:
