@@ -1,5 +1,6 @@
 """Judges windows in a child process, as the monitors are heavy to import and slow to run."""
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -8,6 +9,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Protocol
 
 from monitors.errors import MonitorError
@@ -45,9 +47,13 @@ class Judge(Protocol):
 class JudgeProcess:
     """Judges one window at a time in a child process. After the process died every ``poll`` raises JudgeDied."""
 
-    def __init__(self, longest_s: float = _LONGEST_S) -> None:
-        """``longest_s``: seconds after which a judgement counts as stuck."""
+    def __init__(self, longest_s: float = _LONGEST_S, *, log: Path | None = None) -> None:
+        """``longest_s``: seconds after which a judgement counts as stuck.
+
+        ``log`` is the file for what the process writes on stderr; None: it shares this process's stderr.
+        """
         self._longest_s = longest_s
+        self._log = log
         self._submitted_at = 0.0
         self._sender: threading.Thread | None = None
         self._context = multiprocessing.get_context("spawn")
@@ -68,7 +74,7 @@ class JudgeProcess:
         """Start the process, which loads the monitors for some seconds; a submitted window waits for it. Call once."""
         self._pipe, child_pipe = self._context.Pipe()
         self._process = self._context.Process(
-            target=_serve, args=(child_pipe, os.getpid()), name="retuned-judge", daemon=True
+            target=_serve, args=(child_pipe, os.getpid(), self._log), name="retuned-judge", daemon=True
         )
         self._process.start()
         child_pipe.close()
@@ -136,8 +142,21 @@ class JudgeProcess:
         return code
 
 
-def _serve(pipe: Connection, parent: int) -> None:
+def _log_into(file: Path) -> None:
+    """Write all that this process logs, and whatever else it prints, into a file of its own."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if file.exists():
+        file.replace(file.with_name(f"{file.name}.1"))
+    with file.open("wb") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+
+def _serve(pipe: Connection, parent: int, log: Path | None) -> None:
     """Judge windows until the parent closes the pipe or dies. Ctrl-C in a terminal is left to the parent."""
+    if log is not None:
+        _log_into(log)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent(parent)
     with suppress(OSError):  # not allowed: it runs with the daemon's own priority

@@ -37,7 +37,7 @@ def run(context: typer.Context, *, as_json: Annotated[bool, _LOG_JSON] = False) 
 
     def set_up_logging(section: "LoggingSection") -> None:
         level = "DEBUG" if context.meta.get(DEBUG) else section.level
-        configure_logging(level, "json" if as_json else section.format)
+        configure_logging(level, "json" if as_json else section.format, model_line=settings.model_line)
 
     set_up_logging(settings.logging)
     try:

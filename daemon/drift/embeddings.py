@@ -6,6 +6,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from daemon.config.child_logs import child_log
 from daemon.config.settings import Settings
 from daemon.domain.backoff import Backoff
 from daemon.domain.clock import Clock
@@ -164,6 +165,7 @@ def embedder_launcher(settings: Settings) -> Callable[[], ServingChild[Embedder]
             threads=settings.model.threads,
             max_tokens=section.max_tokens,
             batch=section.batch,
+            log=child_log(settings, "embedder"),
         )
         embedder.start()
         return embedder

@@ -167,7 +167,7 @@ class LiveLossStage:
             self._backoff.fail(self._clock().timestamp())
             _log.warning(
                 "conversations could not be scored under %s and are skipped: %s", batch.version, error,
-                extra={"action": "score"},
+                extra={"action": "score", "version": str(batch.version)},
             )  # fmt: skip
             return
         self._backoff.reset()

@@ -116,7 +116,8 @@ class TriageStage:
         )  # fmt: skip
         _log.info(
             "the change behind the alarm of window %s is harmless: conversations from %s on are now the reference of %s",
-            harmless.window, harmless.since_seq, reference.version, extra={"action": "reference"},
+            harmless.window, harmless.since_seq, reference.version,
+            extra={"action": "reference", "version": reference.version},
         )  # fmt: skip
 
     def _next(self) -> "_Triage | None":

@@ -13,6 +13,7 @@ from daemon.domain.situation import Situation
 from daemon.http.health import Health
 from daemon.http.limits import Limits
 from daemon.ledger.reports import ReportLedger
+from daemon.telemetry.log_context import carried
 from daemon.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class HttpServer:
         self._listener: socket.socket | None = None
         self._server: Server | None = None
         self._built = Event()
-        self._thread = Thread(target=self._serve, name="http")
+        self._thread = Thread(target=carried(self._serve), name="http")
 
     def start(self) -> Self:
         """Listen on the configured address and serve; port 0 takes a free port.

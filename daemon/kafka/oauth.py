@@ -6,6 +6,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -93,7 +94,9 @@ class OAuthTokens:
         """Return a valid token. Waits at most ``wait_s`` for one that is on its way. Raises TokenError."""
         with self._starting:
             if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._renewal.run, name="kafka-tokens", daemon=True)
+                self._thread = threading.Thread(
+                    target=copy_context().run, args=(self._renewal.run,), name="kafka-tokens", daemon=True
+                )
                 self._thread.start()
         return self._renewal.newest(self._wait_s)
 

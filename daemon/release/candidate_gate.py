@@ -210,7 +210,8 @@ class CandidateGate:
         try:
             self._stores.versions.append(entry, expected=logs.history.position, orders=logs.orders.number)
         except Conflict as conflict:
-            _log.warning("%s stays a candidate: %s", entry.version, conflict, extra={"action": "promotion"})
+            extra = {"action": "promotion", "version": str(entry.version)}
+            _log.warning("%s stays a candidate: %s", entry.version, conflict, extra=extra)
 
 
 def held_out_of(stores: Stores, settings: Settings) -> HeldOut:

@@ -8,6 +8,7 @@ from threading import Thread
 from daemon.domain.clock import Clock, Interval
 from daemon.ledger.stores import Stores
 from daemon.release.publish import local_artifact
+from daemon.telemetry.log_context import carried
 from registry.errors import RegistryError
 from registry.history import History
 from registry.names import VersionName
@@ -64,7 +65,7 @@ class LiveArtifactCheck:
                 check.set_exception(error)
 
         # A daemon thread: it changes nothing, so the process need not wait for it to end.
-        Thread(target=examine, name="retuned-artifact", daemon=True).start()
+        Thread(target=carried(examine), name="retuned-artifact", daemon=True).start()
         return check
 
     def _take(self, check: Future[bool], live: VersionName) -> None:
@@ -80,7 +81,11 @@ class LiveArtifactCheck:
                 _log.error("%s", self._problem, extra={"action": "verify", "version": str(self._version)})
             return
         if before is not None:
-            _log.info("the files of %s match its digest again", live, extra={"action": "verify"})
+            _log.info(
+                "the files of %s match its digest again",
+                live,
+                extra={"action": "verify", "version": str(live)},
+            )
         if not right and live == self._version:
             self._write_pointer_again(live)
 
@@ -89,9 +94,10 @@ class LiveArtifactCheck:
         try:
             self._stores.target.serve(version, local_artifact(self._stores, version), now=self._clock())
         except (RegistryError, OSError) as error:
-            _log.warning("the target can't be corrected: %s", error, extra={"action": "serve"})
+            extra = {"action": "serve", "version": str(live)}
+            _log.warning("the target can't be corrected: %s", error, extra=extra)
         else:
             _log.warning(
                 "the target named %s with another folder or digest; it was corrected", live,
-                extra={"action": "serve"},
+                extra={"action": "serve", "version": str(live)},
             )  # fmt: skip

@@ -52,7 +52,7 @@ class LogFollower:
         elif switched:
             _log.warning(
                 "the target did not serve the live version; it was switched to %s again", history.live,
-                extra={"action": "serve"},
+                extra={"action": "serve", "version": str(history.live)},
             )  # fmt: skip
         if history.entries:
             self._keep_reference(history.entries[-1])

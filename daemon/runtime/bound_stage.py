@@ -11,6 +11,7 @@ from daemon.domain.clock import Clock, Interval
 from daemon.ledger.stores import Stores
 from daemon.release.bound import Bound, Difference, base_difference, differences
 from daemon.runtime.base_model import BaseModel
+from daemon.telemetry.log_context import carried
 from learners.models.base import base_digest, base_stamp
 
 _log = logging.getLogger(__name__)
@@ -65,7 +66,7 @@ class BoundStage:
             except Exception as error:  # noqa: BLE001 - the loop's thread raises it
                 examination.set_exception(error)
 
-        Thread(target=examine, name="retuned-bound", daemon=True).start()
+        Thread(target=carried(examine), name="retuned-bound", daemon=True).start()
         return examination
 
     def _examine(self) -> list[Difference]:

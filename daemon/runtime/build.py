@@ -53,6 +53,7 @@ from daemon.runtime.schemas import load_schemas
 from daemon.runtime.settings_reload import ReloadSource, SettingsReload
 from daemon.runtime.stage import Stage
 from daemon.runtime.stop_signals import stop_on_signals
+from daemon.telemetry.log_context import log_identity
 from daemon.telemetry.metrics import ChildName, Metrics
 from daemon.views.certificates import certificates
 from learners.embedding.encoder_files import resolve_encoder
@@ -83,7 +84,8 @@ def run_daemon(
     """
     with reload_on_hangup() as requests:
         source = ReloadSource(requests=requests, load=load, configure_logging=configure_logging)
-        return _run(settings, settings_file, source)
+        with log_identity(model_line=settings.model_line):
+            return _run(settings, settings_file, source)
 
 
 def _run(settings: Settings, settings_file: Path, source: ReloadSource) -> int:
@@ -140,7 +142,7 @@ def _run(settings: Settings, settings_file: Path, source: ReloadSource) -> int:
             metrics=metrics,
             close_within_s=_CLOSE_WITHIN_S,
         ).run()
-    _log.info("stopped", extra={"action": "stop", "model_line": settings.model_line})
+    _log.info("stopped", extra={"action": "stop"})
     return 0
 
 
@@ -169,7 +171,7 @@ def _log_start(settings: Settings, settings_file: Path, server: HttpServer) -> N
         settings.kafka.group_id,
         bracketed(server.host),
         server.port,
-        extra={"action": "start", "model_line": settings.model_line},
+        extra={"action": "start"},
     )
 
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
+from daemon.config.child_logs import child_log
 from daemon.config.lesson_rules import lesson_rules
 from daemon.config.live import LiveSettings
 from daemon.config.settings import Settings
@@ -35,6 +37,7 @@ from daemon.runtime.leadership import LeaderRuntime
 from daemon.runtime.line_facts_stage import LineFactsStage
 from daemon.runtime.situation_stage import SituationStage
 from daemon.scoring.version_scorer import ChildVersionScorer
+from daemon.telemetry.log_context import inherit_identity
 from daemon.telemetry.metrics import ChildName, Metrics
 from daemon.training.from_settings import rendering
 from daemon.training.train_stage import TrainStage
@@ -70,7 +73,7 @@ def build_leader(
     deciding = build_decide_stage(live, stores, metrics, training, release)
     dead_letters = _dead_letters(settings, stores, metrics, connected)
     embeddings = _embeddings(settings, metrics)
-    judging = JudgeStage(stores, settings, _launch_judge, metrics=metrics, clock=utc_now)
+    judging = JudgeStage(stores, settings, partial(_launch_judge, settings), metrics=metrics, clock=utc_now)
 
     def start() -> None:
         _register_base(settings, stores, base)
@@ -139,8 +142,8 @@ def _register_base(settings: Settings, stores: Stores, base: BaseModel) -> None:
     )
 
 
-def _launch_judge() -> JudgeProcess:
-    judge = JudgeProcess()
+def _launch_judge(settings: Settings) -> JudgeProcess:
+    judge = JudgeProcess(log=child_log(settings, "judge"))
     judge.start()
     return judge
 
@@ -154,6 +157,7 @@ def _scorer(settings: Settings, stores: Stores, metrics: Metrics, base: BaseMode
             dtype=settings.model.dtype,
             max_tokens=settings.learning.max_tokens,
             rendering=rendering(settings),
+            log=child_log(settings, "scorer"),
         )
         scorer.start()
         return scorer
@@ -295,7 +299,9 @@ def _triaging(
         live=lambda: _live(settings, stores),
         busy=busy,
         settings=settings,
-        executor=ThreadPoolExecutor(max_workers=1, thread_name_prefix="retuned-triage"),
+        executor=ThreadPoolExecutor(
+            max_workers=1, thread_name_prefix="retuned-triage", initializer=inherit_identity()
+        ),
         metrics=metrics,
         clock=utc_now,
     )

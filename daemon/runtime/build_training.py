@@ -1,5 +1,6 @@
 """Builds the stages that decide and train."""
 
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from daemon.ledger.stores import Stores
 from daemon.release.register import register_run
 from daemon.release.stage import ReleaseStage
 from daemon.runtime.base_model import BaseModel
+from daemon.telemetry.log_context import inherit_identity, log_identity
 from daemon.telemetry.metrics import Metrics
 from daemon.training.decide_stage import DecideStage
 from daemon.training.orders import TrainingOrders
@@ -18,9 +20,11 @@ from daemon.training.plan import RunPlanner
 from daemon.training.planned_run import PlannedRun
 from daemon.training.planning import Planning
 from daemon.training.train_stage import TrainStage
-from learners.training.process import TrainingProcess
+from learners.training.process import WORKER_LOG, TrainingProcess
 from learners.types import RunResult, TrainRequest
 from registry.types import Version
+
+_log = logging.getLogger(__name__)
 
 
 def runs_dir(settings: Settings) -> Path:
@@ -51,18 +55,21 @@ def build_train_stage(
     started = settings.current
 
     def register(planned: PlannedRun, result: RunResult) -> Version:
-        return register_run(
-            stores.versions,
-            stores.artifacts,
-            planned,
-            result,
-            model_line=started.model_line,
-            base=started.model.base,
-            clock=utc_now,
-        )
+        with log_identity(run=planned.request.run):
+            return register_run(
+                stores.versions,
+                stores.artifacts,
+                planned,
+                result,
+                model_line=started.model_line,
+                base=started.model.base,
+                clock=utc_now,
+            )
 
     planner = RunPlanner(stores, settings, base=base.folder, base_digest=base.digest)
-    executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="retuned-plan")
+    executor = ThreadPoolExecutor(
+        max_workers=1, thread_name_prefix="retuned-plan", initializer=inherit_identity()
+    )
     return TrainStage(
         stores,
         settings,
@@ -78,4 +85,6 @@ def build_train_stage(
 def _launch_trainer(request: TrainRequest, folder: Path) -> TrainingProcess:
     child = TrainingProcess(request, folder)
     child.start()
+    extra = {"action": "train", "run": request.run}
+    _log.info("the trainer of run %s logs into %s", request.run, folder / WORKER_LOG, extra=extra)
     return child

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import ParamSpec, TypeVar
 
+from daemon.telemetry.log_context import carried
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -28,5 +30,5 @@ class DaemonThreads(Executor):
             except BaseException as error:  # noqa: BLE001 - whoever takes the result gets it
                 promised.set_exception(error)
 
-        threading.Thread(target=run, name=self._name, daemon=True).start()
+        threading.Thread(target=carried(run), name=self._name, daemon=True).start()
         return promised

@@ -1,7 +1,7 @@
 """Sets up logging: text on a terminal, JSON lines elsewhere.
 
-A record carries its identity in ``extra``: ``action``, ``model_line``, ``run`` and ``version``. The formatters write
-no other extra, so a conversation can't reach the log that way.
+A record carries its identity, ``action``, ``model_line``, ``run`` and ``version``, in ``extra``, or has it from its thread
+(``log_context``). The formatters write no other extra, so a conversation can't reach the log that way.
 """
 
 import logging
@@ -13,6 +13,8 @@ from typing import Any, Literal, TextIO, TypeAlias
 
 from pythonjsonlogger.json import JsonFormatter
 
+from daemon.telemetry.log_context import IDENTITY, IdentityFilter
+
 Level: TypeAlias = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 Format: TypeAlias = Literal["auto", "text", "json"]
 
@@ -21,13 +23,20 @@ _ExcInfo: TypeAlias = (
 )
 _log = logging.getLogger(__name__)
 
-IDENTITY = ("action", "model_line", "run", "version")
 _OURS = ("daemon", "monitors", "learners", "registry")
 _MAX_MESSAGE_CHARS = 4_000
 
 
-def configure_logging(level: Level, format: Format, *, stream: TextIO | None = None) -> None:  # noqa: A002
+def configure_logging(
+    level: Level,
+    format: Format,  # noqa: A002
+    *,
+    stream: TextIO | None = None,
+    model_line: str | None = None,
+) -> None:
     """Log to ``stream`` (stderr) from ``level`` on, Python's warnings included. A second call replaces the first.
+
+    ``model_line`` is what records are about whose thread does not say.
 
     Tracebacks are logged at level DEBUG alone; else the exception and its message are.
 
@@ -39,6 +48,7 @@ def configure_logging(level: Level, format: Format, *, stream: TextIO | None = N
     handler = logging.StreamHandler(stream)
     tracebacks = level == "DEBUG"
     handler.setFormatter(TextFormatter(tracebacks=tracebacks) if text else JsonLines(tracebacks=tracebacks))
+    handler.addFilter(IdentityFilter({} if model_line is None else {"model_line": model_line}))
     root = logging.getLogger()
     for old in root.handlers[:]:
         root.removeHandler(old)

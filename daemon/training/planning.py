@@ -7,8 +7,9 @@ from threading import Event
 
 from daemon.domain.decisions import Decision
 from daemon.ledger.stores import Stores
+from daemon.telemetry.log_context import log_identity
 from daemon.training.planned_run import PlannedRun
-from daemon.training.protocols import Planner
+from daemon.training.protocols import Check, Planner
 from registry.line_logs import read_logs
 
 
@@ -45,7 +46,7 @@ class PendingPlan:
     def begin(self, plan: Planner, executor: Executor, folder: Path) -> None:
         """Have the plan made in ``executor``; its training file is written into ``folder``."""
         self._future = executor.submit(
-            plan, self.run_id, since_seq=self.decision.since_seq, folder=folder, check=self._check
+            _plan_run, plan, self.run_id, since_seq=self.decision.since_seq, folder=folder, check=self._check
         )
 
     @property
@@ -76,6 +77,11 @@ class PendingPlan:
     def _check(self) -> None:
         if self._cancelled.is_set():
             raise CancelledError
+
+
+def _plan_run(plan: Planner, run_id: str, *, since_seq: int, folder: Path, check: Check) -> PlannedRun:
+    with log_identity(run=run_id):
+        return plan(run_id, since_seq=since_seq, folder=folder, check=check)
 
 
 class Planning:

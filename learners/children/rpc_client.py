@@ -3,13 +3,14 @@
 import itertools
 import json
 import queue
-import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+from learners.children.child_log import open_child_log
 from learners.children.subprocess_child import SubprocessChild
 from learners.errors import ChildDied, LearnerError, error_named
 
@@ -38,11 +39,22 @@ class RpcClient(Generic[CallsT]):
     Calls wait until the child is ready. After its death every call fails with the reason.
     """
 
-    def __init__(self, module: str, arguments: Sequence[str], calls: Callable[[Ask], CallsT]) -> None:
-        """``calls`` makes the typed calls, which send their requests with the function that it gets."""
+    def __init__(
+        self,
+        module: str,
+        arguments: Sequence[str],
+        calls: Callable[[Ask], CallsT],
+        *,
+        log: Path | None = None,
+    ) -> None:
+        """``calls`` makes the typed calls, which send their requests with the function that it gets.
+
+        ``log`` is the file for what the child writes on stderr; see ``open_child_log``.
+        """
         self.calls = calls(self._ask)
         self._module = module
         self._arguments = arguments
+        self._log = log
         self._ids = itertools.count(1)
         self._lock = threading.Lock()  # over the three below
         self._pending: dict[int, _Pending] = {}
@@ -57,7 +69,7 @@ class RpcClient(Generic[CallsT]):
         self._child = SubprocessChild(
             self._module,
             self._arguments,
-            log=tempfile.TemporaryFile(),  # noqa: SIM115 (closed by the child's reader)
+            log=open_child_log(self._log),  # closed by the child's reader
             on_line=self._handle_line,
             on_end=self._handle_end,
         )

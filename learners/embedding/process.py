@@ -21,13 +21,20 @@ class Embedder(Protocol):
 
 
 def embedder_process(
-    model: Path, *, device: str = "auto", threads: int = 0, max_tokens: int = 256, batch: int = 32
+    model: Path,
+    *,
+    device: str = "auto",
+    threads: int = 0,
+    max_tokens: int = 256,
+    batch: int = 32,
+    log: Path | None = None,
 ) -> RpcClient[Embedder]:
-    """Return a child that holds the model. Start it, then make its calls."""
+    """Return a child that holds the model. Start it, then make its calls. ``log`` is the file for its stderr."""
     return RpcClient(
         "learners.embedding.embedder",
         [str(model), device, str(threads), str(max_tokens), str(batch)],
         _EmbedderCalls,
+        log=log,
     )
 
 

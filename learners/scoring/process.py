@@ -83,16 +83,19 @@ def scorer_process(
     dtype: Dtype = "auto",
     max_tokens: MaxTokens = 1024,
     rendering: Rendering | None = None,
+    log: Path | None = None,
 ) -> RpcClient[Scorer]:
     """Return a child that holds the base once. Start it, then make its calls.
 
     ``max_tokens`` and ``rendering`` must be those of the training, for losses to be what training lowers.
+    ``log`` is the file for what the child writes on stderr.
     """
     how = RENDERING.dump_json(rendering or Rendering()).decode()
     return RpcClient(
         "learners.scoring.scorer",
         [str(base), device, str(threads), dtype, str(max_tokens), how],
         _ScorerCalls,
+        log=log,
     )
 
 

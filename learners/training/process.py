@@ -8,6 +8,9 @@ from learners.codec import event_from_json, request_to_json
 from learners.errors import ChildDied
 from learners.types import Event, Failure, Progress, TrainRequest
 
+#: What the child writes on stderr, in the folder of the run.
+WORKER_LOG = "worker.log"
+
 
 class TrainingProcess:
     """Runs one request in a child process. Its last event is always a RunResult or a Failure."""
@@ -27,7 +30,7 @@ class TrainingProcess:
         self._child = SubprocessChild(
             "learners.training.train_worker",
             [str(file), "--stop-with-stdin"],
-            log=(self._work_dir / "worker.log").open("w+b"),
+            log=(self._work_dir / WORKER_LOG).open("w+b"),
             on_line=self._handle_line,
             on_end=self._handle_end,
         )

@@ -102,7 +102,7 @@ def test_a_judge_that_may_not_lower_its_priority_judges_all_the_same(monkeypatch
     monkeypatch.setattr(judge_process, "end_with_parent", lambda _: None)
     monkeypatch.setattr("monitors.judge_process.signal.signal", lambda *_: None)
 
-    judge_process._serve(Closed(), os.getpid())  # type: ignore[arg-type]
+    judge_process._serve(Closed(), os.getpid(), None)  # type: ignore[arg-type]
 
 
 def test_of_a_traceback_only_what_the_error_was_is_quoted() -> None:
