@@ -23,6 +23,12 @@ def make_private_file(path: Path) -> int | None:
 
 
 def others_may_use(path: Path) -> int | None:
-    """Return the mode of a file or folder that others can read or write; None if only its owner can."""
-    mode = stat.S_IMODE(path.stat().st_mode)
-    return mode if mode & _READ_OR_WRITE else None
+    """Return the mode of a file or folder that others can read or write; None if only its owner can.
+
+    A file of another owner that this process reads through its group, as it does a mounted Secret, may be read by that group.
+    """
+    found = path.stat()
+    mode, forbidden = stat.S_IMODE(found.st_mode), _READ_OR_WRITE
+    if found.st_uid != os.geteuid() and found.st_gid in {os.getegid(), *os.getgroups()}:
+        forbidden &= ~stat.S_IRGRP
+    return mode if mode & forbidden else None

@@ -134,6 +134,42 @@ def test_a_job_carries_the_artifact_stores_credentials_alone(tmp_path: Path) -> 
     assert not any(each["name"].startswith("RETUNED_") for each in job["containers"][0]["env"])
 
 
+def test_a_job_has_what_was_added_to_the_daemon_but_settings_and_secrets(tmp_path: Path) -> None:
+    values = tmp_path / "values.yaml"
+    reference = {"secretKeyRef": {"name": "proxy", "key": "url"}}
+    values.write_text(
+        yaml.safe_dump(
+            {
+                "extraEnv": [
+                    {"name": "HTTPS_PROXY", "value": "http://proxy:3128"},
+                    {"name": "TOKEN", "valueFrom": reference},
+                    {"name": "RETUNED_MODEL_LINE", "value": "chat"},
+                ],
+                "extraEnvFrom": [{"secretRef": {"name": "a"}}, {"configMapRef": {"name": "b"}}],
+                "extraVolumes": [
+                    {"name": "certificates", "configMap": {"name": "certificates"}},
+                    {"name": "keys", "secret": {"secretName": "keys"}},
+                ],
+                "extraVolumeMounts": [
+                    {"name": "certificates", "mountPath": "/etc/ssl/own"},
+                    {"name": "keys", "mountPath": "/keys"},
+                ],
+            }
+        ),
+        "utf-8",
+    )
+    pod = job_pod(rendered("gpu", files=[values]))["spec"]
+    (trainer,) = pod["containers"]
+
+    added = {"HTTPS_PROXY", "TOKEN", "RETUNED_MODEL_LINE"} & {each["name"] for each in trainer["env"]}
+    assert added == {"HTTPS_PROXY"}
+    assert trainer["envFrom"] == [{"configMapRef": {"name": "b"}}]
+    assert secrets_of(pod) == {"retuned-artifacts"}
+    assert "/etc/ssl/own" in {mount["mountPath"] for mount in trainer["volumeMounts"]}
+    alone = job_pod(rendered("gpu", "jobs.inheritExtra=false", files=[values]))["spec"]["containers"][0]
+    assert "HTTPS_PROXY" not in {each["name"] for each in alone["env"]}
+
+
 def secrets_of(pod: Manifest) -> set[str]:
     """The Secrets that a pod has, as files or as variables."""
 

@@ -205,6 +205,21 @@ def test_a_key_file_that_is_missing_is_a_problem(tmp_path: Path) -> None:
     assert not check_holdout_key(settings).ok
 
 
+@pytest.mark.parametrize(("mode", "ok"), [(0o440, True), (0o444, False), (0o460, False)])
+def test_a_key_from_a_mounted_secret_is_read_through_its_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, ok: bool
+) -> None:
+    key = tmp_path / "mounted.key"
+    key.write_text("k" * 64)
+    key.chmod(mode)
+    settings = line_settings(tmp_path, holdout={"key_file": str(key)})
+
+    assert not check_holdout_key(settings).ok  # its owner has no use for a group that reads it
+    owner = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    assert check_holdout_key(settings).ok is ok
+
+
 @pytest.mark.parametrize(("free", "ok"), [(1 << 40, True), (1 << 20, False)])
 def test_a_full_disk_is_a_problem(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, ok: bool

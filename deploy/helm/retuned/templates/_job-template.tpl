@@ -1,5 +1,35 @@
+{{/* What a training has of the daemon's own additions, as JSON: nothing that may be a secret, and no settings. */}}
+{{- define "retuned.jobs.inherited" -}}
+{{- $env := list }}
+{{- $envFrom := list }}
+{{- $volumes := list }}
+{{- $mounts := list }}
+{{- if .Values.jobs.inheritExtra }}
+{{- range .Values.extraEnv }}
+{{- if and (not (hasPrefix "RETUNED_" .name)) (not (dig "valueFrom" "secretKeyRef" dict .)) }}
+{{- $env = append $env . }}
+{{- end }}
+{{- end }}
+{{- range .Values.extraEnvFrom }}
+{{- if .configMapRef }}{{ $envFrom = append $envFrom . }}{{ end }}
+{{- end }}
+{{- $names := list }}
+{{- range .Values.extraVolumes }}
+{{- if not (or .secret .projected .csi) }}
+{{- $volumes = append $volumes . }}
+{{- $names = append $names .name }}
+{{- end }}
+{{- end }}
+{{- range .Values.extraVolumeMounts }}
+{{- if has .name $names }}{{ $mounts = append $mounts . }}{{ end }}
+{{- end }}
+{{- end }}
+{{- toRawJson (dict "env" $env "envFrom" $envFrom "volumes" $volumes "mounts" $mounts) }}
+{{- end }}
+
 {{/* The pod template of a training's Job, for kubernetes.job_template. The daemon adds name, labels and arguments. */}}
 {{- define "retuned.jobTemplate" -}}
+{{- $inherited := include "retuned.jobs.inherited" . | fromJson }}
 metadata:
   labels:
     {{- include "retuned.jobs.selectorLabels" . | nindent 4 }}
@@ -53,9 +83,9 @@ spec:
       securityContext:
         {{- toYaml .Values.securityContext | nindent 8 }}
       env:
-        {{- $env := concat (include "retuned.commonEnv" . | fromYamlArray) .Values.jobs.extraEnv }}
+        {{- $env := concat (include "retuned.commonEnv" . | fromYamlArray) $inherited.env .Values.jobs.extraEnv }}
         {{- include "retuned.uniqueEnv" $env | nindent 8 }}
-      {{- with concat (include "retuned.artifactsEnvFrom" . | fromYamlArray) .Values.jobs.extraEnvFrom }}
+      {{- with concat (include "retuned.artifactsEnvFrom" . | fromYamlArray) $inherited.envFrom .Values.jobs.extraEnvFrom }}
       envFrom:
         {{- toYaml . | nindent 8 }}
       {{- end }}
@@ -65,14 +95,14 @@ spec:
         {{- include "retuned.commonMounts" . | nindent 8 }}
         - name: work
           mountPath: /var/lib/retuned
-        {{- with .Values.jobs.extraVolumeMounts }}
+        {{- with concat $inherited.mounts .Values.jobs.extraVolumeMounts }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
   volumes:
     {{- include "retuned.commonVolumes" . | nindent 4 }}
     - name: work
       emptyDir: {}
-    {{- with .Values.jobs.extraVolumes }}
+    {{- with concat $inherited.volumes .Values.jobs.extraVolumes }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
 {{- end }}

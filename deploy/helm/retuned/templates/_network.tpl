@@ -20,8 +20,12 @@
 {{- end }}
 
 {{- define "retuned.egress.artifacts" -}}
-{{- $url := dig "kubernetes" "artifacts_url" "" .Values.config | default .Values.config.artifacts_url | default "/" }}
-{{- if not (or (hasPrefix "/" $url) (hasPrefix "file:" $url)) }}
+{{- $remote := false }}
+{{- range include "retuned.lines" . | fromJsonArray }}
+{{- $url := dig "kubernetes" "artifacts_url" "" . | default .artifacts_url | default "/" }}
+{{- $remote = or $remote (not (or (hasPrefix "/" $url) (hasPrefix "file:" $url))) }}
+{{- end }}
+{{- if $remote }}
 {{- include "retuned.egress" .Values.networkPolicy.egress.artifacts }}
 {{- end }}
 {{- end }}
@@ -29,23 +33,26 @@
 {{/* Ports of the brokers, as JSON. */}}
 {{- define "retuned.kafkaPorts" -}}
 {{- $ports := list }}
-{{- range .Values.config.kafka.bootstrap_servers }}
+{{- range include "retuned.lines" . | fromJsonArray }}
+{{- range .kafka.bootstrap_servers }}
 {{- $ports = append $ports (regexFind "[0-9]+$" . | int) }}
+{{- end }}
 {{- end }}
 {{- default ($ports | uniq | sortAlpha) .Values.networkPolicy.egress.kafka.ports | toRawJson }}
 {{- end }}
 
 {{/* Ports of the URLs in the settings, as JSON. */}}
 {{- define "retuned.httpPorts" -}}
-{{- $config := .Values.config }}
-{{- $urls := list (dig "teacher" "url" "" $config) (dig "kafka" "oauth_token_url" "" $config) (dig "kafka" "schema_registry" "url" "" $config) (dig "tracing" "endpoint" "" $config) }}
 {{- $ports := list }}
+{{- range $line := include "retuned.lines" . | fromJsonArray }}
+{{- $urls := list (dig "teacher" "url" "" .) (dig "kafka" "oauth_token_url" "" .) (dig "kafka" "schema_registry" "url" "" .) (dig "tracing" "endpoint" "" .) }}
 {{- range compact $urls }}
 {{- $given := regexFind ":[0-9]+$" (urlParse .).host | trimPrefix ":" }}
 {{- $ports = append $ports (default (hasPrefix "https:" . | ternary "443" "80") $given | int) }}
 {{- end }}
-{{- if eq "AWS_MSK_IAM" (dig "kafka" "sasl_mechanism" "" $config | default "") }}
+{{- if eq "AWS_MSK_IAM" (dig "kafka" "sasl_mechanism" "" . | default "") }}
 {{- $ports = append $ports 443 }}
+{{- end }}
 {{- end }}
 {{- default ($ports | uniq | sortAlpha) .Values.networkPolicy.egress.http.ports | toRawJson }}
 {{- end }}
@@ -73,5 +80,9 @@
 
 {{/* Whether several pods train together: "true" or "false". */}}
 {{- define "retuned.jobs.several" -}}
-{{- gt (dig "kubernetes" "nodes" 1 .Values.config | int) 1 }}
+{{- $several := false }}
+{{- range include "retuned.lines" . | fromJsonArray }}
+{{- $several = or $several (gt (dig "kubernetes" "nodes" 1 . | int) 1) }}
+{{- end }}
+{{- $several }}
 {{- end }}
