@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from daemon.config.lines import LINES, NAME_PATTERN, OF_ALL_LINES
 from daemon.config.settings import Settings
 from deploy.helm.values import Place, commented, defaults
 
@@ -123,16 +124,46 @@ def values_schema() -> Schema:
         for name, value in defaults().items()
     }
     properties["secretFiles"] |= _secret_files(settings)
+    allowed = _optional(_without_secrets(settings))
     properties["config"] = {
-        key: value for key, value in _without_secrets(settings).items() if key != "$defs"
-    } | {"description": explained["config",]}
+        "type": "object",
+        "description": explained["config",],
+        "additionalProperties": False,
+        "properties": allowed["properties"] | {LINES: _lines(allowed["properties"])},
+    }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Values of the chart retuned",
         "type": "object",
         "additionalProperties": False,
         "properties": properties | {"global": _ANYTHING},
-        "$defs": _without_secrets(settings["$defs"]),
+        "$defs": allowed["$defs"],
+    }
+
+
+def _lines(settings: Schema) -> Schema:
+    """Return the schema of the model lines: each sets what it has of its own."""
+    own = {name: kind for name, kind in settings.items() if name not in OF_ALL_LINES}
+    return {
+        "description": "Several model lines in one daemon: settings of their own by the name of each",
+        "type": "object",
+        "additionalProperties": False,
+        "patternProperties": {
+            NAME_PATTERN: {"type": "object", "additionalProperties": False, "properties": own},
+        },
+    }
+
+
+def _optional(schema: Any) -> Any:
+    """Return a schema that asks for nothing: a line needs not repeat what the settings of all lines have."""
+    if isinstance(schema, list):
+        return [_optional(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: _optional(value)
+        for key, value in schema.items()
+        if not (key == "required" and isinstance(value, list))
     }
 
 

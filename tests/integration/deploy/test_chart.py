@@ -263,6 +263,21 @@ def test_alerts_are_those_of_the_rule_files() -> None:
     assert all(each["annotations"] == summaries[each["alert"]] for each in alerts)
 
 
+def test_links_of_alerts_lead_to_your_runbook_and_grafana() -> None:
+    sets = (
+        "prometheusRule.runbookUrl=https://wiki/runbook",
+        "prometheusRule.dashboardUrl=https://grafana.example.com/",
+    )
+    rule = only(rendered("embedded", *EVERYTHING, *sets), "PrometheusRule")
+    notes = [
+        each["annotations"] for group in rule["spec"]["groups"] for each in group["rules"] if "alert" in each
+    ]
+
+    for each in notes:
+        assert each["runbook_url"].startswith("https://wiki/runbook#retuned")
+        assert each["dashboard_url"].startswith("https://grafana.example.com/d/retuned-")
+
+
 def test_every_dashboard_is_a_config_map_that_grafana_finds() -> None:
     made = [
         each for each in of_kind(rendered("embedded", *EVERYTHING), "ConfigMap")
