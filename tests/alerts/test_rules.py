@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from enum import EnumType
 from pathlib import Path
 from typing import get_args
@@ -17,6 +18,7 @@ from daemon.telemetry.metrics import ChildName, Metrics
 from deploy.grafana.frame import RUNBOOK
 from monitors.types import Outcome
 from registry.types import PromotionKind
+from tests.alerts.calm import MINUTES, calm_series
 from tests.alerts.cases import LINE, Case, cases, one
 from tests.alerts.promtool import ALERTS, RECORDINGS, ROOT, alerts, expected, promtool, recordings, unit_test
 
@@ -56,7 +58,11 @@ def test_an_alert_says_how_urgent_it_is_and_where_to_read_on(alert: str) -> None
     dashboard = re.fullmatch(link, notes["dashboard_url"])
     assert dashboard is not None
     assert dashboard[1] in {json.loads(file.read_text())["uid"] for file in DASHBOARDS.glob("*.json")}
-    waits = {"critical": _PAGES, "warning": _TICKETS, "info": {"1h", "1d"}}
+    waits: Mapping[str, AbstractSet[str | None]] = {
+        "critical": _PAGES,
+        "warning": _TICKETS,
+        "info": {"1h", "1d"},
+    }
     assert rule.get("for") in waits[rule["labels"]["severity"]]
 
 
@@ -153,3 +159,39 @@ def test_a_recording_rule_gives_what_it_is_named_for_and_nothing_of_nothing(
             for read, samples_ in ((given, found), ([], []))
         ],
     )
+
+
+def test_no_alert_fires_on_a_calm_line_whose_replicas_restart(tmp_path: Path) -> None:
+    """Two days with a training each, a restart every three hours, and changes of leader."""
+    fired = 'count by (alertname) (count_over_time(ALERTS{alertstate="firing"}[2d]))'
+
+    unit_test(
+        tmp_path,
+        [
+            {
+                "interval": "1m",
+                "input_series": calm_series(),
+                "promql_expr_test": [
+                    {"expr": fired, "eval_time": f"{MINUTES}m", "exp_samples": []},
+                    {
+                        "expr": "count(model_line:retuned_situation:max == 1)",
+                        "eval_time": f"{MINUTES - 1}m",
+                        "exp_samples": [{"labels": "{}", "value": 1}],
+                    },
+                ],
+            }
+        ],
+    )
+
+
+def test_the_calm_line_has_what_the_alerts_read() -> None:
+    """But for what a calm line does not show."""
+    read = {name for rule in alerts().values() for name in re.findall(r"\bretuned_\w+", rule["expr"])}
+    shown = {series["series"].partition("{")[0] for series in calm_series()}
+
+    assert read - shown == {
+        "retuned_open_transaction_wait_timestamp_seconds",
+        "retuned_teacher_failing_since_timestamp_seconds",
+        "retuned_token_failing_since_timestamp_seconds",
+        "retuned_open_change_triage",
+    }
