@@ -15,6 +15,10 @@ class BadRequest(LearnerError):
     """The request names something that is missing, malformed or not allowed."""
 
 
+class OtherBase(BadRequest):
+    """The base model's folder holds another model than the request names."""
+
+
 class Unlearnable(LearnerError):
     """The training set can't be learned, or not as it should be. Training again on the same data will not help."""
 
@@ -57,6 +61,12 @@ class BadAdapter(LearnerError):
 
 class Cancelled(LearnerError):
     """The training was cancelled and left no artifact."""
+
+    permanent = False
+
+
+class PeersLost(LearnerError):
+    """A process that trains together with this one ended, or can't be reached."""
 
     permanent = False
 

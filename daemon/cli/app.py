@@ -26,6 +26,7 @@ from daemon.cli import (
     run,
     sync,
     teacher,
+    train_job,
 )
 from daemon.cli.doctor.command import doctor
 from daemon.cli.failures import CommandGroup
@@ -79,6 +80,7 @@ for panel, commands in (
 ):
     for command in commands:
         app.command(rich_help_panel=panel)(command)
+app.command(hidden=True)(train_job.train_job)
 app.add_typer(bench.bench, name="bench", rich_help_panel=_LOOK)
 app.add_typer(drift.drift, name="drift", rich_help_panel=_LOOK)
 app.add_typer(reference.reference, name="reference", rich_help_panel=_ACT)

@@ -51,6 +51,7 @@ ERRORS: Mapping[ExitCode, tuple[str, ...]] = {
         "LoginError",
         "NameTaken",
         "NotSwitched",
+        "PeersLost",
         "StreamError",
         "TemplateRefused",
         "TokenError",

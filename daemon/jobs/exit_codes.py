@@ -16,7 +16,8 @@ class PodExit(IntEnum):
     FAILED = 1
     #: The command line is wrong. Another pod fails again: FailJob.
     MISUSED = 2
-    #: Ended by SIGTERM, after it stored a checkpoint. The pod was evicted, or its Job deleted: Ignore.
+    #: Ended by SIGTERM, or as another pod of the training ended: no fault of this one. What was done is in a checkpoint in
+    #: the store. The pod was evicted, or its Job deleted: Ignore.
     CANCELLED = 3
     #: The request, the data or the model can't be used, and ``result.json`` says why. Another pod fails again: FailJob.
     PERMANENT = 42

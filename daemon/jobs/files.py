@@ -66,7 +66,7 @@ class JobFiles:
         content = to_json(job)
         digest = digest_of(content)
         folder = self._folder(digest)
-        if not folder.fs.exists(f"{folder.path}/{_REQUEST}"):
+        if not self._exists(digest):
             owner = {"model_line": job.model_line, "run": job.request.run}
             write_whole(folder, _RUN, json.dumps(owner).encode() + b"\n")
             copy_whole(folder, DATA, data)
@@ -126,7 +126,7 @@ class JobFiles:
         return placed
 
     def fail(self, digest: str, failure: Failure) -> None:
-        """Store that a run failed, and would fail again."""
+        """Store that a run failed, and would fail again. A deleted job gets no end."""
         self._end(digest, failure)
 
     def fetch_artifact(self, result: RunResult, output: Path) -> RunResult:
@@ -151,7 +151,7 @@ class JobFiles:
     def put_checkpoint(self, digest: str, file: Path) -> None:
         """Store a checkpoint in place of the one before. A deleted job gets none."""
         folder = self._folder(digest)
-        if not folder.fs.exists(f"{folder.path}/{_REQUEST}"):
+        if not self._exists(digest):
             return
         checkpoints = folder._replace(path=f"{folder.path}/{_CHECKPOINT}")
         name = _sha256(file)
@@ -200,6 +200,10 @@ class JobFiles:
             raise NoSuchJob(f"{digest!r} names no job: a name has 64 hexadecimal digits")
         return self._root._replace(path=f"{self._root.path}/{_JOBS}/{digest}")
 
+    def _exists(self, digest: str) -> bool:
+        folder = self._folder(digest)
+        return bool(folder.fs.exists(f"{folder.path}/{_REQUEST}"))
+
     def _read(self, digest: str, name: str) -> bytes | None:
         folder = self._folder(digest)
         try:
@@ -216,7 +220,8 @@ class JobFiles:
         return {}
 
     def _end(self, digest: str, end: JobEnd) -> None:
-        write_whole(self._folder(digest), _RESULT, event_to_json(end).encode() + b"\n")
+        if self._exists(digest):
+            write_whole(self._folder(digest), _RESULT, event_to_json(end).encode() + b"\n")
 
 
 def _names(folder: OpenedFolder) -> list[str]:

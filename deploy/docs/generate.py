@@ -211,7 +211,8 @@ def _command(command: Any, path: tuple[str, ...]) -> Iterator[str]:
     if parameters:
         yield from _table(("Parameter", "Type", "Default", "Meaning"), map(_parameter, parameters))
     for name, child in getattr(command, "commands", {}).items():
-        yield from _command(child, (*path, name))
+        if not child.hidden:
+            yield from _command(child, (*path, name))
 
 
 def _parameter(parameter: Any) -> tuple[str, ...]:

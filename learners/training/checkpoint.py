@@ -42,6 +42,11 @@ def partial_folder(output: Path) -> Path:
     return output.with_name(f"{output.name}.partial")
 
 
+def checkpoint_file(output: Path) -> Path:
+    """Return the checkpoint of a run that will write ``output``; it is whole or absent."""
+    return partial_folder(output) / _FILE
+
+
 def save_checkpoint(output: Path, position: Position, tensors: Mapping[str, torch.Tensor]) -> None:
     """Replace the checkpoint; at every instant it is the old one or the new one."""
     folder = partial_folder(output)
@@ -53,13 +58,13 @@ def save_checkpoint(output: Path, position: Position, tensors: Mapping[str, torc
         os.fsync(stream.fileno())
     sys.audit("retuned.step", "checkpoint.sync", "after")
     sys.audit("retuned.step", "checkpoint", "before")
-    replace_atomic(scratch, folder / _FILE)
+    replace_atomic(scratch, checkpoint_file(output))
     sys.audit("retuned.step", "checkpoint", "after")
 
 
 def load_checkpoint(output: Path, fingerprint: str) -> tuple[Position, dict[str, torch.Tensor]] | None:
     """Return the checkpoint of the same request; None if there is none or it is unusable."""
-    file = partial_folder(output) / _FILE
+    file = checkpoint_file(output)
     if not file.exists():
         return None
     try:

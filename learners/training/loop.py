@@ -9,6 +9,7 @@ from peft import PeftModel
 from learners.errors import Cancelled, Diverged
 from learners.training.checkpoint import Position, discard_checkpoint, load_checkpoint, save_checkpoint
 from learners.training.objectives.objective import Objective
+from learners.training.peers import current_peers
 from learners.training.progress_meter import ProgressMeter
 from learners.training.schedule import Step, learning_rate, plan_steps
 from learners.types import TrainRequest
@@ -23,7 +24,7 @@ def stop_if(should_stop: ShouldStop) -> None:
 
 
 class TrainingLoop:
-    """The steps of one run, from the first or from a checkpoint.
+    """The steps of one run, from the first or from a checkpoint, alone or together with other processes.
 
     Each step seeds the generator with its own number, so that a resumed run draws the same dropout as an
     unbroken one.
@@ -45,6 +46,7 @@ class TrainingLoop:
         self._fingerprint = fingerprint
         self._meter = meter
         self._should_stop = should_stop
+        self._peers = current_peers()
         settings = request.settings
         self._steps = plan_steps(
             objective.lengths,
@@ -78,7 +80,8 @@ class TrainingLoop:
         )
         for group in self._optimizer.param_groups:
             group["lr"] = rate
-        torch.manual_seed((self._request.seed << 32) + position.step)
+        peers = self._peers
+        torch.manual_seed(((self._request.seed * peers.size + peers.rank) << 32) + position.step)
         loss, tokens, targets = self._backward(step)
         norm = torch.nn.utils.clip_grad_norm_(self._trained.values(), settings.max_grad_norm)
         if not (math.isfinite(loss) and torch.isfinite(norm)):
@@ -94,28 +97,40 @@ class TrainingLoop:
 
     def _backward(self, step: Step) -> tuple[float, int, int]:
         """Compute the gradients of the step's loss; return the loss, tokens and target tokens."""
-        total, tokens, targets = 0.0, 0, 0
-        for part in self._objective.parts(self._model, step):
-            try:
-                stop_if(self._should_stop)
-            except Cancelled:
-                self._optimizer.zero_grad()
-                raise
+        peers = self._peers
+        if not peers.alone:  # they stop together, between steps: each waits for the gradients of all
+            stop_if(lambda: peers.any(self._should_stop()))
+        loss, tokens, targets = 0.0, 0, 0
+        for part in self._objective.parts(self._model, step, peers):
+            if peers.alone:
+                self._stop_in_step()
             part.loss.backward()  # type: ignore[no-untyped-call]
-            total += part.loss.item()
+            loss += part.loss.item()
             tokens += part.tokens
             targets += part.target_tokens
-        return total, tokens, targets
+        peers.add_up_gradients(self._trained.values())
+        (loss,) = peers.total(loss)
+        tokens, targets = map(int, peers.total(tokens, targets))
+        return loss, tokens, targets
+
+    def _stop_in_step(self) -> None:
+        try:
+            stop_if(self._should_stop)
+        except Cancelled:
+            self._optimizer.zero_grad()
+            raise
 
     def _start(self) -> Position:
         """Begin at the first step. What takes a pass over the data is saved at once."""
-        self._objective.start(self._model, lambda: stop_if(self._should_stop))
+        self._objective.start(self._model, lambda: stop_if(self._should_stop), self._peers)
         position = Position(fingerprint=self._fingerprint)
         if self._objective.state:
             self._save(position)
         return position
 
     def _save(self, position: Position) -> None:
+        if not self._peers.first:
+            return
         tensors = {f"objective/{name}": tensor for name, tensor in self._objective.state.items()}
         for name, parameter in self._trained.items():
             tensors[f"weight/{name}"] = parameter.detach()
@@ -124,7 +139,7 @@ class TrainingLoop:
         save_checkpoint(self._request.output, position, tensors)
 
     def _resume(self) -> Position:
-        found = load_checkpoint(self._request.output, self._fingerprint)
+        found = self._peers.from_first(lambda: load_checkpoint(self._request.output, self._fingerprint))
         if found is None:
             return self._start()
         position, tensors = found

@@ -17,7 +17,7 @@ from transformers import PreTrainedModel
 from learners.encoding.chat import ChatEncoder
 from learners.encoding.dataset import read_conversations
 from learners.encoding.lessons import EncodedLesson, encode_lesson
-from learners.errors import BadAdapter, BadRequest, NothingChanged
+from learners.errors import BadAdapter, BadRequest, NothingChanged, OtherBase
 from learners.method_names import MethodName, compares, learns_from
 from learners.models.adapter_files import CONFIG, WEIGHTS, AdapterConfig, Linears
 from learners.models.artifact import write_artifact
@@ -40,6 +40,7 @@ from learners.training.difference import check_changed
 from learners.training.learnable import check_learnable, left_out_answers, skipped_lines
 from learners.training.loop import ShouldStop, TrainingLoop, stop_if
 from learners.training.objectives.objective import MakeObjective
+from learners.training.peers import Peers, current_peers
 from learners.training.progress_meter import ProgressMeter, Report
 from learners.types import LoraSettings, RunResult, TrainRequest
 
@@ -56,7 +57,7 @@ def train(
     make_objective: MakeObjective,
 ) -> RunResult:
     """See learners.training.methods.Learner. Starts from the weights of ``request.parent``, if there is one."""
-    meter = ProgressMeter(report)
+    meter, peers = ProgressMeter(report), current_peers()
     _check(request)
     meter.phase("loading")
     prepare_torch(request.threads)
@@ -74,16 +75,18 @@ def train(
     model, config = _start(request, base)
     before = {name: tensor.clone() for name, tensor in weights_of(model).items()}
     position = TrainingLoop(
-        request, model, objective, fingerprint=_fingerprint(request), meter=meter, should_stop=should_stop
+        request,
+        model,
+        objective,
+        fingerprint=_fingerprint(request, peers),
+        meter=meter,
+        should_stop=should_stop,
     ).run()
     meter.phase("writing")
-    try:
-        check_changed(before, weights_of(model), norms, scale=config.alpha / config.rank)
-    except NothingChanged:
-        discard_checkpoint(request.output)
-        raise
+    _refuse_unchanged(request, model, before, norms, config)
     counts = {reason: len(numbers) for reason, numbers in skipped.items()}
-    digest = _write(request, model, config, position, {"skipped": counts, **_stated(objective.facts)})
+    facts = {**_facts(request, peers), "skipped": counts, **_stated(objective.facts)}
+    digest = peers.from_first(lambda: _write(request, model, config, position, facts))
     discard_checkpoint(request.output)
     first, last = _ends(position.losses)
     return RunResult(
@@ -112,7 +115,7 @@ def _check(request: TrainRequest) -> None:
     if not request.base.is_dir():
         raise BadRequest(f"the base model {request.base} is no folder")
     if (found := base_digest(request.base)) != request.base_digest:
-        raise BadRequest(
+        raise OtherBase(
             f"{request.base} has digest {found}, the request says {request.base_digest}: another model"
         )
     settings = request.settings
@@ -164,11 +167,25 @@ def _start(request: TrainRequest, base: PreTrainedModel) -> tuple[PeftModel, Ada
     return model.train(), config
 
 
-def _fingerprint(request: TrainRequest) -> str:
-    return hashlib.sha256(json.dumps(_facts(request), sort_keys=True).encode()).hexdigest()
+def _refuse_unchanged(
+    request: TrainRequest,
+    model: PeftModel,
+    before: Mapping[str, torch.Tensor],
+    norms: Mapping[str, float],
+    config: AdapterConfig,
+) -> None:
+    try:
+        check_changed(before, weights_of(model), norms, scale=config.alpha / config.rank)
+    except NothingChanged:
+        discard_checkpoint(request.output)
+        raise
 
 
-def _facts(request: TrainRequest) -> dict[str, object]:
+def _fingerprint(request: TrainRequest, peers: Peers) -> str:
+    return hashlib.sha256(json.dumps(_facts(request, peers), sort_keys=True).encode()).hexdigest()
+
+
+def _facts(request: TrainRequest, peers: Peers) -> dict[str, object]:
     """Return what the artifact depends on: no names and no paths."""
     parent = request.parent
     return {
@@ -183,6 +200,7 @@ def _facts(request: TrainRequest) -> dict[str, object]:
         "device": request.device,
         "threads": request.threads,
         "packages": _packages(),
+        **({} if peers.alone else {"processes": peers.size}),
     }
 
 
@@ -205,7 +223,6 @@ def _write(
 ) -> str:
     first, last = _ends(position.losses)
     run = {
-        **_facts(request),
         "steps": position.step,
         "tokens": position.tokens,
         "target_tokens": position.target_tokens,

@@ -8,12 +8,13 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from learners.children.json_lines import JsonLineWriter
 from learners.codec import event_to_json, request_from_json
 from learners.errors import BadRequest, Cancelled, LearnerError
-from learners.types import Event, Failure, TrainRequest
+from learners.types import Event, Failure, Progress, RunResult, TrainRequest
 
 FINISHED, FAILED, USAGE, CANCELLED = 0, 1, 2, 3
 
@@ -29,9 +30,11 @@ def main(arguments: list[str]) -> int:
         threading.Thread(target=_wait_for_end_of_stdin, args=[stop], daemon=True).start()
     lines = JsonLineWriter()
     try:
-        event: Event = _train(_read(Path(arguments[0])), lines, stop)
+        event: Event = train(
+            _read(Path(arguments[0])), lambda progress: lines.write(event_to_json(progress)), stop.is_set
+        )
     except LearnerError as error:
-        event = Failure(error=type(error).__name__, message=str(error), permanent=error.permanent)
+        event = failure_of(error)
     except BrokenPipeError:
         return CANCELLED  # the parent is gone: nobody to tell
     try:
@@ -50,13 +53,21 @@ def _read(file: Path) -> TrainRequest:
         raise BadRequest(f"the request {file} can't be read: {error}") from error
 
 
-def _train(request: TrainRequest, lines: JsonLineWriter, stop: threading.Event) -> Event:
+def train(
+    request: TrainRequest, report: Callable[[Progress], None], should_stop: Callable[[], bool]
+) -> RunResult:
+    """Run one request in this process. See learners.training.methods.Learner."""
     from learners.training.methods import METHODS
 
     learn = METHODS.get(request.method)
     if learn is None:
         raise BadRequest(f"method must be one of {', '.join(METHODS)}, not {request.method!r}")
-    return learn(request, lambda progress: lines.write(event_to_json(progress)), stop.is_set)
+    return learn(request, report, should_stop)
+
+
+def failure_of(error: LearnerError) -> Failure:
+    """Return the event that tells of an error."""
+    return Failure(error=type(error).__name__, message=str(error), permanent=error.permanent)
 
 
 def _wait_for_end_of_stdin(stop: threading.Event) -> None:

@@ -21,6 +21,7 @@ from learners.training.objectives.kto import KahnemanTversky, balance, mismatche
 from learners.training.objectives.likelihoods import log_likelihoods, losses_of
 from learners.training.objectives.objective import Part
 from learners.training.objectives.supervised import Supervised
+from learners.training.peers import ALONE, Peers
 from learners.training.schedule import Step
 from learners.training.train import train
 from learners.types import LoraSettings
@@ -56,8 +57,8 @@ def a_lesson(
 class Unweighted(Supervised):
     """The loss as it was before lines had weights."""
 
-    def parts(self, model: PeftModel, step: Step) -> Iterator[Part]:
-        rows = [packed_row([self._rows[unit] for unit in units]) for units in step]
+    def parts(self, model: PeftModel, step: Step, peers: Peers = ALONE) -> Iterator[Part]:
+        rows = [packed_row([self._rows[unit] for unit in units]) for units in peers.share(step)]
         targets = sum(row.target_tokens for row in rows)
         for row in rows:
             loss = token_losses(model, row).sum() / targets

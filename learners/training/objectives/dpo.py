@@ -12,6 +12,7 @@ from learners.encoding.rows import Encoded
 from learners.training.learnable import check_pairs
 from learners.training.objectives.likelihoods import log_likelihoods, losses_of
 from learners.training.objectives.objective import Check, Part
+from learners.training.peers import ALONE, Peers
 from learners.training.schedule import Step
 from learners.types import LoraSettings
 
@@ -50,11 +51,11 @@ class DirectPreference:
         self.facts: Mapping[str, float] = {"pairs": pairs, "imitated": len(self._units) - pairs}
         self._reference = torch.zeros(len(self._units), 2)  # of pairs
 
-    def start(self, model: PeftModel, check: Check) -> None:
+    def start(self, model: PeftModel, check: Check, peers: Peers = ALONE) -> None:
         """Compute the log-likelihoods of pairs."""
         pairs = [place for place, unit in enumerate(self._units) if unit.is_pair]
         answers = [answer for place in pairs for answer in self._units[place].answers]
-        self._reference[pairs] = log_likelihoods(model, answers, check).view(-1, 2)
+        self._reference[pairs] = log_likelihoods(model, answers, check, peers).view(-1, 2)
 
     @property
     def state(self) -> Mapping[str, torch.Tensor]:
@@ -63,12 +64,12 @@ class DirectPreference:
     def restore(self, state: Mapping[str, torch.Tensor]) -> None:
         self._reference = state[_REFERENCE]
 
-    def parts(self, model: PeftModel, step: Step) -> Iterator[Part]:
+    def parts(self, model: PeftModel, step: Step, peers: Peers = ALONE) -> Iterator[Part]:
         """Yield the loss of each packed row of units."""
         units = [self._units[place] for row in step for place in row]
         of_pairs = sum(unit.weight for unit in units if unit.is_pair)
         of_tokens = sum(unit.weight * unit.answers[0].target_tokens for unit in units)
-        for row in step:
+        for row in peers.share(step):
             answers = [answer for place in row for answer in self._units[place].answers]
             losses = iter(losses_of(model, answers))
             terms = []

@@ -12,6 +12,7 @@ from learners.encoding.rows import Encoded
 from learners.training.learnable import check_sides
 from learners.training.objectives.likelihoods import log_likelihoods, losses_of
 from learners.training.objectives.objective import Check, Part
+from learners.training.peers import ALONE, Peers
 from learners.training.schedule import Step
 from learners.types import LoraSettings
 
@@ -56,12 +57,12 @@ class KahnemanTversky:
         self._reference = torch.zeros(len(self._units))
         self._reference_mismatched = torch.zeros(len(self._units))
 
-    def start(self, model: PeftModel, check: Check) -> None:
+    def start(self, model: PeftModel, check: Check, peers: Peers = ALONE) -> None:
         """Compute the log-likelihoods of all units, and of all mismatched rows."""
-        self._reference = log_likelihoods(model, [unit.row for unit in self._units], check)
+        self._reference = log_likelihoods(model, [unit.row for unit in self._units], check, peers)
         present = [place for place, row in enumerate(self._mismatched) if row is not None]
         rows = [row for row in self._mismatched if row is not None]
-        self._reference_mismatched[present] = log_likelihoods(model, rows, check)
+        self._reference_mismatched[present] = log_likelihoods(model, rows, check, peers)
 
     @property
     def state(self) -> Mapping[str, torch.Tensor]:
@@ -70,11 +71,11 @@ class KahnemanTversky:
     def restore(self, state: Mapping[str, torch.Tensor]) -> None:
         self._reference, self._reference_mismatched = state[_REFERENCE], state[_MISMATCHED]
 
-    def parts(self, model: PeftModel, step: Step) -> Iterator[Part]:
+    def parts(self, model: PeftModel, step: Step, peers: Peers = ALONE) -> Iterator[Part]:
         """Yield the loss of each packed row of units."""
-        divergence = self._divergence(model, [place for row in step for place in row])
+        divergence = self._divergence(model, step, peers)
         total = sum(self._units[place].weight for row in step for place in row)
-        for row in step:
+        for row in peers.share(step):
             answers = [self._units[place].row for place in row]
             terms = [
                 self._unit_loss(place, -losses.sum(), divergence) / total
@@ -86,18 +87,18 @@ class KahnemanTversky:
                 target_tokens=sum(answer.target_tokens for answer in answers),
             )
 
-    def _divergence(self, model: PeftModel, places: Sequence[int]) -> float:
+    def _divergence(self, model: PeftModel, step: Step, peers: Peers) -> float:
         """Return the estimate of how far the model is from the one that the run started from, in nats."""
+        places = [place for row in peers.share(step) for place in row]
         found = [(place, row) for place in places if (row := self._mismatched[place]) is not None]
-        if not found:
-            return 0.0
         with torch.no_grad():
             losses = losses_of(model, [row for _, row in found])
         ratios = [
             -float(loss.sum()) - float(self._reference_mismatched[place])
             for (place, _), loss in zip(found, losses, strict=True)
         ]
-        return max(0.0, sum(ratios) / len(ratios))
+        total, count = peers.total(sum(ratios), len(ratios))
+        return max(0.0, total / count) if count else 0.0
 
     def _unit_loss(self, place: int, likelihood: torch.Tensor, divergence: float) -> torch.Tensor:
         unit = self._units[place]

@@ -11,6 +11,7 @@ from learners.encoding.packing import ROW_TOKENS, PackedRow, pack, packed_row
 from learners.encoding.rows import Encoded
 from learners.training.loss import token_losses
 from learners.training.objectives.objective import Check
+from learners.training.peers import ALONE, Peers
 
 
 def losses_of(model: PeftModel, answers: Sequence[Encoded]) -> list[torch.Tensor]:
@@ -30,7 +31,9 @@ def losses_of(model: PeftModel, answers: Sequence[Encoded]) -> list[torch.Tensor
     return found
 
 
-def log_likelihoods(model: PeftModel, answers: Sequence[Encoded], check: Check) -> torch.Tensor:
+def log_likelihoods(
+    model: PeftModel, answers: Sequence[Encoded], check: Check, peers: Peers = ALONE
+) -> torch.Tensor:
     """Return the log-likelihood of each answer under the model as it answers, without dropout; on the CPU.
 
     Raises what ``check`` raises, which is called before each row.
@@ -40,12 +43,13 @@ def log_likelihoods(model: PeftModel, answers: Sequence[Encoded], check: Check) 
     found = torch.zeros(len(answers))
     try:
         with torch.no_grad():
-            for places in pack([len(answer.ids) for answer in answers], ROW_TOKENS):
+            for places in peers.share(pack([len(answer.ids) for answer in answers], ROW_TOKENS)):
                 check()
                 losses = losses_of(model, [answers[place] for place in places])
                 found[places] = torch.stack([-part.sum() for part in losses]).to("cpu", torch.float32)
     finally:
         model.train(was_training)
+    peers.add_up(found)  # each computed its share
     return found
 
 

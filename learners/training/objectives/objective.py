@@ -8,6 +8,7 @@ import torch
 from peft import PeftModel
 
 from learners.encoding.lessons import EncodedLesson
+from learners.training.peers import ALONE, Peers
 from learners.training.schedule import Step
 from learners.types import LoraSettings
 
@@ -18,7 +19,7 @@ Check = Callable[[], None]  # raises to end the work; called several times a sec
 class Part:
     """A part of a step's loss: what one forward pass gives."""
 
-    loss: torch.Tensor  # a scalar; those of all parts add up to the loss of the step
+    loss: torch.Tensor  # a scalar; those of all parts, of all processes, add up to the loss of the step
     tokens: int
     target_tokens: int
 
@@ -40,7 +41,7 @@ class Objective(Protocol):
         """What the run's record states beside the settings, such as weights that the data decides."""
         ...
 
-    def start(self, model: PeftModel, check: Check) -> None:
+    def start(self, model: PeftModel, check: Check, peers: Peers = ALONE) -> None:
         """Compute what losses are compared with, under the model that the run starts from: the same model, the same values.
 
         Raises what ``check`` raises.
@@ -56,8 +57,11 @@ class Objective(Protocol):
         """Take up the state of a checkpoint, instead of ``start``."""
         ...
 
-    def parts(self, model: PeftModel, step: Step) -> Iterator[Part]:
-        """Yield the loss of a step in parts. Each is back-propagated before the next is computed, to save memory."""
+    def parts(self, model: PeftModel, step: Step, peers: Peers = ALONE) -> Iterator[Part]:
+        """Yield this process's share of the loss of a step in parts, one a row of the step.
+
+        Each is back-propagated before the next is computed, to save memory.
+        """
         ...
 
 

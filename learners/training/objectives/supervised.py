@@ -9,6 +9,7 @@ from learners.encoding.lessons import EncodedLesson
 from learners.encoding.packing import packed_row
 from learners.training.loss import token_losses
 from learners.training.objectives.objective import Check, Part
+from learners.training.peers import ALONE, Peers
 from learners.training.schedule import Step
 from learners.types import LoraSettings
 
@@ -23,16 +24,16 @@ class Supervised:
         self.facts: Mapping[str, float] = {}
         self.state: Mapping[str, torch.Tensor] = {}
 
-    def start(self, model: PeftModel, check: Check) -> None:
+    def start(self, model: PeftModel, check: Check, peers: Peers = ALONE) -> None:
         """Losses are compared with nothing."""
 
     def restore(self, state: Mapping[str, torch.Tensor]) -> None:
         """There is no state."""
 
-    def parts(self, model: PeftModel, step: Step) -> Iterator[Part]:
+    def parts(self, model: PeftModel, step: Step, peers: Peers = ALONE) -> Iterator[Part]:
         """Yield the loss of each packed row: the weighted losses over the weights of all targets of the step."""
         total = sum(self._weights[unit] * self._rows[unit].target_tokens for row in step for unit in row)
-        for units in step:
+        for units in peers.share(step):
             row = packed_row([self._rows[unit] for unit in units])
             weights = torch.tensor([self._weights[unit] for unit in units])[row.owners]
             losses = token_losses(model, row)
