@@ -6,10 +6,12 @@ from daemon.domain.bad_record import Reason
 from daemon.domain.decisions import Action, Decision, DecisionGround, Trigger
 from daemon.domain.halts import HaltKind
 from daemon.domain.lessons import LessonKind
+from daemon.domain.personal_data import PersonalData
 from daemon.domain.problems import ProblemKind
 from daemon.domain.runs import RunState
 from daemon.domain.situation import SituationState
 from daemon.domain.teaching import TeacherOutcome, TeacherPurpose
+from daemon.domain.unusable_feedback import Unusable
 from daemon.telemetry.metrics import Metrics
 from learners.types import Progress
 from monitors.types import Aspect, Finding, Outcome, Verdict
@@ -111,7 +113,21 @@ def a_promotion(
 def busy_metrics() -> Metrics:
     """Every metric of the catalogue with a series."""
     metrics = Metrics("chat")
+    keep_busy(metrics)
+    return metrics
+
+
+def keep_busy(metrics: Metrics) -> None:
+    """Let everything happen once more: each counter rises."""
     _fill_intake(metrics)
+    _fill_drift(metrics)
+    _fill_training(metrics)
+    _fill_release(metrics)
+    _fill_teacher(metrics)
+    _fill_process(metrics)
+
+
+def _fill_drift(metrics: Metrics) -> None:
     metrics.drift.judged(a_verdict())
     metrics.drift.judged(COLUMNS)
     metrics.drift.evidence(Aspect.INPUT).set(12.5)
@@ -133,6 +149,10 @@ def busy_metrics() -> Metrics:
             ground=DecisionGround.ENOUGH_LESSONS,
         )
     )
+    metrics.drift.triages(Outcome.CANT_HELP).inc()
+
+
+def _fill_training(metrics: Metrics) -> None:
     metrics.training.runs(RunState.FINISHED).inc()
     metrics.training.duration.observe(172.0)
     metrics.training.last_run_is(RunState.FINISHED)
@@ -142,6 +162,9 @@ def busy_metrics() -> Metrics:
     metrics.training.new_lessons({LessonKind.CORRECTION: 12, LessonKind.LIKED: 10})
     metrics.training.would_leave_out({"same words as another": 3}, new=9)
     metrics.training.skipped({"longer than max_tokens": 1}, learned=9)
+
+
+def _fill_release(metrics: Metrics) -> None:
     metrics.release.judged(
         a_gate_report(
             a_slice("new", role="target", difference=-0.5),
@@ -151,11 +174,15 @@ def busy_metrics() -> Metrics:
     )
     metrics.release.versions.set(2)
     metrics.release.promoted(a_promotion())
+    metrics.release.promoted(a_promotion(number=0, kind=PromotionKind.ROLLBACK, actor="ann"))
+    metrics.release.promoted(a_promotion())
     metrics.release.live_since(PromotionKind.PROMOTION, 1_795_400_000.0)
     metrics.release.gate_open_since(1_795_500_000.0)
     metrics.release.held("promotion").set(1)
     metrics.release.held("training").set(0)
-    _fill_teacher(metrics)
+
+
+def _fill_process(metrics: Metrics) -> None:
     metrics.process.leader.set(1)
     metrics.process.leader_fence.set(3)
     metrics.process.ledger_size.set(10_000)
@@ -170,8 +197,8 @@ def busy_metrics() -> Metrics:
     metrics.process.child_restarts("scorer").inc()
     metrics.process.problem(ProblemKind.BROKER).set(0)
     metrics.process.iteration.observe(0.01)
+    metrics.process.pruned("losses").inc()
     metrics.process.reload_succeeded(datetime(2026, 11, 24, tzinfo=UTC), waiting=0)
-    return metrics
 
 
 def _fill_teacher(metrics: Metrics) -> None:
@@ -187,6 +214,8 @@ def _fill_intake(metrics: Metrics) -> None:
     intake.records("conversation").inc(90)
     intake.conversations("train").inc(80)
     intake.rejected(Reason.NOT_JSON).inc()
+    intake.unusable_feedback(Unusable.SCALE).inc()
+    intake.redacted(PersonalData.EMAIL).inc()
     intake.dead_letters.inc()
     intake.dead_letters_waiting.set(1)
     intake.lag.replace({(0,): 12, (1,): 0})
