@@ -29,7 +29,7 @@ def _now() -> list[Panel]:
     return [
         situation(),
         figure(
-            "Evidence of the alarm level",
+            "Way to an alarm",
             "The detector's evidence as a share of its threshold; at 100% it alarms.",
             Query(
                 f"{most(leading('retuned_change_evidence_mean'))} / on (model_line) "
@@ -110,6 +110,7 @@ def _findings() -> list[Panel]:
             "Verdicts of all monitors in the last hour, by finding.",
             Query(recently("retuned_verdicts_total", "finding"), "{{finding}}"),
             stacked=True,
+            colors={"stable": GREEN, "inconclusive": YELLOW, "drift": RED},
             none="No window was judged",
         ),
         bars(

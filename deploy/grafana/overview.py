@@ -111,6 +111,7 @@ def evidence() -> Panel:
         Query(most(leading("retuned_change_evidence_mean")), "{{model_line}}: evidence"),
         Query(most(leading("retuned_change_evidence_threshold")), "{{model_line}}: alarm"),
         log=True,
+        alarm_lines=".*: alarm",
         none="No reference yet",
     )
 
@@ -149,8 +150,8 @@ def _now() -> list[Panel]:
             none="No partition",
         ),
         figure(
-            "Age of the newest record",
-            "Time since the last read of a record.",
+            "Newest record",
+            "How long ago a record was read.",
             Query(f"time() - ({most(of('retuned_last_record_timestamp_seconds'))} > 0)", "{{model_line}}"),
             unit="s",
             none="None since the start",
@@ -164,7 +165,7 @@ def _course() -> list[Panel]:
             "Situations",
             "What was going on when.",
             Query(f"{most(of('retuned_situation'), 'state')} == 1", "{{model_line}}: {{state}}"),
-            values={1: Value("So it was", BLUE)},
+            colors=SITUATION_COLORS,
             none="No leader in this time",
         ),
         evidence(),
@@ -188,8 +189,8 @@ def _work() -> list[Panel]:
         run_progress(),
         run_left(),
         figure(
-            "Teacher's budget left today",
-            "Calls and money that teacher.calls_a_day and teacher.money_a_day still allow.",
+            "Teacher's budget",
+            "Calls and money that teacher.calls_a_day and teacher.money_a_day still allow today.",
             Query(most(of("retuned_teacher_budget_left_calls")), "calls"),
             Query(most(of("retuned_teacher_budget_left_money")), "money"),
             none="No teacher",
@@ -218,8 +219,9 @@ def _resources() -> list[Panel]:
             "Replicas",
             "The replicas, which of them leads, the memory of each without its children, and whether its settings were read "
             "without a mistake, when, and how many wait for a restart.",
+            Query(f"max by (instance, version) ({of_all('retuned_build_info')})", "{{instance}}"),
+            {"Instance": "instance", "Release": "version"},
             {
-                "Release": (f"max by (instance, version) ({of_all('retuned_build_info')})", "none"),
                 "Leads": (f"max by (instance) ({of_all('retuned_leader')})", "bool_yes_no"),
                 "Fencing token": (f"max by (instance) ({of_all('retuned_leader_fence')})", "none"),
                 "Memory": (
@@ -239,10 +241,7 @@ def _resources() -> list[Panel]:
                     "none",
                 ),
             },
-            key="instance",
             none="No daemon answers",
-            span=24,
-            height=6,
         ),
         course(
             "Memory of children",

@@ -23,17 +23,16 @@ DATASOURCE = dashboard.DataSourceRef(type_val="prometheus", uid="${datasource}")
 GREEN, YELLOW, ORANGE, RED, BLUE, GREY = "green", "yellow", "orange", "red", "blue", "text"
 
 #: The unit of a loss.
-NATS = "suffix: nats/token"
+NATS = "suffix:nats/token"
 PER_MINUTE = "cpm"
 COUNT = "short"
 
 
 class Query(NamedTuple):
-    """One query of a panel."""
+    """One query of a panel, and what it names its series."""
 
     expression: str
     legend: str
-    instant: bool = False
 
 
 class Value(NamedTuple):
@@ -60,7 +59,11 @@ def figure(
     graph: bool = False,
     span: int = 4,
 ) -> stat.Panel:
-    """Return a number, with its course behind it if ``graph``. ``steps``: from these values on it has these colours."""
+    """Return the newest number, with its course behind it if ``graph``.
+
+    ``steps``: from these values on it has these colours. Without ``graph`` the query asks for the end of the time alone:
+    what is over then is not shown.
+    """
     panel = stat.Panel().title(title).description(description).unit(unit).no_value(none)
     panel.reduce_options(_last()).thresholds(_thresholds(GREEN if steps else GREY, steps)).span(span).height(
         4
@@ -69,7 +72,7 @@ def figure(
     panel.graph_mode(common.BigValueGraphMode.AREA if graph else common.BigValueGraphMode.NONE)
     if values:
         panel.mappings([_value_map(values)])
-    return _with_queries(panel, queries)
+    return _with_queries(panel, queries, instant=not graph)
 
 
 def names(
@@ -81,7 +84,7 @@ def names(
     unit: str | None = None,
     span: int = 4,
 ) -> stat.Panel:
-    """Return the names of the series that there are, each with its value if it has a unit.
+    """Return the names of the series that there are now, each with its value if it has a unit.
 
     ``colors``: patterns of names and their colours.
     """
@@ -90,9 +93,8 @@ def names(
     panel.unit(unit or COUNT).graph_mode(common.BigValueGraphMode.NONE).span(span).height(4)
     panel.color_mode(common.BigValueColorMode.BACKGROUND_SOLID if colors else common.BigValueColorMode.NONE)
     for pattern, color in (colors or {}).items():
-        fixed = {"mode": "fixed", "fixedColor": color}
-        panel.override_by_regexp(pattern, [dashboard.DynamicConfigValue("color", fixed)])
-    return _with_queries(panel, queries)
+        panel.override_by_regexp(pattern, [_fixed(color)])
+    return _with_queries(panel, queries, instant=True)
 
 
 def course(
@@ -108,17 +110,23 @@ def course(
     limit: float | None = None,
     least: float | None = 0,
     steps: bool = False,
+    colors: Mapping[str, str] | None = None,
+    alarm_lines: str | None = None,
 ) -> timeseries.Panel:
     """Return lines over time, as ``steps`` where only whole values are true.
 
-    ``limit``: from this value on it is drawn as bad; ``least``: where the axis starts.
+    ``limit``: from this value on it is drawn as bad; ``least``: where the axis starts; ``colors``: patterns of names and
+    their colours; ``alarm_lines``: the pattern of lines that others are not to reach.
     """
     panel = timeseries.Panel().title(title).description(description).unit(unit).no_value(none)
     panel.span(span).height(height).line_width(1.5).fill_opacity(30 if stacked else 8)
     panel.show_points(common.VisibilityMode.AUTO).tooltip(_all_in_tooltip()).legend(_legend())
-    panel.color_scheme(
-        dashboard_builders.FieldColor().mode(dashboard.FieldColorModeId.PALETTE_CLASSIC_BY_NAME)
-    )
+    panel.color_scheme(dashboard_builders.FieldColor().mode(dashboard.FieldColorModeId.PALETTE_CLASSIC))
+    for pattern, color in (colors or {}).items():
+        panel.override_by_regexp(pattern, [_fixed(color)])
+    if alarm_lines is not None:
+        dashes = dashboard.DynamicConfigValue("custom.lineStyle", {"fill": "dash", "dash": [8, 6]})
+        panel.override_by_regexp(alarm_lines, [_fixed(RED), dashes])
     if stacked:
         panel.stacking(common_builders.StackingConfig().mode(common.StackingMode.NORMAL).group("A"))
     if stacked or steps:
@@ -141,14 +149,17 @@ def states(
     title: str,
     description: str,
     *queries: Query,
-    values: Mapping[int, Value],
+    values: Mapping[int, Value] | None = None,
+    colors: Mapping[str, str] | None = None,
     none: str = "Nothing in this time",
     span: int = 12,
     height: int = 8,
 ) -> statetimeline.Panel:
-    """Return a row over time for each series, coloured by its value."""
+    """Return a row over time for each series, coloured by its value, or by patterns of its name."""
     panel = statetimeline.Panel().title(title).description(description).no_value(none)
-    panel.mappings([_value_map(values)]).thresholds(_thresholds(GREY, ())).unit(COUNT)
+    panel.mappings([_value_map(values)] if values else []).thresholds(_thresholds(GREY, ())).unit(COUNT)
+    for pattern, color in (colors or {}).items():
+        panel.override_by_regexp(pattern, [_fixed(color)])
     panel.span(span).height(height).show_value(common.VisibilityMode.NEVER).fill_opacity(85).row_height(0.8)
     panel.legend(_legend()).color_scheme(
         dashboard_builders.FieldColor().mode(dashboard.FieldColorModeId.THRESHOLDS)
@@ -176,7 +187,7 @@ def bars(
     panel.name_placement(common.BarGaugeNamePlacement.LEFT)
     if most is not None:
         panel.max(most)
-    return _with_queries(panel, queries)
+    return _with_queries(panel, queries, instant=True)
 
 
 def share(title: str, description: str, query: Query, *, none: str, span: int = 4) -> gauge.Panel:
@@ -184,43 +195,59 @@ def share(title: str, description: str, query: Query, *, none: str, span: int = 
     panel = gauge.Panel().title(title).description(description).unit("percentunit").no_value(none)
     panel.reduce_options(_last()).thresholds(_thresholds(BLUE, ())).min(0).max(1).decimals(0)
     panel.show_threshold_markers(False).span(span).height(4)
-    return _with_queries(panel, [query])
+    return _with_queries(panel, [query], instant=True)
 
 
 def listing(
     title: str,
     description: str,
+    rows: Query,
+    labels: Mapping[str, str],
     columns: Mapping[str, tuple[str, str]],
     *,
-    key: str,
     none: str,
-    span: int = 12,
-    height: int = 8,
+    span: int = 24,
+    height: int = 5,
 ) -> table.Panel:
-    """Return a table with a row for each value of the label ``key``: columns by name, as (query, unit)."""
+    """Return a table.
+
+    ``rows`` gives a series a row; ``labels`` are its labels that are shown, by the heads of their columns; ``columns``
+    are queries that have the first of them as their only label, by the heads, as (query, unit).
+    """
     panel = table.Panel().title(title).description(description).no_value(none).span(span).height(height)
-    queries = [Query(query, name, instant=True) for name, (query, _) in columns.items()]
-    renamed = {key: key.capitalize()} if len(columns) == 1 else {}
-    for place, (name, (_, unit)) in enumerate(columns.items()):
-        value = "Value" if len(columns) == 1 else f"Value #{_ref_id(place)}"
-        renamed[value] = name
-        panel.override_by_name(name, [dashboard.DynamicConfigValue("unit", unit)])
+    heads = {label: head for head, label in labels.items()}
+    for place, (head, (_, unit)) in enumerate(columns.items(), start=1):
+        heads[f"Value #{_ref_id(place)}"] = head
+        panel.override_by_name(head, [dashboard.DynamicConfigValue("unit", unit)])
+    hidden = {"Time": True, f"Value #{_ref_id(0)}": True}
     panel.with_transformation(dashboard.DataTransformerConfig(id_val="merge", options={}))
     panel.with_transformation(
         dashboard.DataTransformerConfig(
-            id_val="organize", options={"excludeByName": {"Time": True}, "renameByName": renamed}
+            id_val="organize",
+            options={
+                "excludeByName": hidden,
+                "indexByName": {column: place for place, column in enumerate(heads)},
+                "renameByName": heads,
+            },
         )
     )
-    return _with_queries(panel, queries, format_=PromQueryFormat.TABLE)
+    queries = [rows, *(Query(query, head) for head, (query, _) in columns.items())]
+    return _with_queries(panel, queries, instant=True, format_=PromQueryFormat.TABLE)
 
 
-def _with_queries(panel: _P, queries: Sequence[Query], format_: PromQueryFormat | None = None) -> _P:
+def _fixed(color: str) -> dashboard.DynamicConfigValue:
+    return dashboard.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": color})
+
+
+def _with_queries(
+    panel: _P, queries: Sequence[Query], *, instant: bool = False, format_: PromQueryFormat | None = None
+) -> _P:
     """Give a panel its data source and queries, with the ids A, B, and so on."""
     panel.datasource(DATASOURCE)
     for place, query in enumerate(queries):
         target = prometheus.Dataquery().ref_id(_ref_id(place)).expr(query.expression).datasource(DATASOURCE)
         target.legend_format(query.legend)
-        panel.with_target(target.instant() if query.instant else target.range())
+        panel.with_target(target.instant() if instant else target.range())
         if format_ is not None:
             target.format(format_)
     return panel

@@ -94,6 +94,7 @@ def _versions() -> list[Panel]:
             "Promotions and rollbacks of the last hour, by whom: the daemon or an operator.",
             Query(f"{recently('retuned_promotions_total', 'kind', 'actor')} > 0", "{{kind}} by {{actor}}"),
             stacked=True,
+            colors={"promotion.*": GREEN, "rollback.*": RED},
             none="Nothing was put live",
             span=8,
         ),
@@ -117,6 +118,7 @@ def _gate() -> list[Panel]:
             "Looks of the gate in the last hour, by verdict. Inconclusive: it waits for more conversations.",
             Query(f"{recently('retuned_gate_verdicts_total', 'verdict')} > 0", "{{verdict}}"),
             stacked=True,
+            colors={"promote": GREEN, "inconclusive": YELLOW, "reject": RED},
             none="No look in this time",
         ),
         bars(

@@ -41,7 +41,7 @@ def _now() -> list[Panel]:
             "Speed",
             "Tokens of training data that the current run learns in a second.",
             Query(most(of("retuned_run_tokens_per_second")), "{{model_line}}"),
-            unit="suffix: tokens/s",
+            unit="suffix:tokens/s",
             graph=True,
             none="No run",
         ),
@@ -54,7 +54,7 @@ def _now() -> list[Panel]:
             none="None counted yet",
         ),
         figure(
-            "Left out of the newest set",
+            "Left out",
             "Share of the new conversations with a lesson that the newest training set left out, or would have.",
             Query(most(leading("retuned_training_left_out_ratio")), "{{model_line}}"),
             unit="percentunit",
@@ -78,7 +78,7 @@ def _runs() -> list[Panel]:
             "Speed of the current run",
             "Tokens of training data learned in a second.",
             Query(most(of("retuned_run_tokens_per_second")), "{{model_line}}"),
-            unit="suffix: tokens/s",
+            unit="suffix:tokens/s",
             none="No run in this time",
         ),
         bars(
@@ -96,7 +96,7 @@ def _runs() -> list[Panel]:
             none="No run yet",
         ).height(8),
         figure(
-            "Time until a run is stopped",
+            "Stopped at the latest in",
             "The daemon stops a run that takes longer than learning.timeout_s.",
             Query(f"{most(of('retuned_run_deadline_timestamp_seconds'))} - time()", "{{model_line}}"),
             unit="s",

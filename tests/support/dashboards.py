@@ -41,5 +41,5 @@ def annotations() -> list[dict[str, str]]:
 
 
 def without_data(prometheus: Prometheus, span: Span) -> set[tuple[str, str, str]]:
-    """The places of queries that give nothing at all."""
-    return {asked.place for asked in queries() if not prometheus.ask(asked.target, span)}
+    """The places of queries that give nothing at any moment of a time."""
+    return {asked.place for asked in queries() if not prometheus.ask(asked.target, span, throughout=True)}

@@ -38,13 +38,13 @@ class Prometheus:
         """``address`` is host and port."""
         self._address = address
 
-    def ask(self, target: Mapping[str, Any], span: Span) -> list[Series]:
+    def ask(self, target: Mapping[str, Any], span: Span, *, throughout: bool = False) -> list[Series]:
         """Return what a panel's target gives over a time, or at its end if it is an instant query.
 
-        Raises OSError where the server does not answer or refuses the query.
+        ``throughout``: over the time in either case. Raises OSError where the server does not answer or refuses the query.
         """
         expression = _filled(target["expr"], span)
-        if target.get("instant"):
+        if target.get("instant") and not throughout:
             found = self._get("query", {"query": expression, "time": span.end})
         else:
             times = {"start": span.start, "end": span.end, "step": span.step_s}
