@@ -1,5 +1,6 @@
 """The Helm chart, by the real helm: what it makes is valid, complete and read by the daemon."""
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,10 @@ from tests.support.chart import (
     settings_of,
     variables,
 )
+from tests.support.helpers import required_program
 
 #: The oldest release that the chart serves, and the newest whose schemas there are.
-RELEASES = ("1.29", "1.37")
+OLDEST, NEWEST = "1.29", "1.37"
 #: Kinds of operators, whose schemas Kubernetes does not have.
 OF_OPERATORS = ("ServiceMonitor", "PrometheusRule", "ScaledObject")
 
@@ -39,21 +41,20 @@ def test_helm_finds_nothing_to_complain_of(mode: str | None) -> None:
     assert "0 chart(s) failed" in run("helm", "lint", "--strict", str(CHART), *values)
 
 
-@pytest.mark.parametrize("release", RELEASES)
 @pytest.mark.parametrize(
-    ("mode", "sets"),
+    ("release", "mode", "sets"),
     [
-        (None, ()),
-        *((mode, ()) for mode in MODES),
-        *((mode, EVERYTHING) for mode in MODES),
-        ("replicated", ("autoscaling.enabled=true",)),
-        ("replicated", ("autoscaling.enabled=true", "autoscaling.kind=hpa")),
-        ("embedded", ("persistence.existingClaim=mine", "model.existingClaim=", "model.initContainer.image=fetch:1")),
-        ("embedded", ("persistence.enabled=false", "serviceAccount.create=false")),
+        (OLDEST, None, ()),
+        *((OLDEST, mode, EVERYTHING) for mode in MODES),
+        *((NEWEST, mode, ()) for mode in MODES),
+        (OLDEST, "replicated", ("autoscaling.enabled=true", "autoscaling.kind=hpa")),
+        (OLDEST, "gpu", ("config.kubernetes.nodes=4",)),
+        (NEWEST, "embedded", ("persistence.existingClaim=mine", "model.existingClaim=", "model.initContainer.image=f:1")),
+        (NEWEST, "embedded", ("persistence.enabled=false", "serviceAccount.create=false", "diagnosticMode.enabled=true")),
     ],
 )  # fmt: skip
 def test_every_manifest_keeps_the_schemas_of_kubernetes(
-    mode: str | None, sets: tuple[str, ...], release: str
+    release: str, mode: str | None, sets: tuple[str, ...]
 ) -> None:
     manifests = rendered(mode, *sets)
     if mode == "gpu":
@@ -64,11 +65,25 @@ def test_every_manifest_keeps_the_schemas_of_kubernetes(
             kubernetes_validate.validate(manifest, release, strict=True)
 
 
+def test_promtool_takes_the_rules(tmp_path: Path) -> None:
+    promtool = required_program("promtool", "install prometheus")
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(
+        yaml.safe_dump(only(rendered("embedded", *EVERYTHING), "PrometheusRule")["spec"]), "utf-8"
+    )
+
+    done = subprocess.run(
+        [str(promtool), "check", "rules", str(rules)], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+
+
 def test_an_image_volume_holds_the_base_model() -> None:
     sets = ("model.existingClaim=", "model.image.reference=registry.example.com/base:1")
     manifests = rendered("embedded", *sets)
 
-    kubernetes_validate.validate(only(manifests, "StatefulSet"), "1.37", strict=True)
+    kubernetes_validate.validate(only(manifests, "StatefulSet"), NEWEST, strict=True)
     assert {
         "name": "model",
         "image": {"reference": "registry.example.com/base:1", "pullPolicy": "IfNotPresent"},
@@ -226,6 +241,12 @@ def test_a_job_has_the_daemons_pull_secrets_model_and_security_context() -> None
     assert job["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
     model = [volume for volume in daemon["volumes"] if volume["name"] == "model"]
     assert [volume for volume in job["volumes"] if volume["name"] == "model"] == model
+
+
+def test_a_train_job_has_what_it_can_say_of_its_container() -> None:
+    (trainer,) = job_pod(rendered("gpu", "config.kubernetes.kind=trainjob"))["spec"]["containers"]
+
+    assert trainer.keys() == {"name", "image", "env", "resources"}
 
 
 def test_prometheus_gets_the_pods_that_are_not_ready_too() -> None:

@@ -27,8 +27,10 @@
 {{- toRawJson (dict "env" $env "envFrom" $envFrom "volumes" $volumes "mounts" $mounts) }}
 {{- end }}
 
-{{/* The pod template of a training's Job, for kubernetes.job_template. The daemon adds name, labels and arguments. */}}
+{{/* The pod template of a training's Job, for kubernetes.job_template. The daemon adds name, labels and arguments. Of a
+TrainJob the volumes and the security of the container stand in the ClusterTrainingRuntime. */}}
 {{- define "retuned.jobTemplate" -}}
+{{- $train := eq "trainjob" (dig "kubernetes" "kind" "job" .Values.config) }}
 {{- $inherited := include "retuned.jobs.inherited" . | fromJson }}
 metadata:
   labels:
@@ -79,18 +81,19 @@ spec:
   containers:
     - name: trainer
       image: {{ include "retuned.jobs.image" . }}
-      imagePullPolicy: {{ .Values.image.pullPolicy }}
-      securityContext:
-        {{- toYaml .Values.securityContext | nindent 8 }}
       env:
         {{- $env := concat (include "retuned.commonEnv" . | fromYamlArray) $inherited.env .Values.jobs.extraEnv }}
         {{- include "retuned.uniqueEnv" $env | nindent 8 }}
+      resources:
+        {{- toYaml .Values.jobs.resources | nindent 8 }}
+      {{- if not $train }}
+      imagePullPolicy: {{ .Values.image.pullPolicy }}
+      securityContext:
+        {{- toYaml .Values.securityContext | nindent 8 }}
       {{- with concat (include "retuned.artifactsEnvFrom" . | fromYamlArray) $inherited.envFrom .Values.jobs.extraEnvFrom }}
       envFrom:
         {{- toYaml . | nindent 8 }}
       {{- end }}
-      resources:
-        {{- toYaml .Values.jobs.resources | nindent 8 }}
       volumeMounts:
         {{- include "retuned.commonMounts" . | nindent 8 }}
         - name: work
@@ -98,6 +101,7 @@ spec:
         {{- with concat $inherited.mounts .Values.jobs.extraVolumeMounts }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
+      {{- end }}
   volumes:
     {{- include "retuned.commonVolumes" . | nindent 4 }}
     - name: work
