@@ -41,6 +41,7 @@ ERRORS: Mapping[ExitCode, tuple[str, ...]] = {
         "CannotWrite",
         "ChildDied",
         "ChildTrouble",
+        "ClusterError",
         "ConversationFileError",
         "DemoDataMissing",
         "DemoError",

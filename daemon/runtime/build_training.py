@@ -1,6 +1,5 @@
 """Builds the stages that decide and train."""
 
-import logging
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from daemon.ledger.stores import Stores
 from daemon.release.register import register_run
 from daemon.release.stage import ReleaseStage
 from daemon.runtime.base_model import BaseModel
+from daemon.runtime.build_cluster import build_kubernetes_trainer
 from daemon.telemetry.log_context import inherit_identity, log_identity
 from daemon.telemetry.metrics import Metrics
 from daemon.training.decide_stage import DecideStage
@@ -19,12 +19,11 @@ from daemon.training.orders import TrainingOrders
 from daemon.training.plan import RunPlanner
 from daemon.training.planned_run import PlannedRun
 from daemon.training.planning import Planning
+from daemon.training.process_trainer import ProcessTrainer
+from daemon.training.protocols import Trainer
 from daemon.training.train_stage import TrainStage
-from learners.training.process import WORKER_LOG, TrainingProcess
-from learners.types import RunResult, TrainRequest
+from learners.types import RunResult
 from registry.types import Version
-
-_log = logging.getLogger(__name__)
 
 
 def runs_dir(settings: Settings) -> Path:
@@ -51,7 +50,7 @@ def build_decide_stage(
 def build_train_stage(
     settings: LiveSettings, stores: Stores, metrics: Metrics, base: BaseModel
 ) -> TrainStage:
-    """Build the stage that plans trainings in a thread and runs them in a child process."""
+    """Build the stage that plans trainings in a thread and runs them in a child process or on a cluster."""
     started = settings.current
 
     def register(planned: PlannedRun, result: RunResult) -> Version:
@@ -74,7 +73,7 @@ def build_train_stage(
         stores,
         settings,
         planning=Planning(planner, executor),
-        launch=_launch_trainer,
+        trainer=_build_trainer(settings, stores),
         register=register,
         runs_dir=runs_dir(started),
         metrics=metrics,
@@ -82,9 +81,7 @@ def build_train_stage(
     )
 
 
-def _launch_trainer(request: TrainRequest, folder: Path) -> TrainingProcess:
-    child = TrainingProcess(request, folder)
-    child.start()
-    extra = {"action": "train", "run": request.run}
-    _log.info("the trainer of run %s logs into %s", request.run, folder / WORKER_LOG, extra=extra)
-    return child
+def _build_trainer(settings: LiveSettings, stores: Stores) -> Trainer:
+    if settings.current.learning.where == "kubernetes":
+        return build_kubernetes_trainer(settings, stores)
+    return ProcessTrainer(settings)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from daemon.domain.left_out import LeftOut, count_kinds, share_left_out
 from daemon.domain.lessons import LessonKind
 from daemon.domain.runs import RunState
+from daemon.domain.training_job import JobState
 from daemon.telemetry.buckets import UP_TO_HOURS
 from daemon.telemetry.instruments import Counter, GaugeReadings, LabelledMetric, MetricFactory
 from learners.types import Progress
@@ -84,6 +85,7 @@ class TrainingMetrics:
             "Estimated time to the end of the current run. Absent without a run.",
             unit="seconds",
         )
+        self._job = _job(factory)
 
     def last_run_is(self, outcome: RunState | None) -> None:
         """Show how the last run ended; None: there is none, or another replica leads."""
@@ -125,7 +127,20 @@ class TrainingMetrics:
         self._tokens.replace({(): progress.tokens_per_s})
         self._left.replace({} if progress.seconds_left is None else {(): progress.seconds_left})
 
+    def job_is(self, state: JobState) -> None:
+        """Show what the Job of the run is doing."""
+        self._job.replace({(each,): float(each is state) for each in JobState})
+
     def no_run(self) -> None:
         """Show no progress, because no run is active."""
         for readings in (self._progress, self._loss, self._tokens, self._left, self._deadline):
             readings.replace({})
+        self._job.replace({})
+
+
+def _job(factory: MetricFactory) -> GaugeReadings[JobState]:
+    return factory.readings(
+        "retuned_run_job",
+        "1 for the state of the Job in which the current run trains on a cluster, 0 for the others. Absent without a Job.",
+        "state",
+    )

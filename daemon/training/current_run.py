@@ -2,11 +2,14 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from daemon.domain.log_once import LogOnce
 from daemon.domain.runs import Run, RunState
+from daemon.domain.training_job import JobStatus
+from daemon.jobs.errors import NoJobData
 from daemon.training.planned_run import PlannedRun
 from daemon.training.protocols import TrainerChild
 from learners.types import Failure, Progress, RunResult
@@ -24,6 +27,7 @@ class RunEnd:
     state: RunState
     result: RunResult | None = None  # of a finished run
     error: str | None = None  # of any other
+    plan_again: bool = False  # its data is gone: its decision leads to a new run
 
 
 class CurrentRun:
@@ -47,6 +51,8 @@ class CurrentRun:
         self._register = register
         self._launched_at = launched_at
         self._timeout = timeout
+        self._newest: Progress | None = None
+        self._noted: JobStatus | None = None
         self._result: RunResult | None = None  # finished, not registered yet
         self._registering = LogOnce(
             f"registering run {run.id}", _log, extra={"action": "train", "run": run.id}
@@ -81,18 +87,33 @@ class CurrentRun:
             return self._register_result(self._result)
         return self._stop_if_overdue(now)
 
+    @property
+    def job(self) -> JobStatus | None:
+        """The Job that trains; None for a process."""
+        return self._child.job
+
+    def new_progress(self) -> dict[str, Any] | None:
+        """Return the progress as the ledger keeps it; None if nothing is new since the last call."""
+        job = self._child.job
+        if self.progress is None and job == self._noted:
+            return None
+        self._noted = job
+        self._newest = self.progress or self._newest
+        progress = asdict(self._newest) if self._newest else {}
+        return progress if job is None else {**progress, "job": job.to_json()}
+
     def stop(self, timeout_s: float) -> None:
-        """End the child; its checkpoint stays."""
+        """Leave the child; its checkpoint stays."""
         self._child.stop(timeout_s)
 
     def cancel(self, reason: str) -> RunEnd:
         """End the child and leave its result, if it has one, unregistered."""
-        self._child.stop(_STOP_S)
+        self._child.abandon(_STOP_S)
         return RunEnd(state=RunState.CANCELLED, error=reason)
 
     def suspend(self) -> RunEnd | None:
         """End the child; its checkpoint stays. Return how the run ended if the child had just finished."""
-        self._child.stop(_STOP_S)
+        self._child.abandon(_STOP_S)
         finished = [event for event in self._child.poll() if isinstance(event, RunResult)]
         self._result = finished[0] if finished else self._result
         return None if self._result is None else self._register_result(self._result)
@@ -112,11 +133,12 @@ class CurrentRun:
     def _stop_if_overdue(self, now: datetime) -> RunEnd | None:
         if now <= self.ends_by:
             return None
-        self._child.stop(_STOP_S)
+        self._child.abandon(_STOP_S)
         remedy = "raise learning.timeout_s or lower policy.max_new_conversations"
         return RunEnd(state=RunState.FAILED, error=f"took longer than {self._timeout}; {remedy}")
 
 
 def _failed(failure: Failure) -> RunEnd:
     state = RunState.CANCELLED if failure.error == "Cancelled" else RunState.FAILED
-    return RunEnd(state=state, error=f"{failure.error}: {failure.message}")
+    lost = failure.error == NoJobData.__name__
+    return RunEnd(state=state, error=f"{failure.error}: {failure.message}", plan_again=lost)

@@ -1,9 +1,10 @@
-"""What the training stage needs from a planner and from a training process."""
+"""What the training stage needs from a planner, and from whoever trains."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
+from daemon.domain.training_job import JobStatus
 from daemon.training.planned_run import PlannedRun
 from learners.types import Event
 
@@ -21,15 +22,51 @@ class Planner(Protocol):
 
 
 class TrainerChild(Protocol):
-    """A training in a child process."""
+    """A training elsewhere: in a child process, or on a cluster."""
 
     @property
-    def pid(self) -> int | None: ...
+    def pid(self) -> int | None:
+        """The process id while it runs on this machine."""
+        ...
+
+    @property
+    def job(self) -> JobStatus | None:
+        """What became of its Job; None for a process."""
+        ...
 
     def poll(self) -> list[Event]:
         """Return the events since the last call, without waiting. The last event is a RunResult or a Failure."""
         ...
 
     def stop(self, timeout_s: float) -> None:
-        """End the child, by force after ``timeout_s``."""
+        """Leave the training, as the daemon ends: the same request continues it. A process ends, by force after ``timeout_s``."""
+        ...
+
+    def abandon(self, timeout_s: float) -> None:
+        """End the training, so that it holds no resources. A process ends, by force after ``timeout_s``; a Job is deleted."""
+        ...
+
+
+class Trainer(Protocol):
+    """Trains, one run at a time."""
+
+    @property
+    def timeout_s(self) -> float:
+        """Seconds after which a run is ended."""
+        ...
+
+    def clean_up(self, current: str | None) -> None:
+        """End what an earlier daemon left behind, except for the training of the run ``current``."""
+        ...
+
+    def launch(self, planned: PlannedRun, folder: Path) -> TrainerChild:
+        """Begin a run, or continue it. Its training file is in ``folder``, and so will be its artifact."""
+        ...
+
+    def can_continue(self, planned: PlannedRun, folder: Path) -> bool:
+        """Return whether a run that was cut short can continue from here."""
+        ...
+
+    def close(self, timeout_s: float) -> None:
+        """End what goes on beside the children, within about ``timeout_s``."""
         ...

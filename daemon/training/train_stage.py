@@ -23,9 +23,9 @@ from daemon.training.held_back import HeldBack
 from daemon.training.orders import TrainingOrders
 from daemon.training.planned_run import PlannedRun, from_json, to_json
 from daemon.training.planning import PendingPlan, Planning, read_basis
-from daemon.training.protocols import TrainerChild
+from daemon.training.protocols import Trainer
 from daemon.training.waiting_decision import WaitingDecision
-from learners.types import RunResult, TrainRequest
+from learners.types import RunResult
 from registry.errors import RegistryError
 from registry.names import VersionName
 
@@ -51,7 +51,7 @@ class TrainStage:
         settings: LiveSettings,
         *,
         planning: Planning,
-        launch: Callable[[TrainRequest, Path], TrainerChild],
+        trainer: Trainer,
         register: Callable[[PlannedRun, RunResult], object],
         runs_dir: Path,
         metrics: Metrics,
@@ -63,7 +63,7 @@ class TrainStage:
         self._orders = TrainingOrders(stores.versions, settings.current.model_line)
         self._settings = settings
         self._planning = planning
-        self._launch_child = launch
+        self._trainer = trainer
         self._register = register
         self._runs_dir = runs_dir
         self._metrics = metrics.training
@@ -97,6 +97,7 @@ class TrainStage:
         self._waiting.restore(self._decisions.open_decision())
         self._suspended = self._runs.running()
         self._continue()
+        self._trainer.clean_up(self._current.run.id if self._current else None)
 
     def submit(self, decision: Decision) -> None:
         """Take a decision to train; it replaces one that still waits."""
@@ -121,6 +122,7 @@ class TrainStage:
             self._pending.wait(timeout_s)
         if self._current is not None:
             self._current.stop(timeout_s)
+        self._trainer.close(timeout_s)
 
     def _obey(self, current: CurrentRun) -> None:
         """End or suspend the run if an operator said so; else follow it."""
@@ -247,13 +249,12 @@ class TrainStage:
 
     def _resume(self, run: Run) -> None:
         planned = from_json(run.request, records=self._runs.training_records(run.id))
-        data = planned.request.data
-        if data.parent != self._runs_dir / run.id or not data.exists():
-            self._replace_run(run, data.parent)
+        if not self._trainer.can_continue(planned, self._runs_dir / run.id):
+            self._replace_run(run, planned.request.data.parent)
             return
         _log.info("run %s continues", run.id, extra={"action": "train", "run": run.id})
         # A finished artifact that was not registered is made again: the same request gives the same artifact.
-        shutil.rmtree(planned.request.output, ignore_errors=True)
+        shutil.rmtree(self._runs_dir / run.id / "artifact", ignore_errors=True)
         self._launch(run, planned)
 
     def _replace_run(self, run: Run, folder: Path) -> None:
@@ -263,14 +264,14 @@ class TrainStage:
         self._end(run, RunEnd(state=RunState.FAILED, error=reason))
 
     def _launch(self, run: Run, planned: PlannedRun) -> None:
-        child = self._launch_child(planned.request, self._runs_dir / run.id)
+        child = self._trainer.launch(planned, self._runs_dir / run.id)
         self._current = CurrentRun(
             run,
             planned,
             child,
             register=self._register,
             launched_at=self._clock(),
-            timeout=timedelta(seconds=self._settings.current.learning.timeout_s),
+            timeout=timedelta(seconds=self._trainer.timeout_s),
         )
         self._metrics.run_must_end_by(self._current.ends_by.timestamp())
         dataset = planned.dataset
@@ -284,8 +285,13 @@ class TrainStage:
         end = current.follow(self._clock())
         if current.progress is not None:
             self._metrics.run_is_at(current.progress)
-            self._runs.note_progress(current.run.id, asdict(current.progress))
+        if current.job is not None:
+            self._metrics.job_is(current.job.state)
+        if (progress := current.new_progress()) is not None:
+            self._runs.note_progress(current.run.id, progress)
         if end is not None:
+            if end.plan_again:
+                self._waiting.restore(self._decisions.decision(current.run.decision_id))
             self._end(current.run, end)
 
     def _end(self, run: Run, end: RunEnd) -> None:

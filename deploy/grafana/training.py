@@ -17,6 +17,7 @@ from deploy.grafana.panels import (
     course,
     figure,
     names,
+    states,
 )
 from deploy.grafana.promql import leading, mean, most, of, per_minute, recently, total
 
@@ -118,6 +119,20 @@ def _runs() -> list[Panel]:
             steps=[(0.1, YELLOW), (0.5, RED)],
             none="No run yet",
         ).height(8),
+        states(
+            "Job of the current run",
+            "What the Job is doing in which a run trains on a cluster. `retuned status` says what it waits for.",
+            Query(f"{most(of('retuned_run_job'), 'state')} == 1", "{{model_line}}: {{state}}"),
+            colors={
+                ".*: running": GREEN,
+                ".*: (submitting|fetching|ending)": YELLOW,
+                ".*: (waiting|pulling)": ORANGE,
+                ".*: unreachable": RED,
+            },
+            none="No Job in this time",
+            span=24,
+            height=5,
+        ),
     ]
 
 

@@ -24,6 +24,7 @@ from learners.codec import (
 from learners.types import Event, Failure, TrainRequest
 from tests.compatibility.written import V1, clock
 from tests.fakes.executors import InPlace
+from tests.fakes.trainer import FakeTrainer
 
 
 @dataclass
@@ -32,11 +33,14 @@ class Child:
 
     request: TrainRequest
     pid: int | None = None
+    job: None = None
 
     def poll(self) -> list[Event]:
         return [Failure(error="OutOfMemory", message="a test", permanent=False)]
 
     def stop(self, timeout_s: float) -> None: ...
+
+    def abandon(self, timeout_s: float) -> None: ...
 
 
 @dataclass
@@ -59,7 +63,7 @@ def plans_nothing(run_id: str, *, since_seq: int, folder: Path, check: Check) ->
 def started(settings: Settings, stores: Stores, folder: Path) -> Started:
     made = Started()
     made.stage = TrainStage(
-        stores, LiveSettings(settings), planning=Planning(plans_nothing, InPlace()), launch=made.start, register=lambda *_: None,
+        stores, LiveSettings(settings), planning=Planning(plans_nothing, InPlace()), trainer=FakeTrainer(made.start), register=lambda *_: None,
         runs_dir=folder / "state" / "runs", metrics=Metrics(), clock=clock,
     )  # fmt: skip
     made.stage.start()

@@ -11,6 +11,7 @@ from daemon.domain.problems import ProblemKind
 from daemon.domain.runs import RunState
 from daemon.domain.situation import SituationState
 from daemon.domain.teaching import TeacherOutcome, TeacherPurpose
+from daemon.domain.training_job import JobState
 from daemon.domain.unusable_feedback import Unusable
 from daemon.telemetry.metrics import Metrics
 from learners.types import Progress
@@ -158,6 +159,7 @@ def _fill_training(metrics: Metrics) -> None:
     metrics.training.last_run_is(RunState.FINISHED)
     metrics.training.run_must_end_by(1_795_530_000.0)
     metrics.training.run_is_at(a_progress())
+    metrics.training.job_is(JobState.RUNNING)
     metrics.training.run_lessons({"correction": 40, "liked": 31, "replay": 7})
     metrics.training.new_lessons({LessonKind.CORRECTION: 12, LessonKind.LIKED: 10})
     metrics.training.would_leave_out({"same words as another": 3}, new=9)

@@ -35,6 +35,16 @@ ELSEWHERE: Mapping[str, str] = {
         ),
         "of an endpoint: tests/unit/teaching/test_client.py, tests/integration/test_teacher.py",
     ),
+    **dict.fromkeys(
+        (
+            "daemon/cluster/api.py",
+            "daemon/cluster/diagnosis.py",
+            "daemon/cluster/lifecycle.py",
+            "daemon/cluster/manifest.py",
+            "daemon/cluster/template.py",
+        ),
+        "of a cluster: tests/unit/cluster, tests/contracts/test_cluster.py",
+    ),
     "daemon/cli/render/teacher.py": "of an endpoint: tests/integration/test_teacher.py",
     "daemon/ledger/teacher.py": "of an endpoint: tests/unit/cli/test_teacher.py",
     "daemon/domain/os_errors.py": "done with the system's tools; tests/unit/domain/test_os_errors.py has the errors",
@@ -85,6 +95,7 @@ APART: Mapping[Remedy, str] = {
 #: Options of other programs, and of processes that no person starts.
 _FOREIGN = (
     "kafka-acls", "pip install", "pip uninstall", "--stop-with-stdin", "python -m",
+    "--job",  # of a pod's command, which is hidden
 )  # fmt: skip
 
 

@@ -45,6 +45,8 @@ IMPORTS = {
         "daemon/teaching/client.py",
     ],
     "botocore": ["daemon/kafka/msk.py"],  # optional
+    "lightkube": ["daemon/cluster/api.py"],  # optional
+    "httpx2": ["daemon/cluster/api.py"],
     "prometheus_client": ["daemon/telemetry/exposition.py", "daemon/telemetry/instruments.py"],
     "sqlalchemy": [
         "registry/sql.py",

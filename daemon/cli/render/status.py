@@ -25,6 +25,7 @@ from daemon.cli.render.status_summary import Need, headline
 from daemon.cli.render.teacher import teacher_facts
 from daemon.domain.halts import Halt
 from daemon.domain.runs import RunState
+from daemon.domain.training_job import JobState
 from daemon.http.probe import DaemonHealth
 from daemon.ledger.counts import IntakeCounts, RunSummary
 from daemon.views.status import Candidate, StatusView
@@ -218,8 +219,12 @@ def _training(seen: StatusView, run: RunSummary | None, *, verbose: bool) -> Ite
 
 def progress_lines(progress: Mapping[str, object] | None, *, verbose: bool) -> Iterator[str]:
     """Return how far a run is, and its loss and speed where ``verbose``."""
-    if progress is None:
-        yield "starting"
+    job = (progress or {}).get("job")
+    if isinstance(job, dict):
+        yield from _job_lines(job, verbose=verbose)
+    if progress is None or "step" not in progress:
+        if job is None:
+            yield "starting"
         return
     step, steps = cast("int", progress["step"]), cast("int", progress["steps"])
     parts = [str(progress["phase"])]
@@ -232,6 +237,14 @@ def progress_lines(progress: Mapping[str, object] | None, *, verbose: bool) -> I
         yield f"loss {number(cast('float', progress['loss']))}"
     if verbose and progress.get("tokens_per_s"):
         yield f"{cast('float', progress['tokens_per_s']):.0f} tokens/s"
+
+
+def _job_lines(job: Mapping[str, object], *, verbose: bool) -> Iterator[str]:
+    """Return what the Job of a run waits for; of one that runs its name only where ``verbose``."""
+    if verbose or job["state"] != JobState.RUNNING:
+        yield f"Job {job['name']} is {job['state']}"
+    if job.get("waits_for"):
+        yield printable(str(job["waits_for"]))
 
 
 def _gate(candidate: Candidate | None) -> Iterator[_Fact]:

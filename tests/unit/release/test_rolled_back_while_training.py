@@ -22,6 +22,7 @@ from registry.names import VersionName
 from tests.factories.cli import type_to
 from tests.factories.daemon import LINE, a_gate_report, a_line
 from tests.fakes.executors import InPlace
+from tests.fakes.trainer import FakeTrainer
 from tests.unit.release.test_stage import FakeScorer
 from tests.unit.training.test_train_stage import FakeChild, a_result
 
@@ -51,7 +52,7 @@ class Daemon:
                 RunPlanner(line.stores, LiveSettings(settings), base=Path("/base"), base_digest="b" * 64),
                 InPlace(),
             ),
-            launch=self.launch,
+            trainer=FakeTrainer(self.launch),
             register=register,
             runs_dir=settings.state_dir / "runs",
             metrics=Metrics(),

@@ -19,6 +19,7 @@ from registry.names import VersionName
 from registry.types import Actor
 from tests.factories.daemon import LINE, Line, a_line
 from tests.fakes.executors import InPlace
+from tests.fakes.trainer import FakeTrainer
 
 
 class Outage(FsspecArtifactStore):
@@ -41,11 +42,14 @@ class SecondRunErased(ErasureLedger):
 
 class SilentChild:
     pid = 4242
+    job = None
 
     def poll(self) -> list[Event]:
         return []
 
     def stop(self, timeout_s: float) -> None: ...
+
+    def abandon(self, timeout_s: float) -> None: ...
 
 
 ADA = Actor(kind="operator", name="ada")
@@ -123,7 +127,7 @@ def test_a_training_decided_during_an_outage_of_the_artifact_store_starts_after_
         return SilentChild()
 
     stage = TrainStage(
-        line.stores, LiveSettings(line.settings), planning=Planning(planner(line), InPlace()), launch=launch, register=lambda *_: None,
+        line.stores, LiveSettings(line.settings), planning=Planning(planner(line), InPlace()), trainer=FakeTrainer(launch), register=lambda *_: None,
         runs_dir=line.settings.state_dir / "runs", metrics=Metrics(), clock=line.clock,
     )  # fmt: skip
     stage.start()

@@ -8,6 +8,7 @@ import pytest
 from daemon.config.live import LiveSettings
 from daemon.domain.decisions import Action, Decision, Trigger
 from daemon.domain.runs import Run, RunState
+from daemon.domain.training_job import JobState, JobStatus
 from daemon.ledger.counts import LedgerCounts
 from daemon.ledger.intake import IntakeLedger
 from daemon.telemetry.metrics import Metrics
@@ -23,6 +24,7 @@ from registry.tables import metadata as registry_metadata
 from tests.factories.ledger import NOW, a_batch, a_ledger, some_conversations
 from tests.factories.stores import some_settings, some_stores
 from tests.fakes.executors import InPlace
+from tests.fakes.trainer import FakeTrainer
 
 PROGRESS = Progress(
     phase="training", step=3, steps=10, loss=1.5, learning_rate=1e-4, tokens=900, tokens_per_s=300.0,
@@ -38,6 +40,8 @@ class FakeChild:
         self.pid: int | None = 4242
         self.says: list[Event] = []
         self.stopped = False
+        self.abandoned = False
+        self.job: JobStatus | None = None
 
     def poll(self) -> list[Event]:
         events, self.says = self.says, []
@@ -46,6 +50,10 @@ class FakeChild:
     def stop(self, timeout_s: float) -> None:
         self.stopped = True
         self.pid = None
+
+    def abandon(self, timeout_s: float) -> None:
+        self.stop(timeout_s)
+        self.abandoned = True
 
 
 def a_result(run: str) -> RunResult:
@@ -70,6 +78,7 @@ class World:
         self.folder = folder
         self.now = NOW
         self.children: list[FakeChild] = []
+        self.trainer = FakeTrainer(self.launch)
         self.registered: list[str] = []
         self.store_error: Exception | None = None  # of registering
         self.plan_error: Exception | None = None
@@ -80,7 +89,7 @@ class World:
     def start(self) -> TrainStage:
         """A new process on the same ledger."""
         stage = TrainStage(
-            self.stores, LiveSettings(self.settings), planning=Planning(self.planner, self.executor), launch=self.launch, register=self.register,
+            self.stores, LiveSettings(self.settings), planning=Planning(self.planner, self.executor), trainer=self.trainer, register=self.register,
             runs_dir=self.folder / "runs", metrics=Metrics(), clock=lambda: self.now,
         )  # fmt: skip
         stage.start()
@@ -484,3 +493,54 @@ def test_a_run_that_failed_for_another_reason_is_tried_again(world: World) -> No
     world.stage.step()
 
     assert world.stage.held_back is None
+
+
+JOB = JobStatus(name="retuned-1", state=JobState.WAITING, waits_for="no node takes pod a")
+
+
+def test_what_the_job_of_a_run_waits_for_is_in_the_ledger_once(world: World) -> None:
+    world.submit()
+    world.stage.step()
+    world.children[0].job = JOB
+
+    world.stage.step()
+    waiting = world.run("r1").progress
+    world.children[0].says = [PROGRESS]
+    world.stage.step()
+    world.stage.step()
+
+    assert waiting == {"job": {"name": "retuned-1", "state": "waiting", "waits_for": "no node takes pod a"}}
+    progress = world.run("r1").progress
+    assert progress is not None
+    assert (progress["step"], progress["job"]) == (3, waiting["job"])
+
+
+def test_a_cancelled_run_is_abandoned_and_the_daemons_end_is_no_reason_to(world: World) -> None:
+    world.submit()
+    world.stage.step()
+
+    world.stage.close(1.0)
+
+    assert (world.children[0].stopped, world.children[0].abandoned) == (True, False)
+    assert world.trainer.closed
+
+
+def test_at_the_start_what_other_runs_left_behind_is_cleaned_up(world: World) -> None:
+    world.submit()
+    world.stage.step()
+
+    world.start()
+
+    assert world.trainer.cleaned_up_for == [None, "r1"]
+
+
+def test_a_run_whose_data_is_gone_is_planned_again(world: World) -> None:
+    world.submit()
+    world.stage.step()
+    world.children[0].says = [Failure(error="NoJobData", message="was forgotten", permanent=True)]
+
+    world.stage.step()
+    world.stage.step()
+
+    assert world.run("r1").state is RunState.FAILED
+    assert world.run("r2").state is RunState.RUNNING
