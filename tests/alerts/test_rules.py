@@ -15,6 +15,7 @@ from daemon.domain.problems import ProblemKind
 from daemon.domain.runs import RunState
 from daemon.domain.situation import SituationState
 from daemon.telemetry.metrics import ChildName, Metrics
+from daemon.views.certificates import SOON
 from deploy.grafana.frame import RUNBOOK
 from monitors.types import Outcome
 from registry.types import PromotionKind
@@ -90,6 +91,10 @@ def test_an_alert_fires_and_does_not_fire(alert: str, tmp_path: Path) -> None:
 
     for every in {case.every for case in mine}:
         unit_test(tmp_path, [_group(case) for case in mine if case.every == every], every=every)
+
+
+def test_a_certificate_expires_soon_when_status_and_doctor_say_so() -> None:
+    assert f"< {SOON.days} * 24 * 3600" in alerts()["RetunedCertificateExpires"]["expr"]
 
 
 def test_every_case_is_of_an_alert() -> None:
