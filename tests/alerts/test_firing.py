@@ -2,8 +2,6 @@
 
 import json
 import re
-import socket
-import subprocess
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,22 +14,17 @@ from daemon.domain.halts import HaltKind
 from daemon.http.health import Health
 from daemon.http.server import HttpServer
 from daemon.telemetry.metrics import Metrics
-from tests.alerts.promtool import ALERTS, RECORDINGS, REMEDY
-from tests.support.helpers import eventually, required_program
+from tests.alerts.promtool import ALERTS, RECORDINGS
+from tests.servers.prometheus_server import running_prometheus
+from tests.support.helpers import eventually
 
 
 class Watched:
-    """The metrics of a daemon, and the Prometheus that scrapes them every second and evaluates the rules as often."""
+    """The metrics of a daemon, and the Prometheus that scrapes them and evaluates the rules."""
 
     def __init__(self, metrics: Metrics, address: str) -> None:
         self.metrics = metrics
         self._address = address
-
-    def answers(self) -> bool:
-        try:
-            return bool(self.alerts() is not None)
-        except OSError:
-            return False
 
     def alerts(self) -> list[dict[str, Any]]:
         """The alerts that fire."""
@@ -44,54 +37,25 @@ class Watched:
         return [alert["labels"]["alertname"] for alert in self.alerts()]
 
 
-def _at_once(rules: str) -> str:
-    """The rules without the time that an alert waits."""
-    return re.sub(r"^ +for: .*\n", "", rules, flags=re.MULTILINE)
-
-
-def _config(folder: Path, port: int) -> Path:
-    rules = []
-    for file in (ALERTS, RECORDINGS):
-        rules.append(folder / file.name)
-        rules[-1].write_text(_at_once(file.read_text("utf-8")), encoding="utf-8")
-    config = folder / "prometheus.yml"
-    config.write_text(
-        json.dumps(
-            {
-                "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
-                "rule_files": list(map(str, rules)),
-                "scrape_configs": [
-                    {"job_name": "retuned", "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
-                ],
-            }
-        )
+def _at_once(file: Path, folder: Path) -> Path:
+    """A copy of rules in which no alert waits."""
+    copy = folder / file.name
+    copy.write_text(
+        re.sub(r"^ +for: .*\n", "", file.read_text("utf-8"), flags=re.MULTILINE), encoding="utf-8"
     )
-    return config
+    return copy
 
 
 @pytest.fixture
 def watched(tmp_path: Path) -> Iterator[Watched]:
-    program = required_program("prometheus", REMEDY)
     metrics = Metrics("chat")
     metrics.process.leader.set(1)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    with HttpServer(HttpSection(port=0), metrics, Health(clock=lambda: 0.0)) as daemon:
-        command = [
-            str(program),
-            f"--config.file={_config(tmp_path, daemon.port)}",
-            f"--storage.tsdb.path={tmp_path / 'data'}",
-            f"--web.listen-address={address}",
-        ]
-        log = tmp_path / "log"
-        with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output) as server:
-            try:
-                watched = Watched(metrics, address)
-                eventually(lambda: server.poll() is not None or watched.answers(), deadline_s=60)
-                assert server.poll() is None, log.read_text()
-                yield watched
-            finally:
-                server.terminate()
+    rules = [_at_once(file, tmp_path) for file in (ALERTS, RECORDINGS)]
+    with (
+        HttpServer(HttpSection(port=0), metrics, Health(clock=lambda: 0.0)) as daemon,
+        running_prometheus(tmp_path, [daemon.port], rules=rules) as prometheus,
+    ):
+        yield Watched(metrics, prometheus.address)
 
 
 def test_a_halt_of_intake_fires_and_ends_with_it(watched: Watched) -> None:

@@ -1,5 +1,6 @@
 """Debian's Prometheus, which scrapes daemons every second."""
 
+import json
 import socket
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -13,13 +14,16 @@ REMEDY = "install it: apt-get install --no-install-recommends prometheus"
 
 
 @contextmanager
-def running_prometheus(folder: Path, ports: Sequence[int]) -> Iterator[Prometheus]:
-    """Scrape these ports of 127.0.0.1. It answers once it has scraped one of them, which takes some six seconds."""
+def running_prometheus(
+    folder: Path, ports: Sequence[int], *, rules: Sequence[Path] = ()
+) -> Iterator[Prometheus]:
+    """Scrape these ports of 127.0.0.1 and evaluate the files of rules, both every second. It answers once it has scraped one of them, which takes some six seconds."""
     program = required_program("prometheus", REMEDY)
     targets = [f"127.0.0.1:{port}" for port in ports]
     config = folder / "prometheus.yml"
     config.write_text(
-        "global: {scrape_interval: 1s, scrape_timeout: 1s}\n"
+        "global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}\n"
+        f"rule_files: {json.dumps(list(map(str, rules)))}\n"
         f"scrape_configs: [{{job_name: retuned, static_configs: [{{targets: {targets}}}]}}]\n"
     )
     address = f"127.0.0.1:{_free_port()}"

@@ -36,7 +36,7 @@ class Prometheus:
 
     def __init__(self, address: str) -> None:
         """``address`` is host and port."""
-        self._address = address
+        self.address = address
 
     def ask(self, target: Mapping[str, Any], span: Span, *, throughout: bool = False) -> list[Series]:
         """Return what a panel's target gives over a time, or at its end if it is an instant query.
@@ -57,7 +57,7 @@ class Prometheus:
         return float(found[0]["value"][1]) if found else None
 
     def _get(self, path: str, arguments: Mapping[str, object]) -> Sequence[Mapping[str, Any]]:
-        url = f"http://{self._address}/api/v1/{path}?{urllib.parse.urlencode(arguments)}"
+        url = f"http://{self.address}/api/v1/{path}?{urllib.parse.urlencode(arguments)}"
         with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer:
             found: Sequence[Mapping[str, Any]] = json.load(answer)["data"]["result"]
             return found
