@@ -226,6 +226,13 @@ def test_what_cannot_be_changed_later_does_not_depend_on_the_release() -> None:
         assert before[name] == after[name]
 
 
+def test_a_release_may_change_from_one_mode_to_another() -> None:
+    specs = [only(rendered(mode), "StatefulSet")["spec"] for mode in MODES]
+
+    for name in ("selector", "serviceName", "volumeClaimTemplates", "podManagementPolicy"):
+        assert specs[0][name] == specs[1][name] == specs[2][name]
+
+
 def test_a_job_has_the_daemons_pull_secrets_model_and_security_context() -> None:
     manifests = rendered("gpu", "imagePullSecrets[0].name=registry", "image.registry=registry.example.com")
     daemon, job = daemon_pod(manifests), job_pod(manifests)["spec"]

@@ -1,9 +1,11 @@
 """What the chart has from elsewhere is as it is there."""
 
 import json
+import tomllib
 
 import jsonschema  # type: ignore[import-untyped]
 import pytest
+import yaml
 
 from daemon.config.settings import Settings
 from deploy.helm.generate import chart_files, copies
@@ -26,6 +28,13 @@ def test_no_copy_is_left_of_what_is_gone() -> None:
 def test_every_value_is_explained() -> None:
     assert uncommented() == []
     assert [value.name for value in commented() if not value.comment.strip()] == []
+
+
+def test_the_chart_is_of_this_release() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text("utf-8"))
+    project = tomllib.loads((CHART.parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
+
+    assert chart["appVersion"] == project["version"]
 
 
 def test_the_schema_is_one_and_accepts_the_defaults() -> None:
