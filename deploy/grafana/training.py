@@ -43,7 +43,6 @@ def _now() -> list[Panel]:
             "Tokens of training data that the current run learns in a second.",
             Query(most(of("retuned_run_tokens_per_second")), "{{model_line}}"),
             unit="suffix:tokens/s",
-            graph=True,
             none="No run",
         ),
         figure(

@@ -23,7 +23,7 @@ class DaemonProcess:
 
     def __init__(self, config: Path, *, http_port: int) -> None:
         self._config = config
-        self._port = http_port
+        self.port = http_port
         self._log = config.parent / "daemon.log"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -81,7 +81,7 @@ class DaemonProcess:
         return json.loads(done.stdout if expect == 0 else done.stderr)
 
     def get(self, path: str) -> str:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
             return str(answer.read().decode())
 
     def ready(self) -> bool:

@@ -10,10 +10,14 @@ import pytest
 import yaml
 
 from daemon.intake.replay import encode_record
+from deploy.grafana.pictures.prometheus import Prometheus, Span
 from tests.e2e.daemon_process import DaemonProcess, free_port
+from tests.e2e.quiet_panels import NOT_IN_A_LOOP
 from tests.e2e.regimes import shop_questions, shuffled, small_talk
 from tests.e2e.stream import Stream
 from tests.servers.brokers import Broker, own_broker
+from tests.servers.prometheus_server import running_prometheus
+from tests.support.dashboards import annotations, without_data
 from tests.support.helpers import eventually
 
 pytestmark = pytest.mark.timeout(240)
@@ -67,9 +71,16 @@ def a_daemon(
     return DaemonProcess(config, http_port=port)
 
 
-def test_drift_is_learned_promoted_and_rolled_back(
-    daemon: DaemonProcess, stream: Stream, tmp_path: Path
+@pytest.fixture
+def prometheus(daemon: DaemonProcess, tmp_path: Path) -> Iterator[Prometheus]:
+    with running_prometheus(tmp_path, [daemon.port]) as running:
+        yield running
+
+
+def test_drift_is_learned_promoted_and_rolled_back_and_the_dashboards_show_it(
+    daemon: DaemonProcess, prometheus: Prometheus, stream: Stream, tmp_path: Path
 ) -> None:
+    started = time.time()
     stable = shuffled(small_talk(STABLE, seed=1), seed=1)
     stream.send(*map(encode_record, stable), b"not json")
     eventually(lambda: (daemon.metric(STABLE_VERDICTS) or 0) >= 3, deadline_s=90)
@@ -99,6 +110,11 @@ def test_drift_is_learned_promoted_and_rolled_back(
     eventually(lambda: daemon.metric(series) == 1, deadline_s=10)
     refused = daemon.retuned("rollback", "-m", "further back", expect=3)
     assert "nothing was live before" in refused["error"]["message"]
+    rollbacks = 'sum(retuned_promotions_total{kind="rollback"})'
+    eventually(lambda: prometheus.value(rollbacks) == 1, deadline_s=10)
+    shown = Span(start=started, end=time.time() + 1)
+    assert without_data(prometheus, shown) - NOT_IN_A_LOOP.keys() == set()
+    assert [each["name"] for each in annotations() if not prometheus.ask(each, shown)] == []
     assert daemon.stop() == 0
 
 

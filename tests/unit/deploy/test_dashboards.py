@@ -12,7 +12,7 @@ import pytest
 from daemon.telemetry.metrics import Metrics
 from deploy.grafana.generate import INTERNAL, dashboards
 
-FOLDER = Path(__file__).parents[2] / "deploy" / "grafana" / "dashboards"
+FOLDER = Path(__file__).parents[3] / "deploy" / "grafana" / "dashboards"
 TEXTS = dashboards()
 BOARDS: dict[str, dict[str, Any]] = {name: json.loads(text) for name, text in TEXTS.items()}
 _METRIC = re.compile(r"\bretuned_\w+")
