@@ -10,11 +10,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from daemon.cli.output import print_json
-from daemon.cli.session import DEBUG, Json, console, present, read_settings, settings_file
+from daemon.cli.session import (
+    DEBUG,
+    Json,
+    console,
+    named_line,
+    present,
+    read_lines,
+    read_settings,
+    settings_file,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from daemon.cli.failures import CommandFailure
     from daemon.config.sections.logging import LoggingSection
     from daemon.config.settings import Settings
     from daemon.intake.log_file import LogFileReader
@@ -23,47 +33,77 @@ _LOG_JSON = typer.Option("--json", help="Log JSON lines, whatever logging.format
 
 
 def run(context: typer.Context, *, as_json: Annotated[bool, _LOG_JSON] = False) -> None:
-    """Run the daemon until SIGTERM."""
+    """Run the daemon until SIGTERM: every model line of the settings, or the one that --line names."""
     from daemon.config.loader import SettingsError
     from daemon.telemetry.logs import configure_logging, log_failures_of_threads
 
     try:
-        settings = read_settings(context)
+        lines = read_lines(context)
     except SettingsError as error:
         if sys.stderr.isatty() and not as_json:
             raise
         configure_logging("INFO", "json")
         raise typer.Exit(_end(error)) from None
 
+    only = next(iter(lines)) if len(lines) == 1 else None
+
     def set_up_logging(section: "LoggingSection") -> None:
         level = "DEBUG" if context.meta.get(DEBUG) else section.level
-        configure_logging(level, "json" if as_json else section.format, model_line=settings.model_line)
+        configure_logging(level, "json" if as_json else section.format, model_line=only)
 
-    set_up_logging(settings.logging)
+    set_up_logging(next(iter(lines.values())).logging)
     try:
         log_failures_of_threads()
-        from daemon.runtime.build import run_daemon
-
-        code = run_daemon(
-            settings,
-            settings_file=settings_file(context),
-            load=lambda: read_settings(context),
-            configure_logging=set_up_logging,
-        )
+        code = _run(lines, settings_file(context), named_line(context), set_up_logging)
     except Exception as error:  # noqa: BLE001 - the last resort
         code = _end(error)
     raise typer.Exit(code)
 
 
+def _run(
+    lines: "Mapping[str, Settings]",
+    file: Path,
+    named: str | None,
+    configure_logging: "Callable[[LoggingSection], None]",
+) -> int:
+    """Run the only line, which ends the daemon where it fails, or several, none of which does."""
+    from daemon.config.loader import load_again
+
+    if len(lines) > 1:
+        from daemon.runtime.lines import run_lines
+
+        return run_lines(
+            lines,
+            settings_file=file,
+            load=lambda name: load_again(file, name),
+            describe=lambda error: _described(error).message,
+            configure_logging=configure_logging,
+        )
+    from daemon.runtime.build import run_daemon
+
+    [settings] = lines.values()
+    return run_daemon(
+        settings,
+        settings_file=file,
+        load=lambda: load_again(file, named),
+        configure_logging=configure_logging,
+    )
+
+
+def _described(error: Exception) -> "CommandFailure":
+    from daemon.cli.failures import failure
+    from daemon.cli.unexpected import unexpected
+
+    return failure(error) or unexpected(error)
+
+
 def _end(error: Exception) -> int:
     """Log why the daemon ends; return the exit status."""
     from daemon.cli.failures import failure
-    from daemon.cli.unexpected import unexpected
     from daemon.runtime.fatal import log_fatal
 
-    declared = failure(error)
-    found = declared or unexpected(error)
-    log_fatal(found.message, error, expected=declared is not None)
+    found = _described(error)
+    log_fatal(found.message, error, expected=failure(error) is not None)
     return found.exit_code
 
 

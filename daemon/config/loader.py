@@ -19,7 +19,16 @@ from daemon.config.overlay import overlay
 from daemon.config.settings import Settings
 from daemon.config.wording import problem_in_words
 
-__all__ = ["Mistake", "SettingsError", "dump", "load", "load_lines", "read_secret", "settings_path"]
+__all__ = [
+    "Mistake",
+    "SettingsError",
+    "dump",
+    "load",
+    "load_again",
+    "load_lines",
+    "read_secret",
+    "settings_path",
+]
 
 DEFAULT_FILE = Path("retuned.yaml")
 
@@ -38,6 +47,14 @@ def load(path: Path, environ: Mapping[str, str] = os.environ, *, line: str | Non
     if len(lines) > 1:
         raise SeveralLines(path, lines)
     return next(iter(lines.values()))
+
+
+def load_again(path: Path, line: str | None) -> Settings:
+    """Read the settings of a line that runs. Raises SettingsError with every mistake; its line may be gone, too."""
+    try:
+        return load(path, line=line)
+    except (NoSuchLine, SeveralLines) as error:
+        raise SettingsError((Mistake(path=LINES, problem=str(error), source=str(path)),)) from error
 
 
 def load_lines(

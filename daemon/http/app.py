@@ -5,7 +5,6 @@ Imports Litestar, so only the serving thread imports this module.
 
 import json
 import logging
-from collections.abc import Callable
 from http import HTTPStatus
 
 from litestar import Litestar, Request, Response, get
@@ -13,31 +12,23 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
 from litestar.handlers import HTTPRouteHandler
 
-from daemon.domain.situation import Situation
-from daemon.http.health import Answer, Health
+from daemon.http.health import Answer
 from daemon.http.limits import Limits
 from daemon.http.report_access import Access
 from daemon.http.report_pages import report_routes
-from daemon.ledger.reports import ReportLedger
-from daemon.telemetry.metrics import Metrics
+from daemon.http.served import Exposition, Probes, ReportSources
 
 _log = logging.getLogger(__name__)
 _JSON = "application/json"
 
 
 def build_app(
-    metrics: Metrics,
-    health: Health,
-    reports: ReportLedger | None,
-    *,
-    read_situation: Callable[[], Situation] | None = None,
-    access: Access,
-    limits: Limits,
+    metrics: Exposition, probes: Probes, reports: ReportSources, *, access: Access, limits: Limits
 ) -> Litestar:
-    """Return the application: /metrics, /livez and /readyz, and /reports where there is a ledger of them."""
-    routes = [*_probe_routes(metrics, health)]
-    if reports is not None:
-        routes.append(report_routes(reports, read_situation=read_situation, access=access, limits=limits))
+    """Return the application: /metrics, /livez and /readyz, and the reports of lines that have some."""
+    routes = [*_probe_routes(metrics, probes)]
+    if reports.only is not None or reports.lines:
+        routes.append(report_routes(reports, access=access, limits=limits))
     return Litestar(
         routes,
         before_request=_require_get,
@@ -50,7 +41,7 @@ def build_app(
     )
 
 
-def _probe_routes(metrics: Metrics, health: Health) -> tuple[HTTPRouteHandler, ...]:
+def _probe_routes(metrics: Exposition, probes: Probes) -> tuple[HTTPRouteHandler, ...]:
     @get("/metrics", before_request=_require_exact_get, sync_to_thread=False)
     def serve_metrics(request: Request[None, None, State]) -> Response[bytes]:
         content_type, body = metrics.exposition(request.headers.get("Accept", ""))
@@ -58,11 +49,11 @@ def _probe_routes(metrics: Metrics, health: Health) -> tuple[HTTPRouteHandler, .
 
     @get("/livez", before_request=_require_exact_get, sync_to_thread=False)
     def live() -> Response[bytes]:
-        return _answer(health.live())
+        return _answer(probes.live())
 
     @get("/readyz", before_request=_require_exact_get, sync_to_thread=False)
     def ready() -> Response[bytes]:
-        return _answer(health.ready())
+        return _answer(probes.ready())
 
     return serve_metrics, live, ready
 

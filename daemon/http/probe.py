@@ -5,11 +5,15 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from daemon.config.addresses import bracketed
 from daemon.config.reloading import ReloadReport
 from daemon.config.settings import HttpSection
 from daemon.http.health import RELOAD_REPORT
+
+if TYPE_CHECKING:
+    from daemon.telemetry.exposition import Sample
 
 _LAG, _LIVE = "retuned_consumer_lag_records", "retuned_live_version_info"
 _STATUSES = ("ready", "not ready")
@@ -56,84 +60,99 @@ def probe(http: HttpSection, *, model_line: str | None = None, timeout_s: float 
     answer = _get(f"{url}/readyz", timeout_s)
     if answer is None:
         return DaemonHealth(url=url, running=False)
-    status, body = answer
+    body = _parsed(answer)
     other = _other(body, model_line)
     if other is not None:
         return DaemonHealth(url=url, running=False, other=other)
-    metrics = _get(f"{url}/metrics", timeout_s)
+    state = _of_line(body, model_line)
+    metrics = _get(f"{url}/metrics", timeout_s) or ""
     return DaemonHealth(
         url=url,
         running=True,
-        ready=status == 200,
-        problems=_problems(body),
-        notes=_notes(body),
-        reload=_reload(body),
-        lag=_lag(metrics[1]) if metrics else None,
-        live=_live(metrics[1]) if metrics else None,
+        ready=state.get("status") == "ready",
+        problems=_problems(state),
+        notes=_notes(state),
+        reload=_reload(state),
+        lag=_lag(metrics, model_line),
+        live=_live(metrics, model_line),
     )
 
 
-def _get(url: str, timeout_s: float) -> tuple[int, str] | None:
+def _get(url: str, timeout_s: float) -> str | None:
+    """Return the body of an answer, also of a refusal; None where nobody answers."""
     try:
         with _DIRECT.open(url, timeout=timeout_s) as response:
-            return response.status, response.read().decode(errors="replace")
+            return str(response.read().decode(errors="replace"))
     except urllib.error.HTTPError as refused:
         with refused:
-            return refused.code, refused.read().decode(errors="replace")
+            return str(refused.read().decode(errors="replace"))
     except (OSError, ValueError):
         return None
 
 
-def _other(body: str, model_line: str | None) -> str | None:
-    """Return who gave an answer of ``/readyz``; None for the daemon that was asked for."""
+def _parsed(body: str) -> Mapping[str, Any]:
+    """Return the JSON object of an answer; an empty one for any other answer."""
     try:
         found = json.loads(body)
     except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _other(body: Mapping[str, Any], model_line: str | None) -> str | None:
+    """Return who gave an answer of ``/readyz``; None for the daemon that was asked for."""
+    if body.get("status") not in _STATUSES:
         return "another program"
-    if not isinstance(found, dict) or found.get("status") not in _STATUSES:
-        return "another program"
-    line = found.get("model_line", model_line)  # a daemon of an earlier release does not say
+    lines = body.get("lines")
+    if isinstance(lines, dict):
+        unknown = model_line is not None and model_line not in lines
+        return f"another daemon (lines {', '.join(map(str, lines))})" if unknown else None
+    line = body.get("model_line", model_line)  # a daemon of an earlier release does not say
     if model_line is not None and line != model_line:
         return f"another daemon (line {line})"
     return None
 
 
-def _problems(body: str) -> dict[str, str]:
+def _of_line(body: Mapping[str, Any], model_line: str | None) -> Mapping[str, Any]:
+    """Return what a daemon of several lines says of one; of all, where none is named or it has only one."""
+    lines = body.get("lines")
+    found = lines.get(model_line) if isinstance(lines, dict) else None
+    return found if isinstance(found, dict) else body
+
+
+def _problems(state: Mapping[str, Any]) -> dict[str, str]:
+    found = state.get("problems")
+    return {str(name): str(problem) for name, problem in found.items()} if isinstance(found, dict) else {}
+
+
+def _notes(state: Mapping[str, Any]) -> tuple[str, ...]:
+    found = state.get("notes")
+    return tuple(map(str, found)) if isinstance(found, list) else ()
+
+
+def _reload(state: Mapping[str, Any]) -> ReloadReport | None:
     try:
-        found = json.loads(body).get("problems", {})
-        return {str(name): str(problem) for name, problem in found.items()}
-    except (ValueError, AttributeError):
-        return {}
-
-
-def _notes(body: str) -> tuple[str, ...]:
-    try:
-        return tuple(map(str, json.loads(body).get("notes", ())))
-    except (ValueError, AttributeError, TypeError):
-        return ()
-
-
-def _reload(body: str) -> ReloadReport | None:
-    try:
-        return RELOAD_REPORT.validate_python(json.loads(body).get("reload"))
-    except (ValueError, AttributeError):
-        return None
-
-
-def _lag(exposition: str) -> int | None:
-    from daemon.telemetry.exposition import read_samples
-
-    try:
-        samples = read_samples(exposition, _LAG)
-        return sum(int(sample.value) for sample in samples) if samples else None
+        return RELOAD_REPORT.validate_python(state.get("reload"))
     except ValueError:
         return None
 
 
-def _live(exposition: str) -> str | None:
+def _samples(exposition: str, name: str, model_line: str | None) -> "list[Sample]":
+    """Return the samples of a metric of one line. A daemon of an earlier release does not say the line."""
     from daemon.telemetry.exposition import read_samples
 
     try:
-        return next((sample.labels.get("version") for sample in read_samples(exposition, _LIVE)), None)
+        found = read_samples(exposition, name)
     except ValueError:
-        return None
+        return []
+    return [each for each in found if model_line in (None, each.labels.get("model_line", model_line))]
+
+
+def _lag(exposition: str, model_line: str | None) -> int | None:
+    samples = _samples(exposition, _LAG, model_line)
+    return sum(int(sample.value) for sample in samples) if samples else None
+
+
+def _live(exposition: str, model_line: str | None) -> str | None:
+    samples = _samples(exposition, _LIVE, model_line)
+    return next((sample.labels.get("version") for sample in samples), None)

@@ -1,7 +1,6 @@
 """Serves metrics, probes and reports over HTTP from a thread of its own, so a busy loop still answers."""
 
 import socket
-from collections.abc import Callable
 from threading import Event, Thread
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -9,12 +8,9 @@ from typing import TYPE_CHECKING, Self
 from daemon.config.addresses import bracketed
 from daemon.config.settings import HttpSection
 from daemon.domain.errors import DaemonError
-from daemon.domain.situation import Situation
-from daemon.http.health import Health
 from daemon.http.limits import Limits
-from daemon.ledger.reports import ReportLedger
+from daemon.http.served import Exposition, Probes, ReportSources
 from daemon.telemetry.log_context import carried
-from daemon.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
     from uvicorn import Server
@@ -27,7 +23,7 @@ class CannotListen(DaemonError):
 
 
 class HttpServer:
-    """Answers GET on /metrics, /livez and /readyz, and on /reports where it has a ledger, between start and close.
+    """Answers GET on /metrics, /livez and /readyz, and for reports where a line has some, between start and close.
 
     The server bounds each request in bytes and time. No response repeats a part of its request.
     """
@@ -35,18 +31,16 @@ class HttpServer:
     def __init__(
         self,
         http: HttpSection,
-        metrics: Metrics,
-        health: Health,
+        metrics: Exposition,
+        probes: Probes,
         *,
-        reports: ReportLedger | None = None,
-        read_situation: Callable[[], Situation] | None = None,
+        reports: ReportSources | None = None,
         limits: Limits | None = None,
     ) -> None:
         self._http = http
         self._metrics = metrics
-        self._health = health
-        self._reports = reports
-        self._read_situation = read_situation
+        self._probes = probes
+        self._reports = reports or ReportSources()
         self._limits = limits or Limits()
         self._listener: socket.socket | None = None
         self._server: Server | None = None
@@ -106,9 +100,8 @@ class HttpServer:
 
             app = build_app(
                 self._metrics,
-                self._health,
+                self._probes,
                 self._reports,
-                read_situation=self._read_situation,
                 access=self._http.reports,
                 limits=self._limits,
             )

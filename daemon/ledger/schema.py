@@ -1,6 +1,7 @@
 """Brings a ledger to a revision of its schema."""
 
 from pathlib import Path
+from threading import Lock
 
 from sqlalchemy import Connection, String, column, inspect, select, table
 
@@ -8,6 +9,8 @@ from daemon.domain.errors import LedgerError
 
 #: The table in which Alembic keeps the revision.
 VERSION_TABLE = "alembic_version"
+#: Alembic keeps what it works on in its modules, so one thread at a time can use it.
+_ALEMBIC = Lock()
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _REVISION = select(column("version_num", String)).select_from(table(VERSION_TABLE))
 
@@ -35,6 +38,11 @@ def migrate(connection: Connection, revision: str | None = None) -> None:
 
 
 def _upgrade(connection: Connection, wanted: str) -> None:
+    with _ALEMBIC:
+        _upgrade_alone(connection, wanted)
+
+
+def _upgrade_alone(connection: Connection, wanted: str) -> None:
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory

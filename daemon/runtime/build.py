@@ -3,8 +3,10 @@
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import get_args
 
 from daemon.config.addresses import bracketed
@@ -20,6 +22,7 @@ from daemon.domain.process_identity import ProcessIdentity
 from daemon.domain.streams import Start, StartOffsets, TopicPartition
 from daemon.erasure.forget import TrainingFiles
 from daemon.http.health import Health
+from daemon.http.served import LineReports, ReportSources
 from daemon.http.server import HttpServer
 from daemon.intake.router import Router
 from daemon.intake.stage import IntakeStage
@@ -60,13 +63,34 @@ from learners.embedding.encoder_files import resolve_encoder
 
 _log = logging.getLogger(__name__)
 _POLL_S = 0.2
-_CLOSE_WITHIN_S = 15.0
+#: Within which a line closes its stages, so that the daemon ends within 20 s of SIGTERM.
+CLOSE_WITHIN_S = 15.0
 _OF_LEADER = (
     ProblemKind.ARTIFACT_DAMAGED,
     ProblemKind.DEAD_LETTERS,
     ProblemKind.SCORER_DOWN,
     ProblemKind.TARGET_DIFFERS,
 )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PreparedLine:
+    """A model line that can run: its ledger is open, and its base model is the one that the ledger is bound to."""
+
+    live: LiveSettings
+    kafka: KafkaSettings
+    stores: Stores
+    ledger: LedgerId
+    base: BaseModel
+    health: Health
+    metrics: Metrics
+
+    @property
+    def reports(self) -> LineReports:
+        """Its reports, and what is going on in it."""
+        return LineReports(
+            ledger=self.stores.reports, read_situation=lambda: read_situation(self.stores, self.live.current)
+        )
 
 
 def run_daemon(
@@ -91,59 +115,80 @@ def run_daemon(
 def _run(settings: Settings, settings_file: Path, source: ReloadSource) -> int:
     kafka = load_kafka_settings(settings)  # unusable files end the start before the model is read
     relax_garbage_collector()
-    make_private_folder(settings.state_dir)
     with stop_on_signals() as stop:
-        opened = open_when_up(lambda: _open(settings), clock=time.monotonic, wait=stop.wait)
+        opened = open_line(settings, wait=stop.wait)
     if opened is None:
         return 0
-    (stores, ledger), metrics = opened, Metrics(settings.model_line)
+    line = prepare_line(settings, kafka, *opened)
+    server = HttpServer(settings.http, line.metrics, line.health, reports=ReportSources(only=line.reports))
+    with stop_on_signals() as stop, server:
+        _log_start(settings, settings_file, server)
+        run_line(line, source, stop=stop)
+    _log.info("stopped", extra={"action": "stop"})
+    return 0
+
+
+def open_line(settings: Settings, *, wait: Callable[[float], bool]) -> tuple[Stores, LedgerId] | None:
+    """Open the ledger of a line once its server is up; None if ``wait`` says to stop meanwhile.
+
+    Raises LedgerUnavailable, LedgerLost, LedgerError, BadHoldoutKey.
+    """
+    make_private_folder(settings.state_dir)
+    return open_when_up(lambda: _open(settings), clock=time.monotonic, wait=wait)
+
+
+def prepare_line(settings: Settings, kafka: KafkaSettings, stores: Stores, ledger: LedgerId) -> PreparedLine:
+    """Find what else the line needs. Raises DaemonError, LearnerError or RegistryError where it can't run with these settings."""
     base = find_base_model(settings.model.base)
     refuse_differences(stores, settings, base_digest=base.digest)
     if settings.monitors.embedding.model is not None:
         resolve_encoder(settings.monitors.embedding.model)  # a missing model ends the start, not leadership
-    live = LiveSettings(settings)
-    health = Health(clock=time.monotonic, model_line=settings.model_line)
-    reload = SettingsReload(live, source, report=health.show_reload, metrics=metrics, clock=utc_now)
-    problems = Problems(health, metrics)
-    server = HttpServer(
-        settings.http,
-        metrics,
-        health,
-        reports=stores.reports,
-        read_situation=lambda: read_situation(stores, live.current),
+    return PreparedLine(
+        live=LiveSettings(settings),
+        kafka=kafka,
+        stores=stores,
+        ledger=ledger,
+        base=base,
+        health=Health(clock=time.monotonic, model_line=settings.model_line),
+        metrics=Metrics(settings.model_line),
     )
-    with stop_on_signals() as stop, server:
-        intake = _intake(settings, kafka, stores, metrics, stop.wait)
-        leadership = _leadership(live, stores, metrics, base, intake)
-        bound = BoundStage(stores, settings, base, clock=utc_now)
-        stages: list[Stage] = [
-            LedgerWatchStage(ledger, clock=utc_now),
-            intake,
-            leadership,
-            _housekeeping(settings, stores, metrics, leadership),
-            bound,
-            _credentials(settings, kafka, metrics),
-            _reporting(health, problems, intake, leadership, bound),
-        ]
-        outage = LedgerOutage(
-            problems,
-            reset=(leadership.reset, intake.reset),
-            probe=ledger.check,
-            clock=time.monotonic,
-            wait=stop.wait,
-        )
-        _log_start(settings, settings_file, server)
-        Loop(
-            stages,
-            stop=stop,
-            beat=health.beat,
-            reload=reload.step,
-            outage=outage,
-            metrics=metrics,
-            close_within_s=_CLOSE_WITHIN_S,
-        ).run()
-    _log.info("stopped", extra={"action": "stop"})
-    return 0
+
+
+def run_line(line: PreparedLine, source: ReloadSource, *, stop: Event) -> None:
+    """Run the line's loop until ``stop``, then close its stages. Raises what ends it, such as LedgerLost."""
+    settings, stores, metrics, health = line.live.current, line.stores, line.metrics, line.health
+    reload = SettingsReload(line.live, source, report=health.show_reload, metrics=metrics, clock=utc_now)
+    problems = Problems(health, metrics)
+    intake = _intake(settings, line.kafka, stores, metrics, stop.wait)
+    leadership = _leadership(line.live, stores, metrics, line.base, intake)
+    bound = BoundStage(stores, settings, line.base, clock=utc_now)
+    stages: list[Stage] = [
+        LedgerWatchStage(line.ledger, clock=utc_now),
+        intake,
+        leadership,
+        _housekeeping(settings, stores, metrics, leadership),
+        bound,
+        _credentials(settings, line.kafka, metrics),
+        _reporting(health, problems, intake, leadership, bound),
+    ]
+    outage = LedgerOutage(
+        problems,
+        reset=(leadership.reset, intake.reset),
+        probe=line.ledger.check,
+        clock=time.monotonic,
+        wait=stop.wait,
+    )
+    loop = Loop(
+        stages,
+        stop=stop,
+        beat=health.beat,
+        reload=reload.step,
+        outage=outage,
+        metrics=metrics,
+        close_within_s=CLOSE_WITHIN_S,
+    )
+    metrics.process.line_up.set(1)
+    loop.run()
 
 
 def _open(settings: Settings) -> tuple[Stores, LedgerId]:

@@ -1,5 +1,7 @@
 """The catalogue of metrics: every ``retuned_*`` series with its type, unit, labels and meaning."""
 
+from collections.abc import Callable, Iterable
+
 from daemon.telemetry.drift_metrics import DriftMetrics
 from daemon.telemetry.instruments import MetricEntry, MetricFactory, exposition
 from daemon.telemetry.intake_metrics import IntakeMetrics
@@ -13,6 +15,7 @@ __all__ = [
     "DriftMetrics",
     "IntakeMetrics",
     "Metrics",
+    "MetricsOfLines",
     "ProcessMetrics",
     "Pruned",
     "ReleaseMetrics",
@@ -33,12 +36,24 @@ class Metrics:
         self.release = ReleaseMetrics(factory)
         self.teacher = TeacherMetrics(factory)
         self.process = ProcessMetrics(factory)
-        self._factory = factory
+        self.factory = factory
 
     def catalogue(self) -> list[MetricEntry]:
         """Every ``retuned_*`` metric, in declared order."""
-        return list(self._factory.entries)
+        return list(self.factory.entries)
 
     def exposition(self, accept_header: str) -> tuple[str, bytes]:
         """The content type and the text of all metrics, in the format that the scraper accepts."""
-        return exposition([self._factory], accept_header)
+        return exposition([self.factory], accept_header)
+
+
+class MetricsOfLines:
+    """The metrics of several model lines as one page: each metric once, with the samples of all lines."""
+
+    def __init__(self, read: Callable[[], Iterable[Metrics]]) -> None:
+        """``read`` returns the metrics of all lines as they are now; a line that starts again has new ones."""
+        self._read = read
+
+    def exposition(self, accept_header: str) -> tuple[str, bytes]:
+        """The content type and the text of all metrics, in the format that the scraper accepts."""
+        return exposition([metrics.factory for metrics in self._read()], accept_header)

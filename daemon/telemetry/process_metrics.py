@@ -36,6 +36,7 @@ class ProcessMetrics:
             "Free space on the disk that holds the ledger's file. Absent with PostgreSQL.",
             unit="bytes",
         )
+        self._add_line(factory)
         self._add_credentials(factory)
         self._add_children(factory)
         self.pruned: LabelledMetric[Counter, Pruned] = LabelledMetric(
@@ -76,6 +77,16 @@ class ProcessMetrics:
             "retuned_build_info", "1, labelled with the installed version.", "version"
         )
         build.replace({(installed_version("retuned"),): 1.0})
+
+    def _add_line(self, factory: MetricFactory) -> None:
+        self.line_up = factory.gauge(
+            "retuned_line_up",
+            "1 while the model line runs, else 0: it is being started, or waits after a failure.",
+        )
+        self.line_restarts = factory.counter(
+            "retuned_line_restarts_total",
+            "Failures of the model line after which the daemon starts it again. Only where it has several lines.",
+        )
 
     def _add_credentials(self, factory: MetricFactory) -> None:
         self._certificates: GaugeReadings[str] = factory.readings(

@@ -28,14 +28,16 @@ class DaemonProcess:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
-        self.launch()
+        if self._process is None or self._process.poll() is not None:
+            self.launch()
         eventually(self.ready, deadline_s=60)
         return self
 
-    def launch(self) -> None:
+    def launch(self, *options: str) -> None:
         """Start it without waiting for anything."""
+        command = self._command("run", *options)
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(self._command("run"), stdout=log, stderr=log, env=_environment())
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=_environment())
 
     def __enter__(self) -> Self:
         return self.start()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.runtime.build import _CLOSE_WITHIN_S
+from daemon.runtime.build import CLOSE_WITHIN_S
 
 UNIT = Path(__file__).parents[2] / "deploy" / "systemd" / "retuned.service"
 #: Known from release 254 on; systemd before it says so and goes on.
@@ -37,7 +37,7 @@ def test_the_unit_says(service: configparser.SectionProxy, key: str, value: str)
 
 
 def test_systemd_waits_longer_than_the_daemon_needs_to_stop(service: configparser.SectionProxy) -> None:
-    assert int(service["TimeoutStopSec"]) >= _CLOSE_WITHIN_S + 10
+    assert int(service["TimeoutStopSec"]) >= CLOSE_WITHIN_S + 10
 
 
 def test_systemd_understands_the_unit(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from daemon.config.loader import SettingsError
-from daemon.runtime.build import _CLOSE_WITHIN_S
+from daemon.runtime.build import CLOSE_WITHIN_S
 from deploy.helm.programs import run
 from deploy.helm.values import CHART
 from tests.support.chart import (
@@ -154,7 +154,7 @@ def test_trainings_run_as_jobs(tmp_path: Path) -> None:
 def test_kubernetes_waits_longer_than_the_daemon_needs_to_stop() -> None:
     """The daemon ends within 20 s of SIGTERM: 15 s for the stages, the rest for what they wait for."""
     for mode in MODES:
-        assert daemon_pod(rendered(mode))["terminationGracePeriodSeconds"] >= max(20, _CLOSE_WITHIN_S) + 10
+        assert daemon_pod(rendered(mode))["terminationGracePeriodSeconds"] >= max(20, CLOSE_WITHIN_S) + 10
 
 
 def test_probes_ask_what_the_daemon_serves() -> None:

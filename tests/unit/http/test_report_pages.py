@@ -26,6 +26,7 @@ from daemon.http.app import build_app
 from daemon.http.health import Health
 from daemon.http.limits import Limits
 from daemon.http.report_access import PROXY_HEADERS, Access
+from daemon.http.served import LineReports, ReportSources
 from daemon.http.server import HttpServer
 from daemon.ledger.intake import IntakeLedger
 from daemon.ledger.references import ReferenceLedger
@@ -85,7 +86,13 @@ def ask(
 ) -> PageResponse:
     health = Health(clock=lambda: 0.0, components=())
     read = None if situation is None else lambda: situation
-    app = build_app(Metrics(), health, reports, read_situation=read, access=access, limits=Limits())
+    app = build_app(
+        Metrics(),
+        health,
+        ReportSources(only=LineReports(ledger=reports, read_situation=read)),
+        access=access,
+        limits=Limits(),
+    )
     headers = {"host": asked.host, **asked.headers}
     scope: dict[str, Any] = {
         "type": "http", "http_version": "1.1", "method": "GET", "scheme": "http", "query_string": b"",
@@ -223,7 +230,9 @@ def test_nobody_may_read_where_it_is_off(reports: ReportLedger) -> None:
 
 def test_it_is_read_through_the_server(reports: ReportLedger) -> None:
     health = Health(clock=lambda: 0.0, components=())
-    with HttpServer(HttpSection(port=0), Metrics(), health, reports=reports) as server:
+    with HttpServer(
+        HttpSection(port=0), Metrics(), health, reports=ReportSources(only=LineReports(ledger=reports))
+    ) as server:
         response, body = fetch(server, "/reports/1")
 
     assert (response.status, body.decode()) == (200, PAGE)
@@ -241,7 +250,9 @@ class BrokenLedger(ReportLedger):
 
 def test_a_ledger_that_cannot_be_read_is_503() -> None:
     health = Health(clock=lambda: 0.0, components=())
-    with HttpServer(HttpSection(port=0), Metrics(), health, reports=BrokenLedger()) as server:
+    with HttpServer(
+        HttpSection(port=0), Metrics(), health, reports=ReportSources(only=LineReports(ledger=BrokenLedger()))
+    ) as server:
         for _ in range(5):  # and no reader is lost by it
             assert fetch(server, "/reports")[0].status == 503
 

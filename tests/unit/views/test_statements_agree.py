@@ -25,6 +25,7 @@ from daemon.http.app import build_app
 from daemon.http.health import Health
 from daemon.http.limits import Limits
 from daemon.http.probe import DaemonHealth
+from daemon.http.served import LineReports, ReportSources
 from daemon.ledger.freezes import FreezeLedger
 from daemon.ledger.situation import gate_is_open, read_situation
 from daemon.ledger.windows import VerdictRow
@@ -67,9 +68,17 @@ def gauge_of(line: Line) -> dict[str, float]:
 def page_of(line: Line) -> dict[str, Any]:
     """The page of reports, for programs."""
     app: Any = build_app(
-        Metrics(), Health(clock=lambda: 0.0, components=()), line.stores.reports,
-        read_situation=lambda: read_situation(line.stores, line.settings), access="local", limits=Limits(),
-    )  # fmt: skip
+        Metrics(),
+        Health(clock=lambda: 0.0, components=()),
+        ReportSources(
+            only=LineReports(
+                ledger=line.stores.reports,
+                read_situation=lambda: read_situation(line.stores, line.settings),
+            )
+        ),
+        access="local",
+        limits=Limits(),
+    )
     scope = {
         "type": "http", "http_version": "1.1", "method": "GET", "scheme": "http", "query_string": b"",
         "path": "/reports", "raw_path": b"/reports", "root_path": "", "client": ("127.0.0.1", 50_000),
