@@ -54,15 +54,16 @@ def schema(
 ) -> None:
     """Show the JSON Schema of the settings, for editors."""
     from daemon.config.loader import dump
+    from daemon.config.schema import settings_schema
     from daemon.config.settings import ModelSection, Settings
 
     if yaml and not as_json:
         example = Settings(model=ModelSection(base="/models/my-chat-model"))
         print_text(dump(example, comments=True), newline=False)
     elif as_json:
-        print_json(Settings.model_json_schema())
+        print_json(settings_schema())
     else:
-        print_text(as_text(Settings.model_json_schema()))
+        print_text(as_text(settings_schema()))
 
 
 def _without_passwords(settings: "Settings") -> "Settings":

@@ -40,7 +40,7 @@ from daemon.runtime.bound_stage import BoundStage
 from daemon.runtime.build_leader import build_leader
 from daemon.runtime.build_training import runs_dir
 from daemon.runtime.credentials_stage import CredentialsStage
-from daemon.runtime.fresh_ledger import refuse_empty_ledger, refuse_lost_file
+from daemon.runtime.fresh_ledger import refuse_empty_ledger, refuse_left_behind, refuse_lost_file
 from daemon.runtime.garbage_collector import relax_garbage_collector
 from daemon.runtime.housekeeping import HousekeepingStage
 from daemon.runtime.kafka_settings import load_kafka_settings
@@ -193,6 +193,7 @@ def run_line(line: PreparedLine, source: ReloadSource, *, stop: Event) -> None:
 
 def _open(settings: Settings) -> tuple[Stores, LedgerId]:
     """Open the stores. Raises LedgerUnavailable, LedgerLost, LedgerError."""
+    refuse_left_behind(settings)
     refuse_lost_file(settings)
     stores = open_stores(settings)
     try:

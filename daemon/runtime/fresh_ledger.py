@@ -1,8 +1,14 @@
 """Refuses to begin a new ledger where there was one before."""
 
+from sqlalchemy import URL
+
+from daemon.config.lines import LINES, schema_of
 from daemon.config.settings import Settings
 from daemon.domain.errors import LedgerLost
-from daemon.ledger.database import missing_file
+from daemon.ledger.bound_facts import bound_facts
+from daemon.ledger.database import connect, missing_file, shown, sqlite_file
+from daemon.ledger.named_schema import named_schema
+from daemon.ledger.restoring import ledger_exists
 from daemon.ledger.stores import Stores, ledger_url, target_dir
 from registry.directory_target import POINTER, BadPointer, DirectoryTarget
 from registry.names import VersionName
@@ -17,6 +23,27 @@ def refuse_lost_file(settings: Settings) -> None:
     missing = missing_file(ledger_url(settings))
     if missing is not None:
         _refuse(settings, f"there is no ledger at {missing}")
+
+
+def refuse_left_behind(settings: Settings) -> None:
+    """Raise LedgerLost if the line has no ledger, and the one that it had as the only line of the file is still there.
+
+    A start would otherwise begin a new ledger, and nobody would miss the old one.
+    """
+    before = _url_before_lines(ledger_url(settings), settings.model_line)
+    if before is None or ledger_exists(ledger_url(settings)) or not ledger_exists(before):
+        return
+    engine = connect(before)
+    try:
+        line = bound_facts(engine).get("model_line")
+    finally:
+        engine.dispose()
+    if line == settings.model_line:
+        raise LedgerLost(
+            f"the ledger that {line} had before the settings named lines is at {shown(before)}, and the line has none; make "
+            f"a backup with the settings as they were (`retuned backup FILE`), then `retuned restore FILE` with --line {line} "
+            "(to begin anew instead, move that ledger away)"
+        )
 
 
 def refuse_empty_ledger(settings: Settings, stores: Stores) -> None:
@@ -40,3 +67,13 @@ def _served(settings: Settings) -> VersionName | None:
         return DirectoryTarget(target_dir(settings)).current()
     except (BadPointer, OSError):
         return None
+
+
+def _url_before_lines(url: URL, name: str) -> URL | None:
+    """Return where a line's ledger was before it was one of several; None for the only line of its file."""
+    file = sqlite_file(url)
+    if file is not None:
+        folder = file.parent
+        is_apart = folder.parts[-2:] == (LINES, name)
+        return url.set(database=str(folder.parent.parent / file.name)) if is_apart else None
+    return url.difference_update_query(["options"]) if named_schema(url) == schema_of(name) else None

@@ -52,7 +52,8 @@ def configuration_page() -> str:
         "`retuned config check` checks it, `retuned config schema --yaml` prints a complete one. "
         "An environment variable overrides the file: `RETUNED_SECTION__NAME` sets `section.name`, such as "
         "`RETUNED_KAFKA__TOPIC`, and `RETUNED_MODEL_LINE` sets `model_line`. A list is texts between commas, or JSON. "
-        "A variable of this prefix that names no setting is a mistake.\n\n"
+        "A variable of this prefix that names no setting is a mistake. `lines` has one daemon keep "
+        "[several model lines](lines.md).\n\n"
         "A running daemon reads the file again on SIGHUP (`systemctl reload retuned`) and applies the settings marked "
         "*Reloadable*; the others need a restart. [Observability](observability.md#reload) says what it reports.",
         _section(Settings, ()),

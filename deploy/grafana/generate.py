@@ -12,7 +12,9 @@ from deploy.grafana.releases import releases
 from deploy.grafana.training import training
 
 #: Metrics of the catalogue that no panel shows, each with the reason. Name here, or on a panel, every new one.
-INTERNAL: dict[str, str] = {}
+INTERNAL: dict[str, str] = {
+    "retuned_line_restarts_total": "RetunedLineDown tells of a line that fails, and its log why each time.",
+}
 
 _DASHBOARDS = {
     "overview": overview,

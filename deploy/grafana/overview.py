@@ -253,11 +253,12 @@ def _resources() -> list[Panel]:
             none="No child runs",
         ),
         states(
-            "Children",
-            "Whether the child processes run that the leader always needs.",
+            "Lines and children",
+            "Whether each model line runs, and the child processes that its leader always needs.",
+            Query(most(of("retuned_line_up")), "{{model_line}}"),
             Query(most(leading("retuned_child_up"), "child"), "{{model_line}}: {{child}}"),
             values={0: Value("Down", RED), 1: Value("Up", GREEN)},
-            none="No leader",
+            none="No daemon answers",
             span=12,
         ),
         course(

@@ -81,6 +81,20 @@ def _of_process() -> Iterator[Case]:
         series={"retuned_loop_iteration_seconds_count": "0+300x19 _ _ 0+300x20"},
         quiet=("21m", "24m", "30m"),
     )
+    yield Case(
+        alert="RetunedLoopStuck",
+        what="a line that waits to be started again",
+        series={"retuned_loop_iteration_seconds_count": "0x60", "retuned_line_up": "0x60"},
+        quiet=("20m",),
+    )
+    yield Case(
+        alert="RetunedLineDown",
+        what="down for two minutes, and from minute 20 on",
+        series={"retuned_line_up": "1x5 0x1 1x12 0x30"},
+        labels={"instance": "a"},
+        quiet=("7m", "10m", "22m"),
+        fires=("27m",),
+    )
     problem = one("retuned_problem", kind="ledger_unreachable")
     yield Case(
         alert="RetunedProblem",

@@ -83,6 +83,10 @@ APART: Mapping[Remedy, str] = {
             "make the file and its folder writable",
         )
     },
+    **{
+        Remedy("daemon/runtime/fresh_ledger.py", text): "with settings of several lines: tests/contracts/test_from_one_line_to_several.py"
+        for text in ("retuned backup FILE", "retuned restore FILE")
+    },
     Remedy("daemon/domain/streams.py", "retuned doctor --create-topics"): "needs a broker: tests/contracts/test_topics.py",
     Remedy("daemon/cli/doctor/machine.py", "repair the component named; the daemon's log has the details"): (
         "names a component, whose own problem names the remedy"
