@@ -1,13 +1,10 @@
 """Refuses to begin a new ledger where there was one before."""
 
-from sqlalchemy import URL
-
-from daemon.config.lines import LINES, schema_of
 from daemon.config.settings import Settings
 from daemon.domain.errors import LedgerLost
+from daemon.ledger.before_lines import url_before_lines
 from daemon.ledger.bound_facts import bound_facts
-from daemon.ledger.database import connect, missing_file, shown, sqlite_file
-from daemon.ledger.named_schema import named_schema
+from daemon.ledger.database import connect, missing_file, shown
 from daemon.ledger.restoring import ledger_exists
 from daemon.ledger.stores import Stores, ledger_url, target_dir
 from registry.directory_target import POINTER, BadPointer, DirectoryTarget
@@ -30,7 +27,7 @@ def refuse_left_behind(settings: Settings) -> None:
 
     A start would otherwise begin a new ledger, and nobody would miss the old one.
     """
-    before = _url_before_lines(ledger_url(settings), settings.model_line)
+    before = url_before_lines(ledger_url(settings), settings.model_line)
     if before is None or ledger_exists(ledger_url(settings)) or not ledger_exists(before):
         return
     engine = connect(before)
@@ -67,13 +64,3 @@ def _served(settings: Settings) -> VersionName | None:
         return DirectoryTarget(target_dir(settings)).current()
     except (BadPointer, OSError):
         return None
-
-
-def _url_before_lines(url: URL, name: str) -> URL | None:
-    """Return where a line's ledger was before it was one of several; None for the only line of its file."""
-    file = sqlite_file(url)
-    if file is not None:
-        folder = file.parent
-        is_apart = folder.parts[-2:] == (LINES, name)
-        return url.set(database=str(folder.parent.parent / file.name)) if is_apart else None
-    return url.difference_update_query(["options"]) if named_schema(url) == schema_of(name) else None
