@@ -3,6 +3,7 @@
 import importlib
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+._-]*)://.*", re.DOTALL)
@@ -17,7 +18,12 @@ _DRIVERS: Mapping[str, str | None] = {
     "postgresql+psycopg2": "psycopg2",
 }
 #: What this project's extras install, by module.
-_EXTRAS: Mapping[str, str] = {"psycopg": "postgres", "s3fs": "s3", "lightkube": "kubernetes"}
+_EXTRAS: Mapping[str, str] = {
+    "psycopg": "postgres",
+    "s3fs": "s3",
+    "lightkube": "kubernetes",
+    "opentelemetry.exporter.otlp": "tracing",
+}
 #: Stores that only this machine has.
 _LOCAL = ("file", "local", "memory")
 
@@ -65,8 +71,9 @@ def is_local(url: str) -> bool:
 
 def check_library(module: str) -> str | None:
     """Return what to install where a library is missing; None if it is there. The library is not imported."""
-    if find_spec(module) is not None:
-        return None
+    with suppress(ModuleNotFoundError):  # of a package around it
+        if find_spec(module) is not None:
+            return None
     return f"needs the package {module}: pip install 'retuned[{_EXTRAS[module]}]'"
 
 

@@ -29,6 +29,7 @@ from daemon.config.sections.release import ReleaseSection
 from daemon.config.sections.retention import RetentionSection
 from daemon.config.sections.schema_registry import SchemaRegistrySection
 from daemon.config.sections.teacher import TeacherSection
+from daemon.config.sections.tracing import TracingSection
 from daemon.config.sections.windows import WindowsSection
 
 __all__ = [
@@ -59,6 +60,7 @@ __all__ = [
     "SchemaRegistrySection",
     "Settings",
     "TeacherSection",
+    "TracingSection",
     "WindowsSection",
 ]
 
@@ -123,6 +125,8 @@ class Settings(Section):
     """Metrics, probes and reports over HTTP."""
     logging: LoggingSection = LoggingSection()
     """Logging."""
+    tracing: TracingSection = TracingSection()
+    """Traces for OpenTelemetry: one from each alarm to what became of it. They hold counts and names, never text."""
 
     @field_validator("ledger_url")
     @classmethod

@@ -92,7 +92,9 @@ def connect(url: str | URL) -> Engine:
         return _connect_server(parsed)
     if (file := sqlite_file(parsed)) is not None:
         _create_private(file)
-    engine = create_engine(parsed, connect_args={"timeout": _SQLITE_WAITS_S}, poolclass=QueuePool)
+    engine = create_engine(
+        parsed, connect_args={"timeout": _SQLITE_WAITS_S}, poolclass=QueuePool, hide_parameters=True
+    )
     declare_faults(engine)
     event.listen(engine, "connect", _prepare_sqlite)
     if file is not None:
@@ -143,7 +145,8 @@ def _connect_server(url: URL) -> Engine:
         options = {name: value for name, value in _NOTICES_LOSS.items() if name not in url.query}
         ours = f"-c idle_in_transaction_session_timeout={_IDLE_IN_TRANSACTION_MS}"
         options["options"] = f"{ours} {libpq_options(url)}".strip()
-    engine = create_engine(url, pool_pre_ping=True, connect_args=options)
+    # Errors would quote what they could not write: conversations.
+    engine = create_engine(url, pool_pre_ping=True, connect_args=options, hide_parameters=True)
     if (schema := named_schema(url)) is not None:
         engine = engine.execution_options(retuned_schema=schema)
     declare_faults(engine)

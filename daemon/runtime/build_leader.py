@@ -31,6 +31,7 @@ from daemon.retention.history import HistoryRetention
 from daemon.retention.stage import RetentionStage
 from daemon.runtime.base_model import BaseModel
 from daemon.runtime.build_teacher import build_judge, build_teacher
+from daemon.runtime.build_traces import build_traces
 from daemon.runtime.build_training import build_decide_stage, build_train_stage, runs_dir
 from daemon.runtime.kafka_settings import load_kafka_settings
 from daemon.runtime.leadership import LeaderRuntime
@@ -65,11 +66,14 @@ def build_leader(
     ``stores`` write with the leader's fencing token; ``connected`` returns whether the broker answers.
     """
     settings = live.current  # for what only a restart changes
-    training = build_train_stage(live, stores, metrics, base)
+    traces = build_traces(settings, stores, metrics)
+    training = build_train_stage(live, stores, metrics, base, traces)
     scorer = _scorer(settings, stores, metrics, base)
     teacher = build_teacher(settings, stores, metrics)
     judge = build_judge(settings, teacher)
-    release = ReleaseStage(stores, live, scorer, metrics=metrics, clock=utc_now, judge=judge)
+    release = ReleaseStage(
+        stores, live, traces.of_scorer(scorer), metrics=metrics, clock=utc_now, judge=judge
+    )
     deciding = build_decide_stage(live, stores, metrics, training, release)
     dead_letters = _dead_letters(settings, stores, metrics, connected)
     embeddings = _embeddings(settings, metrics)
@@ -103,6 +107,7 @@ def build_leader(
             _retention(live, stores, metrics),
             _telling(live, stores, metrics),
             _line_facts(live, stores, metrics, _alive(judging, scorer, embeddings)),
+            *traces.stages,
         ),
         start=start,
         children=_pids(judging, training, scorer, embeddings),

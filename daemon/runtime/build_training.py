@@ -12,6 +12,7 @@ from daemon.release.register import register_run
 from daemon.release.stage import ReleaseStage
 from daemon.runtime.base_model import BaseModel
 from daemon.runtime.build_cluster import build_kubernetes_trainer
+from daemon.runtime.build_traces import Traces
 from daemon.telemetry.log_context import inherit_identity, log_identity
 from daemon.telemetry.metrics import Metrics
 from daemon.training.decide_stage import DecideStage
@@ -48,7 +49,7 @@ def build_decide_stage(
 
 
 def build_train_stage(
-    settings: LiveSettings, stores: Stores, metrics: Metrics, base: BaseModel
+    settings: LiveSettings, stores: Stores, metrics: Metrics, base: BaseModel, traces: Traces
 ) -> TrainStage:
     """Build the stage that plans trainings in a thread and runs them in a child process or on a cluster."""
     started = settings.current
@@ -73,7 +74,7 @@ def build_train_stage(
         stores,
         settings,
         planning=Planning(planner, executor),
-        trainer=_build_trainer(settings, stores),
+        trainer=traces.of_trainer(_build_trainer(settings, stores)),
         register=register,
         runs_dir=runs_dir(started),
         metrics=metrics,

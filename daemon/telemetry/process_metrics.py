@@ -10,6 +10,7 @@ from daemon.telemetry.buckets import UP_TO_SECONDS
 from daemon.telemetry.instruments import Counter, Gauge, GaugeReadings, LabelledMetric, MetricFactory
 
 ChildName: TypeAlias = Literal["scorer", "trainer", "judge", "embedder"]
+TraceOutcome: TypeAlias = Literal["sent", "dropped"]
 Pruned: TypeAlias = Literal[
     "conversations", "feedback", "scores", "lesson_scores", "gate_answers", "losses", "dead_letters", "halts",
     "offset_changes", "train_requests", "training_records", "runs", "triages", "decisions", "windows", "reports", "alarms", "detectors",
@@ -60,6 +61,20 @@ class ProcessMetrics:
         self.iteration = factory.seconds(
             "retuned_loop_iteration_seconds", "Duration of one turn of the main loop.", UP_TO_SECONDS
         )
+        self._add_reload(factory)
+        self._spans: LabelledMetric[Counter, TraceOutcome] = LabelledMetric(
+            factory.counter(
+                "retuned_trace_spans_total",
+                "Spans of traces, by whether the collector took them.",
+                outcome=get_args(TraceOutcome),
+            )
+        )
+        build: GaugeReadings[str] = factory.readings(
+            "retuned_build_info", "1, labelled with the installed version.", "version"
+        )
+        build.replace({(installed_version("retuned"),): 1.0})
+
+    def _add_reload(self, factory: MetricFactory) -> None:
         self._reload_success = factory.gauge(
             "retuned_config_reload_success",
             "1 if the latest reading of the settings had no mistakes, else 0.",
@@ -73,10 +88,6 @@ class ProcessMetrics:
             "retuned_config_awaiting_restart",
             "Settings that differ from those in effect and need a restart, as of the latest reading.",
         )
-        build: GaugeReadings[str] = factory.readings(
-            "retuned_build_info", "1, labelled with the installed version.", "version"
-        )
-        build.replace({(installed_version("retuned"),): 1.0})
 
     def _add_line(self, factory: MetricFactory) -> None:
         self.line_up = factory.gauge(
@@ -144,3 +155,7 @@ class ProcessMetrics:
     def reload_failed(self) -> None:
         """Note settings with mistakes, which were not taken."""
         self._reload_success.set(0)
+
+    def traced(self, spans: int, sent: bool) -> None:
+        """Count spans that the collector took, or did not take."""
+        self._spans("sent" if sent else "dropped").inc(spans)

@@ -14,6 +14,7 @@ from deploy.grafana.training import training
 #: Metrics of the catalogue that no panel shows, each with the reason. Name here, or on a panel, every new one.
 INTERNAL: dict[str, str] = {
     "retuned_line_restarts_total": "RetunedLineDown tells of a line that fails, and its log why each time.",
+    "retuned_trace_spans_total": "Of traces, where they are on: whether their collector works, which the log says too.",
 }
 
 _DASHBOARDS = {

@@ -201,6 +201,7 @@ def _fill_process(metrics: Metrics) -> None:
     metrics.process.iteration.observe(0.01)
     metrics.process.pruned("losses").inc()
     metrics.process.line_up.set(1)
+    metrics.process.traced(3, sent=True)
     metrics.process.reload_succeeded(datetime(2026, 11, 24, tzinfo=UTC), waiting=0)
 
 

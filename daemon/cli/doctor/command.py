@@ -98,6 +98,7 @@ def _checks(
     yield "holdout key", machine("check_holdout_key")
     yield "daemon", machine("check_http")
     yield "reload", partial(_reload, settings)
+    yield "tracing", partial(_tracing, settings)
 
 
 def _certificates(settings: "Settings") -> "Iterable[Check]":
@@ -126,3 +127,9 @@ def _reload(settings: "Settings") -> "Iterable[Check]":
     from daemon.cli.doctor.settings import check_reload
 
     return check_reload(settings)
+
+
+def _tracing(settings: "Settings") -> "Iterable[Check]":
+    from daemon.cli.doctor.tracing import check_tracing
+
+    return check_tracing(settings)

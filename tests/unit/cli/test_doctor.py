@@ -16,7 +16,9 @@ from daemon.cli.doctor.machine import check_disk, check_holdout_key, check_http
 from daemon.cli.doctor.model import check_embedding, check_model
 from daemon.cli.doctor.settings import check_reload
 from daemon.cli.doctor.stores import check_stores
+from daemon.cli.doctor.tracing import check_tracing
 from daemon.config.reloading import ReloadReport
+from daemon.config.sections.tracing import TracingSection
 from daemon.config.settings import Settings
 from daemon.domain.errors import LedgerLost
 from daemon.http.probe import DaemonHealth
@@ -25,6 +27,7 @@ from registry.directory_target import POINTER
 from registry.tables import promotions
 from tests.factories.cli import type_to
 from tests.factories.daemon import Line, a_line, line_settings
+from tests.servers.otlp_receiver import OtlpReceiver
 
 
 @pytest.fixture
@@ -369,3 +372,15 @@ def test_the_latest_reload_is_told(
     [check] = check_reload(line.settings)
 
     assert (check.ok, check.found) == (not mistakes, report.sentence)
+
+
+@pytest.mark.parametrize("status", [200, 401, None])
+def test_the_collector_of_traces_is_asked(line: Line, status: int | None) -> None:
+    with OtlpReceiver() as receiver:
+        receiver.status = status or 200
+        endpoint = receiver.endpoint if status else "http://127.0.0.1:1"
+        tracing = TracingSection.model_validate({"endpoint": endpoint})
+        [check] = check_tracing(line.settings.model_copy(update={"tracing": tracing}))
+
+    assert check.ok == (status == 200)
+    assert ("401" in check.found) == (status == 401)
