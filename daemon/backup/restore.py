@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,8 +9,9 @@ from itertools import chain, count
 from pathlib import Path
 
 from daemon.backup.archive import BackupArchive, opened
-from daemon.backup.errors import BackupRefused, BadBackup
-from daemon.backup.manifest import ARTIFACTS, KEY, LEDGER, POINTER, ArtifactEntry
+from daemon.backup.artifacts import put_artifacts
+from daemon.backup.errors import BackupRefused
+from daemon.backup.manifest import KEY, LEDGER, POINTER, ArtifactEntry
 from daemon.backup.places import artifact_store, pointer_file
 from daemon.backup.workspace import workspace
 from daemon.config.settings import Settings
@@ -29,10 +29,6 @@ from daemon.ledger.restoring import (
 )
 from daemon.ledger.stores import holdout_key_path, ledger_url, open_stores
 from daemon.release.sync import NotSwitched, sync_target
-from registry.artifacts import FsspecArtifactStore
-from registry.names import VersionName
-
-_ARTIFACT_FILE = re.compile(rf"{ARTIFACTS}([a-z0-9-]+)/([0-9a-f]{{64}})/([A-Za-z0-9_][A-Za-z0-9._-]*)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,7 +67,7 @@ def restore_backup(
         if exists:
             _check_place(settings, replace=replace, clock=clock, sleep=sleep)
         store = artifact_store(settings)
-        included = _restore_artifacts(store, archive, folder)
+        included = put_artifacts(store, archive, folder)
         pointer = _pointer(archive)
         withdraw_marks(store, model_line=settings.model_line, state_dir=settings.state_dir)
         stamp = now.strftime("%Y%m%dT%H%M%SZ")
@@ -210,25 +206,6 @@ def _aside(place: Path, stamp: str) -> Path:
         f"{place.name}.before-restore-{stamp}{suffix}" for suffix in chain([""], map("-{}".format, count(2)))
     )
     return next(path for name in names if not (path := place.absolute().with_name(name)).exists())
-
-
-def _restore_artifacts(store: FsspecArtifactStore, archive: BackupArchive, folder: Path) -> set[str]:
-    """Put the artifacts into the store, where none is ever overwritten; return their digests."""
-    wanted: dict[tuple[str, str], list[str]] = {}
-    for name in archive.names(ARTIFACTS):
-        matched = _ARTIFACT_FILE.fullmatch(name)
-        if matched is None:
-            raise BadBackup(f"the backup has a file with an unusable name, {name!r}; use another backup")
-        wanted.setdefault((matched[1], matched[2]), []).append(name)
-    for (version, digest), names in wanted.items():
-        copy = folder / digest
-        copy.mkdir(exist_ok=True)
-        for name in names:
-            with (copy / name.rpartition("/")[2]).open("wb") as opened_file:
-                opened_file.writelines(archive.chunks(name))
-        if store.put(copy, VersionName.parse(version)).digest != digest:
-            raise BadBackup(f"the artifact of {version} in the backup has another digest; use another backup")
-    return {digest for _, digest in wanted}
 
 
 def _pointer(archive: BackupArchive) -> bytes | None:

@@ -12,6 +12,7 @@ from daemon.cli.session import Json, present, read_settings, refuse_missing_ledg
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from daemon.backup.artifacts import ArtifactsReport
     from daemon.backup.create import BackupReport
     from daemon.backup.restore import RestoreReport
 
@@ -49,18 +50,30 @@ def restore(
     yes: Annotated[
         bool, typer.Option("--yes", help="Replace the ledger that is there; it is kept under another name.")
     ] = False,
+    only_artifacts: Annotated[
+        bool,
+        typer.Option(
+            "--only-artifacts",
+            help="Put only the artifacts into the artifact store, where none is overwritten; the daemon may run.",
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Check a backup, and put ledger, holdout key, live.json and artifacts in their places.
 
     Stop the daemon first. A backup of a ledger on SQLite can be restored to PostgreSQL, and the other way round.
     """
+    from daemon.backup.artifacts import restore_artifacts
     from daemon.backup.restore import restore_backup
     from daemon.domain.clock import utc_now
     from daemon.ledger.restoring import ledger_exists
     from daemon.ledger.stores import ledger_url
 
     settings = read_settings(context)
+    if only_artifacts:
+        put = restore_artifacts(settings, file)
+        present(put, lambda: _artifacts_screen(put), as_json=as_json)
+        return
     if ledger_exists(ledger_url(settings)):
         question = f"{settings.model_line} has a ledger. Replace it, and keep it under another name?"
         confirm(question, yes=yes, as_json=as_json)
@@ -78,6 +91,13 @@ def _backup_screen(report: "BackupReport") -> "RenderableType":
             f"Not included: {len(left_out)} artifacts, which a restore needs in the artifact store (--artifacts)."
         )
     lines.append("It holds conversations and the holdout key: keep it where only you can read it.")
+    return "\n".join(lines)
+
+
+def _artifacts_screen(report: "ArtifactsReport") -> "RenderableType":
+    lines = [f"In the artifact store, from {report.file}: {', '.join(report.versions)}."]
+    if report.needed:
+        lines.append(f"Not in the backup: {', '.join(entry.version for entry in report.needed)}.")
     return "\n".join(lines)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import MetaData, select
 
+from daemon.backup.artifacts import restore_artifacts
 from daemon.backup.create import BackupReport, create_backup
 from daemon.backup.errors import BackupRefused, BadBackup
 from daemon.backup.restore import RestoreReport, restore_backup
@@ -197,6 +198,34 @@ def test_the_state_folder_is_lost_and_comes_back(line: Line, tmp_path: Path) -> 
     version = next(iter(stores.versions.versions(LINE, newest=1)))
     stores.artifacts.verify(version.artifact or "", version.digest)
     stores.engine.dispose()
+
+
+def test_a_lost_artifact_store_is_filled_again_while_the_daemon_runs(local: Line, tmp_path: Path) -> None:
+    """The ledger, and what operators did since the backup, stay as they are."""
+    back_up(local, tmp_path / "a.backup", artifacts=True)
+    shutil.rmtree(local.settings.state_dir / "artifacts")
+    local.add_conversations(30)
+    lease = Lease(local.stores.engine, ProcessIdentity.this_process(), ttl_s=60, clock=time.monotonic)
+    assert lease.acquire_or_renew() is not None
+    before = rows(local.settings)
+
+    report = restore_artifacts(local.settings, tmp_path / "a.backup")
+
+    assert report.versions == (f"{LINE}-v1",)
+    assert rows(local.settings) == before
+    [version] = local.stores.versions.versions(LINE, newest=1)
+    local.stores.artifacts.verify(version.artifact or "", version.digest)
+    restore_artifacts(local.settings, tmp_path / "a.backup")  # it changes nothing
+
+
+@pytest.mark.parametrize("other", [{"model_line": "other"}, {}])
+def test_artifacts_of_another_line_or_of_none_are_refused(
+    local: Line, tmp_path: Path, other: dict[str, object]
+) -> None:
+    back_up(local, tmp_path / "a.backup", artifacts=bool(other))
+
+    with pytest.raises(BackupRefused, match=r"of the model line|--artifacts"):
+        restore_artifacts(local.settings.model_copy(update=other), tmp_path / "a.backup")
 
 
 def test_a_backup_is_private_and_names_what_it_leaves_out(local: Line, tmp_path: Path) -> None:
