@@ -50,12 +50,14 @@ def migrate_ledger(
     settings: Settings,
     to: str,
     *,
+    setting: str | None = None,
     clock: Callable[[], float],
     sleep: Callable[[float], None],
     watch: Watch,
 ) -> MigrationReport:
     """Copy the ledger to an empty place, compare both sides row by row, and leave the source as it was.
 
+    ``setting`` is what ledger_url has to be from then on; None: ``to``. It differs where lines share the setting.
     Nobody writes to the source meanwhile. After an exception, or a kill, the place is as empty as it was.
     Raises BackupRefused where the place is not empty or a daemon uses the ledger, BadHoldoutKey, and LedgerError.
     """
@@ -77,7 +79,7 @@ def migrate_ledger(
         target=shown(to),
         ledger=facts.get(LEDGER_ID),
         tables=tables,
-        settings=_to_share(settings, to),
+        settings=_to_share(settings, setting or to),
     )
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "Mistake",
     "SettingsError",
     "dump",
+    "has_lines",
     "load",
     "load_again",
     "load_lines",
@@ -84,6 +85,11 @@ def load_lines(
     if only not in settings:
         raise NoSuchLine(path, only, settings)
     return {only: settings[only]}
+
+
+def has_lines(path: Path) -> bool:
+    """Return whether a settings file names its model lines under ``lines``. Raises SettingsError."""
+    return bool(read_document(path).values.get(LINES))
 
 
 def _validate_one(values: dict[str, Any], places: "_Places") -> tuple[dict[str, Settings], list[Mistake]]:

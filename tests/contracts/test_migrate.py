@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from sqlalchemy import insert, inspect
 
 from daemon.backup.errors import BackupRefused, BadLedgerUrl
@@ -290,6 +291,28 @@ def test_a_password_is_never_shown(line: Line) -> None:
     assert answer.exit_code == 1
     assert "verysecret" not in answer.stdout + answer.stderr
     assert answer.error["kind"] == "LedgerUnavailable"
+
+
+def test_each_of_several_lines_moves_to_a_schema_of_its_own(tmp_path: Path, url: str) -> None:
+    line = a_line(tmp_path, state_dir=tmp_path / "all" / "lines" / LINE)
+    line.promoted()
+    line.stores.engine.dispose()
+    common = yaml.safe_load(dump(line.settings.model_copy(update={"state_dir": tmp_path / "all"})))
+    del common["model_line"]
+    several = {**common, "lines": {LINE: {}, "sales": {}}}
+    line.config.write_text(yaml.safe_dump(several), encoding="utf-8")
+
+    moved = types(line.config, "ledger", "migrate", "--to", url, "--line", LINE)
+
+    assert moved["settings"][0] == {"name": "ledger_url", "value": url, "is_set": False}
+    shared = {
+        "ledger_url": url,
+        "holdout": {**common["holdout"], "key_file": str(line.settings.state_dir / "holdout.key")},
+        "artifacts_url": (line.settings.state_dir / "artifacts").as_uri(),
+    }
+    line.config.write_text(yaml.safe_dump({**several, **shared}), encoding="utf-8")
+    [newest, _] = types(line.config, "versions", "--line", LINE)["versions"]
+    assert newest["name"] == f"{LINE}-v1"
 
 
 def test_there_is_nothing_to_move_before_the_first_start(tmp_path: Path, line: Line, url: str) -> None:
