@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from daemon.cluster.manifest import JobIdentity, job_manifest, train_job_manifest
+from daemon.cluster.template import read_template
 from daemon.config.loader import load
 from daemon.config.settings import Settings
 from deploy.helm.programs import ProgramMissing, program, render
@@ -82,15 +84,15 @@ def job_pod(manifests: Iterable[Manifest]) -> Manifest:
     return template
 
 
-def job_of(template: Manifest) -> Manifest:
-    """Return the Job that the daemon makes of the chart's template."""
-    spec = {**template["spec"], "restartPolicy": "Never"}
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {"name": "retuned-abc"},
-        "spec": {"template": {"metadata": template["metadata"], "spec": spec}},
-    }
+def job_of(manifests: list[Manifest], folder: Path) -> Manifest:
+    """Return the Job, or TrainJob, that the daemon makes with the chart's settings and template."""
+    file, section = folder / "job-template.yaml", settings_of(manifests, folder).kubernetes
+    file.write_text(config_files(manifests)["job-template.yaml"], encoding="utf-8")
+    identity = JobIdentity(digest="0" * 64, model_line="chat", run="r1", ledger="1" * 32)
+    template, store = read_template(file), "s3://bucket/folder"
+    if section.kind == "trainjob":
+        return train_job_manifest(identity, template, section, artifacts_url=store)
+    return job_manifest(identity, template, section, artifacts_url=store, deadline_s=3600)
 
 
 def variables(container: Manifest) -> dict[str, str]:

@@ -54,11 +54,11 @@ def test_helm_finds_nothing_to_complain_of(mode: str | None) -> None:
     ],
 )  # fmt: skip
 def test_every_manifest_keeps_the_schemas_of_kubernetes(
-    release: str, mode: str | None, sets: tuple[str, ...]
+    release: str, mode: str | None, sets: tuple[str, ...], tmp_path: Path
 ) -> None:
     manifests = rendered(mode, *sets)
     if mode == "gpu":
-        manifests.append(job_of(job_pod(manifests)))
+        manifests.append(job_of(manifests, tmp_path))
 
     for manifest in manifests:
         if manifest["kind"] not in OF_OPERATORS:
@@ -250,10 +250,11 @@ def test_a_job_has_the_daemons_pull_secrets_model_and_security_context() -> None
     assert [volume for volume in job["volumes"] if volume["name"] == "model"] == model
 
 
-def test_a_train_job_has_what_it_can_say_of_its_container() -> None:
-    (trainer,) = job_pod(rendered("gpu", "config.kubernetes.kind=trainjob"))["spec"]["containers"]
+def test_a_train_job_takes_the_template(tmp_path: Path) -> None:
+    made = job_of(rendered("gpu", "config.kubernetes.kind=trainjob"), tmp_path)
 
-    assert trainer.keys() == {"name", "image", "env", "resources"}
+    assert made["kind"] == "TrainJob"
+    assert made["spec"]["trainer"]["image"] == "retuned:0.1.0"
 
 
 def test_prometheus_gets_the_pods_that_are_not_ready_too() -> None:

@@ -277,15 +277,16 @@ def checkov() -> Path:
 @pytest.mark.timeout(420)
 def test_checkov_finds_nothing_but_the_explained_exceptions(checkov: Path, tmp_path: Path) -> None:
     require_programs()
+    folder = tmp_path / "manifests"
+    folder.mkdir()
     for mode in MODES:
         manifests = rendered(mode, *EVERYTHING)
         if mode == "gpu":
-            job = job_of(job_pod(manifests))
-            job["metadata"]["namespace"] = "retuned"
-            manifests.append(job)
-        (tmp_path / f"{mode}.yaml").write_text(yaml.safe_dump_all(manifests), "utf-8")
+            job = job_of(manifests, tmp_path)
+            manifests.append({**job, "metadata": {**job["metadata"], "namespace": "retuned"}})
+        (folder / f"{mode}.yaml").write_text(yaml.safe_dump_all(manifests), "utf-8")
     command = [
-        str(checkov), "--directory", str(tmp_path), "--framework", "kubernetes", "--config-file", str(RULES),
+        str(checkov), "--directory", str(folder), "--framework", "kubernetes", "--config-file", str(RULES),
         "--output", "json", "--quiet", "--compact", "--skip-download",
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
