@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from daemon.cluster.errors import (
 )
 from daemon.cluster.facts import JobFacts, PodFacts, Reason, event_reason, job_facts, pod_facts
 from daemon.cluster.manifest import Manifest
+from daemon.cluster.rights import Right
 
 # Generic: the library's own classes drop fields that they do not know, and with them what a template says.
 _JOB = create_namespaced_resource("batch", "v1", "Job", "jobs")
@@ -40,18 +40,6 @@ _REVIEW = create_global_resource(
 #: Seconds that a request may take.
 _TIMEOUT_S = 8.0
 _RIGHTS = "deploy/docs/training-jobs.md lists the rights that the daemon's service account needs"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Right:
-    """Something that the daemon does in the cluster."""
-
-    verb: str
-    resource: str  # such as pods/log
-    group: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.verb} {self.resource}{'.' + self.group if self.group else ''}"
 
 
 class ClusterApi:

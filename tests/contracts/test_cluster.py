@@ -18,10 +18,11 @@ import pytest
 from lightkube import KubeConfig
 from lightkube.config.client_adapter import user_auth, verify_cluster
 
-from daemon.cluster.api import ClusterApi, Right, open_cluster
+from daemon.cluster.api import ClusterApi, open_cluster
 from daemon.cluster.errors import BadJobTemplate, ClusterUnreachable, NoSuchPlace
 from daemon.cluster.facts import JobFacts, PodFacts
 from daemon.cluster.manifest import JOB, LEDGER, JobIdentity, Manifest, job_manifest, service_manifest
+from daemon.cluster.rights import needed_rights
 from daemon.cluster.template import read_template
 from daemon.config.sections.kubernetes import KubernetesSection
 from tests.factories.kubernetes import ended, running, unschedulable, write_template
@@ -286,8 +287,7 @@ def test_a_namespace_that_is_not_there_is_named(world: World) -> None:
 
 
 def test_rights_can_be_asked_for(world: World) -> None:
-    assert world.api.may(Right(verb="create", resource="jobs", group="batch"))
-    assert world.api.may(Right(verb="get", resource="pods/log"))
+    assert all(map(world.api.may, needed_rights(KubernetesSection(nodes=2))))
 
 
 def test_a_server_that_is_gone_is_unreachable(world: World, tmp_path: Path) -> None:

@@ -37,13 +37,14 @@ ELSEWHERE: Mapping[str, str] = {
     ),
     **dict.fromkeys(
         (
+            "daemon/cli/doctor/cluster.py",
             "daemon/cluster/api.py",
             "daemon/cluster/diagnosis.py",
             "daemon/cluster/lifecycle.py",
             "daemon/cluster/manifest.py",
             "daemon/cluster/template.py",
         ),
-        "of a cluster: tests/unit/cluster, tests/contracts/test_cluster.py",
+        "of a cluster: tests/unit/cluster, tests/unit/cli/test_doctor_cluster.py, tests/contracts/test_cluster.py",
     ),
     "daemon/cli/render/teacher.py": "of an endpoint: tests/integration/test_teacher.py",
     "daemon/ledger/teacher.py": "of an endpoint: tests/unit/cli/test_teacher.py",
@@ -99,7 +100,6 @@ APART: Mapping[Remedy, str] = {
 #: Options of other programs, and of processes that no person starts.
 _FOREIGN = (
     "kafka-acls", "pip install", "pip uninstall", "--stop-with-stdin", "python -m",
-    "--job",  # of a pod's command, which is hidden
 )  # fmt: skip
 
 

@@ -89,6 +89,7 @@ def _checks(
     yield "broker", broker
     yield "schema registry", partial(_schema_registry, settings)
     yield "teacher", partial(_teacher, settings, call=call_teacher)
+    yield "cluster", partial(_cluster, settings)
     yield "certificate", partial(_certificates, settings)
     yield "ledger", stores
     yield "model", model
@@ -105,6 +106,14 @@ def _certificates(settings: "Settings") -> "Iterable[Check]":
     from daemon.cli.doctor.certificates import check_certificates
 
     return check_certificates(settings)
+
+
+def _cluster(settings: "Settings") -> "Iterable[Check]":
+    if settings.learning.where != "kubernetes":
+        return ()
+    from daemon.cli.doctor.cluster import check_cluster
+
+    return check_cluster(settings)
 
 
 def _schema_registry(settings: "Settings") -> "Iterable[Check]":
