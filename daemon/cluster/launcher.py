@@ -1,15 +1,11 @@
-"""Starts trainings on the cluster, and deletes Jobs that no run needs any more."""
+"""Starts trainings on the cluster."""
 
-import logging
-import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from daemon.cluster.errors import ClusterError
-from daemon.cluster.facts import JobFacts
 from daemon.cluster.lifecycle import Cluster, JobLifecycle, JobPlan
 from daemon.cluster.manifest import (
     LEDGER,
@@ -20,25 +16,19 @@ from daemon.cluster.manifest import (
     service_manifest,
     train_job_manifest,
 )
+from daemon.cluster.sweep import Jobs, Sweep
 from daemon.cluster.template import read_template
 from daemon.cluster.training import KubernetesTraining
 from daemon.config.live import LiveSettings
 from daemon.config.sections.kubernetes import KubernetesSection
 from daemon.config.settings import Settings
-from daemon.domain.backoff import Backoff
 from daemon.jobs.files import JobFiles
 from daemon.jobs.request import JobRequest, StoredParent, digest_of, portable, to_json
-from daemon.telemetry.log_context import carried
 from learners.types import TrainRequest
 
-_log = logging.getLogger(__name__)
-_FIRST_RETRY_S, _LONGEST_RETRY_S = 5.0, 300.0
 
-
-class ClusterJobs(Cluster, Protocol):
-    """The API server, for one who looks for Jobs."""
-
-    def jobs(self, labels: Mapping[str, str]) -> list[JobFacts]: ...
+class ClusterJobs(Cluster, Jobs, Protocol):
+    """The API server, for trainings and for the sweep."""
 
 
 class KubernetesLauncher:
@@ -65,8 +55,13 @@ class KubernetesLauncher:
         self._ledger = ledger
         self._clock = clock
         self._trainings: list[KubernetesTraining] = []
-        self._closing = threading.Event()
-        self._sweep: threading.Thread | None = None
+        self._needed: dict[str, str] = {}  # digests of jobs whose run goes on, with the run
+        self._kept_run: str | None = None
+        model_line = settings.current.model_line
+        self._sweep = Sweep(
+            connect, files, labels={LEDGER: ledger[:32], MODEL_LINE: model_line}, model_line=model_line,
+            follows=self._follows, keeps=self._keeps,
+        )  # fmt: skip
 
     def launch(
         self, request: TrainRequest, parent: StoredParent | None, *, folder: Path
@@ -75,6 +70,7 @@ class KubernetesLauncher:
         settings = self._settings.current
         job = portable(request, model_line=settings.model_line, base=settings.model.base, parent=parent)
         plan = self._plan(settings, job, folder)
+        self._needed = {**self._needed, plan.identity.digest: request.run}
         lifecycle = JobLifecycle(plan, self._connect, self._files, clock=self._clock)
         training = KubernetesTraining(lifecycle, clock=self._clock)
         self._trainings = [each for each in self._trainings if each.running]
@@ -83,22 +79,24 @@ class KubernetesLauncher:
         training.start(after=previous)
         return training
 
-    def delete_others(self) -> None:
-        """Begin to delete the Jobs of this model line and ledger that go on though no training here follows them."""
-        self._sweep = threading.Thread(
-            target=carried(self._delete_others), name="retuned-jobs-sweep", daemon=True
-        )
-        self._sweep.start()
+    def clean_up(self, run: str | None) -> None:
+        """Begin to delete what no run needs: the Jobs that no training here follows, and the files of all runs but ``run``."""
+        self._kept_run = run
+        self._sweep.ask()
+
+    def discard(self, run: str) -> None:
+        """Begin to delete the files of a run that has ended."""
+        self._needed = {digest: of for digest, of in self._needed.items() if of != run}
+        self._kept_run = None if self._kept_run == run else self._kept_run
+        self._sweep.ask()
 
     def close(self, timeout_s: float) -> None:
         """Leave all Jobs, but give deletions that were begun ``timeout_s`` to be done."""
         ends_at = self._clock() + timeout_s
-        self._closing.set()
         for training in self._trainings:
             training.join(max(0.0, ends_at - self._clock()) if training.abandoned else 0.0)
             training.stop(max(0.1, ends_at - self._clock()))
-        if self._sweep is not None:
-            self._sweep.join(max(0.1, ends_at - self._clock()))
+        self._sweep.close(max(0.1, ends_at - self._clock()))
 
     def _plan(self, settings: Settings, job: JobRequest, folder: Path) -> JobPlan:
         section = settings.kubernetes
@@ -121,33 +119,11 @@ class KubernetesLauncher:
             deadline_s=deadline_s(settings),
         )
 
-    def _delete_others(self) -> None:
-        backoff = Backoff(_FIRST_RETRY_S, _LONGEST_RETRY_S)
-        while not self._closing.is_set():
-            try:
-                cluster = self._connect()
-                try:
-                    self._delete_now(cluster)
-                finally:
-                    cluster.close()
-            except ClusterError as error:
-                if not backoff.failures:
-                    _log.warning(
-                        "Jobs of earlier runs can't be looked for: %s", error, extra={"action": "train"}
-                    )
-                self._closing.wait(backoff.fail(self._clock()))
-            else:
-                return
+    def _follows(self, name: str) -> bool:
+        return any(training.job.name == name for training in self._trainings)
 
-    def _delete_now(self, cluster: ClusterJobs) -> None:
-        labels = {LEDGER: self._ledger[:32], MODEL_LINE: self._settings.current.model_line}
-        for job in cluster.jobs(labels):
-            followed = {training.job.name for training in self._trainings}
-            if not (job.ended or job.deleting or job.name in followed):
-                _log.warning(
-                    "Job %s is deleted: no run needs it any more", job.name, extra={"action": "train"}
-                )
-                cluster.delete(job.name)
+    def _keeps(self, digest: str, run: str | None) -> bool:
+        return digest in self._needed or (run is not None and run == self._kept_run)
 
 
 def deadline_s(settings: Settings) -> int:

@@ -120,8 +120,11 @@ class JobLifecycle:
         except ClusterUnreachable:
             raise
         except (AccessDenied, BadClusterConfig, PodsRefused) as error:  # these may pass
-            self._is(JobState.WAITING, str(error))
             self.pause_s = _RETRY_S
+            if self._submitted:  # the Job goes on without being watched
+                self._is(JobState.UNREACHABLE, str(error))
+                return []
+            self._is(JobState.WAITING, str(error))
             return self._blocked(error)
         except (DaemonError, RegistryError) as error:
             return [failure_from(error)]

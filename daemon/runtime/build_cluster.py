@@ -30,10 +30,13 @@ class KubernetesTrainer:
         settings = self._settings.current
         return deadline_s(settings) + settings.kubernetes.pending_s
 
-    def clean_up(self, current: str | None) -> None:
-        """Delete the Jobs of other runs; that of ``current`` is followed already."""
-        del current
-        self._launcher.delete_others()
+    def clean_up(self, run: str | None) -> None:
+        """Delete the Jobs that no training here follows, and the files of all runs but ``run``."""
+        self._launcher.clean_up(run)
+
+    def discard(self, run: str) -> None:
+        """Delete the files of a run that has ended."""
+        self._launcher.discard(run)
 
     def launch(self, planned: PlannedRun, folder: Path) -> KubernetesTraining:
         """Begin a run, or find its Job again."""

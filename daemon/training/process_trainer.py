@@ -55,8 +55,11 @@ class ProcessTrainer:
         """Seconds after which a run is ended, as the settings are now."""
         return self._settings.current.learning.timeout_s
 
-    def clean_up(self, current: str | None) -> None:
+    def clean_up(self, run: str | None) -> None:
         """Do nothing: child processes end with their daemon."""
+
+    def discard(self, run: str) -> None:
+        """Do nothing: retention deletes the folders of runs."""
 
     def launch(self, planned: PlannedRun, folder: Path) -> ProcessTraining:
         """Begin a run, or continue it from its checkpoint."""

@@ -55,8 +55,12 @@ class Trainer(Protocol):
         """Seconds after which a run is ended."""
         ...
 
-    def clean_up(self, current: str | None) -> None:
-        """End what an earlier daemon left behind, except for the training of the run ``current``."""
+    def clean_up(self, run: str | None) -> None:
+        """Delete what an earlier daemon left behind that is not of ``run``, the run that has not ended. Does not wait."""
+        ...
+
+    def discard(self, run: str) -> None:
+        """Delete what was kept for a run that has ended. Does not wait."""
         ...
 
     def launch(self, planned: PlannedRun, folder: Path) -> TrainerChild:

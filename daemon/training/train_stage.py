@@ -97,7 +97,8 @@ class TrainStage:
         self._waiting.restore(self._decisions.open_decision())
         self._suspended = self._runs.running()
         self._continue()
-        self._trainer.clean_up(self._current.run.id if self._current else None)
+        going_on = self._current.run if self._current else self._suspended
+        self._trainer.clean_up(going_on.id if going_on else None)
 
     def submit(self, decision: Decision) -> None:
         """Take a decision to train; it replaces one that still waits."""
@@ -305,6 +306,7 @@ class TrainStage:
         self._metrics.runs(end.state).inc()
         self._metrics.duration.observe((now - run.started_at).total_seconds())
         self._metrics.no_run()
+        self._trainer.discard(run.id)
         _log.log(
             logging.ERROR if end.state is RunState.FAILED else logging.INFO,
             "run %s %s%s", run.id, end.state, f": {end.error}" if end.error else "",

@@ -17,10 +17,14 @@ class FakeTrainer(ProcessTrainer):
     def __init__(self, launch: Callable[[TrainRequest, Path], TrainerChild]) -> None:
         self._launch = launch
         self.cleaned_up_for: list[str | None] = []
+        self.discarded: list[str] = []
         self.closed = False
 
-    def clean_up(self, current: str | None) -> None:
-        self.cleaned_up_for.append(current)
+    def clean_up(self, run: str | None) -> None:
+        self.cleaned_up_for.append(run)
+
+    def discard(self, run: str) -> None:
+        self.discarded.append(run)
 
     def launch(self, planned: PlannedRun, folder: Path) -> TrainerChild:  # type: ignore[override]
         return self._launch(planned.request, folder)

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +23,7 @@ from learners.codec import event_to_json
 from learners.types import Event, Failure, Progress, RunResult
 from tests.factories.kubernetes import (
     PROGRESS,
+    a_job,
     a_request,
     cluster_settings,
     ended,
@@ -389,6 +391,20 @@ def test_a_right_that_is_missing_is_named(world: World) -> None:
     assert failure.error == "AccessDenied"
 
 
+def test_a_job_goes_on_though_it_may_not_be_watched(world: World) -> None:
+    training = world.launch()
+    world.becomes(world.pod(training), running())
+    until(training, JobState.RUNNING)
+
+    world.cluster.forbidden.add("watch pods")
+    until(training, JobState.UNREACHABLE, "cannot watch")
+    world.now += 601
+    time.sleep(0.5)
+
+    assert training.poll() == []
+    assert world.jobs() == [training.job.name]
+
+
 def another_impatient(world: World) -> KubernetesLauncher:
     world.settings = world.settings.model_copy(
         update={"kubernetes": world.settings.kubernetes.model_copy(update={"pending_s": 0})}
@@ -539,9 +555,33 @@ def test_jobs_of_earlier_runs_are_deleted_and_those_of_others_are_not(world: Wor
     }
     world.cluster.create("jobs", foreign)
 
-    current.delete_others()
+    current.clean_up("r2")
 
     wait_for(world.jobs, lambda jobs: sorted(jobs) == sorted(["foreign", kept.job.name]))
+
+
+def test_the_files_of_runs_that_ended_are_deleted_and_no_others(world: World) -> None:
+    old = world.launch("r1")
+    world.pod(old)
+    old.stop(5)
+    suspended = world.launch("r2")
+    world.pod(suspended)
+    suspended.stop(5)
+    other_line = replace(a_job(world.folder / "other", "r1"), model_line="another")
+    foreign = world.files.publish(other_line, world.folder / "other" / "data.jsonl")
+    daemon = world.another_daemon()
+
+    daemon.clean_up("r2")
+    wait_for(lambda: runs_stored(world), lambda runs: ("support", "r1") not in runs)
+    assert runs_stored(world) == {("another", "r1"), ("support", "r2")}
+
+    daemon.discard("r2")
+    wait_for(lambda: runs_stored(world), lambda runs: runs == {("another", "r1")})
+    assert world.files.request(foreign).model_line == "another"
+
+
+def runs_stored(world: World) -> set[tuple[str | None, str | None]]:
+    return {(job.model_line, job.run) for job in world.files.stored()}
 
 
 def test_progress_is_told_once(world: World) -> None:

@@ -544,3 +544,4 @@ def test_a_run_whose_data_is_gone_is_planned_again(world: World) -> None:
 
     assert world.run("r1").state is RunState.FAILED
     assert world.run("r2").state is RunState.RUNNING
+    assert world.trainer.discarded == ["r1"]
