@@ -397,7 +397,7 @@ def test_a_job_goes_on_though_it_may_not_be_watched(world: World) -> None:
     until(training, JobState.RUNNING)
 
     world.cluster.forbidden.add("watch pods")
-    until(training, JobState.UNREACHABLE, "cannot watch")
+    until(training, JobState.UNREACHABLE, "watch the pods")
     world.now += 601
     time.sleep(0.5)
 
