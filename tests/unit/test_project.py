@@ -226,7 +226,7 @@ def test_every_package_is_typed_for_its_users() -> None:
     assert [package for package in PACKAGES if not (ROOT / package / "py.typed").exists()] == []
 
 
-@pytest.mark.parametrize("target", ["demo", "test", "check", "docs", "bench", "soak"])
+@pytest.mark.parametrize("target", ["demo", "test", "check", "docs", "pictures", "bench", "soak"])
 def test_make_installs_before_it_does_anything(target: str) -> None:
     assert f"\n{target}: install\n" in (ROOT / "Makefile").read_text()
 

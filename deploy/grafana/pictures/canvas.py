@@ -15,8 +15,8 @@ from PIL import Image
 from deploy.grafana.pictures import theme
 
 _DPI = 100
-#: Of the picture's palette: text is smooth with as many, and the file a third as large.
-_COLORS = 96
+#: Of the picture, whose file is a third as large for it.
+_COLORS = 256
 _MEASURE = TextToPath()
 
 

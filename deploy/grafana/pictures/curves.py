@@ -99,7 +99,7 @@ def _lines(
         tops = [value + under for value, under in zip(one.values, base, strict=True)]
         if stacked:
             below.update(zip(one.times, tops, strict=True))
-        for first, last in _unbroken(one.times, gap_s):
+        for first, last in unbroken(one.times, gap_s):
             times, values = one.times[first:last], tops[first:last]
             style = "--" if fields.dashed(one) else "-"
             axes.plot(
@@ -112,8 +112,8 @@ def _lines(
                 )
 
 
-def _unbroken(times: Sequence[float], gap_s: float) -> list[tuple[int, int]]:
-    """Return where the stretches without a gap begin and end."""
+def unbroken(times: Sequence[float], gap_s: float) -> list[tuple[int, int]]:
+    """Return where the stretches without a longer gap begin, and where each ends, exclusively."""
     breaks = [place for place in range(1, len(times)) if times[place] - times[place - 1] > gap_s]
     return list(pairwise([0, *breaks, len(times)]))
 

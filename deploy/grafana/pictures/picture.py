@@ -5,7 +5,7 @@ from typing import Any, TypeAlias
 
 from deploy.grafana.pictures import theme
 from deploy.grafana.pictures.canvas import Box, Canvas, shortened, width_of
-from deploy.grafana.pictures.curves import Event, draw_course, draw_states
+from deploy.grafana.pictures.curves import Event, draw_course, draw_states, unbroken
 from deploy.grafana.pictures.fields import Fields
 from deploy.grafana.pictures.figures import draw_bars, draw_gauge, draw_stat, draw_table
 from deploy.grafana.pictures.prometheus import Prometheus, Series, Span
@@ -83,12 +83,12 @@ def _events(board: Mapping[str, Any], prometheus: Prometheus, span: Span) -> lis
     """Return the annotations; a run is a region, all others are moments."""
     found: list[Event] = []
     for each in board["annotations"]["list"]:
-        lasting = each["name"] == "Runs"
-        asked = {"expr": each["expr"], "legendFormat": each["name"]}
-        color = theme.hue(each["iconColor"])
-        found += [
-            Event(series.times[0], series.times[-1], color, lasting) for series in prometheus.ask(asked, span)
-        ]
+        color, lasting = theme.hue(each["iconColor"]), each["name"] == "Runs"
+        for series in prometheus.ask({"expr": each["expr"], "legendFormat": each["name"]}, span):
+            found += [
+                Event(series.times[first], series.times[end - 1], color, lasting)
+                for first, end in unbroken(series.times, 2 * span.step_s)
+            ]
     return found
 
 

@@ -1,5 +1,6 @@
 """The Helm chart, by the real helm: what it makes is valid, complete and read by the daemon."""
 
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -317,6 +318,17 @@ def test_every_dashboard_is_a_config_map_that_grafana_finds() -> None:
     }
 
     assert {name: text for each in made for name, text in each["data"].items()} == files
+
+
+def test_the_dashboards_lead_to_your_runbook() -> None:
+    documents = rendered("embedded", *EVERYTHING, "prometheusRule.runbookUrl=https://wiki/runbook")
+    texts = [
+        text for each in of_kind(documents, "ConfigMap") for name, text in each["data"].items()
+        if name.endswith(".json")
+    ]  # fmt: skip
+
+    made = [each for text in texts for each in json.loads(text)["templating"]["list"]]
+    assert [each["query"] for each in made if each["name"] == "runbook"] == ["https://wiki/runbook"] * 5
 
 
 def test_in_diagnostic_mode_the_pods_idle_with_all_volumes() -> None:

@@ -1,17 +1,20 @@
 """The dashboards' queries on a real Prometheus that has scraped a daemon to which everything has happened."""
 
+import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from daemon.config.settings import HttpSection
 from daemon.http.health import Health
 from daemon.http.server import HttpServer
+from deploy.grafana.pictures.picture import draw
 from deploy.grafana.pictures.prometheus import Prometheus, Span
 from tests.factories.metrics import busy_metrics, keep_busy
 from tests.servers.prometheus_server import running_prometheus
-from tests.support.dashboards import annotations, without_data
+from tests.support.dashboards import FOLDER, annotations, without_data
 from tests.support.helpers import eventually
 
 
@@ -33,6 +36,14 @@ def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Promethe
 
 def test_every_query_gives_data(scraped: tuple[Prometheus, Span]) -> None:
     assert without_data(*scraped) == set()
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.json")), ids=lambda path: path.stem)
+def test_a_dashboard_can_be_drawn_in_few_bytes(scraped: tuple[Prometheus, Span], path: Path) -> None:
+    picture = draw(json.loads(path.read_text("utf-8")), *scraped)
+
+    assert picture.startswith(b"\x89PNG")
+    assert len(picture) < 150_000
 
 
 def test_every_annotation_gives_events(scraped: tuple[Prometheus, Span]) -> None:
