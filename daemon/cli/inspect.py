@@ -50,6 +50,7 @@ def _status(settings: "Settings", *, verbose: bool) -> Answer:
             "tainted": faults.tainted,
             "machine": faults.machine,
             "certificates": faults.certificates,
+            "concerns": faults.concerns,
         },
         screen=lambda: status_screen(seen, health, halt, needs, verbose=verbose),
     )

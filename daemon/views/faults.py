@@ -1,12 +1,14 @@
-"""What is not as it should be, daemon or no daemon."""
+"""What is not as it should be, daemon or no daemon, and what somebody should look at."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from daemon.config.settings import Settings
+from daemon.ledger.line_facts import read_line_facts
 from daemon.ledger.stores import Stores
 from daemon.release.bound import Difference, differences
 from daemon.views.certificates import Certificate, certificates
+from daemon.views.concerns import Concern, concerns_of
 from daemon.views.erased import TaintedNow, tainted_now
 from daemon.views.live_files import live_files_problem
 from daemon.views.machine import MachineProblem, machine_problems
@@ -24,6 +26,7 @@ class Faults:
     tainted: TaintedNow = field(default_factory=TaintedNow)
     machine: Sequence[MachineProblem] = ()
     certificates: Sequence[Certificate] = ()  # that have expired, or expire soon
+    concerns: Sequence[Concern] = ()
 
 
 def read_faults(stores: Stores, settings: Settings, seen: StatusView, *, daemon: str | None) -> Faults:
@@ -39,4 +42,5 @@ def read_faults(stores: Stores, settings: Settings, seen: StatusView, *, daemon:
         tainted=tainted_now(stores, line, names),
         machine=tuple(machine_problems(settings.state_dir, newest=live.at if live else None, now=seen.at)),
         certificates=tuple(each for each in certificates(settings, seen.at) if each.expires_soon(seen.at)),
+        concerns=tuple(concerns_of(read_line_facts(stores, settings), seen.at)),
     )

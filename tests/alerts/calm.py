@@ -55,6 +55,7 @@ def _of_replica(instance: str) -> Mapping[str, str]:
 
     values: dict[str, Callable[[int, int], float | None]] = {
         one("retuned_build_info", instance, version="0.1.0"): _always(1),
+        one("retuned_line_up", instance): _always(1),
         one("retuned_leader", instance): lambda minute, up: up > 0 and _leads(instance, minute),
         one("retuned_loop_iteration_seconds_count", instance): lambda _, up: 200 * up,
         one("retuned_intake_records_total", instance, kind="conversation"): lambda _, up: 30 * up,

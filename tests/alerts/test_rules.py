@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from datetime import timedelta
 from enum import EnumType
 from pathlib import Path
 from typing import get_args
@@ -16,6 +17,7 @@ from daemon.domain.runs import RunState
 from daemon.domain.situation import SituationState
 from daemon.telemetry.metrics import ChildName, Metrics
 from daemon.views.certificates import SOON
+from daemon.views.concerns import GATE_WAITS, NEAR_CEILING, NO_CONVERSATIONS, NO_FEEDBACK, USERS_TALK
 from deploy.grafana.frame import RUNBOOK
 from monitors.types import Outcome
 from registry.types import PromotionKind
@@ -95,6 +97,20 @@ def test_an_alert_fires_and_does_not_fire(alert: str, tmp_path: Path) -> None:
 
 def test_a_certificate_expires_soon_when_status_and_doctor_say_so() -> None:
     assert f"< {SOON.days} * 24 * 3600" in alerts()["RetunedCertificateExpires"]["expr"]
+
+
+@pytest.mark.parametrize(
+    ("alert", "limit"),
+    [
+        ("RetunedNoConversations", f"> {NO_CONVERSATIONS // timedelta(hours=1)} * 3600"),
+        ("RetunedFeedbackSilent", f"> {NO_FEEDBACK.days} * 24 * 3600"),
+        ("RetunedFeedbackSilent", f"< {USERS_TALK // timedelta(hours=1)} * 3600"),
+        ("RetunedGateStarving", f"> {GATE_WAITS.days} * 24 * 3600"),
+        ("RetunedDeadLettersNearCeiling", f"> {NEAR_CEILING}"),
+    ],
+)
+def test_status_names_a_concern_when_its_alert_does(alert: str, limit: str) -> None:
+    assert limit in alerts()[alert]["expr"]
 
 
 def test_every_case_is_of_an_alert() -> None:

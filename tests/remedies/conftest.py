@@ -24,6 +24,12 @@ def no_broker_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("daemon.cli.doctor.broker.check_stream", lambda *_, **__: ())
 
 
+@pytest.fixture(autouse=True)
+def nobody_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The streams of these tests ended days ago, which status would name in each."""
+    monkeypatch.setattr("daemon.views.faults.concerns_of", lambda *_: ())
+
+
 @pytest.fixture
 def line(tmp_path: Path) -> Line:
     return a_line(tmp_path)

@@ -49,6 +49,7 @@ ELSEWHERE: Mapping[str, str] = {
     "daemon/cli/render/teacher.py": "of an endpoint: tests/integration/test_teacher.py",
     "daemon/ledger/teacher.py": "of an endpoint: tests/unit/cli/test_teacher.py",
     "daemon/domain/os_errors.py": "done with the system's tools; tests/unit/domain/test_os_errors.py has the errors",
+    "daemon/views/concerns.py": "shows more of what is not broken: tests/unit/views/test_concerns.py",
     "daemon/cli/init.py": "about commands that start something: tests/integration/test_try_broker.py",
     "daemon/cli/doctor/broker.py": "needs a broker: tests/contracts/test_topics.py, tests/integration/test_rights.py",
     "daemon/cli/doctor/check.py": "about a broken installation, or a bug",

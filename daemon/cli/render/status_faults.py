@@ -21,6 +21,7 @@ def needs_of_faults(faults: Faults, seen: StatusView) -> tuple[Need, ...]:
         *_of_machine(faults.machine),
         *_of_certificates(faults.certificates, seen),
         *_of_erasures(faults.tainted, seen),
+        *(Need(each.phrase, f"{each.found} {each.remedy}", Urgency.CONCERN) for each in faults.concerns),
     )
 
 

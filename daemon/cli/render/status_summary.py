@@ -28,6 +28,7 @@ class Urgency(IntEnum):
     STOPPED = 3  # records wait, and the topic keeps them for a while only
     ERASED = 4  # what is live knows erased records
     DECISION = 5  # a training, a candidate
+    CONCERN = 6  # nothing is broken
 
 
 class Need(NamedTuple):
