@@ -206,6 +206,7 @@ def egress(policy: Manifest) -> set[int]:
         ("gpu", (), {53, 9092, 443, 6443}),
         ("embedded", ("config.teacher.url=https://teacher.example.com:8443/v1", "config.teacher.model=m"), {53, 9092, 8443}),
         ("embedded", ("config.kafka.schema_registry.url=https://registry",), {53, 9092, 443}),
+        ("embedded", ("config.tracing.endpoint=http://collector:4318",), {53, 9092, 4318}),
         ("embedded", ("networkPolicy.egress.kafka.ports={9092,9094}",), {53, 9092, 9094}),
         ("embedded", ("networkPolicy.egress.extra[0].ports[0].port=8080",), {53, 9092, 8080}),
     ],
