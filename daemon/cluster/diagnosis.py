@@ -132,6 +132,8 @@ def _without_pods(pods: Sequence[PodFacts], events: Sequence[Reason]) -> Diagnos
         return _blocked(
             PodsRefused(f"the Job's pods are refused ({_cut(refused)}); {_refusal_remedy(refused.message)}")
         )
+    if pods:
+        return _waits("its pods have ended, and the cluster starts others or ends it")
     return _waits("its pods are not there yet")
 
 
