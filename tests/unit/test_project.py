@@ -47,6 +47,8 @@ IMPORTS = {
     "botocore": ["daemon/kafka/msk.py"],  # optional
     "lightkube": ["daemon/cluster/api.py"],  # optional
     "httpx2": ["daemon/cluster/api.py"],
+    "opentelemetry": ["daemon/telemetry/otlp.py"],  # optional
+    "requests": ["daemon/cli/doctor/tracing.py", "daemon/telemetry/otlp.py"],  # comes with it
     "prometheus_client": ["daemon/telemetry/exposition.py", "daemon/telemetry/instruments.py"],
     "sqlalchemy": [
         "registry/sql.py",
