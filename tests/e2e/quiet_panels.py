@@ -20,5 +20,6 @@ NOT_IN_A_LOOP: dict[tuple[str, str, str], str] = {
     ("training", "Calls by outcome", "A"): _NO_TEACHER,
     ("training", "Calls left today", "A"): _NO_TEACHER,
     ("training", "Failing for", "A"): _NO_TEACHER,
+    ("training", "Job of the current run", "A"): "trainings run in the daemon's own pod",
     ("training", "Money left today", "A"): _NO_TEACHER,
 }
