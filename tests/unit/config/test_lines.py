@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.config.loader import SettingsError, load, load_lines
+from daemon.config.loader import SettingsError, has_lines, load, load_again, load_lines
 from daemon.config.mistakes import SeveralLines
 
 TWO = """
@@ -210,3 +210,23 @@ def test_a_variable_that_names_the_line_is_a_mistake_beside_lines(file: Path) ->
     assert mistakes(file, TWO, {"RETUNED_MODEL_LINE": "chat"}) == [
         "RETUNED_MODEL_LINE: model_line: can't be set beside lines, which name themselves; leave it out"
     ]
+
+
+def test_a_line_that_is_gone_is_a_mistake_when_a_daemon_reads_its_settings_again(file: Path) -> None:
+    file.write_text(TWO)
+    assert load_again(file, "sales").model_line == "sales"
+
+    file.write_text(TWO.replace("  sales:", "  shop:"))
+
+    with pytest.raises(SettingsError, match=r"lines: .* has no model line sales; it has support-bot, shop"):
+        load_again(file, "sales")
+    with pytest.raises(SettingsError, match="name one of them with --line"):
+        load_again(file, None)
+
+
+def test_whether_a_file_has_lines(file: Path) -> None:
+    file.write_text(TWO)
+    assert has_lines(file)
+
+    file.write_text("model: {base: /m}\nlines: {}\n")
+    assert not has_lines(file)
