@@ -1,5 +1,6 @@
 """The hidden command train-job, which the pod of a training's Job runs."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -24,8 +25,5 @@ def train_job(
     from daemon.telemetry.logs import configure_logging
 
     configure_logging("INFO", "auto")
-    raise typer.Exit(
-        Pod(
-            artifacts, job, base=base, work=(work or Path(tempfile.gettempdir()) / "retuned").absolute()
-        ).run()
-    )
+    folder = work or Path(tempfile.gettempdir()) / "retuned"
+    sys.exit(Pod(artifacts, job, base=base, work=folder.absolute()).run())

@@ -54,7 +54,7 @@ class Pod:
                 self._files.request(self._digest)  # refused before torch is loaded
             code = None if end else self._launch()
         except _DECLARED as error:
-            end, code = _failure(error), None
+            end, code = self._failed(error), None
         if code is not None:
             return code
         lines = JsonLineWriter()
