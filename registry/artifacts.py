@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 from atomicwrites import replace_atomic
 
 from registry.artifact_urls import is_absolute, is_local, path_inside
-from registry.file_systems import OpenedFolder, local_path, open_folder, write_whole
+from registry.file_systems import (
+    OpenedFolder,
+    client_errors_as_os_errors,
+    local_path,
+    open_folder,
+    write_whole,
+)
 from registry.manifest import MANIFEST, BadArtifact, Manifest, NoArtifact, WrongDigest, parse, read_folder
 from registry.names import VersionName
 
@@ -177,7 +183,10 @@ class FsspecArtifactStore:
         fs, place, _ = found = self._locate(url, digest)
         manifest = _manifest(found, digest)
         names = [str(path).rstrip("/").rsplit("/", 1)[-1] for path in fs.ls(place, detail=False)]
-        manifest.check(names, lambda name: cast("BinaryIO", fs.open(f"{place}/{name}", "rb")), where=place)
+        with client_errors_as_os_errors():
+            manifest.check(
+                names, lambda name: cast("BinaryIO", fs.open(f"{place}/{name}", "rb")), where=place
+            )
 
     def size_bytes(self) -> int:
         """Return the total size of the store in bytes."""

@@ -3,11 +3,15 @@
 fsspec is loaded here, where a file system is opened: commands that read no artifact open none, and start sooner.
 """
 
+import errno
 import os
 import shutil
 import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from atomicwrites import replace_atomic
 
@@ -44,8 +48,52 @@ def open_folder(url: str) -> OpenedFolder:
     path = local_path(url)
     if path is not None:
         return OpenedFolder(LocalFileSystem(use_listings_cache=False), str(path), local=True)
-    fs, place = url_to_fs(url, use_listings_cache=False)
-    return OpenedFolder(fs, place, local=isinstance(fs, LocalFileSystem))
+    with client_errors_as_os_errors():
+        fs, place = url_to_fs(url, use_listings_cache=False)
+    if isinstance(fs, LocalFileSystem):
+        return OpenedFolder(fs, place, local=True)
+    return OpenedFolder(cast("AbstractFileSystem", _RemoteFileSystem(fs)), place, local=False)
+
+
+class _RemoteFileSystem:
+    """A file system whose methods raise OSError where it can't be reached, whatever its client raises."""
+
+    def __init__(self, fs: "AbstractFileSystem") -> None:
+        self._fs = fs
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._fs, name)
+        return _guarded(found) if callable(found) else found
+
+
+def _guarded(method: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(method)
+    def guarded(*args: Any, **options: Any) -> Any:
+        with client_errors_as_os_errors():
+            return method(*args, **options)
+
+    return guarded
+
+
+#: Top-level packages of the clients that fsspec's file systems use.
+_CLIENTS = frozenset({"aiobotocore", "aiohttp", "azure", "botocore", "google", "requests"})
+
+
+@contextmanager
+def client_errors_as_os_errors() -> Iterator[None]:
+    """Raise PermissionError in place of a client's error about credentials, and ConnectionError in place of any other."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        kind = type(error)
+        if kind.__module__.partition(".")[0] not in _CLIENTS:
+            raise
+        text = " ".join(str(error).split())
+        if "Credential" in kind.__name__ or "Token" in kind.__name__:
+            raise PermissionError(errno.EACCES, f"the artifact store can't be used: {text}") from error
+        raise ConnectionError(f"the artifact store does not answer: {text}") from error
 
 
 def write_whole(folder: OpenedFolder, name: str, content: bytes) -> None:

@@ -45,6 +45,8 @@ def forget(
     from daemon.domain.clock import utc_now
     from daemon.erasure.forget import forget as erase
     from daemon.erasure.forget import subject_of
+    from daemon.jobs.files import JobFiles
+    from daemon.ledger.stores import artifacts_url
 
     if bool(user) == bool(conversation):
         raise NobodyNamed("name one of the two: --user U or --conversation C")
@@ -55,6 +57,7 @@ def forget(
         subject = subject_of(stores, user=user or None, conversation=conversation)
         done = erase(
             stores, subject, model_line=settings.model_line, runs_dir=settings.state_dir / "runs",
+            jobs=JobFiles(artifacts_url(settings), cache=settings.state_dir / "cache"),
             by=operator().name, why=reason, clock=utc_now,
         )  # fmt: skip
         request = _ask(stores, reason) if retrain else None

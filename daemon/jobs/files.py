@@ -173,11 +173,13 @@ class JobFiles:
         return False
 
     def stored(self) -> Iterator[StoredJob]:
-        """Yield every job that has a file in the store."""
+        """Yield every job that has a file in the store, complete or not."""
         root = self._root
         for digest in _names(root._replace(path=f"{root.path}/{_JOBS}")):
             if _DIGEST.fullmatch(digest):
                 owner = self._owner(digest)
+                if not owner and all(name.startswith(".") for name in _names(self._folder(digest))):
+                    continue  # its first file is being written
                 yield StoredJob(digest=digest, model_line=owner.get("model_line"), run=owner.get("run"))
 
     def delete_data(self, digest: str) -> bool:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from daemon.domain.clock import Clock, Interval
+from daemon.domain.log_once import LogOnce
 from daemon.retention.conversations import PAGE, ConversationRetention
 from daemon.retention.history import HistoryRetention
 from daemon.telemetry.metrics import Metrics, Pruned
@@ -33,14 +34,20 @@ class RetentionStage:
         *,
         scored: Callable[[], Collection[str]],
         runs_dir: Path,
+        delete_jobs: Callable[[], object],
         metrics: Metrics,
         clock: Clock,
     ) -> None:
-        """``scored`` returns the versions that a gate may still compare, whose scores are kept."""
+        """``scored`` returns the versions that a gate may still compare, whose scores are kept.
+
+        ``delete_jobs`` deletes the files of jobs whose runs have ended from the artifact store.
+        """
         self._conversations = conversations
         self._history = history
         self._scored = scored
         self._runs_dir = runs_dir
+        self._delete_jobs = delete_jobs
+        self._jobs = LogOnce("deleting the files of ended jobs", _log, extra={"action": "retention"})
         self._metrics = metrics.process
         self._clock = clock
         self._conversations_interval = Interval(_CONVERSATIONS_EVERY)
@@ -54,6 +61,7 @@ class RetentionStage:
         if self._history_interval.is_due(now) and not self._prune_history(now):
             self._history_interval.start(now)
             self._remove_folders()
+            self._remove_jobs()
 
     def _prune_conversations(self, now: datetime) -> int:
         deleted = self._conversations.prune(now)
@@ -76,6 +84,14 @@ class RetentionStage:
         if rows:
             self._metrics.pruned(table).inc(rows)
             _log.debug("deleted %s rows of %s", rows, table, extra={"action": "retention"})
+
+    def _remove_jobs(self) -> None:
+        try:
+            self._delete_jobs()
+        except OSError as error:  # the artifact store does not answer: later
+            self._jobs.failed(error)
+        else:
+            self._jobs.recovered()
 
     def _remove_folders(self) -> None:
         folders = [path for path in self._runs_dir.glob("r*") if path.name[1:].isdecimal()]

@@ -38,7 +38,7 @@ from daemon.release.bound import refuse_differences
 from daemon.runtime.base_model import BaseModel, find_base_model
 from daemon.runtime.bound_stage import BoundStage
 from daemon.runtime.build_leader import build_leader
-from daemon.runtime.build_training import runs_dir
+from daemon.runtime.build_training import job_files, runs_dir
 from daemon.runtime.credentials_stage import CredentialsStage
 from daemon.runtime.fresh_ledger import refuse_empty_ledger, refuse_left_behind, refuse_lost_file
 from daemon.runtime.garbage_collector import relax_garbage_collector
@@ -266,7 +266,9 @@ def _housekeeping(
         ledger_disk_free=lambda: disk_free_bytes(ledger_url(settings)),
         artifacts_size=stores.artifacts.size_bytes,
         children={child: partial(leadership.pid, child) for child in children},
-        sweep=TrainingFiles(stores.erasures, runs_dir(settings)).sweep,
+        sweep=TrainingFiles(
+            stores.erasures, runs_dir(settings), job_files(settings), model_line=settings.model_line
+        ).sweep,
         metrics=metrics,
         clock=utc_now,
     )

@@ -20,6 +20,8 @@ from daemon.drift.monitor_settings import aspects, late_aspects
 from daemon.drift.triage_stage import TriageStage
 from daemon.drift.widen_stage import WidenStage
 from daemon.intake.dead_letter_stage import DeadLetterStage
+from daemon.jobs.files import JobFiles
+from daemon.jobs.leftovers import delete_ended
 from daemon.kafka import KafkaSink
 from daemon.ledger.line_facts import read_line_facts
 from daemon.ledger.situation import read_situation
@@ -32,7 +34,7 @@ from daemon.retention.stage import RetentionStage
 from daemon.runtime.base_model import BaseModel
 from daemon.runtime.build_teacher import build_judge, build_teacher
 from daemon.runtime.build_traces import build_traces
-from daemon.runtime.build_training import build_decide_stage, build_train_stage, runs_dir
+from daemon.runtime.build_training import build_decide_stage, build_train_stage, job_files, runs_dir
 from daemon.runtime.kafka_settings import load_kafka_settings
 from daemon.runtime.leadership import LeaderRuntime
 from daemon.runtime.line_facts_stage import LineFactsStage
@@ -183,9 +185,15 @@ def _retention(settings: LiveSettings, stores: Stores, metrics: Metrics) -> Rete
         HistoryRetention(stores.engine, lambda: settings.current.retention),
         scored=lambda: _scored_versions(settings.current, stores),
         runs_dir=runs_dir(settings.current),
+        delete_jobs=partial(_delete_jobs, job_files(settings.current), settings.current.model_line, stores),
         metrics=metrics,
         clock=utc_now,
     )
+
+
+def _delete_jobs(jobs: JobFiles, model_line: str, stores: Stores) -> None:
+    running = stores.runs.running()
+    delete_ended(jobs, model_line, running=[running.id] if running else [])
 
 
 def _telling(settings: LiveSettings, stores: Stores, metrics: Metrics) -> SituationStage:

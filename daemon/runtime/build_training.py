@@ -6,8 +6,9 @@ from pathlib import Path
 from daemon.config.live import LiveSettings
 from daemon.config.settings import Settings
 from daemon.domain.clock import utc_now
+from daemon.jobs.files import JobFiles
 from daemon.ledger.situation import read_situation
-from daemon.ledger.stores import Stores
+from daemon.ledger.stores import Stores, artifacts_url
 from daemon.release.register import register_run
 from daemon.release.stage import ReleaseStage
 from daemon.runtime.base_model import BaseModel
@@ -30,6 +31,11 @@ from registry.types import Version
 def runs_dir(settings: Settings) -> Path:
     """Return the folder that holds one folder a run: training file, checkpoints, logs."""
     return settings.state_dir.absolute() / "runs"
+
+
+def job_files(settings: Settings) -> JobFiles:
+    """Return the files of jobs in the artifact store."""
+    return JobFiles(artifacts_url(settings), cache=settings.state_dir.absolute() / "cache")
 
 
 def build_decide_stage(

@@ -1,6 +1,7 @@
 """Measures the daemon's disk and memory use, and deletes the files of erased conversations."""
 
 import contextlib
+import logging
 import shutil
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -9,8 +10,10 @@ from pathlib import Path
 import psutil
 
 from daemon.domain.clock import Clock, Interval
+from daemon.domain.log_once import LogOnce
 from daemon.telemetry.metrics import ChildName, Metrics
 
+_log = logging.getLogger(__name__)
 _EVERY = timedelta(seconds=5)
 
 
@@ -38,6 +41,9 @@ class HousekeepingStage:
         self._artifacts_size = artifacts_size
         self._children = children
         self._sweep = sweep
+        self._sweeping = LogOnce(
+            "deleting training files of erased conversations", _log, extra={"action": "forget"}
+        )
         self._metrics = metrics.process
         self._clock = clock
         self._interval = Interval(_EVERY)
@@ -48,7 +54,7 @@ class HousekeepingStage:
         if not self._interval.is_due(now):
             return
         self._interval.start(now)
-        self._sweep()
+        self._delete_erased()
         with contextlib.suppress(OSError):  # where a disk or store does not answer, the last figures stay
             self._metrics.ledger_size.set(self._ledger_size())
             disk = shutil.disk_usage(self._state_dir)
@@ -61,6 +67,14 @@ class HousekeepingStage:
         self._metrics.child_memory.replace(
             {(child,): value for child, value in memory.items() if value is not None}
         )
+
+    def _delete_erased(self) -> None:
+        try:
+            self._sweep()
+        except OSError as error:  # a disk or the artifact store does not answer: again at the next step
+            self._sweeping.failed(error)
+        else:
+            self._sweeping.recovered()
 
     def close(self, timeout_s: float) -> None:
         """Do nothing: the stage holds no resources."""

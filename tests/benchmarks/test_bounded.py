@@ -37,6 +37,7 @@ def test_memory_and_disk_are_flat_over_a_million_records(tmp_path: Path) -> None
     router = Router(some_settings(tmp_path), Holdout(b"k" * 32, share=0.1))
     retention = RetentionStage(
         ConversationRetention(engine, lambda: KEEP), HistoryRetention(engine, some_retention), scored=lambda: (),
+        delete_jobs=lambda: None,
         runs_dir=tmp_path / "runs", metrics=Metrics(), clock=lambda: now,
     )  # fmt: skip
     memory, disk, started = [], [], time.monotonic()

@@ -11,6 +11,7 @@ from daemon.domain.halts import Halt, HaltKind
 from daemon.domain.process_identity import ProcessIdentity
 from daemon.domain.records import NewConversation
 from daemon.erasure.forget import forget, subject_of
+from daemon.jobs.files import JobFiles
 from daemon.ledger.freezes import FreezeLedger
 from daemon.ledger.lease import Lease, lease_of
 from daemon.ledger.stores import Stores
@@ -121,7 +122,8 @@ def test_the_promotion_log_stays_whole(stores: Stores) -> None:
 def forget_one_more(stores: Stores, folder: Path) -> None:
     subject = subject_of(stores, user=None, conversation=kept(stores)[-1].conversation_id)
     runs = folder / "state" / "runs"
-    forget(stores, subject, model_line=LINE, runs_dir=runs, by="ada", why="a test", clock=clock)
+    jobs = JobFiles((folder / "state" / "artifacts").as_uri(), cache=folder / "state" / "cache")
+    forget(stores, subject, model_line=LINE, runs_dir=runs, jobs=jobs, by="ada", why="a test", clock=clock)
 
 
 def test_the_log_of_erasures_goes_on_from_the_last_digest(stores: Stores, folder: Path) -> None:

@@ -12,6 +12,7 @@ from threading import Barrier, Lock, Thread
 import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
+from s3fs import S3FileSystem  # type: ignore[import-untyped]
 
 from registry.artifacts import ArtifactStore, FsspecArtifactStore, StoredArtifact
 from registry.manifest import (
@@ -23,6 +24,7 @@ from registry.manifest import (
     UnlistedFile,
     WrongDigest,
 )
+from tests.e2e.daemon_process import free_port
 from tests.factories.registry import an_artifact, v
 
 WEIGHTS = "adapter_model.safetensors"
@@ -419,3 +421,24 @@ def test_readers_at_once_share_one_copy(tmp_path: Path, folder: Path) -> None:
         thread.join(30)
 
     assert fetched == [contents(folder)] * 4
+
+
+@pytest.mark.parametrize(
+    ("credentials", "error", "said"),
+    [(True, ConnectionError, "does not answer"), (False, PermissionError, "can't be used")],
+)
+def test_a_bucket_that_cant_be_reached_is_an_error_of_the_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, credentials: bool, error: type[OSError], said: str
+) -> None:
+    """The client of S3 has errors of its own, which callers that try again would not know."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test") if credentials else monkeypatch.delenv(name, raising=False)
+    S3FileSystem.clear_instance_cache()  # it keeps clients, with what they read of the environment
+    store = FsspecArtifactStore(f"s3://bucket/{uuid.uuid4().hex}", cache=tmp_path)
+
+    with pytest.raises(error, match=said):
+        store.read_note("marks")

@@ -53,7 +53,7 @@ def environment(rank: int, port: int, size: int = 2) -> dict[str, str]:
 
 
 def trained_together(folder: Path, *requests: tuple[TrainRequest, int]) -> list[Event]:
-    files = []
+    files: list[str] = []
     for request, stop_after in requests:
         files.append(str(folder / f"{len(files)}.json"))
         document = {"request": request_to_json(request), "stop_after": stop_after}

@@ -35,6 +35,7 @@ def forgotten_screen(done: Forgotten, request: int | None, *, named: str) -> Ren
             (removed.reports, "drift report"),
             (removed.training_records, "training record"),
             (len(done.files), "training file"),
+            (len(done.jobs), "job's training file"),
         )
         if number
     ]

@@ -11,11 +11,16 @@ from daemon.domain.records import BatchResult, Coordinates
 from daemon.domain.runs import Run, RunState, TrainingRecord
 from daemon.domain.streams import RawRecord
 from daemon.domain.windows import SeqRange
-from daemon.erasure.forget import TrainingFiles
+from daemon.erasure.forget import Swept, TrainingFiles
 from daemon.intake.router import Router
+from daemon.jobs.errors import NoJobData
+from daemon.jobs.files import JobFiles
+from daemon.jobs.request import portable
 from daemon.ledger.database import write
 from daemon.ledger.erasures import Subject
+from daemon.ledger.stores import artifacts_url
 from daemon.ledger.tables import conversations, erasures
+from learners.types import TrainRequest
 from registry.names import VersionName
 from tests.factories.cli import type_to
 from tests.factories.daemon import Line, a_line
@@ -78,6 +83,14 @@ def trainable_user(line: Line) -> str:
 def everything(line: Line) -> bytes:
     """The bytes of all files of the line's state."""
     return b"".join(file.read_bytes() for file in line.settings.state_dir.rglob("*") if file.is_file())
+
+
+def jobs_of(line: Line) -> JobFiles:
+    return JobFiles(artifacts_url(line.settings), cache=line.settings.state_dir / "cache")
+
+
+def sweeper(line: Line, runs_dir: Path) -> TrainingFiles:
+    return TrainingFiles(line.stores.erasures, runs_dir, jobs_of(line), model_line=line.settings.model_line)
 
 
 def learned(line: Line, user: str) -> VersionName:
@@ -314,13 +327,44 @@ def test_each_replica_deletes_its_own_copies_of_what_was_forgotten(line: Line, t
     copies[0].parent.mkdir(parents=True)
     for copy in copies:
         copy.write_text(SECRET_WORDS)
-    files = TrainingFiles(line.stores.erasures, elsewhere)
-    assert files.sweep() == ()
+    files = sweeper(line, elsewhere)
+    assert files.sweep() == Swept()
 
     type_to(line, "forget", "--user", user, "-m", f"{name} learned from it", "--yes")
 
-    assert set(files.sweep()) == set(copies)
+    assert set(files.sweep().files) == set(copies)
     assert not any(copy.exists() for copy in copies)
+
+
+def published(line: Line, folder: Path, *, run: str, model_line: str) -> str:
+    """A job in the artifact store whose data holds the words of the forgotten."""
+    folder.mkdir()
+    (folder / "data.jsonl").write_text(SECRET_WORDS)
+    request = TrainRequest(
+        run=run, base=folder, base_digest="b", parent=None, data=folder / "data.jsonl", data_digest="d",
+        output=folder / "artifact",
+    )  # fmt: skip
+    return jobs_of(line).publish(
+        portable(request, model_line=model_line, base="org/model", parent=None), request.data
+    )
+
+
+def test_the_data_of_a_job_goes_from_the_artifact_store(line: Line, tmp_path: Path) -> None:
+    user = trainable_user(line)
+    learned(line, user)  # by run r1
+    own = line.settings.model_line
+    of_the_run = published(line, tmp_path / "a", run="r1", model_line=own)
+    of_another_run = published(line, tmp_path / "b", run="r2", model_line=own)
+    of_another_line = published(line, tmp_path / "c", run="r1", model_line="another-line")
+
+    answer = type_to(line, "forget", "--user", user, "-m", "she asked", "--yes", "--json").document
+
+    files = jobs_of(line)
+    assert answer["forgotten"]["jobs"] == [of_the_run]
+    with pytest.raises(NoJobData):
+        files.fetch_data(of_the_run, files.request(of_the_run), tmp_path / "fetched")
+    for kept in (of_another_run, of_another_line):
+        assert files.delete_data(kept), "it did not learn from the user"
 
 
 def test_versions_that_learned_from_it_are_named_and_kept_from_users(line: Line) -> None:
@@ -349,7 +393,7 @@ def test_a_tombstone_erases_what_the_command_does(tmp_path: Path) -> None:
 
     type_to(by_command, "forget", "--conversation", "z1", "-m", "deleted", "--yes")
     Feed(by_tombstone).read(None, key=b"z1")
-    TrainingFiles(by_tombstone.stores.erasures, by_tombstone.settings.state_dir / "runs").sweep()
+    sweeper(by_tombstone, by_tombstone.settings.state_dir / "runs").sweep()
 
     [command], [tombstone] = (line.stores.erasures.log() for line in (by_command, by_tombstone))
     assert (tombstone.kind, tombstone.removed) == (command.kind, command.removed)

@@ -18,6 +18,8 @@ from tests.factories.retention import some_retention
 class World:
     def __init__(self, folder: Path, keep: RetentionSection) -> None:
         self.now = NOW
+        self.job_deletions = 0
+        self.outage: OSError | None = None
         self.metrics = Metrics()
         self.engine = a_ledger(folder)
         self.runs = folder / "runs"
@@ -27,9 +29,15 @@ class World:
             HistoryRetention(self.engine, some_retention),
             scored=lambda: (),
             runs_dir=self.runs,
+            delete_jobs=self.delete_jobs,
             metrics=self.metrics,
             clock=lambda: self.now,
         )
+
+    def delete_jobs(self) -> None:
+        self.job_deletions += 1
+        if self.outage is not None:
+            raise self.outage
 
     def count(self) -> int:
         return ConversationLedger(self.engine).count(held_out=False)
@@ -99,3 +107,18 @@ def test_a_ledger_under_an_endless_stream_stays_as_large_as_it_is(tmp_path: Path
 
     assert sizes[-1] <= sizes[len(sizes) // 4] * 1.1
     assert world.count() <= 500 + 500 + 200 + 20
+
+
+def test_ended_jobs_go_every_minute_as_soon_as_the_store_answers(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.outage = ConnectionError("no route to host")
+    world.stage.step()
+    world.stage.step()
+    assert world.job_deletions == 1
+    assert "deleting the files of ended jobs fails and is tried again" in caplog.text
+
+    world.outage, world.now = None, world.now + timedelta(minutes=1)
+    world.stage.step()
+
+    assert world.job_deletions == 2
