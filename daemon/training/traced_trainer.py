@@ -25,9 +25,13 @@ class TracedTrainer:
         """Seconds after which a run is ended."""
         return self._trainer.timeout_s
 
-    def clean_up(self, current: str | None) -> None:
-        """End what an earlier daemon left behind."""
-        self._trainer.clean_up(current)
+    def clean_up(self, run: str | None) -> None:
+        """Delete what an earlier daemon left behind that is not of ``run``."""
+        self._trainer.clean_up(run)
+
+    def discard(self, run: str) -> None:
+        """Delete what was kept for a run that has ended."""
+        self._trainer.discard(run)
 
     def launch(self, planned: PlannedRun, folder: Path) -> "TracedTraining":
         """Begin a run, or continue it."""
