@@ -50,6 +50,7 @@ def _at_once(file: Path, folder: Path) -> Path:
 def watched(tmp_path: Path) -> Iterator[Watched]:
     metrics = Metrics("chat")
     metrics.process.leader.set(1)
+    metrics.process.line_up.set(1)
     rules = [_at_once(file, tmp_path) for file in (ALERTS, RECORDINGS)]
     with (
         HttpServer(HttpSection(port=0), metrics, Health(clock=lambda: 0.0)) as daemon,
