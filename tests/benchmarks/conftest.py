@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.conftest import engine, ledger, tiny_model
 from tests.servers.apache_kafka import ApacheKafka
+
+__all__ = ["engine", "kafka", "ledger", "tiny_model"]
 
 #: A broker as operators run it, but small: compiled to the full, with room for what the benchmarks write.
 _JAVA = ("-Xmx1g", "-XX:+UseSerialGC")

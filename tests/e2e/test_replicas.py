@@ -2,14 +2,12 @@
 
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 from sqlalchemy import Engine, select
 
 from daemon.domain.errors import StaleLeader
@@ -19,21 +17,14 @@ from daemon.ledger.database import fenced
 from daemon.ledger.decisions import DecisionLedger
 from daemon.ledger.tables import conversations, windows
 from daemon.ledger.windows import WindowLedger
-from tests.e2e.daemon_process import DaemonProcess, free_port
+from tests.e2e.daemon_process import DaemonProcess
 from tests.e2e.regimes import small_talk
+from tests.e2e.replica_set import SIZE, a_replica, leaders
 from tests.e2e.stream import Stream
 from tests.servers.brokers import Broker
 from tests.support.helpers import eventually
 
 pytestmark = pytest.mark.timeout(180)
-
-SIZE = 20
-SETTINGS: dict[str, Any] = {
-    "model_line": "tiny",
-    "windows": {"size": SIZE, "min_size": SIZE, "reference_size": 50, "reference_days": 0},
-    "policy": {"on_drift": False},
-    "leader": {"lease_s": 5},  # a busy machine may keep a leader from renewing a shorter one
-}
 
 
 @pytest.fixture
@@ -52,34 +43,6 @@ def replicas(
             running.enter_context(a_replica(number, stream, broker, tiny_model, tmp_path, ledger, key))
             for number in range(3)
         ]
-
-
-def a_replica(
-    number: int, stream: Stream, broker: Broker, model: Path, shared: Path, ledger: str, key: Path
-) -> DaemonProcess:
-    folder, port = shared / f"replica{number}", free_port()
-    folder.mkdir()
-    settings = {
-        **SETTINGS,
-        "state_dir": str(folder / "state"),
-        "ledger_url": ledger,
-        "artifacts_url": f"file://{shared / 'artifacts'}",
-        "target_dir": str(shared / "target"),
-        "holdout": {"key_file": str(key)},
-        "model": {"base": str(model), "device": "cpu", "threads": 1},
-        "kafka": {
-            "bootstrap_servers": broker.bootstrap.split(","),
-            "topic": stream.settings.topic,
-            "dead_letter_topic": stream.settings.dead_letter_topic,
-            "group_id": stream.settings.group_id,
-            "session_timeout_ms": 1_200,
-            "heartbeat_interval_ms": 400,
-        },
-        "http": {"port": port},
-    }
-    config = folder / "retuned.yaml"
-    config.write_text(yaml.safe_dump(settings), encoding="utf-8")
-    return DaemonProcess(config, http_port=port)
 
 
 def test_replicas_count_once_under_one_leader_whatever_becomes_of_them(
@@ -116,10 +79,6 @@ def test_replicas_count_once_under_one_leader_whatever_becomes_of_them(
     assert windows_cover_everything_once(engine)
     assert leaders([old, new]) == [new]
     assert [old.stop(), new.stop()] == [0, 0]
-
-
-def leaders(replicas: Sequence[DaemonProcess]) -> list[DaemonProcess]:
-    return [replica for replica in replicas if replica.metric("retuned_leader") == 1]
 
 
 def counted(engine: Engine) -> int:
