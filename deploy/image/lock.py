@@ -12,8 +12,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
-#: What the image can do beside the default: a ledger on PostgreSQL, artifacts on S3, training Jobs, Avro, Amazon MSK.
-EXTRAS = ("postgres", "s3", "kubernetes", "avro", "msk")
+#: What the image can do beside the default: a ledger on PostgreSQL, artifacts on S3, training Jobs, traces, Avro, Amazon MSK.
+EXTRAS = ("postgres", "s3", "kubernetes", "tracing", "avro", "msk")
 _CUDA = re.compile(r"^(torch|triton|nvidia-.*|cuda-.*)==")
 _COMPILE = [
     "uv", "pip", "compile", "--quiet", "--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url",
