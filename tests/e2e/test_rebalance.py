@@ -15,8 +15,8 @@ from daemon.ledger.conversations import ConversationLedger
 from daemon.ledger.intake import IntakeLedger
 from tests.e2e.daemon_process import DaemonProcess
 from tests.e2e.load import Load
+from tests.e2e.replica_set import SIZE, a_replica
 from tests.e2e.stream import Stream
-from tests.e2e.test_replicas import SIZE, a_replica
 from tests.servers.brokers import Broker
 from tests.support.helpers import eventually
 

@@ -10,8 +10,8 @@ from sqlalchemy import Engine
 from tests.e2e.kafka_faults.acknowledged_load import AcknowledgedLoad
 from tests.e2e.kafka_faults.sizes import RATE, only_soak
 from tests.e2e.kafka_faults.trial import Trial
+from tests.e2e.replica_set import a_replica
 from tests.e2e.stream import Stream
-from tests.e2e.test_replicas import a_replica
 from tests.servers.apache_kafka import ApacheKafka
 
 pytestmark = pytest.mark.timeout(600)
