@@ -46,6 +46,11 @@ ELSEWHERE: Mapping[str, str] = {
         ),
         "of a cluster: tests/unit/cluster, tests/unit/cli/test_doctor_cluster.py, tests/contracts/test_cluster.py",
     ),
+    **dict.fromkeys(
+        ("daemon/cli/doctor/tracing.py", "daemon/telemetry/otlp.py"),
+        "of a collector: tests/unit/cli/test_doctor.py, tests/unit/telemetry/test_otlp.py",
+    ),
+    "daemon/cli/doctor/settings.py": "of a running daemon: tests/e2e/test_reload.py, tests/unit/runtime/test_settings_reload.py",
     "daemon/cli/render/teacher.py": "of an endpoint: tests/integration/test_teacher.py",
     "daemon/ledger/teacher.py": "of an endpoint: tests/unit/cli/test_teacher.py",
     "daemon/domain/os_errors.py": "done with the system's tools; tests/unit/domain/test_os_errors.py has the errors",
