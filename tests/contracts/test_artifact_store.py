@@ -442,3 +442,4 @@ def test_a_bucket_that_cant_be_reached_is_an_error_of_the_system(
 
     with pytest.raises(error, match=said):
         store.read_note("marks")
+    S3FileSystem.clear_instance_cache()

@@ -24,7 +24,7 @@ from registry.artifacts import FsspecArtifactStore
 from tests.factories.jobs import PodProcess, ended, published
 from tests.factories.learners import a_request, quick_settings
 from tests.factories.registry import v
-from tests.servers.s3_server import BUCKET, running_s3
+from tests.servers.s3_server import BUCKET, running_s3, s3fs_on
 from tests.support.tiny_model import make_tiny_model
 
 
@@ -275,24 +275,20 @@ def test_a_pod_reads_no_settings_no_ledger_and_no_secret(
 
 
 def test_a_pod_works_on_s3(base: Path, tmp_path: Path) -> None:
-    with running_s3() as environment:
-        given = {**environment, "AWS_ENDPOINT_URL": environment["AWS_ENDPOINT"]}
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in given.items():
-                patch.setenv(name, value)
-            url = f"s3://{BUCKET}/artifacts"
-            files = JobFiles(url, cache=tmp_path / "cache")
-            request = a_request(tmp_path / "run", base)
-            digest = published(files, request)
+    with running_s3() as environment, s3fs_on(environment):
+        url = f"s3://{BUCKET}/artifacts"
+        files = JobFiles(url, cache=tmp_path / "cache")
+        request = a_request(tmp_path / "run", base)
+        digest = published(files, request)
 
-            pod = PodProcess(url=url, digest=digest, work=tmp_path / "pod").run()
+        pod = PodProcess(url=url, digest=digest, work=tmp_path / "pod").run()
 
-            assert pod.code == PodExit.FINISHED, pod.log
-            result = files.end_of(digest)
-            assert isinstance(result, RunResult)
-            fetched = files.fetch_artifact(result, request.output)
-            files.delete(digest)
-            assert list(files.stored()) == []
+        assert pod.code == PodExit.FINISHED, pod.log
+        result = files.end_of(digest)
+        assert isinstance(result, RunResult)
+        fetched = files.fetch_artifact(result, request.output)
+        files.delete(digest)
+        assert list(files.stored()) == []
     assert fetched.digest == trained(request, tmp_path / "own").digest
 
 

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 
+import pytest
+
 from tests.e2e.daemon_process import free_port
 from tests.support.helpers import eventually
 
@@ -36,6 +38,22 @@ def running_s3() -> Iterator[Mapping[str, str]]:
     finally:
         process.kill()
         process.wait()
+
+
+@contextlib.contextmanager
+def s3fs_on(environment: Mapping[str, str]) -> Iterator[None]:
+    """Have s3fs use that server within this process: it keeps clients, with what they read of the environment."""
+    from s3fs import S3FileSystem  # type: ignore[import-untyped]
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"):
+            patch.setenv(name, environment[name])
+        patch.setenv("AWS_ENDPOINT_URL", environment["AWS_ENDPOINT"])
+        S3FileSystem.clear_instance_cache()
+        try:
+            yield
+        finally:
+            S3FileSystem.clear_instance_cache()
 
 
 def _made(port: int) -> bool:

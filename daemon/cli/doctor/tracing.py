@@ -6,7 +6,9 @@ from daemon.cli.doctor.check import Check, failed, passed
 from daemon.config.settings import Settings
 
 _TIMEOUT_S = 5.0
-_REMEDY = "correct tracing.endpoint or tracing.headers_file, or repair the collector; the daemon works without it"
+_REMEDY = (
+    "correct tracing.endpoint or tracing.headers_file, or repair the collector; the daemon works without it"
+)
 
 
 def check_tracing(settings: Settings) -> Iterator[Check]:

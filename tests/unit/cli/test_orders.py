@@ -169,7 +169,7 @@ def test_a_candidate_that_passed_and_is_held_needs_the_operator(line: Line) -> N
 
     shown = " ".join(type_to(line, "status").stdout.split())
 
-    assert "To do: start the daemon (+1 more)" in shown
+    assert "To do: start the daemon (+2 more)" in shown
     assert "support-bot-v1 passed the gate, but promotion is held: `retuned promote v1 -m REASON`" in shown
 
 

@@ -42,10 +42,10 @@ def config(tmp_path: Path) -> str:
 def run_main(monkeypatch: pytest.MonkeyPatch, error: Exception, *words: str) -> int:
     """Type a command whose first action fails with this error; return its exit status."""
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(loader, "load", fail)
+    monkeypatch.setattr(loader, "load_lines", fail)
     monkeypatch.setattr(sys, "argv", ["retuned", *words])
     with pytest.raises(SystemExit) as ended:
         app.main()

@@ -18,7 +18,7 @@ from learners.types import Failure, LoraSettings, RunResult, TrainRequest
 from registry.artifacts import FsspecArtifactStore
 from registry.manifest import AlteredFile
 from tests.factories.registry import an_artifact, v
-from tests.servers.s3_server import BUCKET, running_s3
+from tests.servers.s3_server import BUCKET, running_s3, s3fs_on
 
 LINES = b'{"id": "c1", "messages": []}\n'
 
@@ -67,13 +67,10 @@ class Place:
         return self.files.publish(job, request.data), job
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def s3() -> Iterator[str]:
     """A bucket's URL; s3fs finds the server in the environment."""
-    with running_s3() as environment, pytest.MonkeyPatch.context() as patch:
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"):
-            patch.setenv(name, environment[name])
-        patch.setenv("AWS_ENDPOINT_URL", environment["AWS_ENDPOINT"])
+    with running_s3() as environment, s3fs_on(environment):
         yield f"s3://{BUCKET}"
 
 

@@ -88,6 +88,7 @@ class World:
 
     def start(self) -> TrainStage:
         """A new process on the same ledger."""
+        self.trainer.timeout_s = self.settings.learning.timeout_s
         stage = TrainStage(
             self.stores, LiveSettings(self.settings), planning=Planning(self.planner, self.executor), trainer=self.trainer, register=self.register,
             runs_dir=self.folder / "runs", metrics=Metrics(), clock=lambda: self.now,
