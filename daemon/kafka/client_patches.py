@@ -7,6 +7,7 @@ record.memory_records.*RecordBatch    Bounded*Batch           decompression has 
 consumer.group.Fetcher                WatchedFetcher          an unreadable batch would never leave poll
 consumer.group.ConsumerCoordinator    ResumingCoordinator     a join that ends between two polls would start over
 net.manager.Kafka*Transport           Complete*Transport      the last answer before a hang-up would be lost
+net.inet.KafkaNetSocket               ClosingNetSocket        sockets of refused connections would stay open
 ====================================  ======================  ======================================================
 """
 
@@ -15,7 +16,8 @@ from types import ModuleType
 from daemon.domain.errors import DaemonError
 from daemon.kafka.batches import BoundedBatch, BoundedLegacyBatch, WatchedFetcher
 from daemon.kafka.joining import ResumingCoordinator
-from daemon.kafka.library import client_version, consumer_group, memory_records, net_manager
+from daemon.kafka.library import client_version, consumer_group, memory_records, net_inet, net_manager
+from daemon.kafka.net_sockets import ClosingNetSocket
 from daemon.kafka.transports import CompleteTcpTransport, CompleteTlsTransport
 
 #: The release series whose private parts the replacements were written for.
@@ -28,6 +30,7 @@ _REPLACEMENTS: tuple[tuple[ModuleType, str, type], ...] = (
     (consumer_group, "ConsumerCoordinator", ResumingCoordinator),
     (net_manager, "KafkaTCPTransport", CompleteTcpTransport),
     (net_manager, "KafkaSSLTransport", CompleteTlsTransport),
+    (net_inet, "KafkaNetSocket", ClosingNetSocket),
 )
 
 

@@ -16,8 +16,10 @@ with warnings.catch_warnings():
     from kafka.coordinator.base import MemberState  # type: ignore[import-untyped]
     from kafka.coordinator.consumer import ConsumerCoordinator  # type: ignore[import-untyped]
     from kafka.future import Future  # type: ignore[import-untyped]
-    from kafka.net import manager as net_manager  # type: ignore[import-untyped]
+    from kafka.net import inet as net_inet  # type: ignore[import-untyped]
+    from kafka.net import manager as net_manager
     from kafka.net.compat import KafkaNetClient  # type: ignore[import-untyped]
+    from kafka.net.inet import KafkaNetSocket  # type: ignore[import-untyped]
     from kafka.net.manager import KafkaConnectionManager  # type: ignore[import-untyped]
     from kafka.net.sasl import register_sasl_mechanism  # type: ignore[import-untyped]
     from kafka.net.sasl.msk import AwsMskIamClient, SaslMechanismAwsMskIam  # type: ignore[import-untyped]
@@ -43,6 +45,7 @@ __all__ = [
     "KafkaConnectionManager",
     "KafkaConsumer",
     "KafkaNetClient",
+    "KafkaNetSocket",
     "KafkaProducer",
     "KafkaSSLTransport",
     "KafkaTCPTransport",
@@ -55,6 +58,7 @@ __all__ = [
     "consumer_group",
     "kafka_errors",
     "memory_records",
+    "net_inet",
     "net_manager",
     "register_sasl_mechanism",
 ]
