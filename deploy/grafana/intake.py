@@ -3,6 +3,7 @@
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from deploy.grafana.frame import frame
+from deploy.grafana.overview import newest_record, unread_records
 from deploy.grafana.panels import (
     GREEN,
     PER_MINUTE,
@@ -54,21 +55,8 @@ def _now() -> list[Panel]:
             values={0: Value("No", GREEN), 1: Value("Halted", RED)},
             none="No daemon answers",
         ),
-        figure(
-            "Unread records",
-            "Records of the topic that were not read yet, over all partitions.",
-            Query(total(of("retuned_consumer_lag_records")), "{{model_line}}"),
-            steps=[(1_000, YELLOW), (10_000, RED)],
-            graph=True,
-            none="No partition",
-        ),
-        figure(
-            "Newest record",
-            "How long ago a record was read.",
-            Query(f"time() - ({most(of('retuned_last_record_timestamp_seconds'))} > 0)", "{{model_line}}"),
-            unit="s",
-            none="None since the start",
-        ),
+        unread_records(),
+        newest_record(),
         figure(
             "Newest by kind",
             "How long ago the newest conversation was stored, and the newest opinion.",

@@ -116,6 +116,27 @@ def evidence() -> Panel:
     )
 
 
+def unread_records() -> Panel:
+    return figure(
+        "Unread records",
+        "Records of the topic that were not read yet, over all partitions.",
+        Query(total(of("retuned_consumer_lag_records")), "{{model_line}}"),
+        steps=[(1_000, YELLOW), (10_000, RED)],
+        graph=True,
+        none="No partition",
+    )
+
+
+def newest_record() -> Panel:
+    return figure(
+        "Newest record",
+        "How long ago a record was read.",
+        Query(f"time() - ({most(of('retuned_last_record_timestamp_seconds'))} > 0)", "{{model_line}}"),
+        unit="s",
+        none="None since the start",
+    )
+
+
 def _now() -> list[Panel]:
     return [
         figure(
@@ -141,21 +162,8 @@ def _now() -> list[Panel]:
             unit="dateTimeFromNow",
             none="None since the start",
         ),
-        figure(
-            "Unread records",
-            "Records of the topic that were not read yet, over all partitions.",
-            Query(total(of("retuned_consumer_lag_records")), "{{model_line}}"),
-            steps=[(1_000, YELLOW), (10_000, RED)],
-            graph=True,
-            none="No partition",
-        ),
-        figure(
-            "Newest record",
-            "How long ago a record was read.",
-            Query(f"time() - ({most(of('retuned_last_record_timestamp_seconds'))} > 0)", "{{model_line}}"),
-            unit="s",
-            none="None since the start",
-        ),
+        unread_records(),
+        newest_record(),
     ]
 
 

@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import site
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.e2e.daemon_process import free_port
 from tests.e2e.stream import Stream
 from tests.servers.brokers import Broker
 from tests.support.dockerfile import read_image_config
@@ -203,9 +203,3 @@ def answers(daemon: subprocess.Popen[bytes], port: int, path: str, log: Path) ->
 
 def user_of(pid: int) -> int:
     return Path(f"/proc/{pid}").stat().st_uid
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
